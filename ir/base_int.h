@@ -1,0 +1,77 @@
+/* What every part stands on: growing arrays, a hash map of 64-bit keys, allocation and diagnostics through the context. */
+#ifndef GRAFT_BASE_INT_H
+#define GRAFT_BASE_INT_H
+
+#include "ir/ir.h"
+
+/* ---- memory (arena.c): every allocation goes through the context's allocator; NULL is an error like any other ---- */
+
+void *gr_alloc(graft_context *c, size_t size); /* not zeroed; NULL and a diagnostic when out of memory */
+void *gr_calloc(graft_context *c, size_t count, size_t size);
+void *gr_realloc(graft_context *c, void *p, size_t old_size, size_t new_size);
+void gr_free(graft_context *c, void *p, size_t size);
+
+/* A growing array. `gr_vec_push(c, &v, item)` is false when out of memory; `gr_vec_free(c, &v)` ends it. */
+#define GR_VEC(T)                                                                                                      \
+  struct {                                                                                                             \
+    T *data;                                                                                                           \
+    uint32_t len, cap;                                                                                                 \
+  }
+bool gr_vec_grow(graft_context *c, void *vec, size_t item_size, uint64_t need);
+/* Room for `extra` more. */
+#define gr_vec_reserve(c, v, extra)                                                                                    \
+  ((uint64_t)(v)->len + (extra) <= (v)->cap || gr_vec_grow((c), (v), sizeof *(v)->data, (uint64_t)(v)->len + (extra)))
+#define gr_vec_push(c, v, item) (gr_vec_reserve(c, v, 1u) ? ((v)->data[(v)->len++] = (item), true) : false)
+#define gr_vec_free(c, v)                                                                                              \
+  (gr_free((c), (v)->data, (size_t)(v)->cap * sizeof *(v)->data), (v)->data = NULL, (v)->len = 0, (v)->cap = 0)
+
+/* A bump allocator for scratch: everything goes at once. */
+typedef struct gr_arena {
+  graft_context *context;
+  struct gr_arena_block *block;
+  size_t used;
+} gr_arena;
+
+void gr_arena_init(gr_arena *a, graft_context *c);
+void *gr_arena_alloc(gr_arena *a, size_t size); /* 16-byte aligned, not zeroed; NULL: no memory */
+char *gr_arena_copy(gr_arena *a, const char *text, size_t length); /* NUL-terminated */
+void gr_arena_free(gr_arena *a);
+
+/* ---- hash map (map.c): 64-bit key -> 32-bit value, open addressing; the caller hashes longer keys and compares ---- */
+
+typedef struct gr_map_slot {
+  uint64_t key;
+  uint32_t value; /* GRAFT_NONE: free */
+} gr_map_slot;
+
+typedef struct gr_map {
+  gr_map_slot *slots;
+  uint32_t slot_count, used;
+} gr_map;
+
+bool gr_map_put(graft_context *c, gr_map *m, uint64_t key, uint32_t value); /* replaces; false: no memory */
+uint32_t gr_map_get(const gr_map *m, uint64_t key);                        /* GRAFT_NONE: none */
+bool gr_map_reserve(graft_context *c, gr_map *m, uint32_t count);
+void gr_map_free(graft_context *c, gr_map *m);
+uint64_t gr_mix(uint64_t x);                            /* a good 64-bit finalizer */
+uint64_t gr_hash_bytes(const void *data, size_t size); /* xxHash3, 64 bits */
+
+/* ---- diagnostics (diag.c) ---------------------------------------------------------------------------------------------- */
+
+/* Where an error is. Borrowed pointers, copied by gr_error. All zero: nowhere. */
+typedef struct gr_loc {
+  const char *file;
+  uint32_t line, column;
+  const char *source; /* start of the source line, ended by NUL or newline; NULL: unknown */
+  const char *node;
+} gr_loc;
+
+/* Adds an error and gives `code` back: `return gr_error(c, GRAFT_FORMAT, where, "…")`. */
+graft_status gr_error(graft_context *c, graft_status code, gr_loc where, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+void gr_warning(graft_context *c, graft_status code, gr_loc where, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+void gr_note(graft_context *c, gr_loc where, const char *format, ...) __attribute__((format(printf, 3, 4)));
+graft_status gr_no_memory(graft_context *c);
+
+#endif

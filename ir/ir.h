@@ -1,0 +1,290 @@
+/* graft/ir.h - the graph, its types, tensors, annotations and diagnostics; reading and writing modules.
+ *
+ * Who owns what. `create`, `load` and `parse` give ownership, `destroy` ends it, `get` borrows: a borrowed pointer or
+ * string lives until its module (for diagnostics: its context) is changed or destroyed. Nodes, values and tensors are
+ * 32-bit indices, never reused before `graft_module_compact`; GRAFT_NONE is no index.
+ *
+ * Errors are values. A function that can fail returns a status, NULL or GRAFT_NONE, and leaves at least one diagnostic
+ * in the context. The library never prints, exits or aborts on input and has no global state: two contexts can work
+ * in two threads; one context belongs to one thread at a time.
+ *
+ * Option structs begin with their size (`.size = sizeof opts`), so that they can grow without breaking the ABI. */
+#ifndef GRAFT_IR_H
+#define GRAFT_IR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__cplusplus)
+extern "C" {
+#endif
+
+#if !defined(GRAFT_API)
+#if defined(__GNUC__)
+#define GRAFT_API __attribute__((visibility("default")))
+#else
+#define GRAFT_API
+#endif
+#endif
+
+#define GRAFT_NONE UINT32_MAX
+#define GRAFT_MAX_RANK 8
+
+typedef struct graft_context graft_context;
+typedef struct graft_module graft_module;
+typedef struct graft_graph graft_graph;
+typedef uint32_t graft_node;   /* index of a node in its graph */
+typedef uint32_t graft_value;  /* index of a value in its graph: an input, a node's result, or a tensor's handle */
+typedef uint32_t graft_tensor; /* index of a tensor in its module */
+
+typedef enum graft_status {
+#define ERROR(code, text) GRAFT_##code,
+#include "errors.def"
+#undef ERROR
+} graft_status;
+
+/* The text of a status code ("out of memory"), static. */
+GRAFT_API const char *graft_status_text(graft_status status);
+
+/* ---- context and diagnostics ------------------------------------------------------------------------------------ */
+
+/* Like realloc and free in one: `new_size` 0 frees. `old_size` is what was asked for. NULL: no memory. */
+typedef void *(*graft_allocator)(void *user, void *pointer, size_t old_size, size_t new_size);
+
+typedef struct graft_context_options {
+  size_t size;
+  graft_allocator allocator; /* NULL: the C library's */
+  void *allocator_user;
+  uint32_t max_diagnostics; /* further ones are counted, not kept; 0: 64 */
+} graft_context_options;
+
+typedef enum graft_severity { GRAFT_ERROR, GRAFT_WARNING, GRAFT_NOTE } graft_severity;
+
+typedef struct graft_diagnostic {
+  graft_status code;
+  graft_severity severity; /* a note belongs to the error or warning before it */
+  const char *file;        /* "" when the module came from no file */
+  uint32_t line, column;   /* from 1; 0 when unknown */
+  const char *node;        /* name of the node concerned, or "" */
+  const char *message;
+  const char *source; /* the offending source line, or ""; the caret goes under `column` */
+} graft_diagnostic;
+
+/* NULL options: defaults. Returns NULL only when out of memory. */
+GRAFT_API graft_context *graft_context_create(const graft_context_options *options);
+/* Every module of the context must have been destroyed. NULL is fine. */
+GRAFT_API void graft_context_destroy(graft_context *context);
+GRAFT_API uint32_t graft_diagnostic_count(const graft_context *context);
+/* Borrowed until the next call that changes the context. */
+GRAFT_API graft_diagnostic graft_diagnostic_get(const graft_context *context, uint32_t index);
+GRAFT_API bool graft_context_has_errors(const graft_context *context);
+GRAFT_API void graft_diagnostics_clear(graft_context *context);
+/* "file:line:col: error: node: message", the source line and a caret below it, into `buffer` as snprintf does. */
+GRAFT_API size_t graft_diagnostic_format(const graft_diagnostic *diagnostic, char *buffer, size_t size);
+
+/* ---- types -------------------------------------------------------------------------------------------------------- */
+
+typedef enum graft_dtype {
+  GRAFT_UNKNOWN, /* an opaque node's result */
+  GRAFT_F32,
+  GRAFT_F64,
+  GRAFT_I8,
+  GRAFT_U8,
+  GRAFT_I16,
+  GRAFT_I32,
+  GRAFT_I64,
+  GRAFT_BOOL,
+  GRAFT_DTYPE_COUNT
+} graft_dtype;
+
+typedef struct graft_type {
+  graft_dtype dtype;
+  int32_t rank;                 /* -1: unknown */
+  int64_t dims[GRAFT_MAX_RANK]; /* -1: unknown extent; entries past rank are 0 */
+} graft_type;
+
+GRAFT_API const char *graft_dtype_name(graft_dtype dtype); /* "f32" … "bool", "?" */
+GRAFT_API size_t graft_dtype_size(graft_dtype dtype);      /* bytes of an element, 0 for GRAFT_UNKNOWN */
+GRAFT_API graft_type graft_type_make(graft_dtype dtype, int32_t rank, const int64_t *dims);
+/* Elements of a type whose extents are all known, else -1; -1 too where the product exceeds 2^62. */
+GRAFT_API int64_t graft_type_elements(const graft_type *type);
+
+/* ---- modules ------------------------------------------------------------------------------------------------------ */
+
+typedef enum graft_format {
+  GRAFT_FORMAT_AUTO, /* by content */
+  GRAFT_FORMAT_TEXT,
+  GRAFT_FORMAT_BINARY,
+  GRAFT_FORMAT_ONNX,
+  GRAFT_FORMAT_JSON, /* out only */
+  GRAFT_FORMAT_DOT   /* out only */
+} graft_format;
+
+typedef struct graft_load_options {
+  size_t size;
+  graft_format format;
+  bool map;          /* .gfb: map the file; a file cut short while mapped raises a signal, so this is opt-in */
+  bool check_hashes; /* .gfb: compare every tensor's bytes with its hash */
+} graft_load_options;
+
+GRAFT_API graft_module *graft_module_create(graft_context *context);
+GRAFT_API void graft_module_destroy(graft_module *module);
+/* Reads a module from a file, or from memory (`name` stands for the file in diagnostics; external data is looked for
+ * beside it). The result has passed the verifier. NULL options: defaults. */
+GRAFT_API graft_module *graft_module_load(graft_context *context, const char *path, const graft_load_options *options);
+GRAFT_API graft_module *graft_module_load_memory(graft_context *context, const void *bytes, size_t size,
+                                                 const char *name, const graft_load_options *options);
+/* Writes to a temporary file beside `path` and renames it: on failure nothing is left. GRAFT_FORMAT_AUTO: by the
+ * extension (.gir .gfb .onnx .json .dot), else text. A text file with large tensors gets a companion .safetensors. */
+GRAFT_API graft_status graft_module_save(graft_module *module, const char *path, graft_format format);
+/* The same into memory; large tensors of a text are elided with their hash. The caller frees with graft_free. */
+GRAFT_API graft_status graft_module_print(graft_module *module, graft_format format, char **bytes, size_t *size);
+GRAFT_API void graft_free(graft_context *context, void *pointer, size_t size);
+/* Checks every constraint of every node, use lists, order and names; diagnostics name nodes and constraints. */
+GRAFT_API graft_status graft_module_verify(graft_module *module);
+/* Drops erased nodes, values and tensors and renumbers the rest in graph order; all indices change. */
+GRAFT_API graft_status graft_module_compact(graft_module *module);
+/* Hash of the structure and of the tensors' bytes, names and provenance left out: equal graphs hash equal. */
+GRAFT_API uint64_t graft_module_hash(graft_module *module);
+
+GRAFT_API graft_context *graft_module_get_context(const graft_module *module);
+GRAFT_API uint32_t graft_module_graph_count(const graft_module *module);
+GRAFT_API graft_graph *graft_module_get_graph(const graft_module *module, uint32_t index); /* 0 is the entry */
+GRAFT_API graft_graph *graft_graph_create(graft_module *module, const char *name);
+
+/* ---- tensors ------------------------------------------------------------------------------------------------------ */
+
+typedef enum graft_tensor_kind {
+  GRAFT_PARAMETER, /* float operand in a weight role */
+  GRAFT_BUFFER,    /* statistics, observer states */
+  GRAFT_CONSTANT   /* the only kind that is ever merged */
+} graft_tensor_kind;
+
+/* Adds a tensor of fully known shape; copies `data` (C order, native endian). A name already taken gets a number. */
+GRAFT_API graft_tensor graft_tensor_create(graft_module *module, const char *name, graft_tensor_kind kind,
+                                           const graft_type *type, const void *data);
+/* A tensor made by formula when it is first read: element i is lo + (hi-lo) * u(name, i); design: the fill formula. */
+GRAFT_API graft_tensor graft_tensor_fill(graft_module *module, const char *name, graft_tensor_kind kind,
+                                         const graft_type *type, double lo, double hi);
+GRAFT_API uint32_t graft_tensor_count(const graft_module *module);
+/* GRAFT_NONE when no tensor is called so. */
+GRAFT_API graft_tensor graft_tensor_find(graft_module *module, const char *name);
+/* Name into `buffer` as snprintf does; returns its length. */
+GRAFT_API size_t graft_tensor_name(const graft_module *module, graft_tensor tensor, char *buffer, size_t size);
+GRAFT_API graft_tensor_kind graft_tensor_get_kind(const graft_module *module, graft_tensor tensor);
+GRAFT_API graft_type graft_tensor_get_type(const graft_module *module, graft_tensor tensor);
+/* The bytes, C order; NULL when out of memory or elided (a text that kept only the hash). */
+GRAFT_API const void *graft_tensor_get_data(graft_module *module, graft_tensor tensor);
+/* Replaces the bytes (copied); the type stays. */
+GRAFT_API graft_status graft_tensor_set_data(graft_module *module, graft_tensor tensor, const void *data);
+/* Element `index` of fill(name, lo, hi), as float. */
+GRAFT_API float graft_fill_element(const char *name, uint64_t index, double lo, double hi);
+
+/* ---- building ----------------------------------------------------------------------------------------------------- */
+
+typedef enum graft_attr_kind {
+  GRAFT_ATTR_NONE, /* the value `none` (momentum: none) */
+  GRAFT_ATTR_BOOL,
+  GRAFT_ATTR_INT,
+  GRAFT_ATTR_FLOAT,
+  GRAFT_ATTR_STRING,
+  GRAFT_ATTR_DTYPE,
+  GRAFT_ATTR_INTS,
+  GRAFT_ATTR_FLOATS,
+  GRAFT_ATTR_GRAPH /* index of a graph of the module */
+} graft_attr_kind;
+
+typedef struct graft_attr {
+  const char *name;
+  graft_attr_kind kind;
+  uint32_t count; /* of ints and floats */
+  union {
+    bool b;
+    int64_t i;
+    double f;
+    const char *s;
+    graft_dtype dtype;
+    const int64_t *ints;
+    const double *floats;
+    uint32_t graph;
+  } as;
+} graft_attr;
+
+typedef struct graft_node_options {
+  size_t size;
+  const char *op;              /* name in the op table; any other name makes an opaque node */
+  const graft_value *operands; /* GRAFT_NONE for an absent optional one; trailing absent ones may be left out */
+  uint32_t operand_count;
+  const graft_attr *attrs; /* those that differ from the op's defaults */
+  uint32_t attr_count;
+  uint32_t result_count;    /* 0: the op's required results */
+  const char *name;         /* of the first result; NULL: made from the op's name */
+  const char *source;       /* provenance: the name in the source network; NULL: none */
+  const graft_type *types;  /* opaque nodes only: result types, or NULL for unknown */
+  const char *const *names; /* of all results, or NULL */
+  graft_node before;        /* insert before this node; 0 with `insert` false: append */
+  bool insert;
+} graft_node_options;
+
+GRAFT_API graft_value graft_input_add(graft_graph *graph, const char *name, const graft_type *type);
+/* The graph's single handle of a module tensor. */
+GRAFT_API graft_value graft_tensor_value(graft_graph *graph, graft_tensor tensor);
+/* A rank-0 constant, one for each value and dtype. */
+GRAFT_API graft_value graft_scalar(graft_graph *graph, graft_dtype dtype, double value);
+/* Adds a node and infers its result types. GRAFT_NONE when the operands contradict the op. */
+GRAFT_API graft_node graft_node_create(graft_graph *graph, const graft_node_options *options);
+/* The same for the common case, giving the first result: op, operands up to GRAFT_NONE-padded `count`, attributes. */
+GRAFT_API graft_value graft_build(graft_graph *graph, const char *op, const graft_value *operands, uint32_t count,
+                                  const graft_attr *attrs, uint32_t attr_count);
+GRAFT_API graft_status graft_output_add(graft_graph *graph, const char *name, graft_value value);
+/* At the end of a step `tensor` takes `value`; a second update of one tensor is an error. */
+GRAFT_API graft_status graft_update_add(graft_graph *graph, graft_tensor tensor, graft_value value);
+
+/* ---- inspection and editing ---------------------------------------------------------------------------------------- */
+
+GRAFT_API graft_node graft_node_first(const graft_graph *graph); /* GRAFT_NONE in an empty graph */
+GRAFT_API graft_node graft_node_next(const graft_graph *graph, graft_node node);
+GRAFT_API uint32_t graft_node_count(const graft_graph *graph);
+GRAFT_API const char *graft_node_get_op(const graft_graph *graph, graft_node node);
+GRAFT_API uint32_t graft_node_operand_count(const graft_graph *graph, graft_node node);
+GRAFT_API graft_value graft_node_operand(const graft_graph *graph, graft_node node, uint32_t slot);
+GRAFT_API uint32_t graft_node_result_count(const graft_graph *graph, graft_node node);
+/* GRAFT_NONE for an absent optional result. */
+GRAFT_API graft_value graft_node_result(const graft_graph *graph, graft_node node, uint32_t index);
+/* False when the node has no such attribute. Strings and lists are borrowed. */
+GRAFT_API bool graft_node_attr(const graft_graph *graph, graft_node node, const char *name, graft_attr *attr);
+GRAFT_API graft_status graft_node_set_attr(graft_graph *graph, graft_node node, const graft_attr *attr);
+GRAFT_API graft_status graft_node_set_operand(graft_graph *graph, graft_node node, uint32_t slot, graft_value value);
+/* The node's results must be unused. */
+GRAFT_API graft_status graft_node_erase(graft_graph *graph, graft_node node);
+/* A node's name is its first result's. Into `buffer` as snprintf does. */
+GRAFT_API size_t graft_node_name(const graft_graph *graph, graft_node node, char *buffer, size_t size);
+GRAFT_API size_t graft_value_name(const graft_graph *graph, graft_value value, char *buffer, size_t size);
+GRAFT_API graft_value graft_value_find(graft_graph *graph, const char *name);
+GRAFT_API graft_type graft_value_get_type(const graft_graph *graph, graft_value value);
+/* The node that makes the value, or GRAFT_NONE for inputs and tensors. */
+GRAFT_API graft_node graft_value_node(const graft_graph *graph, graft_value value);
+/* The tensor the value is the handle of, or GRAFT_NONE. */
+GRAFT_API graft_tensor graft_value_tensor(const graft_graph *graph, graft_value value);
+GRAFT_API uint32_t graft_value_use_count(const graft_graph *graph, graft_value value);
+/* Every use of `from`, outputs and updates too, becomes one of `to`: O(uses). */
+GRAFT_API graft_status graft_value_replace_uses(graft_graph *graph, graft_value from, graft_value to);
+GRAFT_API uint32_t graft_input_count(const graft_graph *graph);
+GRAFT_API graft_value graft_input_get(const graft_graph *graph, uint32_t index);
+GRAFT_API uint32_t graft_output_count(const graft_graph *graph);
+GRAFT_API graft_value graft_output_get(const graft_graph *graph, uint32_t index);
+GRAFT_API const char *graft_output_name(const graft_graph *graph, uint32_t index);
+
+/* ---- the op table --------------------------------------------------------------------------------------------------- */
+
+GRAFT_API uint32_t graft_op_count(void);
+GRAFT_API const char *graft_op_name(uint32_t index);
+GRAFT_API const char *graft_op_doc(uint32_t index);
+/* "conv2d(x, weight, bias?) {stride: ints = [1, 1], …} -> y", into `buffer` as snprintf does. */
+GRAFT_API size_t graft_op_signature(uint32_t index, char *buffer, size_t size);
+
+#if defined(__cplusplus)
+}
+#endif
+#endif
