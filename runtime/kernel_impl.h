@@ -1,0 +1,134 @@
+/* What a kernel is. A kernel runs one op on whole, contiguous (C order) arrays whose types inference has checked: it
+ * reads attributes from the module's interned set, operands and results from views, and needs nothing else. It is the
+ * same function in a session, in constant folding and in a test.
+ *
+ * Rules for kernels:
+ * - results are not zeroed; every element of every result is written (one of no elements has a non-NULL pointer too);
+ * - attributes and dtypes that the kernel does not do are an error (gr_kernel_error), never a silent wrong answer;
+ * - inside gr_parallel_for: no allocation, no diagnostics; what is computed must not depend on the number of threads
+ *   (chunks are cut by `grain` alone, so a sum per chunk, added up in chunk order afterwards, is fine);
+ * - a result may overwrite an operand only where kernels.def says so (REUSE), and then of equal type. */
+#ifndef GRAFT_KERNEL_IMPL_H
+#define GRAFT_KERNEL_IMPL_H
+
+#include "ir/ir_int.h"
+
+/* An operand. Absent: type and data NULL. */
+typedef struct gr_in {
+  const graft_type *type;
+  const void *data;
+  int64_t count; /* elements */
+} gr_in;
+
+/* A result. An absent optional one has type and data NULL: nothing to write. */
+typedef struct gr_out {
+  const graft_type *type;
+  void *data;
+  int64_t count;
+} gr_out;
+
+typedef struct gr_threads gr_threads;
+typedef struct gr_scratch gr_scratch;
+
+typedef struct gr_kernel_call {
+  graft_context *context;
+  const graft_module *module;
+  uint32_t op, attrs;
+  const gr_in *operands; /* at least GR_MAX_OPERANDS of them, absent ones at the end: fixed slots need no count check */
+  uint32_t operand_count;
+  const gr_out *results; /* at least GR_MAX_RESULTS of them */
+  uint32_t result_count;
+  gr_scratch *scratch;
+  gr_threads *threads; /* NULL: one thread */
+  uint64_t seed;       /* of random ops: differs by session seed, step and node */
+  gr_loc where;        /* names the node */
+} gr_kernel_call;
+
+/* GRAFT_OK, or a status with a diagnostic. */
+typedef graft_status (*gr_kernel)(const gr_kernel_call *k);
+
+/* Where a result is the same bytes as an operand from some offset on, so that nothing need run: the offset in bytes and
+ * the operand's slot; -1: run the kernel. Types and attributes of the call are set, data is not. */
+typedef int64_t (*gr_alias)(const gr_kernel_call *k, uint32_t result, uint32_t *operand);
+
+typedef struct gr_kernel_info {
+  gr_kernel run;                 /* NULL: the op has no kernel */
+  gr_alias alias;                /* NULL: never one */
+  uint8_t reuse[GR_MAX_RESULTS]; /* mask of the operand slots whose dying array a result of equal type may overwrite */
+} gr_kernel_info;
+
+/* NULL for an opaque op and for one without a kernel. */
+const gr_kernel_info *gr_kernel_get(uint32_t op);
+
+#define KERNEL(op, function, ...) graft_status function(const gr_kernel_call *k);
+#define KERNEL_ALIAS(op, function, alias, ...) \
+  graft_status function(const gr_kernel_call *k); \
+  int64_t alias(const gr_kernel_call *k, uint32_t result, uint32_t *operand);
+#include "runtime/kernels.def"
+#undef KERNEL
+#undef KERNEL_ALIAS
+
+/* `return gr_kernel_error(k, "no kernel for %s", …)`: GRAFT_RUN with the node's name. */
+#define gr_kernel_error(k, ...) gr_error((k)->context, GRAFT_RUN, (k)->where, __VA_ARGS__)
+/* The common one: "relu has no kernel for bool". */
+graft_status gr_kernel_no_dtype(const gr_kernel_call *k, graft_dtype dtype);
+
+/* ---- attributes of the call -------------------------------------------------------------------------------------- */
+
+static inline int64_t gr_k_int(const gr_kernel_call *k, const char *name) {
+  return gr_attr_int(k->module, k->op, k->attrs, name);
+}
+static inline double gr_k_float(const gr_kernel_call *k, const char *name) {
+  return gr_attr_float(k->module, k->op, k->attrs, name);
+}
+static inline bool gr_k_bool(const gr_kernel_call *k, const char *name) {
+  return gr_attr_bool(k->module, k->op, k->attrs, name);
+}
+static inline const char *gr_k_str(const gr_kernel_call *k, const char *name) {
+  return gr_attr_str(k->module, k->op, k->attrs, name);
+}
+/* NULL and 0 for none. */
+static inline const int64_t *gr_k_ints(const gr_kernel_call *k, const char *name, uint32_t *count) {
+  return gr_attr_ints(k->module, k->op, k->attrs, name, count);
+}
+static inline bool gr_k_none(const gr_kernel_call *k, const char *name) {
+  return gr_attr_is_none(k->module, k->op, k->attrs, name);
+}
+
+/* ---- shapes ------------------------------------------------------------------------------------------------------ */
+
+/* Product of dims[from] … dims[to-1]. Types in a call are concrete and their sizes fit, so it cannot overflow. */
+static inline int64_t gr_extent(const graft_type *t, int32_t from, int32_t to) {
+  int64_t n = 1;
+  for (int32_t i = from; i < to; i++) n *= t->dims[i];
+  return n;
+}
+/* An axis attribute, which may count from the end. */
+static inline int32_t gr_axis(int64_t axis, int32_t rank) { return (int32_t)(axis < 0 ? axis + rank : axis); }
+static inline size_t gr_in_bytes(const gr_in *a) { return (size_t)a->count * graft_dtype_size(a->type->dtype); }
+static inline size_t gr_out_bytes(const gr_out *a) { return (size_t)a->count * graft_dtype_size(a->type->dtype); }
+
+/* ---- scratch memory, gone when the kernel returns (scratch.c) -----------------------------------------------------
+ */
+
+/* Not zeroed, 64-byte aligned, never NULL but for lack of memory (a diagnostic is left; an overflow counts as such). */
+void *gr_scratch_alloc(gr_scratch *s, size_t count, size_t size);
+gr_scratch *gr_scratch_create(graft_context *c);
+void gr_scratch_reset(gr_scratch *s); /* keeps the memory for the next kernel */
+void gr_scratch_destroy(gr_scratch *s);
+
+/* ---- threads (threads.c) ------------------------------------------------------------------------------------------
+ */
+
+/* NULL and a diagnostic when the threads cannot be made. `count` includes the caller's own thread. */
+gr_threads *gr_threads_create(graft_context *c, uint32_t count);
+void gr_threads_destroy(gr_threads *t);
+uint32_t gr_threads_count(const gr_threads *t); /* 1 for NULL */
+
+/* Part [begin, end) of the work; `worker` < gr_threads_count numbers the thread, for its own scratch. */
+typedef void (*gr_range_function)(void *user, int64_t begin, int64_t end, uint32_t worker);
+/* Calls `function` for [0, n) cut into pieces of `grain` (the last may be shorter), in any order; returns when all are
+ * done. */
+void gr_parallel_for(gr_threads *t, int64_t n, int64_t grain, gr_range_function function, void *user);
+
+#endif

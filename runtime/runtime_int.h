@@ -1,0 +1,13 @@
+/* What passes/ takes from runtime/ besides the public header. */
+#ifndef GRAFT_RUNTIME_INT_H
+#define GRAFT_RUNTIME_INT_H
+
+#include "ir/ir_int.h"
+
+/* Runs one op once: infers the result types, allocates the results' buffers and runs the reference kernel. Absent
+ * results: ask for fewer (`result_count`); results[i].type is set by it. `user` is unused (pass NULL). On failure no
+ * result holds a buffer and a diagnostic is left. Of type gr_evaluator (evaluate.c). */
+graft_status gr_runtime_evaluate(void *user, graft_module *m, uint32_t op, uint32_t attrs, const gr_array *operands,
+                                 uint32_t operand_count, gr_array *results, uint32_t result_count, gr_loc where);
+
+#endif
