@@ -1,0 +1,75 @@
+/* graft/passes.h - passes and pipelines: what ir-opt --passes runs, for embedders.
+ *
+ * A pass has a name, a doc line, typed options and statistics. A pipeline is text: passes separated by commas, each
+ * with its options in braces, as in
+ *
+ *     prepare-qat{quantizer=xnnpack,per-channel=true,scope="layer1,layer2"},convert
+ *
+ * A named pipeline (prepare-qat) is a column of passes; an option given to it goes to every member that has one of this
+ * name. Values are words or "quoted text"; a list takes either rules=A,B or rules="A,B".
+ *
+ * Who owns what: everything a callback gets is borrowed for the time of the call. */
+#ifndef GRAFT_PASSES_H
+#define GRAFT_PASSES_H
+
+#if __has_include("ir/ir.h")
+#include "ir/ir.h"
+#else
+#include <graft/ir.h>
+#endif
+
+#if defined(__cplusplus)
+extern "C" {
+#endif
+
+typedef struct graft_pass_statistic {
+  const char *name; /* "nodes removed" */
+  uint64_t value;
+} graft_pass_statistic;
+
+/* What ran: a pass, or a named pipeline as a whole. Its members come before it, one deeper. */
+typedef struct graft_pass_report {
+  size_t size;
+  const char *name;
+  bool pipeline;  /* a named pipeline: its seconds are its members' and the verifier's */
+  uint32_t depth; /* 0: named in the text itself */
+  uint32_t index; /* in the order of starting, from 0 */
+  double seconds; /* without the verifier and the callbacks for a pass; 0 in `before` */
+  double verify_seconds;
+  const graft_pass_statistic *statistics;
+  uint32_t statistic_count;
+} graft_pass_report;
+
+/* Another status than GRAFT_OK ends the run with it; such a callback leaves the diagnostic. */
+typedef graft_status (*graft_pass_callback)(void *user, graft_module *module, const graft_pass_report *report);
+
+typedef struct graft_pass_options {
+  size_t size;
+  bool verify_each; /* the verifier after every pass; builds with assertions always do */
+  graft_pass_callback before, after;
+  void *user;
+  const char *const *pattern_files; /* rules beside the built-in ones, for the pass `rewrite` */
+  uint32_t pattern_file_count;
+  const char *const *quantizer_files; /* quantizers beside the built-in ones, by the name inside the file */
+  uint32_t quantizer_file_count;
+} graft_pass_options;
+
+/* Runs the passes in order over all graphs of the module. The whole text is checked before the first pass runs. After a
+ * failure the module is whole (it may be destroyed) but partly rewritten. NULL options: defaults. */
+GRAFT_API graft_status graft_run_passes(graft_module *module, const char *pipeline, const graft_pass_options *options);
+/* Checks a pipeline's text alone. */
+GRAFT_API graft_status graft_check_pipeline(graft_context *context, const char *pipeline);
+
+/* The pass table, named pipelines included. */
+GRAFT_API uint32_t graft_pass_count(void);
+GRAFT_API const char *graft_pass_name(uint32_t index);
+GRAFT_API const char *graft_pass_doc(uint32_t index);
+/* A named pipeline's members as pipeline text; "" for a pass. */
+GRAFT_API const char *graft_pass_members(uint32_t index);
+/* "annotate{quantizer=xnnpack, scope=LIST, …}", into `buffer` as snprintf does. */
+GRAFT_API size_t graft_pass_signature(uint32_t index, char *buffer, size_t size);
+
+#if defined(__cplusplus)
+}
+#endif
+#endif

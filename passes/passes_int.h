@@ -1,0 +1,113 @@
+/* How a pass is written. A row in passes.def names a function
+ *
+ *     graft_status gr_pass_NAME(gr_pass *p);
+ *
+ * that changes p->module: every graph of it, in linear time, leaving it valid, with scratch in arrays by node id. A
+ * pass knows nothing of the others; what it must be told comes as options, what it has to say goes into statistics and
+ * diagnostics. It matches no ops by hand: what rewrites by op is a rule under patterns/rules. */
+#ifndef GRAFT_PASSES_INT_H
+#define GRAFT_PASSES_INT_H
+
+#include "ir/ir_int.h"
+#include "passes/passes.h"
+
+#define GR_MAX_OPTIONS 10
+#define GR_MAX_STATISTICS 16
+
+typedef enum gr_option_kind {
+  GR_OPTION_END, /* ends a list of declarations */
+  GR_OPTION_BOOL,
+  GR_OPTION_INT,
+  GR_OPTION_STRING,
+  GR_OPTION_LIST,  /* comma-separated strings */
+  GR_OPTION_CHOICE /* one of `choices` */
+} gr_option_kind;
+
+typedef struct gr_option_decl {
+  gr_option_kind kind;
+  const char *name;
+  bool b; /* defaults */
+  int64_t i;
+  const char *s;       /* of string, list and choice; "" where there is none */
+  const char *choices; /* "trained|observer" */
+} gr_option_decl;
+
+typedef struct gr_option_value {
+  bool given;
+  bool b;
+  int64_t i;
+  const char *s;
+  gr_loc where; /* in the pipeline's text, when given */
+} gr_option_value;
+
+/* An option that the pass does not declare, of a pass that is open (annotate: they are the quantizer's options). */
+typedef struct gr_option_text {
+  const char *name, *value;
+  gr_loc name_where, value_where;
+} gr_option_text;
+
+typedef struct gr_pass gr_pass;
+typedef graft_status (*gr_pass_function)(gr_pass *p);
+
+typedef struct gr_pass_info {
+  const char *name;
+  gr_pass_function run; /* NULL: a named pipeline */
+  const char *members;  /* of a named pipeline; of an alias of `rewrite`, the rules */
+  bool open;            /* takes options that it does not declare */
+  gr_option_decl options[GR_MAX_OPTIONS + 1];
+  const char *doc;
+} gr_pass_info;
+
+struct gr_pass_env; /* rules and quantizers of one run: passes_impl.h */
+
+struct gr_pass {
+  graft_module *module;
+  graft_context *context;
+  const gr_pass_info *info;
+  const gr_option_value *values; /* by the declaration's index */
+  const gr_option_text *rest;    /* undeclared ones of an open pass */
+  uint32_t rest_count;
+  struct gr_pass_env *env;
+  graft_pass_statistic statistics[GR_MAX_STATISTICS];
+  uint32_t statistic_count;
+};
+
+/* Options by name; the row in passes.def must declare them with this kind. */
+bool gr_option_bool(const gr_pass *p, const char *name);
+int64_t gr_option_int(const gr_pass *p, const char *name);
+const char *gr_option_string(const gr_pass *p, const char *name); /* of a list the whole text */
+bool gr_option_given(const gr_pass *p, const char *name);
+/* Where the option's value stands, for a diagnostic; nowhere when it was not given. */
+gr_loc gr_option_loc(const gr_pass *p, const char *name);
+/* Steps through a comma-separated text: `*at` starts as the text, ends NULL. Blanks round an item are not part of it,
+ * empty items are skipped. False: no more. */
+bool gr_list_next(const char **at, const char **item, size_t *length);
+
+/* Adds to a statistic; `name` is a literal. */
+void gr_count(gr_pass *p, const char *name, uint64_t by);
+
+/* The interpreter's function for single ops, for rules' `const` lines and constant folding. */
+gr_evaluator gr_pass_evaluator(const gr_pass *p, void **user);
+
+/* Applies rules by name, those of `--pattern-file` too (rewrite.c); adds to the statistics. */
+graft_status gr_apply_rules(gr_pass *p, const char *rules, gr_loc where);
+
+/* What several passes share. */
+
+/* Evaluates the value if it comes from tensors alone (parameters and buffers at their current bytes). GRAFT_UNSUPPORTED
+ * without a diagnostic when it does not. The caller owns one reference of result->buffer. (evaluate.c) */
+graft_status gr_evaluate_value(gr_pass *p, graft_graph *g, graft_value v, gr_array *result);
+/* Every node whose results nobody needs goes, with the state that only such nodes read (dce.c). */
+graft_status gr_remove_dead(gr_pass *p);
+
+#define PASS(name, id, ...) graft_status gr_pass_##id(gr_pass *p);
+#define OPEN_PASS(name, id, ...) graft_status gr_pass_##id(gr_pass *p);
+#define ALIAS(...)
+#define PIPELINE(...)
+#include "passes/passes.def"
+#undef PASS
+#undef OPEN_PASS
+#undef ALIAS
+#undef PIPELINE
+
+#endif

@@ -1,0 +1,132 @@
+/* Runs a pipeline: passes in order, the verifier after each, callbacks round them, time and statistics. */
+#include <string.h>
+#include <time.h>
+
+#include "passes/passes_impl.h"
+
+#if defined(NDEBUG)
+#define ALWAYS_VERIFY false
+#else
+#define ALWAYS_VERIFY true
+#endif
+
+enum { MAX_OPEN = 16 }; /* named pipelines that are open at once; the compiler allows fewer */
+
+typedef struct runner {
+  graft_module *module;
+  const graft_pass_options *options;
+  uint32_t index; /* of the next report */
+  struct {
+    graft_pass_report report;
+    double start;
+  } open[MAX_OPEN];
+  uint32_t open_count;
+} runner;
+
+static double now(void) {
+  struct timespec t;
+  return clock_gettime(CLOCK_MONOTONIC, &t) == 0 ? (double)t.tv_sec + 1e-9 * (double)t.tv_nsec : 0.0;
+}
+
+static graft_status call(const runner *r, graft_pass_callback callback, const graft_pass_report *report) {
+  return callback ? callback(r->options->user, r->module, report) : GRAFT_OK;
+}
+
+static graft_status verify(runner *r, const gr_pass_info *info, graft_pass_report *report) {
+  double start = now();
+  graft_status s = graft_module_verify(r->module);
+  report->verify_seconds = now() - start;
+  if (s) gr_note(r->module->context, (gr_loc){0}, "the verifier found this after the pass '%s'", info->name);
+  return s;
+}
+
+static graft_status run_pass(runner *r, const gr_step *step, struct gr_pass_env *env) {
+  graft_context *c = r->module->context;
+  graft_pass_report report = {
+      .size = sizeof report, .name = step->info->name, .depth = step->depth, .index = r->index++};
+  graft_status s = call(r, r->options->before, &report);
+  if (s) return s;
+  gr_pass pass = {.module = r->module,
+                  .context = c,
+                  .info = step->info,
+                  .values = step->values,
+                  .rest = step->rest,
+                  .rest_count = step->rest_count,
+                  .env = env};
+  uint32_t diagnostics = graft_diagnostic_count(c);
+  double start = now();
+  s = step->info->run(&pass);
+  report.seconds = now() - start;
+  if (s) {
+    if (graft_diagnostic_count(c) == diagnostics)
+      gr_error(c, s, (gr_loc){0}, "the pass '%s' failed: %s", step->info->name, graft_status_text(s));
+    return s;
+  }
+  if (r->options->verify_each || ALWAYS_VERIFY) {
+    s = verify(r, step->info, &report);
+    if (s) return s;
+  }
+  report.statistics = pass.statistics;
+  report.statistic_count = pass.statistic_count;
+  return call(r, r->options->after, &report);
+}
+
+static graft_status begin_pipeline(runner *r, const gr_step *step) {
+  if (r->open_count == MAX_OPEN)
+    return gr_error(r->module->context, GRAFT_PASS, (gr_loc){0}, "pipelines are nested too deep");
+  graft_pass_report *report = &r->open[r->open_count].report;
+  *report = (graft_pass_report){
+      .size = sizeof *report, .name = step->info->name, .pipeline = true, .depth = step->depth, .index = r->index++};
+  r->open[r->open_count++].start = now();
+  return call(r, r->options->before, report);
+}
+
+static graft_status end_pipeline(runner *r) {
+  graft_pass_report *report = &r->open[--r->open_count].report;
+  report->seconds = now() - r->open[r->open_count].start;
+  return call(r, r->options->after, report);
+}
+
+static graft_status run_steps(runner *r, const gr_program *program, struct gr_pass_env *env) {
+  graft_status s = GRAFT_OK;
+  for (uint32_t i = 0; !s && i < program->steps.len; i++) {
+    const gr_step *step = &program->steps.data[i];
+    switch (step->kind) {
+    case GR_STEP_PASS: s = run_pass(r, step, env); break;
+    case GR_STEP_BEGIN: s = begin_pipeline(r, step); break;
+    case GR_STEP_END: s = end_pipeline(r); break;
+    }
+  }
+  return s;
+}
+
+graft_status graft_run_passes(graft_module *module, const char *pipeline, const graft_pass_options *options) {
+  graft_pass_options known = {.size = sizeof known};
+  if (options) memcpy(&known, options, options->size < sizeof known ? options->size : sizeof known);
+  gr_program program;
+  graft_status s = gr_program_compile(&program, module->context, pipeline);
+  if (s) return s;
+  gr_pass_env env;
+  gr_pass_env_init(&env, module->context, &known);
+  runner r = {.module = module, .options = &known};
+  s = run_steps(&r, &program, &env);
+  gr_pass_env_free(&env);
+  gr_program_free(&program);
+  return s;
+}
+
+graft_status graft_check_pipeline(graft_context *context, const char *pipeline) {
+  gr_program program;
+  graft_status s = gr_program_compile(&program, context, pipeline);
+  if (!s) gr_program_free(&program);
+  return s;
+}
+
+void gr_count(gr_pass *p, const char *name, uint64_t by) {
+  for (uint32_t i = 0; i < p->statistic_count; i++)
+    if (strcmp(p->statistics[i].name, name) == 0) {
+      p->statistics[i].value += by;
+      return;
+    }
+  if (p->statistic_count < GR_MAX_STATISTICS) p->statistics[p->statistic_count++] = (graft_pass_statistic){name, by};
+}
