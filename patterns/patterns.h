@@ -1,0 +1,39 @@
+/* graft/patterns.h - rule sets: make, add files, list. A rule is text (patterns/LANGUAGE.md); those that ship are
+ * compiled into the library. Rules are applied by the pass `rewrite{rules=A,B}` and its aliases (passes.h).
+ *
+ * Who owns what: `create` gives ownership, `destroy` ends it; texts are copied; strings are borrowed until the set is
+ * destroyed. A set belongs to its context and may be used for any of its modules. */
+#ifndef GRAFT_PATTERNS_H
+#define GRAFT_PATTERNS_H
+
+#if __has_include("ir/ir.h")
+#include "ir/ir.h"
+#else
+#include <graft/ir.h>
+#endif
+
+#if defined(__cplusplus)
+extern "C" {
+#endif
+
+typedef struct graft_rules graft_rules;
+
+/* A set with the rules that ship, or an empty one. NULL with a diagnostic on failure. */
+GRAFT_API graft_rules *graft_rules_create(graft_context *context, bool builtin);
+GRAFT_API void graft_rules_destroy(graft_rules *rules); /* NULL is fine */
+/* Adds the rules of a text; `name` stands for the file in diagnostics, and rules of it can be listed by it. On failure
+ * nothing is added and diagnostics say where the text is wrong. */
+GRAFT_API graft_status graft_rules_add(graft_rules *rules, const char *text, size_t size, const char *name);
+GRAFT_API graft_status graft_rules_load(graft_rules *rules, const char *path);
+
+GRAFT_API uint32_t graft_rules_count(const graft_rules *rules);
+GRAFT_API const char *graft_rules_name(const graft_rules *rules, uint32_t index);
+/* The comment above the rule: its algebra and why it is sound. */
+GRAFT_API const char *graft_rules_doc(const graft_rules *rules, uint32_t index);
+/* The file's name as given to graft_rules_add; "qat/fuse_conv_bn_qat.pat" for rules that ship. */
+GRAFT_API const char *graft_rules_file(const graft_rules *rules, uint32_t index);
+
+#if defined(__cplusplus)
+}
+#endif
+#endif

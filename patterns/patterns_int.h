@@ -1,0 +1,130 @@
+/* Rules and patterns for the folders above, and for the quantizer reader next door.
+ *
+ * A pattern is a `match … where …` section: a small graph with names, compiled at load into one flat program for each
+ * choice of its optional groups (a variant). A rule is a pattern and a `rewrite` section. A quantizer rule is a pattern
+ * and what the quantizer makes of it: it uses gr_parser, gr_pattern and gr_expr directly (LANGUAGE.md has the syntax).
+ */
+#ifndef GRAFT_PATTERNS_INT_H
+#define GRAFT_PATTERNS_INT_H
+
+#include "ir/ir_int.h"
+#include "ir/text/lex_int.h"
+#include "patterns/patterns.h"
+
+/* ---- parsing (parse.c, expr.c, compile.c) -------------------------------------------------------------------------
+ *
+ * One parser a file. Everything it makes lives in `arena`, which must outlive patterns and expressions. The text must
+ * outlive them too (diagnostics show lines of it). The owner reads tokens from `lex` and calls the functions below
+ * where a section or an expression begins; each leaves `lex` on the first token that is not its own. They return NULL
+ * or false with a diagnostic; nothing can be parsed after that. */
+
+typedef struct gr_pattern gr_pattern;
+typedef struct gr_expr gr_expr;
+typedef struct gr_opset gr_opset;
+
+typedef struct gr_parser {
+  graft_context *context;
+  gr_arena *arena;
+  gr_lexer lex;
+  GR_VEC(gr_opset *) families;  /* declared in the file: `family @name = relu @pool …` */
+  GR_VEC(const char *) options; /* names that stand for values given at match time, in this order: `if qat` */
+} gr_parser;
+
+void gr_parser_init(gr_parser *p, graft_context *c, gr_arena *arena, const char *file, const char *text, size_t size);
+void gr_parser_free(gr_parser *p);                     /* not the arena */
+bool gr_parser_option(gr_parser *p, const char *name); /* `name` is borrowed */
+/* `family @name = relu @pool "vendor.op" …`, with the lexer on `family`. The list ends where a line starts. */
+bool gr_parse_family(gr_parser *p);
+
+/* The lines after `match` (whose token has been taken) and the conditions after `where`, compiled. The last line that
+ * is in no group is the root. Inside a pattern `@name` is a family, an op name is checked with the op table. */
+gr_pattern *gr_pattern_parse(gr_parser *p);
+/* An expression over the pattern's names ($a, %b, @conv.weight_axis, rank(%x), group names, options). NULL pattern:
+ * over options alone. */
+gr_expr *gr_expr_parse(gr_parser *p, gr_pattern *pattern);
+/* Where the expression stands. */
+gr_loc gr_expr_loc(const gr_expr *e);
+
+/* A name's number in the pattern, for gr_match_value; -1 when the pattern has no value of this name. */
+int gr_pattern_value(const gr_pattern *p, const char *name, size_t length);
+uint32_t gr_pattern_variant_count(const gr_pattern *p);
+/* Is the name the result of a matched node, in this variant? Its op set then tells which operand names exist: the slot
+ * of operand `operand` (-1: some op that the line may match has none, or the slots differ). */
+bool gr_pattern_is_node(const gr_pattern *p, uint32_t variant, int value);
+int gr_pattern_operand_slot(const gr_pattern *p, uint32_t variant, int value, const char *operand, size_t length);
+
+/* ---- matching (match.c) -------------------------------------------------------------------------------------------
+ */
+
+typedef struct gr_cones gr_cones; /* const values and their data: see gr_cones_create */
+
+/* Scratch of matching over one graph; reused for any number of patterns. */
+typedef struct gr_matcher {
+  graft_graph *graph;
+  const graft_attr *options; /* values of the parser's options, same order */
+  gr_cones *cones;           /* NULL: const(%x) looks at tensors only, and no value can be computed */
+  gr_arena scratch;
+  void *frame; /* bindings of the last match */
+  size_t frame_size;
+  char *reason; /* not NULL: where the reason of a failed match is written, reason_size bytes */
+  size_t reason_size;
+} gr_matcher;
+
+void gr_matcher_init(gr_matcher *m, graft_graph *g, const graft_attr *options, gr_cones *cones);
+void gr_matcher_free(gr_matcher *m);
+
+/* What one match bound: valid until the matcher's next match. */
+typedef struct gr_match {
+  const gr_pattern *pattern;
+  uint32_t variant;
+  gr_matcher *matcher;
+} gr_match;
+
+/* Ops that the root of some variant may have: `visit(user, op)` for each table op; opaque ones by name with op
+ * GR_OP_COUNT. Use it to index patterns by root op. */
+void gr_pattern_root_ops(const gr_pattern *p, void (*visit)(void *user, uint32_t op, const char *opaque), void *user);
+/* Tries every variant at `root`, in order. */
+bool gr_pattern_match(gr_matcher *m, const gr_pattern *p, graft_node root, gr_match *out);
+/* GRAFT_NONE for an absent optional one, and for names that the variant does not have. */
+graft_value gr_match_value(const gr_match *m, int value);
+/* The matched node that has this value as a result; GRAFT_NONE for names that are no node's result in the variant. */
+graft_node gr_match_node(const gr_match *m, int value);
+/* The nodes matched, the root first. */
+uint32_t gr_match_node_count(const gr_match *m);
+graft_node gr_match_node_at(const gr_match *m, uint32_t i);
+/* False with a diagnostic: no such value (an absent operand's rank, a list index out of range …). Lists and strings
+ * live in the matcher's scratch or the module, until the next match. `m` may be NULL for expressions without a pattern.
+ */
+bool gr_expr_eval(const gr_expr *e, const gr_match *m, const graft_attr *options, graft_context *c, graft_attr *out);
+
+/* ---- const values (cone.c): values whose backward cone holds module tensors only, evaluated once a pass -------------
+ */
+
+gr_cones *gr_cones_create(graft_graph *g, gr_evaluator evaluate,
+                          void *user); /* evaluate NULL: no data, only const(%x) */
+void gr_cones_destroy(gr_cones *k);
+bool gr_cones_is_const(gr_cones *k, graft_value v);
+/* Its data, kept by `k`; false with a diagnostic when it is not const or cannot be evaluated. */
+bool gr_cones_value(gr_cones *k, graft_value v, gr_array *out);
+
+/* ---- rewriting (rules.c, apply.c) -----------------------------------------------------------------------------------
+ */
+
+typedef struct gr_rewrite_options {
+  const char *pass;      /* for provenance and messages */
+  gr_evaluator evaluate; /* NULL: rules with const lines fail */
+  void *evaluate_user;
+  bool fixed_point;     /* reconsider new nodes and the users of changed ones until nothing matches */
+  bool report_overlaps; /* a note for each pair of matches, on the graph as it was, that want the same node */
+} gr_rewrite_options;
+
+typedef struct gr_rewrite_stats {
+  uint32_t matches, nodes_added, nodes_erased, tensors_added, overlaps;
+} gr_rewrite_stats;
+
+/* Applies the named rules, rule by rule in this order, nodes in graph order. A name may be a rule or a file of rules
+ * without its suffix ("canonicalize/gemm", or "canonicalize" for all of a folder). */
+graft_status gr_rewrite(graft_graph *g, const graft_rules *rules, const char *const *names, uint32_t name_count,
+                        const gr_rewrite_options *options, gr_rewrite_stats *stats);
+
+#endif
