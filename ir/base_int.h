@@ -1,4 +1,5 @@
-/* What every part stands on: growing arrays, a hash map of 64-bit keys, allocation and diagnostics through the context. */
+/* What every part stands on: growing arrays, a hash map of 64-bit keys, allocation and diagnostics through the context.
+ */
 #ifndef GRAFT_BASE_INT_H
 #define GRAFT_BASE_INT_H
 
@@ -12,17 +13,17 @@ void *gr_realloc(graft_context *c, void *p, size_t old_size, size_t new_size);
 void gr_free(graft_context *c, void *p, size_t size);
 
 /* A growing array. `gr_vec_push(c, &v, item)` is false when out of memory; `gr_vec_free(c, &v)` ends it. */
-#define GR_VEC(T)                                                                                                      \
-  struct {                                                                                                             \
-    T *data;                                                                                                           \
-    uint32_t len, cap;                                                                                                 \
+#define GR_VEC(T) \
+  struct { \
+    T *data; \
+    uint32_t len, cap; \
   }
 bool gr_vec_grow(graft_context *c, void *vec, size_t item_size, uint64_t need);
 /* Room for `extra` more. */
-#define gr_vec_reserve(c, v, extra)                                                                                    \
+#define gr_vec_reserve(c, v, extra) \
   ((uint64_t)(v)->len + (extra) <= (v)->cap || gr_vec_grow((c), (v), sizeof *(v)->data, (uint64_t)(v)->len + (extra)))
 #define gr_vec_push(c, v, item) (gr_vec_reserve(c, v, 1u) ? ((v)->data[(v)->len++] = (item), true) : false)
-#define gr_vec_free(c, v)                                                                                              \
+#define gr_vec_free(c, v) \
   (gr_free((c), (v)->data, (size_t)(v)->cap * sizeof *(v)->data), (v)->data = NULL, (v)->len = 0, (v)->cap = 0)
 
 /* A bump allocator for scratch: everything goes at once. */
@@ -33,11 +34,12 @@ typedef struct gr_arena {
 } gr_arena;
 
 void gr_arena_init(gr_arena *a, graft_context *c);
-void *gr_arena_alloc(gr_arena *a, size_t size); /* 16-byte aligned, not zeroed; NULL: no memory */
+void *gr_arena_alloc(gr_arena *a, size_t size);                    /* 16-byte aligned, not zeroed; NULL: no memory */
 char *gr_arena_copy(gr_arena *a, const char *text, size_t length); /* NUL-terminated */
 void gr_arena_free(gr_arena *a);
 
-/* ---- hash map (map.c): 64-bit key -> 32-bit value, open addressing; the caller hashes longer keys and compares ---- */
+/* ---- hash map (map.c): 64-bit key -> 32-bit value, open addressing; the caller hashes longer keys and compares ----
+ */
 
 typedef struct gr_map_slot {
   uint64_t key;
@@ -50,13 +52,14 @@ typedef struct gr_map {
 } gr_map;
 
 bool gr_map_put(graft_context *c, gr_map *m, uint64_t key, uint32_t value); /* replaces; false: no memory */
-uint32_t gr_map_get(const gr_map *m, uint64_t key);                        /* GRAFT_NONE: none */
+uint32_t gr_map_get(const gr_map *m, uint64_t key);                         /* GRAFT_NONE: none */
 bool gr_map_reserve(graft_context *c, gr_map *m, uint32_t count);
 void gr_map_free(graft_context *c, gr_map *m);
-uint64_t gr_mix(uint64_t x);                            /* a good 64-bit finalizer */
+uint64_t gr_mix(uint64_t x);                           /* a good 64-bit finalizer */
 uint64_t gr_hash_bytes(const void *data, size_t size); /* xxHash3, 64 bits */
 
-/* ---- diagnostics (diag.c) ---------------------------------------------------------------------------------------------- */
+/* ---- diagnostics (diag.c)
+ * ---------------------------------------------------------------------------------------------- */
 
 /* Where an error is. Borrowed pointers, copied by gr_error. All zero: nowhere. */
 typedef struct gr_loc {

@@ -18,7 +18,8 @@ void gr_sink_write(gr_sink *s, const void *data, size_t size);
 void gr_sink_text(gr_sink *s, const char *text);
 void gr_sink_format(gr_sink *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void gr_sink_int(gr_sink *s, int64_t value);
-/* The shortest decimal that reads back as the same number (double, or float where `single`); inf, -inf, nan as words. */
+/* The shortest decimal that reads back as the same number (double, or float where `single`); inf, -inf, nan as words.
+ */
 void gr_sink_float(gr_sink *s, double value, bool single);
 
 /* Whole files (file.c). A mapped one is released by its last reference. */
@@ -45,7 +46,8 @@ graft_module *gr_onnx_load(graft_context *c, gr_buffer *file, const char *name, 
 /* io/ */
 graft_status gr_json_print(graft_module *m, gr_sink *out);
 graft_status gr_dot_print(graft_module *m, gr_sink *out);
-/* .npy: any supported dtype, C or Fortran order, versions 1 to 3. `*buffer` is owned by the caller, exactly the bytes. */
+/* .npy: any supported dtype, C or Fortran order, versions 1 to 3. `*buffer` is owned by the caller, exactly the bytes.
+ */
 graft_status gr_npy_read(graft_context *c, const char *path, graft_type *type, gr_buffer **buffer);
 graft_status gr_npy_parse(graft_context *c, const void *bytes, size_t size, const char *name, graft_type *type,
                           gr_buffer **buffer);

@@ -83,7 +83,8 @@ GRAFT_API void graft_diagnostics_clear(graft_context *context);
 /* "file:line:col: error: node: message", the source line and a caret below it, into `buffer` as snprintf does. */
 GRAFT_API size_t graft_diagnostic_format(const graft_diagnostic *diagnostic, char *buffer, size_t size);
 
-/* ---- types -------------------------------------------------------------------------------------------------------- */
+/* ---- types --------------------------------------------------------------------------------------------------------
+ */
 
 typedef enum graft_dtype {
   GRAFT_UNKNOWN, /* an opaque node's result */
@@ -110,7 +111,8 @@ GRAFT_API graft_type graft_type_make(graft_dtype dtype, int32_t rank, const int6
 /* Elements of a type whose extents are all known, else -1; -1 too where the product exceeds 2^62. */
 GRAFT_API int64_t graft_type_elements(const graft_type *type);
 
-/* ---- modules ------------------------------------------------------------------------------------------------------ */
+/* ---- modules ------------------------------------------------------------------------------------------------------
+ */
 
 typedef enum graft_format {
   GRAFT_FORMAT_AUTO, /* by content */
@@ -153,7 +155,8 @@ GRAFT_API uint32_t graft_module_graph_count(const graft_module *module);
 GRAFT_API graft_graph *graft_module_get_graph(const graft_module *module, uint32_t index); /* 0 is the entry */
 GRAFT_API graft_graph *graft_graph_create(graft_module *module, const char *name);
 
-/* ---- tensors ------------------------------------------------------------------------------------------------------ */
+/* ---- tensors ------------------------------------------------------------------------------------------------------
+ */
 
 typedef enum graft_tensor_kind {
   GRAFT_PARAMETER, /* float operand in a weight role */
@@ -181,7 +184,8 @@ GRAFT_API graft_status graft_tensor_set_data(graft_module *module, graft_tensor 
 /* Element `index` of fill(name, lo, hi), as float. */
 GRAFT_API float graft_fill_element(const char *name, uint64_t index, double lo, double hi);
 
-/* ---- building ----------------------------------------------------------------------------------------------------- */
+/* ---- building -----------------------------------------------------------------------------------------------------
+ */
 
 typedef enum graft_attr_kind {
   GRAFT_ATTR_NONE, /* the value `none` (momentum: none) */
@@ -241,7 +245,8 @@ GRAFT_API graft_status graft_output_add(graft_graph *graph, const char *name, gr
 /* At the end of a step `tensor` takes `value`; a second update of one tensor is an error. */
 GRAFT_API graft_status graft_update_add(graft_graph *graph, graft_tensor tensor, graft_value value);
 
-/* ---- inspection and editing ---------------------------------------------------------------------------------------- */
+/* ---- inspection and editing ----------------------------------------------------------------------------------------
+ */
 
 GRAFT_API graft_node graft_node_first(const graft_graph *graph); /* GRAFT_NONE in an empty graph */
 GRAFT_API graft_node graft_node_next(const graft_graph *graph, graft_node node);
@@ -276,7 +281,8 @@ GRAFT_API uint32_t graft_output_count(const graft_graph *graph);
 GRAFT_API graft_value graft_output_get(const graft_graph *graph, uint32_t index);
 GRAFT_API const char *graft_output_name(const graft_graph *graph, uint32_t index);
 
-/* ---- the op table --------------------------------------------------------------------------------------------------- */
+/* ---- the op table ---------------------------------------------------------------------------------------------------
+ */
 
 GRAFT_API uint32_t graft_op_count(void);
 GRAFT_API const char *graft_op_name(uint32_t index);

@@ -9,7 +9,8 @@
 #include "ir/base_int.h"
 #include "ir/ir.h"
 
-/* ---- the op table (op.c) -------------------------------------------------------------------------------------------- */
+/* ---- the op table (op.c) --------------------------------------------------------------------------------------------
+ */
 
 typedef enum gr_op {
 #define OP(name, ...) GR_OP_##name,
@@ -34,7 +35,7 @@ enum {
   GR_F_OBSERVE = 1 << 7,
   GR_F_QPARAMS = 1 << 8,
   GR_F_FAKE_QUANTIZE = 1 << 9,
-  GR_F_SPEC = 1 << 10,       /* not a node: a row that describes an annotation */
+  GR_F_SPEC = 1 << 10,        /* not a node: a row that describes an annotation */
   GR_F_ELEMENTWISE = 1 << 11, /* one element in, one out */
   GR_F_COMMUTES = 1 << 12,
   GR_F_RANDOM = 1 << 13 /* has an effect while `training` */
@@ -73,10 +74,11 @@ typedef struct gr_op_info {
   gr_attr_decl attrs[GR_MAX_ATTRS + 1];
   gr_result_decl results[GR_MAX_RESULTS + 1];
   uint8_t operand_count, attr_count, result_count; /* declared */
-  uint8_t required_results;
   const char *doc;
 } gr_op_info;
 
+/* The leading results that are not optional: how many a node has when nobody says. */
+uint32_t gr_op_required_results(const gr_op_info *op);
 /* NULL for an opaque op. */
 const gr_op_info *gr_op_get(uint32_t op);
 /* GR_OP_COUNT when the table has no such op. */
@@ -88,7 +90,8 @@ int gr_op_attr_slot(const gr_op_info *op, const char *name, size_t length);
 int gr_op_operand_slot(const gr_op_info *op, const char *name, size_t length);
 int gr_op_result_slot(const gr_op_info *op, const char *name, size_t length);
 
-/* ---- names and strings (intern.c) ------------------------------------------------------------------------------------ */
+/* ---- names and strings (intern.c)
+ * ------------------------------------------------------------------------------------ */
 
 /* A name is a string and a number: "relu_2" is ("relu", 2), "relu" is ("relu", 0), so that made-up names cost no bytes.
  * gr_name_split keeps the two forms one to one ("a_0", "a_01" have no number). Base 0 (the empty string): unnamed. */
@@ -118,11 +121,14 @@ gr_name gr_name_split(graft_module *m, const char *text, size_t length);
 size_t gr_name_format(const graft_module *m, gr_name name, char *buffer, size_t size);
 /* A name that nothing in the module has: `wanted` if it is free, else its base with the next number. */
 gr_name gr_name_unique(graft_module *m, gr_name wanted);
+/* A name given from outside is in use: made-up names keep clear of it. The giver has checked that it is free. */
+void gr_name_taken(graft_module *m, gr_name name);
 /* The next free name of a base: O(1). */
 gr_name gr_name_next(graft_module *m, uint32_t base);
 static inline bool gr_name_equal(gr_name a, gr_name b) { return a.base == b.base && a.number == b.number; }
 
-/* ---- attributes (attr.c) ----------------------------------------------------------------------------------------------- */
+/* ---- attributes (attr.c)
+ * ----------------------------------------------------------------------------------------------- */
 
 /* Attribute sets are interned: equal sets have equal ids, so comparing attributes is comparing two numbers. The set of
  * a known op has exactly its declared attributes, in the table's order; that of an opaque op has names of its own. */
@@ -164,7 +170,8 @@ void gr_attrs_begin(gr_attr_builder *b, const gr_op_info *op);
 /* Begins with an existing set. */
 void gr_attrs_begin_from(gr_attr_builder *b, const graft_module *m, const gr_op_info *op, uint32_t set);
 /* Checks name and kind (an int stands for a float; none where allowed); `where` and `node` are for the diagnostic. */
-graft_status gr_attrs_set(graft_module *m, gr_attr_builder *b, const gr_op_info *op, const graft_attr *attr, gr_loc where);
+graft_status gr_attrs_set(graft_module *m, gr_attr_builder *b, const gr_op_info *op, const graft_attr *attr,
+                          gr_loc where);
 /* The set's id, or GRAFT_NONE with a diagnostic (a required attribute missing, no memory). */
 uint32_t gr_attrs_intern(graft_module *m, gr_attr_builder *b, const gr_op_info *op, gr_loc where);
 /* The attributes of a set, in order; `*count` of them. */
@@ -181,12 +188,13 @@ const char *gr_attr_str(const graft_module *m, uint32_t op, uint32_t set, const 
 const int64_t *gr_attr_ints(const graft_module *m, uint32_t op, uint32_t set, const char *name, uint32_t *count);
 bool gr_attr_is_none(const graft_module *m, uint32_t op, uint32_t set, const char *name);
 
-/* ---- the graph (graph.c, edit.c) ---------------------------------------------------------------------------------------- */
+/* ---- the graph (graph.c, edit.c)
+ * ---------------------------------------------------------------------------------------- */
 
 typedef struct gr_node {
-  uint32_t op;           /* gr_op, or opaque */
-  uint32_t attrs;        /* attribute set */
-  uint32_t first_use;    /* operand i is use first_use + i */
+  uint32_t op;        /* gr_op, or opaque */
+  uint32_t attrs;     /* attribute set */
+  uint32_t first_use; /* operand i is use first_use + i */
   uint32_t operand_count;
   uint32_t first_result; /* result i is value first_result + i */
   uint32_t result_count;
@@ -255,7 +263,7 @@ static inline graft_value gr_operand(const graft_graph *g, graft_node n, uint32_
 static inline graft_value gr_result(const graft_graph *g, graft_node n, uint32_t i) {
   const gr_node *node = &g->nodes.data[n];
   return i < node->result_count && g->values.data[node->first_result + i].type != GRAFT_NONE ? node->first_result + i
-                                                                                              : GRAFT_NONE;
+                                                                                             : GRAFT_NONE;
 }
 /* An erased node has op GRAFT_NONE. */
 static inline bool gr_node_live(const graft_graph *g, graft_node n) { return g->nodes.data[n].op != GRAFT_NONE; }
@@ -288,9 +296,9 @@ typedef struct gr_node_desc {
   const gr_name *names;    /* one a result, or NULL: made from the op's name */
   uint32_t name_base;      /* without `names`: string that the made name begins with; 0: the op's name */
   uint32_t provenance;
-  graft_node before;       /* GRAFT_NONE: append */
-  const uint32_t *types;   /* result types, when known (a reader that verifies later, opaque nodes); NULL: infer */
-  gr_loc where;            /* for diagnostics */
+  graft_node before;     /* GRAFT_NONE: append */
+  const uint32_t *types; /* result types, when known (a reader that verifies later, opaque nodes); NULL: infer */
+  gr_loc where;          /* for diagnostics */
 } gr_node_desc;
 
 /* GRAFT_NONE with a diagnostic: the operands contradict the op, or no memory. Trailing absent operands are dropped. */
@@ -307,10 +315,15 @@ graft_value gr_handle(graft_graph *g, graft_tensor t);
 graft_value gr_find_value(graft_graph *g, gr_name name); /* inputs, results, tensors' handles; GRAFT_NONE */
 graft_status gr_value_rename(graft_graph *g, graft_value v, gr_name name);
 gr_name gr_value_get_name(const graft_graph *g, graft_value v);
-gr_loc gr_node_loc(const graft_graph *g, graft_node n); /* for diagnostics */
+gr_loc gr_node_loc(graft_graph *g, graft_node n); /* for diagnostics; good for the next few calls */
+/* The node's name as text, in a buffer that is overwritten by the fourth call from now. */
+const char *gr_node_label(graft_graph *g, graft_node n);
+const char *gr_value_label(graft_graph *g, graft_value v);
+const char *gr_name_label(graft_module *m, gr_name name);
 void gr_update_erase(graft_graph *g, uint32_t index);
 
-/* ---- types (type.c) and inference (infer*.c) ------------------------------------------------------------------------------ */
+/* ---- types (type.c) and inference (infer*.c)
+ * ------------------------------------------------------------------------------ */
 
 uint32_t gr_type_intern(graft_module *m, const graft_type *t); /* GRAFT_NONE: no memory */
 bool gr_type_equal(const graft_type *a, const graft_type *b);
@@ -333,7 +346,8 @@ typedef struct gr_infer {
 /* Result types from operand types; false with `error` set when they contradict the op. Opaque: unknown. */
 bool gr_infer_types(gr_infer *in);
 
-/* ---- tensors (tensor.c) ---------------------------------------------------------------------------------------------------- */
+/* ---- tensors (tensor.c)
+ * ---------------------------------------------------------------------------------------------------- */
 
 typedef struct gr_buffer {
   void *data;
@@ -346,8 +360,8 @@ typedef struct gr_buffer {
 typedef struct gr_tensor {
   gr_name name;
   uint32_t type;
-  uint8_t kind;    /* graft_tensor_kind */
-  uint8_t source;  /* gr_tensor_source */
+  uint8_t kind;   /* graft_tensor_kind */
+  uint8_t source; /* gr_tensor_source */
   uint8_t erased;
   uint8_t pad;
   gr_buffer *buffer; /* NULL: a fill not yet read, or elided */
@@ -373,6 +387,7 @@ typedef graft_status (*gr_evaluator)(void *user, graft_module *m, uint32_t op, u
 typedef enum gr_tensor_source { GR_TENSOR_DATA, GR_TENSOR_FILL, GR_TENSOR_ELIDED } gr_tensor_source;
 
 static inline const graft_type *gr_tensor_type(const graft_module *m, graft_tensor t);
+graft_tensor gr_find_tensor(graft_module *m, gr_name name); /* GRAFT_NONE: none */
 /* Takes over one reference of `buffer` (also on failure). */
 graft_tensor gr_tensor_add(graft_module *m, gr_name name, graft_tensor_kind kind, uint32_t type, gr_buffer *buffer,
                            uint64_t offset);
@@ -391,7 +406,8 @@ void gr_tensor_erase(graft_module *m, graft_tensor t);
 /* A rank-0 or rank-n constant equal to these bytes, merged with one the module has. */
 graft_tensor gr_constant(graft_module *m, const char *name, const graft_type *type, const void *data);
 
-/* ---- annotations and provenance (annotation.c, provenance.c) ------------------------------------------------------------------- */
+/* ---- annotations and provenance (annotation.c, provenance.c)
+ * ------------------------------------------------------------------- */
 
 /* A spec says how one edge (use) or value is quantized. `op` is one of the table's spec rows (spec, shared, derived,
  * fixed) and `attrs` its attributes; shared and derived refer to edges or values. Specs are interned. */
@@ -417,9 +433,9 @@ bool gr_has_specs(const graft_graph *g);
 
 /* Who made a node: a source name, or (pass, rule, records of the nodes it was made from). Interned; 0 is none. */
 typedef struct gr_record {
-  uint32_t source;     /* string: name in the source network; 0: made by a pass */
-  uint32_t pass, rule; /* strings */
-  uint32_t equals;     /* string: the old value that the first result equals; 0: none */
+  uint32_t source;                     /* string: name in the source network; 0: made by a pass */
+  uint32_t pass, rule;                 /* strings */
+  uint32_t equals;                     /* string: the old value that the first result equals; 0: none */
   uint32_t first_parent, parent_count; /* in m->record_parents */
 } gr_record;
 
@@ -429,7 +445,8 @@ const uint32_t *gr_record_parents(const graft_module *m, uint32_t record);
 /* The source name a record goes back to (the first one found through its first parents); 0: none. O(depth). */
 uint32_t gr_record_source(const graft_module *m, uint32_t record);
 
-/* ---- the module (module.c) ------------------------------------------------------------------------------------------------------ */
+/* ---- the module (module.c)
+ * ------------------------------------------------------------------------------------------------------ */
 
 struct graft_module {
   graft_context *context;
@@ -450,6 +467,8 @@ struct graft_module {
   GR_VEC(gr_record) records; /* 0 is none */
   GR_VEC(uint32_t) record_parents;
   gr_map record_ids;
+  char labels[4][256]; /* names as text, for diagnostics */
+  uint32_t next_label;
   uint32_t op_strings[GR_OP_COUNT]; /* string id of each op's name, for made-up names; 0: not yet */
 };
 

@@ -1,0 +1,72 @@
+/* Quantization annotations: interned specs, and the two side arrays that say which edge or value has which. */
+#include "ir/ir_int.h"
+
+#include <string.h>
+
+static bool same(const graft_module *m, uint32_t id, uint32_t op, uint32_t attrs, const gr_spec_ref *refs,
+                 uint32_t count) {
+  const gr_spec *s = &m->specs.data[id];
+  if (s->op != op || s->attrs != attrs || s->ref_count != count) return false;
+  for (uint32_t i = 0; i < count; i++) {
+    const gr_spec_ref *r = &m->spec_refs.data[s->first_ref + i];
+    if (r->is_value != refs[i].is_value || r->id != refs[i].id) return false;
+  }
+  return true;
+}
+
+uint32_t gr_spec_intern(graft_module *m, uint32_t op, uint32_t attrs, const gr_spec_ref *refs, uint32_t ref_count) {
+  graft_context *c = m->context;
+  uint64_t key = gr_mix((uint64_t)op << 32 | attrs);
+  for (uint32_t i = 0; i < ref_count; i++) key = gr_mix(key + ((uint64_t)refs[i].is_value << 32 | refs[i].id));
+  uint32_t id;
+  for (; (id = gr_map_get(&m->spec_ids, key)) != GRAFT_NONE; key++)
+    if (same(m, id, op, attrs, refs, ref_count)) return id;
+  gr_spec s = {.op = op, .attrs = attrs, .first_ref = m->spec_refs.len, .ref_count = ref_count};
+  if (!gr_vec_reserve(c, &m->spec_refs, ref_count) || !gr_vec_push(c, &m->specs, s) ||
+      !gr_map_put(c, &m->spec_ids, key, m->specs.len - 1))
+    return GRAFT_NONE;
+  for (uint32_t i = 0; i < ref_count; i++) m->spec_refs.data[m->spec_refs.len++] = refs[i];
+  return m->specs.len - 1;
+}
+
+const gr_spec *gr_spec_get(const graft_module *m, uint32_t spec) { return &m->specs.data[spec]; }
+const gr_spec_ref *gr_spec_refs(const graft_module *m, uint32_t spec) {
+  return m->spec_refs.data + m->specs.data[spec].first_ref;
+}
+
+uint32_t gr_spec_of_use(const graft_graph *g, uint32_t use) {
+  return use < g->spec_of_use.len ? g->spec_of_use.data[use] : 0;
+}
+
+uint32_t gr_spec_of_value(const graft_graph *g, graft_value v) {
+  return v < g->spec_of_value.len ? g->spec_of_value.data[v] : 0;
+}
+
+/* Arrays of one length with uses and values: grown to all of them at once, so that setting each is O(1). */
+#define SET(array, index, total, spec) \
+  if ((index) >= (array).len) { \
+    if ((spec) == 0) return GRAFT_OK; \
+    if (!gr_vec_reserve(g->module->context, &(array), (total) - (array).len)) return GRAFT_NO_MEMORY; \
+    memset((array).data + (array).len, 0, ((total) - (array).len) * sizeof *(array).data); \
+    (array).len = (total); \
+  } \
+  (array).data[index] = (spec); \
+  return GRAFT_OK
+
+graft_status gr_spec_set_use(graft_graph *g, uint32_t use, uint32_t spec) {
+  SET(g->spec_of_use, use, g->uses.len, spec);
+}
+
+graft_status gr_spec_set_value(graft_graph *g, graft_value v, uint32_t spec) {
+  SET(g->spec_of_value, v, g->values.len, spec);
+}
+
+void gr_spec_clear(graft_graph *g) { g->spec_of_use.len = g->spec_of_value.len = 0; }
+
+bool gr_has_specs(const graft_graph *g) {
+  for (uint32_t i = 0; i < g->spec_of_use.len; i++)
+    if (g->spec_of_use.data[i]) return true;
+  for (uint32_t i = 0; i < g->spec_of_value.len; i++)
+    if (g->spec_of_value.data[i]) return true;
+  return false;
+}

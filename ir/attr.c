@@ -1,0 +1,285 @@
+/* Attribute sets: built in a fixed-size builder, checked against the op's declarations, interned in the module. */
+#include "ir/ir_int.h"
+
+#include <string.h>
+
+static graft_attr default_of(const gr_attr_decl *d, const int64_t *repeated) {
+  graft_attr a = {.name = d->name, .kind = d->kind};
+  if (d->required || d->default_none) a.kind = GRAFT_ATTR_NONE;
+  switch (a.kind) {
+  case GRAFT_ATTR_BOOL: a.as.b = d->i != 0; break;
+  case GRAFT_ATTR_INT: a.as.i = d->i; break;
+  case GRAFT_ATTR_FLOAT: a.as.f = d->f; break;
+  case GRAFT_ATTR_STRING: a.as.s = d->s; break;
+  case GRAFT_ATTR_DTYPE: a.as.dtype = (graft_dtype)d->i; break;
+  case GRAFT_ATTR_INTS:
+    a.as.ints = repeated;
+    a.count = (uint32_t)d->count;
+    break;
+  default: break;
+  }
+  return a;
+}
+
+/* Defaults of integer lists repeat 0 or 1, at most three times (the table's convolutions and pools). */
+static const int64_t zeros[GRAFT_MAX_RANK] = {0}, ones[GRAFT_MAX_RANK] = {1, 1, 1, 1, 1, 1, 1, 1};
+
+void gr_attrs_begin(gr_attr_builder *b, const gr_op_info *op) {
+  b->count = op ? op->attr_count : 0;
+  for (uint32_t i = 0; i < b->count; i++) b->items[i] = default_of(&op->attrs[i], op->attrs[i].i ? ones : zeros);
+}
+
+void gr_attrs_begin_from(gr_attr_builder *b, const graft_module *m, const gr_op_info *op, uint32_t set) {
+  uint32_t count;
+  gr_attrs_get(m, set, &count);
+  b->count = count > GR_MAX_ATTRS ? GR_MAX_ATTRS : count;
+  for (uint32_t i = 0; i < b->count; i++) b->items[i] = gr_attr_public(m, op, set, i);
+}
+
+static const char *const kind_names[] = {"none",     "a bool",  "an integer",         "a number",
+                                         "a string", "a dtype", "a list of integers", "a list of numbers",
+                                         "a graph"};
+
+graft_status gr_attrs_set(graft_module *m, gr_attr_builder *b, const gr_op_info *op, const graft_attr *attr,
+                          gr_loc where) {
+  graft_context *c = m->context;
+  graft_attr a = *attr;
+  if (!op) {
+    for (uint32_t i = 0; i < b->count; i++)
+      if (strcmp(b->items[i].name, a.name) == 0) return b->items[i] = a, GRAFT_OK;
+    if (b->count == GR_MAX_ATTRS) return gr_error(c, GRAFT_UNSUPPORTED, where, "more than %d attributes", GR_MAX_ATTRS);
+    b->items[b->count++] = a;
+    return GRAFT_OK;
+  }
+  int slot = gr_op_attr_slot(op, a.name, strlen(a.name));
+  if (slot < 0) return gr_error(c, GRAFT_NAME, where, "%s has no attribute '%s'", op->name, a.name);
+  const gr_attr_decl *d = &op->attrs[slot];
+  if (a.kind == GRAFT_ATTR_NONE) {
+    if (!d->none_allowed)
+      return gr_error(c, GRAFT_TYPE, where, "attribute '%s' of %s cannot be none", a.name, op->name);
+  } else if (d->kind == GRAFT_ATTR_FLOAT && a.kind == GRAFT_ATTR_INT) {
+    a.kind = GRAFT_ATTR_FLOAT;
+    a.as.f = (double)a.as.i;
+  } else if (a.kind != d->kind && !(d->kind == GRAFT_ATTR_INTS && a.kind == GRAFT_ATTR_FLOATS && a.count == 0)) {
+    return gr_error(c, GRAFT_TYPE, where, "attribute '%s' of %s is %s, not %s", a.name, op->name, kind_names[d->kind],
+                    kind_names[a.kind]);
+  } else if (d->kind == GRAFT_ATTR_INTS) {
+    a.kind = GRAFT_ATTR_INTS;
+    if (d->count >= 0 && a.count != (uint32_t)d->count)
+      return gr_error(c, GRAFT_TYPE, where, "attribute '%s' of %s has %u entries, %d are wanted", a.name, op->name,
+                      a.count, d->count);
+  }
+  a.name = d->name;
+  b->items[slot] = a;
+  return GRAFT_OK;
+}
+
+bool gr_attr_equal(const graft_attr *a, const graft_attr *b) {
+  if (a->kind != b->kind) return false;
+  switch (a->kind) {
+  case GRAFT_ATTR_NONE: return true;
+  case GRAFT_ATTR_BOOL: return a->as.b == b->as.b;
+  case GRAFT_ATTR_INT: return a->as.i == b->as.i;
+  case GRAFT_ATTR_FLOAT: return memcmp(&a->as.f, &b->as.f, sizeof(double)) == 0;
+  case GRAFT_ATTR_STRING: return strcmp(a->as.s, b->as.s) == 0;
+  case GRAFT_ATTR_DTYPE: return a->as.dtype == b->as.dtype;
+  case GRAFT_ATTR_INTS:
+    return a->count == b->count && (a->count == 0 || memcmp(a->as.ints, b->as.ints, a->count * sizeof(int64_t)) == 0);
+  case GRAFT_ATTR_FLOATS:
+    return a->count == b->count &&
+           (a->count == 0 || memcmp(a->as.floats, b->as.floats, a->count * sizeof(double)) == 0);
+  case GRAFT_ATTR_GRAPH: return a->as.graph == b->as.graph;
+  }
+  return false;
+}
+
+static uint64_t hash_attr(const graft_attr *a, bool with_name) {
+  uint64_t h = (uint64_t)a->kind + 1, bits = 0;
+  switch (a->kind) {
+  case GRAFT_ATTR_NONE: break;
+  case GRAFT_ATTR_BOOL: bits = a->as.b; break;
+  case GRAFT_ATTR_INT: bits = (uint64_t)a->as.i; break;
+  case GRAFT_ATTR_FLOAT: memcpy(&bits, &a->as.f, sizeof bits); break;
+  case GRAFT_ATTR_STRING: bits = gr_hash_bytes(a->as.s, strlen(a->as.s)); break;
+  case GRAFT_ATTR_DTYPE: bits = (uint64_t)a->as.dtype; break;
+  case GRAFT_ATTR_INTS:
+    for (uint32_t i = 0; i < a->count; i++) bits = gr_mix(bits + (uint64_t)a->as.ints[i]) + a->count;
+    break;
+  case GRAFT_ATTR_FLOATS: bits = gr_hash_bytes(a->as.floats, a->count * sizeof(double)); break;
+  case GRAFT_ATTR_GRAPH: bits = a->as.graph; break;
+  }
+  if (with_name) h ^= gr_hash_bytes(a->name, strlen(a->name));
+  return gr_mix(h * 0x9e3779b97f4a7c15u + bits);
+}
+
+static bool rehash(graft_module *m) {
+  gr_attr_table *t = &m->attrs;
+  uint32_t count = t->slot_count ? t->slot_count * 2 : 64;
+  uint32_t *slots = gr_calloc(m->context, count, sizeof *slots);
+  if (!slots) return false;
+  for (uint32_t id = 0; id < t->sets.len; id++) {
+    uint32_t i = t->sets.data[id].hash & (count - 1);
+    while (slots[i]) i = (i + 1) & (count - 1);
+    slots[i] = id + 1;
+  }
+  gr_free(m->context, t->slots, (size_t)t->slot_count * sizeof *slots);
+  t->slots = slots;
+  t->slot_count = count;
+  return true;
+}
+
+/* Where the pools were when a set began to be stored: what the builder borrowed from them may move as they grow. */
+typedef struct pools {
+  uintptr_t bytes, ints, floats;
+  size_t bytes_size, ints_size, floats_size;
+} pools;
+
+static const void *moved(const void *p, uintptr_t old, size_t size, const void *now) {
+  uintptr_t at = (uintptr_t)p;
+  return at >= old && at < old + size ? (const char *)now + (at - old) : p;
+}
+
+static bool store_string(graft_module *m, const pools *was, const char *text, uint32_t *id) {
+  text = moved(text, was->bytes, was->bytes_size, m->strings.bytes.data);
+  *id = gr_intern(m, text, strlen(text));
+  return *id != GRAFT_NONE;
+}
+
+/* The stored form of one attribute; its list goes to the pools. */
+static bool store(graft_module *m, const gr_op_info *op, const pools *was, const graft_attr *a, gr_attr *out) {
+  gr_attr_table *t = &m->attrs;
+  *out = (gr_attr){.kind = (uint16_t)a->kind};
+  if (!op && !store_string(m, was, a->name, &out->name)) return false;
+  switch (a->kind) {
+  case GRAFT_ATTR_NONE: break;
+  case GRAFT_ATTR_BOOL: out->as.i = a->as.b; break;
+  case GRAFT_ATTR_INT: out->as.i = a->as.i; break;
+  case GRAFT_ATTR_FLOAT: out->as.f = a->as.f; break;
+  case GRAFT_ATTR_DTYPE: out->as.i = a->as.dtype; break;
+  case GRAFT_ATTR_GRAPH: out->as.i = a->as.graph; break;
+  case GRAFT_ATTR_STRING: {
+    uint32_t id;
+    if (!store_string(m, was, a->as.s, &id)) return false;
+    out->as.i = id;
+    break;
+  }
+  case GRAFT_ATTR_INTS:
+    if (!gr_vec_reserve(m->context, &t->ints, a->count)) return false;
+    out->as.list.offset = t->ints.len;
+    out->as.list.count = a->count;
+    if (a->count)
+      memcpy(t->ints.data + t->ints.len, moved(a->as.ints, was->ints, was->ints_size, t->ints.data),
+             a->count * sizeof(int64_t));
+    t->ints.len += a->count;
+    break;
+  case GRAFT_ATTR_FLOATS:
+    if (!gr_vec_reserve(m->context, &t->floats, a->count)) return false;
+    out->as.list.offset = t->floats.len;
+    out->as.list.count = a->count;
+    if (a->count)
+      memcpy(t->floats.data + t->floats.len, moved(a->as.floats, was->floats, was->floats_size, t->floats.data),
+             a->count * sizeof(double));
+    t->floats.len += a->count;
+    break;
+  }
+  return true;
+}
+
+/* Sets are told apart by their op too only as far as their names differ: {eps} of two ops may share a set. */
+static bool same_set(const graft_module *m, const gr_op_info *op, uint32_t id, const gr_attr_builder *b) {
+  const gr_attr_set *s = &m->attrs.sets.data[id];
+  if (s->count != b->count) return false;
+  for (uint32_t i = 0; i < s->count; i++) {
+    const gr_attr *stored = &m->attrs.items.data[s->first + i];
+    graft_attr a = gr_attr_public(m, op, id, i);
+    if (!gr_attr_equal(&a, &b->items[i])) return false;
+    if (!op ? strcmp(gr_string_text(m, stored->name), b->items[i].name) != 0 : stored->name != 0) return false;
+  }
+  return true;
+}
+
+uint32_t gr_attrs_intern(graft_module *m, gr_attr_builder *b, const gr_op_info *op, gr_loc where) {
+  gr_attr_table *t = &m->attrs;
+  uint64_t h = b->count;
+  for (uint32_t i = 0; i < b->count; i++) {
+    if (op && op->attrs[i].required && b->items[i].kind == GRAFT_ATTR_NONE) {
+      gr_error(m->context, GRAFT_TYPE, where, "%s needs the attribute '%s'", op->name, op->attrs[i].name);
+      return GRAFT_NONE;
+    }
+    h = gr_mix(h + hash_attr(&b->items[i], !op));
+  }
+  if ((t->sets.len + 1) * 4u > t->slot_count * 3u && !rehash(m)) return GRAFT_NONE;
+  uint32_t mask = t->slot_count - 1, i = (uint32_t)h & mask;
+  for (; t->slots[i]; i = (i + 1) & mask)
+    if (t->sets.data[t->slots[i] - 1].hash == (uint32_t)h && same_set(m, op, t->slots[i] - 1, b))
+      return t->slots[i] - 1;
+  gr_attr_set set = {.first = t->items.len, .count = b->count, .hash = (uint32_t)h};
+  if (!gr_vec_reserve(m->context, &t->items, b->count) || !gr_vec_reserve(m->context, &t->sets, 1u)) return GRAFT_NONE;
+  pools was = {.bytes = (uintptr_t)m->strings.bytes.data,
+               .bytes_size = m->strings.bytes.len,
+               .ints = (uintptr_t)t->ints.data,
+               .ints_size = t->ints.len * sizeof(int64_t),
+               .floats = (uintptr_t)t->floats.data,
+               .floats_size = t->floats.len * sizeof(double)};
+  for (uint32_t k = 0; k < b->count; k++)
+    if (!store(m, op, &was, &b->items[k], &t->items.data[set.first + k])) return GRAFT_NONE;
+  t->items.len += b->count;
+  t->sets.data[t->sets.len++] = set;
+  t->slots[i] = t->sets.len;
+  return t->sets.len - 1;
+}
+
+const gr_attr *gr_attrs_get(const graft_module *m, uint32_t set, uint32_t *count) {
+  const gr_attr_set *s = &m->attrs.sets.data[set];
+  *count = s->count;
+  return m->attrs.items.data + s->first;
+}
+
+graft_attr gr_attr_public(const graft_module *m, const gr_op_info *op, uint32_t set, uint32_t slot) {
+  const gr_attr *a = &m->attrs.items.data[m->attrs.sets.data[set].first + slot];
+  graft_attr p = {.name = op ? op->attrs[slot].name : gr_string_text(m, a->name), .kind = (graft_attr_kind)a->kind};
+  switch (p.kind) {
+  case GRAFT_ATTR_NONE: break;
+  case GRAFT_ATTR_BOOL: p.as.b = a->as.i != 0; break;
+  case GRAFT_ATTR_INT: p.as.i = a->as.i; break;
+  case GRAFT_ATTR_FLOAT: p.as.f = a->as.f; break;
+  case GRAFT_ATTR_STRING: p.as.s = gr_string_text(m, (uint32_t)a->as.i); break;
+  case GRAFT_ATTR_DTYPE: p.as.dtype = (graft_dtype)a->as.i; break;
+  case GRAFT_ATTR_GRAPH: p.as.graph = (uint32_t)a->as.i; break;
+  case GRAFT_ATTR_INTS:
+    p.count = a->as.list.count;
+    p.as.ints = m->attrs.ints.data + a->as.list.offset;
+    break;
+  case GRAFT_ATTR_FLOATS:
+    p.count = a->as.list.count;
+    p.as.floats = m->attrs.floats.data + a->as.list.offset;
+    break;
+  }
+  return p;
+}
+
+static const gr_attr *by_name(const graft_module *m, uint32_t op, uint32_t set, const char *name) {
+  return &m->attrs.items
+              .data[m->attrs.sets.data[set].first + (uint32_t)gr_op_attr_slot(gr_op_get(op), name, strlen(name))];
+}
+
+int64_t gr_attr_int(const graft_module *m, uint32_t op, uint32_t set, const char *name) {
+  return by_name(m, op, set, name)->as.i;
+}
+double gr_attr_float(const graft_module *m, uint32_t op, uint32_t set, const char *name) {
+  return by_name(m, op, set, name)->as.f;
+}
+bool gr_attr_bool(const graft_module *m, uint32_t op, uint32_t set, const char *name) {
+  return by_name(m, op, set, name)->as.i != 0;
+}
+const char *gr_attr_str(const graft_module *m, uint32_t op, uint32_t set, const char *name) {
+  return gr_string_text(m, (uint32_t)by_name(m, op, set, name)->as.i);
+}
+bool gr_attr_is_none(const graft_module *m, uint32_t op, uint32_t set, const char *name) {
+  return by_name(m, op, set, name)->kind == GRAFT_ATTR_NONE;
+}
+const int64_t *gr_attr_ints(const graft_module *m, uint32_t op, uint32_t set, const char *name, uint32_t *count) {
+  const gr_attr *a = by_name(m, op, set, name);
+  *count = a->kind == GRAFT_ATTR_INTS ? a->as.list.count : 0;
+  return a->kind == GRAFT_ATTR_INTS ? m->attrs.ints.data + a->as.list.offset : NULL;
+}

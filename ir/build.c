@@ -1,0 +1,135 @@
+/* The public builder: nodes from names of ops and attributes. */
+#include "ir/ir_int.h"
+
+#include <string.h>
+
+graft_value graft_tensor_value(graft_graph *g, graft_tensor t) {
+  if (t >= g->module->tensors.len || g->module->tensors.data[t].erased) {
+    gr_error(g->module->context, GRAFT_INVALID_ARGUMENT, (gr_loc){0}, "no such tensor in the module");
+    return GRAFT_NONE;
+  }
+  return gr_handle(g, t);
+}
+
+/* The value in the dtype's own bytes; integers saturate. */
+static void scalar_bytes(graft_dtype dtype, double v, unsigned char *bytes) {
+  double lo = 0, hi = 0;
+  switch (dtype) {
+  case GRAFT_F32: {
+    float f = (float)v;
+    memcpy(bytes, &f, sizeof f);
+    return;
+  }
+  case GRAFT_F64: memcpy(bytes, &v, sizeof v); return;
+  case GRAFT_I8: lo = INT8_MIN, hi = INT8_MAX; break;
+  case GRAFT_U8: hi = UINT8_MAX; break;
+  case GRAFT_BOOL: hi = 1; break;
+  case GRAFT_I16: lo = INT16_MIN, hi = INT16_MAX; break;
+  case GRAFT_I32: lo = INT32_MIN, hi = INT32_MAX; break;
+  default: lo = -0x1p63, hi = 0x1.fffffffffffffp62; break;
+  }
+  int64_t i = v >= hi ? (int64_t)hi : v >= lo ? (int64_t)v : v < lo ? (int64_t)lo : 0;
+  memcpy(bytes, &i, graft_dtype_size(dtype)); /* little-endian: the low bytes */
+}
+
+graft_value graft_scalar(graft_graph *g, graft_dtype dtype, double value) {
+  if (graft_dtype_size(dtype) == 0) {
+    gr_error(g->module->context, GRAFT_TYPE, (gr_loc){0}, "a scalar needs a dtype");
+    return GRAFT_NONE;
+  }
+  unsigned char bytes[8] = {0};
+  scalar_bytes(dtype, value, bytes);
+  graft_type type = {.dtype = dtype};
+  graft_tensor t = gr_constant(g->module, "scalar", &type, bytes);
+  return t == GRAFT_NONE ? GRAFT_NONE : gr_handle(g, t);
+}
+
+static bool is_value(const graft_graph *g, graft_value v) {
+  return v < g->values.len && gr_value_at(g, v)->def_kind != GR_DEF_DEAD && gr_value_at(g, v)->type != GRAFT_NONE;
+}
+
+/* Op number of a name; an opaque one is interned. GRAFT_NONE: no memory. */
+static uint32_t op_number(graft_module *m, const char *name) {
+  uint32_t op = gr_op_find(name, strlen(name));
+  if (op != GR_OP_COUNT) return op;
+  uint32_t id = gr_intern(m, name, strlen(name));
+  return id == GRAFT_NONE ? GRAFT_NONE : GR_OP_COUNT + id;
+}
+
+static bool set_name(graft_module *m, const char *text, gr_name *out) {
+  gr_name n = gr_name_split(m, text, strlen(text));
+  *out = gr_name_unique(m, n);
+  return out->base != GRAFT_NONE;
+}
+
+graft_node graft_node_create(graft_graph *g, const graft_node_options *o) {
+  graft_module *m = g->module;
+  graft_context *c = m->context;
+  graft_node result = GRAFT_NONE;
+  gr_loc where = {.file = gr_string_text(m, m->file), .node = o->name ? o->name : o->op};
+  if (!o->op || !o->op[0]) return gr_error(c, GRAFT_INVALID_ARGUMENT, where, "a node needs an op"), GRAFT_NONE;
+  gr_node_desc d = {.op = op_number(m, o->op),
+                    .operands = o->operands,
+                    .operand_count = o->operand_count,
+                    .result_count = o->result_count,
+                    .before = GRAFT_NONE,
+                    .where = where};
+  if (d.op == GRAFT_NONE) return GRAFT_NONE;
+  const gr_op_info *op = gr_op_get(d.op);
+  for (uint32_t i = 0; i < d.operand_count; i++)
+    if (d.operands[i] != GRAFT_NONE && !is_value(g, d.operands[i]))
+      return gr_error(c, GRAFT_INVALID_ARGUMENT, where, "operand %u is no value of the graph", i), GRAFT_NONE;
+  if (o->insert) {
+    if (o->before >= g->nodes.len || !gr_node_live(g, o->before))
+      return gr_error(c, GRAFT_INVALID_ARGUMENT, where, "the node to insert before is not in the graph"), GRAFT_NONE;
+    d.before = o->before;
+  }
+  gr_attr_builder attrs;
+  gr_attrs_begin(&attrs, op);
+  for (uint32_t i = 0; i < o->attr_count; i++)
+    if (gr_attrs_set(m, &attrs, op, &o->attrs[i], where) != GRAFT_OK) return GRAFT_NONE;
+  d.attrs = gr_attrs_intern(m, &attrs, op, where);
+  if (d.attrs == GRAFT_NONE) return GRAFT_NONE;
+  if (d.result_count == 0) {
+    d.result_count = op ? gr_op_required_results(op) : 1;
+    if (d.op == GR_OP_split) gr_attr_ints(m, d.op, d.attrs, "split_sizes", &d.result_count);
+  }
+  if (o->source) {
+    gr_record r = {.source = gr_intern(m, o->source, strlen(o->source))};
+    if (r.source == GRAFT_NONE || (d.provenance = gr_record_intern(m, &r, NULL)) == GRAFT_NONE) return GRAFT_NONE;
+  }
+  gr_name *names = NULL;
+  uint32_t *types = NULL;
+  uint32_t n = d.result_count;
+  if (o->name || o->names) {
+    if (!(names = gr_calloc(c, n ? n : 1, sizeof *names))) goto done;
+    for (uint32_t i = 0; i < n; i++) {
+      const char *name = o->names ? o->names[i] : i == 0 ? o->name : NULL;
+      if (name && !set_name(m, name, &names[i])) goto done;
+    }
+    d.names = names;
+  }
+  if (!op && o->types) {
+    if (!(types = gr_calloc(c, n ? n : 1, sizeof *types))) goto done;
+    for (uint32_t i = 0; i < n; i++)
+      if ((types[i] = gr_type_intern(m, &o->types[i])) == GRAFT_NONE) goto done;
+    d.types = types;
+  }
+  result = gr_node_add(g, &d);
+done:
+  gr_free(c, names, (n ? n : 1) * sizeof *names);
+  gr_free(c, types, (n ? n : 1) * sizeof *types);
+  return result;
+}
+
+graft_value graft_build(graft_graph *g, const char *op, const graft_value *operands, uint32_t count,
+                        const graft_attr *attrs, uint32_t attr_count) {
+  graft_node_options o = {.size = sizeof o,
+                          .op = op,
+                          .operands = operands,
+                          .operand_count = count,
+                          .attrs = attrs,
+                          .attr_count = attr_count};
+  graft_node n = graft_node_create(g, &o);
+  return n == GRAFT_NONE ? GRAFT_NONE : gr_result(g, n, 0);
+}

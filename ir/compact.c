@@ -1,0 +1,207 @@
+/* Compaction: erased nodes, uses, values and tensors go, the rest is renumbered in graph order. */
+#include "ir/ir_int.h"
+
+#include <string.h>
+
+/* Old index -> new index; GRAFT_NONE: dropped. */
+typedef struct maps {
+  uint32_t *uses, *values, *tensors;
+} maps;
+
+/* New, dense arrays of one graph, built beside the old ones so that a failure changes nothing. */
+typedef struct dense {
+  GR_VEC(gr_node) nodes;
+  GR_VEC(gr_use) uses;
+  GR_VEC(gr_value) values;
+} dense;
+
+static uint32_t *new_map(graft_context *c, uint32_t n) {
+  uint32_t *map = gr_alloc(c, ((size_t)n + 1) * sizeof *map);
+  if (map) memset(map, 0xff, ((size_t)n + 1) * sizeof *map);
+  return map;
+}
+
+static void add_value(graft_graph *g, dense *d, maps *map, graft_value v, uint32_t def) {
+  gr_value value = *gr_value_at(g, v);
+  value.def = def & 0x3FFFFFFFu;
+  value.first_use = GRAFT_NONE;
+  map->values[v] = d->values.len;
+  d->values.data[d->values.len++] = value;
+}
+
+/* A use in its new place; linked by relink. */
+static uint32_t add_use(graft_graph *g, dense *d, maps *map, uint32_t use, uint32_t user) {
+  map->uses[use] = d->uses.len;
+  d->uses.data[d->uses.len++] = (gr_use){gr_use_at(g, use)->value, user, GRAFT_NONE, GRAFT_NONE};
+  return d->uses.len - 1;
+}
+
+/* Use lists keep the order they had (newest first): walk each value's old list. */
+static void relink(graft_graph *g, dense *d, const maps *map) {
+  for (graft_value old = 0; old < g->values.len; old++) {
+    uint32_t v = map->values[old], prev = GRAFT_NONE;
+    if (v == GRAFT_NONE) continue;
+    for (uint32_t u = gr_value_at(g, old)->first_use; u != GRAFT_NONE; u = gr_use_at(g, u)->next) {
+      uint32_t n = map->uses[u];
+      gr_use *use = &d->uses.data[n];
+      use->value = v;
+      use->prev = prev;
+      if (prev == GRAFT_NONE)
+        d->values.data[v].first_use = n;
+      else
+        d->uses.data[prev].next = n;
+      prev = n;
+    }
+  }
+}
+
+static graft_status remap_specs(graft_graph *g, const maps *map, uint32_t uses, uint32_t values) {
+  graft_module *m = g->module;
+  graft_context *c = m->context;
+  gr_map done = {0}; /* old spec -> new spec */
+  graft_status status = GRAFT_OK;
+  GR_VEC(uint32_t) of_use = {0}, of_value = {0};
+  GR_VEC(gr_spec_ref) refs = {0};
+  if (!gr_vec_reserve(c, &of_use, uses) || !gr_vec_reserve(c, &of_value, values)) status = GRAFT_NO_MEMORY;
+  if (status == GRAFT_OK) {
+    if (uses) memset(of_use.data, 0, uses * sizeof *of_use.data);
+    if (values) memset(of_value.data, 0, values * sizeof *of_value.data);
+    of_use.len = uses;
+    of_value.len = values;
+  }
+  for (uint32_t pass = 0; pass < 2 && status == GRAFT_OK; pass++) {
+    uint32_t len = pass ? g->spec_of_value.len : g->spec_of_use.len;
+    for (uint32_t i = 0; i < len && status == GRAFT_OK; i++) {
+      uint32_t spec = pass ? g->spec_of_value.data[i] : g->spec_of_use.data[i],
+               at = (pass ? map->values : map->uses)[i];
+      if (!spec || at == GRAFT_NONE) continue;
+      uint32_t now = gr_map_get(&done, spec);
+      if (now == GRAFT_NONE) {
+        gr_spec s = m->specs.data[spec];
+        refs.len = 0;
+        for (uint32_t k = 0; k < s.ref_count && status == GRAFT_OK; k++) {
+          gr_spec_ref r = m->spec_refs.data[s.first_ref + k];
+          uint32_t to = (r.is_value ? map->values : map->uses)[r.id];
+          if (to == GRAFT_NONE) continue; /* what it shared with is gone */
+          r.id = to;
+          if (!gr_vec_push(c, &refs, r)) status = GRAFT_NO_MEMORY;
+        }
+        if (status != GRAFT_OK) break;
+        now = s.ref_count ? refs.len ? gr_spec_intern(m, s.op, s.attrs, refs.data, refs.len) : 0 : spec;
+        if (now == GRAFT_NONE || !gr_map_put(c, &done, spec, now)) status = GRAFT_NO_MEMORY;
+      }
+      if (status == GRAFT_OK) *(pass ? &of_value.data[at] : &of_use.data[at]) = now;
+    }
+  }
+  if (status == GRAFT_OK) {
+    gr_vec_free(c, &g->spec_of_use);
+    gr_vec_free(c, &g->spec_of_value);
+    memcpy(&g->spec_of_use, &of_use, sizeof of_use);
+    memcpy(&g->spec_of_value, &of_value, sizeof of_value);
+  } else {
+    gr_vec_free(c, &of_use);
+    gr_vec_free(c, &of_value);
+  }
+  gr_vec_free(c, &refs);
+  gr_map_free(c, &done);
+  return status;
+}
+
+static graft_status compact_graph(graft_graph *g, const uint32_t *tensors) {
+  graft_module *m = g->module;
+  graft_context *c = m->context;
+  maps map = {new_map(c, g->uses.len), new_map(c, g->values.len), NULL};
+  dense d = {0};
+  graft_status status = GRAFT_NO_MEMORY;
+  size_t use_bytes = ((size_t)g->uses.len + 1) * 4, value_bytes = ((size_t)g->values.len + 1) * 4;
+  if (!map.uses || !map.values || !gr_vec_reserve(c, &d.nodes, g->live) || !gr_vec_reserve(c, &d.uses, g->uses.len) ||
+      !gr_vec_reserve(c, &d.values, g->values.len))
+    goto done;
+  for (uint32_t i = 0; i < g->inputs.len; i++) add_value(g, &d, &map, g->inputs.data[i], i);
+  for (graft_tensor t = 0; t < g->tensor_values.len; t++) {
+    graft_value v = g->tensor_values.data[t];
+    if (v != GRAFT_NONE && tensors[t] != GRAFT_NONE) add_value(g, &d, &map, v, tensors[t]);
+  }
+  for (graft_node n = g->first; n != GRAFT_NONE; n = gr_node_at(g, n)->next) {
+    gr_node node = *gr_node_at(g, n);
+    uint32_t id = d.nodes.len, first_use = d.uses.len, first_result = d.values.len;
+    for (uint32_t i = 0; i < node.operand_count; i++) add_use(g, &d, &map, node.first_use + i, id);
+    for (uint32_t i = 0; i < node.result_count; i++) add_value(g, &d, &map, node.first_result + i, id);
+    node.first_use = first_use;
+    node.first_result = first_result;
+    node.prev = id ? id - 1 : GRAFT_NONE;
+    node.next = id + 1 < g->live ? id + 1 : GRAFT_NONE;
+    d.nodes.data[d.nodes.len++] = node;
+  }
+  uint32_t updates = 0;
+  for (uint32_t i = 0; i < g->outputs.len; i++) add_use(g, &d, &map, g->outputs.data[i].use, GR_USER_OUTPUT | i);
+  for (uint32_t i = 0; i < g->updates.len; i++)
+    if (g->updates.data[i].tensor != GRAFT_NONE)
+      add_use(g, &d, &map, g->updates.data[i].use, GR_USER_UPDATE | updates++);
+  relink(g, &d, &map);
+  if ((g->spec_of_use.len || g->spec_of_value.len) && remap_specs(g, &map, d.uses.len, d.values.len) != GRAFT_OK)
+    goto done;
+  /* Nothing fails from here on. */
+  for (uint32_t i = 0; i < g->outputs.len; i++) g->outputs.data[i].use = map.uses[g->outputs.data[i].use];
+  updates = 0;
+  for (uint32_t i = 0; i < g->updates.len; i++) {
+    gr_update u = g->updates.data[i];
+    if (u.tensor != GRAFT_NONE) g->updates.data[updates++] = (gr_update){map.uses[u.use], tensors[u.tensor]};
+  }
+  g->updates.len = updates;
+  for (uint32_t i = 0; i < g->inputs.len; i++) g->inputs.data[i] = i;
+  uint32_t handles = 0;
+  for (graft_tensor t = 0; t < g->tensor_values.len; t++) {
+    graft_value v = g->tensor_values.data[t];
+    if (tensors[t] == GRAFT_NONE) continue;
+    g->tensor_values.data[tensors[t]] = v == GRAFT_NONE ? GRAFT_NONE : map.values[v];
+    handles = tensors[t] + 1;
+  }
+  g->tensor_values.len = handles;
+  gr_vec_free(c, &g->nodes);
+  gr_vec_free(c, &g->uses);
+  gr_vec_free(c, &g->values);
+  memcpy(&g->nodes, &d.nodes, sizeof d.nodes);
+  memcpy(&g->uses, &d.uses, sizeof d.uses);
+  memcpy(&g->values, &d.values, sizeof d.values);
+  memset(&d, 0, sizeof d);
+  g->first = g->live ? 0 : GRAFT_NONE;
+  g->last = g->live ? g->live - 1 : GRAFT_NONE;
+  gr_map_free(c, &g->names);
+  g->names_built = false;
+  status = GRAFT_OK;
+done:
+  gr_free(c, map.uses, use_bytes);
+  gr_free(c, map.values, value_bytes);
+  gr_vec_free(c, &d.nodes);
+  gr_vec_free(c, &d.uses);
+  gr_vec_free(c, &d.values);
+  return status;
+}
+
+graft_status graft_module_compact(graft_module *m) {
+  graft_context *c = m->context;
+  uint32_t *tensors = new_map(c, m->tensors.len), kept = 0;
+  size_t bytes = ((size_t)m->tensors.len + 1) * 4;
+  if (!tensors) return GRAFT_NO_MEMORY;
+  graft_status status = GRAFT_OK;
+  for (graft_tensor t = 0; t < m->tensors.len; t++)
+    if (!m->tensors.data[t].erased) tensors[t] = kept++;
+  for (uint32_t i = 0; i < m->graphs.len && status == GRAFT_OK; i++) status = compact_graph(m->graphs.data[i], tensors);
+  if (status == GRAFT_OK) {
+    for (graft_tensor t = 0; t < m->tensors.len; t++)
+      if (tensors[t] != GRAFT_NONE) m->tensors.data[tensors[t]] = m->tensors.data[t];
+    m->tensors.len = kept;
+    gr_map_free(c, &m->tensor_names);
+    m->tensor_names_built = false;
+    for (uint32_t i = 0; i < m->constants.slot_count; i++) {
+      gr_map_slot *s = &m->constants.slots[i];
+      /* A constant that went leaves its slot taken by a tensor that is not equal: gr_constant compares before it
+       * believes. */
+      if (s->value != GRAFT_NONE) s->value = tensors[s->value] != GRAFT_NONE ? tensors[s->value] : 0;
+    }
+    if (kept == 0) gr_map_free(c, &m->constants);
+  }
+  gr_free(c, tensors, bytes);
+  return status;
+}

@@ -1,0 +1,497 @@
+/* Adding to a graph and reading it: inputs, nodes, handles of tensors, outputs, updates, names. */
+#include "ir/ir_int.h"
+
+#include <stdio.h>
+#include <string.h>
+
+const graft_type *gr_type_of(const graft_graph *g, graft_value v) {
+  static const graft_type unknown = {GRAFT_UNKNOWN, -1, {0}};
+  uint32_t type = g->values.data[v].type;
+  return type == GRAFT_NONE ? &unknown : &g->module->types.data[type];
+}
+
+const char *gr_op_text(const graft_module *m, uint32_t op) {
+  return op < GR_OP_COUNT ? gr_op_get(op)->name : gr_string_text(m, op - GR_OP_COUNT);
+}
+
+const gr_op_info *gr_info(const graft_graph *g, graft_node n) { return gr_op_get(g->nodes.data[n].op); }
+
+/* ---- uses ---- */
+
+static void link_use(graft_graph *g, uint32_t use) {
+  gr_use *u = gr_use_at(g, use);
+  u->prev = u->next = GRAFT_NONE;
+  if (u->value == GRAFT_NONE) return;
+  gr_value *v = gr_value_at(g, u->value);
+  u->next = v->first_use;
+  if (u->next != GRAFT_NONE) gr_use_at(g, u->next)->prev = use;
+  v->first_use = use;
+}
+
+static void unlink_use(graft_graph *g, uint32_t use) {
+  gr_use *u = gr_use_at(g, use);
+  if (u->value == GRAFT_NONE) return;
+  if (u->prev != GRAFT_NONE)
+    gr_use_at(g, u->prev)->next = u->next;
+  else
+    gr_value_at(g, u->value)->first_use = u->next;
+  if (u->next != GRAFT_NONE) gr_use_at(g, u->next)->prev = u->prev;
+  u->value = u->prev = u->next = GRAFT_NONE;
+}
+
+/* One use that belongs to an output or update; GRAFT_NONE: no memory. */
+static uint32_t lone_use(graft_graph *g, uint32_t user, graft_value value) {
+  gr_use u = {.value = value, .user = user};
+  if (!gr_vec_push(g->module->context, &g->uses, u)) return GRAFT_NONE;
+  link_use(g, g->uses.len - 1);
+  return g->uses.len - 1;
+}
+
+graft_status gr_use_set(graft_graph *g, uint32_t use, graft_value v) {
+  unlink_use(g, use);
+  gr_use_at(g, use)->value = v;
+  link_use(g, use);
+  return GRAFT_OK;
+}
+
+void gr_replace_uses(graft_graph *g, graft_value from, graft_value to) {
+  if (from == to) return;
+  uint32_t last = GRAFT_NONE, first = gr_value_at(g, from)->first_use;
+  for (uint32_t u = first; u != GRAFT_NONE; u = gr_use_at(g, u)->next) {
+    gr_use_at(g, u)->value = to;
+    last = u;
+  }
+  if (last == GRAFT_NONE) return;
+  gr_value *target = gr_value_at(g, to);
+  gr_use_at(g, last)->next = target->first_use;
+  if (target->first_use != GRAFT_NONE) gr_use_at(g, target->first_use)->prev = last;
+  target->first_use = first;
+  gr_value_at(g, from)->first_use = GRAFT_NONE;
+}
+
+/* ---- values and names ---- */
+
+static uint64_t name_key(gr_name name) { return (uint64_t)name.base << 32 | name.number; }
+
+static bool name_known(graft_graph *g, gr_name name, graft_value v) {
+  return !g->names_built || gr_map_put(g->module->context, &g->names, name_key(name), v);
+}
+
+static graft_value value_add(graft_graph *g, uint32_t type, gr_def kind, uint32_t def, gr_name name) {
+  gr_value v = {.type = type, .def = def & 0x3FFFFFFFu, .def_kind = kind, .first_use = GRAFT_NONE, .name = name};
+  if (g->values.len >= 0x3FFFFFFFu) return gr_no_memory(g->module->context), GRAFT_NONE;
+  if (!gr_vec_push(g->module->context, &g->values, v)) return GRAFT_NONE;
+  return g->values.len - 1;
+}
+
+graft_value graft_input_add(graft_graph *g, const char *name, const graft_type *type) {
+  graft_module *m = g->module;
+  if (type->rank > GRAFT_MAX_RANK)
+    return gr_error(m->context, GRAFT_UNSUPPORTED, (gr_loc){.node = name}, "rank %d, at most %d is supported",
+                    type->rank, GRAFT_MAX_RANK),
+           GRAFT_NONE;
+  gr_name n = gr_name_split(m, name, strlen(name));
+  if (n.base == GRAFT_NONE) return GRAFT_NONE;
+  gr_name unique = gr_name_unique(m, n);
+  if (!gr_name_equal(unique, n))
+    return gr_error(m->context, GRAFT_NAME, (gr_loc){.node = name}, "the name of the input is taken"), GRAFT_NONE;
+  uint32_t id = gr_type_intern(m, type);
+  if (id == GRAFT_NONE) return GRAFT_NONE;
+  graft_value v = value_add(g, id, GR_DEF_INPUT, g->inputs.len, unique);
+  if (v == GRAFT_NONE || !gr_vec_push(m->context, &g->inputs, v) || !name_known(g, unique, v)) return GRAFT_NONE;
+  return v;
+}
+
+graft_value gr_handle(graft_graph *g, graft_tensor t) {
+  graft_context *c = g->module->context;
+  if (t >= g->tensor_values.len) {
+    uint32_t old = g->tensor_values.len;
+    if (!gr_vec_reserve(c, &g->tensor_values, t + 1 - old)) return GRAFT_NONE;
+    for (uint32_t i = old; i <= t; i++) g->tensor_values.data[i] = GRAFT_NONE;
+    g->tensor_values.len = t + 1;
+  }
+  if (g->tensor_values.data[t] == GRAFT_NONE)
+    g->tensor_values.data[t] = value_add(g, g->module->tensors.data[t].type, GR_DEF_TENSOR, t, (gr_name){0, 0});
+  return g->tensor_values.data[t];
+}
+
+gr_name gr_value_get_name(const graft_graph *g, graft_value v) {
+  const gr_value *value = &g->values.data[v];
+  return value->def_kind == GR_DEF_TENSOR ? g->module->tensors.data[value->def].name : value->name;
+}
+
+graft_value gr_find_value(graft_graph *g, gr_name name) {
+  graft_module *m = g->module;
+  if (!g->names_built) {
+    if (!gr_map_reserve(m->context, &g->names, g->values.len)) return GRAFT_NONE;
+    for (graft_value v = 0; v < g->values.len; v++) {
+      const gr_value *value = &g->values.data[v];
+      if ((value->def_kind == GR_DEF_NODE && value->type != GRAFT_NONE) || value->def_kind == GR_DEF_INPUT)
+        if (!gr_map_put(m->context, &g->names, name_key(value->name), v)) return GRAFT_NONE;
+    }
+    g->names_built = true;
+  }
+  graft_value v = gr_map_get(&g->names, name_key(name));
+  if (v != GRAFT_NONE) {
+    const gr_value *value = &g->values.data[v]; /* names of erased and renamed values linger in the map */
+    if ((value->def_kind == GR_DEF_NODE || value->def_kind == GR_DEF_INPUT) && gr_name_equal(value->name, name))
+      return v;
+  }
+  graft_tensor t = gr_find_tensor(m, name);
+  return t == GRAFT_NONE ? GRAFT_NONE : gr_handle(g, t);
+}
+
+graft_status gr_value_rename(graft_graph *g, graft_value v, gr_name name) {
+  gr_value_at(g, v)->name = name;
+  return name_known(g, name, v) ? GRAFT_OK : GRAFT_NO_MEMORY;
+}
+
+const char *gr_value_label(graft_graph *g, graft_value v) { return gr_name_label(g->module, gr_value_get_name(g, v)); }
+
+const char *gr_node_label(graft_graph *g, graft_node n) {
+  const gr_node *node = gr_node_at(g, n);
+  for (uint32_t i = 0; i < node->result_count; i++)
+    if (gr_result(g, n, i) != GRAFT_NONE) return gr_value_label(g, node->first_result + i);
+  return "";
+}
+
+gr_loc gr_node_loc(graft_graph *g, graft_node n) {
+  return (gr_loc){.file = gr_string_text(g->module, g->module->file), .node = gr_node_label(g, n)};
+}
+
+/* ---- nodes ---- */
+
+static void link_node(graft_graph *g, graft_node n, graft_node before) {
+  gr_node *node = gr_node_at(g, n);
+  node->next = before;
+  node->prev = before == GRAFT_NONE ? g->last : gr_node_at(g, before)->prev;
+  if (node->prev != GRAFT_NONE)
+    gr_node_at(g, node->prev)->next = n;
+  else
+    g->first = n;
+  if (before != GRAFT_NONE)
+    gr_node_at(g, before)->prev = n;
+  else
+    g->last = n;
+}
+
+static void unlink_node(graft_graph *g, graft_node n) {
+  gr_node *node = gr_node_at(g, n);
+  if (node->prev != GRAFT_NONE)
+    gr_node_at(g, node->prev)->next = node->next;
+  else
+    g->first = node->next;
+  if (node->next != GRAFT_NONE)
+    gr_node_at(g, node->next)->prev = node->prev;
+  else
+    g->last = node->prev;
+}
+
+void gr_node_move_before(graft_graph *g, graft_node n, graft_node before) {
+  if (n == before) return;
+  unlink_node(g, n);
+  link_node(g, n, before);
+}
+
+/* The string that made-up names of an op's results begin with. */
+static uint32_t name_base(graft_module *m, uint32_t op) {
+  if (op >= GR_OP_COUNT) return op - GR_OP_COUNT;
+  if (!m->op_strings[op]) {
+    const char *name = gr_op_get(op)->name;
+    uint32_t id = gr_intern(m, name, strlen(name));
+    if (id == GRAFT_NONE) return GRAFT_NONE;
+    m->op_strings[op] = id;
+  }
+  return m->op_strings[op];
+}
+
+/* Constant integers behind a small operand, for shape inference: at most GRAFT_MAX_RANK of them. */
+typedef struct constant_user {
+  const graft_graph *g;
+  const graft_value *operands;
+  int64_t ints[GRAFT_MAX_RANK];
+} constant_user;
+
+static const int64_t *constant_ints(void *user, uint32_t operand, uint32_t *count) {
+  constant_user *u = user;
+  graft_module *m = u->g->module;
+  graft_tensor t = gr_value_tensor(u->g, u->operands[operand]);
+  if (t == GRAFT_NONE || m->tensors.data[t].kind != GRAFT_CONSTANT) return NULL;
+  const graft_type *type = gr_tensor_type(m, t);
+  int64_t n = graft_type_elements(type);
+  if (n < 0 || n > GRAFT_MAX_RANK || (type->dtype != GRAFT_I64 && type->dtype != GRAFT_I32)) return NULL;
+  const void *data = graft_tensor_get_data(m, t);
+  if (!data) return NULL;
+  for (int64_t i = 0; i < n; i++)
+    u->ints[i] = type->dtype == GRAFT_I64 ? ((const int64_t *)data)[i] : ((const int32_t *)data)[i];
+  *count = (uint32_t)n;
+  return u->ints;
+}
+
+#define INLINE_COUNT 16
+
+/* Result types of a node to be, interned, into `types`. */
+static graft_status infer(graft_graph *g, const gr_node_desc *d, uint32_t operand_count, uint32_t *types) {
+  graft_module *m = g->module;
+  graft_context *c = m->context;
+  const graft_type *inline_operands[INLINE_COUNT], **operands = inline_operands;
+  graft_type inline_results[INLINE_COUNT], *results = inline_results;
+  graft_status status = GRAFT_OK;
+  if (operand_count > INLINE_COUNT) operands = gr_alloc(c, operand_count * sizeof *operands);
+  if (d->result_count > INLINE_COUNT) results = gr_alloc(c, d->result_count * sizeof *results);
+  if (!operands || !results) {
+    status = GRAFT_NO_MEMORY;
+    goto done;
+  }
+  for (uint32_t i = 0; i < operand_count; i++)
+    operands[i] = d->operands[i] == GRAFT_NONE ? NULL : gr_type_of(g, d->operands[i]);
+  constant_user user = {.g = g, .operands = d->operands};
+  char error[160] = "";
+  gr_infer in = {.module = m,
+                 .op = d->op,
+                 .attrs = d->attrs,
+                 .operands = operands,
+                 .operand_count = operand_count,
+                 .constant = constant_ints,
+                 .user = &user,
+                 .results = results,
+                 .result_count = d->result_count,
+                 .error = error};
+  if (!gr_infer_types(&in)) {
+    status = gr_error(c, GRAFT_TYPE, d->where, "%s: %s", gr_op_text(m, d->op), error);
+    goto done;
+  }
+  for (uint32_t i = 0; i < d->result_count && status == GRAFT_OK; i++) {
+    types[i] = i < 32 && d->absent_results >> i & 1 ? GRAFT_NONE : gr_type_intern(m, &results[i]);
+    if (types[i] == GRAFT_NONE && !(i < 32 && d->absent_results >> i & 1)) status = GRAFT_NO_MEMORY;
+  }
+done:
+  if (operands != inline_operands) gr_free(c, operands, operand_count * sizeof *operands);
+  if (results != inline_results) gr_free(c, results, d->result_count * sizeof *results);
+  return status;
+}
+
+/* Arity by the table; the operand count without trailing absent ones. GRAFT_NONE: an error was reported. */
+static uint32_t checked_operands(graft_graph *g, const gr_node_desc *d) {
+  graft_context *c = g->module->context;
+  const gr_op_info *op = gr_op_get(d->op);
+  uint32_t n = d->operand_count;
+  while (n > 0 && d->operands[n - 1] == GRAFT_NONE) n--;
+  if (!op) return n;
+  if (op->families & GR_F_SPEC) return gr_error(c, GRAFT_NAME, d->where, "'%s' is not an op", op->name), GRAFT_NONE;
+  bool variadic = op->operand_count && op->operands[op->operand_count - 1].variadic;
+  if (n > op->operand_count && !variadic)
+    return gr_error(c, GRAFT_TYPE, d->where, "%s takes at most %d operands, not %u", op->name, op->operand_count, n),
+           GRAFT_NONE;
+  for (uint32_t i = 0; i < op->operand_count || i < n; i++) {
+    const gr_operand_decl *o = &op->operands[i < op->operand_count ? i : op->operand_count - 1u];
+    bool present = i < n && d->operands[i] != GRAFT_NONE;
+    if (!present && !o->optional && !(o->variadic && i >= n && i >= 1))
+      return gr_error(c, GRAFT_TYPE, d->where, "%s: operand '%s' is missing", op->name, o->name), GRAFT_NONE;
+  }
+  variadic = op->result_count && op->results[op->result_count - 1].variadic;
+  if (d->result_count > op->result_count && !variadic)
+    return gr_error(c, GRAFT_TYPE, d->where, "%s has at most %d results, not %u", op->name, op->result_count,
+                    d->result_count),
+           GRAFT_NONE;
+  if (d->result_count < gr_op_required_results(op))
+    return gr_error(c, GRAFT_TYPE, d->where, "%s has at least %u results, not %u", op->name, gr_op_required_results(op),
+                    d->result_count),
+           GRAFT_NONE;
+  return n;
+}
+
+/* Fills results first..first+count of node n, which have room already. */
+static bool add_results(graft_graph *g, graft_node n, const gr_node_desc *d, const uint32_t *types, uint32_t from) {
+  graft_module *m = g->module;
+  uint32_t base = d->name_base ? d->name_base : name_base(m, d->op);
+  if (base == GRAFT_NONE) return false;
+  for (uint32_t i = from; i < d->result_count; i++) {
+    gr_name name = {0, 0};
+    if (types[i] != GRAFT_NONE) {
+      if (d->names && d->names[i].base)
+        gr_name_taken(m, name = d->names[i]);
+      else if (i == 0 || d->result_count > GR_MAX_RESULTS || d->op >= GR_OP_COUNT)
+        name = gr_name_next(m, base);
+      else {
+        const char *result = gr_op_get(d->op)->results[i].name;
+        uint32_t string = gr_intern(m, result, strlen(result));
+        if (string != GRAFT_NONE)
+          name = gr_name_next(m, string);
+        else
+          name.base = GRAFT_NONE;
+      }
+      if (name.base == GRAFT_NONE) return false;
+    }
+    graft_value v = value_add(g, types[i], GR_DEF_NODE, n, name);
+    if (v == GRAFT_NONE || (types[i] != GRAFT_NONE && !name_known(g, name, v))) return false;
+  }
+  return true;
+}
+
+#define INLINE_RESULTS 16
+
+graft_node gr_node_add(graft_graph *g, const gr_node_desc *d) {
+  graft_module *m = g->module;
+  graft_context *c = m->context;
+  uint32_t operand_count = checked_operands(g, d);
+  if (operand_count == GRAFT_NONE) return GRAFT_NONE;
+  uint32_t inline_types[INLINE_RESULTS], *types = inline_types;
+  graft_node n = GRAFT_NONE;
+  if (d->result_count > INLINE_RESULTS && !(types = gr_alloc(c, d->result_count * sizeof *types))) return GRAFT_NONE;
+  if (d->types)
+    memcpy(types, d->types, d->result_count * sizeof *types);
+  else if (infer(g, d, operand_count, types) != GRAFT_OK)
+    goto done;
+  if (g->nodes.len >= 0x3FFFFFFEu || g->uses.len > GR_USER_NODE_MAX - operand_count) {
+    gr_no_memory(c);
+    goto done;
+  }
+  if (!gr_vec_reserve(c, &g->nodes, 1u) || !gr_vec_reserve(c, &g->uses, operand_count) ||
+      !gr_vec_reserve(c, &g->values, d->result_count))
+    goto done;
+  gr_node node = {.op = d->op,
+                  .attrs = d->attrs,
+                  .first_use = g->uses.len,
+                  .operand_count = operand_count,
+                  .first_result = g->values.len,
+                  .result_count = d->result_count,
+                  .provenance = d->provenance};
+  uint32_t id = g->nodes.len;
+  if (!add_results(g, id, d, types, 0)) {
+    for (uint32_t v = node.first_result; v < g->values.len; v++) gr_value_at(g, v)->def_kind = GR_DEF_DEAD;
+    goto done;
+  }
+  g->nodes.data[g->nodes.len++] = node;
+  for (uint32_t i = 0; i < operand_count; i++) {
+    g->uses.data[g->uses.len++] = (gr_use){.value = d->operands[i], .user = id};
+    link_use(g, g->uses.len - 1);
+  }
+  link_node(g, id, d->before);
+  g->live++;
+  n = id;
+done:
+  if (types != inline_types) gr_free(c, types, d->result_count * sizeof *types);
+  return n;
+}
+
+static void drop_operands(graft_graph *g, graft_node n) {
+  gr_node *node = gr_node_at(g, n);
+  for (uint32_t i = 0; i < node->operand_count; i++) {
+    uint32_t use = node->first_use + i;
+    unlink_use(g, use);
+    if (use < g->spec_of_use.len) g->spec_of_use.data[use] = 0;
+  }
+}
+
+static void kill_value(graft_graph *g, graft_value v) {
+  gr_value *value = gr_value_at(g, v);
+  value->def_kind = GR_DEF_DEAD;
+  if (v < g->spec_of_value.len) g->spec_of_value.data[v] = 0;
+}
+
+graft_status gr_node_become(graft_graph *g, graft_node n, const gr_node_desc *d) {
+  graft_module *m = g->module;
+  graft_context *c = m->context;
+  uint32_t operand_count = checked_operands(g, d);
+  if (operand_count == GRAFT_NONE) return GRAFT_TYPE;
+  uint32_t inline_types[INLINE_RESULTS], *types = inline_types;
+  if (d->result_count > INLINE_RESULTS && !(types = gr_alloc(c, d->result_count * sizeof *types)))
+    return GRAFT_NO_MEMORY;
+  graft_status status = GRAFT_OK;
+  if (d->types)
+    memcpy(types, d->types, d->result_count * sizeof *types);
+  else
+    status = infer(g, d, operand_count, types);
+  if (status != GRAFT_OK) goto done;
+  uint32_t old_results = gr_node_at(g, n)->result_count, old_operands = gr_node_at(g, n)->operand_count;
+  bool more_operands = operand_count > old_operands, more_results = d->result_count > old_results;
+  if ((more_operands && !gr_vec_reserve(c, &g->uses, operand_count)) ||
+      (more_results && !gr_vec_reserve(c, &g->values, d->result_count))) {
+    status = GRAFT_NO_MEMORY;
+    goto done;
+  }
+  drop_operands(g, n);
+  gr_node *node = gr_node_at(g, n);
+  if (more_operands) {
+    node->first_use = g->uses.len;
+    g->uses.len += operand_count;
+  }
+  for (uint32_t i = 0; i < operand_count; i++) {
+    g->uses.data[node->first_use + i] = (gr_use){.value = d->operands[i], .user = n};
+    link_use(g, node->first_use + i);
+  }
+  for (uint32_t i = operand_count; !more_operands && i < old_operands; i++)
+    g->uses.data[node->first_use + i] = (gr_use){GRAFT_NONE, n, GRAFT_NONE, GRAFT_NONE};
+  node->op = d->op;
+  node->attrs = d->attrs;
+  node->operand_count = operand_count;
+  if (d->provenance) node->provenance = d->provenance;
+  if (more_results) { /* a longer block at the end; users move over */
+    uint32_t old_first = node->first_result, first = g->values.len;
+    for (uint32_t i = 0; i < old_results; i++) {
+      gr_name name = g->values.data[old_first + i].name;
+      if (value_add(g, types[i], GR_DEF_NODE, n, name) == GRAFT_NONE) status = GRAFT_NO_MEMORY;
+      gr_replace_uses(g, old_first + i, first + i);
+      uint32_t spec = gr_spec_of_value(g, old_first + i);
+      if (spec && gr_spec_set_value(g, first + i, spec) != GRAFT_OK) status = GRAFT_NO_MEMORY;
+      kill_value(g, old_first + i);
+      if (!name_known(g, name, first + i)) status = GRAFT_NO_MEMORY;
+    }
+    gr_node_at(g, n)->first_result = first;
+    gr_node_at(g, n)->result_count = d->result_count;
+    if (!add_results(g, n, d, types, old_results)) status = GRAFT_NO_MEMORY;
+  } else {
+    for (uint32_t i = 0; i < d->result_count; i++) {
+      gr_value *v = gr_value_at(g, node->first_result + i);
+      bool was_absent = v->type == GRAFT_NONE;
+      v->type = types[i];
+      if (was_absent && types[i] != GRAFT_NONE) v->name = gr_name_next(m, name_base(m, d->op));
+      if (v->name.base == GRAFT_NONE) status = GRAFT_NO_MEMORY;
+    }
+    for (uint32_t i = d->result_count; i < old_results; i++) kill_value(g, node->first_result + i);
+    node->result_count = d->result_count;
+  }
+done:
+  if (types != inline_types) gr_free(c, types, d->result_count * sizeof *types);
+  return status;
+}
+
+void gr_node_erase(graft_graph *g, graft_node n) {
+  drop_operands(g, n);
+  unlink_node(g, n);
+  gr_node *node = gr_node_at(g, n);
+  for (uint32_t i = 0; i < node->result_count; i++) kill_value(g, node->first_result + i);
+  node->op = GRAFT_NONE;
+  g->live--;
+}
+
+/* ---- outputs and updates ---- */
+
+graft_status graft_output_add(graft_graph *g, const char *name, graft_value value) {
+  graft_module *m = g->module;
+  if (value >= g->values.len || gr_value_at(g, value)->def_kind == GR_DEF_DEAD)
+    return gr_error(m->context, GRAFT_INVALID_ARGUMENT, (gr_loc){.node = name}, "the output is no value of the graph");
+  uint32_t id = gr_intern(m, name, strlen(name));
+  if (id == GRAFT_NONE || !gr_vec_reserve(m->context, &g->outputs, 1u)) return GRAFT_NO_MEMORY;
+  uint32_t use = lone_use(g, GR_USER_OUTPUT | g->outputs.len, value);
+  if (use == GRAFT_NONE) return GRAFT_NO_MEMORY;
+  g->outputs.data[g->outputs.len++] = (gr_output){use, id};
+  return GRAFT_OK;
+}
+
+graft_status graft_update_add(graft_graph *g, graft_tensor tensor, graft_value value) {
+  graft_context *c = g->module->context;
+  if (tensor >= g->module->tensors.len || value >= g->values.len || gr_value_at(g, value)->def_kind == GR_DEF_DEAD)
+    return gr_error(c, GRAFT_INVALID_ARGUMENT, (gr_loc){0}, "an update of no tensor, or with no value of the graph");
+  if (gr_handle(g, tensor) == GRAFT_NONE || !gr_vec_reserve(c, &g->updates, 1u)) return GRAFT_NO_MEMORY;
+  uint32_t use = lone_use(g, GR_USER_UPDATE | g->updates.len, value);
+  if (use == GRAFT_NONE) return GRAFT_NO_MEMORY;
+  g->updates.data[g->updates.len++] = (gr_update){use, tensor};
+  return GRAFT_OK;
+}
+
+void gr_update_erase(graft_graph *g, uint32_t index) {
+  unlink_use(g, g->updates.data[index].use);
+  g->updates.data[index].tensor = GRAFT_NONE;
+}

@@ -1,0 +1,150 @@
+/* The public view of a graph, and single edits. */
+#include "ir/ir_int.h"
+
+#include <string.h>
+
+graft_node graft_node_first(const graft_graph *g) { return g->first; }
+graft_node graft_node_next(const graft_graph *g, graft_node n) { return gr_node_at(g, n)->next; }
+uint32_t graft_node_count(const graft_graph *g) { return g->live; }
+const char *graft_node_get_op(const graft_graph *g, graft_node n) {
+  return gr_op_text(g->module, gr_node_at(g, n)->op);
+}
+uint32_t graft_node_operand_count(const graft_graph *g, graft_node n) { return gr_node_at(g, n)->operand_count; }
+graft_value graft_node_operand(const graft_graph *g, graft_node n, uint32_t slot) { return gr_operand(g, n, slot); }
+uint32_t graft_node_result_count(const graft_graph *g, graft_node n) { return gr_node_at(g, n)->result_count; }
+graft_value graft_node_result(const graft_graph *g, graft_node n, uint32_t i) { return gr_result(g, n, i); }
+
+/* Slot of an attribute by name; false when the node has none. */
+static bool attr_slot(const graft_graph *g, graft_node n, const char *name, uint32_t *slot) {
+  const gr_op_info *op = gr_info(g, n);
+  if (op) {
+    int i = gr_op_attr_slot(op, name, strlen(name));
+    *slot = (uint32_t)i;
+    return i >= 0;
+  }
+  uint32_t count;
+  const gr_attr *a = gr_attrs_get(g->module, gr_node_at(g, n)->attrs, &count);
+  for (*slot = 0; *slot < count; ++*slot)
+    if (strcmp(gr_string_text(g->module, a[*slot].name), name) == 0) return true;
+  return false;
+}
+
+bool graft_node_attr(const graft_graph *g, graft_node n, const char *name, graft_attr *attr) {
+  uint32_t slot;
+  if (!attr_slot(g, n, name, &slot)) return false;
+  *attr = gr_attr_public(g->module, gr_info(g, n), gr_node_at(g, n)->attrs, slot);
+  return true;
+}
+
+/* The node as it stands, to become again with a change: result types are inferred anew. */
+static gr_node_desc describe(graft_graph *g, graft_node n) {
+  const gr_node *node = gr_node_at(g, n);
+  gr_node_desc d = {.op = node->op,
+                    .attrs = node->attrs,
+                    .operand_count = node->operand_count,
+                    .result_count = node->result_count,
+                    .before = GRAFT_NONE,
+                    .where = gr_node_loc(g, n)};
+  for (uint32_t i = 0; i < node->result_count && i < 32; i++)
+    if (gr_result(g, n, i) == GRAFT_NONE) d.absent_results |= 1u << i;
+  return d;
+}
+
+/* Infers the node's results again after a change of attributes or operands; on failure nothing has changed. */
+static graft_status change(graft_graph *g, graft_node n, uint32_t attrs, uint32_t slot, graft_value operand) {
+  graft_context *c = g->module->context;
+  gr_node_desc d = describe(g, n);
+  uint32_t count = d.operand_count > slot && slot != GRAFT_NONE ? d.operand_count
+                   : slot == GRAFT_NONE                         ? d.operand_count
+                                                                : slot + 1;
+  graft_value *operands = gr_alloc(c, (count ? count : 1) * sizeof *operands);
+  uint32_t *specs = gr_calloc(c, count ? count : 1, sizeof *specs);
+  graft_status status = operands && specs ? GRAFT_OK : GRAFT_NO_MEMORY;
+  if (status == GRAFT_OK) {
+    for (uint32_t i = 0; i < count; i++) {
+      operands[i] = i == slot ? operand : gr_operand(g, n, i);
+      if (i < d.operand_count) specs[i] = gr_spec_of_use(g, gr_node_at(g, n)->first_use + i);
+    }
+    d.operands = operands;
+    d.operand_count = count;
+    d.attrs = attrs;
+    status = gr_node_become(g, n, &d);
+    for (uint32_t i = 0; i < gr_node_at(g, n)->operand_count && status == GRAFT_OK; i++)
+      status = gr_spec_set_use(g, gr_node_at(g, n)->first_use + i, specs[i]);
+  }
+  gr_free(c, operands, (count ? count : 1) * sizeof *operands);
+  gr_free(c, specs, (count ? count : 1) * sizeof *specs);
+  return status;
+}
+
+graft_status graft_node_set_attr(graft_graph *g, graft_node n, const graft_attr *attr) {
+  graft_module *m = g->module;
+  const gr_op_info *op = gr_info(g, n);
+  gr_attr_builder b;
+  gr_loc where = gr_node_loc(g, n);
+  gr_attrs_begin_from(&b, m, op, gr_node_at(g, n)->attrs);
+  graft_status status = gr_attrs_set(m, &b, op, attr, where);
+  if (status != GRAFT_OK) return status;
+  uint32_t set = gr_attrs_intern(m, &b, op, where);
+  return set == GRAFT_NONE ? GRAFT_NO_MEMORY : change(g, n, set, GRAFT_NONE, GRAFT_NONE);
+}
+
+graft_status graft_node_set_operand(graft_graph *g, graft_node n, uint32_t slot, graft_value value) {
+  if (value != GRAFT_NONE && (value >= g->values.len || gr_value_at(g, value)->def_kind == GR_DEF_DEAD))
+    return gr_error(g->module->context, GRAFT_INVALID_ARGUMENT, gr_node_loc(g, n), "no such value in the graph");
+  if (slot > 0xFFFF) return gr_error(g->module->context, GRAFT_INVALID_ARGUMENT, gr_node_loc(g, n), "no such operand");
+  return change(g, n, gr_node_at(g, n)->attrs, slot, value);
+}
+
+graft_status graft_node_erase(graft_graph *g, graft_node n) {
+  for (uint32_t i = 0; i < gr_node_at(g, n)->result_count; i++)
+    if (!gr_unused(g, gr_node_at(g, n)->first_result + i))
+      return gr_error(g->module->context, GRAFT_INVALID_ARGUMENT, gr_node_loc(g, n), "its results are still used");
+  gr_node_erase(g, n);
+  return GRAFT_OK;
+}
+
+size_t graft_value_name(const graft_graph *g, graft_value v, char *buffer, size_t size) {
+  return gr_name_format(g->module, gr_value_get_name(g, v), buffer, size);
+}
+
+size_t graft_node_name(const graft_graph *g, graft_node n, char *buffer, size_t size) {
+  for (uint32_t i = 0; i < gr_node_at(g, n)->result_count; i++)
+    if (gr_result(g, n, i) != GRAFT_NONE) return graft_value_name(g, gr_result(g, n, i), buffer, size);
+  if (size) buffer[0] = '\0';
+  return 0;
+}
+
+graft_value graft_value_find(graft_graph *g, const char *name) {
+  gr_name n = gr_name_split(g->module, name, strlen(name));
+  return n.base == GRAFT_NONE ? GRAFT_NONE : gr_find_value(g, n);
+}
+
+graft_type graft_value_get_type(const graft_graph *g, graft_value v) { return *gr_type_of(g, v); }
+graft_node graft_value_node(const graft_graph *g, graft_value v) { return gr_value_node(g, v); }
+graft_tensor graft_value_tensor(const graft_graph *g, graft_value v) { return gr_value_tensor(g, v); }
+
+uint32_t graft_value_use_count(const graft_graph *g, graft_value v) {
+  uint32_t n = 0;
+  for (uint32_t u = gr_value_at(g, v)->first_use; u != GRAFT_NONE; u = gr_use_at(g, u)->next) n++;
+  return n;
+}
+
+graft_status graft_value_replace_uses(graft_graph *g, graft_value from, graft_value to) {
+  if (from >= g->values.len || to >= g->values.len || !gr_type_compatible(gr_type_of(g, from), gr_type_of(g, to)))
+    return gr_error(g->module->context, GRAFT_TYPE, (gr_loc){0}, "the values have different types");
+  gr_replace_uses(g, from, to);
+  return GRAFT_OK;
+}
+
+uint32_t graft_input_count(const graft_graph *g) { return g->inputs.len; }
+graft_value graft_input_get(const graft_graph *g, uint32_t i) {
+  return i < g->inputs.len ? g->inputs.data[i] : GRAFT_NONE;
+}
+uint32_t graft_output_count(const graft_graph *g) { return g->outputs.len; }
+graft_value graft_output_get(const graft_graph *g, uint32_t i) {
+  return i < g->outputs.len ? gr_use_at(g, g->outputs.data[i].use)->value : GRAFT_NONE;
+}
+const char *graft_output_name(const graft_graph *g, uint32_t i) {
+  return i < g->outputs.len ? gr_string_text(g->module, g->outputs.data[i].name) : NULL;
+}

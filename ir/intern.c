@@ -1,0 +1,124 @@
+/* The string pool and names made of a string and a number. */
+#include "ir/ir_int.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static uint32_t hash_text(const char *text, size_t length) { return (uint32_t)gr_hash_bytes(text, length); }
+
+static uint32_t *slot_of(const gr_strings *s, const char *text, size_t length, uint32_t hash) {
+  uint32_t mask = s->slot_count - 1;
+  for (uint32_t i = hash & mask;; i = (i + 1) & mask) {
+    uint32_t id = s->slots[i];
+    if (id == 0) return &s->slots[i];
+    const gr_string *item = &s->items.data[id - 1];
+    if (item->hash == hash && item->length == length && memcmp(s->bytes.data + item->offset, text, length) == 0)
+      return &s->slots[i];
+  }
+}
+
+static bool rehash(graft_context *c, gr_strings *s) {
+  uint32_t old_count = s->slot_count, count = old_count ? old_count * 2 : 64;
+  uint32_t *slots = gr_calloc(c, count, sizeof *slots);
+  if (!slots) return false;
+  for (uint32_t id = 0; id < s->items.len; id++) {
+    uint32_t i = s->items.data[id].hash & (count - 1);
+    while (slots[i]) i = (i + 1) & (count - 1);
+    slots[i] = id + 1;
+  }
+  gr_free(c, s->slots, (size_t)old_count * sizeof *s->slots);
+  s->slots = slots;
+  s->slot_count = count;
+  return true;
+}
+
+uint32_t gr_intern(graft_module *m, const char *text, size_t length) {
+  gr_strings *s = &m->strings;
+  graft_context *c = m->context;
+  if ((uint64_t)(s->items.len + 1) * 4 > (uint64_t)s->slot_count * 3 && !rehash(c, s)) return GRAFT_NONE;
+  uint32_t hash = hash_text(text, length), *slot = slot_of(s, text, length, hash);
+  if (*slot) return *slot - 1;
+  /* The text may lie in the pool itself: reserve first, then copy from wherever it is now. */
+  bool inside = s->bytes.data && text >= s->bytes.data && text < s->bytes.data + s->bytes.len;
+  size_t at = inside ? (size_t)(text - s->bytes.data) : 0;
+  if (length > UINT32_MAX / 2 || !gr_vec_reserve(c, &s->bytes, (uint32_t)length + 1))
+    return gr_no_memory(c), GRAFT_NONE;
+  if (inside) text = s->bytes.data + at;
+  gr_string item = {.offset = s->bytes.len, .length = (uint32_t)length, .hash = hash};
+  if (!gr_vec_push(c, &s->items, item)) return GRAFT_NONE;
+  if (length) memcpy(s->bytes.data + s->bytes.len, text, length);
+  s->bytes.data[s->bytes.len + length] = '\0';
+  s->bytes.len += (uint32_t)length + 1;
+  *slot = s->items.len;
+  return s->items.len - 1;
+}
+
+uint32_t gr_intern_find(const graft_module *m, const char *text, size_t length) {
+  const gr_strings *s = &m->strings;
+  uint32_t id = s->slot_count ? *slot_of(s, text, length, hash_text(text, length)) : 0;
+  return id ? id - 1 : GRAFT_NONE;
+}
+
+const char *gr_string_text(const graft_module *m, uint32_t id) {
+  return m->strings.bytes.data + m->strings.items.data[id].offset;
+}
+
+uint32_t gr_string_length(const graft_module *m, uint32_t id) { return m->strings.items.data[id].length; }
+
+/* Length of the base; `*number` is what follows it, 0 for none. One to one: no leading zeros, at most nine digits. */
+static size_t split(const char *text, size_t length, uint32_t *number) {
+  size_t i = length;
+  while (i > 0 && text[i - 1] >= '0' && text[i - 1] <= '9') i--;
+  size_t digits = length - i;
+  *number = 0;
+  if (digits == 0 || digits > 9 || i < 2 || text[i - 1] != '_' || text[i] == '0') return length;
+  uint32_t n = 0;
+  for (size_t k = i; k < length; k++) n = n * 10 + (uint32_t)(text[k] - '0');
+  *number = n;
+  return i - 1;
+}
+
+gr_name gr_name_split(graft_module *m, const char *text, size_t length) {
+  uint32_t number;
+  size_t base = split(text, length, &number);
+  return (gr_name){gr_intern(m, text, base), number};
+}
+
+size_t gr_name_format(const graft_module *m, gr_name name, char *buffer, size_t size) {
+  const char *base = gr_string_text(m, name.base);
+  int n = name.number ? snprintf(buffer, size, "%s_%u", base, name.number) : snprintf(buffer, size, "%s", base);
+  return n < 0 ? 0 : (size_t)n;
+}
+
+void gr_name_taken(graft_module *m, gr_name name) {
+  gr_string *s = &m->strings.items.data[name.base];
+  if (name.number >= s->next_number) s->next_number = name.number + 1;
+}
+
+gr_name gr_name_next(graft_module *m, uint32_t base) {
+  gr_string *s = &m->strings.items.data[base];
+  gr_name name = {base, s->next_number++};
+  if (name.number <= 999999999u) return name;
+  /* A number of ten digits would not split back: begin again with a longer base. */
+  s->next_number--;
+  char text[64];
+  int n = snprintf(text, sizeof text, "%.40s_x", gr_string_text(m, base));
+  uint32_t longer = gr_intern(m, text, (size_t)n);
+  return longer == GRAFT_NONE ? (gr_name){GRAFT_NONE, 0} : gr_name_next(m, longer);
+}
+
+/* Numbers grow, so a name at or past its base's next number is free; below it, it may have been taken. */
+gr_name gr_name_unique(graft_module *m, gr_name wanted) {
+  if (wanted.base == GRAFT_NONE) return wanted;
+  if (wanted.number >= m->strings.items.data[wanted.base].next_number) {
+    gr_name_taken(m, wanted);
+    return wanted;
+  }
+  return gr_name_next(m, wanted.base);
+}
+
+const char *gr_name_label(graft_module *m, gr_name name) {
+  char *label = m->labels[m->next_label++ % 4];
+  gr_name_format(m, name, label, sizeof m->labels[0]);
+  return label;
+}

@@ -1,0 +1,99 @@
+/* Modules: creation, destruction, memory in use. */
+#include "ir/ir_int.h"
+
+#include <string.h>
+
+graft_module *graft_module_create(graft_context *c) {
+  graft_module *m = gr_calloc(c, 1, sizeof *m);
+  if (!m) return NULL;
+  m->context = c;
+  gr_attr_builder none = {.count = 0};
+  gr_record no_record = {0};
+  gr_spec no_spec = {0};
+  if (gr_intern(m, "", 0) != 0 || gr_attrs_intern(m, &none, NULL, (gr_loc){0}) != 0 ||
+      !gr_vec_push(c, &m->records, no_record) || !gr_vec_push(c, &m->specs, no_spec)) {
+    graft_module_destroy(m);
+    return NULL;
+  }
+  return m;
+}
+
+static void graph_free(graft_context *c, graft_graph *g) {
+  gr_vec_free(c, &g->nodes);
+  gr_vec_free(c, &g->uses);
+  gr_vec_free(c, &g->values);
+  gr_vec_free(c, &g->inputs);
+  gr_vec_free(c, &g->outputs);
+  gr_vec_free(c, &g->updates);
+  gr_vec_free(c, &g->tensor_values);
+  gr_vec_free(c, &g->spec_of_use);
+  gr_vec_free(c, &g->spec_of_value);
+  gr_map_free(c, &g->names);
+  gr_free(c, g, sizeof *g);
+}
+
+void graft_module_destroy(graft_module *m) {
+  if (!m) return;
+  graft_context *c = m->context;
+  for (uint32_t i = 0; i < m->graphs.len; i++) graph_free(c, m->graphs.data[i]);
+  for (uint32_t i = 0; i < m->tensors.len; i++) gr_buffer_release(c, m->tensors.data[i].buffer);
+  gr_vec_free(c, &m->graphs);
+  gr_vec_free(c, &m->strings.items);
+  gr_vec_free(c, &m->strings.bytes);
+  gr_free(c, m->strings.slots, (size_t)m->strings.slot_count * sizeof(uint32_t));
+  gr_vec_free(c, &m->types);
+  gr_free(c, m->type_slots, (size_t)m->type_slot_count * sizeof(uint32_t));
+  gr_vec_free(c, &m->attrs.sets);
+  gr_vec_free(c, &m->attrs.items);
+  gr_vec_free(c, &m->attrs.ints);
+  gr_vec_free(c, &m->attrs.floats);
+  gr_free(c, m->attrs.slots, (size_t)m->attrs.slot_count * sizeof(uint32_t));
+  gr_vec_free(c, &m->tensors);
+  gr_map_free(c, &m->tensor_names);
+  gr_map_free(c, &m->constants);
+  gr_vec_free(c, &m->specs);
+  gr_vec_free(c, &m->spec_refs);
+  gr_map_free(c, &m->spec_ids);
+  gr_vec_free(c, &m->records);
+  gr_vec_free(c, &m->record_parents);
+  gr_map_free(c, &m->record_ids);
+  gr_free(c, m, sizeof *m);
+}
+
+graft_context *graft_module_get_context(const graft_module *m) { return m->context; }
+uint32_t graft_module_graph_count(const graft_module *m) { return m->graphs.len; }
+graft_graph *graft_module_get_graph(const graft_module *m, uint32_t index) {
+  return index < m->graphs.len ? m->graphs.data[index] : NULL;
+}
+
+graft_graph *graft_graph_create(graft_module *m, const char *name) {
+  graft_graph *g = gr_calloc(m->context, 1, sizeof *g);
+  if (!g) return NULL;
+  g->module = m;
+  g->index = m->graphs.len;
+  g->first = g->last = GRAFT_NONE;
+  g->name = gr_intern(m, name, strlen(name));
+  if (g->name == GRAFT_NONE || !gr_vec_push(m->context, &m->graphs, g)) {
+    gr_free(m->context, g, sizeof *g);
+    return NULL;
+  }
+  return g;
+}
+
+#define BYTES(v) ((size_t)(v).len * sizeof *(v).data)
+
+size_t gr_module_memory(const graft_module *m) {
+  size_t n =
+      sizeof *m + BYTES(m->strings.items) + BYTES(m->strings.bytes) + m->strings.slot_count * sizeof(uint32_t) +
+      BYTES(m->types) + m->type_slot_count * sizeof(uint32_t) + BYTES(m->attrs.sets) + BYTES(m->attrs.items) +
+      BYTES(m->attrs.ints) + BYTES(m->attrs.floats) + BYTES(m->specs) + BYTES(m->spec_refs) + BYTES(m->records) +
+      BYTES(m->record_parents) +
+      (size_t)(m->constants.slot_count + m->spec_ids.slot_count + m->record_ids.slot_count) * sizeof(gr_map_slot);
+  for (uint32_t i = 0; i < m->graphs.len; i++) {
+    const graft_graph *g = m->graphs.data[i];
+    n += sizeof *g + BYTES(g->nodes) + BYTES(g->uses) + BYTES(g->values) + BYTES(g->inputs) + BYTES(g->outputs) +
+         BYTES(g->updates) + BYTES(g->tensor_values) + BYTES(g->spec_of_use) + BYTES(g->spec_of_value) +
+         (size_t)g->names.slot_count * sizeof(gr_map_slot);
+  }
+  return n;
+}

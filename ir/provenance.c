@@ -1,0 +1,42 @@
+/* Provenance records: interned, each pointing to the records it was made from. */
+#include "ir/ir_int.h"
+
+static bool same(const graft_module *m, uint32_t id, const gr_record *r, const uint32_t *parents) {
+  const gr_record *s = &m->records.data[id];
+  if (s->source != r->source || s->pass != r->pass || s->rule != r->rule || s->equals != r->equals ||
+      s->parent_count != r->parent_count)
+    return false;
+  for (uint32_t i = 0; i < r->parent_count; i++)
+    if (m->record_parents.data[s->first_parent + i] != parents[i]) return false;
+  return true;
+}
+
+uint32_t gr_record_intern(graft_module *m, const gr_record *r, const uint32_t *parents) {
+  graft_context *c = m->context;
+  uint64_t key = gr_mix((uint64_t)r->source << 32 | r->pass) + gr_mix((uint64_t)r->rule << 32 | r->equals);
+  for (uint32_t i = 0; i < r->parent_count; i++) key = gr_mix(key + parents[i]);
+  uint32_t id;
+  for (; (id = gr_map_get(&m->record_ids, key)) != GRAFT_NONE; key++)
+    if (same(m, id, r, parents)) return id;
+  gr_record record = *r;
+  record.first_parent = m->record_parents.len;
+  if (!gr_vec_reserve(c, &m->record_parents, r->parent_count) || !gr_vec_push(c, &m->records, record) ||
+      !gr_map_put(c, &m->record_ids, key, m->records.len - 1))
+    return GRAFT_NONE;
+  for (uint32_t i = 0; i < r->parent_count; i++) m->record_parents.data[m->record_parents.len++] = parents[i];
+  return m->records.len - 1;
+}
+
+const gr_record *gr_record_get(const graft_module *m, uint32_t record) { return &m->records.data[record]; }
+const uint32_t *gr_record_parents(const graft_module *m, uint32_t record) {
+  return m->record_parents.data + m->records.data[record].first_parent;
+}
+
+/* Parents have smaller ids than their children, so this ends. */
+uint32_t gr_record_source(const graft_module *m, uint32_t record) {
+  while (record && !m->records.data[record].source) {
+    const gr_record *r = &m->records.data[record];
+    record = r->parent_count ? m->record_parents.data[r->first_parent] : 0;
+  }
+  return record ? m->records.data[record].source : 0;
+}

@@ -1,0 +1,267 @@
+/* Tensors: shared copy-on-write buffers, tensors made by formula, constants merged by content. */
+#include "ir/ir_int.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <xxhash.h>
+
+gr_buffer *gr_buffer_create(graft_context *c, size_t size) {
+  gr_buffer *b = gr_alloc(c, sizeof *b);
+  if (!b) return NULL;
+  *b = (gr_buffer){.data = gr_calloc(c, size ? size : 1, 1), .size = size, .refs = 1};
+  if (!b->data) {
+    gr_free(c, b, sizeof *b);
+    return NULL;
+  }
+  return b;
+}
+
+gr_buffer *gr_buffer_retain(gr_buffer *b) {
+  if (b) b->refs++;
+  return b;
+}
+
+void gr_buffer_release(graft_context *c, gr_buffer *b) {
+  if (!b || --b->refs) return;
+  if (b->release)
+    b->release(b);
+  else
+    gr_free(c, b->data, b->size ? b->size : 1);
+  gr_free(c, b, sizeof *b);
+}
+
+size_t gr_tensor_bytes(const graft_module *m, graft_tensor t) {
+  const graft_type *type = gr_tensor_type(m, t);
+  return (size_t)graft_type_elements(type) * graft_dtype_size(type->dtype);
+}
+
+static bool known_size(const graft_type *t) {
+  int64_t n = graft_type_elements(t);
+  return n >= 0 && t->dtype != GRAFT_UNKNOWN && (uint64_t)n <= PTRDIFF_MAX / 8;
+}
+
+static graft_tensor add_record(graft_module *m, gr_tensor t) {
+  graft_context *c = m->context;
+  if (m->tensors.len >= 0x3FFFFFFFu)
+    gr_no_memory(c);
+  else if (gr_vec_push(c, &m->tensors, t)) {
+    uint32_t id = m->tensors.len - 1;
+    gr_name_taken(m, t.name);
+    if (!m->tensor_names_built || gr_map_put(c, &m->tensor_names, (uint64_t)t.name.base << 32 | t.name.number, id))
+      return id;
+    m->tensors.len--;
+  }
+  gr_buffer_release(c, t.buffer);
+  return GRAFT_NONE;
+}
+
+graft_tensor gr_tensor_add(graft_module *m, gr_name name, graft_tensor_kind kind, uint32_t type, gr_buffer *buffer,
+                           uint64_t offset) {
+  gr_tensor t = {.name = name, .type = type, .kind = (uint8_t)kind, .buffer = buffer, .offset = offset};
+  t.source = buffer ? GR_TENSOR_DATA : GR_TENSOR_ELIDED;
+  return add_record(m, t);
+}
+
+graft_tensor gr_find_tensor(graft_module *m, gr_name name) {
+  if (!m->tensor_names_built) {
+    if (!gr_map_reserve(m->context, &m->tensor_names, m->tensors.len)) return GRAFT_NONE;
+    for (graft_tensor t = 0; t < m->tensors.len; t++) {
+      gr_name n = m->tensors.data[t].name;
+      if (!m->tensors.data[t].erased && !gr_map_put(m->context, &m->tensor_names, (uint64_t)n.base << 32 | n.number, t))
+        return GRAFT_NONE;
+    }
+    m->tensor_names_built = true;
+  }
+  graft_tensor t = gr_map_get(&m->tensor_names, (uint64_t)name.base << 32 | name.number);
+  return t != GRAFT_NONE && !m->tensors.data[t].erased && gr_name_equal(m->tensors.data[t].name, name) ? t : GRAFT_NONE;
+}
+
+/* Name and type for a tensor from outside. */
+static bool begin(graft_module *m, const char *name, const graft_type *type, gr_name *unique, uint32_t *id) {
+  if (!known_size(type)) {
+    gr_error(m->context, GRAFT_TYPE, (gr_loc){.node = name}, "a tensor needs a known shape and dtype");
+    return false;
+  }
+  gr_name split = gr_name_split(m, name, strlen(name));
+  if (split.base == GRAFT_NONE) return false;
+  *unique = gr_name_unique(m, split);
+  *id = gr_type_intern(m, type);
+  return unique->base != GRAFT_NONE && *id != GRAFT_NONE;
+}
+
+graft_tensor graft_tensor_create(graft_module *m, const char *name, graft_tensor_kind kind, const graft_type *type,
+                                 const void *data) {
+  gr_name unique;
+  uint32_t id;
+  if (!begin(m, name, type, &unique, &id)) return GRAFT_NONE;
+  size_t size = (size_t)graft_type_elements(type) * graft_dtype_size(type->dtype);
+  gr_buffer *b = gr_buffer_create(m->context, size);
+  if (!b) return GRAFT_NONE;
+  if (size) memcpy(b->data, data, size);
+  return gr_tensor_add(m, unique, kind, id, b, 0);
+}
+
+graft_tensor graft_tensor_fill(graft_module *m, const char *name, graft_tensor_kind kind, const graft_type *type,
+                               double lo, double hi) {
+  gr_name unique;
+  uint32_t id;
+  if (type->dtype != GRAFT_F32 && type->dtype != GRAFT_F64) {
+    gr_error(m->context, GRAFT_TYPE, (gr_loc){.node = name}, "only f32 and f64 tensors can be filled");
+    return GRAFT_NONE;
+  }
+  if (!begin(m, name, type, &unique, &id)) return GRAFT_NONE;
+  gr_tensor t = {.name = unique, .type = id, .kind = (uint8_t)kind, .source = GR_TENSOR_FILL, .lo = lo, .hi = hi};
+  t.fill = gr_intern(m, name, strlen(name));
+  return t.fill == GRAFT_NONE ? GRAFT_NONE : add_record(m, t);
+}
+
+uint32_t graft_tensor_count(const graft_module *m) { return m->tensors.len; }
+
+graft_tensor graft_tensor_find(graft_module *m, const char *name) {
+  gr_name n = gr_name_split(m, name, strlen(name));
+  return n.base == GRAFT_NONE ? GRAFT_NONE : gr_find_tensor(m, n);
+}
+
+size_t graft_tensor_name(const graft_module *m, graft_tensor t, char *buffer, size_t size) {
+  return gr_name_format(m, m->tensors.data[t].name, buffer, size);
+}
+
+graft_tensor_kind graft_tensor_get_kind(const graft_module *m, graft_tensor t) {
+  return (graft_tensor_kind)m->tensors.data[t].kind;
+}
+
+graft_type graft_tensor_get_type(const graft_module *m, graft_tensor t) { return *gr_tensor_type(m, t); }
+
+/* design.md section 3: value(i) = lo + (hi-lo) u, u = (splitmix64(fnv1a64(name) + i) >> 11) 2^-53. */
+static uint64_t fnv1a64(const char *name) {
+  uint64_t h = 0xcbf29ce484222325u;
+  for (; *name; name++) h = (h ^ (unsigned char)*name) * 0x100000001b3u;
+  return h;
+}
+
+static double fill_value(uint64_t seed, uint64_t index, double lo, double hi) {
+  uint64_t z = seed + index + 0x9E3779B97F4A7C15u;
+  z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9u;
+  z = (z ^ z >> 27) * 0x94D049BB133111EBu;
+  z ^= z >> 31;
+  return lo + (hi - lo) * ((double)(z >> 11) * 0x1p-53);
+}
+
+float graft_fill_element(const char *name, uint64_t index, double lo, double hi) {
+  return (float)fill_value(fnv1a64(name), index, lo, hi);
+}
+
+static bool materialize(graft_module *m, gr_tensor *t) {
+  const graft_type *type = &m->types.data[t->type];
+  size_t n = (size_t)graft_type_elements(type), size = n * graft_dtype_size(type->dtype);
+  gr_buffer *b = gr_buffer_create(m->context, size);
+  if (!b) return false;
+  uint64_t seed = fnv1a64(gr_string_text(m, t->fill));
+  if (type->dtype == GRAFT_F32)
+    for (size_t i = 0; i < n; i++) ((float *)b->data)[i] = (float)fill_value(seed, i, t->lo, t->hi);
+  else
+    for (size_t i = 0; i < n; i++) ((double *)b->data)[i] = fill_value(seed, i, t->lo, t->hi);
+  t->buffer = b;
+  t->offset = 0;
+  return true;
+}
+
+const void *graft_tensor_get_data(graft_module *m, graft_tensor tensor) {
+  gr_tensor *t = &m->tensors.data[tensor];
+  if (!t->buffer && (t->source != GR_TENSOR_FILL || !materialize(m, t))) return NULL;
+  return (const char *)t->buffer->data + t->offset;
+}
+
+void gr_tensor_set_buffer(graft_module *m, graft_tensor tensor, gr_buffer *buffer, uint64_t offset) {
+  gr_tensor *t = &m->tensors.data[tensor];
+  gr_buffer_release(m->context, t->buffer);
+  t->buffer = buffer;
+  t->offset = offset;
+  t->source = GR_TENSOR_DATA;
+  t->hash = 0;
+}
+
+void *gr_tensor_write(graft_module *m, graft_tensor tensor) {
+  const void *data = graft_tensor_get_data(m, tensor);
+  if (!data) return NULL;
+  gr_tensor *t = &m->tensors.data[tensor];
+  if (t->buffer->refs > 1 || t->buffer->release) {
+    size_t size = gr_tensor_bytes(m, tensor);
+    gr_buffer *b = gr_buffer_create(m->context, size);
+    if (!b) return NULL;
+    if (size) memcpy(b->data, data, size);
+    gr_tensor_set_buffer(m, tensor, b, 0);
+  }
+  t->source = GR_TENSOR_DATA;
+  t->hash = 0;
+  return (char *)t->buffer->data + t->offset;
+}
+
+graft_status graft_tensor_set_data(graft_module *m, graft_tensor tensor, const void *data) {
+  size_t size = gr_tensor_bytes(m, tensor);
+  gr_buffer *b = gr_buffer_create(m->context, size);
+  if (!b) return GRAFT_NO_MEMORY;
+  if (size) memcpy(b->data, data, size);
+  gr_tensor_set_buffer(m, tensor, b, 0);
+  return GRAFT_OK;
+}
+
+uint64_t gr_tensor_hash(graft_module *m, graft_tensor tensor) {
+  const void *data = graft_tensor_get_data(m, tensor);
+  gr_tensor *t = &m->tensors.data[tensor];
+  if (!t->hash && data) {
+    t->hash = XXH64(data, gr_tensor_bytes(m, tensor), 0);
+    if (!t->hash) t->hash = 1;
+  }
+  return t->hash;
+}
+
+gr_name gr_name_derived(graft_module *m, gr_name from) {
+  char text[512];
+  size_t length = gr_name_format(m, from, text, sizeof text - 12);
+  if (length > sizeof text - 13) length = sizeof text - 13;
+  /* NAME.1 begins a new count where NAME already ends in ".n". */
+  size_t end = length;
+  while (end > 0 && text[end - 1] >= '0' && text[end - 1] <= '9') end--;
+  if (end < length && end > 1 && text[end - 1] == '.') length = end - 1;
+  text[length] = '.';
+  uint32_t counter = gr_intern(m, text, length + 1); /* "NAME." counts how far NAME.n has come */
+  if (counter == GRAFT_NONE) return (gr_name){GRAFT_NONE, 0};
+  for (;;) {
+    uint32_t i = m->strings.items.data[counter].next_number;
+    m->strings.items.data[counter].next_number = i ? i + 1 : 2;
+    int n = snprintf(text + length, sizeof text - length, ".%u", i ? i : 1);
+    uint32_t base = gr_intern(m, text, length + (size_t)n);
+    if (base == GRAFT_NONE) return (gr_name){GRAFT_NONE, 0};
+    if (m->strings.items.data[base].next_number == 0) {
+      gr_name name = {base, 0};
+      gr_name_taken(m, name);
+      return name;
+    }
+  }
+}
+
+void gr_tensor_erase(graft_module *m, graft_tensor tensor) {
+  gr_tensor *t = &m->tensors.data[tensor];
+  gr_buffer_release(m->context, t->buffer);
+  t->buffer = NULL;
+  t->source = GR_TENSOR_ELIDED;
+  t->erased = 1;
+}
+
+graft_tensor gr_constant(graft_module *m, const char *name, const graft_type *type, const void *data) {
+  size_t size = (size_t)graft_type_elements(type) * graft_dtype_size(type->dtype);
+  uint32_t id = gr_type_intern(m, type);
+  if (id == GRAFT_NONE) return GRAFT_NONE;
+  uint64_t key = gr_mix(gr_hash_bytes(data, size) + id);
+  for (;; key++) {
+    graft_tensor t = gr_map_get(&m->constants, key);
+    if (t == GRAFT_NONE) break;
+    if (!m->tensors.data[t].erased && m->tensors.data[t].kind == GRAFT_CONSTANT && m->tensors.data[t].type == id) {
+      const void *have = graft_tensor_get_data(m, t);
+      if (have && memcmp(have, data, size) == 0) return t;
+    }
+  }
+  graft_tensor t = graft_tensor_create(m, name, GRAFT_CONSTANT, type, data);
+  return t != GRAFT_NONE && gr_map_put(m->context, &m->constants, key, t) ? t : GRAFT_NONE;
+}
