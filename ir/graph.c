@@ -84,6 +84,16 @@ static graft_value value_add(graft_graph *g, uint32_t type, gr_def kind, uint32_
   return g->values.len - 1;
 }
 
+graft_value gr_input_add(graft_graph *g, gr_name name, const graft_type *type) {
+  graft_module *m = g->module;
+  uint32_t id = gr_type_intern(m, type);
+  if (id == GRAFT_NONE) return GRAFT_NONE;
+  gr_name_taken(m, name);
+  graft_value v = value_add(g, id, GR_DEF_INPUT, g->inputs.len, name);
+  if (v == GRAFT_NONE || !gr_vec_push(m->context, &g->inputs, v) || !name_known(g, name, v)) return GRAFT_NONE;
+  return v;
+}
+
 graft_value graft_input_add(graft_graph *g, const char *name, const graft_type *type) {
   graft_module *m = g->module;
   if (type->rank > GRAFT_MAX_RANK)
@@ -92,14 +102,10 @@ graft_value graft_input_add(graft_graph *g, const char *name, const graft_type *
            GRAFT_NONE;
   gr_name n = gr_name_split(m, name, strlen(name));
   if (n.base == GRAFT_NONE) return GRAFT_NONE;
-  gr_name unique = gr_name_unique(m, n);
-  if (!gr_name_equal(unique, n))
+  /* A number below the base's next one (x_1 after x_2) may still be free. */
+  if (n.number < m->strings.items.data[n.base].next_number && gr_find_value(g, n) != GRAFT_NONE)
     return gr_error(m->context, GRAFT_NAME, (gr_loc){.node = name}, "the name of the input is taken"), GRAFT_NONE;
-  uint32_t id = gr_type_intern(m, type);
-  if (id == GRAFT_NONE) return GRAFT_NONE;
-  graft_value v = value_add(g, id, GR_DEF_INPUT, g->inputs.len, unique);
-  if (v == GRAFT_NONE || !gr_vec_push(m->context, &g->inputs, v) || !name_known(g, unique, v)) return GRAFT_NONE;
-  return v;
+  return gr_input_add(g, n, type);
 }
 
 graft_value gr_handle(graft_graph *g, graft_tensor t) {
