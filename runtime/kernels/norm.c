@@ -1,0 +1,99 @@
+/* batch_norm and graft's own ops around it: bn_scale, bn_shift, channel. */
+#include <string.h>
+
+#include "runtime/kernel_impl.h"
+#include "runtime/quant_int.h"
+
+typedef struct bn_job {
+  gr_batch_norm bn;
+  const float *x;
+  float *y;
+} bn_job;
+
+static void bn_range(void *user, int64_t begin, int64_t end, uint32_t worker) {
+  const bn_job *job = user;
+  (void)worker;
+  gr_batch_norm_f32(&job->bn, job->x, job->y, begin, end);
+}
+
+/* Every float operand and result is f32. */
+static graft_status only_f32(const gr_kernel_call *k, uint32_t operands) {
+  for (uint32_t i = 0; i < operands; i++)
+    if (k->operands[i].data && k->operands[i].type->dtype != GRAFT_F32)
+      return gr_kernel_no_dtype(k, k->operands[i].type->dtype);
+  return GRAFT_OK;
+}
+
+graft_status gr_kernel_batch_norm(const gr_kernel_call *k) {
+  const gr_in *x = &k->operands[0], *tracked = &k->operands[5];
+  graft_status status = only_f32(k, 5);
+  if (status) return status;
+  bool training = gr_k_bool(k, "training"), cumulative = gr_k_none(k, "momentum");
+  int64_t before = tracked->data ? *(const int64_t *)tracked->data : 0, after = before;
+  bn_job job = {.bn = {.batch = x->type->dims[0],
+                       .channels = x->type->dims[1],
+                       .inner = gr_extent(x->type, 2, x->type->rank),
+                       .eps = gr_k_float(k, "eps"),
+                       .unbiased = gr_k_bool(k, "unbiased"),
+                       .weight = k->operands[1].data,
+                       .bias = k->operands[2].data,
+                       .running_mean = k->operands[3].data,
+                       .running_var = k->operands[4].data,
+                       .next_mean = k->results[1].data,
+                       .next_var = k->results[2].data},
+                .x = x->data,
+                .y = k->results[0].data};
+  bool has_statistics = job.bn.running_mean && job.bn.running_var;
+  job.bn.batch_statistics = training || !has_statistics;
+  if (!has_statistics && (job.bn.next_mean || job.bn.next_var))
+    return gr_kernel_error(k, "updated statistics are asked for, but there is no running mean and variance");
+  if (job.bn.batch_statistics && job.bn.batch * job.bn.inner < 2)
+    return gr_kernel_error(k, "batch statistics need more than one value a channel, there is %lld",
+                           (long long)(job.bn.batch * job.bn.inner));
+  if (training && tracked->data) after = before < INT64_MAX ? before + 1 : before;
+  if (training && has_statistics && cumulative && !tracked->data)
+    return gr_kernel_error(k, "momentum none is a cumulative average and needs num_batches_tracked");
+  job.bn.factor = cumulative ? (after > 0 ? 1.0 / (double)after : 1.0) : gr_k_float(k, "momentum");
+  if (!training) job.bn.factor = 0.0;
+  int64_t per_channel = job.bn.batch * job.bn.inner, grain = per_channel > 0 ? 16384 / per_channel + 1 : 1;
+  gr_parallel_for(k->threads, job.bn.channels, grain, bn_range, &job);
+  if (k->results[3].data) {
+    if (!tracked->data) return gr_kernel_error(k, "the next count is asked for, but there is no num_batches_tracked");
+    *(int64_t *)k->results[3].data = after;
+  }
+  return GRAFT_OK;
+}
+
+graft_status gr_kernel_bn_scale(const gr_kernel_call *k) {
+  graft_status status = only_f32(k, 2);
+  if (status) return status;
+  gr_bn_scale_f32(k->operands[0].data, k->operands[1].data, k->operands[1].count, gr_k_float(k, "eps"),
+                  gr_k_bool(k, "exact"), k->results[0].data);
+  return GRAFT_OK;
+}
+
+graft_status gr_kernel_bn_shift(const gr_kernel_call *k) {
+  graft_status status = only_f32(k, 4);
+  if (status) return status;
+  gr_bn_shift_f32(k->operands[0].data, k->operands[1].data, k->operands[2].data, k->operands[3].data,
+                  k->operands[1].count, k->results[0].data);
+  return GRAFT_OK;
+}
+
+/* Entry g * (n / groups) + j stands at column j of the rows of part g; with one group the bytes stay as they are. */
+graft_status gr_kernel_channel(const gr_kernel_call *k) {
+  const gr_in *x = &k->operands[0];
+  const gr_out *y = &k->results[0];
+  int64_t groups = gr_k_int(k, "groups");
+  if (groups == 1) {
+    memcpy(y->data, x->data, gr_in_bytes(x));
+    return GRAFT_OK;
+  }
+  size_t size = graft_dtype_size(x->type->dtype);
+  int64_t rows = y->type->dims[0], columns = x->count / groups;
+  for (int64_t i = 0; i < rows; i++) {
+    const char *from = (const char *)x->data + (size_t)(i / (rows / groups) * columns) * size;
+    memcpy((char *)y->data + (size_t)(i * columns) * size, from, (size_t)columns * size);
+  }
+  return GRAFT_OK;
+}

@@ -1,0 +1,265 @@
+/* The ops of quantization: quantize, dequantize, fake_quantize, observe, qparams, choose_qparams. */
+#include <math.h>
+#include <string.h>
+
+#include "runtime/kernel_impl.h"
+#include "runtime/quant_int.h"
+
+enum { GRAIN = 1 << 15 };
+
+typedef struct quantize_job {
+  const char *x;
+  char *y;
+  size_t x_size, y_size; /* bytes of an element */
+  graft_dtype dtype;     /* of the integers */
+  gr_qrange range;
+  gr_channels channels;
+  const float *scale;
+  const int32_t *zero_point;
+  void (*run)(const struct quantize_job *job, const char *x, int64_t count, float scale, int32_t zero_point, char *y);
+} quantize_job;
+
+static void run_quantize(const quantize_job *job, const char *x, int64_t count, float scale, int32_t zp, char *y) {
+  gr_quantize_f32((const float *)(const void *)x, count, scale, zp, job->range, job->dtype, y);
+}
+
+static void run_dequantize(const quantize_job *job, const char *x, int64_t count, float scale, int32_t zp, char *y) {
+  gr_dequantize_f32(x, job->dtype, count, scale, zp, (float *)(void *)y);
+}
+
+static void run_fake_quantize(const quantize_job *job, const char *x, int64_t count, float scale, int32_t zp, char *y) {
+  gr_fake_quantize_f32((const float *)(const void *)x, count, scale, zp, job->range, (float *)(void *)y);
+}
+
+/* Per tensor the work is cut by elements, per channel by runs of one channel. */
+static void elements_range(void *user, int64_t begin, int64_t end, uint32_t worker) {
+  const quantize_job *job = user;
+  (void)worker;
+  job->run(job, job->x + (size_t)begin * job->x_size, end - begin, job->scale[0], job->zero_point[0],
+           job->y + (size_t)begin * job->y_size);
+}
+
+static void runs_range(void *user, int64_t begin, int64_t end, uint32_t worker) {
+  const quantize_job *job = user;
+  gr_channels ch = job->channels;
+  (void)worker;
+  for (int64_t r = begin; r < end; r++) {
+    int64_t c = r / ch.count / ch.outer * ch.count + r % ch.count;
+    job->run(job, job->x + (size_t)(r * ch.inner) * job->x_size, ch.inner, job->scale[c], job->zero_point[c],
+             job->y + (size_t)(r * ch.inner) * job->y_size);
+  }
+}
+
+static graft_status check_range(const gr_kernel_call *k, gr_qrange range, graft_dtype dtype) {
+  int64_t lowest, highest;
+  if (!graft_dtype_range(dtype, &lowest, &highest)) return gr_kernel_no_dtype(k, dtype);
+  if (range.quant_min < lowest || range.quant_max > highest || range.quant_min >= range.quant_max)
+    return gr_kernel_error(k, "%s cannot hold the range %lld to %lld", graft_dtype_name(dtype),
+                           (long long)range.quant_min, (long long)range.quant_max);
+  return GRAFT_OK;
+}
+
+static graft_dtype dtype_attr(const gr_kernel_call *k) {
+  const gr_op_info *op = gr_op_get(k->op);
+  int slot = gr_op_attr_slot(op, "dtype", 5);
+  return gr_attr_public(k->module, op, k->attrs, (uint32_t)slot).as.dtype;
+}
+
+static graft_status quantize_common(const gr_kernel_call *k, quantize_job *job, bool per_channel) {
+  const gr_in *x = &k->operands[0], *scale = &k->operands[1], *zp = &k->operands[2];
+  job->range = (gr_qrange){gr_k_int(k, "quant_min"), gr_k_int(k, "quant_max")};
+  graft_status status = check_range(k, job->range, job->dtype);
+  if (status) return status;
+  if (scale->type->dtype != GRAFT_F32) return gr_kernel_no_dtype(k, scale->type->dtype);
+  if (zp->type->dtype != GRAFT_I32) return gr_kernel_no_dtype(k, zp->type->dtype);
+  job->x = x->data;
+  job->y = k->results[0].data;
+  job->x_size = graft_dtype_size(x->type->dtype);
+  job->y_size = graft_dtype_size(k->results[0].type->dtype);
+  job->scale = scale->data;
+  job->zero_point = zp->data;
+  if (!per_channel) {
+    if (scale->count < 1 || zp->count < 1) return gr_kernel_error(k, "there is no scale");
+    gr_parallel_for(k->threads, x->count, GRAIN, elements_range, job);
+    return GRAFT_OK;
+  }
+  gr_channels *ch = &job->channels;
+  if (!gr_channels_make(x->type, gr_k_int(k, "axis"), gr_k_int(k, "groups"), ch))
+    return gr_kernel_error(k, "x has no such channel axis");
+  if (scale->count != gr_channels_total(*ch) || zp->count != scale->count)
+    return gr_kernel_error(k, "%lld scales and %lld zero points for %lld channels", (long long)scale->count,
+                           (long long)zp->count, (long long)gr_channels_total(*ch));
+  if (x->count == 0) return GRAFT_OK;
+  gr_parallel_for(k->threads, ch->groups * ch->outer * ch->count, GRAIN / ch->inner + 1, runs_range, job);
+  return GRAFT_OK;
+}
+
+graft_status gr_kernel_quantize(const gr_kernel_call *k) {
+  if (k->operands[0].type->dtype != GRAFT_F32) return gr_kernel_no_dtype(k, k->operands[0].type->dtype);
+  quantize_job job = {.dtype = k->results[0].type->dtype, .run = run_quantize};
+  return quantize_common(k, &job, k->op == GR_OP_quantize_per_channel);
+}
+
+graft_status gr_kernel_dequantize(const gr_kernel_call *k) {
+  if (k->results[0].type->dtype != GRAFT_F32) return gr_kernel_no_dtype(k, k->results[0].type->dtype);
+  quantize_job job = {.dtype = k->operands[0].type->dtype, .run = run_dequantize};
+  return quantize_common(k, &job, k->op == GR_OP_dequantize_per_channel);
+}
+
+graft_status gr_kernel_fake_quantize(const gr_kernel_call *k) {
+  const gr_in *x = &k->operands[0];
+  if (!gr_k_bool(k, "enabled")) {
+    if (k->results[0].data != x->data) memcpy(k->results[0].data, x->data, gr_in_bytes(x));
+    return GRAFT_OK;
+  }
+  if (x->type->dtype != GRAFT_F32) return gr_kernel_no_dtype(k, x->type->dtype);
+  quantize_job job = {.dtype = dtype_attr(k), .run = run_fake_quantize};
+  return quantize_common(k, &job, !gr_k_none(k, "axis"));
+}
+
+/* ---- observe
+ * --------------------------------------------------------------------------------------------------------- */
+
+typedef struct range_job {
+  const float *x;
+  float *parts; /* min and max of each chunk */
+} range_job;
+
+static void chunk_range(void *user, int64_t begin, int64_t end, uint32_t worker) {
+  const range_job *job = user;
+  float *part = job->parts + begin / GRAIN * 2;
+  (void)worker;
+  gr_range_f32(job->x + begin, (gr_channels){1, 1, 1, end - begin}, part, part + 1);
+}
+
+/* The range of a whole tensor, cut by elements. */
+static graft_status whole_range(const gr_kernel_call *k, const gr_in *x, float range[2]) {
+  int64_t chunks = x->count / GRAIN + (x->count % GRAIN != 0);
+  range[0] = INFINITY;
+  range[1] = -INFINITY;
+  if (chunks == 0) return GRAFT_OK;
+  range_job job = {x->data, gr_scratch_alloc(k->scratch, (size_t)chunks, 2 * sizeof(float))};
+  if (!job.parts) return GRAFT_NO_MEMORY;
+  gr_parallel_for(k->threads, x->count, GRAIN, chunk_range, &job);
+  for (int64_t i = 0; i < chunks; i++) {
+    if (job.parts[2 * i] < range[0]) range[0] = job.parts[2 * i];
+    if (job.parts[2 * i + 1] > range[1]) range[1] = job.parts[2 * i + 1];
+  }
+  return GRAFT_OK;
+}
+
+static graft_status observe_histogram(const gr_kernel_call *k, const gr_in *x, const gr_in *state, float *next) {
+  int64_t bins = gr_k_int(k, "bins");
+  if (state->type->rank != 1 || bins < 1 || state->count - 2 != bins)
+    return gr_kernel_error(k, "the state has %lld entries, a histogram of %lld bins has 2 more than that",
+                           (long long)state->count, (long long)bins);
+  float *scratch = gr_scratch_alloc(k->scratch, (size_t)bins, 2 * sizeof *scratch);
+  if (!scratch) return GRAFT_NO_MEMORY;
+  gr_observe_histogram(x->data, x->count, bins, state->data, next, scratch);
+  return GRAFT_OK;
+}
+
+graft_status gr_kernel_observe(const gr_kernel_call *k) {
+  const gr_in *x = &k->operands[0], *state = &k->operands[1];
+  float *next = k->results[0].data;
+  gr_observer kind = gr_observer_find(gr_k_str(k, "observer"));
+  if (kind == GR_OBSERVER_COUNT) return gr_kernel_error(k, "unknown observer '%s'", gr_k_str(k, "observer"));
+  if (x->type->dtype != GRAFT_F32) return gr_kernel_no_dtype(k, x->type->dtype);
+  if (state->type->dtype != GRAFT_F32) return gr_kernel_no_dtype(k, state->type->dtype);
+  if (!gr_k_bool(k, "enabled") || kind == GR_OBSERVER_PLACEHOLDER) {
+    if (next != state->data) memcpy(next, state->data, gr_in_bytes(state));
+    return GRAFT_OK;
+  }
+  if (kind == GR_OBSERVER_HISTOGRAM) return observe_histogram(k, x, state, next);
+  double constant = kind == GR_OBSERVER_MIN_MAX ? -1.0 : gr_k_float(k, "averaging_constant");
+  if (gr_k_none(k, "axis")) {
+    float range[2], both[2];
+    if (state->count != 2) return gr_kernel_error(k, "the state has %lld entries, not 2", (long long)state->count);
+    graft_status status = whole_range(k, x, range);
+    if (status) return status;
+    gr_range_merge(range, 1, constant, state->data, both);
+    memcpy(next, both, sizeof both);
+    return GRAFT_OK;
+  }
+  gr_channels ch;
+  if (!gr_channels_make(x->type, gr_k_int(k, "axis"), gr_k_int(k, "groups"), &ch))
+    return gr_kernel_error(k, "x has no such channel axis");
+  int64_t n = gr_channels_total(ch);
+  if (state->count != 2 * n)
+    return gr_kernel_error(k, "the state has %lld entries, not 2 for each of %lld channels", (long long)state->count,
+                           (long long)n);
+  if (n == 0) return GRAFT_OK;
+  float *range = gr_scratch_alloc(k->scratch, (size_t)n, 2 * sizeof *range);
+  if (!range) return GRAFT_NO_MEMORY;
+  gr_range_f32(x->data, ch, range, range + n);
+  gr_range_merge(range, n, constant, state->data, next);
+  return GRAFT_OK;
+}
+
+/* ---- parameters
+ * --------------------------------------------------------------------------------------------------------- */
+
+static graft_status qparams_options(const gr_kernel_call *k, graft_qparams_options *o) {
+  const char *formula = gr_k_str(k, "formula"), *scheme = gr_k_str(k, "scheme");
+  bool per_channel;
+  *o = (graft_qparams_options){.size = sizeof *o,
+                               .dtype = dtype_attr(k),
+                               .quant_min = gr_k_int(k, "quant_min"),
+                               .quant_max = gr_k_int(k, "quant_max"),
+                               .eps = gr_k_float(k, "eps")};
+  if (!gr_scheme_find(scheme, &o->symmetric, &per_channel)) return gr_kernel_error(k, "unknown scheme '%s'", scheme);
+  if (strcmp(formula, "kernel") == 0) {
+    o->formula = GRAFT_FORMULA_KERNEL;
+  } else if (strcmp(formula, "observer") != 0) {
+    return gr_kernel_error(k, "unknown formula '%s'", formula);
+  }
+  return check_range(k, (gr_qrange){o->quant_min, o->quant_max}, o->dtype);
+}
+
+graft_status gr_kernel_qparams(const gr_kernel_call *k) {
+  const gr_in *state = &k->operands[0];
+  const float *s = state->data;
+  float *scale = k->results[0].data;
+  int32_t *zp = k->results[1].data;
+  graft_qparams_options o;
+  graft_status status = qparams_options(k, &o);
+  if (status) return status;
+  o.reduce_range = gr_k_bool(k, "reduce_range");
+  o.custom_range = gr_k_bool(k, "custom_range");
+  if (state->type->dtype != GRAFT_F32) return gr_kernel_no_dtype(k, state->type->dtype);
+  int64_t n = state->type->rank == 2 ? state->type->dims[1] : 1;
+  float histogram[2];
+  if (state->type->rank == 1 && state->count > 2) {
+    int64_t bins = state->count - 2;
+    float *scratch = gr_scratch_alloc(k->scratch, (size_t)bins, sizeof *scratch);
+    if (!scratch) return GRAFT_NO_MEMORY;
+    gr_histogram_range(s, bins, 8 * (int)graft_dtype_size(o.dtype), &histogram[0], &histogram[1], scratch);
+    s = histogram;
+  } else if (state->count != 2 * n) {
+    return gr_kernel_error(k, "a state has 2 entries, 2 for each channel, or 2 and a histogram");
+  }
+  for (int64_t c = 0; c < n; c++) {
+    float a;
+    int32_t z;
+    status = graft_qparams(&o, s[c], s[n + c], &a, &z);
+    if (status)
+      return gr_kernel_error(k, "the range %lld to %lld is impossible", (long long)o.quant_min, (long long)o.quant_max);
+    if (scale) scale[c] = a;
+    if (zp) zp[c] = z;
+  }
+  return GRAFT_OK;
+}
+
+graft_status gr_kernel_choose_qparams(const gr_kernel_call *k) {
+  graft_qparams_options o;
+  float range[2], scale;
+  int32_t zp;
+  if (k->operands[0].type->dtype != GRAFT_F32) return gr_kernel_no_dtype(k, k->operands[0].type->dtype);
+  graft_status status = qparams_options(k, &o);
+  if (!status) status = whole_range(k, &k->operands[0], range);
+  if (status) return status;
+  if (graft_qparams(&o, range[0], range[1], &scale, &zp)) return gr_kernel_error(k, "the range is impossible");
+  if (k->results[0].data) *(float *)k->results[0].data = scale;
+  if (k->results[1].data) *(int32_t *)k->results[1].data = zp;
+  return GRAFT_OK;
+}

@@ -1,0 +1,112 @@
+/* Observers: what a state becomes when it sees a tensor. Only finite elements count: one infinity or NaN in a step
+ * must not spoil a range for good. A tensor without any leaves the state as it is. */
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#include "runtime/quant_int.h"
+
+static const char *const observer_names[GR_OBSERVER_COUNT] = {"min_max", "moving_average_min_max", "histogram",
+                                                              "placeholder"};
+
+gr_observer gr_observer_find(const char *name) {
+  for (int i = 0; i < GR_OBSERVER_COUNT; i++)
+    if (strcmp(name, observer_names[i]) == 0) return (gr_observer)i;
+  return GR_OBSERVER_COUNT;
+}
+
+const char *gr_observer_name(gr_observer observer) {
+  return observer < GR_OBSERVER_COUNT ? observer_names[observer] : "?";
+}
+
+bool gr_scheme_find(const char *name, bool *symmetric, bool *per_channel) {
+  static const char *const names[] = {"per_tensor_affine", "per_tensor_symmetric", "per_channel_affine",
+                                      "per_channel_symmetric"};
+  for (int i = 0; i < 4; i++) {
+    if (strcmp(name, names[i]) != 0) continue;
+    *symmetric = i % 2 == 1;
+    *per_channel = i >= 2;
+    return true;
+  }
+  return false;
+}
+
+static int64_t product(const int64_t *dims, int64_t from, int64_t to) {
+  int64_t n = 1;
+  for (int64_t i = from; i < to; i++) n *= dims[i];
+  return n;
+}
+
+gr_channels gr_channels_whole(const graft_type *type) {
+  return (gr_channels){1, 1, 1, product(type->dims, 0, type->rank)};
+}
+
+bool gr_channels_make(const graft_type *type, int64_t axis, int64_t groups, gr_channels *channels) {
+  if (axis < 0) axis += type->rank;
+  if (axis < 0 || axis >= type->rank || groups < 1) return false;
+  if (groups > 1 && (axis == 0 || type->dims[0] % groups != 0)) return false;
+  channels->groups = groups;
+  channels->outer = groups > 1 ? type->dims[0] / groups * product(type->dims, 1, axis) : product(type->dims, 0, axis);
+  channels->count = type->dims[axis];
+  channels->inner = product(type->dims, axis + 1, type->rank);
+  return true;
+}
+
+/* Eight running ranges, so that the compiler can keep them in vector registers. The comparisons leave out what is not
+ * finite: every comparison with NaN is false, and +-FLT_MAX bound the rest. */
+enum { LANES = 8 };
+
+static void range_of_run(const float *x, int64_t n, float *min, float *max) {
+  float lo[LANES], hi[LANES];
+  for (int j = 0; j < LANES; j++) lo[j] = INFINITY, hi[j] = -INFINITY;
+  int64_t i = 0;
+  for (; i + LANES <= n; i += LANES) {
+    for (int j = 0; j < LANES; j++) {
+      float v = x[i + j], a = v >= -FLT_MAX ? v : INFINITY, b = v <= FLT_MAX ? v : -INFINITY;
+      lo[j] = a < lo[j] ? a : lo[j];
+      hi[j] = b > hi[j] ? b : hi[j];
+    }
+  }
+  for (; i < n; i++) {
+    if (!isfinite(x[i])) continue;
+    lo[0] = x[i] < lo[0] ? x[i] : lo[0];
+    hi[0] = x[i] > hi[0] ? x[i] : hi[0];
+  }
+  for (int j = 0; j < LANES; j++) {
+    if (lo[j] < *min) *min = lo[j];
+    if (hi[j] > *max) *max = hi[j];
+  }
+}
+
+void gr_range_f32(const float *x, gr_channels ch, float *min, float *max) {
+  int64_t total = gr_channels_total(ch);
+  for (int64_t c = 0; c < total; c++) min[c] = INFINITY, max[c] = -INFINITY;
+  for (int64_t g = 0; g < ch.groups; g++) {
+    for (int64_t o = 0; o < ch.outer; o++) {
+      for (int64_t j = 0; j < ch.count; j++, x += ch.inner) {
+        int64_t c = g * ch.count + j;
+        range_of_run(x, ch.inner, &min[c], &max[c]);
+      }
+    }
+  }
+}
+
+void gr_range_merge(const float *range, int64_t n, double averaging_constant, const float *state, float *next) {
+  float c = (float)averaging_constant;
+  for (int64_t i = 0; i < n; i++) {
+    float min = range[i], max = range[n + i], old_min = state[i], old_max = state[n + i];
+    if (!(min <= max)) { /* nothing seen */
+      next[i] = old_min;
+      next[n + i] = old_max;
+    } else if (!(old_min <= old_max)) { /* first observation */
+      next[i] = min;
+      next[n + i] = max;
+    } else if (averaging_constant < 0) {
+      next[i] = min < old_min ? min : old_min;
+      next[n + i] = max > old_max ? max : old_max;
+    } else {
+      next[i] = old_min + c * (min - old_min);
+      next[n + i] = old_max + c * (max - old_max);
+    }
+  }
+}

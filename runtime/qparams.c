@@ -1,0 +1,107 @@
+/* Range -> scale and zero point. semantics: "observer" is calculate_qparams, "kernel" is ChooseQuantizationParams. */
+#include "runtime/qparams.h"
+
+#include <float.h>
+#include <math.h>
+
+bool graft_dtype_range(graft_dtype dtype, int64_t *min, int64_t *max) {
+  switch (dtype) {
+  case GRAFT_I8: *min = INT8_MIN, *max = INT8_MAX; return true;
+  case GRAFT_U8: *min = 0, *max = UINT8_MAX; return true;
+  case GRAFT_I16: *min = INT16_MIN, *max = INT16_MAX; return true;
+  case GRAFT_I32: *min = INT32_MIN, *max = INT32_MAX; return true;
+  default: *min = *max = 0; return false;
+  }
+}
+
+static int64_t half_down(int64_t v) { return v / 2 - (v % 2 < 0); }
+
+void graft_qparams_range(const graft_qparams_options *options, int64_t *quant_min, int64_t *quant_max) {
+  *quant_min = options->reduce_range ? half_down(options->quant_min) : options->quant_min;
+  *quant_max = options->reduce_range ? half_down(options->quant_max) : options->quant_max;
+}
+
+static int32_t clamp_zero_point(double zp, int64_t qmin, int64_t qmax) {
+  double z = zp > (double)qmin ? zp : (double)qmin; /* a zero point that is no number becomes qmin */
+  return (int32_t)(z < (double)qmax ? z : (double)qmax);
+}
+
+/* Scales stay positive, finite and with a finite reciprocal, whatever eps and the range are. */
+static float usable(float scale, double exact) {
+  if (!isfinite(scale)) scale = exact < (double)FLT_MAX ? (float)exact : FLT_MAX;
+  return scale < FLT_MIN ? FLT_MIN : scale;
+}
+
+static void observer_formula(const graft_qparams_options *o, int64_t qmin, int64_t qmax, float min, float max,
+                             float *scale, int32_t *zero_point) {
+  float lo = min < 0.0f ? min : 0.0f, hi = max > 0.0f ? max : 0.0f;
+  float eps = (float)o->eps;
+  if (o->symmetric) {
+    float top = -lo > hi ? -lo : hi;
+    float s = top / ((float)(qmax - qmin) / 2.0f);
+    *scale = usable(s > eps ? s : eps, (double)top / ((double)(qmax - qmin) / 2.0));
+    *zero_point = 0;
+    if (o->dtype == GRAFT_U8) *zero_point = o->custom_range ? (int32_t)half_down(qmin + qmax) : 128;
+    if (*zero_point < qmin || *zero_point > qmax) *zero_point = clamp_zero_point(*zero_point, qmin, qmax);
+    return;
+  }
+  float s = (hi - lo) / (float)(qmax - qmin);
+  *scale = s = usable(s > eps ? s : eps, ((double)hi - (double)lo) / (double)(qmax - qmin));
+  *zero_point = clamp_zero_point((double)qmin - (double)rintf(lo / s), qmin, qmax);
+}
+
+#define SMALL_SCALE 6.1e-5f
+
+static void kernel_formula(const graft_qparams_options *o, int64_t qmin, int64_t qmax, float min, float max,
+                           float *scale, int32_t *zero_point) {
+  if (o->symmetric && min < 0.0f && max > 0.0f) {
+    int64_t top = (qmax - qmin) / 2, bottom = -(top + 1);
+    float a = fabsf(min / (float)bottom), b = fabsf(max / (float)top); /* in float there too: an ulp shows */
+    double m = (double)(a > b ? a : b);
+    min = (float)(m * (double)bottom);
+    max = (float)(m * (double)top);
+  }
+  bool both_signs = min < 0.0f && max > 0.0f;
+  if (min > 0.0f) min = 0.0f;
+  if (max < 0.0f) max = 0.0f;
+  double steps = (double)(qmax - qmin), s = ((double)max - (double)min) / steps;
+  if ((float)s == 0.0f || isinf(1.0f / (float)s)) s = 0.1;
+  if (s < (double)SMALL_SCALE) {
+    float small = (float)s;
+    s = (double)SMALL_SCALE;
+    if (min == 0.0f) {
+      max = (float)(s * steps);
+    } else if (max == 0.0f) {
+      min = (float)(-s * steps);
+    } else {
+      float up = SMALL_SCALE / small;
+      min *= up;
+      max *= up;
+    }
+  }
+  double below = fabs((double)min / s), above = fabs((double)max / s);
+  double from_min = (double)qmin - (double)min / s, from_max = (double)qmax - (double)max / s;
+  double zp = fabs((double)qmin) - below < fabs((double)qmax) - above ? from_min : from_max;
+  if (both_signs && o->symmetric) zp = (double)(qmin + qmax) / 2.0;
+  *scale = usable((float)s, s);
+  *zero_point = clamp_zero_point(rint(zp), qmin, qmax);
+}
+
+graft_status graft_qparams(const graft_qparams_options *options, float min, float max, float *scale,
+                           int32_t *zero_point) {
+  int64_t qmin, qmax, lowest, highest;
+  *scale = 1.0f;
+  *zero_point = 0;
+  graft_qparams_range(options, &qmin, &qmax);
+  if (!graft_dtype_range(options->dtype, &lowest, &highest) || qmin >= qmax || qmin < lowest || qmax > highest)
+    return GRAFT_INVALID_ARGUMENT;
+  if (!(min <= max)) return GRAFT_OK; /* never observed: (inf, -inf) */
+  if (min < -FLT_MAX) min = -FLT_MAX;
+  if (max > FLT_MAX) max = FLT_MAX;
+  if (options->formula == GRAFT_FORMULA_KERNEL) {
+    kernel_formula(options, qmin, qmax, min, max, scale, zero_point);
+  } else {
+    observer_formula(options, qmin, qmax, min, max, scale, zero_point);
+  }
+  return GRAFT_OK;
+}

@@ -1,0 +1,97 @@
+/* The arithmetic of quantization on plain arrays: observers, fake quantization, batch norm. No graph, no allocation. */
+#ifndef GRAFT_QUANT_INT_H
+#define GRAFT_QUANT_INT_H
+
+#include "ir/ir_int.h"
+#include "runtime/qparams.h"
+
+/* ---- channels
+ * ---------------------------------------------------------------------------------------------------------- */
+
+/* How the elements of a tensor belong to channels: element ((g * outer + o) * count + j) * inner + i is of channel
+ * g * count + j. Per tensor all but `inner` are 1. `groups` is of a transposed convolution's weight [in, out/groups,
+ * k...]. */
+typedef struct gr_channels {
+  int64_t groups, outer, count, inner;
+} gr_channels;
+
+static inline int64_t gr_channels_total(gr_channels c) { return c.groups * c.count; }
+/* False when the type has no such axis or `groups` does not divide axis 0. Negative axes count from the end. */
+bool gr_channels_make(const graft_type *type, int64_t axis, int64_t groups, gr_channels *channels);
+gr_channels gr_channels_whole(const graft_type *type);
+
+/* ---- observers (observe.c, histogram.c)
+ * --------------------------------------------------------------------------------- */
+
+typedef enum gr_observer {
+  GR_OBSERVER_MIN_MAX,
+  GR_OBSERVER_MOVING_AVERAGE_MIN_MAX,
+  GR_OBSERVER_HISTOGRAM,
+  GR_OBSERVER_PLACEHOLDER, /* observes nothing: dynamic quantization, fixed parameters, no-op */
+  GR_OBSERVER_COUNT
+} gr_observer;
+
+/* GR_OBSERVER_COUNT when the name is unknown. */
+gr_observer gr_observer_find(const char *name);
+const char *gr_observer_name(gr_observer observer);
+bool gr_scheme_find(const char *name, bool *symmetric, bool *per_channel);
+
+/* Smallest and largest finite element of each channel into min and max; a channel without any keeps (inf, -inf). */
+void gr_range_f32(const float *x, gr_channels channels, float *min, float *max);
+
+/* One step of a min-max observer: state (min..., max...) -> next, given the step's range (min..., max...). May alias.
+ * Channels that saw no finite element keep their state. averaging_constant < 0: not averaged. */
+void gr_range_merge(const float *range, int64_t channels, double averaging_constant, const float *state, float *next);
+
+/* One step of the histogram observer, state (min, max, bins...). May alias; `scratch`: 2 * `bins` floats. */
+void gr_observe_histogram(const float *x, int64_t count, int64_t bins, const float *state, float *next, float *scratch);
+/* The range that minimizes the quantization error; `scratch`: `bins` floats. Never observed: (inf, -inf). */
+void gr_histogram_range(const float *state, int64_t bins, int dtype_bits, float *min, float *max, float *scratch);
+
+/* ---- quantize, dequantize, fake-quantize (fake_quantize.c)
+ * ---------------------------------------------------------------- */
+
+typedef struct gr_qrange {
+  int64_t quant_min, quant_max;
+} gr_qrange;
+
+void gr_quantize_f32(const float *x, int64_t count, float scale, int32_t zero_point, gr_qrange range, graft_dtype dtype,
+                     void *y);
+void gr_dequantize_f32(const void *x, graft_dtype dtype, int64_t count, float scale, int32_t zero_point, float *y);
+void gr_fake_quantize_f32(const float *x, int64_t count, float scale, int32_t zero_point, gr_qrange range, float *y);
+
+/* Learned step size (LSQ): output and gradients for one channel; the scale's and zero point's gradients are added up.
+ */
+typedef struct gr_lsq {
+  float scale, zero_point; /* learned: the zero point is rounded and clamped before use */
+  gr_qrange range;
+  float grad_factor;
+} gr_lsq;
+
+void gr_lsq_forward(const float *x, int64_t count, const gr_lsq *p, float *y);
+void gr_lsq_backward(const float *x, const float *grad_y, int64_t count, const gr_lsq *p, float *grad_x,
+                     double *grad_scale, double *grad_zero_point);
+
+/* ---- batch norm (batch_norm.c)
+ * -------------------------------------------------------------------------------------------- */
+
+typedef struct gr_batch_norm {
+  int64_t batch, channels, inner; /* x is [batch, channels, inner] */
+  bool batch_statistics;          /* of this x: in training, and in eval where none are tracked */
+  double eps;
+  double factor;                           /* how much of the new statistics the running ones take */
+  bool unbiased;                           /* of the variance that the running one takes */
+  const float *weight, *bias;              /* NULL: 1 and 0 */
+  const float *running_mean, *running_var; /* NULL: not tracked */
+  float *next_mean, *next_var;             /* NULL: not wanted; may be the running ones, y may be x */
+} gr_batch_norm;
+
+/* Channels begin to end. batch * inner is at least 2 with batch statistics. */
+void gr_batch_norm_f32(const gr_batch_norm *bn, const float *x, float *y, int64_t begin, int64_t end);
+/* weight / sqrt(var + eps); weight NULL: 1; where zero or subnormal 1, unless exact. */
+void gr_bn_scale_f32(const float *weight, const float *var, int64_t count, double eps, bool exact, float *scale);
+/* (conv_bias - mean) * scale + bias; absent ones are 0. */
+void gr_bn_shift_f32(const float *conv_bias, const float *mean, const float *bias, const float *scale, int64_t count,
+                     float *shift);
+
+#endif
