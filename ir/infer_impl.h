@@ -1,0 +1,113 @@
+/* What the shape rules share. A rule is one function per rule name of ops.def: it reads operand types and attributes,
+ * writes the result types, and says which numbered constraint is broken.
+ *
+ * Constraints are written where they are checked: a comment "C3: ..." above the check is the sentence that the op's
+ * documentation shows (tools/gen_ops.c reads it from here), the number in the call is the one the message begins with.
+ * A helper that checks something for many rules takes the number.
+ *
+ * Unknown dtype, rank and extent contradict nothing. Arithmetic on extents goes through the builtins that tell
+ * overflow: extents come from files. */
+#ifndef GRAFT_INFER_IMPL_H
+#define GRAFT_INFER_IMPL_H
+
+#include <assert.h>
+#include <string.h>
+
+#include "ir/ir_int.h"
+
+#define GR_INFER_ERROR_SIZE 160
+#define GR_MAX_EXTENT ((int64_t)1 << 62)
+
+typedef struct gr_rule {
+  gr_infer *in;
+  const gr_op_info *op;
+  const gr_attr *attrs; /* by slot; interning and the verifier have checked kinds and list lengths */
+} gr_rule;
+
+#define GR_RULES(X) \
+  X(conv) \
+  X(conv_transpose) X(linear) X(addmm) X(matmul) X(batch_norm) X(same) X(same_float) X(broadcast) X(softmax) X(pool) \
+      X(adaptive_pool) X(mean) X(flatten) X(reshape) X(view) X(permute) X(transpose) X(squeeze) X(unsqueeze) X(expand) \
+          X(slice) X(split) X(cat) X(pad) X(index_select) X(shape) X(to) X(quantize) X(dequantize) X(choose_qparams) \
+              X(observe) X(qparams) X(fake_quantize) X(bn_scale) X(bn_shift) X(channel) X(none)
+#define GR_RULE_DECLARATION(name) bool gr_rule_##name(const gr_rule *r);
+GR_RULES(GR_RULE_DECLARATION)
+#undef GR_RULE_DECLARATION
+
+/* Writes "C3: ..." and gives false back. */
+bool gr_infer_fail(const gr_rule *r, int constraint, const char *format, ...)
+    __attribute__((format(printf, 3, 4), cold));
+
+/* ---- operands, results, attributes ---- */
+
+static inline const graft_type *gr_rule_operand(const gr_rule *r, uint32_t slot) {
+  return slot < r->in->operand_count ? r->in->operands[slot] : NULL;
+}
+static inline const char *gr_rule_operand_name(const gr_rule *r, uint32_t slot) {
+  const uint32_t declared = r->op->operand_count; /* the last one may be variadic */
+  return r->op->operands[slot < declared ? slot : declared - 1].name;
+}
+static inline graft_type *gr_rule_result(const gr_rule *r) { return &r->in->results[0]; }
+static inline const gr_attr *gr_rule_attr(const gr_rule *r, uint32_t slot, const char *name) {
+  assert(slot < r->op->attr_count && strcmp(r->op->attrs[slot].name, name) == 0);
+  (void)name;
+  return &r->attrs[slot];
+}
+static inline int64_t gr_rule_int(const gr_rule *r, uint32_t slot, const char *name) {
+  return gr_rule_attr(r, slot, name)->as.i;
+}
+static inline double gr_rule_float(const gr_rule *r, uint32_t slot, const char *name) {
+  return gr_rule_attr(r, slot, name)->as.f;
+}
+static inline bool gr_rule_is_none(const gr_rule *r, uint32_t slot, const char *name) {
+  return gr_rule_attr(r, slot, name)->kind == GRAFT_ATTR_NONE;
+}
+static inline const char *gr_rule_str(const gr_rule *r, uint32_t slot, const char *name) {
+  return gr_string_text(r->in->module, (uint32_t)gr_rule_attr(r, slot, name)->as.i);
+}
+/* NULL and 0 where none. */
+static inline const int64_t *gr_rule_ints(const gr_rule *r, uint32_t slot, const char *name, uint32_t *count) {
+  const gr_attr *a = gr_rule_attr(r, slot, name);
+  if (a->kind != GRAFT_ATTR_INTS) return *count = 0, NULL;
+  *count = a->as.list.count;
+  /* an empty list is not none */
+  static const int64_t empty = 0;
+  return *count == 0 ? &empty : r->in->module->attrs.ints.data + a->as.list.offset;
+}
+
+/* ---- types ---- */
+
+static inline void gr_type_set(graft_type *t, graft_dtype dtype, int32_t rank) {
+  *t = (graft_type){.dtype = dtype, .rank = rank};
+}
+static inline bool gr_dtype_is_float(graft_dtype d) { return d == GRAFT_F32 || d == GRAFT_F64 || d == GRAFT_UNKNOWN; }
+/* Takes over what `extent` knows; false when the two contradict. */
+static inline bool gr_extent_merge(int64_t *into, int64_t extent) {
+  if (extent < 0 || *into == extent) return true;
+  if (*into >= 0) return false;
+  *into = extent;
+  return true;
+}
+/* Product of known extents >= 0; false past 2^62. */
+static inline bool gr_extent_mul(int64_t *into, int64_t by) {
+  return !__builtin_mul_overflow(*into, by, into) && *into <= GR_MAX_EXTENT;
+}
+
+/* The operand's elements are f32 or f64. */
+bool gr_check_float(const gr_rule *r, int constraint, uint32_t slot);
+/* The two operands have the same element type; an absent one has any. */
+bool gr_check_same_dtype(const gr_rule *r, int constraint, uint32_t slot, uint32_t other);
+bool gr_check_rank(const gr_rule *r, int constraint, uint32_t slot, int32_t rank);
+/* The operand, if given, is a vector of `*n` entries (`what` of them); learns `*n` where it is unknown. */
+bool gr_check_vector(const gr_rule *r, int constraint, uint32_t slot, int64_t *n, const char *what);
+/* -rank <= value < rank; `*axis` counts from the front. */
+bool gr_check_axis(const gr_rule *r, int constraint, const char *name, int64_t value, int32_t rank, int32_t *axis);
+/* The shape that both broadcast to; the dtype is not touched. `axis`: where they contradict, from the back. */
+bool gr_type_broadcast(const graft_type *a, const graft_type *b, graft_type *out, int32_t *axis);
+
+/* Least and greatest value of a type that quantized numbers can have; false for any other type. */
+bool gr_dtype_range(graft_dtype dtype, int64_t *low, int64_t *high);
+/* quant_min < quant_max, both in dtype's range; slots 0 to 2 are quant_min, quant_max, dtype. */
+bool gr_check_range(const gr_rule *r, int constraint);
+
+#endif
