@@ -51,11 +51,12 @@ static bool check_arity(const gr_infer *in, const gr_op_info *op) {
     if (in->operands[i] == NULL)
       return fail_any(in, 2, "operand %u of %s is missing", i, op->operands[declared - 1].name);
   /* A3: the results are the required ones and any of the optional ones. */
+  const uint32_t required = gr_op_required_results(op);
   const bool open = op->result_count > 0 && op->results[op->result_count - 1].variadic;
-  if (in->result_count < op->required_results || (in->result_count > op->result_count && !open))
-    return fail_any(in, 3, "%u results, %s has %s%u", in->result_count, op->name,
-                    in->result_count > op->result_count ? "at most " : "",
-                    in->result_count > op->result_count ? op->result_count : op->required_results);
+  if (in->result_count < required)
+    return fail_any(in, 3, "%u results, %s has at least %u", in->result_count, op->name, required);
+  if (in->result_count > op->result_count && !open)
+    return fail_any(in, 3, "%u results, %s has at most %u", in->result_count, op->name, op->result_count);
   return true;
 }
 
