@@ -1,4 +1,4 @@
-/* What one run of a pipeline holds: rules and quantizers, and the interpreter that rules evaluate with. */
+/* What one run of a pipeline holds: the rules, and the interpreter that rules evaluate with. */
 #include "passes/passes_impl.h"
 #include "runtime/runtime_int.h"
 
@@ -6,7 +6,26 @@ void gr_pass_env_init(gr_pass_env *env, graft_context *c, const graft_pass_optio
   *env = (gr_pass_env){.context = c, .options = options};
 }
 
-void gr_pass_env_free(gr_pass_env *env) { *env = (gr_pass_env){0}; }
+void gr_pass_env_free(gr_pass_env *env) {
+  graft_rules_destroy(env->rules);
+  *env = (gr_pass_env){0};
+}
+
+const graft_rules *gr_pass_env_rules(gr_pass_env *env) {
+  if (env->rules) return env->rules;
+  graft_rules *rules = graft_rules_create(env->context, true);
+  for (uint32_t i = 0; rules && i < env->options->pattern_file_count; i++) {
+    if (graft_rules_load(rules, env->options->pattern_files[i]) == GRAFT_OK) continue;
+    graft_rules_destroy(rules);
+    return NULL;
+  }
+  return env->rules = rules;
+}
+
+const char *const *gr_pass_quantizer_files(const gr_pass *p, uint32_t *count) {
+  *count = p->env->options->quantizer_file_count;
+  return p->env->options->quantizer_files;
+}
 
 gr_evaluator gr_pass_evaluator(const gr_pass *p, void **user) {
   (void)p;

@@ -3,16 +3,19 @@
 #define GRAFT_PASSES_IMPL_H
 
 #include "passes/passes_int.h"
+#include "patterns/patterns_int.h"
 
 /* ---- one run (env.c): built-in rules and quantizers and those of the options' files, read on first use ---- */
 
 typedef struct gr_pass_env {
   graft_context *context;
   const graft_pass_options *options;
+  graft_rules *rules; /* NULL: not read yet */
 } gr_pass_env;
 
 void gr_pass_env_init(gr_pass_env *env, graft_context *c, const graft_pass_options *options);
 void gr_pass_env_free(gr_pass_env *env);
+const graft_rules *gr_pass_env_rules(gr_pass_env *env); /* NULL with a diagnostic */
 
 /* ---- the table (table.c)
  * ---------------------------------------------------------------------------------------------- */

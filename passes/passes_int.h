@@ -89,16 +89,12 @@ void gr_count(gr_pass *p, const char *name, uint64_t by);
 /* The interpreter's function for single ops, for rules' `const` lines and constant folding. */
 gr_evaluator gr_pass_evaluator(const gr_pass *p, void **user);
 
-/* Applies rules by name, those of `--pattern-file` too (rewrite.c); adds to the statistics. */
-graft_status gr_apply_rules(gr_pass *p, const char *rules, gr_loc where);
+/* Applies rules by name, in this order, to every graph; those of `--pattern-file` are known too (rewrite.c). Adds to
+ * the statistics. `where` is of the names. */
+graft_status gr_apply_rules(gr_pass *p, const char *rules, bool fixed_point, gr_loc where);
 
-/* What several passes share. */
-
-/* Evaluates the value if it comes from tensors alone (parameters and buffers at their current bytes). GRAFT_UNSUPPORTED
- * without a diagnostic when it does not. The caller owns one reference of result->buffer. (evaluate.c) */
-graft_status gr_evaluate_value(gr_pass *p, graft_graph *g, graft_value v, gr_array *result);
-/* Every node whose results nobody needs goes, with the state that only such nodes read (dce.c). */
-graft_status gr_remove_dead(gr_pass *p);
+/* `--quantizer-file`, in the order given. */
+const char *const *gr_pass_quantizer_files(const gr_pass *p, uint32_t *count);
 
 #define PASS(name, id, ...) graft_status gr_pass_##id(gr_pass *p);
 #define OPEN_PASS(name, id, ...) graft_status gr_pass_##id(gr_pass *p);

@@ -1,0 +1,141 @@
+/* The first step of convert: observers stop. Each is replaced by the state it has in its buffer. A state that no step
+ * has set yet but that watches only tensors (a weight's) is computed now; one that watches an activation stays unset,
+ * which gives scale 1 and zero point 0, and a warning names the activation. */
+#include <string.h>
+
+#include "passes/passes_impl.h"
+
+typedef struct freezer {
+  gr_pass *pass;
+  graft_graph *graph;
+  gr_cones *cones;
+  graft_tensor *root; /* by node: the buffer that an observer's chain of states starts from; GRAFT_NONE: no observer */
+  uint32_t root_count;
+  GR_VEC(graft_node) observers;
+} freezer;
+
+/* (min…, max…) or (min, max, bins…) that no step has set has its first minimum above its first maximum. */
+static graft_status is_unset(graft_module *m, graft_tensor t, bool *unset) {
+  const graft_type *type = gr_tensor_type(m, t);
+  int64_t n = graft_type_elements(type), max = type->rank > 1 ? n / 2 : 1;
+  *unset = false;
+  if (type->dtype != GRAFT_F32 || n < 2) return GRAFT_OK;
+  const float *data = graft_tensor_get_data(m, t);
+  if (!data) return GRAFT_NO_MEMORY;
+  *unset = !(data[0] <= data[max]);
+  return GRAFT_OK;
+}
+
+static graft_tensor root_of(const freezer *f, graft_value state) {
+  graft_tensor t = state == GRAFT_NONE ? GRAFT_NONE : gr_value_tensor(f->graph, state);
+  graft_node n = state == GRAFT_NONE ? GRAFT_NONE : gr_value_node(f->graph, state);
+  return n != GRAFT_NONE && n < f->root_count ? f->root[n] : t;
+}
+
+static graft_status find_observers(freezer *f) {
+  graft_graph *g = f->graph;
+  for (graft_node n = g->first; n != GRAFT_NONE; n = gr_node_at(g, n)->next) {
+    const gr_op_info *info = gr_info(g, n);
+    if (!info || !(info->families & GR_F_OBSERVE)) continue;
+    f->root[n] = root_of(f, gr_operand(g, n, 1));
+    if (f->root[n] != GRAFT_NONE && !gr_vec_push(f->pass->context, &f->observers, n)) return GRAFT_NO_MEMORY;
+  }
+  return GRAFT_OK;
+}
+
+/* One observer whose buffer is unset: the state after it, when tensors alone give it. */
+static graft_status run_observer(freezer *f, graft_node n, gr_buffer **states) {
+  graft_graph *g = f->graph;
+  graft_context *c = f->pass->context;
+  graft_tensor t = f->root[n];
+  bool unset;
+  graft_status s = is_unset(g->module, t, &unset);
+  if (s || !unset) return s;
+  if (!gr_cones_is_const(f->cones, gr_result(g, n, 0))) {
+    char name[256];
+    graft_value_name(g, gr_operand(g, n, 0), name, sizeof name);
+    gr_warning(c, GRAFT_PASS, gr_node_loc(g, n), "'%s' was never observed: its scale is 1 and its zero point 0", name);
+    gr_count(f->pass, "never observed", 1);
+    return GRAFT_OK;
+  }
+  gr_array state;
+  if (!gr_cones_value(f->cones, gr_result(g, n, 0), &state)) return GRAFT_PASS;
+  size_t size = gr_tensor_bytes(g->module, t);
+  gr_buffer *copy = gr_buffer_create(c, size);
+  if (!copy) return GRAFT_NO_MEMORY;
+  memcpy(copy->data, state.data, size);
+  if (states[t])
+    gr_buffer_release(c, states[t]);
+  else
+    gr_count(f->pass, "weights observed", 1);
+  states[t] = copy;
+  return GRAFT_OK;
+}
+
+/* States are written only after the last observer has run: values that were computed borrow from the buffers. */
+static graft_status run_observers(freezer *f) {
+  graft_module *m = f->graph->module;
+  graft_context *c = f->pass->context;
+  size_t size = ((size_t)m->tensors.len + 1) * sizeof(gr_buffer *);
+  gr_buffer **states = gr_calloc(c, 1, size);
+  if (!states) return GRAFT_NO_MEMORY;
+  uint32_t count = m->tensors.len;
+  graft_status s = GRAFT_OK;
+  for (uint32_t i = 0; !s && i < f->observers.len; i++) s = run_observer(f, f->observers.data[i], states);
+  gr_cones_destroy(f->cones);
+  f->cones = NULL;
+  for (graft_tensor t = 0; t < count; t++) {
+    if (!states[t]) continue;
+    if (s)
+      gr_buffer_release(c, states[t]);
+    else
+      gr_tensor_set_buffer(m, t, states[t], 0);
+  }
+  gr_free(c, states, size);
+  return s;
+}
+
+static graft_status erase_observers(freezer *f) {
+  graft_graph *g = f->graph;
+  for (uint32_t i = f->observers.len; i-- > 0;) {
+    graft_node n = f->observers.data[i];
+    graft_value handle = gr_handle(g, f->root[n]);
+    if (handle == GRAFT_NONE) return GRAFT_NO_MEMORY;
+    gr_replace_uses(g, gr_result(g, n, 0), handle);
+    gr_node_erase(g, n);
+    gr_count(f->pass, "observers frozen", 1);
+  }
+  return GRAFT_OK;
+}
+
+static graft_status freeze(gr_pass *p, graft_graph *g) {
+  freezer f = {.pass = p, .graph = g, .root_count = g->nodes.len};
+  size_t size = ((size_t)f.root_count + 1) * sizeof *f.root;
+  void *user;
+  gr_evaluator evaluator = gr_pass_evaluator(p, &user);
+  f.root = gr_alloc(p->context, size);
+  f.cones = gr_cones_create(g, evaluator, user);
+  graft_status s = f.root && f.cones ? GRAFT_OK : GRAFT_NO_MEMORY;
+  if (!s) {
+    memset(f.root, 0xFF, size); /* GRAFT_NONE */
+    s = find_observers(&f);
+  }
+  if (!s) s = run_observers(&f);
+  if (!s) s = erase_observers(&f);
+  gr_cones_destroy(f.cones);
+  gr_vec_free(p->context, &f.observers);
+  gr_free(p->context, f.root, size);
+  return s;
+}
+
+graft_status gr_pass_freeze_observers(gr_pass *p) {
+  graft_status s = GRAFT_OK;
+  for (uint32_t i = 0; !s && i < p->module->graphs.len; i++) s = freeze(p, p->module->graphs.data[i]);
+  return s;
+}
+
+/* Scale and zero point become constants: by the formula trained with, or by the observers' one. */
+graft_status gr_pass_freeze_qparams(gr_pass *p) {
+  bool trained = strcmp(gr_option_string(p, "qparams"), "trained") == 0;
+  return gr_apply_rules(p, trained ? "freeze_qparams" : "freeze_qparams_observer", false, (gr_loc){0});
+}

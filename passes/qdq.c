@@ -1,0 +1,124 @@
+/* Passes over dequantize nodes and annotations that no rule can say: they go by users, not by pattern. */
+#include <string.h>
+
+#include "passes/passes_int.h"
+
+/* ---- duplicate-dequantize
+ * ---------------------------------------------------------------------------------------------- */
+
+static bool is_annotated(const graft_graph *g, graft_node n) {
+  const gr_node *node = gr_node_at(g, n);
+  for (uint32_t i = 0; i < node->operand_count; i++)
+    if (gr_spec_of_use(g, node->first_use + i)) return true;
+  for (uint32_t i = 0; i < node->result_count; i++)
+    if (gr_spec_of_value(g, node->first_result + i)) return true;
+  return false;
+}
+
+/* Scale and zero point computed at run time: a copy would not help a backend that looks for the whole group. */
+static bool is_dynamic(const graft_graph *g, graft_node dq) {
+  for (uint32_t i = 1; i < gr_node_at(g, dq)->operand_count; i++)
+    if (gr_operand(g, dq, i) != GRAFT_NONE && gr_value_node(g, gr_operand(g, dq, i)) != GRAFT_NONE) return true;
+  return false;
+}
+
+static graft_node copy_node(graft_graph *g, graft_node n) {
+  graft_value operands[GR_MAX_OPERANDS];
+  gr_node node = *gr_node_at(g, n);
+  for (uint32_t i = 0; i < node.operand_count && i < GR_MAX_OPERANDS; i++) operands[i] = gr_operand(g, n, i);
+  uint32_t base = gr_value_get_name(g, gr_result(g, n, 0)).base;
+  gr_node_desc desc = {.op = node.op,
+                       .attrs = node.attrs,
+                       .operands = operands,
+                       .operand_count = node.operand_count,
+                       .result_count = node.result_count,
+                       .name_base = base,
+                       .provenance = node.provenance,
+                       .before = node.next,
+                       .where = gr_node_loc(g, n)};
+  return gr_node_add(g, &desc);
+}
+
+typedef struct use_list {
+  GR_VEC(uint32_t) uses; /* of one dequantize, oldest first */
+} use_list;
+
+/* The user that keeps the original: GRAFT_NONE where users without a spec share it. Else the oldest. */
+static uint32_t keeper(const graft_graph *g, const use_list *users) {
+  for (uint32_t i = 0; i < users->uses.len; i++) {
+    uint32_t user = gr_use_at(g, users->uses.data[i])->user;
+    if (!gr_user_is_node(user) || !is_annotated(g, user)) return GRAFT_NONE;
+  }
+  return gr_use_at(g, users->uses.data[users->uses.len - 1])->user;
+}
+
+static graft_status duplicate(gr_pass *p, graft_graph *g, graft_node dq, use_list *users) {
+  graft_value v = gr_result(g, dq, 0);
+  if (gr_unused(g, v) || gr_one_use(g, v)) return GRAFT_OK;
+  users->uses.len = 0; /* newest first, as in the use list */
+  for (uint32_t u = gr_value_at(g, v)->first_use; u != GRAFT_NONE; u = gr_use_at(g, u)->next)
+    if (!gr_vec_push(p->context, &users->uses, u)) return GRAFT_NO_MEMORY;
+  uint32_t keeps = keeper(g, users);
+  for (uint32_t i = users->uses.len; i-- > 0;) {
+    const gr_use *use = gr_use_at(g, users->uses.data[i]);
+    uint32_t user = use->user;
+    if (use->value != v || user == keeps || !gr_user_is_node(user) || !is_annotated(g, user)) continue;
+    graft_node copy = copy_node(g, dq);
+    if (copy == GRAFT_NONE) return GRAFT_NO_MEMORY;
+    uint32_t first = gr_node_at(g, user)->first_use, count = gr_node_at(g, user)->operand_count;
+    for (uint32_t slot = 0; slot < count; slot++)
+      if (gr_use_at(g, first + slot)->value == v) gr_use_set(g, first + slot, gr_result(g, copy, 0));
+    gr_count(p, "dequantizes added", 1);
+  }
+  return GRAFT_OK;
+}
+
+graft_status gr_pass_duplicate_dequantize(gr_pass *p) {
+  use_list users = {0};
+  graft_status s = GRAFT_OK;
+  for (uint32_t i = 0; !s && i < p->module->graphs.len; i++) {
+    graft_graph *g = p->module->graphs.data[i];
+    for (graft_node n = g->first, next; !s && n != GRAFT_NONE; n = next) {
+      next = gr_node_at(g, n)->next; /* copies come right behind and are not looked at again */
+      const gr_op_info *info = gr_info(g, n);
+      if (info && (info->families & GR_F_DQ) && !is_dynamic(g, n)) s = duplicate(p, g, n, &users);
+    }
+  }
+  gr_vec_free(p->context, &users.uses);
+  return s;
+}
+
+/* ---- the end of convert
+ * -------------------------------------------------------------------------------------------------- */
+
+graft_status gr_pass_clear_annotations(gr_pass *p) {
+  for (uint32_t i = 0; i < p->module->graphs.len; i++) gr_spec_clear(p->module->graphs.data[i]);
+  return GRAFT_OK;
+}
+
+/* Made by the rule that grafts the training form in, and still here: then the folding rule did not match. */
+static bool is_training_form(const graft_module *m, uint32_t record, uint32_t rule) {
+  return record && rule != GRAFT_NONE && gr_record_get(m, record)->rule == rule;
+}
+
+/* What only a prepared graph may hold is an error after convert; each such node is named. */
+graft_status gr_pass_check_converted(gr_pass *p) {
+  graft_module *m = p->module;
+  static const char rule_name[] = "fuse_conv_bn_qat";
+  uint32_t rule = gr_intern_find(m, rule_name, sizeof rule_name - 1);
+  graft_status s = GRAFT_OK;
+  for (uint32_t i = 0; i < m->graphs.len; i++) {
+    graft_graph *g = m->graphs.data[i];
+    for (graft_node n = g->first; n != GRAFT_NONE; n = gr_node_at(g, n)->next) {
+      const gr_op_info *info = gr_info(g, n);
+      if (info && (info->families & (GR_F_OBSERVE | GR_F_QPARAMS | GR_F_FAKE_QUANTIZE)))
+        s = gr_error(p->context, GRAFT_PASS, gr_node_loc(g, n),
+                     "%s is left after convert: it was not turned into q/dq nodes", info->name);
+      else if (is_training_form(m, gr_node_at(g, n)->provenance, rule))
+        s = gr_error(p->context, GRAFT_PASS, gr_node_loc(g, n),
+                     "%s of the training form is left after convert: the batch norm was not folded",
+                     gr_op_text(m, gr_node_at(g, n)->op));
+    }
+  }
+  return s;
+}

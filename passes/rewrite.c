@@ -1,0 +1,55 @@
+/* Applying rules by name: the pass `rewrite`, its aliases and canonicalize. */
+#include <string.h>
+
+#include "passes/passes_impl.h"
+
+/* "A,B" as an array of strings, in the arena. */
+static const char **split(gr_arena *arena, const char *names, uint32_t *count) {
+  uint32_t most = 1;
+  for (const char *s = names; *s; s++) most += *s == ',';
+  const char **list = gr_arena_alloc(arena, most * sizeof *list);
+  const char *item;
+  size_t length;
+  *count = 0;
+  for (const char *at = names; list && gr_list_next(&at, &item, &length);) {
+    list[*count] = gr_arena_copy(arena, item, length);
+    if (!list[(*count)++]) return NULL;
+  }
+  return list;
+}
+
+static void count_rewrites(gr_pass *p, const gr_rewrite_stats *stats) {
+  gr_count(p, "matches", stats->matches);
+  gr_count(p, "nodes added", stats->nodes_added);
+  gr_count(p, "nodes removed", stats->nodes_erased);
+  if (stats->tensors_added) gr_count(p, "tensors added", stats->tensors_added);
+  if (stats->overlaps) gr_count(p, "overlaps", stats->overlaps);
+}
+
+graft_status gr_apply_rules(gr_pass *p, const char *rules, bool fixed_point, gr_loc where) {
+  const graft_rules *set = gr_pass_env_rules(p->env);
+  if (!set) return GRAFT_RULE;
+  gr_arena arena;
+  gr_arena_init(&arena, p->context);
+  uint32_t count = 0;
+  const char **names = split(&arena, rules, &count);
+  graft_status s = names ? GRAFT_OK : gr_no_memory(p->context);
+  if (!s && count == 0)
+    s = gr_error(p->context, GRAFT_INVALID_ARGUMENT, where, "'%s' needs the option 'rules'", p->info->name);
+  gr_rewrite_options options = {.pass = p->info->name, .fixed_point = fixed_point};
+  options.evaluate = gr_pass_evaluator(p, &options.evaluate_user);
+  for (uint32_t i = 0; !s && i < p->module->graphs.len; i++) {
+    gr_rewrite_stats stats = {0};
+    s = gr_rewrite(p->module->graphs.data[i], set, names, count, &options, &stats);
+    count_rewrites(p, &stats);
+  }
+  gr_arena_free(&arena);
+  return s;
+}
+
+graft_status gr_pass_rewrite(gr_pass *p) {
+  if (p->info->members) return gr_apply_rules(p, p->info->members, false, (gr_loc){0});
+  return gr_apply_rules(p, gr_option_string(p, "rules"), gr_option_bool(p, "fixed-point"), gr_option_loc(p, "rules"));
+}
+
+graft_status gr_pass_canonicalize(gr_pass *p) { return gr_apply_rules(p, "canonicalize", true, (gr_loc){0}); }
