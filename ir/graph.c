@@ -310,6 +310,7 @@ static uint32_t checked_operands(graft_graph *g, const gr_node_desc *d) {
 /* Fills results first..first+count of node n, which have room already. */
 static bool add_results(graft_graph *g, graft_node n, const gr_node_desc *d, const uint32_t *types, uint32_t from) {
   graft_module *m = g->module;
+  const gr_op_info *op = gr_op_get(d->op);
   uint32_t base = d->name_base ? d->name_base : name_base(m, d->op);
   if (base == GRAFT_NONE) return false;
   for (uint32_t i = from; i < d->result_count; i++) {
@@ -317,10 +318,10 @@ static bool add_results(graft_graph *g, graft_node n, const gr_node_desc *d, con
     if (types[i] != GRAFT_NONE) {
       if (d->names && d->names[i].base)
         gr_name_taken(m, name = d->names[i]);
-      else if (i == 0 || d->result_count > GR_MAX_RESULTS || d->op >= GR_OP_COUNT)
+      else if (i == 0 || !op || i >= op->result_count || op->results[i].variadic)
         name = gr_name_next(m, base);
       else {
-        const char *result = gr_op_get(d->op)->results[i].name;
+        const char *result = op->results[i].name;
         uint32_t string = gr_intern(m, result, strlen(result));
         if (string != GRAFT_NONE)
           name = gr_name_next(m, string);
