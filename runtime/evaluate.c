@@ -1,0 +1,114 @@
+/* One op, run once on given arrays: constant folding, and the `const` lines of rules. */
+#include "runtime/runtime_int.h"
+
+#include "runtime/kernel_impl.h"
+
+typedef struct evaluation {
+  graft_context *context;
+  const gr_array *operands;
+  const graft_type **types; /* of operands; NULL: absent */
+  graft_type *result_types;
+  gr_in *in;
+  gr_out *out;
+  uint32_t in_count, out_count; /* allocated, at least what the kernel interface promises */
+  gr_scratch *scratch;
+} evaluation;
+
+static const int64_t *integers(void *user, uint32_t operand, uint32_t *count) {
+  const evaluation *e = user;
+  const gr_array *a = &e->operands[operand];
+  int64_t n = graft_type_elements(&a->type);
+  if (!a->data || a->type.dtype != GRAFT_I64 || n < 0 || n > UINT32_MAX) return NULL;
+  *count = (uint32_t)n;
+  return a->data;
+}
+
+static void end(evaluation *e) {
+  graft_context *c = e->context;
+  gr_scratch_destroy(e->scratch);
+  gr_free(c, e->types, e->in_count * sizeof *e->types);
+  gr_free(c, e->in, e->in_count * sizeof *e->in);
+  gr_free(c, e->result_types, e->out_count * sizeof *e->result_types);
+  gr_free(c, e->out, e->out_count * sizeof *e->out);
+}
+
+static bool begin(evaluation *e, graft_context *c, const gr_array *operands, uint32_t operand_count,
+                  uint32_t result_count) {
+  *e = (evaluation){.context = c, .operands = operands};
+  e->in_count = operand_count > GR_MAX_OPERANDS ? operand_count : GR_MAX_OPERANDS;
+  e->out_count = result_count > GR_MAX_RESULTS ? result_count : GR_MAX_RESULTS;
+  e->types = gr_calloc(c, e->in_count, sizeof *e->types);
+  e->in = gr_calloc(c, e->in_count, sizeof *e->in);
+  e->result_types = gr_calloc(c, e->out_count, sizeof *e->result_types);
+  e->out = gr_calloc(c, e->out_count, sizeof *e->out);
+  e->scratch = gr_scratch_create(c);
+  if (!e->types || !e->in || !e->result_types || !e->out || !e->scratch) return false;
+  for (uint32_t i = 0; i < operand_count; i++) {
+    const gr_array *a = &operands[i];
+    if (!a->data) continue;
+    e->types[i] = &a->type;
+    e->in[i] = (gr_in){.type = &a->type, .data = a->data, .count = graft_type_elements(&a->type)};
+  }
+  return true;
+}
+
+static graft_status allocate(evaluation *e, gr_array *results, uint32_t count, gr_loc where) {
+  graft_context *c = e->context;
+  for (uint32_t i = 0; i < count; i++) {
+    int64_t n = graft_type_elements(&e->result_types[i]);
+    size_t size = graft_dtype_size(e->result_types[i].dtype);
+    if (n < 0 || size == 0) return gr_error(c, GRAFT_RUN, where, "the type of result %u depends on data", (unsigned)i);
+    if ((uint64_t)n > PTRDIFF_MAX / size) return gr_no_memory(c);
+    results[i].type = e->result_types[i];
+    results[i].buffer = gr_buffer_create(c, (size_t)n * size);
+    if (!results[i].buffer) return GRAFT_NO_MEMORY;
+    results[i].data = results[i].buffer->data;
+    e->out[i] = (gr_out){.type = &e->result_types[i], .data = results[i].buffer->data, .count = n};
+  }
+  return GRAFT_OK;
+}
+
+graft_status gr_runtime_evaluate(void *user, graft_module *m, uint32_t op, uint32_t attrs, const gr_array *operands,
+                                 uint32_t operand_count, gr_array *results, uint32_t result_count, gr_loc where) {
+  graft_context *c = m->context;
+  const gr_kernel_info *kernel = gr_kernel_get(op);
+  char message[160] = "";
+  evaluation e;
+  (void)user;
+  if (!kernel) return gr_error(c, GRAFT_RUN, where, "there is no kernel for %s", gr_op_text(m, op));
+  for (uint32_t i = 0; i < result_count; i++) results[i] = (gr_array){0};
+  graft_status status = begin(&e, c, operands, operand_count, result_count) ? GRAFT_OK : GRAFT_NO_MEMORY;
+  if (status == GRAFT_OK) {
+    gr_infer in = {.module = m,
+                   .op = op,
+                   .attrs = attrs,
+                   .operands = e.types,
+                   .operand_count = operand_count,
+                   .constant = integers,
+                   .user = &e,
+                   .results = e.result_types,
+                   .result_count = result_count,
+                   .error = message};
+    if (!gr_infer_types(&in)) status = gr_error(c, GRAFT_TYPE, where, "%s: %s", gr_op_text(m, op), message);
+  }
+  if (status == GRAFT_OK) status = allocate(&e, results, result_count, where);
+  if (status == GRAFT_OK) {
+    gr_kernel_call call = {.context = c,
+                           .module = m,
+                           .op = op,
+                           .attrs = attrs,
+                           .operands = e.in,
+                           .operand_count = operand_count,
+                           .results = e.out,
+                           .result_count = result_count,
+                           .scratch = e.scratch,
+                           .where = where};
+    status = kernel->run(&call);
+  }
+  for (uint32_t i = 0; status != GRAFT_OK && i < result_count; i++) {
+    gr_buffer_release(c, results[i].buffer);
+    results[i] = (gr_array){0};
+  }
+  end(&e);
+  return status;
+}

@@ -1,0 +1,185 @@
+/* Two arrays, broadcast as in numpy: add, sub, mul, div, and clamp with its bounds. Adjacent axes that both operands
+ * run through alike are joined first, so the inner loop is long and each operand either moves on or stands still in it.
+ */
+#include "runtime/kernel_impl.h"
+
+#include <math.h>
+#include <string.h>
+
+#define GRAIN 16384
+
+/* n results; sa and sb are 1, or 0 where that operand stands still. */
+typedef void (*inner_function)(void *y, const void *a, const void *b, int64_t n, int64_t sa, int64_t sb);
+
+#define INNER(NAME, T, ...) \
+  static void NAME(void *yy, const void *aa, const void *bb, int64_t n, int64_t sa, int64_t sb) { \
+    T *y = yy; \
+    const T *pa = aa, *pb = bb; \
+    if (sa && sb) { \
+      for (int64_t i = 0; i < n; i++) { \
+        const T a = pa[i], b = pb[i]; \
+        y[i] = (T)(__VA_ARGS__); \
+      } \
+    } else if (sa) { \
+      const T b = *pb; \
+      for (int64_t i = 0; i < n; i++) { \
+        const T a = pa[i]; \
+        y[i] = (T)(__VA_ARGS__); \
+      } \
+    } else { \
+      const T a = *pa; \
+      for (int64_t i = 0; i < n; i++) { \
+        const T b = pb[i * sb]; \
+        y[i] = (T)(__VA_ARGS__); \
+      } \
+    } \
+  }
+
+/* Integers wrap; the quotient's only overflow, min / -1, is the negation and wraps too. */
+#define DTYPE(D, T, U) \
+  INNER(add_##D, T, (U)a + (U)b) \
+  INNER(sub_##D, T, (U)a - (U)b) \
+  INNER(mul_##D, T, (U)a *(U)b) \
+  INNER(div_##D, T, b == (T)-1 && (T)-1 < 0 ? (T)(0 - (U)a) : (T)(a / b)) \
+  INNER(max_##D, T, a > b ? a : b) \
+  INNER(min_##D, T, a < b ? a : b)
+#include "runtime/kernels/dtypes.inc"
+#undef DTYPE
+#define DTYPE(D, T) \
+  INNER(add_##D, T, a + b) \
+  INNER(sub_##D, T, a - b) \
+  INNER(mul_##D, T, a *b) \
+  INNER(div_##D, T, a / b) \
+  INNER(max_##D, T, a > b || a != a ? a : b) \
+  INNER(min_##D, T, a < b || a != a ? a : b)
+DTYPE(F32, float)
+DTYPE(F64, double)
+#undef DTYPE
+
+#define TABLE(name) \
+  static const inner_function name##_table[GRAFT_DTYPE_COUNT] = { \
+      [GRAFT_F32] = name##_F32, [GRAFT_F64] = name##_F64, [GRAFT_I8] = name##_I8,   [GRAFT_U8] = name##_U8, \
+      [GRAFT_I16] = name##_I16, [GRAFT_I32] = name##_I32, [GRAFT_I64] = name##_I64, \
+  }
+TABLE(add);
+TABLE(sub);
+TABLE(mul);
+TABLE(div);
+TABLE(max);
+TABLE(min);
+
+typedef struct binary {
+  char *y;
+  const char *a, *b;
+  int64_t element;                                                      /* bytes */
+  int32_t rank;                                                         /* of the joined axes */
+  int64_t dims[GRAFT_MAX_RANK], sa[GRAFT_MAX_RANK], sb[GRAFT_MAX_RANK]; /* strides in elements */
+  int64_t inner;                                                        /* length of the last axis */
+  int64_t pieces, cut; /* each row of the last axis is cut in `pieces` of length `cut` */
+  inner_function run;
+} binary;
+
+/* Stride of result axis i in an operand: 0 where it is broadcast. */
+static void strides(const graft_type *operand, const graft_type *result, int64_t *out) {
+  int64_t stride = 1;
+  int32_t shift = result->rank - operand->rank;
+  for (int32_t i = result->rank; i-- > 0;) {
+    int64_t extent = i >= shift ? operand->dims[i - shift] : 1;
+    out[i] = extent == 1 ? 0 : stride;
+    stride *= extent;
+  }
+}
+
+/* Rows [begin, end), a row being one piece of the last axis. */
+static void run_rows(void *user, int64_t begin, int64_t end, uint32_t worker) {
+  const binary *j = user;
+  (void)worker;
+  for (int64_t row = begin; row < end; row++) {
+    int64_t first = row % j->pieces * j->cut, rest = row / j->pieces;
+    int64_t at = rest * j->inner + first, a = first * j->sa[j->rank - 1], b = first * j->sb[j->rank - 1];
+    for (int32_t i = j->rank - 1; i-- > 0;) {
+      int64_t index = rest % j->dims[i];
+      rest /= j->dims[i];
+      a += index * j->sa[i];
+      b += index * j->sb[i];
+    }
+    int64_t n = j->inner - first < j->cut ? j->inner - first : j->cut;
+    j->run(j->y + at * j->element, j->a + a * j->element, j->b + b * j->element, n, j->sa[j->rank - 1],
+           j->sb[j->rank - 1]);
+  }
+}
+
+static void broadcast(gr_threads *threads, inner_function run, const gr_out *y, const gr_in *a, const gr_in *b) {
+  if (y->count == 0) return;
+  binary j = {
+      .y = y->data, .a = a->data, .b = b->data, .element = (int64_t)graft_dtype_size(y->type->dtype), .run = run};
+  int64_t sa[GRAFT_MAX_RANK], sb[GRAFT_MAX_RANK];
+  strides(a->type, y->type, sa);
+  strides(b->type, y->type, sb);
+  for (int32_t i = 0; i < y->type->rank; i++) {
+    int64_t extent = y->type->dims[i];
+    if (extent == 1) continue;
+    int32_t last = j.rank - 1;
+    if (last >= 0 && j.sa[last] == sa[i] * extent && j.sb[last] == sb[i] * extent) {
+      j.dims[last] *= extent;
+    } else {
+      last = j.rank++;
+      j.dims[last] = extent;
+    }
+    j.sa[last] = sa[i];
+    j.sb[last] = sb[i];
+  }
+  if (j.rank == 0) j.rank = 1, j.dims[0] = 1, j.sa[0] = 1, j.sb[0] = 1;
+  j.inner = j.dims[j.rank - 1];
+  j.cut = j.inner < GRAIN ? j.inner : GRAIN;
+  j.pieces = (j.inner + j.cut - 1) / j.cut;
+  int64_t rows = y->count / j.inner * j.pieces;
+  gr_parallel_for(threads, rows, (GRAIN + j.cut - 1) / j.cut, run_rows, &j);
+}
+
+static graft_status run_binary(const gr_kernel_call *k, const inner_function *table) {
+  const gr_in *a = &k->operands[0], *b = &k->operands[1];
+  graft_dtype d = a->type->dtype;
+  if (b->type->dtype != d || !table[d]) return gr_kernel_no_dtype(k, b->type->dtype != d ? b->type->dtype : d);
+  broadcast(k->threads, table[d], &k->results[0], a, b);
+  return GRAFT_OK;
+}
+
+graft_status gr_kernel_add(const gr_kernel_call *k) { return run_binary(k, add_table); }
+graft_status gr_kernel_sub(const gr_kernel_call *k) { return run_binary(k, sub_table); }
+graft_status gr_kernel_mul(const gr_kernel_call *k) { return run_binary(k, mul_table); }
+
+graft_status gr_kernel_div(const gr_kernel_call *k) {
+  const gr_in *b = &k->operands[1];
+  if (k->results[0].count > 0) {
+    bool zero = false;
+    switch (b->type->dtype) {
+#define DTYPE(D, T, U) \
+  case GRAFT_##D: \
+    for (int64_t i = 0; i < b->count; i++) zero |= ((const T *)b->data)[i] == 0; \
+    break;
+#include "runtime/kernels/dtypes.inc"
+#undef DTYPE
+    default: break;
+    }
+    if (zero) return gr_kernel_error(k, "integer division by zero");
+  }
+  return run_binary(k, div_table);
+}
+
+graft_status gr_kernel_clamp(const gr_kernel_call *k) {
+  const gr_in *x = &k->operands[0], *low = &k->operands[1], *high = &k->operands[2];
+  const gr_out *y = &k->results[0];
+  graft_dtype d = x->type->dtype;
+  if (!max_table[d]) return gr_kernel_no_dtype(k, d);
+  if ((low->data && low->type->dtype != d) || (high->data && high->type->dtype != d))
+    return gr_kernel_error(k, "the bounds of clamp are not %s as x is", graft_dtype_name(d));
+  if (low->data) {
+    broadcast(k->threads, max_table[d], y, x, low);
+  } else if (y->data != x->data) {
+    memcpy(y->data, x->data, gr_in_bytes(x));
+  }
+  gr_in so_far = {.type = y->type, .data = y->data, .count = y->count};
+  if (high->data) broadcast(k->threads, min_table[d], y, &so_far, high);
+  return GRAFT_OK;
+}

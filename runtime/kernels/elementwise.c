@@ -1,0 +1,320 @@
+/* One element in, one out: activations, dropout, conversion of dtypes. NaN goes through every one of them, as in
+ * PyTorch: the comparisons are written so that they are false for NaN and the element stays. */
+#include "runtime/kernel_impl.h"
+
+#include <math.h>
+#include <string.h>
+
+#define GRAIN 16384
+
+/* ---- float functions: parameters p[0], p[1] -----------------------------------------------------------------------
+ */
+
+typedef struct unary {
+  const void *x;
+  void *y;
+  double p[2];
+} unary;
+
+/* NAME_f32 and NAME_f64: y = EXPR of x and the parameters a and b, all of type T; F(sqrt) is the function for T. */
+#define UNARY_TYPE(NAME, T, SUFFIX, ...) \
+  static void NAME##_##SUFFIX(void *user, int64_t begin, int64_t end, uint32_t worker) { \
+    const unary *u = user; \
+    const T *in = u->x; \
+    T *out = u->y; \
+    const T a = (T)u->p[0], b = (T)u->p[1]; \
+    (void)worker, (void)a, (void)b; \
+    for (int64_t i = begin; i < end; i++) { \
+      const T x = in[i]; \
+      out[i] = (__VA_ARGS__); \
+    } \
+  }
+#define F(function) function##f
+#define R(value) ((float)(value))
+#define UNARY(NAME, ...) UNARY_TYPE(NAME, float, f32, __VA_ARGS__)
+#include "runtime/kernels/unary.inc"
+#undef F
+#undef R
+#undef UNARY
+#define F(function) function
+#define R(value) (value)
+#define UNARY(NAME, ...) UNARY_TYPE(NAME, double, f64, __VA_ARGS__)
+#include "runtime/kernels/unary.inc"
+#undef F
+#undef R
+#undef UNARY
+
+static graft_status run_unary(const gr_kernel_call *k, gr_range_function f32, gr_range_function f64, double a,
+                              double b) {
+  const gr_in *x = &k->operands[0];
+  unary u = {.x = x->data, .y = k->results[0].data, .p = {a, b}};
+  switch (x->type->dtype) {
+  case GRAFT_F32: gr_parallel_for(k->threads, x->count, GRAIN, f32, &u); return GRAFT_OK;
+  case GRAFT_F64: gr_parallel_for(k->threads, x->count, GRAIN, f64, &u); return GRAFT_OK;
+  default: return gr_kernel_no_dtype(k, x->type->dtype);
+  }
+}
+
+graft_status gr_kernel_sqrt(const gr_kernel_call *k) { return run_unary(k, sqrt_f32, sqrt_f64, 0, 0); }
+graft_status gr_kernel_hardswish(const gr_kernel_call *k) { return run_unary(k, hardswish_f32, hardswish_f64, 0, 0); }
+graft_status gr_kernel_sigmoid(const gr_kernel_call *k) { return run_unary(k, sigmoid_f32, sigmoid_f64, 0, 0); }
+graft_status gr_kernel_silu(const gr_kernel_call *k) { return run_unary(k, silu_f32, silu_f64, 0, 0); }
+graft_status gr_kernel_tanh(const gr_kernel_call *k) { return run_unary(k, tanh_f32, tanh_f64, 0, 0); }
+
+graft_status gr_kernel_hardsigmoid(const gr_kernel_call *k) {
+  double alpha = gr_k_float(k, "alpha"), beta = gr_k_float(k, "beta");
+  /* PyTorch's own order of operations where it is PyTorch's op. */
+  if ((float)alpha == (float)(1.0 / 6.0) && beta == 0.5) return run_unary(k, hardsigmoid6_f32, hardsigmoid6_f64, 0, 0);
+  return run_unary(k, hardsigmoid_f32, hardsigmoid_f64, alpha, beta);
+}
+
+graft_status gr_kernel_gelu(const gr_kernel_call *k) {
+  const char *approximate = gr_k_str(k, "approximate");
+  if (strcmp(approximate, "none") == 0) return run_unary(k, gelu_f32, gelu_f64, 0, 0);
+  if (strcmp(approximate, "tanh") == 0) return run_unary(k, gelu_tanh_f32, gelu_tanh_f64, 0, 0);
+  return gr_kernel_error(k, "gelu knows no approximation '%s'", approximate);
+}
+
+/* ---- relu and hardtanh, on integers too -----------------------------------------------------------------------------
+ */
+
+#define DTYPE(D, T, U) \
+  static void clip_##D(void *user, int64_t begin, int64_t end, uint32_t worker) { \
+    const unary *u = user; \
+    const T *in = u->x; \
+    T *out = u->y; \
+    const T a = (T)u->p[0], b = (T)u->p[1]; \
+    (void)worker; \
+    for (int64_t i = begin; i < end; i++) { \
+      T x = in[i] < a ? a : in[i]; \
+      out[i] = x > b ? b : x; \
+    } \
+  }
+#include "runtime/kernels/dtypes.inc"
+#undef DTYPE
+
+/* min(max(x, low), high); the bounds of an integer clip are cut to its range and toward zero. */
+static graft_status clip(const gr_kernel_call *k, double low, double high) {
+  static const struct {
+    gr_range_function run;
+    double min, max;
+  } integer[GRAFT_DTYPE_COUNT] = {
+      [GRAFT_I8] = {clip_I8, INT8_MIN, INT8_MAX},
+      [GRAFT_U8] = {clip_U8, 0, UINT8_MAX},
+      [GRAFT_I16] = {clip_I16, INT16_MIN, INT16_MAX},
+      [GRAFT_I32] = {clip_I32, INT32_MIN, INT32_MAX},
+      [GRAFT_I64] = {clip_I64, -0x1p63, 0x1.fffffffffffffp62},
+  };
+  graft_dtype d = k->operands[0].type->dtype;
+  if (!integer[d].run) return run_unary(k, clip_f32, clip_f64, low, high);
+  if (isnan(low) || isnan(high)) return gr_kernel_error(k, "a bound is not a number");
+  unary u = {.x = k->operands[0].data, .y = k->results[0].data};
+  u.p[0] = fmin(fmax(low, integer[d].min), integer[d].max);
+  u.p[1] = fmin(fmax(high, integer[d].min), integer[d].max);
+  gr_parallel_for(k->threads, k->operands[0].count, GRAIN, integer[d].run, &u);
+  return GRAFT_OK;
+}
+
+#define DTYPE(D, T, U) \
+  static void relu_##D(void *user, int64_t begin, int64_t end, uint32_t worker) { \
+    const unary *u = user; \
+    const T *in = u->x; \
+    T *out = u->y; \
+    (void)worker; \
+    for (int64_t i = begin; i < end; i++) out[i] = in[i] > 0 ? in[i] : (T)0; \
+  }
+#include "runtime/kernels/dtypes.inc"
+#undef DTYPE
+
+graft_status gr_kernel_relu(const gr_kernel_call *k) {
+  static const gr_range_function integer[GRAFT_DTYPE_COUNT] = {
+      [GRAFT_I8] = relu_I8,   [GRAFT_U8] = relu_U8,   [GRAFT_I16] = relu_I16,
+      [GRAFT_I32] = relu_I32, [GRAFT_I64] = relu_I64,
+  };
+  graft_dtype d = k->operands[0].type->dtype;
+  if (!integer[d]) return run_unary(k, relu_f32, relu_f64, 0, 0);
+  unary u = {.x = k->operands[0].data, .y = k->results[0].data};
+  gr_parallel_for(k->threads, k->operands[0].count, GRAIN, integer[d], &u);
+  return GRAFT_OK;
+}
+
+graft_status gr_kernel_hardtanh(const gr_kernel_call *k) {
+  return clip(k, gr_k_float(k, "min_val"), gr_k_float(k, "max_val"));
+}
+
+/* ---- dropout
+ * --------------------------------------------------------------------------------------------------------- */
+
+int64_t gr_alias_dropout(const gr_kernel_call *k, uint32_t result, uint32_t *operand) {
+  (void)result;
+  *operand = 0;
+  return gr_k_bool(k, "training") ? -1 : 0;
+}
+
+typedef struct dropout {
+  const void *x;
+  void *y;
+  uint64_t seed, threshold; /* an element is dropped where its random 53 bits are below */
+  double scale;
+} dropout;
+
+/* The mask is a function of the seed and the element's index alone. */
+static bool dropped(const dropout *d, int64_t i) { return gr_mix(d->seed + (uint64_t)i) >> 11 < d->threshold; }
+
+static void dropout_f32(void *user, int64_t begin, int64_t end, uint32_t worker) {
+  const dropout *d = user;
+  const float *x = d->x;
+  float *y = d->y, scale = (float)d->scale;
+  (void)worker;
+  for (int64_t i = begin; i < end; i++) y[i] = x[i] * (dropped(d, i) ? 0.0f : scale);
+}
+
+static void dropout_f64(void *user, int64_t begin, int64_t end, uint32_t worker) {
+  const dropout *d = user;
+  const double *x = d->x;
+  double *y = d->y;
+  (void)worker;
+  for (int64_t i = begin; i < end; i++) y[i] = x[i] * (dropped(d, i) ? 0.0 : d->scale);
+}
+
+graft_status gr_kernel_dropout(const gr_kernel_call *k) {
+  const gr_in *x = &k->operands[0];
+  double p = gr_k_float(k, "p");
+  if (!gr_k_bool(k, "training")) {
+    if (x->data != k->results[0].data) memcpy(k->results[0].data, x->data, gr_in_bytes(x));
+    return GRAFT_OK;
+  }
+  if (!(p >= 0 && p <= 1)) return gr_kernel_error(k, "p is %g, not a probability", p);
+  dropout d = {.x = x->data,
+               .y = k->results[0].data,
+               .seed = k->seed,
+               .threshold = (uint64_t)(p * 0x1p53),
+               .scale = p < 1 ? 1 / (1 - p) : 0};
+  switch (x->type->dtype) {
+  case GRAFT_F32: gr_parallel_for(k->threads, x->count, GRAIN, dropout_f32, &d); return GRAFT_OK;
+  case GRAFT_F64: gr_parallel_for(k->threads, x->count, GRAIN, dropout_f64, &d); return GRAFT_OK;
+  default: return gr_kernel_no_dtype(k, x->type->dtype);
+  }
+}
+
+/* ---- to
+ * ---------------------------------------------------------------------------------------------------------------- */
+
+int64_t gr_alias_to(const gr_kernel_call *k, uint32_t result, uint32_t *operand) {
+  *operand = 0;
+  return k->operands[0].type->dtype == k->results[result].type->dtype ? 0 : -1;
+}
+
+/* Elements go through double or int64_t, which hold every value of the float or integer dtypes. */
+#define BLOCK 256
+
+typedef struct conversion {
+  const void *x;
+  void *y;
+  graft_dtype from, to;
+} conversion;
+
+static bool is_float(graft_dtype d) { return d == GRAFT_F32 || d == GRAFT_F64; }
+
+static void load_floats(graft_dtype d, const void *x, int64_t at, int64_t n, double *out) {
+  if (d == GRAFT_F64) {
+    memcpy(out, (const double *)x + at, (size_t)n * sizeof *out);
+  } else {
+    for (int64_t i = 0; i < n; i++) out[i] = (double)((const float *)x)[at + i];
+  }
+}
+
+static void load_integers(graft_dtype d, const void *x, int64_t at, int64_t n, int64_t *out) {
+  switch (d) {
+#define DTYPE(D, T, U) \
+  case GRAFT_##D: \
+    for (int64_t i = 0; i < n; i++) out[i] = ((const T *)x)[at + i]; \
+    break;
+#include "runtime/kernels/dtypes.inc"
+#undef DTYPE
+  default: /* bool */
+    for (int64_t i = 0; i < n; i++) out[i] = ((const uint8_t *)x)[at + i] != 0;
+  }
+}
+
+/* Toward zero; what does not fit saturates, NaN becomes 0. */
+static int64_t saturate(double x, double min, double max) {
+  if (isnan(x)) return 0;
+  if (x <= min) return (int64_t)min;
+  return x >= max ? (max == 0x1p63 ? INT64_MAX : (int64_t)max) : (int64_t)x;
+}
+
+static void store_floats(graft_dtype d, void *y, int64_t at, int64_t n, const double *in) {
+  double min = -0x1p63, max = 0x1p63;
+  switch (d) {
+  case GRAFT_F32:
+    for (int64_t i = 0; i < n; i++) ((float *)y)[at + i] = (float)in[i];
+    return;
+  case GRAFT_F64: memcpy((double *)y + at, in, (size_t)n * sizeof *in); return;
+  case GRAFT_I8: min = INT8_MIN, max = INT8_MAX; break;
+  case GRAFT_U8: min = 0, max = UINT8_MAX; break;
+  case GRAFT_I16: min = INT16_MIN, max = INT16_MAX; break;
+  case GRAFT_I32: min = INT32_MIN, max = INT32_MAX; break;
+  default: break;
+  }
+  switch (d) {
+#define DTYPE(D, T, U) \
+  case GRAFT_##D: \
+    for (int64_t i = 0; i < n; i++) ((T *)y)[at + i] = (T)saturate(in[i], min, max); \
+    break;
+#include "runtime/kernels/dtypes.inc"
+#undef DTYPE
+  default: /* bool */
+    for (int64_t i = 0; i < n; i++) ((uint8_t *)y)[at + i] = in[i] != 0;
+  }
+}
+
+/* Narrower integers wrap. */
+static void store_integers(graft_dtype d, void *y, int64_t at, int64_t n, const int64_t *in) {
+  switch (d) {
+  case GRAFT_F32:
+    for (int64_t i = 0; i < n; i++) ((float *)y)[at + i] = (float)in[i];
+    break;
+  case GRAFT_F64:
+    for (int64_t i = 0; i < n; i++) ((double *)y)[at + i] = (double)in[i];
+    break;
+#define DTYPE(D, T, U) \
+  case GRAFT_##D: \
+    for (int64_t i = 0; i < n; i++) ((T *)y)[at + i] = (T)(U)in[i]; \
+    break;
+#include "runtime/kernels/dtypes.inc"
+#undef DTYPE
+  default: /* bool */
+    for (int64_t i = 0; i < n; i++) ((uint8_t *)y)[at + i] = in[i] != 0;
+  }
+}
+
+static void convert(void *user, int64_t begin, int64_t end, uint32_t worker) {
+  const conversion *c = user;
+  double floats[BLOCK];
+  int64_t integers[BLOCK];
+  (void)worker;
+  for (int64_t at = begin; at < end; at += BLOCK) {
+    int64_t n = end - at < BLOCK ? end - at : BLOCK;
+    if (is_float(c->from)) {
+      load_floats(c->from, c->x, at, n, floats);
+      store_floats(c->to, c->y, at, n, floats);
+    } else {
+      load_integers(c->from, c->x, at, n, integers);
+      store_integers(c->to, c->y, at, n, integers);
+    }
+  }
+}
+
+graft_status gr_kernel_to(const gr_kernel_call *k) {
+  const gr_in *x = &k->operands[0];
+  const gr_out *y = &k->results[0];
+  if (x->type->dtype == y->type->dtype) {
+    if (x->data != y->data) memcpy(y->data, x->data, gr_in_bytes(x));
+    return GRAFT_OK;
+  }
+  conversion c = {.x = x->data, .y = y->data, .from = x->type->dtype, .to = y->type->dtype};
+  if (c.from == GRAFT_UNKNOWN || c.to == GRAFT_UNKNOWN) return gr_kernel_no_dtype(k, GRAFT_UNKNOWN);
+  gr_parallel_for(k->threads, x->count, GRAIN, convert, &c);
+  return GRAFT_OK;
+}

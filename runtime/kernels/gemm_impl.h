@@ -1,0 +1,36 @@
+/* Matrix products C = A B (+ bias), many of one shape at once: what convolution, linear and matmul stand on. A comes as
+ * strided matrices, B through a callback that writes it in panels, so that a convolution never makes its im2col matrix
+ * as a whole. Sums run over k in order, in blocks of GR_GEMM_KC, whatever the number of threads. */
+#ifndef GRAFT_GEMM_IMPL_H
+#define GRAFT_GEMM_IMPL_H
+
+#include "runtime/kernel_impl.h"
+
+#define GR_GEMM_KC 256   /* depth of a block */
+#define GR_GEMM_NC 128   /* columns in a tile: a multiple of the panel widths */
+#define GR_GEMM_NR_F32 8 /* columns in a panel */
+#define GR_GEMM_NR_F64 4
+
+/* Writes B[k0..k1, n0..n1] of product `batch`: for each group of NR columns (the last one filled up with zeros), row
+ * by row, NR elements. */
+typedef void (*gr_pack_f32)(const void *user, int64_t batch, int64_t k0, int64_t k1, int64_t n0, int64_t n1,
+                            float *out);
+typedef void (*gr_pack_f64)(const void *user, int64_t batch, int64_t k0, int64_t k1, int64_t n0, int64_t n1,
+                            double *out);
+
+typedef struct gr_gemm {
+  int64_t m, n, k; /* of each product */
+  int64_t batch;   /* products */
+  const void *a;   /* a_count matrices, a_batch apart; element (i, p) is a[i * a_row + p * a_col] */
+  int64_t a_count, a_batch, a_row, a_col;
+  const int64_t *a_of;  /* which A product i takes; NULL: i modulo a_count */
+  void *c;              /* product i is at c + i * m * n, rows n apart */
+  const void *row_bias; /* m for each A, or NULL */
+  const void *col_bias; /* n, or NULL */
+  const void *user;     /* for the packing of B */
+} gr_gemm;
+
+graft_status gr_gemm_f32(const gr_kernel_call *k, const gr_gemm *g, gr_pack_f32 pack);
+graft_status gr_gemm_f64(const gr_kernel_call *k, const gr_gemm *g, gr_pack_f64 pack);
+
+#endif

@@ -1,0 +1,402 @@
+/* Ops that move elements and know nothing of their dtype but its size. Most are one strided copy; where the elements
+ * stand in one piece already the alias functions say so and nothing runs in a session. */
+#include "runtime/kernel_impl.h"
+
+#include <string.h>
+
+#define GRAIN 16384
+
+/* ---- strided copy
+ * ---------------------------------------------------------------------------------------------------- */
+
+typedef struct strided {
+  char *to;         /* contiguous */
+  const char *from; /* of element 0 */
+  int64_t size;     /* of an element, bytes */
+  int32_t rank;
+  int64_t dims[GRAFT_MAX_RANK], strides[GRAFT_MAX_RANK]; /* in elements; 0 and negative ones are fine */
+} strided;
+
+static void copy_line(char *to, const char *from, int64_t n, int64_t stride, int64_t size) {
+  if (stride == 1) {
+    memcpy(to, from, (size_t)(n * size));
+    return;
+  }
+  switch (size) {
+#define CASE(T) \
+  case sizeof(T): \
+    for (int64_t i = 0; i < n; i++) ((T *)(void *)to)[i] = ((const T *)(const void *)from)[i * stride]; \
+    break;
+    CASE(uint8_t)
+    CASE(uint16_t)
+    CASE(uint32_t)
+  default: CASE(uint64_t)
+#undef CASE
+  }
+}
+
+static void copy_lines(void *user, int64_t begin, int64_t end, uint32_t worker) {
+  const strided *s = user;
+  int64_t inner = s->dims[s->rank - 1];
+  (void)worker;
+  for (int64_t line = begin; line < end; line++) {
+    int64_t rest = line, at = 0;
+    for (int32_t i = s->rank - 1; i-- > 0;) {
+      at += rest % s->dims[i] * s->strides[i];
+      rest /= s->dims[i];
+    }
+    copy_line(s->to + line * inner * s->size, s->from + at * s->size, inner, s->strides[s->rank - 1], s->size);
+  }
+}
+
+/* Fills y from x: element (i0, i1 …) is x[start + i0 * strides[0] + …]. */
+static graft_status strided_copy(const gr_kernel_call *k, const gr_out *y, const gr_in *x, int64_t start,
+                                 const int64_t *strides) {
+  if (y->count == 0) return GRAFT_OK;
+  strided s = {.to = y->data, .size = (int64_t)graft_dtype_size(y->type->dtype)};
+  s.from = (const char *)x->data + start * s.size;
+  for (int32_t i = 0; i < y->type->rank; i++) {
+    int64_t extent = y->type->dims[i];
+    if (extent == 1) continue;
+    if (s.rank > 0 && s.strides[s.rank - 1] == strides[i] * extent) {
+      s.dims[s.rank - 1] *= extent;
+      s.strides[s.rank - 1] = strides[i];
+    } else {
+      s.dims[s.rank] = extent;
+      s.strides[s.rank++] = strides[i];
+    }
+  }
+  if (s.rank == 0) s.rank = 1, s.dims[0] = 1, s.strides[0] = 1;
+  int64_t inner = s.dims[s.rank - 1];
+  gr_parallel_for(k->threads, y->count / inner, (GRAIN + inner - 1) / inner, copy_lines, &s);
+  return GRAFT_OK;
+}
+
+static void row_major(const graft_type *t, int64_t *strides) {
+  int64_t next = 1;
+  for (int32_t i = t->rank; i-- > 0;) strides[i] = next, next *= t->dims[i];
+}
+
+/* ---- the same elements in the same order
+ * ------------------------------------------------------------------------------ */
+
+int64_t gr_alias_whole(const gr_kernel_call *k, uint32_t result, uint32_t *operand) {
+  (void)k, (void)result;
+  *operand = 0;
+  return 0;
+}
+
+graft_status gr_kernel_copy(const gr_kernel_call *k) {
+  if (k->operands[0].data != k->results[0].data)
+    memcpy(k->results[0].data, k->operands[0].data, gr_in_bytes(&k->operands[0]));
+  return GRAFT_OK;
+}
+
+/* ---- permute, transpose, expand
+ * --------------------------------------------------------------------------------------- */
+
+/* order[i] is the axis of x that becomes axis i. */
+static void axis_order(const gr_kernel_call *k, int32_t *order) {
+  int32_t rank = k->operands[0].type->rank;
+  if (k->op == GR_OP_permute) {
+    uint32_t count;
+    const int64_t *dims = gr_k_ints(k, "dims", &count);
+    for (int32_t i = 0; i < rank; i++) order[i] = gr_axis(dims[i], rank);
+    return;
+  }
+  for (int32_t i = 0; i < rank; i++) order[i] = i;
+  if (rank == 0) return;
+  int32_t a = gr_axis(gr_k_int(k, "dim0"), rank), b = gr_axis(gr_k_int(k, "dim1"), rank);
+  order[a] = b;
+  order[b] = a;
+}
+
+int64_t gr_alias_permute(const gr_kernel_call *k, uint32_t result, uint32_t *operand) {
+  const graft_type *x = k->operands[0].type;
+  int32_t order[GRAFT_MAX_RANK], last = -1;
+  (void)result;
+  *operand = 0;
+  axis_order(k, order);
+  for (int32_t i = 0; i < x->rank; i++) {
+    if (x->dims[order[i]] == 1) continue;
+    if (order[i] < last) return -1;
+    last = order[i];
+  }
+  return 0;
+}
+
+graft_status gr_kernel_permute(const gr_kernel_call *k) {
+  const graft_type *x = k->operands[0].type;
+  int32_t order[GRAFT_MAX_RANK];
+  int64_t in[GRAFT_MAX_RANK], out[GRAFT_MAX_RANK];
+  axis_order(k, order);
+  row_major(x, in);
+  for (int32_t i = 0; i < x->rank; i++) out[i] = in[order[i]];
+  return strided_copy(k, &k->results[0], &k->operands[0], 0, out);
+}
+
+int64_t gr_alias_expand(const gr_kernel_call *k, uint32_t result, uint32_t *operand) {
+  *operand = 0;
+  return graft_type_elements(k->operands[0].type) == graft_type_elements(k->results[result].type) ? 0 : -1;
+}
+
+graft_status gr_kernel_expand(const gr_kernel_call *k) {
+  const graft_type *x = k->operands[0].type, *y = k->results[0].type;
+  int64_t in[GRAFT_MAX_RANK], out[GRAFT_MAX_RANK];
+  row_major(x, in);
+  for (int32_t i = 0; i < y->rank; i++) {
+    int32_t axis = i - (y->rank - x->rank);
+    out[i] = axis < 0 || x->dims[axis] == 1 ? 0 : in[axis];
+  }
+  return strided_copy(k, &k->results[0], &k->operands[0], 0, out);
+}
+
+/* ---- slice, split, cat
+ * ------------------------------------------------------------------------------------------------ */
+
+/* First index of a slice of an axis of n, as Python clamps it. */
+static int64_t slice_start(int64_t start, int64_t n, int64_t step) {
+  if (start < 0) start = start < -n ? -1 : start + n;
+  if (step > 0) return start < 0 ? 0 : start > n ? n : start;
+  return start > n - 1 ? n - 1 : start;
+}
+
+/* A part of axis `axis` from `start` on is one piece of x when every axis before has extent 1. */
+static int64_t part_alias(const graft_type *x, const graft_type *y, int32_t axis, int64_t start) {
+  if (x->dims[axis] == y->dims[axis]) return 0;
+  if (gr_extent(x, 0, axis) != 1) return -1;
+  return start * gr_extent(x, axis + 1, x->rank) * (int64_t)graft_dtype_size(x->dtype);
+}
+
+int64_t gr_alias_slice(const gr_kernel_call *k, uint32_t result, uint32_t *operand) {
+  const graft_type *x = k->operands[0].type, *y = k->results[result].type;
+  int32_t axis = gr_axis(gr_k_int(k, "dim"), x->rank);
+  int64_t step = gr_k_int(k, "step");
+  *operand = 0;
+  if (y->dims[axis] == 0) return 0;
+  if (step != 1 && y->dims[axis] != 1) return -1;
+  return part_alias(x, y, axis, slice_start(gr_k_int(k, "start"), x->dims[axis], step));
+}
+
+graft_status gr_kernel_slice(const gr_kernel_call *k) {
+  const graft_type *x = k->operands[0].type;
+  int32_t axis = gr_axis(gr_k_int(k, "dim"), x->rank);
+  int64_t step = gr_k_int(k, "step"), strides[GRAFT_MAX_RANK];
+  row_major(x, strides);
+  int64_t start = slice_start(gr_k_int(k, "start"), x->dims[axis], step) * strides[axis];
+  if (k->results[0].type->dims[axis] > 1) strides[axis] *= step; /* else a step of any size is no step */
+  return strided_copy(k, &k->results[0], &k->operands[0], start, strides);
+}
+
+static int64_t split_start(const gr_kernel_call *k, uint32_t result) {
+  uint32_t count;
+  const int64_t *sizes = gr_k_ints(k, "split_sizes", &count);
+  int64_t start = 0;
+  for (uint32_t i = 0; i < result; i++) start += sizes[i];
+  return start;
+}
+
+int64_t gr_alias_split(const gr_kernel_call *k, uint32_t result, uint32_t *operand) {
+  const graft_type *x = k->operands[0].type, *y = k->results[result].type;
+  *operand = 0;
+  if (graft_type_elements(y) == 0) return 0;
+  return part_alias(x, y, gr_axis(gr_k_int(k, "dim"), x->rank), split_start(k, result));
+}
+
+graft_status gr_kernel_split(const gr_kernel_call *k) {
+  const graft_type *x = k->operands[0].type;
+  int32_t axis = gr_axis(gr_k_int(k, "dim"), x->rank);
+  uint32_t count;
+  const int64_t *sizes = gr_k_ints(k, "split_sizes", &count);
+  int64_t strides[GRAFT_MAX_RANK], start = 0;
+  row_major(x, strides);
+  for (uint32_t i = 0; i < k->result_count && i < count; start += sizes[i++]) {
+    if (!k->results[i].data) continue;
+    graft_status status = strided_copy(k, &k->results[i], &k->operands[0], start * strides[axis], strides);
+    if (status != GRAFT_OK) return status;
+  }
+  return GRAFT_OK;
+}
+
+int64_t gr_alias_cat(const gr_kernel_call *k, uint32_t result, uint32_t *operand) {
+  (void)result;
+  *operand = 0;
+  return k->operand_count == 1 ? 0 : -1;
+}
+
+graft_status gr_kernel_cat(const gr_kernel_call *k) {
+  const gr_out *y = &k->results[0];
+  if (y->count == 0) return GRAFT_OK;
+  int32_t axis = gr_axis(gr_k_int(k, "dim"), y->type->rank);
+  int64_t inner = gr_extent(y->type, axis + 1, y->type->rank) * (int64_t)graft_dtype_size(y->type->dtype);
+  int64_t outer = gr_extent(y->type, 0, axis), row = y->type->dims[axis] * inner;
+  char *to = y->data;
+  for (uint32_t i = 0; i < k->operand_count; i++) {
+    const gr_in *x = &k->operands[i];
+    if (x->count == 0) continue;
+    int64_t part = x->type->dims[axis] * inner;
+    for (int64_t j = 0; j < outer; j++) memcpy(to + j * row, (const char *)x->data + j * part, (size_t)part);
+    to += part;
+  }
+  return GRAFT_OK;
+}
+
+/* ---- pad
+ * -------------------------------------------------------------------------------------------------------------- */
+
+typedef struct padding {
+  const char *from;
+  char *to;
+  char fill[8];
+  int64_t size;
+  int32_t rank;
+  int64_t dims[GRAFT_MAX_RANK], strides[GRAFT_MAX_RANK];
+  int64_t *source[GRAFT_MAX_RANK]; /* by axis and index in y: index in x, or -1 for the fill */
+  int64_t first, length;           /* the part of y's last axis that is x's from `source` on, in one piece */
+} padding;
+
+static void pad_lines(void *user, int64_t begin, int64_t end, uint32_t worker) {
+  const padding *p = user;
+  int32_t last = p->rank - 1;
+  (void)worker;
+  for (int64_t line = begin; line < end; line++) {
+    int64_t rest = line, at = 0;
+    bool fill = false;
+    for (int32_t i = last; i-- > 0;) {
+      int64_t index = p->source[i][rest % p->dims[i]];
+      rest /= p->dims[i];
+      fill |= index < 0;
+      at += index * p->strides[i];
+    }
+    char *to = p->to + line * p->dims[last] * p->size;
+    for (int64_t i = 0; i < p->dims[last]; i++) {
+      int64_t index = p->source[last][i];
+      if (i == p->first && !fill && p->length > 0) {
+        memcpy(to + i * p->size, p->from + (at + index) * p->size, (size_t)(p->length * p->size));
+        i += p->length - 1;
+      } else {
+        memcpy(to + i * p->size, fill || index < 0 ? p->fill : p->from + (at + index) * p->size, (size_t)p->size);
+      }
+    }
+  }
+}
+
+/* Index in x of index i - before, in the given mode. */
+static int64_t pad_source(int64_t i, int64_t n, const char *mode) {
+  if (i >= 0 && i < n) return i;
+  if (mode[0] == 'c') return -1;
+  if (mode[2] == 'p') return i < 0 ? 0 : n - 1; /* replicate */
+  return i < 0 ? -i : 2 * (n - 1) - i;          /* reflect; checked before */
+}
+
+static void store_value(graft_dtype dtype, double value, char *out) {
+  switch (dtype) {
+#define STORE(D, T) \
+  case GRAFT_##D: { \
+    T v = (T)value; \
+    memcpy(out, &v, sizeof v); \
+    break; \
+  }
+    STORE(F64, double)
+    STORE(I8, int8_t)
+    STORE(U8, uint8_t)
+    STORE(I16, int16_t)
+    STORE(I32, int32_t)
+    STORE(I64, int64_t)
+  case GRAFT_BOOL: *out = value != 0; break;
+  default: STORE(F32, float)
+#undef STORE
+  }
+}
+
+static bool value_fits(graft_dtype dtype, double value) {
+  switch (dtype) {
+  case GRAFT_I8: return value >= INT8_MIN && value <= INT8_MAX;
+  case GRAFT_U8: return value >= 0 && value <= UINT8_MAX;
+  case GRAFT_I16: return value >= INT16_MIN && value <= INT16_MAX;
+  case GRAFT_I32: return value >= INT32_MIN && value <= INT32_MAX;
+  case GRAFT_I64: return value >= -0x1p63 && value < 0x1p63;
+  default: return true;
+  }
+}
+
+graft_status gr_kernel_pad(const gr_kernel_call *k) {
+  const gr_in *x = &k->operands[0], *fill = &k->operands[1];
+  const gr_out *y = &k->results[0];
+  const char *mode = gr_k_str(k, "mode");
+  if (strcmp(mode, "constant") != 0 && strcmp(mode, "reflect") != 0 && strcmp(mode, "replicate") != 0)
+    return gr_kernel_error(k, "pad knows no mode '%s'", mode);
+  padding p = {
+      .from = x->data, .to = y->data, .rank = x->type->rank, .size = (int64_t)graft_dtype_size(x->type->dtype)};
+  double value = gr_k_float(k, "value");
+  if (fill->data) {
+    if (fill->type->dtype != x->type->dtype || fill->count != 1)
+      return gr_kernel_error(k, "fill is not one %s", graft_dtype_name(x->type->dtype));
+    memcpy(p.fill, fill->data, (size_t)p.size);
+  } else {
+    if (!value_fits(x->type->dtype, value))
+      return gr_kernel_error(k, "%g is no %s", value, graft_dtype_name(x->type->dtype));
+    store_value(x->type->dtype, value, p.fill);
+  }
+  if (y->count == 0) return GRAFT_OK;
+  if (p.rank == 0) return gr_kernel_copy(k);
+  uint32_t count;
+  const int64_t *pad = gr_k_ints(k, "pad", &count);
+  row_major(x->type, p.strides);
+  for (int32_t i = 0; i < p.rank; i++) {
+    uint32_t pair = (uint32_t)(p.rank - 1 - i);
+    int64_t before = 2 * pair + 1 < count ? pad[2 * pair] : 0, after = 2 * pair + 1 < count ? pad[2 * pair + 1] : 0;
+    int64_t n = x->type->dims[i];
+    if (mode[0] != 'c' && (before > 0 || after > 0) && (n == 0 || (mode[2] == 'f' && (before >= n || after >= n))))
+      return gr_kernel_error(k, "an axis of %lld cannot be padded by %lld and %lld (%s)", (long long)n,
+                             (long long)before, (long long)after, mode);
+    p.dims[i] = y->type->dims[i];
+    p.source[i] = gr_scratch_alloc(k->scratch, (size_t)p.dims[i], sizeof *p.source[i]);
+    if (!p.source[i]) return GRAFT_NO_MEMORY;
+    for (int64_t j = 0; j < p.dims[i]; j++) p.source[i][j] = pad_source(j - before, n, mode);
+    p.first = before > 0 ? before : 0;
+    p.length = (n + before < p.dims[i] ? n + before : p.dims[i]) - p.first;
+  }
+  int64_t inner = p.dims[p.rank - 1];
+  gr_parallel_for(k->threads, y->count / inner, (GRAIN + inner - 1) / inner, pad_lines, &p);
+  return GRAFT_OK;
+}
+
+/* ---- index_select, shape, zeros_like
+ * ---------------------------------------------------------------------------------- */
+
+graft_status gr_kernel_index_select(const gr_kernel_call *k) {
+  const gr_in *x = &k->operands[0], *index = &k->operands[1];
+  const gr_out *y = &k->results[0];
+  graft_dtype d = index->type->dtype;
+  if (d != GRAFT_I64 && d != GRAFT_I32) return gr_kernel_error(k, "an index of %s", graft_dtype_name(d));
+  if (x->type->rank == 0) return gr_kernel_error(k, "x has no axis to select from");
+  int32_t axis = gr_axis(gr_k_int(k, "dim"), x->type->rank);
+  int64_t n = x->type->dims[axis], outer = gr_extent(x->type, 0, axis);
+  size_t entry = (size_t)gr_extent(x->type, axis + 1, x->type->rank) * graft_dtype_size(x->type->dtype);
+  for (int64_t i = 0; i < index->count; i++) {
+    int64_t at = d == GRAFT_I64 ? ((const int64_t *)index->data)[i] : ((const int32_t *)index->data)[i];
+    if (at < -n || at >= n)
+      return gr_kernel_error(k, "index %lld is outside an axis of %lld", (long long)at, (long long)n);
+    if (at < 0) at += n;
+    if (y->count == 0) continue;
+    for (int64_t j = 0; j < outer; j++)
+      memcpy((char *)y->data + (size_t)(j * index->count + i) * entry,
+             (const char *)x->data + (size_t)(j * n + at) * entry, entry);
+  }
+  return GRAFT_OK;
+}
+
+graft_status gr_kernel_shape(const gr_kernel_call *k) {
+  const graft_type *x = k->operands[0].type;
+  int64_t start = gr_k_int(k, "start"), *y = k->results[0].data;
+  if (start < 0) start += x->rank;
+  if (start < 0) start = 0;
+  for (int64_t i = 0; i < k->results[0].count; i++) y[i] = x->dims[start + i];
+  return GRAFT_OK;
+}
+
+graft_status gr_kernel_zeros_like(const gr_kernel_call *k) {
+  memset(k->results[0].data, 0, gr_out_bytes(&k->results[0]));
+  return GRAFT_OK;
+}
