@@ -220,18 +220,8 @@ typedef struct constant_user {
 
 static const int64_t *constant_ints(void *user, uint32_t operand, uint32_t *count) {
   constant_user *u = user;
-  graft_module *m = u->g->module;
   graft_tensor t = gr_value_tensor(u->g, u->operands[operand]);
-  if (t == GRAFT_NONE || m->tensors.data[t].kind != GRAFT_CONSTANT) return NULL;
-  const graft_type *type = gr_tensor_type(m, t);
-  int64_t n = graft_type_elements(type);
-  if (n < 0 || n > GRAFT_MAX_RANK || (type->dtype != GRAFT_I64 && type->dtype != GRAFT_I32)) return NULL;
-  const void *data = graft_tensor_get_data(m, t);
-  if (!data) return NULL;
-  for (int64_t i = 0; i < n; i++)
-    u->ints[i] = type->dtype == GRAFT_I64 ? ((const int64_t *)data)[i] : ((const int32_t *)data)[i];
-  *count = (uint32_t)n;
-  return u->ints;
+  return t == GRAFT_NONE ? NULL : gr_constant_ints(u->g->module, t, u->ints, count);
 }
 
 #define INLINE_COUNT 16

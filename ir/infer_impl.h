@@ -26,10 +26,11 @@ typedef struct gr_rule {
 
 #define GR_RULES(X) \
   X(conv) \
-  X(conv_transpose) X(linear) X(addmm) X(matmul) X(batch_norm) X(same) X(same_float) X(broadcast) X(softmax) X(pool) \
-      X(adaptive_pool) X(mean) X(flatten) X(reshape) X(view) X(permute) X(transpose) X(squeeze) X(unsqueeze) X(expand) \
-          X(slice) X(split) X(cat) X(pad) X(index_select) X(shape) X(to) X(quantize) X(dequantize) X(choose_qparams) \
-              X(observe) X(qparams) X(fake_quantize) X(bn_scale) X(bn_shift) X(channel) X(none)
+  X(conv_transpose) \
+  X(linear) X(addmm) X(matmul) X(batch_norm) X(same) X(same_float) X(broadcast) X(softmax) X(pool) X(adaptive_pool) \
+      X(mean) X(flatten) X(reshape) X(view) X(permute) X(transpose) X(squeeze) X(unsqueeze) X(expand) X(slice) \
+          X(split) X(cat) X(pad) X(index_select) X(shape) X(to) X(quantize) X(dequantize) X(choose_qparams) X(observe) \
+              X(qparams) X(fake_quantize) X(bn_scale) X(bn_shift) X(channel) X(none)
 #define GR_RULE_DECLARATION(name) bool gr_rule_##name(const gr_rule *r);
 GR_RULES(GR_RULE_DECLARATION)
 #undef GR_RULE_DECLARATION
@@ -105,8 +106,6 @@ bool gr_check_axis(const gr_rule *r, int constraint, const char *name, int64_t v
 /* The shape that both broadcast to; the dtype is not touched. `axis`: where they contradict, from the back. */
 bool gr_type_broadcast(const graft_type *a, const graft_type *b, graft_type *out, int32_t *axis);
 
-/* Least and greatest value of a type that quantized numbers can have; false for any other type. */
-bool gr_dtype_range(graft_dtype dtype, int64_t *low, int64_t *high);
 /* quant_min < quant_max, both in dtype's range; slots 0 to 2 are quant_min, quant_max, dtype. */
 bool gr_check_range(const gr_rule *r, int constraint);
 

@@ -14,16 +14,6 @@ bool gr_check_range(const gr_rule *r, int constraint) {
   return true;
 }
 
-bool gr_dtype_range(graft_dtype dtype, int64_t *low, int64_t *high) {
-  switch (dtype) {
-  case GRAFT_I8: return *low = INT8_MIN, *high = INT8_MAX, true;
-  case GRAFT_U8: return *low = 0, *high = UINT8_MAX, true;
-  case GRAFT_I16: return *low = INT16_MIN, *high = INT16_MAX, true;
-  case GRAFT_I32: return *low = INT32_MIN, *high = INT32_MAX, true;
-  default: return false;
-  }
-}
-
 static bool is_one_of(const char *text, const char *const *names) {
   while (*names != NULL && strcmp(text, *names) != 0) ++names;
   return *names != NULL;
@@ -140,7 +130,7 @@ bool gr_rule_choose_qparams(const gr_rule *r) {
 }
 
 bool gr_rule_observe(const gr_rule *r) {
-  static const char *const observers[] = {"min_max", "moving_average_min_max", "histogram", NULL};
+  static const char *const observers[] = {"min_max", "moving_average_min_max", "histogram", "placeholder", NULL};
   const graft_type *x = gr_rule_operand(r, 0), *state = gr_rule_operand(r, 1);
   const char *observer = gr_rule_str(r, 0, "observer");
   const double constant = gr_rule_float(r, 1, "averaging_constant");
@@ -148,7 +138,7 @@ bool gr_rule_observe(const gr_rule *r) {
   graft_type *next = gr_rule_result(r);
   /* C1: x is f32 or f64. */
   if (!gr_check_float(r, 1, 0)) return false;
-  /* C2: observer is min_max, moving_average_min_max or histogram. */
+  /* C2: observer is min_max, moving_average_min_max, histogram or placeholder. */
   if (!is_one_of(observer, observers)) return gr_infer_fail(r, 2, "observer is %.40s", observer);
   /* C3: averaging_constant is more than 0 and at most 1; bins is 1 to 2^20. */
   if (!(constant > 0 && constant <= 1)) return gr_infer_fail(r, 3, "averaging_constant is %g", constant);

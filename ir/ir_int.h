@@ -331,6 +331,10 @@ uint32_t gr_type_intern(graft_module *m, const graft_type *t); /* GRAFT_NONE: no
 bool gr_type_equal(const graft_type *a, const graft_type *b);
 /* Equal, or an unknown dtype, rank or extent on either side. */
 bool gr_type_compatible(const graft_type *a, const graft_type *b);
+/* "f32[1, 3, ?, 5]" (a rank-0 type has no brackets, an unknown rank is *), into `buffer` as snprintf does. */
+size_t gr_type_format(const graft_type *t, char *buffer, size_t size);
+/* Least and greatest value of a type that quantized numbers can have; false for any other type. */
+bool gr_dtype_range(graft_dtype dtype, int64_t *low, int64_t *high);
 
 typedef struct gr_infer {
   const graft_module *module;
@@ -345,6 +349,8 @@ typedef struct gr_infer {
   char *error; /* 160 bytes: "C2: weight has 4 input channels, x has 3" */
 } gr_infer;
 
+/* The values of a constant i64 or i32 tensor of at most GRAFT_MAX_RANK elements, into `ints`; NULL for any other. */
+const int64_t *gr_constant_ints(graft_module *m, graft_tensor t, int64_t *ints, uint32_t *count);
 /* Result types from operand types; false with `error` set when they contradict the op. Opaque: unknown. */
 bool gr_infer_types(gr_infer *in);
 

@@ -1,6 +1,7 @@
 /* Tensor types, interned in the module. */
 #include "ir/ir_int.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const struct {
@@ -53,6 +54,26 @@ bool gr_type_compatible(const graft_type *a, const graft_type *b) {
   for (int32_t i = 0; i < a->rank; i++)
     if (a->dims[i] != b->dims[i] && a->dims[i] >= 0 && b->dims[i] >= 0) return false;
   return true;
+}
+
+bool gr_dtype_range(graft_dtype dtype, int64_t *low, int64_t *high) {
+  switch (dtype) {
+  case GRAFT_I8: return *low = INT8_MIN, *high = INT8_MAX, true;
+  case GRAFT_U8: return *low = 0, *high = UINT8_MAX, true;
+  case GRAFT_I16: return *low = INT16_MIN, *high = INT16_MAX, true;
+  case GRAFT_I32: return *low = INT32_MIN, *high = INT32_MAX, true;
+  default: return false;
+  }
+}
+
+size_t gr_type_format(const graft_type *t, char *buffer, size_t size) {
+  char text[32 + 24 * GRAFT_MAX_RANK];
+  int n = snprintf(text, sizeof text, "%s%s", graft_dtype_name(t->dtype), t->rank ? "[" : "");
+  if (t->rank < 0) n += snprintf(text + n, sizeof text - (size_t)n, "*");
+  for (int32_t i = 0; i < t->rank; i++)
+    n += t->dims[i] < 0 ? snprintf(text + n, sizeof text - (size_t)n, "%s?", i ? ", " : "")
+                        : snprintf(text + n, sizeof text - (size_t)n, "%s%jd", i ? ", " : "", (intmax_t)t->dims[i]);
+  return (size_t)snprintf(buffer, size, "%s%s", text, t->rank ? "]" : "");
 }
 
 static uint32_t hash_type(const graft_type *t) {

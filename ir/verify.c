@@ -2,13 +2,11 @@
  * reported with the node's name. First come those that keep every index in its array (V1); only when they hold is the
  * graph walked. All is linear: flags by index, lists walked once, and what was found good for one node is remembered
  * for those with the same op, attributes and types. */
-#include "ir/ir_int.h"
+#include "ir/verify_impl.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#define MAX_ERRORS 20
 #define MEMO_OPERANDS 6
 #define MEMO_RESULTS 4
 #define MEMO_SIZE 256
@@ -19,152 +17,24 @@ typedef struct memo {
   uint32_t types[MEMO_OPERANDS + MEMO_RESULTS];    /* GRAFT_NONE: absent */
 } memo;
 
+#define FAIL(...) gr_verify_fail(&v->report, __VA_ARGS__)
+
 typedef struct verifier {
+  gr_report report;
   graft_module *m;
-  graft_graph *g;   /* NULL: the module's own constraints */
-  uint32_t errors;
+  graft_graph *g; /* the one being checked */
   memo memos[MEMO_SIZE];
-  uint64_t *seen;          /* bit by value: it is defined so far; later by tensor: it is updated */
-  uint64_t *name_bits;     /* bit by name, for bases whose numbers are dense */
-  uint32_t *name_offset;   /* by string: where its bits begin; GRAFT_NONE: in `names` */
-  gr_map names;            /* the other names */
+  uint64_t *seen;        /* bit by value: it is defined so far */
+  uint64_t *name_bits;   /* bit by name, for bases whose numbers are dense */
+  uint32_t *name_offset; /* by string: where its bits begin; GRAFT_NONE: in `names` */
+  gr_map names;          /* the other names */
   uint64_t name_bit_count;
 } verifier;
 
-__attribute__((format(printf, 4, 5), cold)) static void fail(verifier *v, int constraint, const char *node,
-                                                             const char *format, ...) {
-  graft_context *c = v->m->context;
-  gr_loc where = {.file = gr_string_text(v->m, v->m->file), .node = node};
-  if (v->errors++ == MAX_ERRORS) gr_note(c, where, "further errors are not reported");
-  if (v->errors > MAX_ERRORS) return;
-  char message[512];
-  va_list args;
-  va_start(args, format);
-  (void)vsnprintf(message, sizeof message, format, args);
-  va_end(args);
-  gr_error(c, GRAFT_VERIFY, where, "V%d: %s", constraint, message);
-}
-
-static bool in_range(uint64_t first, uint64_t count, uint64_t length) { return first <= length && count <= length - first; }
 static bool bit(const uint64_t *bits, uint64_t i) { return (bits[i / 64] >> i % 64 & 1u) != 0; }
 static void set_bit(uint64_t *bits, uint64_t i) { bits[i / 64] |= (uint64_t)1 << i % 64; }
 
-/* ---- V1: every index is in its array ---- */
-
-static void check_pools(verifier *v) {
-  const graft_module *m = v->m;
-  /* V1: every index is in its array: types, attributes, strings, values, uses, tensors, records. */
-  for (uint32_t i = 0; i < m->strings.items.len; ++i) {
-    const gr_string *s = &m->strings.items.data[i];
-    if (!in_range(s->offset, (uint64_t)s->length + 1, m->strings.bytes.len)) fail(v, 1, "", "string %u is out of range", i);
-  }
-  for (uint32_t i = 0; i < m->attrs.sets.len; ++i)
-    if (!in_range(m->attrs.sets.data[i].first, m->attrs.sets.data[i].count, m->attrs.items.len))
-      fail(v, 1, "", "attribute set %u is out of range", i);
-  for (uint32_t i = 0; i < m->attrs.items.len; ++i) {
-    const gr_attr *a = &m->attrs.items.data[i];
-    const bool list = a->kind == GRAFT_ATTR_INTS || a->kind == GRAFT_ATTR_FLOATS;
-    const uint32_t pool = a->kind == GRAFT_ATTR_INTS ? m->attrs.ints.len : m->attrs.floats.len;
-    if (a->kind > GRAFT_ATTR_GRAPH || a->name >= m->strings.items.len ||
-        (list && !in_range(a->as.list.offset, a->as.list.count, pool)) ||
-        (a->kind == GRAFT_ATTR_STRING && (uint64_t)a->as.i >= m->strings.items.len) ||
-        (a->kind == GRAFT_ATTR_DTYPE && (uint64_t)a->as.i >= GRAFT_DTYPE_COUNT) ||
-        (a->kind == GRAFT_ATTR_GRAPH && (uint64_t)a->as.i >= m->graphs.len))
-      fail(v, 1, "", "attribute %u is out of range", i);
-  }
-  for (uint32_t i = 0; i < m->tensors.len; ++i) {
-    const gr_tensor *t = &m->tensors.data[i];
-    if (t->erased != 0) continue;
-    if (t->type >= m->types.len || t->name.base >= m->strings.items.len || t->fill >= m->strings.items.len ||
-        t->kind > GRAFT_CONSTANT || t->source > GR_TENSOR_ELIDED)
-      fail(v, 1, "", "tensor %u is out of range", i);
-  }
-  for (uint32_t i = 0; i < m->specs.len; ++i) {
-    const gr_spec *s = &m->specs.data[i];
-    if (!in_range(s->first_ref, s->ref_count, m->spec_refs.len) || s->attrs >= m->attrs.sets.len)
-      fail(v, 1, "", "spec %u is out of range", i);
-  }
-  for (uint32_t i = 0; i < m->records.len; ++i) {
-    const gr_record *r = &m->records.data[i];
-    if (r->source >= m->strings.items.len || r->pass >= m->strings.items.len || r->rule >= m->strings.items.len ||
-        r->equals >= m->strings.items.len || !in_range(r->first_parent, r->parent_count, m->record_parents.len))
-      fail(v, 1, "", "provenance record %u is out of range", i);
-  }
-  if (m->file >= m->strings.items.len) fail(v, 1, "", "the file's name is out of range");
-}
-
-static bool node_in_range(const graft_graph *g, const gr_node *n) {
-  const graft_module *m = g->module;
-  return (n->op < GR_OP_COUNT || n->op - GR_OP_COUNT < m->strings.items.len) && n->attrs < m->attrs.sets.len &&
-         in_range(n->first_use, n->operand_count, g->uses.len) &&
-         in_range(n->first_result, n->result_count, g->values.len) && n->provenance < m->records.len &&
-         (n->prev < g->nodes.len || n->prev == GRAFT_NONE) && (n->next < g->nodes.len || n->next == GRAFT_NONE);
-}
-
-static bool user_in_range(const graft_graph *g, uint32_t user) {
-  if (gr_user_is_node(user)) return user < g->nodes.len;
-  const uint32_t index = user & GR_USER_INDEX;
-  return (user & ~GR_USER_INDEX) == GR_USER_UPDATE ? index < g->updates.len : index < g->outputs.len;
-}
-
-static void check_ranges(verifier *v) {
-  const graft_graph *g = v->g;
-  const graft_module *m = v->m;
-  const uint32_t values = g->values.len, uses = g->uses.len, strings = m->strings.items.len;
-  if ((g->first >= g->nodes.len && g->first != GRAFT_NONE) || (g->last >= g->nodes.len && g->last != GRAFT_NONE) ||
-      g->name >= strings)
-    fail(v, 1, "", "the graph's first or last node is out of range");
-  for (uint32_t i = 0; i < g->nodes.len; ++i)
-    if (gr_node_live(g, i) && !node_in_range(g, gr_node_at(g, i))) fail(v, 1, "", "node %u is out of range", i);
-  for (uint32_t i = 0; i < uses; ++i) {
-    const gr_use *u = gr_use_at(g, i);
-    if (u->value == GRAFT_NONE) continue;
-    if (u->value >= values || (u->prev >= uses && u->prev != GRAFT_NONE) || (u->next >= uses && u->next != GRAFT_NONE) ||
-        !user_in_range(g, u->user))
-      fail(v, 1, "", "use %u is out of range", i);
-  }
-  for (uint32_t i = 0; i < values; ++i) {
-    const gr_value *value = gr_value_at(g, i);
-    const uint32_t defs = value->def_kind == GR_DEF_NODE    ? g->nodes.len
-                          : value->def_kind == GR_DEF_INPUT ? g->inputs.len
-                                                            : m->tensors.len;
-    if (value->def_kind == GR_DEF_DEAD) continue;
-    if (value->def >= defs || (value->first_use >= uses && value->first_use != GRAFT_NONE) ||
-        value->name.base >= strings ||
-        (value->type >= m->types.len && (value->type != GRAFT_NONE || value->def_kind != GR_DEF_NODE)))
-      fail(v, 1, "", "value %u is out of range", i);
-  }
-  for (uint32_t i = 0; i < g->inputs.len; ++i)
-    if (g->inputs.data[i] >= values) fail(v, 1, "", "input %u is out of range", i);
-  for (uint32_t i = 0; i < g->outputs.len; ++i)
-    if (g->outputs.data[i].use >= uses || g->outputs.data[i].name >= strings) fail(v, 1, "", "output %u is out of range", i);
-  for (uint32_t i = 0; i < g->updates.len; ++i) {
-    const gr_update *u = &g->updates.data[i];
-    if (u->tensor != GRAFT_NONE && (u->tensor >= m->tensors.len || u->use >= uses))
-      fail(v, 1, "", "update %u is out of range", i);
-  }
-  for (uint32_t i = 0; i < g->tensor_values.len; ++i)
-    if (g->tensor_values.data[i] >= values && g->tensor_values.data[i] != GRAFT_NONE)
-      fail(v, 1, "", "the handle of tensor %u is out of range", i);
-  for (uint32_t i = 0; i < g->spec_of_use.len; ++i)
-    if (g->spec_of_use.data[i] >= m->specs.len) fail(v, 1, "", "the spec of use %u is out of range", i);
-  for (uint32_t i = 0; i < g->spec_of_value.len; ++i)
-    if (g->spec_of_value.data[i] >= m->specs.len) fail(v, 1, "", "the spec of value %u is out of range", i);
-  if (g->spec_of_use.len > uses || g->spec_of_value.len > values) fail(v, 1, "", "there are specs past the last value");
-}
-
 /* ---- the module ---- */
-
-static void check_types(verifier *v) {
-  const graft_module *m = v->m;
-  /* V2: a type has a rank of at most 8 (-1: unknown) and extents from 0 to 2^62 (-1: unknown). */
-  for (uint32_t i = 0; i < m->types.len; ++i) {
-    const graft_type *t = &m->types.data[i];
-    bool good = (unsigned)t->dtype < GRAFT_DTYPE_COUNT && t->rank >= -1 && t->rank <= GRAFT_MAX_RANK;
-    for (int32_t d = 0; good && d < t->rank; ++d) good = t->dims[d] >= -1 && t->dims[d] <= (int64_t)1 << 62;
-    if (!good) fail(v, 2, "", "type %u is malformed", i);
-  }
-}
 
 static void check_tensor(verifier *v, graft_tensor i) {
   graft_module *m = v->m;
@@ -174,14 +44,14 @@ static void check_tensor(verifier *v, graft_tensor i) {
   const size_t size = graft_dtype_size(type->dtype);
   /* V3: a tensor has a known type, and as many bytes as the type says. */
   if (elements < 0 || size == 0 || elements > INT64_MAX / (int64_t)size) {
-    fail(v, 3, gr_name_label(m, t->name), "the tensor's type is not fully known");
-  } else if (t->buffer != NULL && !in_range(t->offset, (uint64_t)elements * size, t->buffer->size)) {
-    fail(v, 3, gr_name_label(m, t->name), "the tensor has %zu bytes, its type wants %jd", t->buffer->size,
+    FAIL(3, gr_name_label(m, t->name), "the tensor's type is not fully known");
+  } else if (t->buffer != NULL && !gr_in_range(t->offset, (uint64_t)elements * size, t->buffer->size)) {
+    FAIL(3, gr_name_label(m, t->name), "the tensor has %zu bytes, its type wants %jd", t->buffer->size,
          elements * (int64_t)size);
   } else if (t->buffer == NULL && t->source == GR_TENSOR_DATA && elements > 0) {
-    fail(v, 3, gr_name_label(m, t->name), "the tensor has no data");
+    FAIL(3, gr_name_label(m, t->name), "the tensor has no data");
   } else if (t->source == GR_TENSOR_FILL && type->dtype != GRAFT_F32 && type->dtype != GRAFT_F64) {
-    fail(v, 3, gr_name_label(m, t->name), "a fill is %s", graft_dtype_name(type->dtype));
+    FAIL(3, gr_name_label(m, t->name), "a fill is %s", graft_dtype_name(type->dtype));
   }
 }
 
@@ -191,7 +61,7 @@ static void check_records(verifier *v) {
   for (uint32_t i = 0; i < m->records.len; ++i)
     for (uint32_t k = 0; k < m->records.data[i].parent_count; ++k)
       if (m->record_parents.data[m->records.data[i].first_parent + k] >= i && i > 0)
-        fail(v, 4, "", "provenance record %u has a parent that is not before it", i);
+        FAIL(4, "", "provenance record %u has a parent that is not before it", i);
 }
 
 /* ---- names: one bit for each number of a base, where the numbers are dense; a hash map for the rest ---- */
@@ -221,8 +91,10 @@ static bool mark_name(verifier *v, gr_name name, bool on, graft_status *status) 
   if (offset != GRAFT_NONE && name.number < v->m->strings.items.data[name.base].next_number) {
     const uint64_t i = (uint64_t)offset + name.number;
     const bool was = bit(v->name_bits, i);
-    if (on) set_bit(v->name_bits, i);
-    else v->name_bits[i / 64] &= ~((uint64_t)1 << i % 64);
+    if (on)
+      set_bit(v->name_bits, i);
+    else
+      v->name_bits[i / 64] &= ~((uint64_t)1 << i % 64);
     return !(on && was);
   }
   const uint64_t key = gr_mix((uint64_t)name.base << 32 | name.number);
@@ -242,9 +114,9 @@ static graft_status check_names(verifier *v) {
   for (uint32_t i = 0; i < g->values.len; ++i) {
     const gr_value *value = gr_value_at(g, i);
     if (!is_named(value)) continue;
-    if (value->name.base == 0) fail(v, 5, "", "value %u has no name", i);
+    if (value->name.base == 0) FAIL(5, "", "value %u has no name", i);
     if (!mark_name(v, value->name, true, &status))
-      fail(v, 5, gr_value_label(g, i), "two values or tensors have this name");
+      FAIL(5, gr_value_label(g, i), "two values or tensors have this name");
   }
   for (uint32_t i = 0; i < g->values.len; ++i)
     if (is_named(gr_value_at(g, i))) (void)mark_name(v, gr_value_at(g, i)->name, false, &status);
@@ -255,7 +127,7 @@ static graft_status check_names(verifier *v) {
 
 static void check_owned(verifier *v, uint32_t use, uint32_t user, const char *label, uint32_t *attached) {
   const gr_use *u = gr_use_at(v->g, use);
-  if (u->user != user) fail(v, 6, label, "use %u belongs to another user", use);
+  if (u->user != user) FAIL(6, label, "use %u belongs to another user", use);
   if (u->value != GRAFT_NONE) ++*attached;
 }
 
@@ -272,9 +144,8 @@ static void check_uses(verifier *v) {
   for (uint32_t i = 0; i < g->outputs.len; ++i)
     check_owned(v, g->outputs.data[i].use, GR_USER_OUTPUT | i, gr_string_text(v->m, g->outputs.data[i].name), &owned);
   for (uint32_t i = 0; i < g->updates.len; ++i)
-    if (g->updates.data[i].tensor != GRAFT_NONE)
-      check_owned(v, g->updates.data[i].use, GR_USER_UPDATE | i, "", &owned);
-  if (owned != attached) fail(v, 6, "", "%u uses have no user", attached - owned);
+    if (g->updates.data[i].tensor != GRAFT_NONE) check_owned(v, g->updates.data[i].use, GR_USER_UPDATE | i, "", &owned);
+  if (owned != attached) FAIL(6, "", "%u uses have no user", attached - owned);
   /* V7: a value's use list holds its uses, each once, linked both ways. */
   for (uint32_t i = 0; i < g->values.len; ++i) {
     const gr_value *value = gr_value_at(g, i);
@@ -282,14 +153,15 @@ static void check_uses(verifier *v) {
     if (gone && value->first_use == GRAFT_NONE) continue;
     uint32_t before = GRAFT_NONE;
     for (uint32_t u = value->first_use; u != GRAFT_NONE; u = gr_use_at(g, u)->next) {
-      if (gone || u >= g->uses.len || gr_use_at(g, u)->value != i || gr_use_at(g, u)->prev != before || ++listed > attached) {
-        fail(v, 7, "", "the use list of value %u is broken", i);
+      if (gone || u >= g->uses.len || gr_use_at(g, u)->value != i || gr_use_at(g, u)->prev != before ||
+          ++listed > attached) {
+        FAIL(7, "", "the use list of value %u is broken", i);
         return;
       }
       before = u;
     }
   }
-  if (listed != attached) fail(v, 7, "", "%u uses are in no value's list", attached - listed);
+  if (listed != attached) FAIL(7, "", "%u uses are in no value's list", attached - listed);
 }
 
 static void check_definitions(verifier *v) {
@@ -308,23 +180,23 @@ static void check_definitions(verifier *v) {
       const gr_tensor *t = &v->m->tensors.data[def];
       good = t->erased == 0 && def < g->tensor_values.len && g->tensor_values.data[def] == i && value->type == t->type;
     }
-    if (!good) fail(v, 8, "", "value %u is not defined where it says", i);
+    if (!good) FAIL(8, "", "value %u is not defined where it says", i);
   }
   for (uint32_t n = 0; n < g->nodes.len; ++n) {
     const gr_node *node = gr_node_at(g, n);
     for (uint32_t i = 0; gr_node_live(g, n) && i < node->result_count; ++i) {
       const gr_value *value = gr_value_at(g, node->first_result + i);
-      if (value->def_kind != GR_DEF_NODE || value->def != n) fail(v, 8, "", "result %u of node %u is another's", i, n);
+      if (value->def_kind != GR_DEF_NODE || value->def != n) FAIL(8, "", "result %u of node %u is another's", i, n);
     }
   }
   for (uint32_t i = 0; i < g->inputs.len; ++i) {
     const gr_value *value = gr_value_at(g, g->inputs.data[i]);
-    if (value->def_kind != GR_DEF_INPUT || value->def != i) fail(v, 8, "", "input %u is not a value of its own", i);
+    if (value->def_kind != GR_DEF_INPUT || value->def != i) FAIL(8, "", "input %u is not a value of its own", i);
   }
   for (uint32_t t = 0; t < g->tensor_values.len; ++t) {
     const graft_value handle = g->tensor_values.data[t];
     if (handle != GRAFT_NONE && (gr_value_at(g, handle)->def_kind != GR_DEF_TENSOR || gr_value_at(g, handle)->def != t))
-      fail(v, 8, "", "the handle of tensor %u is another's", t);
+      FAIL(8, "", "the handle of tensor %u is another's", t);
   }
 }
 
@@ -334,7 +206,7 @@ static bool check_links(verifier *v) {
   uint32_t count = 0, before = GRAFT_NONE;
   for (uint32_t n = g->first; n != GRAFT_NONE; n = gr_node_at(g, n)->next) {
     if (!gr_node_live(g, n) || gr_node_at(g, n)->prev != before || ++count > g->live) {
-      fail(v, 9, "", "the order of nodes is broken at node %u", n);
+      FAIL(9, "", "the order of nodes is broken at node %u", n);
       return false;
     }
     before = n;
@@ -342,7 +214,7 @@ static bool check_links(verifier *v) {
   uint32_t live = 0;
   for (uint32_t n = 0; n < g->nodes.len; ++n) live += gr_node_live(g, n);
   if (count == live && live == g->live && before == g->last) return true;
-  fail(v, 9, "", "%u nodes are in order, of %u", count, live);
+  FAIL(9, "", "%u nodes are in order, of %u", count, live);
   return false;
 }
 
@@ -354,19 +226,19 @@ static bool check_attrs(verifier *v, const char *label, uint32_t op, uint32_t se
   const gr_attr *attrs = gr_attrs_get(v->m, set, &count);
   /* V10: a node of the table's op has exactly the attributes declared, of their kinds and lengths. */
   if (info != NULL && count != info->attr_count)
-    return fail(v, 10, label, "%u attributes, %s has %u", count, info->name, info->attr_count), false;
+    return FAIL(10, label, "%u attributes, %s has %u", count, info->name, info->attr_count), false;
   for (uint32_t i = 0; i < count; ++i) {
     const gr_attr *a = &attrs[i];
     /* V11: an attribute that is a graph names one after the graph that the node is in. */
-    if (a->kind == GRAFT_ATTR_GRAPH && v->g != NULL && a->as.i <= (int64_t)v->g->index)
-      return fail(v, 11, label, "graph %jd inside graph %u", a->as.i, v->g->index), false;
+    if (a->kind == GRAFT_ATTR_GRAPH && a->as.i <= (int64_t)v->g->index)
+      return FAIL(11, label, "graph %jd inside graph %u", a->as.i, v->g->index), false;
     if (info == NULL) continue;
     const gr_attr_decl *d = &info->attrs[i];
     const bool none = a->kind == GRAFT_ATTR_NONE && d->none_allowed;
     if (!none && a->kind != (uint16_t)d->kind)
-      return fail(v, 10, label, "attribute %s is of the wrong kind", d->name), false;
+      return FAIL(10, label, "attribute %s is of the wrong kind", d->name), false;
     if (a->kind == GRAFT_ATTR_INTS && d->count >= 0 && a->as.list.count != (uint32_t)d->count)
-      return fail(v, 10, label, "attribute %s has %u entries, not %d", d->name, a->as.list.count, d->count), false;
+      return FAIL(10, label, "attribute %s has %u entries, not %d", d->name, a->as.list.count, d->count), false;
   }
   return true;
 }
@@ -399,7 +271,7 @@ static void check_inference(verifier *v, graft_node n, bool *same_for_all) {
   if (operand_count > INLINE) operands = gr_alloc(c, operand_count * sizeof *operands);
   if (result_count > INLINE) results = gr_alloc(c, result_count * sizeof *results);
   if (operands == NULL || results == NULL) {
-    v->errors += (uint32_t)(gr_no_memory(c) != GRAFT_OK);
+    v->report.errors += (uint32_t)(gr_no_memory(c) != GRAFT_OK);
     goto done;
   }
   while (result_count > 0 && gr_result(g, n, result_count - 1) == GRAFT_NONE) --result_count;
@@ -422,20 +294,20 @@ static void check_inference(verifier *v, graft_node n, bool *same_for_all) {
   const gr_op_info *info = gr_op_get(node->op);
   /* V12: operands and attributes meet the op's own constraints, and the results have the types that follow. */
   if (!gr_infer_types(&in)) {
-    fail(v, 12, gr_node_label(g, n), "%s: %s", gr_op_text(v->m, node->op), error);
+    FAIL(12, gr_node_label(g, n), "%s: %s", gr_op_text(v->m, node->op), error);
     goto done;
   }
   for (uint32_t i = 0; i < result_count; ++i) {
     const graft_value result = gr_result(g, n, i);
     if (result != GRAFT_NONE && !gr_type_compatible(gr_type_of(g, result), &results[i])) {
       char want[96], have[96];
-      gr_type_text(&results[i], want, sizeof want);
-      gr_type_text(gr_type_of(g, result), have, sizeof have);
-      fail(v, 12, gr_node_label(g, n), "%s: result %u is %s, it should be %s", gr_op_text(v->m, node->op), i, have, want);
+      gr_type_format(&results[i], want, sizeof want);
+      gr_type_format(gr_type_of(g, result), have, sizeof have);
+      FAIL(12, gr_node_label(g, n), "%s: result %u is %s, it should be %s", gr_op_text(v->m, node->op), i, have, want);
     }
     /* V13: only optional results are absent. */
     if (result == GRAFT_NONE && (info == NULL || i >= info->result_count || !info->results[i].optional))
-      fail(v, 13, gr_node_label(g, n), "result %u is absent", i);
+      FAIL(13, gr_node_label(g, n), "result %u is absent", i);
   }
   *same_for_all = !user.asked;
 done:
@@ -446,7 +318,10 @@ done:
 static void check_node(verifier *v, graft_node n) {
   graft_graph *g = v->g;
   const gr_node *node = gr_node_at(g, n);
-  memo key = {.op = node->op + 1, .attrs = node->attrs, .operand_count = node->operand_count, .result_count = node->result_count};
+  memo key = {.op = node->op + 1,
+              .attrs = node->attrs,
+              .operand_count = node->operand_count,
+              .result_count = node->result_count};
   const bool small = node->operand_count <= MEMO_OPERANDS && node->result_count <= MEMO_RESULTS;
   uint64_t hash = (uint64_t)node->op << 32 | node->attrs;
   for (uint32_t i = 0; i < node->operand_count; ++i) {
@@ -457,9 +332,9 @@ static void check_node(verifier *v, graft_node n) {
       type = value->type;
       /* V14: an operand is defined before the node, and is no absent result. */
       if (value->def_kind == GR_DEF_DEAD || type == GRAFT_NONE)
-        fail(v, 14, gr_node_label(g, n), "operand %u is an absent result or gone", i);
+        FAIL(14, gr_node_label(g, n), "operand %u is an absent result or gone", i);
       else if (value->def_kind == GR_DEF_NODE && !bit(v->seen, operand))
-        fail(v, 14, gr_node_label(g, n), "operand %%%s is used before it is defined", gr_value_label(g, operand));
+        FAIL(14, gr_node_label(g, n), "operand %%%s is used before it is defined", gr_value_label(g, operand));
     }
     if (small) key.types[i] = type;
     hash = (hash ^ type) * 0x9e3779b97f4a7c15u;
@@ -473,12 +348,12 @@ static void check_node(verifier *v, graft_node n) {
   memo *known = &v->memos[hash >> 40 & (MEMO_SIZE - 1)];
   if (small && memcmp(known, &key, sizeof key) == 0) return;
   bool same_for_all = false;
-  const uint32_t errors = v->errors;
+  const uint32_t errors = v->report.errors;
   if (gr_op_get(node->op) != NULL && (gr_op_get(node->op)->families & GR_F_SPEC) != 0)
-    fail(v, 12, gr_node_label(g, n), "%s is not an op", gr_op_text(v->m, node->op));
+    FAIL(12, gr_node_label(g, n), "%s is not an op", gr_op_text(v->m, node->op));
   else if (check_attrs(v, gr_node_label(g, n), node->op, node->attrs))
     check_inference(v, n, &same_for_all);
-  if (small && same_for_all && v->errors == errors) *known = key;
+  if (small && same_for_all && v->report.errors == errors) *known = key;
 }
 
 static void check_results_unused(verifier *v) {
@@ -487,7 +362,8 @@ static void check_results_unused(verifier *v) {
   for (uint32_t i = 0; i < g->values.len; ++i) {
     const gr_value *value = gr_value_at(g, i);
     if (value->def_kind == GR_DEF_NODE && value->type == GRAFT_NONE && value->first_use != GRAFT_NONE)
-      fail(v, 15, gr_node_label(g, value->def), "result %u is absent and used", i - gr_node_at(g, value->def)->first_result);
+      FAIL(15, gr_node_label(g, value->def), "result %u is absent and used",
+           i - gr_node_at(g, value->def)->first_result);
   }
 }
 
@@ -504,10 +380,11 @@ static graft_status check_interface(verifier *v) {
     const gr_output *o = &g->outputs.data[i];
     const char *name = gr_string_text(m, o->name);
     const graft_value value = gr_use_at(g, o->use)->value;
-    if (o->name == 0) fail(v, 16, "", "output %u has no name", i);
-    if (value == GRAFT_NONE || gr_value_at(g, value)->def_kind == GR_DEF_DEAD || gr_value_at(g, value)->type == GRAFT_NONE)
-      fail(v, 16, name, "the output has no value");
-    if (gr_map_get(&names, o->name) != GRAFT_NONE) fail(v, 16, name, "two outputs have this name");
+    if (o->name == 0) FAIL(16, "", "output %u has no name", i);
+    if (value == GRAFT_NONE || gr_value_at(g, value)->def_kind == GR_DEF_DEAD ||
+        gr_value_at(g, value)->type == GRAFT_NONE)
+      FAIL(16, name, "the output has no value");
+    if (gr_map_get(&names, o->name) != GRAFT_NONE) FAIL(16, name, "two outputs have this name");
     if (!gr_map_put(c, &names, o->name, i)) status = GRAFT_NO_MEMORY;
   }
   gr_map_free(c, &names);
@@ -520,12 +397,13 @@ static graft_status check_interface(verifier *v) {
     const graft_value value = gr_use_at(g, u->use)->value;
     /* V17: an update gives a parameter or buffer a value of its type, once. */
     if (t->erased != 0 || t->kind == GRAFT_CONSTANT)
-      fail(v, 17, name, "%s is updated", t->erased != 0 ? "an erased tensor" : "a constant");
-    else if (value == GRAFT_NONE || gr_value_at(g, value)->def_kind == GR_DEF_DEAD || gr_value_at(g, value)->type == GRAFT_NONE)
-      fail(v, 17, name, "the update has no value");
+      FAIL(17, name, "%s is updated", t->erased != 0 ? "an erased tensor" : "a constant");
+    else if (value == GRAFT_NONE || gr_value_at(g, value)->def_kind == GR_DEF_DEAD ||
+             gr_value_at(g, value)->type == GRAFT_NONE)
+      FAIL(17, name, "the update has no value");
     else if (!gr_type_compatible(gr_type_of(g, value), gr_tensor_type(m, u->tensor)))
-      fail(v, 17, name, "the update %%%s has another type than the tensor", gr_value_label(g, value));
-    if (gr_map_get(&updated, u->tensor) != GRAFT_NONE) fail(v, 17, name, "the tensor is updated twice");
+      FAIL(17, name, "the update %%%s has another type than the tensor", gr_value_label(g, value));
+    if (gr_map_get(&updated, u->tensor) != GRAFT_NONE) FAIL(17, name, "the tensor is updated twice");
     if (!gr_map_put(c, &updated, u->tensor, i)) status = GRAFT_NO_MEMORY;
   }
   gr_map_free(c, &updated);
@@ -536,7 +414,8 @@ static graft_status check_interface(verifier *v) {
 
 static bool live_ref(const graft_graph *g, const gr_spec_ref *r) {
   if (r->is_value)
-    return r->id < g->values.len && gr_value_at(g, r->id)->def_kind != GR_DEF_DEAD && gr_value_at(g, r->id)->type != GRAFT_NONE;
+    return r->id < g->values.len && gr_value_at(g, r->id)->def_kind != GR_DEF_DEAD &&
+           gr_value_at(g, r->id)->type != GRAFT_NONE;
   return r->id < g->uses.len && gr_use_at(g, r->id)->value != GRAFT_NONE;
 }
 
@@ -546,26 +425,27 @@ static void check_spec(verifier *v, uint32_t spec, const char *label, const graf
   const gr_op_info *op = gr_op_get(s->op);
   /* V18: a spec is one of the table's, with its attributes; shared and derived ones refer to live edges and values. */
   if (op == NULL || (op->families & GR_F_SPEC) == 0) {
-    fail(v, 18, label, "the spec is none of the table's");
+    FAIL(18, label, "the spec is none of the table's");
     return;
   }
   if (!check_attrs(v, label, s->op, s->attrs)) return;
   const bool shared = s->op == GR_OP_shared, derived = s->op == GR_OP_derived;
   if (shared ? s->ref_count != 1 : derived ? s->ref_count == 0 : s->ref_count != 0)
-    fail(v, 18, label, "the spec (%s) refers to %u edges or values", op->name, s->ref_count);
+    FAIL(18, label, "the spec (%s) refers to %u edges or values", op->name, s->ref_count);
   for (uint32_t i = 0; i < s->ref_count; ++i)
-    if (!live_ref(v->g, &gr_spec_refs(m, spec)[i])) fail(v, 18, label, "the spec (%s) refers to what is gone", op->name);
+    if (!live_ref(v->g, &gr_spec_refs(m, spec)[i])) FAIL(18, label, "the spec (%s) refers to what is gone", op->name);
   if (shared) return;
-  /* V19: a spec's quant_min is less than its quant_max, both in the range of its dtype; its axis is one of the value. */
+  /* V19: a spec's quant_min is less than its quant_max, both in the range of its dtype; its axis is one of the value.
+   */
   const int64_t min = gr_attr_int(m, s->op, s->attrs, "quant_min"), max = gr_attr_int(m, s->op, s->attrs, "quant_max");
   const graft_dtype dtype = (graft_dtype)gr_attr_int(m, s->op, s->attrs, "dtype");
   int64_t low, high;
   if (!gr_dtype_range(dtype, &low, &high) || min < low || max > high || min >= max)
-    fail(v, 19, label, "the spec's range is %jd to %jd of %s", min, max, graft_dtype_name(dtype));
+    FAIL(19, label, "the spec's range is %jd to %jd of %s", min, max, graft_dtype_name(dtype));
   if (s->op == GR_OP_fixed || gr_attr_is_none(m, s->op, s->attrs, "axis")) return;
   const int64_t axis = gr_attr_int(m, s->op, s->attrs, "axis");
   if (type->rank >= 0 && (axis < -type->rank || axis >= type->rank))
-    fail(v, 19, label, "the spec's axis is %jd, of %d", axis, type->rank);
+    FAIL(19, label, "the spec's axis is %jd, of %d", axis, type->rank);
 }
 
 static void check_specs(verifier *v) {
@@ -575,35 +455,39 @@ static void check_specs(verifier *v) {
     const gr_use *u = gr_use_at(g, i);
     /* V20: only operands have specs of their own, and of those no statistics, quantization parameter or shape. */
     if (u->value == GRAFT_NONE || !gr_user_is_node(u->user)) {
-      fail(v, 20, "", "use %u has a spec and is no operand", i);
+      FAIL(20, "", "use %u has a spec and is no operand", i);
       continue;
     }
     const gr_op_info *op = gr_info(g, u->user);
     const uint32_t slot = gr_use_slot(g, i);
-    const gr_operand_decl *d = op == NULL ? NULL : &op->operands[slot < op->operand_count ? slot : op->operand_count - 1u];
+    const gr_operand_decl *d =
+        op == NULL ? NULL : &op->operands[slot < op->operand_count ? slot : op->operand_count - 1u];
     if (d != NULL && d->role != GR_DATA && d->role != GR_WEIGHT)
-      fail(v, 20, gr_node_label(g, u->user), "operand %s cannot be quantized and has a spec", d->name);
+      FAIL(20, gr_node_label(g, u->user), "operand %s cannot be quantized and has a spec", d->name);
     check_spec(v, g->spec_of_use.data[i], gr_node_label(g, u->user), gr_type_of(g, u->value));
   }
   for (uint32_t i = 0; i < g->spec_of_value.len; ++i) {
     if (g->spec_of_value.data[i] == 0) continue;
     const gr_value *value = gr_value_at(g, i);
-    if (value->def_kind == GR_DEF_DEAD || value->type == GRAFT_NONE) fail(v, 20, "", "value %u is gone and has a spec", i);
-    else check_spec(v, g->spec_of_value.data[i], gr_value_label(g, i), gr_type_of(g, i));
+    if (value->def_kind == GR_DEF_DEAD || value->type == GRAFT_NONE)
+      FAIL(20, "", "value %u is gone and has a spec", i);
+    else
+      check_spec(v, g->spec_of_value.data[i], gr_value_label(g, i), gr_type_of(g, i));
   }
 }
 
 static graft_status check_graph(verifier *v, uint32_t index) {
   graft_module *m = v->m;
   graft_graph *g = v->g = m->graphs.data[index];
-  if (g->module != m || g->index != index) fail(v, 1, "", "graph %u is not the module's", index);
-  check_ranges(v);
-  if (v->errors > 0) return GRAFT_OK; /* nothing below is safe */
+  if (g->module != m || g->index != index) FAIL(1, "", "graph %u is not the module's", index);
+  gr_verify_ranges(&v->report, g);
+  if (v->report.errors > 0) return GRAFT_OK; /* nothing below is safe */
   check_definitions(v);
   check_uses(v);
-  if (v->errors > 0 || !check_links(v)) return GRAFT_OK;
+  if (v->report.errors > 0 || !check_links(v)) return GRAFT_OK;
   const size_t words = g->values.len / 64 + 1;
   v->seen = gr_calloc(m->context, words, sizeof *v->seen);
+  memset(v->memos, 0, sizeof v->memos);
   if (v->seen == NULL) return GRAFT_NO_MEMORY;
   for (graft_node n = g->first; n != GRAFT_NONE; n = gr_node_at(g, n)->next) check_node(v, n);
   gr_free(m->context, v->seen, words * sizeof *v->seen);
@@ -619,20 +503,21 @@ graft_status graft_module_verify(graft_module *m) {
   verifier *v = gr_calloc(c, 1, sizeof *v);
   if (v == NULL) return GRAFT_NO_MEMORY;
   v->m = m;
-  check_pools(v);
-  if (v->errors == 0) check_types(v);
-  if (v->errors == 0) {
+  v->report.module = m;
+  gr_verify_pools(&v->report);
+  if (v->report.errors == 0) {
     check_records(v);
     if (!begin_names(v)) status = GRAFT_NO_MEMORY;
     for (graft_tensor t = 0; status == GRAFT_OK && t < m->tensors.len; ++t) {
       if (m->tensors.data[t].erased != 0) continue;
       check_tensor(v, t);
       if (!mark_name(v, m->tensors.data[t].name, true, &status))
-        fail(v, 5, gr_name_label(m, m->tensors.data[t].name), "two tensors have this name");
+        FAIL(5, gr_name_label(m, m->tensors.data[t].name), "two tensors have this name");
     }
-    for (uint32_t i = 0; status == GRAFT_OK && i < m->graphs.len && v->errors < MAX_ERRORS; ++i) status = check_graph(v, i);
+    for (uint32_t i = 0; status == GRAFT_OK && i < m->graphs.len && v->report.errors < GR_VERIFY_MAX_ERRORS; ++i)
+      status = check_graph(v, i);
   }
-  if (status == GRAFT_OK && v->errors > 0) status = GRAFT_VERIFY;
+  if (status == GRAFT_OK && v->report.errors > 0) status = GRAFT_VERIFY;
   gr_free(c, v->name_offset, (size_t)m->strings.items.len * sizeof *v->name_offset);
   gr_free(c, v->name_bits, (size_t)(v->name_bit_count / 64 + 1) * sizeof(uint64_t));
   gr_map_free(c, &v->names);
