@@ -6,25 +6,26 @@
 
 static uint32_t hash_text(const char *text, size_t length) { return (uint32_t)gr_hash_bytes(text, length); }
 
-static uint32_t *slot_of(const gr_strings *s, const char *text, size_t length, uint32_t hash) {
+static uint64_t *slot_of(const gr_strings *s, const char *text, size_t length, uint32_t hash) {
   uint32_t mask = s->slot_count - 1;
   for (uint32_t i = hash & mask;; i = (i + 1) & mask) {
-    uint32_t id = s->slots[i];
-    if (id == 0) return &s->slots[i];
-    const gr_string *item = &s->items.data[id - 1];
-    if (item->hash == hash && item->length == length && memcmp(s->bytes.data + item->offset, text, length) == 0)
-      return &s->slots[i];
+    uint64_t slot = s->slots[i];
+    if (slot == 0) return &s->slots[i];
+    if (slot >> 32 != hash) continue;
+    const gr_string *item = &s->items.data[(uint32_t)slot - 1];
+    if (item->length == length && memcmp(s->bytes.data + item->offset, text, length) == 0) return &s->slots[i];
   }
 }
 
 static bool rehash(graft_context *c, gr_strings *s) {
   uint32_t old_count = s->slot_count, count = old_count ? old_count * 2 : 64;
-  uint32_t *slots = gr_calloc(c, count, sizeof *slots);
+  uint64_t *slots = gr_calloc(c, count, sizeof *slots);
   if (!slots) return false;
-  for (uint32_t id = 0; id < s->items.len; id++) {
-    uint32_t i = s->items.data[id].hash & (count - 1);
+  for (uint32_t k = 0; k < old_count; k++) {
+    if (!s->slots[k]) continue;
+    uint32_t i = (uint32_t)(s->slots[k] >> 32) & (count - 1);
     while (slots[i]) i = (i + 1) & (count - 1);
-    slots[i] = id + 1;
+    slots[i] = s->slots[k];
   }
   gr_free(c, s->slots, (size_t)old_count * sizeof *s->slots);
   s->slots = slots;
@@ -35,28 +36,29 @@ static bool rehash(graft_context *c, gr_strings *s) {
 uint32_t gr_intern(graft_module *m, const char *text, size_t length) {
   gr_strings *s = &m->strings;
   graft_context *c = m->context;
-  if ((uint64_t)(s->items.len + 1) * 4 > (uint64_t)s->slot_count * 3 && !rehash(c, s)) return GRAFT_NONE;
-  uint32_t hash = hash_text(text, length), *slot = slot_of(s, text, length, hash);
-  if (*slot) return *slot - 1;
+  if ((uint64_t)(s->items.len + 1) * 3 > (uint64_t)s->slot_count * 2 && !rehash(c, s)) return GRAFT_NONE;
+  uint32_t hash = hash_text(text, length);
+  uint64_t *slot = slot_of(s, text, length, hash);
+  if (*slot) return (uint32_t)*slot - 1;
   /* The text may lie in the pool itself: reserve first, then copy from wherever it is now. */
   bool inside = s->bytes.data && text >= s->bytes.data && text < s->bytes.data + s->bytes.len;
   size_t at = inside ? (size_t)(text - s->bytes.data) : 0;
   if (length > UINT32_MAX / 2 || !gr_vec_reserve(c, &s->bytes, (uint32_t)length + 1))
     return gr_no_memory(c), GRAFT_NONE;
   if (inside) text = s->bytes.data + at;
-  gr_string item = {.offset = s->bytes.len, .length = (uint32_t)length, .hash = hash};
+  gr_string item = {.offset = s->bytes.len, .length = (uint32_t)length};
   if (!gr_vec_push(c, &s->items, item)) return GRAFT_NONE;
   if (length) memcpy(s->bytes.data + s->bytes.len, text, length);
   s->bytes.data[s->bytes.len + length] = '\0';
   s->bytes.len += (uint32_t)length + 1;
-  *slot = s->items.len;
+  *slot = (uint64_t)hash << 32 | s->items.len;
   return s->items.len - 1;
 }
 
 uint32_t gr_intern_find(const graft_module *m, const char *text, size_t length) {
   const gr_strings *s = &m->strings;
-  uint32_t id = s->slot_count ? *slot_of(s, text, length, hash_text(text, length)) : 0;
-  return id ? id - 1 : GRAFT_NONE;
+  uint64_t slot = s->slot_count ? *slot_of(s, text, length, hash_text(text, length)) : 0;
+  return slot ? (uint32_t)slot - 1 : GRAFT_NONE;
 }
 
 const char *gr_string_text(const graft_module *m, uint32_t id) {

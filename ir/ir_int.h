@@ -102,13 +102,12 @@ typedef struct gr_name {
 typedef struct gr_string {
   uint32_t offset, length; /* in the pool's bytes; NUL-terminated there */
   uint32_t next_number;    /* every name made so far with this base has a smaller number */
-  uint32_t hash;
 } gr_string;
 
 typedef struct gr_strings {
   GR_VEC(gr_string) items; /* 0 is "" */
   GR_VEC(char) bytes;
-  uint32_t *slots; /* open addressing, string id + 1 */
+  uint64_t *slots; /* open addressing: hash << 32 | string id + 1, so that probing seldom leaves the table; 0: free */
   uint32_t slot_count;
 } gr_strings;
 

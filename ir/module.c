@@ -40,7 +40,7 @@ void graft_module_destroy(graft_module *m) {
   gr_vec_free(c, &m->graphs);
   gr_vec_free(c, &m->strings.items);
   gr_vec_free(c, &m->strings.bytes);
-  gr_free(c, m->strings.slots, (size_t)m->strings.slot_count * sizeof(uint32_t));
+  gr_free(c, m->strings.slots, (size_t)m->strings.slot_count * sizeof(uint64_t));
   gr_vec_free(c, &m->types);
   gr_free(c, m->type_slots, (size_t)m->type_slot_count * sizeof(uint32_t));
   gr_vec_free(c, &m->attrs.sets);
@@ -84,7 +84,7 @@ graft_graph *graft_graph_create(graft_module *m, const char *name) {
 
 size_t gr_module_memory(const graft_module *m) {
   size_t n =
-      sizeof *m + BYTES(m->strings.items) + BYTES(m->strings.bytes) + m->strings.slot_count * sizeof(uint32_t) +
+      sizeof *m + BYTES(m->strings.items) + BYTES(m->strings.bytes) + m->strings.slot_count * sizeof(uint64_t) +
       BYTES(m->types) + m->type_slot_count * sizeof(uint32_t) + BYTES(m->attrs.sets) + BYTES(m->attrs.items) +
       BYTES(m->attrs.ints) + BYTES(m->attrs.floats) + BYTES(m->specs) + BYTES(m->spec_refs) + BYTES(m->records) +
       BYTES(m->record_parents) +

@@ -111,7 +111,7 @@ graft_tensor graft_tensor_fill(graft_module *m, const char *name, graft_tensor_k
   }
   if (!begin(m, name, type, &unique, &id)) return GRAFT_NONE;
   gr_tensor t = {.name = unique, .type = id, .kind = (uint8_t)kind, .source = GR_TENSOR_FILL, .lo = lo, .hi = hi};
-  t.fill = gr_intern(m, name, strlen(name));
+  t.fill = unique.number ? gr_intern(m, name, strlen(name)) : unique.base;
   return t.fill == GRAFT_NONE ? GRAFT_NONE : add_record(m, t);
 }
 
