@@ -22,7 +22,7 @@ void gr_sink_int(gr_sink *s, int64_t value);
  */
 void gr_sink_float(gr_sink *s, double value, bool single);
 
-/* Whole files (file.c). A mapped one is released by its last reference. */
+/* Whole files (io/read.c, io/stage.c). A mapped one is released by its last reference. */
 gr_buffer *gr_file_read(graft_context *c, const char *path, bool map);
 /* Writes beside `path` and renames: on failure nothing is left. */
 graft_status gr_file_write(graft_context *c, const char *path, const void *bytes, size_t size);
@@ -52,7 +52,8 @@ graft_status gr_npy_read(graft_context *c, const char *path, graft_type *type, g
 graft_status gr_npy_parse(graft_context *c, const void *bytes, size_t size, const char *name, graft_type *type,
                           gr_buffer **buffer);
 graft_status gr_npy_write(graft_context *c, const char *path, const graft_type *type, const void *data);
-/* .safetensors: `visit` sees each tensor in the file's order; data borrowed from `file`. */
+/* .safetensors: `visit` sees each tensor in the file's order; data borrowed from `file`, and aligned for its type only
+ * where the file's header has a length that allows it (ours and the reference writer's do): check, or copy. */
 typedef graft_status (*gr_safetensors_visit)(void *user, const char *name, const graft_type *type, const void *data,
                                              size_t size);
 graft_status gr_safetensors_parse(graft_context *c, const gr_buffer *file, const char *path, gr_safetensors_visit visit,
