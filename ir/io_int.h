@@ -28,12 +28,16 @@ gr_buffer *gr_file_read(graft_context *c, const char *path, bool map);
 graft_status gr_file_write(graft_context *c, const char *path, const void *bytes, size_t size);
 
 /* text/ : `directory` is where a companion .safetensors is looked for ("" : beside nothing, an error when needed). */
+/* text[size] must be NUL. */
 graft_module *gr_text_parse(graft_context *c, const char *text, size_t size, const char *name, const char *directory);
 typedef struct gr_text_options {
   const char *companion; /* file name of the .safetensors that holds large tensors; NULL: elide them with their hash */
   uint32_t large;        /* elements from which a tensor is large; 0: 64 */
 } gr_text_options;
 graft_status gr_text_print(graft_module *m, gr_sink *out, const gr_text_options *options);
+#define GR_TEXT_LARGE 64
+/* Does the companion hold this tensor's bytes? */
+bool gr_text_is_large(graft_module *m, graft_tensor t, uint32_t large);
 
 /* gfb/ : tensors borrow from `file` (which is retained). */
 graft_module *gr_gfb_load(graft_context *c, gr_buffer *file, const char *name, bool check_hashes);

@@ -82,6 +82,14 @@ static inline bool gr_token_same(const gr_token *a, const gr_token *b) {
 /* Would this name need no quotes after % and @? */
 bool gr_lex_plain_name(const char *text, size_t length);
 
+/* ---- strings (string.c) ---- */
+
+/* Bytes of the valid UTF-8 character at `text`; 0 when there is none. */
+size_t gr_utf8_length(const char *text, size_t size);
+struct gr_sink;
+/* In quotes, as the lexer reads it: what is not printable UTF-8 is escaped. */
+void gr_sink_quoted(struct gr_sink *s, const char *text, size_t length);
+
 /* ---- numbers (number.c), the same in every locale ---- */
 
 /* Decimal (or inf, -inf, nan) to the nearest double. False when `text` is no number from end to end, or a finite one

@@ -168,20 +168,32 @@ static bool by_places(double v, bool single, char *digits, int *count, int *expo
   return false;
 }
 
-static void by_digits(double v, bool single, char *digits, int *count, int *exponent) {
-  char text[40];
+/* The nearest decimal of `count` digits; does it read back? */
+static bool rounded(double v, bool single, int count, char *digits, int *exponent) {
+  char text[40], plain[40];
   double back = 0;
-  for (int n = 1; n <= 17; n++) {
-    (void)snprintf(text, sizeof text, "%.*e", n - 1, v); /* d<point>ddd…e±xx, the point as the locale has it */
-    const char *e = strrchr(text, 'e');
-    *count = 0;
-    for (const char *p = text; p < e; p++)
-      if (digit(*p)) digits[(*count)++] = *p;
-    *exponent = (int)strtol(e + 1, NULL, 10) - (*count - 1);
-    char plain[40];
-    int length = snprintf(plain, sizeof plain, "%.*se%d", *count, digits, *exponent);
-    if (gr_number_parse(plain, (size_t)length, &back) && same(back, v, single)) return;
+  (void)snprintf(text, sizeof text, "%.*e", count - 1, v); /* d<point>ddd…e±xx, the point as the locale has it */
+  const char *e = strrchr(text, 'e');
+  int n = 0;
+  for (const char *p = text; p < e; p++)
+    if (digit(*p)) digits[n++] = *p;
+  *exponent = (int)strtol(e + 1, NULL, 10) - (n - 1);
+  int length = snprintf(plain, sizeof plain, "%.*se%d", n, digits, *exponent);
+  return gr_number_parse(plain, (size_t)length, &back) && same(back, v, single);
+}
+
+/* More digits are nearer: the fewest that do are found by halving. 17 always do, 9 nearly always for a float. */
+static void by_digits(double v, bool single, char *digits, int *count, int *exponent) {
+  int low = 1, high = single && rounded(v, single, 9, digits, exponent) ? 9 : 17;
+  while (low < high) {
+    int middle = (low + high) / 2;
+    if (rounded(v, single, middle, digits, exponent))
+      high = middle;
+    else
+      low = middle + 1;
   }
+  (void)rounded(v, single, low, digits, exponent);
+  *count = low;
 }
 
 size_t gr_number_format(char buffer[GR_NUMBER_SIZE], double value, bool single) {
