@@ -33,7 +33,7 @@ int32_t gr_onnx_rank(gr_onnx *in, graft_value v) {
 
 bool gr_onnx_output_read(const gr_onnx *in, uint32_t i) {
   if (i >= in->node->n_output || !in->node->output[i][0]) return false;
-  const gr_symbol *s = gr_scope_find(in->scope, in->node->output[i]);
+  const gr_onnx_symbol *s = gr_onnx_scope_find(in->scope, in->node->output[i]);
   return s && s->read;
 }
 
@@ -210,7 +210,7 @@ graft_node gr_onnx_end(gr_onnx *in, const graft_value *operands, uint32_t operan
   d.attrs = gr_attrs_intern(m, &in->attrs, gr_op_get(in->op), in->where);
   if (!names || d.attrs == GRAFT_NONE) return in->failed = true, GRAFT_NONE;
   for (uint32_t i = 0; i < count; i++) {
-    const gr_symbol *s = outputs && outputs[i] && outputs[i][0] ? gr_scope_find(in->scope, outputs[i]) : NULL;
+    const gr_onnx_symbol *s = outputs && outputs[i] && outputs[i][0] ? gr_onnx_scope_find(in->scope, outputs[i]) : NULL;
     names[i] = s ? s->name : (gr_name){0, 0};
   }
   d.names = names;
@@ -222,7 +222,7 @@ graft_node gr_onnx_end(gr_onnx *in, const graft_value *operands, uint32_t operan
     if (role == GR_WEIGHT && operands[i] != GRAFT_NONE) gr_onnx_parameter(in, operands[i]);
   }
   for (uint32_t i = 0; i < count; i++) {
-    gr_symbol *s = outputs && outputs[i] && outputs[i][0] ? gr_scope_find(in->scope, outputs[i]) : NULL;
+    gr_onnx_symbol *s = outputs && outputs[i] && outputs[i][0] ? gr_onnx_scope_find(in->scope, outputs[i]) : NULL;
     if (s) s->value = gr_result(g, n, i);
   }
   return n;
@@ -240,8 +240,8 @@ bool gr_onnx_finish(gr_onnx *in, const graft_value *operands, uint32_t operand_c
 
 bool gr_onnx_alias(gr_onnx *in, uint32_t i, graft_value v) {
   if (in->failed || v == GRAFT_NONE) return false;
-  gr_symbol *s =
-      i < in->node->n_output && in->node->output[i][0] ? gr_scope_find(in->scope, in->node->output[i]) : NULL;
+  gr_onnx_symbol *s =
+      i < in->node->n_output && in->node->output[i][0] ? gr_onnx_scope_find(in->scope, in->node->output[i]) : NULL;
   if (!s) return true;
   s->tensor = gr_value_tensor(in->scope->graph, v);
   s->value = s->tensor == GRAFT_NONE ? v : GRAFT_NONE;

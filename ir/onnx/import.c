@@ -39,7 +39,7 @@ bool gr_onnx_direct(gr_onnx *in) {
 
 /* ---- names ---- */
 
-static graft_value tensor_now(gr_onnx *in, gr_scope *s, graft_tensor t) {
+static graft_value tensor_now(gr_onnx *in, gr_onnx_scope *s, graft_tensor t) {
   graft_value v = t < s->updates.len ? s->updates.data[t] : GRAFT_NONE;
   if (v == GRAFT_NONE) v = gr_handle(s->graph, t);
   if (v == GRAFT_NONE) in->failed = true;
@@ -47,15 +47,15 @@ static graft_value tensor_now(gr_onnx *in, gr_scope *s, graft_tensor t) {
 }
 
 graft_value gr_onnx_value(gr_onnx *in, const char *name) {
-  gr_scope *own = in->scope;
-  const gr_symbol *s = NULL;
-  for (const gr_scope *scope = own; scope && !s; scope = scope->outer) s = gr_scope_find(scope, name);
+  gr_onnx_scope *own = in->scope;
+  const gr_onnx_symbol *s = NULL;
+  for (const gr_onnx_scope *scope = own; scope && !s; scope = scope->outer) s = gr_onnx_scope_find(scope, name);
   if (!s) {
     gr_onnx_fail(in, GRAFT_NAME, "'%s' is not an input, an initializer or the output of a node", name);
     return GRAFT_NONE;
   }
   if (s->tensor != GRAFT_NONE) return tensor_now(in, own, s->tensor);
-  if (s->value != GRAFT_NONE && gr_scope_find(own, name) == s) return s->value;
+  if (s->value != GRAFT_NONE && gr_onnx_scope_find(own, name) == s) return s->value;
   gr_onnx_fail(in, GRAFT_NAME, "'%s' is read before the node that makes it: the nodes are not sorted, or form a cycle",
                name);
   return GRAFT_NONE;
@@ -70,35 +70,35 @@ static const char *tensor_label(gr_onnx *in, const char *name) {
 }
 
 /* Everything that the graph defines, before anything is made: graft's own names must keep clear of them. */
-static bool define_names(gr_onnx *in, gr_scope *s, const char *const *captured, uint32_t captured_count) {
+static bool define_names(gr_onnx *in, gr_onnx_scope *s, const char *const *captured, uint32_t captured_count) {
   const Onnx__GraphProto *g = s->proto;
   graft_module *m = in->module;
   in->where.node = NULL;
   for (size_t i = 0; i < g->n_initializer; i++) {
     const char *name = g->initializer[i]->name;
     if (!name || !name[0]) return gr_onnx_fail(in, GRAFT_FORMAT, "initializer %zu has no name", i), false;
-    if (!gr_scope_define(m, s, name, in->where)) return false;
+    if (!gr_onnx_scope_define(m, s, name, in->where)) return false;
   }
   uint32_t initializers = s->symbols.len;
   for (size_t i = 0; i < g->n_input; i++) {
     const char *name = g->input[i]->name;
     if (!name || !name[0]) return gr_onnx_fail(in, GRAFT_FORMAT, "input %zu has no name", i), false;
-    const gr_symbol *known = gr_scope_find(s, name);
+    const gr_onnx_symbol *known = gr_onnx_scope_find(s, name);
     if (known && known < s->symbols.data + initializers) continue; /* an input with a default value: a tensor */
-    if (!gr_scope_define(m, s, name, in->where)) return false;
+    if (!gr_onnx_scope_define(m, s, name, in->where)) return false;
   }
   for (uint32_t i = 0; i < captured_count; i++)
-    if (!gr_scope_define(m, s, captured[i], in->where)) return false;
+    if (!gr_onnx_scope_define(m, s, captured[i], in->where)) return false;
   for (size_t i = 0; i < g->n_node; i++) {
     const Onnx__NodeProto *node = g->node[i];
     in->where.node = node->name;
     for (size_t k = 0; k < node->n_output; k++)
-      if (node->output[k][0] && !gr_scope_define(m, s, node->output[k], in->where)) return false;
+      if (node->output[k][0] && !gr_onnx_scope_define(m, s, node->output[k], in->where)) return false;
   }
   in->where.node = NULL;
   bool nested = s->outer != NULL;
   for (uint32_t i = 0; i < s->symbols.len; i++) {
-    gr_symbol *symbol = &s->symbols.data[i];
+    gr_onnx_symbol *symbol = &s->symbols.data[i];
     /* Sibling graphs may use a name twice: the second one is called otherwise. */
     if (nested)
       symbol->name = gr_name_unique(m, symbol->name);
@@ -108,16 +108,16 @@ static bool define_names(gr_onnx *in, gr_scope *s, const char *const *captured, 
   }
   for (size_t i = 0; i < g->n_value_info + g->n_output; i++) {
     const Onnx__ValueInfoProto *info = i < g->n_value_info ? g->value_info[i] : g->output[i - g->n_value_info];
-    gr_symbol *symbol = info->name ? gr_scope_find(s, info->name) : NULL;
+    gr_onnx_symbol *symbol = info->name ? gr_onnx_scope_find(s, info->name) : NULL;
     if (symbol) symbol->info = info;
   }
-  gr_scope_mark_reads(s, g);
+  gr_onnx_scope_mark_reads(s, g);
   return true;
 }
 
 /* ---- tensors, inputs, outputs ---- */
 
-static bool add_initializers(gr_onnx *in, gr_scope *s) {
+static bool add_initializers(gr_onnx *in, gr_onnx_scope *s) {
   graft_module *m = in->module;
   for (size_t i = 0; i < s->proto->n_initializer; i++) {
     Onnx__TensorProto *t = s->proto->initializer[i];
@@ -126,7 +126,7 @@ static bool add_initializers(gr_onnx *in, gr_scope *s) {
     gr_buffer *b = gr_onnx_tensor(in, t, tensor_label(in, t->name), &type, &offset);
     if (!b) return false;
     uint32_t id = gr_type_intern(m, &type);
-    gr_symbol *symbol = gr_scope_find(s, t->name);
+    gr_onnx_symbol *symbol = gr_onnx_scope_find(s, t->name);
     if (id == GRAFT_NONE) {
       gr_buffer_release(in->context, b);
       return false;
@@ -139,10 +139,10 @@ static bool add_initializers(gr_onnx *in, gr_scope *s) {
   return true;
 }
 
-static bool add_inputs(gr_onnx *in, gr_scope *s, const char *const *captured, uint32_t captured_count) {
+static bool add_inputs(gr_onnx *in, gr_onnx_scope *s, const char *const *captured, uint32_t captured_count) {
   const Onnx__GraphProto *g = s->proto;
   for (size_t i = 0; i < g->n_input; i++) {
-    gr_symbol *symbol = gr_scope_find(s, g->input[i]->name);
+    gr_onnx_symbol *symbol = gr_onnx_scope_find(s, g->input[i]->name);
     if (symbol->tensor != GRAFT_NONE) continue;
     graft_type type;
     const char *why = NULL;
@@ -155,9 +155,9 @@ static bool add_inputs(gr_onnx *in, gr_scope *s, const char *const *captured, ui
     if (symbol->value == GRAFT_NONE) return false;
   }
   for (uint32_t i = 0; i < captured_count; i++) {
-    const gr_symbol *outer = gr_scope_find(s->outer, captured[i]);
+    const gr_onnx_symbol *outer = gr_onnx_scope_find(s->outer, captured[i]);
     graft_type type = *gr_type_of(s->outer->graph, outer->value);
-    gr_symbol *symbol = gr_scope_find(s, captured[i]);
+    gr_onnx_symbol *symbol = gr_onnx_scope_find(s, captured[i]);
     symbol->value = gr_input_add(s->graph, symbol->name, &type);
     if (symbol->value == GRAFT_NONE) return false;
   }
@@ -184,7 +184,7 @@ static bool check_output(gr_onnx *in, const Onnx__ValueInfoProto *info, graft_va
   return true;
 }
 
-static bool add_outputs(gr_onnx *in, gr_scope *s) {
+static bool add_outputs(gr_onnx *in, gr_onnx_scope *s) {
   for (size_t i = 0; i < s->proto->n_output; i++) {
     const Onnx__ValueInfoProto *info = s->proto->output[i];
     if (!info->name || !info->name[0]) return gr_onnx_fail(in, GRAFT_FORMAT, "output %zu has no name", i), false;
@@ -254,9 +254,9 @@ static bool import_node(gr_onnx *in, const Onnx__NodeProto *node) {
   return check_counts(in) && check_attributes(in) && in->row->handler(in) && !in->failed;
 }
 
-bool gr_onnx_graph(gr_onnx *in, graft_graph *g, const Onnx__GraphProto *proto, gr_scope *outer,
+bool gr_onnx_graph(gr_onnx *in, graft_graph *g, const Onnx__GraphProto *proto, gr_onnx_scope *outer,
                    const char *const *captured, uint32_t captured_count) {
-  gr_scope scope = {.outer = outer, .graph = g, .proto = proto};
+  gr_onnx_scope scope = {.outer = outer, .graph = g, .proto = proto};
   in->scope = &scope;
   bool good = define_names(in, &scope, captured, captured_count) && add_initializers(in, &scope) &&
               add_inputs(in, &scope, captured, captured_count);
@@ -265,7 +265,7 @@ bool gr_onnx_graph(gr_onnx *in, graft_graph *g, const Onnx__GraphProto *proto, g
     in->where.node = NULL;
     good = add_outputs(in, &scope);
   }
-  gr_scope_free(in->context, &scope);
+  gr_onnx_scope_free(in->context, &scope);
   in->scope = outer;
   return good && !in->failed;
 }

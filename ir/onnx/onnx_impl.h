@@ -24,32 +24,32 @@ double gr_onnx_one_minus(float x);
  * ------------------------------------------------------------------------------------------------- */
 
 /* What a name of the file stands for. */
-typedef struct gr_symbol {
+typedef struct gr_onnx_symbol {
   const char *text; /* borrowed from the message */
   gr_name name;     /* what its value is called */
   graft_value value;
   graft_tensor tensor;              /* outranks `value`; both GRAFT_NONE: the node that makes it was not reached yet */
   const Onnx__ValueInfoProto *info; /* what the file says of its type, or NULL */
   bool read;                        /* by a node, as a graph output, or from a nested graph */
-} gr_symbol;
+} gr_onnx_symbol;
 
-typedef struct gr_scope {
-  struct gr_scope *outer;
+typedef struct gr_onnx_scope {
+  struct gr_onnx_scope *outer;
   graft_graph *graph;
   const Onnx__GraphProto *proto;
-  GR_VEC(gr_symbol) symbols;
+  GR_VEC(gr_onnx_symbol) symbols;
   uint32_t *slots; /* open addressing, symbol index + 1 */
   uint32_t slot_count;
   GR_VEC(graft_value) updates; /* by tensor: its value after the updates so far; GRAFT_NONE: none */
-} gr_scope;
+} gr_onnx_scope;
 
 /* Adds a symbol; false with an error when it is defined twice. */
-bool gr_scope_define(graft_module *m, gr_scope *s, const char *text, gr_loc where);
+bool gr_onnx_scope_define(graft_module *m, gr_onnx_scope *s, const char *text, gr_loc where);
 /* Borrowed until the next definition. In this scope alone; NULL: not there. */
-gr_symbol *gr_scope_find(const gr_scope *s, const char *text);
-void gr_scope_free(graft_context *c, gr_scope *s);
+gr_onnx_symbol *gr_onnx_scope_find(const gr_onnx_scope *s, const char *text);
+void gr_onnx_scope_free(graft_context *c, gr_onnx_scope *s);
 /* Marks what nodes and outputs read, in the scopes that define it. */
-void gr_scope_mark_reads(gr_scope *s, const Onnx__GraphProto *g);
+void gr_onnx_scope_mark_reads(gr_onnx_scope *s, const Onnx__GraphProto *g);
 
 /* ---- the importer
  * ------------------------------------------------------------------------------------------------------ */
@@ -84,7 +84,7 @@ struct gr_onnx {
   int64_t opset; /* of the default domain; 0: not imported */
   gr_arena scratch;
   GR_VEC(gr_onnx_file) files; /* external data, each opened once */
-  gr_scope *scope;
+  gr_onnx_scope *scope;
 
   /* the node at hand */
   const Onnx__NodeProto *node;
@@ -105,7 +105,7 @@ graft_status gr_onnx_fail(gr_onnx *in, graft_status code, const char *format, ..
  * ----------------------------------------------------------------------------- */
 
 /* Imports `proto` into `g`. `captured` names become inputs after the graph's own. */
-bool gr_onnx_graph(gr_onnx *in, graft_graph *g, const Onnx__GraphProto *proto, gr_scope *outer,
+bool gr_onnx_graph(gr_onnx *in, graft_graph *g, const Onnx__GraphProto *proto, gr_onnx_scope *outer,
                    const char *const *captured, uint32_t captured_count);
 bool gr_onnx_opaque(gr_onnx *in);
 /* The value that a name stands for at this point; GRAFT_NONE with an error when there is none. */

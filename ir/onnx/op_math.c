@@ -7,16 +7,16 @@
 
 /* The tensor behind input i, whatever updates it has seen; it holds statistics from now on. */
 static graft_tensor statistics(gr_onnx *in, uint32_t i) {
-  const gr_symbol *s = NULL;
-  for (const gr_scope *scope = in->scope; scope && !s; scope = scope->outer)
-    s = gr_scope_find(scope, in->node->input[i]);
+  const gr_onnx_symbol *s = NULL;
+  for (const gr_onnx_scope *scope = in->scope; scope && !s; scope = scope->outer)
+    s = gr_onnx_scope_find(scope, in->node->input[i]);
   if (!s || s->tensor == GRAFT_NONE) return GRAFT_NONE;
   in->module->tensors.data[s->tensor].kind = GRAFT_BUFFER;
   return s->tensor;
 }
 
 static bool update(gr_onnx *in, graft_tensor t, graft_value v) {
-  gr_scope *s = in->scope;
+  gr_onnx_scope *s = in->scope;
   if (t == GRAFT_NONE) return true;
   while (s->updates.len <= t)
     if (!gr_vec_push(in->context, &s->updates, GRAFT_NONE)) return false;
@@ -211,7 +211,7 @@ bool gr_onnx_reduce_mean(gr_onnx *in) {
 /* A constant called as the node's output; a scalar is merged with its equals and needs no name. */
 static bool add_constant(gr_onnx *in, const graft_type *type, gr_buffer *b, uint64_t offset) {
   graft_module *m = in->module;
-  gr_symbol *s = gr_scope_find(in->scope, in->node->output[0]);
+  gr_onnx_symbol *s = gr_onnx_scope_find(in->scope, in->node->output[0]);
   if (!s) return gr_buffer_release(in->context, b), true;
   if (type->rank == 0) {
     s->tensor = gr_constant(m, "scalar", type, (const char *)b->data + offset);

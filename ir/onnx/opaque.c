@@ -11,32 +11,34 @@
 typedef struct captures {
   gr_onnx *in;
   GR_VEC(const char *) names;
-  gr_scope seen; /* as a set */
+  gr_onnx_scope seen; /* as a set */
 } captures;
 
 /* Does a graph between the node and the place of the reading define the name? `chain` ends at the node's own graph. */
 typedef struct chain {
   const struct chain *outer;
-  const gr_scope *defined;
+  const gr_onnx_scope *defined;
 } chain;
 
 static bool capture(captures *c, const chain *inside, const char *name) {
   if (!name[0]) return true;
   for (; inside; inside = inside->outer)
-    if (gr_scope_find(inside->defined, name)) return true;
-  const gr_symbol *s = gr_scope_find(c->in->scope, name);
+    if (gr_onnx_scope_find(inside->defined, name)) return true;
+  const gr_onnx_symbol *s = gr_onnx_scope_find(c->in->scope, name);
   if (s && s->value == GRAFT_NONE && s->tensor == GRAFT_NONE) return gr_onnx_value(c->in, name) != GRAFT_NONE;
-  if (!s || s->tensor != GRAFT_NONE || gr_scope_find(&c->seen, name)) return true; /* tensors belong to the module */
-  return gr_scope_define(c->in->module, &c->seen, name, c->in->where) && gr_vec_push(c->in->context, &c->names, name);
+  if (!s || s->tensor != GRAFT_NONE || gr_onnx_scope_find(&c->seen, name))
+    return true; /* tensors belong to the module */
+  return gr_onnx_scope_define(c->in->module, &c->seen, name, c->in->where) &&
+         gr_vec_push(c->in->context, &c->names, name);
 }
 
-static bool define(gr_onnx *in, gr_scope *s, const char *name) {
-  return !name || !name[0] || gr_scope_find(s, name) || gr_scope_define(in->module, s, name, in->where);
+static bool define(gr_onnx *in, gr_onnx_scope *s, const char *name) {
+  return !name || !name[0] || gr_onnx_scope_find(s, name) || gr_onnx_scope_define(in->module, s, name, in->where);
 }
 
 static bool collect(captures *c, const chain *outer, const Onnx__GraphProto *g) {
   gr_onnx *in = c->in;
-  gr_scope own = {0};
+  gr_onnx_scope own = {0};
   chain here = {.outer = outer, .defined = &own};
   bool good = true;
   for (size_t i = 0; good && i < g->n_input; i++) good = define(in, &own, g->input[i]->name);
@@ -51,7 +53,7 @@ static bool collect(captures *c, const chain *outer, const Onnx__GraphProto *g) 
   }
   for (size_t i = 0; good && i < g->n_output; i++)
     if (g->output[i]->name) good = capture(c, &here, g->output[i]->name);
-  gr_scope_free(in->context, &own);
+  gr_onnx_scope_free(in->context, &own);
   return good;
 }
 
@@ -195,7 +197,7 @@ static bool result_types(gr_onnx *in, uint32_t *types, uint32_t count) {
   graft_type unknown = {.dtype = GRAFT_UNKNOWN, .rank = -1};
   for (uint32_t i = 0; i < count; i++) {
     const Onnx__TypeProto *said = NULL;
-    const gr_symbol *s = in->node->output[i][0] ? gr_scope_find(in->scope, in->node->output[i]) : NULL;
+    const gr_onnx_symbol *s = in->node->output[i][0] ? gr_onnx_scope_find(in->scope, in->node->output[i]) : NULL;
     if (s && s->info) said = s->info->type;
     graft_type type;
     const char *why;
@@ -240,6 +242,6 @@ bool gr_onnx_opaque(gr_onnx *in) {
   }
   good = good && finish(in, &c);
   gr_vec_free(in->context, &c.names);
-  gr_scope_free(in->context, &c.seen);
+  gr_onnx_scope_free(in->context, &c.seen);
   return good;
 }

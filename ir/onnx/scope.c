@@ -4,13 +4,13 @@
 
 #include <string.h>
 
-static uint32_t *slot_of(const gr_scope *s, const char *text, size_t length) {
+static uint32_t *slot_of(const gr_onnx_scope *s, const char *text, size_t length) {
   uint32_t mask = s->slot_count - 1;
   for (uint32_t i = (uint32_t)gr_hash_bytes(text, length) & mask;; i = (i + 1) & mask)
     if (!s->slots[i] || strcmp(s->symbols.data[s->slots[i] - 1].text, text) == 0) return &s->slots[i];
 }
 
-static bool grow(graft_context *c, gr_scope *s) {
+static bool grow(graft_context *c, gr_onnx_scope *s) {
   uint32_t old = s->slot_count;
   uint32_t *slots = gr_calloc(c, old ? old * 2u : 64u, sizeof *slots);
   if (!slots) return false;
@@ -24,7 +24,7 @@ static bool grow(graft_context *c, gr_scope *s) {
   return true;
 }
 
-bool gr_scope_define(graft_module *m, gr_scope *s, const char *text, gr_loc where) {
+bool gr_onnx_scope_define(graft_module *m, gr_onnx_scope *s, const char *text, gr_loc where) {
   graft_context *c = m->context;
   if ((s->symbols.len + 1u) * 2u > s->slot_count && !grow(c, s)) return false;
   size_t length = strlen(text);
@@ -33,21 +33,22 @@ bool gr_scope_define(graft_module *m, gr_scope *s, const char *text, gr_loc wher
     gr_error(c, GRAFT_NAME, where, "'%s' is defined twice", text);
     return false;
   }
-  gr_symbol symbol = {.text = text, .name = gr_name_split(m, text, length), .value = GRAFT_NONE, .tensor = GRAFT_NONE};
+  gr_onnx_symbol symbol = {
+      .text = text, .name = gr_name_split(m, text, length), .value = GRAFT_NONE, .tensor = GRAFT_NONE};
   if (symbol.name.base == GRAFT_NONE || !gr_vec_push(c, &s->symbols, symbol)) return false;
   *slot = s->symbols.len;
   return true;
 }
 
-gr_symbol *gr_scope_find(const gr_scope *s, const char *text) {
+gr_onnx_symbol *gr_onnx_scope_find(const gr_onnx_scope *s, const char *text) {
   if (!s->slot_count) return NULL;
   uint32_t slot = *slot_of(s, text, strlen(text));
   return slot ? &s->symbols.data[slot - 1] : NULL;
 }
 
-static void mark(gr_scope *s, const char *text) {
+static void mark(gr_onnx_scope *s, const char *text) {
   for (; s; s = s->outer) {
-    gr_symbol *symbol = gr_scope_find(s, text);
+    gr_onnx_symbol *symbol = gr_onnx_scope_find(s, text);
     if (symbol) {
       symbol->read = true;
       return;
@@ -56,7 +57,7 @@ static void mark(gr_scope *s, const char *text) {
 }
 
 /* Names that a nested graph defines itself are marked too where the outer one has them: that only keeps a result. */
-void gr_scope_mark_reads(gr_scope *s, const Onnx__GraphProto *g) {
+void gr_onnx_scope_mark_reads(gr_onnx_scope *s, const Onnx__GraphProto *g) {
   for (size_t i = 0; i < g->n_output; i++)
     if (g->output[i]->name) mark(s, g->output[i]->name);
   for (size_t i = 0; i < g->n_node; i++) {
@@ -64,13 +65,13 @@ void gr_scope_mark_reads(gr_scope *s, const Onnx__GraphProto *g) {
     for (size_t k = 0; k < node->n_input; k++) mark(s, node->input[k]);
     for (size_t k = 0; k < node->n_attribute; k++) {
       const Onnx__AttributeProto *a = node->attribute[k];
-      if (a->g) gr_scope_mark_reads(s, a->g);
-      for (size_t j = 0; j < a->n_graphs; j++) gr_scope_mark_reads(s, a->graphs[j]);
+      if (a->g) gr_onnx_scope_mark_reads(s, a->g);
+      for (size_t j = 0; j < a->n_graphs; j++) gr_onnx_scope_mark_reads(s, a->graphs[j]);
     }
   }
 }
 
-void gr_scope_free(graft_context *c, gr_scope *s) {
+void gr_onnx_scope_free(graft_context *c, gr_onnx_scope *s) {
   gr_vec_free(c, &s->symbols);
   gr_vec_free(c, &s->updates);
   gr_free(c, s->slots, s->slot_count * sizeof *s->slots);
