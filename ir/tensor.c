@@ -247,6 +247,13 @@ void gr_tensor_erase(graft_module *m, graft_tensor tensor) {
   t->buffer = NULL;
   t->source = GR_TENSOR_ELIDED;
   t->erased = 1;
+  for (uint32_t i = 0; i < m->graphs.len; i++) { /* handles that nothing uses go with it */
+    graft_graph *g = m->graphs.data[i];
+    graft_value v = tensor < g->tensor_values.len ? g->tensor_values.data[tensor] : GRAFT_NONE;
+    if (v == GRAFT_NONE || !gr_unused(g, v)) continue;
+    gr_value_at(g, v)->def_kind = GR_DEF_DEAD;
+    g->tensor_values.data[tensor] = GRAFT_NONE;
+  }
 }
 
 graft_tensor gr_constant(graft_module *m, const char *name, const graft_type *type, const void *data) {

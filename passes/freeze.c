@@ -134,8 +134,55 @@ graft_status gr_pass_freeze_observers(gr_pass *p) {
   return s;
 }
 
-/* Scale and zero point become constants: by the formula trained with, or by the observers' one. */
+/* ---- freeze-qparams -------------------------------------------------------------------------------------------------
+ */
+
+/* A scale or zero point that tensors alone give becomes a constant; equal ones are one. `made` is by value. */
+static graft_status freeze_operand(gr_pass *p, graft_graph *g, gr_cones *cones, uint32_t use, graft_tensor *made) {
+  graft_value v = gr_use_at(g, use)->value;
+  if (v == GRAFT_NONE || gr_value_node(g, v) == GRAFT_NONE || !gr_cones_is_const(cones, v)) return GRAFT_OK;
+  if (made[v] == GRAFT_NONE) {
+    gr_array data;
+    char name[256];
+    if (!gr_cones_value(cones, v, &data)) return GRAFT_PASS;
+    graft_value_name(g, v, name, sizeof name);
+    made[v] = gr_constant(g->module, name, &data.type, data.data);
+    if (made[v] == GRAFT_NONE) return GRAFT_NO_MEMORY;
+    gr_count(p, "parameters frozen", 1);
+  }
+  graft_value handle = gr_handle(g, made[v]);
+  return handle == GRAFT_NONE ? GRAFT_NO_MEMORY : gr_use_set(g, use, handle);
+}
+
+static graft_status freeze_node(gr_pass *p, graft_graph *g, gr_cones *cones, graft_node n, graft_tensor *made) {
+  const gr_op_info *info = gr_info(g, n);
+  graft_status s = GRAFT_OK;
+  if (!info) return s;
+  const gr_node node = *gr_node_at(g, n);
+  for (uint32_t i = 0; !s && i < node.operand_count && i < info->operand_count; i++)
+    if (info->operands[i].role == GR_QPARAM) s = freeze_operand(p, g, cones, node.first_use + i, made);
+  return s;
+}
+
+static graft_status freeze_graph_qparams(gr_pass *p, graft_graph *g) {
+  void *user;
+  gr_evaluator evaluator = gr_pass_evaluator(p, &user);
+  size_t size = ((size_t)g->values.len + 1) * sizeof(graft_tensor);
+  graft_tensor *made = gr_alloc(p->context, size);
+  gr_cones *cones = gr_cones_create(g, evaluator, user);
+  graft_status s = made && cones ? GRAFT_OK : GRAFT_NO_MEMORY;
+  if (!s) memset(made, 0xFF, size);
+  for (graft_node n = g->first; !s && n != GRAFT_NONE; n = gr_node_at(g, n)->next)
+    s = freeze_node(p, g, cones, n, made);
+  gr_cones_destroy(cones);
+  gr_free(p->context, made, size);
+  return s;
+}
+
 graft_status gr_pass_freeze_qparams(gr_pass *p) {
-  bool trained = strcmp(gr_option_string(p, "qparams"), "trained") == 0;
-  return gr_apply_rules(p, trained ? "freeze_qparams" : "freeze_qparams_observer", false, (gr_loc){0});
+  graft_status s = GRAFT_OK;
+  if (strcmp(gr_option_string(p, "qparams"), "observer") == 0)
+    s = gr_apply_rules(p, "qparams_by_observer", false, (gr_loc){0});
+  for (uint32_t i = 0; !s && i < p->module->graphs.len; i++) s = freeze_graph_qparams(p, p->module->graphs.data[i]);
+  return s;
 }

@@ -1,0 +1,213 @@
+#!/bin/sh
+# The commands' contract: options, exit status, what is written and what is not. usage: commands.sh IR_OPT IR_RUN
+opt=$1 run=$2
+dir=$(mktemp -d) || exit 1
+trap 'rm -rf "$dir"' EXIT
+cd "$dir" || exit 1
+failed=0
+
+fail() { echo "FAIL $1"; sed 's/^/     /' err; failed=$((failed + 1)); }
+
+# expect STATUS WHAT COMMAND...: standard output in `out`, standard error in `err`
+expect() {
+  want=$1 what=$2
+  shift 2
+  "$@" >out 2>err </dev/null
+  got=$?
+  [ "$got" = "$want" ] || fail "$what: exit status $got, expected $want"
+}
+said() { grep -q -e "$1" err || fail "$2: standard error lacks '$1'"; }
+printed() { grep -q -e "$1" out || fail "$2: standard output lacks '$1'"; }
+absent() { [ ! -e "$1" ] || fail "$2: $1 was written"; }
+present() { [ -s "$1" ] || fail "$2: $1 was not written"; }
+
+cat >net.gir <<'GIR'
+graft 1
+tensor %conv.weight: f32[2, 3, 3, 3] parameter = fill("conv.weight", -0.4, 0.4)
+tensor %count: f32[] buffer = 0.0
+graph main(%x: f32[-1, 3, 5, 5]) {
+  %conv = conv2d(%x, %conv.weight) {padding: [1, 1]}: f32[-1, 2, 5, 5]
+  %relu = relu(%conv): f32[-1, 2, 5, 5]
+  %dead = sigmoid(%conv): f32[-1, 2, 5, 5]
+  %logits = mean(%relu) {dim: [2, 3]}: f32[-1, 2]
+  %next = add(%count, 1.0): f32
+  %seen = mul(%next, 2.0): f32
+  return %logits as "y", %seen as "times two"
+  update %count = %next
+}
+GIR
+
+# -- ir-opt: usage
+expect 2 "no input" "$opt"
+said "INPUT is missing" "no input"
+said "ir-opt --help" "no input"
+expect 2 "unknown option" "$opt" --nonsense net.gir
+said "nonsense" "unknown option"
+expect 2 "missing argument" "$opt" net.gir --passes
+said "needs an argument" "missing argument"
+expect 2 "two inputs" "$opt" net.gir net.gir
+expect 2 "unknown format" "$opt" net.gir --emit pdf
+expect 2 "unknown pass to print" "$opt" net.gir --print-after nonsense
+expect 0 "help" "$opt" --help
+for option in output passes emit verify-each print-before print-after print-after-all timing stats export-state \
+  quantizer-file pattern-file list-passes list-ops list-patterns list-quantizers explain; do
+  printed "--$option" "help"
+done
+expect 0 "list of passes" "$opt" --list-passes
+printed "^convert{qparams=trained|observer}" "list of passes"
+printed "^prepare-qat{" "list of passes"
+expect 0 "list of ops" "$opt" --list-ops
+printed "^conv2d(x, weight, bias?)" "list of ops"
+expect 0 "list of rules" "$opt" --list-patterns
+printed "^fold_conv_bn" "list of rules"
+expect 0 "list of quantizers" "$opt" --list-quantizers
+printed "^xnnpack" "list of quantizers"
+
+# -- ir-opt: reading and writing
+expect 0 "text" "$opt" net.gir
+cp out once.gir
+expect 0 "text again" "$opt" once.gir
+cmp -s out once.gir || fail "print, parse, print is no fixed point"
+"$opt" - <net.gir >out 2>err || fail "standard input"
+cmp -s out once.gir || fail "standard input gives another text"
+printf 'graft 1\ngraph main(%%x: f32[1]) {\n  %%y = nonsense(%%x)\n}\n' >bad.gir
+"$opt" - <bad.gir >out 2>err && fail "bad standard input"
+said "<stdin>:3:" "bad standard input"
+expect 0 "binary" "$opt" net.gir -o net.gfb
+expect 0 "back to text" "$opt" net.gfb
+cmp -s out once.gir || fail "text, binary, text differ"
+expect 0 "json by extension" "$opt" net.gir -o net.json
+grep -q '"graphs"' net.json || fail "net.json is no JSON"
+expect 0 "emit outranks the extension" "$opt" net.gir --emit json -o net.txt
+cmp -s net.json net.txt || fail "--emit json -o net.txt"
+expect 0 "output -" "$opt" net.gir -o - --emit json
+cmp -s out net.json || fail "-o - --emit json"
+expect 1 "no such file" "$opt" missing.gir -o never.gir
+said "missing.gir" "no such file"
+absent never.gir "no such file"
+expect 1 "bad file" "$opt" bad.gir -o never.gir
+said "bad.gir:3:[0-9]*: error" "bad file"
+absent never.gir "bad file"
+expect 1 "no such folder" "$opt" net.gir -o no/such/folder/net.gfb
+
+# -- ir-opt: passes
+expect 0 "passes" "$opt" net.gir --passes dce -o dce.gir
+grep -q sigmoid dce.gir && fail "dce kept a dead node"
+expect 2 "unknown pass" "$opt" net.gir --passes dce,nonsense -o never.gir
+said "pipeline:1:5: error" "unknown pass"
+said "^ *^$" "unknown pass has no caret"
+absent never.gir "unknown pass"
+expect 1 "a pass fails" "$opt" net.gir --passes 'rewrite{rules=no_such_rule}' -o never.gir
+absent never.gir "a pass fails"
+expect 0 "verify-each" "$opt" net.gir --passes dce,cse --verify-each -o never.gir
+rm -f never.gir
+expect 0 "print-after" "$opt" net.gir --passes cse,dce --print-after dce -o new.gir
+said "after dce" "print-after"
+grep -q sigmoid err && fail "print-after printed the module before"
+expect 0 "print-before" "$opt" net.gir --passes cse,dce --print-before dce -o new.gir
+said "sigmoid" "print-before"
+expect 0 "print-after-all" "$opt" net.gir --passes cse,dce --print-after-all -o new.gir
+said "after cse" "print-after-all"
+said "after dce" "print-after-all"
+expect 0 "timing and statistics" "$opt" net.gir --passes dce --timing --stats
+said "^ *dce .* ms" "timing"
+said "total" "timing"
+said "nodes removed" "statistics"
+grep -q "ms$" out && fail "timing went to standard output"
+expect 0 "a pipeline in the table of times" "$opt" net.gir --passes convert --timing -o new.gir
+said "^  convert" "timing of pipelines"
+said "^    dce" "timing of members"
+
+# -- ir-opt: rules and quantizers from files
+cat >my.pat <<'PAT'
+# relu(x)  ==>  hardtanh(x, 0, inf)
+# The same function: nothing is larger than infinity.
+rule my_relu
+match
+  %y = relu(%x)
+rewrite
+  %y = hardtanh(%x) {min_val: 0.0, max_val: inf}
+PAT
+expect 0 "a rule of a file" "$opt" net.gir --pattern-file my.pat --passes 'rewrite{rules=my_relu}'
+printed "hardtanh" "a rule of a file"
+expect 0 "a listed rule of a file" "$opt" --pattern-file my.pat --list-patterns
+printed "^my_relu" "a listed rule of a file"
+sed 's/relu(%x)/nonsense(%x)/' my.pat >wrong.pat
+expect 1 "a wrong rule" "$opt" net.gir --pattern-file wrong.pat --passes 'rewrite{rules=my_relu}' -o never.gir
+said "wrong.pat:5:" "a wrong rule"
+absent never.gir "a wrong rule"
+
+# -- ir-opt: state
+expect 0 "export" "$opt" net.gir --export-state state/deep
+present state/deep/conv.weight.npy "export"
+present state/deep/count.npy "export"
+[ -s out ] && fail "--export-state alone printed the module"
+expect 0 "export and write" "$opt" net.gir --export-state state -o new.gfb
+present new.gfb "export and write"
+cat >names.gir <<'GIR'
+graft 1
+tensor %"a/b": f32[2] parameter = [1, 2]
+tensor %"a:b": f32[2] parameter = [1, 2]
+graph main(%x: f32[2]) {
+  %y = add(%x, %"a/b"): f32[2]
+  %z = add(%y, %"a:b"): f32[2]
+  return %z as "y/z"
+}
+GIR
+expect 1 "a collision" "$opt" names.gir --export-state names -o never.gir
+said "a_b.npy" "a collision"
+absent names "a collision"
+absent never.gir "a collision"
+expect 0 "a name that needs care" "$opt" names.gir --passes 'rewrite{rules=my_relu}' --pattern-file my.pat -o ok.gir
+
+# -- ir-run
+cat >data.gir <<'GIR'
+graft 1
+tensor %a: f32[1, 3, 5, 5] constant = fill("a", -1, 1)
+tensor %b: f32[7, 3, 5, 5] constant = fill("b", -1, 1)
+tensor %labels: i64[7] constant = [0, 0, 0, 0, 0, 0, 0]
+tensor %small: f32[3] constant = [1, 2, 3]
+graph main(%x: f32[1]) {
+  %y = relu(%x): f32[1]
+  return %y as "y"
+}
+GIR
+expect 0 "data" "$opt" data.gir --export-state data
+expect 2 "run without a module" "$run"
+expect 2 "run: unknown option" "$run" net.gir --nonsense
+expect 2 "run: two modules" "$run" net.gir net.gir
+expect 2 "run: an input without a file" "$run" net.gir --input x
+expect 2 "run: an empty file name" "$run" net.gir --input x=a.npy,
+expect 2 "run: batch 0" "$run" net.gir --batch 0
+expect 2 "run: threads" "$run" net.gir --threads many
+expect 2 "run: an input twice" "$run" net.gir --input x=data/a.npy --input x=data/a.npy
+expect 2 "run: lists of different length" "$run" net.gir --input x=data/a.npy,data/a.npy --input y=data/a.npy
+expect 0 "run: help" "$run" --help
+for option in input output-dir output threads timing batch labels; do printed "--$option" "run: help"; done
+expect 1 "run: no such input" "$run" net.gir --input z=data/a.npy --output-dir never
+said "no input called 'z'" "run: no such input"
+absent never "run: no such input"
+expect 1 "run: no such file" "$run" net.gir --input x=data/none.npy
+expect 1 "run: wrong shape" "$run" net.gir --input x=data/small.npy -o never.gfb
+absent never.gfb "run: wrong shape"
+expect 1 "run: an input is missing" "$run" net.gir -o never.gfb
+absent never.gfb "run: an input is missing"
+expect 0 "run: two steps" "$run" net.gir --input x=data/a.npy,data/b.npy --output-dir results/here -o after.gfb --timing
+said "2 steps" "run: timing"
+for file in y.0 y.1 times_two.0 times_two.1; do present "results/here/$file.npy" "run: two steps"; done
+expect 0 "run: state" "$opt" after.gfb
+printed "count.*= *2" "run: state"
+expect 0 "run: batch" "$run" net.gir --input x=data/b.npy --batch 2 --output-dir batch
+present batch/y.2.npy "run: batch"
+absent batch/y.3.npy "run: batch drops the rest"
+expect 0 "run: labels" "$run" net.gir --input x=data/b.npy --batch 7 --labels data/labels.npy
+printed "^accuracy: .*of 7)" "run: labels"
+expect 1 "run: too few labels" "$run" net.gir --input x=data/b.npy,data/b.npy --labels data/labels.npy
+expect 0 "run: summary" "$run" net.gir --input x=data/a.npy
+printed "step 0  y  f32\[1, 2\]" "run: summary"
+cp out one
+expect 0 "run: threads" "$run" net.gir --input x=data/a.npy --threads 2
+cmp -s out one || fail "two threads give other results"
+
+[ "$failed" = 0 ] && echo "all as expected"
+[ "$failed" = 0 ]

@@ -1,0 +1,210 @@
+/* Pipeline text, distribution of options, callbacks, statistics; what needs no text form of the graph. */
+#include "passes/passes_impl.h"
+
+#include <check.h>
+#include <string.h>
+
+static graft_context *context;
+
+static void setup(void) { context = graft_context_create(NULL); }
+static void teardown(void) { graft_context_destroy(context); }
+
+static graft_diagnostic first_error(void) {
+  ck_assert_uint_gt(graft_diagnostic_count(context), 0);
+  return graft_diagnostic_get(context, 0);
+}
+
+static const struct {
+  const char *text;
+  graft_status status;
+  uint32_t line, column;
+  const char *message; /* part of it */
+} bad[] = {
+    {"dce,", GRAFT_SYNTAX, 1, 5, "expected a pass, not the end"},
+    {"dce cse", GRAFT_SYNTAX, 1, 5, "expected ',' or the end"},
+    {",dce", GRAFT_SYNTAX, 1, 1, "expected a pass"},
+    {"dce,nonsense", GRAFT_NAME, 1, 5, "no pass is called 'nonsense'"},
+    {"dce,\n  nonsense{a=b}", GRAFT_NAME, 2, 3, "no pass is called 'nonsense'"},
+    {"dce{", GRAFT_SYNTAX, 1, 5, "expected an option's name, not the end"},
+    {"dce{a}", GRAFT_SYNTAX, 1, 6, "expected '='"},
+    {"dce{a=}", GRAFT_SYNTAX, 1, 7, "expected a value"},
+    {"dce{a=b", GRAFT_SYNTAX, 1, 8, "expected ',' or '}'"},
+    {"dce{a=b}", GRAFT_NAME, 1, 5, "'dce' has no option 'a'"},
+    {"rewrite{rules=\"a}", GRAFT_SYNTAX, 1, 15, "does not end"},
+    {"rewrite{rules=a,rules=b}", GRAFT_SYNTAX, 1, 17, "given twice"},
+    {"fold-constants{max-elements=many}", GRAFT_SYNTAX, 1, 29, "takes a whole number, not 'many'"},
+    {"fold-constants{max-elements=1,2}", GRAFT_SYNTAX, 1, 29, "takes a whole number, not '1,2'"},
+    {"rewrite{rules=a,fixed-point=maybe}", GRAFT_SYNTAX, 1, 29, "takes true or false"},
+    {"convert{qparams=guessed}", GRAFT_SYNTAX, 1, 17, "takes trained|observer, not 'guessed'"},
+    {"convert{qparams=train}", GRAFT_SYNTAX, 1, 17, "takes trained|observer"},
+    {"convert{rules=a}", GRAFT_NAME, 1, 9, "'convert' has no option 'rules'"},
+};
+
+START_TEST(pipeline_errors_have_a_caret) {
+  ck_assert_int_eq(graft_check_pipeline(context, bad[_i].text), bad[_i].status);
+  graft_diagnostic d = first_error();
+  ck_assert_msg(strstr(d.message, bad[_i].message), "'%s' gives: %s", bad[_i].text, d.message);
+  ck_assert_uint_eq(d.line, bad[_i].line);
+  ck_assert_uint_eq(d.column, bad[_i].column);
+  ck_assert_str_eq(d.file, "pipeline");
+}
+END_TEST
+
+START_TEST(pipelines_that_are_fine) {
+  static const char *const good[] = {"",
+                                     "  ",
+                                     "dce",
+                                     " dce , cse ",
+                                     "dce{}",
+                                     "dce{ },cse",
+                                     "rewrite{rules=a,b}",
+                                     "rewrite{rules=a,b,fixed-point=true}",
+                                     "rewrite{rules=\"a,b\", fixed-point=true},dce",
+                                     "rewrite{rules=a,\"b c\"},\n dce",
+                                     "convert{qparams=observer}",
+                                     "fold-constants{max-elements=-1}"};
+  for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+    ck_assert_msg(graft_check_pipeline(context, good[i]) == GRAFT_OK, "'%s'", good[i]);
+}
+END_TEST
+
+/* Every named pipeline of the table parses, opens up and has a doc line. */
+START_TEST(table_is_sound) {
+  for (uint32_t i = 0; i < graft_pass_count(); i++) {
+    ck_assert_msg(graft_check_pipeline(context, graft_pass_name(i)) == GRAFT_OK, "%s", graft_pass_name(i));
+    ck_assert_uint_gt(strlen(graft_pass_doc(i)), 0);
+    char signature[512];
+    ck_assert_uint_lt(graft_pass_signature(i, signature, sizeof signature), sizeof signature);
+    ck_assert(strncmp(signature, graft_pass_name(i), strlen(graft_pass_name(i))) == 0);
+    for (uint32_t k = 0; k < i; k++) ck_assert_str_ne(graft_pass_name(i), graft_pass_name(k));
+  }
+  ck_assert_ptr_null(graft_pass_name(graft_pass_count()));
+}
+END_TEST
+
+START_TEST(list_options_join_items) {
+  gr_program program;
+  ck_assert_int_eq(gr_program_compile(&program, context, "rewrite{rules=a,\"b\\\"c\",d, fixed-point=true}"), GRAFT_OK);
+  ck_assert_uint_eq(program.steps.len, 1);
+  ck_assert_str_eq(program.steps.data[0].values[0].s, "a,b\"c,d");
+  ck_assert(program.steps.data[0].values[1].b);
+  gr_program_free(&program);
+
+  const char *at = " a, ,b c,,d", *item;
+  size_t length;
+  ck_assert(gr_list_next(&at, &item, &length) && length == 1 && item[0] == 'a');
+  ck_assert(gr_list_next(&at, &item, &length) && length == 3 && item[0] == 'b');
+  ck_assert(gr_list_next(&at, &item, &length) && length == 1 && item[0] == 'd');
+  ck_assert(!gr_list_next(&at, &item, &length));
+}
+END_TEST
+
+START_TEST(pipeline_options_reach_the_members) {
+  gr_program program;
+  ck_assert_int_eq(gr_program_compile(&program, context, "dce,convert{qparams=observer}"), GRAFT_OK);
+  const gr_step *steps = program.steps.data;
+  ck_assert_int_eq(steps[0].kind, GR_STEP_PASS);
+  ck_assert_int_eq(steps[1].kind, GR_STEP_BEGIN);
+  ck_assert_int_eq(steps[program.steps.len - 1].kind, GR_STEP_END);
+  bool found = false;
+  for (uint32_t i = 2; i + 1 < program.steps.len; i++) {
+    ck_assert_uint_eq(steps[i].depth, 1);
+    if (strcmp(steps[i].info->name, "freeze-qparams") != 0) continue;
+    found = true;
+    ck_assert(steps[i].values[0].given);
+    ck_assert_str_eq(steps[i].values[0].s, "observer");
+  }
+  ck_assert(found);
+  gr_program_free(&program);
+}
+END_TEST
+
+/* ---- running ---- */
+
+typedef struct trace {
+  char text[256];
+  uint64_t removed;
+} trace;
+
+static graft_status note_before(void *user, graft_module *module, const graft_pass_report *r) {
+  trace *t = user;
+  (void)module;
+  strcat(strcat(strcat(t->text, "("), r->name), " ");
+  return GRAFT_OK;
+}
+
+static graft_status note_after(void *user, graft_module *module, const graft_pass_report *r) {
+  trace *t = user;
+  (void)module;
+  strcat(t->text, ")");
+  for (uint32_t i = 0; i < r->statistic_count; i++)
+    if (strcmp(r->statistics[i].name, "nodes removed") == 0) t->removed += r->statistics[i].value;
+  return GRAFT_OK;
+}
+
+static graft_status stop_after(void *user, graft_module *module, const graft_pass_report *r) {
+  (void)user;
+  (void)r;
+  return gr_error(graft_module_get_context(module), GRAFT_PASS, (gr_loc){0}, "stop");
+}
+
+static graft_module *small_module(void) {
+  graft_module *m = graft_module_create(context);
+  graft_graph *g = graft_graph_create(m, "main");
+  graft_type type = graft_type_make(GRAFT_F32, 2, (int64_t[]){2, 3});
+  graft_value x = graft_input_add(g, "x", &type);
+  graft_value y = graft_build(g, "relu", &x, 1, NULL, 0);
+  graft_build(g, "sigmoid", &y, 1, NULL, 0); /* dead */
+  graft_output_add(g, "y", y);
+  return m;
+}
+
+START_TEST(callbacks_see_every_pass) {
+  graft_module *m = small_module();
+  trace t = {0};
+  graft_pass_options options = {
+      .size = sizeof options, .verify_each = true, .before = note_before, .after = note_after, .user = &t};
+  ck_assert_int_eq(graft_run_passes(m, "dce,cse", &options), GRAFT_OK);
+  ck_assert_str_eq(t.text, "(dce )(cse )");
+  ck_assert_uint_eq(t.removed, 1);
+  ck_assert_uint_eq(graft_node_count(graft_module_get_graph(m, 0)), 1);
+  graft_module_destroy(m);
+}
+END_TEST
+
+START_TEST(callback_can_stop) {
+  graft_module *m = small_module();
+  graft_pass_options options = {.size = sizeof options, .after = stop_after};
+  ck_assert_int_eq(graft_run_passes(m, "cse,dce", &options), GRAFT_PASS);
+  ck_assert_uint_eq(graft_node_count(graft_module_get_graph(m, 0)), 2);
+  graft_module_destroy(m);
+}
+END_TEST
+
+START_TEST(nothing_runs_when_the_text_is_wrong) {
+  graft_module *m = small_module();
+  ck_assert_int_eq(graft_run_passes(m, "dce,nonsense", NULL), GRAFT_NAME);
+  ck_assert_uint_eq(graft_node_count(graft_module_get_graph(m, 0)), 2);
+  graft_module_destroy(m);
+}
+END_TEST
+
+int main(void) {
+  Suite *suite = suite_create("passes");
+  TCase *c = tcase_create("passes");
+  tcase_add_checked_fixture(c, setup, teardown);
+  tcase_add_loop_test(c, pipeline_errors_have_a_caret, 0, (int)(sizeof bad / sizeof *bad));
+  tcase_add_test(c, pipelines_that_are_fine);
+  tcase_add_test(c, table_is_sound);
+  tcase_add_test(c, list_options_join_items);
+  tcase_add_test(c, pipeline_options_reach_the_members);
+  tcase_add_test(c, callbacks_see_every_pass);
+  tcase_add_test(c, callback_can_stop);
+  tcase_add_test(c, nothing_runs_when_the_text_is_wrong);
+  suite_add_tcase(suite, c);
+  SRunner *runner = srunner_create(suite);
+  srunner_run_all(runner, CK_NORMAL);
+  int failed = srunner_ntests_failed(runner);
+  srunner_free(runner);
+  return failed != 0;
+}

@@ -1,0 +1,220 @@
+/* See cli.h. */
+#include "tools/cli.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+/* ---- options ---- */
+
+enum { MAX_OPTIONS = 40, HELP = 0x4000, NO_LETTER = 256 };
+
+static void print_help(const cli_command *command) {
+  printf("usage: %s %s\n\n%s\n\noptions:\n", command->name, command->usage, command->summary);
+  for (const cli_option *o = command->options; o->help; o++) {
+    char left[64], letter[8] = "    ";
+    if (o->id < NO_LETTER) snprintf(letter, sizeof letter, "-%c%s", o->id, o->name ? ", " : "");
+    snprintf(left, sizeof left, "%s%s%s%s%s", letter, o->name ? "--" : "", o->name ? o->name : "",
+             o->argument ? " " : "", o->argument ? o->argument : "");
+    printf("  %-29s %s\n", left, o->help);
+  }
+  printf("  %-29s %s\n", "-h, --help", "print this");
+  if (command->examples) printf("\n%s", command->examples);
+}
+
+int cli_usage_error(const cli_command *command, const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  fprintf(stderr, "%s: ", command->name);
+  vfprintf(stderr, format, args);
+  fprintf(stderr, "\ntry '%s --help'\n", command->name);
+  va_end(args);
+  return EXIT_USAGE;
+}
+
+int cli_parse(const cli_command *command, int argc, char **argv, int *first) {
+  struct option longs[MAX_OPTIONS + 2] = {0};
+  char shorts[2 * MAX_OPTIONS + 4] = ":h";
+  size_t count = 0, used = 2;
+  for (const cli_option *o = command->options; o->help && count < MAX_OPTIONS; o++) {
+    if (o->name)
+      longs[count++] =
+          (struct option){.name = o->name, .has_arg = o->argument ? required_argument : no_argument, .val = o->id};
+    if (o->id >= NO_LETTER) continue;
+    shorts[used++] = (char)o->id;
+    if (o->argument) shorts[used++] = ':';
+  }
+  longs[count] = (struct option){.name = "help", .val = HELP};
+  opterr = 0;
+  for (int id; (id = getopt_long(argc, argv, shorts, longs, NULL)) != -1;) {
+    if (id == HELP || id == 'h') {
+      print_help(command);
+      return EXIT_DONE;
+    }
+    const char *given = optind > 0 && optind <= argc ? argv[optind - 1] : "";
+    if (id == '?') return cli_usage_error(command, "no such option: %s", given);
+    if (id == ':') return cli_usage_error(command, "the option %s needs an argument", given);
+    if (!command->set(command->user, id, optarg)) return EXIT_USAGE;
+  }
+  *first = optind;
+  return -1;
+}
+
+bool cli_list_add(cli_list *list, const char *item) {
+  const char **items = realloc(list->items, (list->count + 1) * sizeof *items);
+  if (!items) return false;
+  list->items = items;
+  items[list->count++] = item;
+  return true;
+}
+
+void cli_list_free(cli_list *list) {
+  free(list->items);
+  *list = (cli_list){0};
+}
+
+/* ---- files ---- */
+
+/* All of standard input; the caller frees. */
+static char *read_stdin(size_t *size) {
+  size_t room = 1 << 16, used = 0;
+  char *bytes = malloc(room);
+  while (bytes) {
+    used += fread(bytes + used, 1, room - used, stdin);
+    if (used < room) break;
+    char *more = room > SIZE_MAX / 2 ? NULL : realloc(bytes, room * 2);
+    if (!more) free(bytes);
+    bytes = more;
+    room *= 2;
+  }
+  *size = used;
+  return bytes;
+}
+
+graft_module *cli_load(graft_context *context, const char *path) {
+  graft_load_options options = {.size = sizeof options, .map = true, .check_hashes = true};
+  if (strcmp(path, "-") != 0) return graft_module_load(context, path, &options);
+  size_t size;
+  char *bytes = read_stdin(&size);
+  if (!bytes || ferror(stdin)) {
+    free(bytes);
+    fprintf(stderr, "<stdin>: error: cannot read\n");
+    return NULL;
+  }
+  graft_module *module = graft_module_load_memory(context, bytes, size, "<stdin>", &options);
+  free(bytes);
+  return module;
+}
+
+bool cli_write_stdout(const void *bytes, size_t size) {
+  return fwrite(bytes, 1, size, stdout) == size && fflush(stdout) == 0;
+}
+
+bool cli_make_directory(const char *path) {
+  char *copy = strdup(path);
+  bool ok = copy != NULL;
+  for (char *s = copy; ok && s;) {
+    s = strchr(s + 1, '/');
+    if (s) *s = '\0';
+    struct stat info;
+    ok = mkdir(copy, 0777) == 0 || (stat(copy, &info) == 0 && S_ISDIR(info.st_mode));
+    if (!ok) fprintf(stderr, "%s: error: cannot make the directory: %s\n", copy, strerror(errno));
+    if (s) *s = '/';
+  }
+  free(copy);
+  return ok;
+}
+
+char *cli_path(const char *directory, const char *name, const char *suffix) {
+  static const char keep[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+  size_t d = strlen(directory), n = strlen(name);
+  char *path = malloc(d + n + strlen(suffix) + 3);
+  if (!path) return NULL;
+  memcpy(path, directory, d);
+  path[d] = '/';
+  for (size_t i = 0; i < n; i++) path[d + 1 + i] = strchr(keep, name[i]) ? name[i] : '_';
+  path[d + 1 + n] = '.';
+  memcpy(path + d + n + 2, suffix, strlen(suffix) + 1);
+  return path;
+}
+
+static int compare_strings(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+
+const char *cli_collision(char **paths, uint32_t count) {
+  qsort(paths, count, sizeof *paths, compare_strings);
+  for (uint32_t i = 1; i < count; i++)
+    if (strcmp(paths[i - 1], paths[i]) == 0) return paths[i];
+  return NULL;
+}
+
+/* ---- messages ---- */
+
+void cli_print_diagnostics(const graft_context *context, const char *file) {
+  uint32_t count = graft_diagnostic_count(context);
+  for (uint32_t i = 0; i < count; i++) {
+    graft_diagnostic d = graft_diagnostic_get(context, i);
+    if (!d.file[0] && d.severity != GRAFT_NOTE) d.file = file;
+    size_t length = graft_diagnostic_format(&d, NULL, 0);
+    char *text = malloc(length + 1);
+    if (!text) continue;
+    graft_diagnostic_format(&d, text, length + 1);
+    fprintf(stderr, "%s%s", text, length && text[length - 1] == '\n' ? "" : "\n");
+    free(text);
+  }
+}
+
+int cli_fail(const char *file, const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  fprintf(stderr, "%s: error: ", file);
+  vfprintf(stderr, format, args);
+  fprintf(stderr, "\n");
+  va_end(args);
+  return EXIT_FAILED;
+}
+
+/* ---- tables ---- */
+
+bool cli_table_add(cli_table *table, uint32_t depth, const char *name, const char *number, const char *text) {
+  if (table->count == table->room) {
+    uint32_t room = table->room ? table->room * 2 : 16;
+    cli_row *rows = realloc(table->rows, room * sizeof *rows);
+    if (!rows) return false;
+    table->rows = rows;
+    table->room = room;
+  }
+  cli_row *row = &table->rows[table->count++];
+  snprintf(row->name, sizeof row->name, "%*s%s", (int)(2 * depth), "", name);
+  snprintf(row->number, sizeof row->number, "%s", number);
+  snprintf(row->text, sizeof row->text, "%s", text);
+  return true;
+}
+
+void cli_table_print(const cli_table *table, FILE *out, const char *title) {
+  size_t name = 0, number = 0;
+  for (uint32_t i = 0; i < table->count; i++) {
+    const cli_row *row = &table->rows[i];
+    name = strlen(row->name) > name ? strlen(row->name) : name;
+    number = strlen(row->number) > number ? strlen(row->number) : number;
+  }
+  fprintf(out, "%s\n", title);
+  for (uint32_t i = 0; i < table->count; i++) {
+    const cli_row *row = &table->rows[i];
+    fprintf(out, "  %-*s  %*s%s%s\n", (int)name, row->name, (int)number, row->number, row->text[0] ? "  " : "",
+            row->text);
+  }
+}
+
+void cli_table_free(cli_table *table) {
+  free(table->rows);
+  *table = (cli_table){0};
+}
+
+double cli_now(void) {
+  struct timespec t;
+  return clock_gettime(CLOCK_MONOTONIC, &t) == 0 ? (double)t.tv_sec + 1e-9 * (double)t.tv_nsec : 0.0;
+}

@@ -1,0 +1,82 @@
+/* What ir-opt and ir-run share: option tables, files, diagnostics, tables of numbers. */
+#ifndef GRAFT_TOOLS_CLI_H
+#define GRAFT_TOOLS_CLI_H
+
+#include <stdio.h>
+
+#include "ir/ir.h"
+
+enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+/* ---- options: one row each, for getopt_long and for --help ---- */
+
+typedef struct cli_option {
+  int id;               /* what `set` gets; a letter: the short form too */
+  const char *name;     /* long form, or NULL */
+  const char *argument; /* its name in the help; NULL: none */
+  const char *help;     /* NULL ends the table */
+} cli_option;
+
+typedef struct cli_command {
+  const char *name, *usage, *summary; /* "ir-opt", "INPUT [options]", what it does */
+  const char *examples;               /* below the options */
+  const cli_option *options;
+  /* Takes one option; false: wrong usage, said already. */
+  bool (*set)(void *user, int id, const char *argument);
+  void *user;
+} cli_command;
+
+/* Reads the command line; positional arguments end in argv[*first...]. -1: go on; else the exit status (--help,
+ * errors). */
+int cli_parse(const cli_command *command, int argc, char **argv, int *first);
+/* "ir-opt: message" and a hint at --help, on standard error; gives EXIT_USAGE. */
+int cli_usage_error(const cli_command *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* A growing list of strings that are not owned. */
+typedef struct cli_list {
+  const char **items;
+  uint32_t count;
+} cli_list;
+
+bool cli_list_add(cli_list *list, const char *item);
+void cli_list_free(cli_list *list);
+
+/* ---- modules and files ---- */
+
+/* "-" is standard input. NULL: said in the context's diagnostics. */
+graft_module *cli_load(graft_context *context, const char *path);
+/* Bytes to standard output. */
+bool cli_write_stdout(const void *bytes, size_t size);
+bool cli_make_directory(const char *path); /* and those above it; says why not */
+/* DIR/NAME.SUFFIX with each character of NAME outside A-Za-z0-9._- as `_`; the caller frees. NULL: no memory. */
+char *cli_path(const char *directory, const char *name, const char *suffix);
+/* Do two paths of a list agree? Sorts it; gives the path, or NULL. */
+const char *cli_collision(char **paths, uint32_t count);
+
+/* Prints the context's diagnostics on standard error; `file` stands for those that name none. */
+void cli_print_diagnostics(const graft_context *context, const char *file);
+/* "file: error: message" on standard error; gives EXIT_FAILED. */
+int cli_fail(const char *file, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* ---- tables ---- */
+
+/* Rows of a name, a number and a text, printed with aligned columns. */
+typedef struct cli_row {
+  char name[80];
+  char number[32];
+  char text[160];
+} cli_row;
+
+typedef struct cli_table {
+  cli_row *rows;
+  uint32_t count, room;
+} cli_table;
+
+/* `depth` indents the name by two blanks each. False: no memory. */
+bool cli_table_add(cli_table *table, uint32_t depth, const char *name, const char *number, const char *text);
+void cli_table_print(const cli_table *table, FILE *out, const char *title);
+void cli_table_free(cli_table *table);
+
+double cli_now(void); /* seconds, monotonic */
+
+#endif
