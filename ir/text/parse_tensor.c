@@ -211,10 +211,14 @@ static uint32_t companion_open(parser *p, const gr_token *name) {
     return GRAFT_NONE;
   }
   size_t directory = strlen(p->directory);
+  if (directory == 0) {
+    gr_parse_fail(p, GRAFT_IO, name, "a text from memory has no file beside it");
+    return GRAFT_NONE;
+  }
   char *path = gr_arena_alloc(&p->scratch, directory + name->length + 2);
   if (!path) return GRAFT_NONE;
   memcpy(path, p->directory, directory);
-  if (directory && path[directory - 1] != '/') path[directory++] = '/';
+  if (path[directory - 1] != '/') path[directory++] = '/';
   memcpy(path + directory, text, name->length + 1);
   companion f = {.name = id};
   f.file = gr_file_read(c, path, false);
