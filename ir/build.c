@@ -67,6 +67,8 @@ graft_node graft_node_create(graft_graph *g, const graft_node_options *o) {
   graft_context *c = m->context;
   graft_node result = GRAFT_NONE;
   gr_loc where = {.file = gr_string_text(m, m->file), .node = o->name ? o->name : o->op};
+  if (o->size == 0)
+    return gr_error(c, GRAFT_INVALID_ARGUMENT, where, "the options do not begin with their size"), GRAFT_NONE;
   if (!o->op || !o->op[0]) return gr_error(c, GRAFT_INVALID_ARGUMENT, where, "a node needs an op"), GRAFT_NONE;
   gr_node_desc d = {.op = op_number(m, o->op),
                     .operands = o->operands,

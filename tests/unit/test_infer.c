@@ -1,0 +1,545 @@
+/* Type inference, table-driven: a row is an op, operand types and attributes, and the result types or the message. A
+ * row whose message begins with a constraint's number is called after it (conv2d_c3); every constraint has one. */
+#include "ir/ir_int.h"
+
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_OPERANDS 8
+#define MAX_RESULTS 8
+
+typedef struct row {
+  const char *name;
+  const char *op;       /* "split/2": with two results, else with the required ones */
+  const char *operands; /* "f32[1, 3] - i64[2]=3,4": one is absent, one constant */
+  const graft_attr *attrs;
+  uint32_t attr_count;
+  const char *expected; /* types of all results, or the message */
+} row;
+
+#define A(...) (const graft_attr[]){__VA_ARGS__}, sizeof((const graft_attr[]){__VA_ARGS__}) / sizeof(graft_attr)
+#define NO NULL, 0
+#define I(n, v) \
+  { .name = n, .kind = GRAFT_ATTR_INT, .as.i = (v) }
+#define F(n, v) \
+  { .name = n, .kind = GRAFT_ATTR_FLOAT, .as.f = (v) }
+#define B(n, v) \
+  { .name = n, .kind = GRAFT_ATTR_BOOL, .as.b = (v) }
+#define S(n, v) \
+  { .name = n, .kind = GRAFT_ATTR_STRING, .as.s = (v) }
+#define D(n, v) \
+  { .name = n, .kind = GRAFT_ATTR_DTYPE, .as.dtype = (v) }
+#define N(n) \
+  { .name = n, .kind = GRAFT_ATTR_NONE }
+#define L(n, ...) \
+  { \
+    .name = n, .kind = GRAFT_ATTR_INTS, .count = sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t), \
+    .as.ints = (const int64_t[]) { \
+      __VA_ARGS__ \
+    } \
+  }
+#define EMPTY(n) \
+  { \
+    .name = n, .kind = GRAFT_ATTR_INTS, .as.ints = (const int64_t[]) { 0 } \
+  }
+#define HUGE_EXTENT "4611686018427387904" /* 2^62 */
+#define U8 I("quant_min", 0), I("quant_max", 255), D("dtype", GRAFT_U8)
+
+static const row rows[] = {
+    /* convolution */
+    {"conv1d", "conv1d", "f32[2, 4, 10] f32[6, 2, 3] f32[6]", A(I("groups", 2), L("stride", 2), L("padding", 1)),
+     "f32[2, 6, 5]"},
+    {"conv2d", "conv2d", "f32[1, 3, 8, 8] f32[4, 3, 3, 3]", NO, "f32[1, 4, 6, 6]"},
+    {"conv2d_dilated", "conv2d", "f32[1, 3, 9, 8] f32[4, 3, 3, 3] - ",
+     A(L("dilation", 2, 3), L("padding", 1, 2), L("stride", 2, 1)), "f32[1, 4, 4, 6]"},
+    {"conv2d_unknown_batch", "conv2d", "f32[?, 3, ?, 8] f32[4, 3, 3, 3]", NO, "f32[?, 4, ?, 6]"},
+    {"conv2d_unknown_rank", "conv2d", "?[*] f32[4, 3, 3, 3]", NO, "f32[?, 4, ?, ?]"},
+    {"conv3d", "conv3d", "f64[1, 2, 4, 5, 6] f64[3, 2, 1, 2, 3]", NO, "f64[1, 3, 4, 4, 4]"},
+    {"conv2d_c1", "conv2d", "f32[3, 8, 8] f32[4, 3, 3, 3]", NO, "C1: x has rank 3, not 4"},
+    {"conv2d_c1_weight", "conv2d", "f32[1, 3, 8, 8] f32[4, 3, 3]", NO, "C1: weight has rank 3, not 4"},
+    {"conv2d_c2", "conv2d", "f32[1, 3, 8, 8] f64[4, 3, 3, 3]", NO, "C2: weight is f64, x is f32"},
+    {"conv2d_c2_float", "conv2d", "i8[1, 3, 8, 8] i8[4, 3, 3, 3]", NO, "C2: x is i8, not a float type"},
+    {"conv2d_c3", "conv2d", "f32[1, 3, 8, 8] f32[4, 4, 3, 3]", NO,
+     "C3: weight has 4 input channels per group, x has 3"},
+    {"conv2d_c4", "conv2d", "f32[1, 3, 8, 8] f32[4, 3, 3, 3]", A(I("groups", 0)), "C4: groups is 0"},
+    {"conv2d_c4_in", "conv2d", "f32[1, 3, 8, 8] f32[4, 3, 3, 3]", A(I("groups", 2)),
+     "C4: groups is 2, x has 3 channels"},
+    {"conv2d_c4_out", "conv2d", "f32[1, 4, 8, 8] f32[3, 2, 3, 3]", A(I("groups", 2)),
+     "C4: groups is 2, weight has 3 output channels"},
+    {"conv2d_c5", "conv2d", "f32[1, 3, 8, 8] f32[4, 3, 3, 3] f32[3]", NO,
+     "C5: bias has 3 entries, there are 4 output channels"},
+    {"conv2d_c5_rank", "conv2d", "f32[1, 3, 8, 8] f32[4, 3, 3, 3] f32", NO, "C5: bias has rank 0, not 1"},
+    {"conv2d_c6", "conv2d", "f32[1, 3, 8, 8] f32[4, 3, 3, 3]", A(L("stride", 1, 0)), "C6: stride is 0"},
+    {"conv2d_c6_padding", "conv2d", "f32[1, 3, 8, 8] f32[4, 3, 3, 3]", A(L("padding", -1, 0)), "C6: padding is -1"},
+    {"conv2d_c7", "conv2d", "f32[1, 3, 2, 8] f32[4, 3, 3, 3]", NO,
+     "C7: kernel of 3 (dilation 1), input of 2 (padding 0)"},
+    {"conv2d_c7_overflow", "conv2d", "f32[1, 3, 8, 8] f32[4, 3, 3, 3]", A(L("padding", INT64_MAX, 0)),
+     "C7: kernel of 3 (dilation 1), input of 8 (padding 9223372036854775807)"},
+    {"conv2d_huge", "conv2d", "f32[" HUGE_EXTENT ", 3, 8, 8] f32[4, 3, 3, 3]", NO,
+     "A4: result 0 has more than 2^62 elements"},
+    {"conv2d_a1", "conv2d", "f32[1, 3, 8, 8]", NO, "A1: operand weight is missing"},
+    {"conv2d_a2", "conv2d", "f32[1, 3, 8, 8] f32[4, 3, 3, 3] f32[4] f32[4]", NO, "A2: 4 operands, conv2d takes 3"},
+    {"conv2d_a3", "conv2d/2", "f32[1, 3, 8, 8] f32[4, 3, 3, 3]", NO, "A3: 2 results, conv2d has at most 1"},
+    {"conv_transpose1d", "conv_transpose1d", "f32[1, 4, 5] f32[4, 3, 3] f32[6]",
+     A(I("groups", 2), L("stride", 2), L("output_padding", 1)), "f32[1, 6, 12]"},
+    {"conv_transpose2d", "conv_transpose2d", "f32[1, 4, 5, 5] f32[4, 3, 3, 3]",
+     A(L("padding", 1, 1), L("dilation", 2, 1)), "f32[1, 3, 7, 5]"},
+    {"conv_transpose3d", "conv_transpose3d", "f32[?, 4, ?, 5, 5] f32[4, 3, 3, 3, 3]", NO, "f32[?, 3, ?, 7, 7]"},
+    {"conv_transpose2d_c1", "conv_transpose2d", "f32[4, 5, 5] f32[4, 3, 3, 3]", NO, "C1: x has rank 3, not 4"},
+    {"conv_transpose2d_c2", "conv_transpose2d", "f32[1, 4, 5, 5] f64[4, 3, 3, 3]", NO, "C2: weight is f64, x is f32"},
+    {"conv_transpose2d_c3", "conv_transpose2d", "f32[1, 4, 5, 5] f32[3, 3, 3, 3]", NO,
+     "C3: weight has 3 input channels, x has 4"},
+    {"conv_transpose2d_c4", "conv_transpose2d", "f32[1, 4, 5, 5] f32[4, 3, 3, 3]", A(I("groups", 3)),
+     "C4: groups is 3, x has 4 channels"},
+    {"conv_transpose2d_c5", "conv_transpose2d", "f32[1, 4, 5, 5] f32[4, 3, 3, 3] f32[3]", A(I("groups", 2)),
+     "C5: bias has 3 entries, there are 6 output channels"},
+    {"conv_transpose2d_c6", "conv_transpose2d", "f32[1, 4, 5, 5] f32[4, 3, 3, 3]", A(L("dilation", 0, 1)),
+     "C6: dilation is 0"},
+    {"conv_transpose2d_c7", "conv_transpose2d", "f32[1, 4, 5, 5] f32[4, 3, 3, 3]", A(L("output_padding", 1, 0)),
+     "C7: output_padding is 1, stride 1 and dilation 1"},
+    {"conv_transpose2d_c8", "conv_transpose2d", "f32[1, 4, 1, 5] f32[4, 3, 3, 3]", A(L("padding", 2, 0)),
+     "C8: input of 1, stride 1, kernel of 3, padding 2"},
+    {"conv_transpose2d_c8_overflow", "conv_transpose2d", "f32[1, 4, " HUGE_EXTENT ", 5] f32[4, 3, 3, 3]",
+     A(L("stride", 4, 1)), "C8: input of 4611686018427387904, stride 4, kernel of 3, padding 0"},
+    {"linear", "linear", "f32[2, 5, 3] f32[4, 3] f32[4]", NO, "f32[2, 5, 4]"},
+    {"linear_vector", "linear", "f32[3] f32[4, 3]", NO, "f32[4]"},
+    {"linear_c1", "linear", "f32 f32[4, 3]", NO, "C1: x has rank 0"},
+    {"linear_c2", "linear", "f32[2, 3] f32[4, 3] f64[4]", NO, "C2: bias is f64, x is f32"},
+    {"linear_c3", "linear", "f32[2, 5] f32[4, 3]", NO, "C3: weight has 3 input features, x has 5"},
+    {"linear_c4", "linear", "f32[2, 3] f32[4, 3] f32[3]", NO, "C4: bias has 3 entries, there are 4 output features"},
+    {"addmm", "addmm", "f32[4] f32[2, 3] f32[3, 4]", NO, "f32[2, 4]"},
+    {"addmm_c1", "addmm", "f32[4] f32[2, 3] f32[5, 4]", NO, "C1: mat1 has 3 columns, mat2 5 rows"},
+    {"addmm_c2", "addmm", "f32[4] f64[2, 3] f32[3, 4]", NO, "C2: mat1 is f64, input is f32"},
+    {"addmm_c3", "addmm", "f32[3] f32[2, 3] f32[3, 4]", NO, "C3: input's axis -1 has 3 entries, the product's 4"},
+    {"matmul", "matmul", "f32[5, 1, 2, 3] f32[7, 3, 4]", NO, "f32[5, 7, 2, 4]"},
+    {"matmul_vectors", "matmul", "f32[3] f32[3]", NO, "f32"},
+    {"matmul_matrix_vector", "matmul", "f32[2, 3] f32[3]", NO, "f32[2]"},
+    {"matmul_c1", "matmul", "f32 f32[3]", NO, "C1: x has rank 0"},
+    {"matmul_c2", "matmul", "f32[2, 3] i32[3]", NO, "C2: x is f32, other is i32"},
+    {"matmul_c3", "matmul", "f32[2, 3] f32[4, 3]", NO, "C3: x has 3 columns, other 4 rows"},
+    {"matmul_c4", "matmul", "f32[5, 2, 3] f32[7, 3, 4]", NO, "C4: x has 5, other 7 matrices along axis -3"},
+    /* normalization, elementwise */
+    {"batch_norm", "batch_norm", "f32[2, 3, 4] f32[3] f32[3] f32[3] f32[3]", NO, "f32[2, 3, 4]"},
+    {"batch_norm_affineless", "batch_norm", "f32[2, ?] - - f32[3] f32[3]", NO, "f32[2, 3]"},
+    {"batch_norm_training", "batch_norm/4", "f32[2, 3, 4] - - f32[3] f32[3] i64", A(B("training", true), N("momentum")),
+     "f32[2, 3, 4] f32[3] f32[3] i64"},
+    {"batch_norm_c1", "batch_norm", "f32[3] f32[3] f32[3] f32[3] f32[3]", NO, "C1: x has rank 1"},
+    {"batch_norm_c2", "batch_norm", "f32[2, 3] f64[3] f32[3] f32[3] f32[3]", NO, "C2: weight is f64, x is f32"},
+    {"batch_norm_c3", "batch_norm", "f32[2, 3] f32[3] f32[3] f32[4] f32[3]", NO,
+     "C3: running_mean has 4 entries, there are 3 channels"},
+    {"batch_norm_c4", "batch_norm", "f32[2, 3] - - f32[3] f32[3] f32", NO, "C4: num_batches_tracked is f32"},
+    {"batch_norm_c5", "batch_norm", "f32[2, 3]", NO, "C5: running_mean is missing and training is false"},
+    {"batch_norm_c6", "batch_norm/3", "f32[2, 3]", A(B("training", true)), "C6: result mean needs running_mean"},
+    {"batch_norm_c7", "batch_norm", "f32[2, 3] - - f32[3] f32[3]", A(F("eps", -1)), "C7: eps is -1"},
+    {"batch_norm_c7_momentum", "batch_norm", "f32[2, 3] - - f32[3] f32[3]", A(F("momentum", INFINITY)),
+     "C7: momentum is inf"},
+    {"batch_norm_c8", "batch_norm", "f32[1, 3, 1, 1]", A(B("training", true)), "C8: x has one value per channel"},
+    {"relu", "relu", "i8[2, ?]", NO, "i8[2, ?]"},
+    {"clamp", "clamp", "f32[2, 3] f32 -", NO, "f32[2, 3]"},
+    {"clamp_c1", "clamp", "f32[2, 3] - f64", NO, "C1: max is f64, x is f32"},
+    {"clamp_c2", "clamp", "f32[2, 3] f32[2]", NO, "C2: min has 2 entries along axis -1, x has 3"},
+    {"add", "add", "f32[2, 1, 4] f32[3, 1]", NO, "f32[2, 3, 4]"},
+    {"add_unknown", "add", "f32[?, ?, 1] f32[3, 1, ?]", NO, "f32[3, ?, ?]"},
+    {"add_unknown_rank", "add", "f32[*] f32[3]", NO, "f32[*]"},
+    {"add_c1", "add", "f32[2] i32[2]", NO, "C1: other is i32, x is f32"},
+    {"add_c2", "add", "f32[2, 3] f32[2]", NO, "C2: x has 3 entries along axis -1, other has 2"},
+    {"sigmoid", "sigmoid", "f64[2]", NO, "f64[2]"},
+    {"sigmoid_c1", "sigmoid", "i32[2]", NO, "C1: x is i32, not a float type"},
+    {"dropout_c2", "dropout", "f32[2]", A(F("p", 1.5)), "C2: p is 1.5"},
+    {"gelu_c2", "gelu", "f32[2]", A(S("approximate", "erf")), "C2: approximate is erf"},
+    {"softmax", "softmax", "f32[2, 3]", A(I("dim", -1)), "f32[2, 3]"},
+    {"softmax_c1", "softmax", "i64[2, 3]", A(I("dim", 0)), "C1: x is i64, not a float type"},
+    {"softmax_c2", "softmax", "f32[2, 3]", A(I("dim", 2)), "C2: dim is 2, of 2 axes"},
+    {"to", "to", "f32[2]", A(D("dtype", GRAFT_I64)), "i64[2]"},
+    {"to_c1", "to", "f32[2]", A(D("dtype", GRAFT_UNKNOWN)), "C1: dtype is unknown"},
+    /* pooling */
+    {"max_pool2d", "max_pool2d/2", "f32[1, 3, 9, 8]", A(L("kernel_size", 3, 3), L("stride", 2, 2), L("padding", 1, 1)),
+     "f32[1, 3, 5, 4] i64[1, 3, 5, 4]"},
+    {"max_pool1d_dilated", "max_pool1d", "u8[1, 3, 9]", A(L("kernel_size", 3), L("stride", 2), L("dilation", 2)),
+     "u8[1, 3, 3]"},
+    {"avg_pool2d_ceil", "avg_pool2d", "f32[1, 3, 6, 7]",
+     A(L("kernel_size", 3, 3), L("stride", 2, 2), B("ceil_mode", true)), "f32[1, 3, 3, 3]"},
+    {"max_pool1d_ceil_window_in_padding", "max_pool1d", "f32[1, 1, 3]",
+     A(L("kernel_size", 2), L("stride", 3), L("padding", 1), B("ceil_mode", true)), "f32[1, 1, 2]"},
+    {"max_pool1d_ceil_last_window_starts_inside", "max_pool1d", "f32[1, 1, 2]",
+     A(L("kernel_size", 1), L("stride", 4), B("ceil_mode", true)), "f32[1, 1, 1]"},
+    {"max_pool1d_ceil_larger_than_input", "max_pool1d", "f32[1, 1, 2]",
+     A(L("kernel_size", 3), L("stride", 2), B("ceil_mode", true)), "f32[1, 1, 1]"},
+    {"avg_pool3d", "avg_pool3d", "f32[?, 3, 4, ?, 4]", A(L("kernel_size", 2, 2, 4)), "f32[?, 3, 3, ?, 1]"},
+    {"max_pool2d_c1", "max_pool2d", "f32[3, 9, 8]", A(L("kernel_size", 3, 3)), "C1: x has rank 3, not 4"},
+    {"avg_pool2d_c2", "avg_pool2d", "i8[1, 3, 9, 8]", A(L("kernel_size", 3, 3)), "C2: x is i8, not a float type"},
+    {"max_pool2d_c2", "max_pool2d", "bool[1, 3, 9, 8]", A(L("kernel_size", 3, 3)), "C2: x is bool"},
+    {"max_pool2d_c3", "max_pool2d", "f32[1, 3, 9, 8]", A(L("kernel_size", 0, 3)), "C3: kernel_size is 0"},
+    {"max_pool2d_c4", "max_pool2d", "f32[1, 3, 9, 8]", A(L("kernel_size", 3, 3), L("padding", 2, 0)),
+     "C4: padding is 2, kernel_size 3, dilation 1"},
+    {"max_pool2d_c5", "max_pool2d", "f32[1, 3, 2, 8]", A(L("kernel_size", 3, 3)),
+     "C5: kernel_size 3 (dilation 1), input of 2 (padding 0)"},
+    {"max_pool2d_c5_empty", "max_pool2d", "f32[1, 3, 0, 8]", A(L("kernel_size", 1, 1)),
+     "C5: kernel_size 1 (dilation 1), input of 0 (padding 0)"},
+    {"adaptive_avg_pool2d", "adaptive_avg_pool2d", "f32[?, 3, 9, 8]", A(L("output_size", 1, 2)), "f32[?, 3, 1, 2]"},
+    {"adaptive_avg_pool2d_c1", "adaptive_avg_pool2d", "f32[3, 9, 8]", A(L("output_size", 1, 2)),
+     "C1: x has rank 3, not 4"},
+    {"adaptive_avg_pool2d_c2", "adaptive_avg_pool2d", "i8[1, 3, 9, 8]", A(L("output_size", 1, 2)),
+     "C2: x is i8, not a float type"},
+    {"adaptive_avg_pool2d_c3", "adaptive_avg_pool2d", "f32[1, 3, 9, 8]", A(L("output_size", 0, 2)),
+     "C3: output_size is 0"},
+    {"adaptive_avg_pool2d_c4", "adaptive_avg_pool2d", "f32[1, 3, 9, 0]", A(L("output_size", 1, 2)),
+     "C4: x is empty along axis 3"},
+    {"mean_all", "mean", "f32[2, 3]", NO, "f32"},
+    {"mean", "mean", "f32[2, 3, 4]", A(L("dim", -1, 0)), "f32[3]"},
+    {"mean_keepdim", "mean", "f32[2, 3, 4]", A(L("dim", -1, -2), B("keepdim", true)), "f32[2, 1, 1]"},
+    {"mean_c1", "mean", "i64[2, 3]", NO, "C1: x is i64, not a float type"},
+    {"mean_c2", "mean", "f32[2, 3]", A(L("dim", 0, -2)), "C2: axis 0 is given twice"},
+    /* shapes */
+    {"flatten", "flatten", "f32[2, 3, 4, 5]", A(I("start_dim", 1), I("end_dim", 2)), "f32[2, 12, 5]"},
+    {"flatten_scalar", "flatten", "f32", NO, "f32[1]"},
+    {"flatten_unknown", "flatten", "f32[?, 3, 4]", A(I("start_dim", 1)), "f32[?, 12]"},
+    {"flatten_c1", "flatten", "f32[2, 3, 4]", A(I("start_dim", 2), I("end_dim", 1)),
+     "C1: start_dim is axis 2, end_dim axis 1"},
+    {"flatten_c2", "flatten", "f32[" HUGE_EXTENT ", 4, " HUGE_EXTENT "]", NO, "C2: axes 0 to 2 are too large"},
+    {"view", "view", "f32[2, 3, 4]", A(L("size", 4, -1)), "f32[4, 6]"},
+    {"view_unknown", "view", "f32[?, 3, 4]", A(L("size", -1, 12)), "f32[?, 12]"},
+    {"view_scalar", "view", "f32[1]", A(EMPTY("size")), "f32"},
+    {"view_c1", "view", "f32[2, 3]", A(L("size", -1, -1)), "C1: extents 0 and 1 of the shape are -1"},
+    {"view_c1_zero", "view", "f32[2, 0]", A(L("size", -1, 0)), "C1: extent 0 of the shape can be anything"},
+    {"view_c2", "view", "f32[2, 3]", A(L("size", 4)), "C2: x has 6 elements, the shape 4"},
+    {"view_c2_multiple", "view", "f32[2, 3]", A(L("size", 4, -1)), "C2: x has 6 elements, the shape a multiple of 4"},
+    {"view_c2_huge", "view", "f32[2, 3]", A(L("size", (int64_t)1 << 62, 4)),
+     "C2: the shape has more than 2^62 elements"},
+    {"reshape", "reshape", "f32[2, 3, 4]", A(L("shape", 0, -1)), "f32[2, 12]"},
+    {"reshape_unknown_copied", "reshape", "f32[?, 3, 4]", A(L("shape", 0, -1)), "f32[?, 12]"},
+    {"reshape_allowzero", "reshape", "f32[0, 3]", A(L("shape", 3, 0), B("allowzero", true)), "f32[3, 0]"},
+    {"reshape_constant", "reshape", "f32[2, 3, 4] i64[2]=0,-1", NO, "f32[2, 12]"},
+    {"reshape_operand", "reshape", "f32[2, 3, 4] i64[2]", NO, "f32[?, ?]"},
+    {"reshape_operand_unknown", "reshape", "f32[2, 3, 4] ?[*]", NO, "f32[*]"},
+    {"reshape_c1", "reshape", "f32[2, 3]", NO, "C1: neither shape nor size is given"},
+    {"reshape_c2", "reshape", "f32[2, 3] i32[2]", NO, "C2: size is i32"},
+    {"reshape_c2_long", "reshape", "f32[2, 3] i64[9]", NO, "C2: size has 9 entries"},
+    {"reshape_c3", "reshape", "f32[6]", A(L("shape", 6, 0)), "C3: extent 1 of the shape is 0, x has rank 1"},
+    {"reshape_c4", "reshape", "f32[6] i64[1]=5", NO, "C4: x has 6 elements, the shape 5"},
+    {"permute", "permute", "f32[2, 3, 4]", A(L("dims", 2, 0, -2)), "f32[4, 2, 3]"},
+    {"permute_c1", "permute", "f32[2, 3, 4]", A(L("dims", 1, 0)), "C1: dims has 2 entries, x has rank 3"},
+    {"permute_c2", "permute", "f32[2, 3, 4]", A(L("dims", 1, 0, 1)), "C2: dims has axis 1 twice"},
+    {"transpose", "transpose", "f32[2, 3, 4]", A(I("dim0", 0), I("dim1", -1)), "f32[4, 3, 2]"},
+    {"transpose_c1", "transpose", "f32[2, 3, 4]", A(I("dim0", 0), I("dim1", 3)), "C1: dim1 is 3, of 3 axes"},
+    {"squeeze", "squeeze", "f32[1, 3, 1]", NO, "f32[3]"},
+    {"squeeze_dim", "squeeze", "f32[1, 3, 1]", A(L("dim", 0, 1)), "f32[3, 1]"},
+    {"squeeze_unknown", "squeeze", "f32[1, ?]", NO, "f32[*]"},
+    {"squeeze_c1", "squeeze", "f32[1, 3]", A(L("dim", 0, -2)), "C1: axis 0 is given twice"},
+    {"unsqueeze", "unsqueeze", "f32[2, 3]", A(I("dim", -1)), "f32[2, 3, 1]"},
+    {"unsqueeze_c1", "unsqueeze", "f32[1, 1, 1, 1, 1, 1, 1, 1]", A(I("dim", 0)), "C1: x has rank 8"},
+    {"unsqueeze_c2", "unsqueeze", "f32[2, 3]", A(I("dim", 3)), "C2: dim is 3, of 3 axes"},
+    {"expand", "expand", "f32[3, 1]", A(L("size", 2, -1, 4)), "f32[2, 3, 4]"},
+    {"expand_c1", "expand", "f32[3, 1]", A(L("size", 3)), "C1: size has 1 extents, x has rank 2"},
+    {"expand_c2", "expand", "f32[3]", A(L("size", -1, 3)), "C2: extent 0 of size is -1"},
+    {"expand_c3", "expand", "f32[3]", A(L("size", 4)), "C3: x has 3 entries along axis 0, size 4"},
+    {"slice", "slice", "f32[10, 3]", A(I("start", 1), I("end", -1), I("step", 3)), "f32[3, 3]"},
+    {"slice_clamped", "slice", "f32[10]", A(I("start", -100), I("end", 100)), "f32[10]"},
+    {"slice_empty", "slice", "f32[10]", A(I("start", 7), I("end", 3)), "f32[0]"},
+    {"slice_backwards", "slice", "f32[10]", A(I("start", -1), I("end", INT64_MIN), I("step", -4)), "f32[3]"},
+    {"slice_far", "slice", "f32[10]", A(I("start", INT64_MAX), I("end", INT64_MIN), I("step", INT64_MIN)), "f32[1]"},
+    {"slice_c1", "slice", "f32[10]", A(I("step", 0)), "C1: step is 0"},
+    {"slice_c2", "slice", "f32[10]", A(I("dim", 1)), "C2: dim is 1, of 1 axes"},
+    {"split", "split/2", "f32[2, 5]", A(L("split_sizes", 2, 3), I("dim", 1)), "f32[2, 2] f32[2, 3]"},
+    {"split_c1", "split/1", "f32[2, 5]", A(L("split_sizes", 2, 3), I("dim", 1)),
+     "C1: split_sizes has 2 entries, there are 1 results"},
+    {"split_c2", "split/1", "f32[2, 5]", A(L("split_sizes", 5), I("dim", 2)), "C2: dim is 2, of 2 axes"},
+    {"split_c3", "split/2", "f32[2, 5]", A(L("split_sizes", 2, 2), I("dim", 1)),
+     "C3: split_sizes add up to 4, x has 5 entries along axis 1"},
+    {"split_c3_overflow", "split/2", "f32[2, 5]", A(L("split_sizes", INT64_MAX, INT64_MAX), I("dim", 1)),
+     "C3: entry 1 of split_sizes is 9223372036854775807"},
+    {"cat", "cat", "f32[2, 3] f32[2, 4] f32[2, 1]", A(I("dim", -1)), "f32[2, 8]"},
+    {"cat_unknown", "cat", "f32[?, 3] f32[2, ?] f32[*]", A(I("dim", 1)), "f32[2, ?]"},
+    {"cat_c1", "cat", "f32[2, 3] f64[2, 4]", A(I("dim", 1)), "C1: tensors[1] is f64, those before it are f32"},
+    {"cat_c2", "cat", "f32[2, 3] f32[2, 4]", A(I("dim", 2)), "C2: dim is 2, of 2 axes"},
+    {"cat_c3", "cat", "f32[2, 3] f32[3, 4]", A(I("dim", 1)), "C3: tensors[1] has 3 entries along axis 0, not 2"},
+    {"cat_c3_rank", "cat", "f32[2, 3] f32[3]", A(I("dim", 1)), "C3: tensors[1] has rank 1, not 2"},
+    {"cat_c4", "cat", "f32[" HUGE_EXTENT "] f32[" HUGE_EXTENT "]", NO, "C4: tensors[1] is too large along axis 0"},
+    {"pad", "pad", "f32[1, 3, 4]", A(L("pad", 1, 2, 0, -1)), "f32[1, 2, 7]"},
+    {"pad_fill", "pad", "f32[4] f32", A(L("pad", 1, 2)), "f32[7]"},
+    {"pad_c1", "pad", "f32[4]", A(L("pad", 1, 2), S("mode", "circular")), "C1: mode is circular"},
+    {"pad_c2", "pad", "f32[4]", A(L("pad", 1)), "C2: pad has 1 entries, x has rank 1"},
+    {"pad_c3", "pad", "f32[4] f64", A(L("pad", 1, 2)), "C3: fill is f64, x is f32"},
+    {"pad_c4", "pad", "f32[4]", A(L("pad", 4, 0), S("mode", "reflect")), "C4: pad is (4, 0) along axis 0 of 4"},
+    {"pad_c4_huge", "pad", "f32[0]", A(L("pad", INT64_MAX, INT64_MAX), S("mode", "replicate")),
+     "C4: pad is (9223372036854775807, 9223372036854775807) along axis 0 of 0"},
+    {"pad_c5", "pad", "f32[4]", A(L("pad", -3, -2)), "C5: pad is (-3, -2) along axis 0 of 4"},
+    {"index_select", "index_select", "f32[2, 3, 4] i64[5, 6]", A(I("dim", 1)), "f32[2, 5, 6, 4]"},
+    {"index_select_scalar", "index_select", "f32[2, 3] i64", NO, "f32[3]"},
+    {"index_select_c1", "index_select", "f32[2, 3] f32", NO, "C1: index is f32"},
+    {"index_select_c2", "index_select", "f32[2, 3] i64", A(I("dim", 2)), "C2: dim is 2, of 2 axes"},
+    {"index_select_c3", "index_select", "f32[1, 1, 1, 1, 1] i64[1, 1, 1, 1, 1]", NO, "C3: x has rank 5, index 5"},
+    {"shape", "shape", "f32[2, ?, 4]", A(I("start", 1)), "i64[2]"},
+    {"shape_negative", "shape", "f32[2, ?, 4]", A(I("start", -5), I("end", -1)), "i64[2]"},
+    /* quantization */
+    {"quantize_per_tensor", "quantize_per_tensor", "f32[2, 3] f32 i32", NO, "i8[2, 3]"},
+    {"quantize_per_channel", "quantize_per_channel", "f32[2, 3] f32[3] i32[3]", A(U8, I("axis", -1)), "u8[2, 3]"},
+    {"quantize_per_channel_groups", "quantize_per_channel", "f32[4, 3, 3] f32[6] i32[6]",
+     A(I("axis", 1), I("groups", 2)), "i8[4, 3, 3]"},
+    {"quantize_per_tensor_c1", "quantize_per_tensor", "i8[2, 3] f32 i32", NO, "C1: x is i8, not a float type"},
+    {"quantize_per_tensor_c2", "quantize_per_tensor", "f32[2] f32 i32", A(I("quant_max", 255)),
+     "C2: quant_min is -128 and quant_max 255, dtype is i8"},
+    {"quantize_per_tensor_c2_order", "quantize_per_tensor", "f32[2] f32 i32", A(I("quant_max", -128)),
+     "C2: quant_min is -128 and quant_max -128, dtype is i8"},
+    {"quantize_per_tensor_c2_dtype", "quantize_per_tensor", "f32[2] f32 i32", A(D("dtype", GRAFT_F32)),
+     "C2: dtype is f32"},
+    {"quantize_per_tensor_c3", "quantize_per_tensor", "f32[2] f64 i32", NO, "C3: scale is f64"},
+    {"quantize_per_tensor_c3_zero_point", "quantize_per_tensor", "f32[2] f32 i64", NO, "C3: zero_point is i64"},
+    {"quantize_per_tensor_c4", "quantize_per_tensor", "f32[2] f32[1] i32", NO, "C4: scale has rank 1, not 0"},
+    {"quantize_per_channel_c4", "quantize_per_channel", "f32[2, 3] f32[3] i32[3]", NO,
+     "C4: scale has 3 entries, there are 2 channels"},
+    {"quantize_per_channel_c4_groups", "quantize_per_channel", "f32[4, 3, 3] f32[3] i32[3]",
+     A(I("axis", 1), I("groups", 2)), "C4: scale has 3 entries, there are 6 channels"},
+    {"quantize_per_channel_c5", "quantize_per_channel", "f32[2, 3] f32[3] i32[3]", A(I("axis", 2)),
+     "C5: axis is 2, of 2 axes"},
+    {"quantize_per_channel_c5_groups", "quantize_per_channel", "f32[3, 3] f32[6] i32[6]",
+     A(I("axis", 1), I("groups", 2)), "C5: groups is 2, x has 3 entries along axis 0"},
+    {"dequantize_per_tensor", "dequantize_per_tensor", "i8[2, 3] f32 i32", NO, "f32[2, 3]"},
+    {"dequantize_per_tensor_c1", "dequantize_per_tensor", "u8[2, 3] f32 i32", NO, "C1: x is u8, dtype is i8"},
+    {"dequantize_per_tensor_c2", "dequantize_per_tensor", "i8[2, 3] f32 i32", A(I("quant_min", 127)),
+     "C2: quant_min is 127 and quant_max 127, dtype is i8"},
+    {"dequantize_per_tensor_c3", "dequantize_per_tensor", "i8[2, 3] f32 i8", NO, "C3: zero_point is i8"},
+    {"dequantize_per_channel_c4", "dequantize_per_channel", "i8[2, 3] f32[2] i32[3]", NO,
+     "C4: zero_point has 3 entries, there are 2 channels"},
+    {"dequantize_per_channel_c5", "dequantize_per_channel", "i8[2, 3] f32[2] i32[2]", A(I("groups", 0)),
+     "C5: groups is 0"},
+    {"fake_quantize", "fake_quantize", "f32[2, 3] f32 i32", NO, "f32[2, 3]"},
+    {"fake_quantize_axis", "fake_quantize", "f32[2, 3] f32[2] i32[2]", A(I("axis", 0)), "f32[2, 3]"},
+    {"fake_quantize_c1", "fake_quantize", "i8[2, 3] f32 i32", NO, "C1: x is i8, not a float type"},
+    {"fake_quantize_c2", "fake_quantize", "f32[2, 3] f32 i32", A(D("dtype", GRAFT_U8)),
+     "C2: quant_min is -128 and quant_max 127, dtype is u8"},
+    {"fake_quantize_c3", "fake_quantize", "f32[2, 3] f32 f32", NO, "C3: zero_point is f32"},
+    {"fake_quantize_c4", "fake_quantize", "f32[2, 3] f32[2] i32[2]", NO, "C4: scale has rank 1, not 0"},
+    {"fake_quantize_c5", "fake_quantize", "f32[2, 3] f32[2] i32[2]", A(I("axis", -3)), "C5: axis is -3, of 2 axes"},
+    {"choose_qparams", "choose_qparams", "f32[2, 3]", NO, "f32 i32"},
+    {"choose_qparams_c1", "choose_qparams", "i8[2, 3]", NO, "C1: x is i8, not a float type"},
+    {"choose_qparams_c2", "choose_qparams", "f32[2, 3]", A(D("dtype", GRAFT_I64)), "C2: dtype is i64"},
+    {"choose_qparams_c3", "choose_qparams", "f32[2, 3]", A(S("scheme", "affine")), "C3: scheme is affine"},
+    {"observe", "observe", "f32[2, 3] f32[2]", NO, "f32[2]"},
+    {"observe_axis", "observe", "f32[2, 3] f32[2, ?]", A(I("axis", 1)), "f32[2, 3]"},
+    {"observe_groups", "observe", "f32[4, 3, 3] f32[2, 6]", A(I("axis", 1), I("groups", 2)), "f32[2, 6]"},
+    {"observe_histogram", "observe", "f32[2, 3] f32[2050]", A(S("observer", "histogram")), "f32[2050]"},
+    {"observe_c1", "observe", "i8[2, 3] f32[2]", NO, "C1: x is i8, not a float type"},
+    {"observe_c2", "observe", "f32[2, 3] f32[2]", A(S("observer", "maximum")), "C2: observer is maximum"},
+    {"observe_c3", "observe", "f32[2, 3] f32[2]", A(F("averaging_constant", 0)), "C3: averaging_constant is 0"},
+    {"observe_c4", "observe", "f32[2, 3] f64[2]", NO, "C4: state is f64"},
+    {"observe_c5", "observe", "f32[2, 3] f32[3]", NO, "C5: state has 3 rows, not 2"},
+    {"observe_c5_channels", "observe", "f32[2, 3] f32[2, 2]", A(I("axis", 1)), "C5: state has 2 channels, x has 3"},
+    {"observe_c6", "observe", "f32[2, 3] f32[2, 3]", A(I("axis", 2)), "C6: axis is 2, of 2 axes"},
+    {"qparams", "qparams", "f32[2]", NO, "f32 i32"},
+    {"qparams_channels", "qparams", "f32[2, 5]", NO, "f32[5] i32[5]"},
+    {"qparams_histogram", "qparams", "f32[2050]", NO, "f32 i32"},
+    {"qparams_c1", "qparams", "f64[2]", NO, "C1: state is f64"},
+    {"qparams_c2", "qparams", "f32[2]", A(I("quant_min", -129)),
+     "C2: quant_min is -129 and quant_max 127, dtype is i8"},
+    {"qparams_c3", "qparams", "f32[2]", A(S("formula", "torch")), "C3: formula is torch"},
+    {"qparams_c4", "qparams", "f32[3, 2]", NO, "C4: state has 3 rows"},
+    /* graft's own */
+    {"bn_scale", "bn_scale", "- f32[3]", NO, "f32[3]"},
+    {"bn_scale_c1", "bn_scale", "f64[3] f32[3]", NO, "C1: weight is f64, running_var is f32"},
+    {"bn_scale_c2", "bn_scale", "f32[4] f32[3]", NO, "C2: weight has 4 entries, there are 3 channels"},
+    {"bn_scale_c3", "bn_scale", "f32[3] f32[3]", A(F("eps", NAN)), "C3: eps is nan"},
+    {"bn_shift", "bn_shift", "- f32[3] - f32[3]", NO, "f32[3]"},
+    {"bn_shift_c1", "bn_shift", "- f32[3] - f64[3]", NO, "C1: scale is f64, running_mean is f32"},
+    {"bn_shift_c2", "bn_shift", "- f32[3] f32[4] f32[3]", NO, "C2: bias has 4 entries, there are 3 channels"},
+    {"channel", "channel", "f32[4] f32[4, 3, 3, 3]", NO, "f32[4, 1, 1, 1]"},
+    {"channel_groups", "channel", "f32[6] f32[4, 3, 3, 3]", A(I("axis", 1), I("groups", 2)), "f32[4, 3, 1, 1]"},
+    {"channel_c1", "channel", "f32[4, 1] f32[4, 3, 3, 3]", NO, "C1: x has rank 2, not 1"},
+    {"channel_c2", "channel", "f32[4] f32[4, 3, 3, 3]", A(I("groups", 2)), "C2: groups is 2 along axis 0"},
+    {"channel_c3", "channel", "f32[4] f32[4, 3]", A(I("axis", 2)), "C3: axis is 2, of 2 axes"},
+    {"channel_c4", "channel", "f32[3] f32[4, 3]", NO, "C4: x has 3 entries, like has 4 along axis 0 and groups is 1"},
+    {"spec_c1", "spec", "", NO, "C1: spec describes an annotation, it is not a node"},
+};
+
+static graft_type parse_type(const char **p) {
+  graft_type t = {.dtype = GRAFT_UNKNOWN};
+  size_t n = strcspn(*p, "[ ");
+  for (int d = 0; d < GRAFT_DTYPE_COUNT; ++d)
+    if (strlen(graft_dtype_name((graft_dtype)d)) == n && strncmp(*p, graft_dtype_name((graft_dtype)d), n) == 0)
+      t.dtype = (graft_dtype)d;
+  *p += n;
+  if (**p != '[') return t;
+  if ((*p)[1] == '*') return t.rank = -1, *p += 3, t;
+  for (++*p; **p != ']'; *p += strspn(*p, ", ")) {
+    char *end = (char *)*p + 1;
+    t.dims[t.rank++] = **p == '?' ? -1 : (int64_t)strtoll(*p, &end, 10);
+    *p = end;
+  }
+  ++*p;
+  return t;
+}
+
+static uint32_t op_of(const row *w) { return gr_op_find(w->op, strcspn(w->op, "/")); }
+
+typedef struct constants {
+  int64_t ints[MAX_OPERANDS][GRAFT_MAX_RANK];
+  uint32_t counts[MAX_OPERANDS];
+} constants;
+
+static const int64_t *constant(void *user, uint32_t operand, uint32_t *count) {
+  const constants *c = user;
+  *count = c->counts[operand];
+  return *count > 0 ? c->ints[operand] : NULL;
+}
+
+static void infer(graft_module *m, const row *w, char *text, size_t size) {
+  const uint32_t op = op_of(w);
+  ck_assert_msg(op < GR_OP_COUNT, "%s: no op %s", w->name, w->op);
+  gr_attr_builder b;
+  gr_attrs_begin(&b, gr_op_get(op));
+  for (uint32_t i = 0; i < w->attr_count; ++i)
+    ck_assert_msg(gr_attrs_set(m, &b, gr_op_get(op), &w->attrs[i], (gr_loc){0}) == GRAFT_OK, "%s: attribute %s",
+                  w->name, w->attrs[i].name);
+  graft_type types[MAX_OPERANDS], results[MAX_RESULTS];
+  const graft_type *operands[MAX_OPERANDS];
+  char error[160] = "";
+  gr_infer in = {.module = m, .op = op, .operands = operands, .results = results, .error = error, .constant = constant};
+  constants c = {0};
+  in.user = &c;
+  in.attrs = (gr_op_get(op)->families & GR_F_SPEC) != 0 ? 0 : gr_attrs_intern(m, &b, gr_op_get(op), (gr_loc){0});
+  ck_assert_msg(in.attrs != GRAFT_NONE, "%s: attributes", w->name);
+  for (const char *p = w->operands; *p != '\0'; p += strspn(p, " ")) {
+    operands[in.operand_count] = *p == '-' ? NULL : &types[in.operand_count];
+    if (*p == '-') {
+      ++p;
+    } else {
+      types[in.operand_count] = parse_type(&p);
+      while (*p == '=' || *p == ',') {
+        char *end;
+        c.ints[in.operand_count][c.counts[in.operand_count]++] = strtoll(p + 1, &end, 10);
+        p = end;
+      }
+    }
+    ++in.operand_count;
+  }
+  in.result_count =
+      strchr(w->op, '/') != NULL ? (uint32_t)atoi(strchr(w->op, '/') + 1) : gr_op_required_results(gr_op_get(op));
+  if (!gr_infer_types(&in)) {
+    snprintf(text, size, "%s", error);
+    return;
+  }
+  size_t n = 0;
+  for (uint32_t i = 0; i < in.result_count; ++i) {
+    if (i > 0) text[n++] = ' ';
+    n += gr_type_format(&results[i], text + n, size - n);
+  }
+}
+
+START_TEST(infers) {
+  graft_context *c = graft_context_create(NULL);
+  graft_module *m = graft_module_create(c);
+  char text[512] = "";
+  infer(m, &rows[_i], text, sizeof text);
+  ck_assert_msg(strcmp(text, rows[_i].expected) == 0, "%s: expected %s, got %s", rows[_i].name, rows[_i].expected,
+                text);
+  graft_module_destroy(m);
+  graft_context_destroy(c);
+}
+END_TEST
+
+/* Rule names of ops, and whether each constraint of each rule has a row. */
+static const char *const rule_of[] = {
+#define OP(name, families, axis, flags, operands, attrs, results, rule, doc) #rule,
+#include "ir/ops.def"
+#undef OP
+};
+
+static bool has_row(const char *rule, int number) {
+  char prefix[8];
+  snprintf(prefix, sizeof prefix, "C%d:", number);
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; ++i)
+    if (strcmp(rule_of[op_of(&rows[i])], rule) == 0 && strncmp(rows[i].expected, prefix, strlen(prefix)) == 0)
+      return true;
+  return false;
+}
+
+START_TEST(every_constraint_has_a_row) {
+#define CONSTRAINT(rule, number) ck_assert_msg(has_row(#rule, number), "no row breaks C%d of " #rule, number);
+#include "ir/constraints.def"
+#undef CONSTRAINT
+}
+END_TEST
+
+static uint64_t below(uint64_t *seed, uint64_t n) {
+  *seed = gr_mix(*seed + 0x9e3779b97f4a7c15u);
+  return *seed % n;
+}
+
+/* Unknown types break nothing, hostile ones are errors or types, never undefined. */
+START_TEST(every_op_takes_anything) {
+  graft_context *c = graft_context_create(NULL);
+  graft_module *m = graft_module_create(c);
+  static const int64_t extents[] = {
+      -1, 0, 1, 2, 3, INT64_MAX, (int64_t)1 << 62, ((int64_t)1 << 62) - 1, (int64_t)1 << 32};
+  static const int64_t numbers[] = {0, 1, -1, 2, 3, 8, INT64_MAX, INT64_MIN, (int64_t)1 << 62, -((int64_t)1 << 40)};
+  uint64_t seed = 1;
+  for (int round = 0; round < 200000; ++round) {
+    const uint32_t op = (uint32_t)below(&seed, GR_OP_COUNT);
+    const gr_op_info *info = gr_op_get(op);
+    gr_attr_builder b;
+    gr_attrs_begin(&b, info);
+    int64_t lists[GR_MAX_ATTRS][10];
+    for (uint32_t i = 0; i < info->attr_count; ++i) {
+      const gr_attr_decl *d = &info->attrs[i];
+      graft_attr a = {.name = d->name, .kind = d->kind};
+      if (!d->required && below(&seed, 2) == 0) continue;
+      switch (d->kind) {
+      case GRAFT_ATTR_BOOL: a.as.b = below(&seed, 2) != 0; break;
+      case GRAFT_ATTR_INT: a.as.i = numbers[below(&seed, 10)]; break;
+      case GRAFT_ATTR_FLOAT: a.as.f = (double)numbers[below(&seed, 10)]; break;
+      case GRAFT_ATTR_STRING: a.as.s = below(&seed, 2) != 0 ? d->s : "reflect"; break;
+      case GRAFT_ATTR_DTYPE: a.as.dtype = (graft_dtype)below(&seed, GRAFT_DTYPE_COUNT); break;
+      default:
+        a.count = d->count < 0 ? (uint32_t)below(&seed, 10) : (uint32_t)d->count;
+        for (uint32_t k = 0; k < a.count; ++k) lists[i][k] = numbers[below(&seed, 10)];
+        a.as.ints = lists[i];
+      }
+      ck_assert(gr_attrs_set(m, &b, info, &a, (gr_loc){0}) == GRAFT_OK);
+    }
+    graft_type types[GR_MAX_OPERANDS], results[10];
+    const graft_type *operands[GR_MAX_OPERANDS];
+    char error[160];
+    gr_infer in = {.module = m,
+                   .op = op,
+                   .operands = operands,
+                   .results = results,
+                   .error = error,
+                   .result_count = (uint32_t)below(&seed, 5)};
+    in.attrs = gr_attrs_intern(m, &b, info, (gr_loc){0});
+    in.operand_count = (uint32_t)below(&seed, (uint64_t)info->operand_count + 1);
+    for (uint32_t i = 0; i < in.operand_count; ++i) {
+      types[i] = (graft_type){.dtype = below(&seed, 4) == 0 ? (graft_dtype)below(&seed, GRAFT_DTYPE_COUNT) : GRAFT_F32,
+                              .rank = (int32_t)below(&seed, 10) - 1};
+      for (int32_t d = 0; d < types[i].rank; ++d) types[i].dims[d] = extents[below(&seed, 13) % 9];
+      operands[i] = below(&seed, 8) == 0 ? NULL : &types[i];
+    }
+    if (!gr_infer_types(&in)) continue;
+    for (uint32_t i = 0; i < in.result_count; ++i) {
+      ck_assert(results[i].rank >= -1 && results[i].rank <= GRAFT_MAX_RANK);
+      for (int32_t d = 0; d < results[i].rank; ++d)
+        ck_assert(results[i].dims[d] >= -1 && results[i].dims[d] <= (int64_t)1 << 62);
+    }
+  }
+  graft_module_destroy(m);
+  graft_context_destroy(c);
+}
+END_TEST
+
+int main(void) {
+  Suite *s = suite_create("infer");
+  TCase *t = tcase_create("rules");
+  tcase_set_timeout(t, 60);
+  tcase_add_loop_test(t, infers, 0, (int)(sizeof rows / sizeof *rows));
+  tcase_add_test(t, every_constraint_has_a_row);
+  tcase_add_test(t, every_op_takes_anything);
+  suite_add_tcase(s, t);
+  SRunner *r = srunner_create(s);
+  srunner_set_fork_status(r, CK_NOFORK);
+  srunner_run_all(r, CK_ENV);
+  int failed = srunner_ntests_failed(r);
+  srunner_free(r);
+  return failed != 0;
+}
