@@ -41,7 +41,9 @@ typedef struct gr_kernel_call {
   gr_scratch *scratch;
   gr_threads *threads; /* NULL: one thread */
   uint64_t seed;       /* of random ops: differs by session seed, step and node */
-  gr_loc where;        /* names the node */
+  gr_loc where;        /* names the node, where graph is NULL */
+  graft_graph *graph;  /* of a session */
+  graft_node node;
 } gr_kernel_call;
 
 /* GRAFT_OK, or a status with a diagnostic. */
@@ -69,7 +71,8 @@ const gr_kernel_info *gr_kernel_get(uint32_t op);
 #undef KERNEL_ALIAS
 
 /* `return gr_kernel_error(k, "no kernel for %s", …)`: GRAFT_RUN with the node's name. */
-#define gr_kernel_error(k, ...) gr_error((k)->context, GRAFT_RUN, (k)->where, __VA_ARGS__)
+#define gr_kernel_error(k, ...) gr_error((k)->context, GRAFT_RUN, gr_kernel_where(k), __VA_ARGS__)
+gr_loc gr_kernel_where(const gr_kernel_call *k);
 /* The common one: "relu has no kernel for bool". */
 graft_status gr_kernel_no_dtype(const gr_kernel_call *k, graft_dtype dtype);
 

@@ -1,0 +1,513 @@
+/* Makes a session's plan in one walk over the nodes in order. For each node that something needs: its concrete types
+ * (embedders' kernels are asked for theirs), then for each result one of
+ *
+ * - known: small integers that follow from shapes and constants are computed now, since other shapes depend on them;
+ * - alias: the same bytes as an operand's (views);
+ * - reuse: the kernel may overwrite an operand that nobody reads any more;
+ * - a storage of its own in the arena, from this step to the last one that reads it.
+ *
+ * Reads are counted down in gr_storage.pending, so at each node it is known which operands die there. */
+#include "runtime/session_impl.h"
+
+#include <string.h>
+
+#define KNOWN_MAX 64             /* elements of a value computed beforehand */
+#define FOREVER (UINT32_MAX / 2) /* pending reads of a value that outlives the steps */
+
+typedef struct planner {
+  gr_plan *plan;
+  graft_graph *graph;
+  graft_context *context;
+  const gr_plan_options *options;
+  bool *needed;  /* by node */
+  bool *updated; /* by tensor */
+  gr_scratch *scratch;
+  GR_VEC(const graft_type *) types; /* of the node's operands; NULL: absent */
+  GR_VEC(graft_type) results;
+  GR_VEC(gr_in) in;
+  GR_VEC(gr_out) out;
+  graft_node node; /* at hand */
+  uint32_t random;
+} planner;
+
+bool gr_type_bytes(const graft_type *t, size_t *bytes) {
+  if (t->rank < 0 || t->rank > GRAFT_MAX_RANK || (unsigned)t->dtype >= GRAFT_DTYPE_COUNT) return false;
+  int64_t n = graft_type_elements(t);
+  size_t size = graft_dtype_size(t->dtype);
+  if (n < 0 || size == 0 || (uint64_t)n > PTRDIFF_MAX / size) return false;
+  *bytes = (size_t)n * size;
+  return true;
+}
+
+static graft_status fail(planner *p, graft_status code, const char *message) {
+  return gr_error(p->context, code, gr_node_loc(p->graph, p->node), "%s: %s",
+                  gr_op_text(p->graph->module, gr_node_at(p->graph, p->node)->op), message);
+}
+
+/* ---- which nodes run
+ * -------------------------------------------------------------------------------------------------- */
+
+static bool use_counts(const planner *p, const gr_use *u) { return !gr_user_is_node(u->user) || p->needed[u->user]; }
+
+/* Backward: a node is needed when an output, an update or a needed node reads it; an opaque one always. */
+static void mark_needed(planner *p) {
+  const graft_graph *g = p->graph;
+  for (graft_node n = g->last; n != GRAFT_NONE; n = gr_node_at(g, n)->prev) {
+    const gr_node *node = gr_node_at(g, n);
+    p->needed[n] = node->op >= GR_OP_COUNT;
+    for (uint32_t i = 0; i < node->result_count && !p->needed[n]; i++) {
+      uint32_t u = gr_value_at(g, node->first_result + i)->first_use;
+      for (; u != GRAFT_NONE && !p->needed[n]; u = gr_use_at(g, u)->next) p->needed[n] = use_counts(p, gr_use_at(g, u));
+    }
+  }
+}
+
+/* Reads of a value to come, when it is made. */
+static uint32_t count_reads(const planner *p, graft_value v) {
+  uint32_t reads = 0;
+  for (uint32_t u = gr_value_at(p->graph, v)->first_use; u != GRAFT_NONE; u = gr_use_at(p->graph, u)->next) {
+    if (!gr_user_is_node(gr_use_at(p->graph, u)->user)) return FOREVER;
+    reads += p->needed[gr_use_at(p->graph, u)->user];
+  }
+  return reads;
+}
+
+/* ---- storages
+ * ----------------------------------------------------------------------------------------------------------- */
+
+static graft_status add_storage(planner *p, gr_storage s, uint32_t *id) {
+  *id = p->plan->storages.len;
+  s.first = s.last = p->plan->steps.len;
+  return gr_vec_push(p->context, &p->plan->storages, s) ? GRAFT_OK : GRAFT_NO_MEMORY;
+}
+
+static void add_reads(gr_storage *s, uint32_t reads) {
+  s->pending = reads == FOREVER || s->pending >= FOREVER ? FOREVER : s->pending + reads;
+}
+
+static void place_value(planner *p, graft_value v, uint32_t storage, size_t offset, const graft_type *type) {
+  gr_storage *s = &p->plan->storages.data[storage];
+  p->plan->slots[v] = (gr_slot){.storage = storage, .offset = offset, .type = *type};
+  add_reads(s, count_reads(p, v));
+}
+
+/* Inputs and tensors that something reads. */
+static graft_status place_outside(planner *p) {
+  const graft_graph *g = p->graph;
+  for (graft_value v = 0; v < g->values.len; v++) {
+    const gr_value *value = gr_value_at(g, v);
+    if ((value->def_kind != GR_DEF_INPUT && value->def_kind != GR_DEF_TENSOR) || count_reads(p, v) == 0) continue;
+    bool input = value->def_kind == GR_DEF_INPUT;
+    const graft_type *type = input ? &p->options->input_types[value->def] : gr_tensor_type(g->module, value->def);
+    gr_storage s = {.place = input ? GR_PLACE_INPUT : GR_PLACE_TENSOR, .id = value->def};
+    uint32_t id;
+    if (!gr_type_bytes(type, &s.size))
+      return gr_error(p->context, GRAFT_RUN, (gr_loc){.node = gr_value_label(p->graph, v)}, "its type is not concrete");
+    graft_status status = add_storage(p, s, &id);
+    if (status != GRAFT_OK) return status;
+    place_value(p, v, id, 0, type);
+  }
+  return GRAFT_OK;
+}
+
+/* ---- types
+ * -------------------------------------------------------------------------------------------------------------- */
+
+/* Data of a value that the plan may depend on. */
+static const void *known_data(const planner *p, graft_value v) {
+  const gr_slot *slot = &p->plan->slots[v];
+  if (slot->storage == GRAFT_NONE) return NULL;
+  const gr_storage *s = &p->plan->storages.data[slot->storage];
+  if (s->place == GR_PLACE_KNOWN) return p->plan->known.data + s->offset + slot->offset;
+  graft_module *m = p->graph->module;
+  if (s->place != GR_PLACE_TENSOR || m->tensors.data[s->id].kind != GRAFT_CONSTANT || p->updated[s->id]) return NULL;
+  const char *data = graft_tensor_get_data(m, s->id);
+  return data ? data + slot->offset : NULL;
+}
+
+static const int64_t *constant(void *user, uint32_t operand, uint32_t *count) {
+  const planner *p = user;
+  graft_value v = gr_operand(p->graph, p->node, operand);
+  if (v == GRAFT_NONE || p->plan->slots[v].type.dtype != GRAFT_I64) return NULL;
+  int64_t n = graft_type_elements(&p->plan->slots[v].type);
+  if (n > UINT32_MAX) return NULL;
+  *count = (uint32_t)n;
+  return known_data(p, v);
+}
+
+static const graft_kernel *find_opaque(const planner *p, const char *op) {
+  for (uint32_t i = 0; i < p->options->kernel_count; i++)
+    if (strcmp(p->options->kernels[i].op, op) == 0) return &p->options->kernels[i];
+  return NULL;
+}
+
+static graft_status infer_opaque(planner *p, const graft_kernel *kernel) {
+  const gr_node *node = gr_node_at(p->graph, p->node);
+  for (uint32_t i = 0; i < node->result_count; i++) {
+    graft_value v = gr_result(p->graph, p->node, i);
+    p->results.data[i] = v == GRAFT_NONE ? (graft_type){0} : *gr_type_of(p->graph, v);
+  }
+  if (!kernel->infer) return GRAFT_OK;
+  GR_VEC(graft_type) types = {0}; /* operands', then the graph's idea of the results' */
+  graft_status status = GRAFT_NO_MEMORY;
+  if (gr_vec_reserve(p->context, &types, node->operand_count + node->result_count + 1u)) {
+    for (uint32_t i = 0; i < node->operand_count; i++)
+      types.data[i] = p->types.data[i] ? *p->types.data[i] : (graft_type){0};
+    memcpy(types.data + node->operand_count, p->results.data, node->result_count * sizeof *types.data);
+    graft_kernel_call call = {.size = sizeof call,
+                              .graph = p->graph,
+                              .node = p->node,
+                              .operand_count = node->operand_count,
+                              .result_count = node->result_count,
+                              .operand_types = types.data,
+                              .result_types = types.data + node->operand_count};
+    status = kernel->infer(kernel->user, &call, p->results.data);
+    if (status != GRAFT_OK) status = fail(p, status, "the kernel refuses the types of its operands");
+    for (uint32_t i = 0; status == GRAFT_OK && i < node->result_count; i++) {
+      const graft_type *t = &p->results.data[i];
+      if (t->rank >= 0 && t->rank <= GRAFT_MAX_RANK) p->results.data[i] = graft_type_make(t->dtype, t->rank, t->dims);
+    }
+  }
+  gr_vec_free(p->context, &types);
+  return status;
+}
+
+/* Concrete types of the node's results into p->results. */
+static graft_status infer(planner *p, const graft_kernel *opaque) {
+  const gr_node *node = gr_node_at(p->graph, p->node);
+  p->types.len = p->results.len = 0;
+  if (!gr_vec_reserve(p->context, &p->types, node->operand_count) ||
+      !gr_vec_reserve(p->context, &p->results, node->result_count))
+    return GRAFT_NO_MEMORY;
+  for (uint32_t i = 0; i < node->operand_count; i++) {
+    graft_value v = gr_operand(p->graph, p->node, i);
+    p->types.data[p->types.len++] = v == GRAFT_NONE ? NULL : &p->plan->slots[v].type;
+  }
+  graft_status status = GRAFT_OK;
+  if (opaque) {
+    status = infer_opaque(p, opaque);
+  } else {
+    char message[160] = "";
+    gr_infer in = {.module = p->graph->module,
+                   .op = node->op,
+                   .attrs = node->attrs,
+                   .operands = p->types.data,
+                   .operand_count = node->operand_count,
+                   .constant = constant,
+                   .user = p,
+                   .results = p->results.data,
+                   .result_count = node->result_count,
+                   .error = message};
+    if (!gr_infer_types(&in)) status = fail(p, GRAFT_TYPE, message);
+  }
+  for (uint32_t i = 0; status == GRAFT_OK && i < node->result_count; i++) {
+    const graft_type *t = &p->results.data[i];
+    size_t bytes;
+    if (gr_result(p->graph, p->node, i) == GRAFT_NONE || gr_type_bytes(t, &bytes)) continue;
+    status = fail(p, GRAFT_RUN,
+                  graft_type_elements(t) < 0 ? "the shape of a result cannot be known before it runs"
+                                             : "a result is too large or of unknown dtype");
+  }
+  return status;
+}
+
+/* ---- one node
+ * ------------------------------------------------------------------------------------------------------------ */
+
+/* A result that nobody reads and that the op may leave out is not computed. */
+static bool wanted(const planner *p, graft_node n, uint32_t i) {
+  graft_value v = gr_result(p->graph, n, i);
+  if (v == GRAFT_NONE) return false;
+  const gr_op_info *info = gr_op_get(gr_node_at(p->graph, n)->op);
+  if (!info || i >= info->result_count || !info->results[i].optional) return true;
+  return count_reads(p, v) > 0;
+}
+
+/* The call of the node at hand, data left out. */
+static graft_status describe(planner *p, gr_kernel_call *call) {
+  const gr_node *node = gr_node_at(p->graph, p->node);
+  uint32_t ins = node->operand_count > GR_MAX_OPERANDS ? node->operand_count : GR_MAX_OPERANDS;
+  uint32_t outs = node->result_count > GR_MAX_RESULTS ? node->result_count : GR_MAX_RESULTS;
+  p->in.len = p->out.len = 0;
+  if (!gr_vec_reserve(p->context, &p->in, ins) || !gr_vec_reserve(p->context, &p->out, outs)) return GRAFT_NO_MEMORY;
+  memset(p->in.data, 0, ins * sizeof *p->in.data);
+  memset(p->out.data, 0, outs * sizeof *p->out.data);
+  for (uint32_t i = 0; i < node->operand_count; i++)
+    if (p->types.data[i])
+      p->in.data[i] = (gr_in){.type = p->types.data[i], .count = graft_type_elements(p->types.data[i])};
+  for (uint32_t i = 0; i < node->result_count; i++)
+    if (wanted(p, p->node, i))
+      p->out.data[i] = (gr_out){.type = &p->results.data[i], .count = graft_type_elements(&p->results.data[i])};
+  *call = (gr_kernel_call){.context = p->context,
+                           .module = p->graph->module,
+                           .op = node->op,
+                           .attrs = node->attrs,
+                           .operands = p->in.data,
+                           .operand_count = node->operand_count,
+                           .results = p->out.data,
+                           .result_count = node->result_count,
+                           .scratch = p->scratch};
+  return GRAFT_OK;
+}
+
+static bool can_know(const planner *p, const gr_kernel_call *call) {
+  const gr_op_info *info = gr_op_get(call->op);
+  if ((info->families & GR_F_RANDOM) || call->result_count > GR_MAX_RESULTS) return false;
+  for (uint32_t i = 0; i < call->result_count; i++) {
+    const gr_out *r = &call->results[i];
+    if (r->type && (r->count > KNOWN_MAX ||
+                    (r->type->dtype != GRAFT_I64 && r->type->dtype != GRAFT_I32 && r->type->dtype != GRAFT_BOOL)))
+      return false;
+  }
+  for (uint32_t i = 0; i < call->operand_count; i++) {
+    graft_value v = gr_operand(p->graph, p->node, i);
+    bool shape_only = i < info->operand_count && info->operands[i].role == GR_LIKE;
+    if (v != GRAFT_NONE && !shape_only && (call->operands[i].count > KNOWN_MAX || !known_data(p, v))) return false;
+  }
+  return true;
+}
+
+/* Runs the kernel now; its results become part of the plan. */
+static graft_status compute_known(planner *p, gr_kernel kernel, gr_kernel_call *call) {
+  gr_plan *plan = p->plan;
+  size_t offsets[GR_MAX_RESULTS] = {0};
+  for (uint32_t i = 0; i < call->result_count; i++) {
+    if (!p->out.data[i].type) continue;
+    if (plan->known.len > UINT32_MAX / 2) return gr_no_memory(p->context);
+    if (!gr_vec_reserve(p->context, &plan->known, KNOWN_MAX * 8u + 8u)) return GRAFT_NO_MEMORY;
+    offsets[i] = plan->known.len; /* a multiple of 8 */
+    plan->known.len += (uint32_t)p->out.data[i].count * 8u + 8u;
+  }
+  /* Pointers only now: the array may have moved. */
+  for (uint32_t i = 0; i < call->operand_count; i++) {
+    graft_value v = gr_operand(p->graph, p->node, i);
+    if (v != GRAFT_NONE) p->in.data[i].data = known_data(p, v);
+  }
+  for (uint32_t i = 0; i < call->result_count; i++)
+    if (p->out.data[i].type) p->out.data[i].data = plan->known.data + offsets[i];
+  call->where = gr_node_loc(p->graph, p->node);
+  graft_status status = kernel(call);
+  gr_scratch_reset(p->scratch);
+  for (uint32_t i = 0; status == GRAFT_OK && i < call->result_count; i++) {
+    if (!p->out.data[i].type) continue;
+    uint32_t id;
+    gr_storage s = {.place = GR_PLACE_KNOWN, .offset = offsets[i]};
+    (void)gr_type_bytes(&p->results.data[i], &s.size);
+    status = add_storage(p, s, &id);
+    if (status == GRAFT_OK) place_value(p, gr_result(p->graph, p->node, i), id, 0, &p->results.data[i]);
+  }
+  return status;
+}
+
+/* The storage of operand `slot` when result `type` may overwrite it: all its reads left are this node's, through slots
+ * that the kernel reads element by element in step with the result. */
+static uint32_t dying_storage(const planner *p, uint32_t slot, uint32_t mask, const graft_type *type) {
+  const gr_node *node = gr_node_at(p->graph, p->node);
+  graft_value v = gr_operand(p->graph, p->node, slot);
+  if (v == GRAFT_NONE) return GRAFT_NONE;
+  uint32_t id = p->plan->slots[v].storage, reads = 0;
+  const gr_storage *s = &p->plan->storages.data[id];
+  size_t bytes;
+  if (s->place != GR_PLACE_ARENA || !gr_type_bytes(type, &bytes) || s->size != bytes) return GRAFT_NONE;
+  for (uint32_t i = 0; i < node->operand_count; i++) {
+    graft_value other = gr_operand(p->graph, p->node, i);
+    if (other == GRAFT_NONE || p->plan->slots[other].storage != id) continue;
+    if (i >= 8 || !(mask >> i & 1u) || p->plan->slots[other].offset != 0 ||
+        !gr_type_equal(&p->plan->slots[other].type, type))
+      return GRAFT_NONE;
+    reads++;
+  }
+  return s->pending == reads ? id : GRAFT_NONE;
+}
+
+/* Results as aliases of operands; false where one is not. */
+static bool all_alias(planner *p, const gr_kernel_info *info, const gr_kernel_call *call) {
+  if (!info->alias || p->options->no_reuse) return false;
+  uint32_t operand;
+  for (uint32_t i = 0; i < call->result_count; i++)
+    if (call->results[i].type && info->alias(call, i, &operand) < 0) return false;
+  for (uint32_t i = 0; i < call->result_count; i++) {
+    if (!call->results[i].type) continue;
+    size_t offset = (size_t)info->alias(call, i, &operand);
+    const gr_slot from = p->plan->slots[gr_operand(p->graph, p->node, operand)];
+    place_value(p, gr_result(p->graph, p->node, i), from.storage, from.offset + offset, &p->results.data[i]);
+  }
+  return true;
+}
+
+static graft_status place_results(planner *p, const gr_kernel_info *info, const gr_kernel_call *call) {
+  uint32_t taken[GR_MAX_RESULTS] = {GRAFT_NONE, GRAFT_NONE, GRAFT_NONE, GRAFT_NONE};
+  for (uint32_t i = 0; i < call->result_count; i++) {
+    if (!call->results[i].type) continue;
+    const graft_type *type = &p->results.data[i];
+    uint32_t mask = info && i < GR_MAX_RESULTS && !p->options->no_reuse ? info->reuse[i] : 0, id = GRAFT_NONE;
+    for (uint32_t slot = 0; mask >> slot && id == GRAFT_NONE; slot++) {
+      if (mask >> slot & 1u) id = dying_storage(p, slot, mask, type);
+      for (uint32_t j = 0; j < i && j < GR_MAX_RESULTS; j++)
+        if (id == taken[j]) id = GRAFT_NONE;
+    }
+    if (id == GRAFT_NONE) {
+      gr_storage s = {.place = GR_PLACE_ARENA};
+      (void)gr_type_bytes(type, &s.size);
+      graft_status status = add_storage(p, s, &id);
+      if (status != GRAFT_OK) return status;
+    } else {
+      taken[i] = id;
+    }
+    place_value(p, gr_result(p->graph, p->node, i), id, 0, type);
+  }
+  return GRAFT_OK;
+}
+
+/* The step's operands have been read. */
+static void end_reads(planner *p, bool step) {
+  const gr_node *node = gr_node_at(p->graph, p->node);
+  for (uint32_t i = 0; i < node->operand_count; i++) {
+    graft_value v = gr_operand(p->graph, p->node, i);
+    if (v == GRAFT_NONE) continue;
+    gr_storage *s = &p->plan->storages.data[p->plan->slots[v].storage];
+    if (s->pending < FOREVER) s->pending--;
+    if (step) s->last = p->plan->steps.len;
+  }
+}
+
+static graft_status add_step(planner *p, const gr_kernel_info *info, const graft_kernel *opaque) {
+  gr_plan *plan = p->plan;
+  const gr_node *node = gr_node_at(p->graph, p->node);
+  gr_step step = {.node = p->node, .run = info ? info->run : NULL, .opaque = opaque};
+  const gr_op_info *op = gr_op_get(node->op);
+  if (op && (op->families & GR_F_RANDOM)) step.random = ++p->random;
+  if (node->operand_count > plan->max_in) plan->max_in = node->operand_count;
+  if (node->result_count > plan->max_out) plan->max_out = node->result_count;
+  return gr_vec_push(p->context, &plan->steps, step) ? GRAFT_OK : GRAFT_NO_MEMORY;
+}
+
+static graft_status plan_node(planner *p) {
+  uint32_t op = gr_node_at(p->graph, p->node)->op;
+  const gr_kernel_info *info = gr_kernel_get(op);
+  const graft_kernel *opaque = op >= GR_OP_COUNT ? find_opaque(p, gr_op_text(p->graph->module, op)) : NULL;
+  if (!info && !opaque) return fail(p, GRAFT_RUN, "there is no kernel for this op");
+  gr_kernel_call call;
+  graft_status status = infer(p, opaque);
+  if (status == GRAFT_OK) status = describe(p, &call);
+  if (status != GRAFT_OK) return status;
+  bool step = false;
+  if (info && can_know(p, &call)) {
+    status = compute_known(p, info->run, &call);
+  } else if (!info || !all_alias(p, info, &call)) {
+    step = true;
+    status = place_results(p, info, &call);
+  }
+  if (status != GRAFT_OK) return status;
+  end_reads(p, step);
+  return step ? add_step(p, info, opaque) : GRAFT_OK;
+}
+
+/* ---- the ends
+ * -------------------------------------------------------------------------------------------------------------- */
+
+/* The value lies in a copy from the last step on. */
+static graft_status move_to_copy(planner *p, gr_slot *slot) {
+  gr_storage s = {.place = GR_PLACE_ARENA};
+  gr_copy copy = {.from = slot->storage, .offset = slot->offset};
+  (void)gr_type_bytes(&slot->type, &s.size);
+  graft_status status = add_storage(p, s, &copy.to);
+  if (status != GRAFT_OK) return status;
+  slot->storage = copy.to;
+  slot->offset = 0;
+  return gr_vec_push(p->context, &p->plan->copies, copy) ? GRAFT_OK : GRAFT_NO_MEMORY;
+}
+
+/* Outputs never share memory with what the caller or an update may change. */
+static graft_status plan_outputs(planner *p) {
+  const graft_graph *g = p->graph;
+  for (uint32_t i = 0; i < g->outputs.len; i++) {
+    gr_slot slot = p->plan->slots[gr_use_at(g, g->outputs.data[i].use)->value];
+    gr_place place = p->plan->storages.data[slot.storage].place;
+    if (place == GR_PLACE_INPUT || place == GR_PLACE_TENSOR) {
+      graft_status status = move_to_copy(p, &slot);
+      if (status != GRAFT_OK) return status;
+    }
+    if (!gr_vec_push(p->context, &p->plan->outputs, slot)) return GRAFT_NO_MEMORY;
+  }
+  return GRAFT_OK;
+}
+
+/* Updates read what was there before all of them: one from another updated tensor goes through a copy. */
+static graft_status plan_updates(planner *p) {
+  const graft_graph *g = p->graph;
+  for (uint32_t i = 0; i < g->updates.len; i++) {
+    graft_tensor t = g->updates.data[i].tensor;
+    if (t == GRAFT_NONE) continue;
+    gr_slot slot = p->plan->slots[gr_use_at(g, g->updates.data[i].use)->value];
+    if (!gr_type_equal(&slot.type, gr_tensor_type(g->module, t))) {
+      char name[128];
+      graft_tensor_name(g->module, t, name, sizeof name);
+      return gr_error(p->context, GRAFT_TYPE, (gr_loc){.node = name}, "an update of another type than the tensor's");
+    }
+    const gr_storage *s = &p->plan->storages.data[slot.storage];
+    if (s->place == GR_PLACE_TENSOR && s->id == t) continue; /* a tensor that stays as it is */
+    if (s->place == GR_PLACE_TENSOR && p->updated[s->id]) {
+      graft_status status = move_to_copy(p, &slot);
+      if (status != GRAFT_OK) return status;
+    }
+    gr_store store = {.tensor = t, .storage = slot.storage, .offset = slot.offset};
+    if (!gr_vec_push(p->context, &p->plan->stores, store)) return GRAFT_NO_MEMORY;
+  }
+  return GRAFT_OK;
+}
+
+static graft_status walk(planner *p) {
+  graft_graph *g = p->graph;
+  for (uint32_t i = 0; i < g->updates.len; i++)
+    if (g->updates.data[i].tensor != GRAFT_NONE) p->updated[g->updates.data[i].tensor] = true;
+  mark_needed(p);
+  graft_status status = place_outside(p);
+  for (graft_node n = g->first; status == GRAFT_OK && n != GRAFT_NONE; n = gr_node_at(g, n)->next) {
+    p->node = n;
+    if (p->needed[n]) status = plan_node(p);
+  }
+  if (status == GRAFT_OK) status = plan_outputs(p);
+  if (status == GRAFT_OK) status = plan_updates(p);
+  for (uint32_t i = 0; i < p->plan->storages.len; i++)
+    if (p->plan->storages.data[i].pending >= FOREVER) p->plan->storages.data[i].last = p->plan->steps.len;
+  return status;
+}
+
+graft_status gr_plan_begin(gr_plan *plan, graft_graph *g, const gr_plan_options *options) {
+  graft_context *c = g->module->context;
+  planner p = {.plan = plan, .graph = g, .context = c, .options = options};
+  size_t nodes = (size_t)g->nodes.len + 1, tensors = (size_t)g->module->tensors.len + 1; /* never none */
+  *plan = (gr_plan){.context = c, .slot_count = g->values.len, .max_in = GR_MAX_OPERANDS, .max_out = GR_MAX_RESULTS};
+  plan->slots = gr_alloc(c, ((size_t)plan->slot_count + 1) * sizeof *plan->slots);
+  p.needed = gr_calloc(c, nodes, sizeof *p.needed);
+  p.updated = gr_calloc(c, tensors, sizeof *p.updated);
+  p.scratch = gr_scratch_create(c);
+  graft_status status = GRAFT_NO_MEMORY;
+  if (plan->slots && p.needed && p.updated && p.scratch) {
+    for (uint32_t i = 0; i < plan->slot_count; i++) plan->slots[i] = (gr_slot){.storage = GRAFT_NONE};
+    status = walk(&p);
+  }
+  if (status == GRAFT_OK) status = gr_plan_memory(plan, !options->no_reuse);
+  gr_vec_free(c, &p.types);
+  gr_vec_free(c, &p.results);
+  gr_vec_free(c, &p.in);
+  gr_vec_free(c, &p.out);
+  gr_scratch_destroy(p.scratch);
+  gr_free(c, p.updated, tensors * sizeof *p.updated);
+  gr_free(c, p.needed, nodes * sizeof *p.needed);
+  return status;
+}
+
+void gr_plan_end(gr_plan *p) {
+  graft_context *c = p->context;
+  if (!c) return;
+  gr_free(c, p->slots, ((size_t)p->slot_count + 1) * sizeof *p->slots);
+  gr_vec_free(c, &p->storages);
+  gr_vec_free(c, &p->steps);
+  gr_vec_free(c, &p->copies);
+  gr_vec_free(c, &p->stores);
+  gr_vec_free(c, &p->known);
+  gr_vec_free(c, &p->outputs);
+  *p = (gr_plan){0};
+}

@@ -1,0 +1,85 @@
+/* graft/runtime.h - runs a graph: plan once, run many times.
+ *
+ *     graft_session *s = graft_session_create(graph, NULL);
+ *     graft_session_set_input(s, 0, &type, data);
+ *     if (graft_session_run(s) == GRAFT_OK) y = graft_session_get_output(s, 0, &type);
+ *     graft_session_destroy(s);
+ *
+ * Who owns what. A session belongs to its caller; it borrows the graph (and its module), which must outlive it and
+ * whose nodes must not be edited meanwhile. Tensors may be given other data between runs; constants that shapes depend
+ * on must not. Inputs are borrowed from graft_session_set_input until they are set again or the session ends; outputs
+ * are borrowed until the next run, and never share memory with an input or a tensor.
+ *
+ * A run is one step: every `update` of the graph lands in the module's tensors at its end, all of them or, when the run
+ * fails, none. Errors are diagnostics of the module's context and name the node. Runs are deterministic, also in the
+ * number of threads; random ops (dropout in training) draw from a counter-based generator with the session's seed. */
+#ifndef GRAFT_RUNTIME_H
+#define GRAFT_RUNTIME_H
+
+#if __has_include("ir/ir.h")
+#include "ir/ir.h"
+#include "runtime/qparams.h"
+#else
+#include <graft/ir.h>
+#include <graft/qparams.h>
+#endif
+
+#if defined(__cplusplus)
+extern "C" {
+#endif
+
+typedef struct graft_session graft_session;
+
+/* A call of an opaque op's kernel. Everything is borrowed for the time of the call. Attributes and operand names are
+ * read from the node (graft_node_attr …). */
+typedef struct graft_kernel_call {
+  size_t size;
+  graft_graph *graph;
+  graft_node node;
+  uint32_t operand_count, result_count;
+  const graft_type *operand_types; /* concrete; of an absent operand all zero */
+  const void *const *operands;     /* C order; NULL: absent, and everywhere in `infer` */
+  const graft_type *result_types;  /* in `infer`: what the graph says, extents may be unknown */
+  void *const *results;            /* to be written in full; NULL in `infer` */
+} graft_kernel_call;
+
+/* The embedder's kernel for an op that the table does not know, by name. Both callbacks leave a diagnostic of their own
+ * or none: the session adds one that names the node. */
+typedef struct graft_kernel {
+  const char *op;
+  /* Concrete result types into `types`. NULL: those of the graph, which then must be fully known. */
+  graft_status (*infer)(void *user, const graft_kernel_call *call, graft_type *types);
+  graft_status (*run)(void *user, const graft_kernel_call *call);
+  void *user;
+} graft_kernel;
+
+typedef struct graft_session_options {
+  size_t size;
+  uint32_t threads; /* with the caller's; 0: 1 */
+  bool reference;   /* the plain kernels, even where faster ones are built in */
+  bool no_reuse;    /* every value has memory of its own: for finding errors */
+  uint64_t seed;    /* of random ops */
+  /* Concrete types of the inputs, one each, so that the plan is made (and its errors found) at once. NULL: those of the
+   * graph where they are concrete, else those of graft_session_set_input. */
+  const graft_type *input_types;
+  const graft_kernel *kernels; /* copied */
+  uint32_t kernel_count;
+} graft_session_options;
+
+/* NULL with a diagnostic: no memory, or a graph that cannot be run. NULL options: defaults. */
+GRAFT_API graft_session *graft_session_create(graft_graph *graph, const graft_session_options *options);
+GRAFT_API void graft_session_destroy(graft_session *session);
+/* The type must be the graph's where that is known. Another type than at the last run makes a new plan. */
+GRAFT_API graft_status graft_session_set_input(graft_session *session, uint32_t index, const graft_type *type,
+                                               const void *data);
+/* One step. Every input must have been set. */
+GRAFT_API graft_status graft_session_run(graft_session *session);
+/* NULL with a diagnostic before the first successful run. `type` may be NULL. */
+GRAFT_API const void *graft_session_get_output(graft_session *session, uint32_t index, graft_type *type);
+/* Bytes that values take while the graph runs, inputs and tensors apart; 0 before there is a plan. */
+GRAFT_API size_t graft_session_memory(const graft_session *session);
+
+#if defined(__cplusplus)
+}
+#endif
+#endif

@@ -1,0 +1,344 @@
+/* Sessions: inputs, the plan for their types, steps, updates, outputs. */
+#include "runtime/session_impl.h"
+
+#include <string.h>
+
+#define ALIGNMENT 64u
+
+typedef struct session_input {
+  graft_type type;  /* concrete, or rank -1: not known yet */
+  const void *data; /* NULL: not set yet */
+} session_input;
+
+struct graft_session {
+  graft_graph *graph;
+  graft_context *context;
+  session_input *inputs;
+  graft_type *types; /* of the inputs, as the plan wants them */
+  uint32_t input_count;
+  graft_kernel *kernels; /* names copied, owned */
+  uint32_t kernel_count;
+  bool reference, no_reuse;
+  uint64_t seed, step; /* steps done */
+  gr_threads *threads; /* NULL: one */
+  gr_scratch *scratch;
+  bool planned, ran;
+  gr_plan plan;
+  void *memory; /* of the arena, not aligned */
+  size_t memory_size;
+  char *arena;
+  char **base; /* by storage */
+  uint32_t base_count;
+  gr_in *in; /* of the step at hand */
+  gr_out *out;
+  const void **opaque_in;
+  void **opaque_out;
+  graft_type *opaque_types;
+};
+
+/* ---- plan
+ * ---------------------------------------------------------------------------------------------------------------- */
+
+static void drop_plan(graft_session *s) {
+  graft_context *c = s->context;
+  gr_free(c, s->memory, s->memory_size);
+  gr_free(c, s->base, ((size_t)s->base_count + 1) * sizeof *s->base);
+  gr_free(c, s->in, s->plan.max_in * sizeof *s->in);
+  gr_free(c, s->out, s->plan.max_out * sizeof *s->out);
+  gr_free(c, s->opaque_in, s->plan.max_in * sizeof *s->opaque_in);
+  gr_free(c, s->opaque_out, s->plan.max_out * sizeof *s->opaque_out);
+  gr_free(c, s->opaque_types, ((size_t)s->plan.max_in + s->plan.max_out) * sizeof *s->opaque_types);
+  s->memory = NULL;
+  s->base = NULL;
+  s->in = NULL;
+  s->out = NULL;
+  s->opaque_in = NULL;
+  s->opaque_out = NULL;
+  s->opaque_types = NULL;
+  gr_plan_end(&s->plan);
+  s->planned = s->ran = false;
+}
+
+static graft_status allocate(graft_session *s) {
+  graft_context *c = s->context;
+  const gr_plan *p = &s->plan;
+  s->memory_size = p->arena_size + ALIGNMENT;
+  s->base_count = p->storages.len;
+  s->memory = gr_alloc(c, s->memory_size);
+  s->base = gr_calloc(c, (size_t)s->base_count + 1, sizeof *s->base);
+  s->in = gr_calloc(c, p->max_in, sizeof *s->in);
+  s->out = gr_calloc(c, p->max_out, sizeof *s->out);
+  s->opaque_in = gr_calloc(c, p->max_in, sizeof *s->opaque_in);
+  s->opaque_out = gr_calloc(c, p->max_out, sizeof *s->opaque_out);
+  s->opaque_types = gr_calloc(c, (size_t)p->max_in + p->max_out, sizeof *s->opaque_types);
+  if (!s->memory || !s->base || !s->in || !s->out || !s->opaque_in || !s->opaque_out || !s->opaque_types)
+    return GRAFT_NO_MEMORY;
+  s->arena = (char *)(((uintptr_t)s->memory + ALIGNMENT - 1) & ~(uintptr_t)(ALIGNMENT - 1));
+  return GRAFT_OK;
+}
+
+static graft_status make_plan(graft_session *s) {
+  drop_plan(s);
+  for (uint32_t i = 0; i < s->input_count; i++) s->types[i] = s->inputs[i].type;
+  gr_plan_options options = {.input_types = s->types,
+                             .kernels = s->kernels,
+                             .kernel_count = s->kernel_count,
+                             .reference = s->reference,
+                             .no_reuse = s->no_reuse};
+  graft_status status = gr_plan_begin(&s->plan, s->graph, &options);
+  if (status == GRAFT_OK) status = allocate(s);
+  if (status != GRAFT_OK) {
+    drop_plan(s);
+    return status;
+  }
+  s->planned = true;
+  return GRAFT_OK;
+}
+
+/* ---- create and destroy
+ * ---------------------------------------------------------------------------------------------------- */
+
+static graft_status input_error(graft_session *s, uint32_t index, const char *message) {
+  gr_loc where = {.node = gr_value_label(s->graph, s->graph->inputs.data[index])};
+  return gr_error(s->context, GRAFT_TYPE, where, "%s", message);
+}
+
+/* The type that an input gets, checked against the graph's. */
+static graft_status set_type(graft_session *s, uint32_t index, const graft_type *type) {
+  const graft_type *declared = gr_type_of(s->graph, s->graph->inputs.data[index]);
+  size_t bytes;
+  if (!gr_type_bytes(type, &bytes)) return input_error(s, index, "the type of an input must be fully known");
+  graft_type t = graft_type_make(type->dtype, type->rank, type->dims);
+  if (!gr_type_compatible(&t, declared)) return input_error(s, index, "the input's dtype or shape is not the graph's");
+  if (s->planned && !gr_type_equal(&t, &s->inputs[index].type)) s->planned = false;
+  s->inputs[index].type = t;
+  return GRAFT_OK;
+}
+
+static graft_status copy_kernels(graft_session *s, const graft_kernel *kernels, uint32_t count) {
+  if (count == 0) return GRAFT_OK;
+  s->kernels = gr_calloc(s->context, count, sizeof *s->kernels);
+  if (!s->kernels) return GRAFT_NO_MEMORY;
+  s->kernel_count = count;
+  for (uint32_t i = 0; i < count; i++) {
+    if (!kernels[i].op || !kernels[i].run)
+      return gr_error(s->context, GRAFT_INVALID_ARGUMENT, (gr_loc){0}, "kernel %u has no op or nothing to run",
+                      (unsigned)i);
+    size_t size = strlen(kernels[i].op) + 1;
+    char *name = gr_alloc(s->context, size);
+    if (!name) return GRAFT_NO_MEMORY;
+    memcpy(name, kernels[i].op, size);
+    s->kernels[i] = kernels[i];
+    s->kernels[i].op = name;
+  }
+  return GRAFT_OK;
+}
+
+static bool types_known(const graft_session *s) {
+  size_t bytes;
+  for (uint32_t i = 0; i < s->input_count; i++)
+    if (!gr_type_bytes(&s->inputs[i].type, &bytes)) return false;
+  return true;
+}
+
+static graft_status prepare(graft_session *s, const graft_session_options *options) {
+  graft_context *c = s->context;
+  s->input_count = s->graph->inputs.len;
+  s->inputs = gr_calloc(c, (size_t)s->input_count + 1, sizeof *s->inputs);
+  s->types = gr_calloc(c, (size_t)s->input_count + 1, sizeof *s->types);
+  s->scratch = gr_scratch_create(c);
+  if (!s->inputs || !s->types || !s->scratch) return GRAFT_NO_MEMORY;
+  s->reference = options->reference;
+  s->no_reuse = options->no_reuse;
+  s->seed = options->seed;
+  graft_status status = copy_kernels(s, options->kernels, options->kernel_count);
+  if (status == GRAFT_OK && options->threads > 1) {
+    s->threads = gr_threads_create(c, options->threads);
+    if (!s->threads) return GRAFT_RUN;
+  }
+  for (uint32_t i = 0; status == GRAFT_OK && i < s->input_count; i++) {
+    s->inputs[i].type = *gr_type_of(s->graph, s->graph->inputs.data[i]);
+    if (options->input_types) status = set_type(s, i, &options->input_types[i]);
+  }
+  return status == GRAFT_OK && types_known(s) ? make_plan(s) : status;
+}
+
+graft_session *graft_session_create(graft_graph *graph, const graft_session_options *options) {
+  graft_context *c = graph->module->context;
+  graft_session_options all = {.size = sizeof all};
+  if (options) memcpy(&all, options, options->size < sizeof all ? options->size : sizeof all);
+  graft_session *s = gr_alloc(c, sizeof *s);
+  if (!s) return NULL;
+  *s = (graft_session){.graph = graph, .context = c};
+  if (prepare(s, &all) == GRAFT_OK) return s;
+  graft_session_destroy(s);
+  return NULL;
+}
+
+void graft_session_destroy(graft_session *s) {
+  if (!s) return;
+  graft_context *c = s->context;
+  drop_plan(s);
+  gr_threads_destroy(s->threads);
+  gr_scratch_destroy(s->scratch);
+  for (uint32_t i = 0; i < s->kernel_count; i++) {
+    char *name = (char *)(uintptr_t)s->kernels[i].op;
+    if (name) gr_free(c, name, strlen(name) + 1);
+  }
+  gr_free(c, s->kernels, s->kernel_count * sizeof *s->kernels);
+  gr_free(c, s->inputs, ((size_t)s->input_count + 1) * sizeof *s->inputs);
+  gr_free(c, s->types, ((size_t)s->input_count + 1) * sizeof *s->types);
+  gr_free(c, s, sizeof *s);
+}
+
+graft_status graft_session_set_input(graft_session *s, uint32_t index, const graft_type *type, const void *data) {
+  if (index >= s->input_count)
+    return gr_error(s->context, GRAFT_INVALID_ARGUMENT, (gr_loc){0}, "input %u of a graph with %u inputs",
+                    (unsigned)index, (unsigned)s->input_count);
+  graft_status status = set_type(s, index, type);
+  if (status != GRAFT_OK) return status;
+  s->inputs[index].data = data ? data : ""; /* an empty one may be NULL */
+  if (!data && graft_type_elements(type) > 0) {
+    s->inputs[index].data = NULL;
+    return input_error(s, index, "the input has no data");
+  }
+  return GRAFT_OK;
+}
+
+/* ---- run
+ * ---------------------------------------------------------------------------------------------------------------------
+ */
+
+/* Addresses that can change between runs. */
+static graft_status resolve(graft_session *s) {
+  const gr_plan *p = &s->plan;
+  for (uint32_t i = 0; i < p->storages.len; i++) {
+    const gr_storage *storage = &p->storages.data[i];
+    switch (storage->place) {
+    case GR_PLACE_ARENA: s->base[i] = s->arena + storage->offset; break;
+    case GR_PLACE_KNOWN: s->base[i] = p->known.data + storage->offset; break;
+    case GR_PLACE_INPUT: s->base[i] = (char *)(uintptr_t)s->inputs[storage->id].data; break;
+    case GR_PLACE_TENSOR:
+      s->base[i] = (char *)(uintptr_t)graft_tensor_get_data(s->graph->module, storage->id);
+      if (!s->base[i]) {
+        char name[128];
+        graft_tensor_name(s->graph->module, storage->id, name, sizeof name);
+        return gr_error(s->context, GRAFT_RUN, (gr_loc){.node = name}, "the tensor has no data");
+      }
+      break;
+    }
+  }
+  return GRAFT_OK;
+}
+
+static char *address(const graft_session *s, const gr_slot *slot) { return s->base[slot->storage] + slot->offset; }
+
+static graft_status run_opaque(graft_session *s, const gr_step *step, const gr_kernel_call *k) {
+  graft_kernel_call call = {.size = sizeof call,
+                            .graph = s->graph,
+                            .node = step->node,
+                            .operand_count = k->operand_count,
+                            .result_count = k->result_count,
+                            .operand_types = s->opaque_types,
+                            .operands = s->opaque_in,
+                            .result_types = s->opaque_types + s->plan.max_in,
+                            .results = s->opaque_out};
+  for (uint32_t i = 0; i < k->operand_count; i++) {
+    s->opaque_types[i] = k->operands[i].type ? *k->operands[i].type : (graft_type){0};
+    s->opaque_in[i] = k->operands[i].data;
+  }
+  for (uint32_t i = 0; i < k->result_count; i++) {
+    s->opaque_types[s->plan.max_in + i] = k->results[i].type ? *k->results[i].type : (graft_type){0};
+    s->opaque_out[i] = k->results[i].data;
+  }
+  graft_status status = step->opaque->run(step->opaque->user, &call);
+  return status == GRAFT_OK ? status : gr_error(s->context, status, gr_kernel_where(k), "%s failed", step->opaque->op);
+}
+
+static graft_status run_step(graft_session *s, const gr_step *step) {
+  const gr_plan *p = &s->plan;
+  const gr_node *node = gr_node_at(s->graph, step->node);
+  memset(s->in, 0, GR_MAX_OPERANDS * sizeof *s->in);
+  memset(s->out, 0, GR_MAX_RESULTS * sizeof *s->out);
+  for (uint32_t i = 0; i < node->operand_count; i++) {
+    graft_value v = gr_operand(s->graph, step->node, i);
+    s->in[i] = (gr_in){0};
+    if (v == GRAFT_NONE) continue;
+    const gr_slot *slot = &p->slots[v];
+    s->in[i] = (gr_in){.type = &slot->type, .data = address(s, slot), .count = graft_type_elements(&slot->type)};
+  }
+  for (uint32_t i = 0; i < node->result_count; i++) {
+    const gr_slot *slot = &p->slots[node->first_result + i];
+    s->out[i] = (gr_out){0};
+    if (slot->storage != GRAFT_NONE)
+      s->out[i] = (gr_out){.type = &slot->type, .data = address(s, slot), .count = graft_type_elements(&slot->type)};
+  }
+  gr_kernel_call call = {.context = s->context,
+                         .module = s->graph->module,
+                         .op = node->op,
+                         .attrs = node->attrs,
+                         .operands = s->in,
+                         .operand_count = node->operand_count,
+                         .results = s->out,
+                         .result_count = node->result_count,
+                         .scratch = s->scratch,
+                         .threads = s->threads,
+                         .seed = gr_mix(gr_mix(s->seed ^ gr_mix(s->step)) + step->random),
+                         .graph = s->graph,
+                         .node = step->node};
+  graft_status status = step->run ? step->run(&call) : run_opaque(s, step, &call);
+  gr_scratch_reset(s->scratch);
+  return status;
+}
+
+/* All updates or, when one of the tensors cannot be written, none. */
+static graft_status store_updates(graft_session *s) {
+  const gr_plan *p = &s->plan;
+  graft_module *m = s->graph->module;
+  for (uint32_t i = 0; i < p->stores.len; i++)
+    if (!gr_tensor_write(m, p->stores.data[i].tensor)) return gr_no_memory(s->context);
+  for (uint32_t i = 0; i < p->stores.len; i++) {
+    const gr_store *store = &p->stores.data[i];
+    size_t size = gr_tensor_bytes(m, store->tensor);
+    if (size) memcpy(gr_tensor_write(m, store->tensor), s->base[store->storage] + store->offset, size);
+  }
+  return GRAFT_OK;
+}
+
+graft_status graft_session_run(graft_session *s) {
+  for (uint32_t i = 0; i < s->input_count; i++)
+    if (!s->inputs[i].data) return input_error(s, i, "the input has not been set");
+  graft_status status = s->planned ? GRAFT_OK : make_plan(s);
+  if (status != GRAFT_OK) return status;
+  s->ran = false;
+  const gr_plan *p = &s->plan;
+  status = resolve(s);
+  for (uint32_t i = 0; status == GRAFT_OK && i < p->steps.len; i++) status = run_step(s, &p->steps.data[i]);
+  if (status != GRAFT_OK) return status;
+  for (uint32_t i = 0; i < p->copies.len; i++) {
+    const gr_copy *copy = &p->copies.data[i];
+    memcpy(s->base[copy->to], s->base[copy->from] + copy->offset, p->storages.data[copy->to].size);
+  }
+  status = store_updates(s);
+  if (status != GRAFT_OK) return status;
+  s->step++;
+  s->ran = true;
+  return GRAFT_OK;
+}
+
+const void *graft_session_get_output(graft_session *s, uint32_t index, graft_type *type) {
+  if (index >= s->graph->outputs.len) {
+    gr_error(s->context, GRAFT_INVALID_ARGUMENT, (gr_loc){0}, "output %u of a graph with %u outputs", (unsigned)index,
+             (unsigned)s->graph->outputs.len);
+    return NULL;
+  }
+  if (!s->ran) {
+    gr_error(s->context, GRAFT_INVALID_ARGUMENT, (gr_loc){0}, "an output before a run that succeeded");
+    return NULL;
+  }
+  const gr_slot *slot = &s->plan.outputs.data[index];
+  if (type) *type = slot->type;
+  return address(s, slot);
+}
+
+size_t graft_session_memory(const graft_session *s) { return s->plan.arena_size; }

@@ -1,0 +1,79 @@
+/* A session's plan: which kernel runs when, and where every value lies. Made by plan.c, placed by memory.c, run by
+ * session.c. */
+#ifndef GRAFT_SESSION_IMPL_H
+#define GRAFT_SESSION_IMPL_H
+
+#include "runtime/kernel_impl.h"
+#include "runtime/runtime.h"
+
+/* Memory that one value or several share. */
+typedef enum gr_place {
+  GR_PLACE_ARENA,  /* `id` unused; at `offset` in the plan's arena */
+  GR_PLACE_INPUT,  /* of the graph */
+  GR_PLACE_TENSOR, /* of the module */
+  GR_PLACE_KNOWN   /* computed when the plan was made: at `offset` in plan->known */
+} gr_place;
+
+typedef struct gr_storage {
+  gr_place place;
+  uint32_t id;
+  size_t size, offset;
+  uint32_t first, last; /* steps between which it holds something; last is the number of steps for what outlives them */
+  uint32_t pending;     /* while planning: reads that are still to come */
+} gr_storage;
+
+typedef struct gr_slot {
+  uint32_t storage; /* GRAFT_NONE: the value is not needed */
+  size_t offset;    /* in the storage */
+  graft_type type;
+} gr_slot;
+
+typedef struct gr_step {
+  graft_node node;
+  uint32_t random; /* number among random steps, from 1 */
+  gr_kernel run;   /* NULL: an embedder's kernel */
+  const graft_kernel *opaque;
+} gr_step;
+
+/* At the end of a step: bytes of a value to memory that nothing else writes. */
+typedef struct gr_copy {
+  uint32_t from, to; /* storages */
+  size_t offset;     /* in `from` */
+} gr_copy;
+
+typedef struct gr_store {
+  graft_tensor tensor;
+  uint32_t storage;
+  size_t offset;
+} gr_store;
+
+typedef struct gr_plan {
+  graft_context *context;
+  gr_slot *slots; /* by value */
+  uint32_t slot_count;
+  GR_VEC(gr_storage) storages;
+  GR_VEC(gr_step) steps;
+  uint32_t max_in, max_out; /* operands and results of a step, and at least what kernels are promised */
+  GR_VEC(gr_copy) copies;
+  GR_VEC(gr_store) stores;
+  GR_VEC(char) known;
+  GR_VEC(gr_slot) outputs; /* where each output is after the copies */
+  size_t arena_size;
+} gr_plan;
+
+typedef struct gr_plan_options {
+  const graft_type *input_types; /* concrete */
+  const graft_kernel *kernels;
+  uint32_t kernel_count;
+  bool reference, no_reuse;
+} gr_plan_options;
+
+/* The plan is empty (zeros) before; on failure gr_plan_end still has to be called. */
+graft_status gr_plan_begin(gr_plan *p, graft_graph *g, const gr_plan_options *options);
+void gr_plan_end(gr_plan *p);
+/* Gives the arena storages their offsets; sets arena_size. `reuse` false: no two overlap. */
+graft_status gr_plan_memory(gr_plan *p, bool reuse);
+/* Bytes of a concrete type; false when they do not fit or the type is not concrete. */
+bool gr_type_bytes(const graft_type *t, size_t *bytes);
+
+#endif
