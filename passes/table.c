@@ -56,26 +56,65 @@ static size_t append(char *buffer, size_t size, size_t at, const char *a, const 
   return n < 0 ? at : at + (size_t)n;
 }
 
+typedef struct signature {
+  char *buffer;
+  size_t size, at;
+  const char *between;
+} signature;
+
+static void add_option(signature *s, const gr_option_decl *o) {
+  char number[32];
+  snprintf(number, sizeof number, "%lld", (long long)o->i);
+  const char *value = "";
+  switch (o->kind) {
+  case GR_OPTION_BOOL: value = o->b ? "true" : "false"; break;
+  case GR_OPTION_INT: value = number; break;
+  case GR_OPTION_CHOICE: value = o->choices; break;
+  case GR_OPTION_LIST: value = o->s[0] ? o->s : "A,B"; break;
+  case GR_OPTION_STRING: value = o->s[0] ? o->s : "NAME"; break;
+  case GR_OPTION_END: break;
+  }
+  s->at = append(s->buffer, s->size, s->at, s->between, o->name, "=");
+  s->at = append(s->buffer, s->size, s->at, value, "", "");
+  s->between = ", ";
+}
+
+/* Is `name` among the options that a row's text sets, "{name=…,name=…}"? */
+static bool is_preset(const char *presets, size_t length, const char *name) {
+  size_t n = strlen(name);
+  for (const char *s = presets; s + n < presets + length; s++)
+    if ((s == presets || s[-1] == ',') && strncmp(s, name, n) == 0 && s[n] == '=') return true;
+  return false;
+}
+
+/* A pipeline's options are its members'. The table's own text has neither blanks nor quotes. */
+static bool add_members(signature *s, const char *members, unsigned depth) {
+  bool is_open = false;
+  for (const char *at = members; *at;) {
+    size_t n = strcspn(at, "{,"), presets = at[n] == '{' ? strcspn(at + n + 1, "}") : 0;
+    const gr_pass_info *info = gr_pass_find(at, n);
+    for (const gr_option_decl *o = info && info->run ? info->options : NULL; o && o->kind != GR_OPTION_END; o++)
+      if (!is_preset(at + n + 1, presets, o->name)) add_option(s, o);
+    if (info && info->run)
+      is_open |= info->open;
+    else if (info && depth < 8)
+      is_open |= add_members(s, info->members, depth + 1);
+    at += n + (at[n] == '{' ? presets + 2 : 0);
+    at += *at == ',';
+  }
+  return is_open;
+}
+
 size_t graft_pass_signature(uint32_t index, char *buffer, size_t size) {
   if (index >= COUNT) return append(buffer, size, 0, "", "", "");
   const gr_pass_info *info = &table[index];
-  size_t at = append(buffer, size, 0, info->name, "", "");
-  const char *between = "{";
-  for (const gr_option_decl *o = info->options; o->kind != GR_OPTION_END; o++, between = ", ") {
-    at = append(buffer, size, at, between, o->name, "=");
-    char number[32];
-    switch (o->kind) {
-    case GR_OPTION_BOOL: at = append(buffer, size, at, o->b ? "true" : "false", "", ""); break;
-    case GR_OPTION_INT:
-      snprintf(number, sizeof number, "%lld", (long long)o->i);
-      at = append(buffer, size, at, number, "", "");
-      break;
-    case GR_OPTION_CHOICE: at = append(buffer, size, at, o->choices, "", ""); break;
-    case GR_OPTION_LIST: at = append(buffer, size, at, o->s[0] ? o->s : "A,B", "", ""); break;
-    case GR_OPTION_STRING: at = append(buffer, size, at, o->s[0] ? o->s : "NAME", "", ""); break;
-    case GR_OPTION_END: break;
-    }
-  }
-  if (info->open) at = append(buffer, size, at, between, "…", ""), between = ", ";
-  return between[0] == ',' ? append(buffer, size, at, "}", "", "") : at;
+  signature s = {.buffer = buffer, .size = size, .between = "{"};
+  s.at = append(buffer, size, 0, info->name, "", "");
+  bool is_open = info->open;
+  if (info->run)
+    for (const gr_option_decl *o = info->options; o->kind != GR_OPTION_END; o++) add_option(&s, o);
+  else
+    is_open = add_members(&s, info->members, 0);
+  if (is_open) s.at = append(buffer, size, s.at, s.between, "…", ""), s.between = ", ";
+  return s.between[0] == ',' ? append(buffer, size, s.at, "}", "", "") : s.at;
 }

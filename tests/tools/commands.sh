@@ -25,13 +25,13 @@ cat >net.gir <<'GIR'
 graft 1
 tensor %conv.weight: f32[2, 3, 3, 3] parameter = fill("conv.weight", -0.4, 0.4)
 tensor %count: f32[] buffer = 0.0
-graph main(%x: f32[-1, 3, 5, 5]) {
-  %conv = conv2d(%x, %conv.weight) {padding: [1, 1]}: f32[-1, 2, 5, 5]
-  %relu = relu(%conv): f32[-1, 2, 5, 5]
-  %dead = sigmoid(%conv): f32[-1, 2, 5, 5]
-  %logits = mean(%relu) {dim: [2, 3]}: f32[-1, 2]
-  %next = add(%count, 1.0): f32
-  %seen = mul(%next, 2.0): f32
+graph main(%x: f32[?, 3, 5, 5]) {
+  %conv = conv2d(%x, %conv.weight) {padding: [1, 1]}: f32[?, 2, 5, 5]
+  %relu = relu(%conv): f32[?, 2, 5, 5]
+  %dead = sigmoid(%conv): f32[?, 2, 5, 5]
+  %logits = mean(%relu) {dim: [2, 3]}: f32[?, 2]
+  %next = add(%count, 1.0): f32[]
+  %seen = mul(%next, 2.0): f32[]
   return %logits as "y", %seen as "times two"
   update %count = %next
 }
