@@ -324,8 +324,8 @@ static void print_timing(const runner *r) {
   cli_table table = {0};
   char text[64] = "";
   if (r->steps)
-    snprintf(text, sizeof text, "%u steps: mean %.3f ms, best %.3f ms", r->steps, 1e3 * r->run_seconds / r->steps,
-             1e3 * r->best_seconds);
+    snprintf(text, sizeof text, "%u step%s: mean %.3f ms, best %.3f ms", r->steps, r->steps == 1 ? "" : "s",
+             1e3 * r->run_seconds / r->steps, 1e3 * r->best_seconds);
   if (add_time(&table, "read", r->read_seconds, "") && add_time(&table, "plan", r->plan_seconds, "") &&
       add_time(&table, "run", r->run_seconds, text) && add_time(&table, "write", r->write_seconds, ""))
     cli_table_print(&table, stderr, "time");

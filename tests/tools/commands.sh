@@ -1,6 +1,6 @@
 #!/bin/sh
 # The commands' contract: options, exit status, what is written and what is not. usage: commands.sh IR_OPT IR_RUN
-opt=$1 run=$2
+opt=$(realpath "$1") run=$(realpath "$2")
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
 cd "$dir" || exit 1
