@@ -310,6 +310,7 @@ END_TEST
 int main(void) {
   Suite *suite = suite_create("text");
   TCase *tests = tcase_create("text");
+  tcase_set_timeout(tests, 60); /* a loaded machine is no failure */
   tcase_add_checked_fixture(tests, setup, teardown);
   tcase_add_test(tests, tokens_of_the_text_form);
   tcase_add_test(tests, tokens_of_the_pattern_language);
