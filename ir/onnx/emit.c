@@ -96,7 +96,7 @@ graft_tensor gr_onnx_constant(gr_onnx *in, uint32_t i) {
 static const void *constant_data(gr_onnx *in, uint32_t i, const char *what, const graft_type **type) {
   graft_tensor t = gr_onnx_constant(in, i);
   if (t == GRAFT_NONE) {
-    if (!in->failed) gr_onnx_fail(in, GRAFT_UNSUPPORTED, "%s: %s must be constant", in->row->name, what);
+    if (!in->failed) gr_onnx_fail(in, GRAFT_UNSUPPORTED, "%s: the operand '%s' must be constant", in->row->name, what);
     return NULL;
   }
   *type = gr_tensor_type(in->module, t);
@@ -109,7 +109,7 @@ const int64_t *gr_onnx_ints(gr_onnx *in, uint32_t i, const char *what, uint32_t 
   if (!data) return NULL;
   int64_t n = graft_type_elements(type);
   if ((type->dtype != GRAFT_I64 && type->dtype != GRAFT_I32) || type->rank > 1 || n > INT32_MAX) {
-    gr_onnx_fail(in, GRAFT_TYPE, "%s: %s must be a list of integers", in->row->name, what);
+    gr_onnx_fail(in, GRAFT_TYPE, "%s: the operand '%s' must be a list of integers", in->row->name, what);
     return NULL;
   }
   int64_t *out = gr_arena_alloc(&in->scratch, (size_t)(n ? n : 1) * sizeof *out);
@@ -123,12 +123,23 @@ const int64_t *gr_onnx_ints(gr_onnx *in, uint32_t i, const char *what, uint32_t 
   return out;
 }
 
+const int64_t *gr_onnx_list(gr_onnx *in, const char *name, uint32_t i, uint32_t *count) {
+  const Onnx__AttributeProto *a = gr_onnx_attr(in, name);
+  *count = 0;
+  if (gr_onnx_has_input(in, i)) return gr_onnx_ints(in, i, name, count);
+  if (!a) return NULL;
+  if (a->n_ints > INT32_MAX) return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "%s is too long", name), NULL;
+  static const int64_t none = 0;
+  *count = (uint32_t)a->n_ints;
+  return a->n_ints ? a->ints : &none;
+}
+
 bool gr_onnx_scalar(gr_onnx *in, uint32_t i, const char *what, double *out) {
   const graft_type *type;
   const void *data = constant_data(in, i, what, &type);
   if (!data) return false;
   if (graft_type_elements(type) != 1) {
-    gr_onnx_fail(in, GRAFT_TYPE, "%s: %s must be one number", in->row->name, what);
+    gr_onnx_fail(in, GRAFT_TYPE, "%s: the operand '%s' must be one number", in->row->name, what);
     return false;
   }
   switch (type->dtype) {

@@ -148,6 +148,9 @@ bool gr_onnx_axis(gr_onnx *in, int64_t axis, int32_t rank, int64_t *out);
 graft_tensor gr_onnx_constant(gr_onnx *in, uint32_t i);
 /* The integers of a constant input, for as long as the import; NULL with an error when it is not constant. */
 const int64_t *gr_onnx_ints(gr_onnx *in, uint32_t i, const char *what, uint32_t *count);
+/* The same from the constant input i or, as older opsets have it, an attribute; NULL without an error: neither is
+ * there. */
+const int64_t *gr_onnx_list(gr_onnx *in, const char *name, uint32_t i, uint32_t *count);
 /* A constant of one element. */
 bool gr_onnx_scalar(gr_onnx *in, uint32_t i, const char *what, double *out);
 /* A float operand in a weight role is a parameter, also behind a transpose. */

@@ -181,8 +181,8 @@ static bool true_mask(gr_onnx *in, graft_value x) {
 
 bool gr_onnx_dropout(gr_onnx *in) {
   graft_value x = gr_onnx_input(in, 0);
-  double ratio = 0.5, training = 0;
-  if (gr_onnx_has_input(in, 1) && !gr_onnx_scalar(in, 1, "the ratio", &ratio)) return false;
+  double ratio = gr_onnx_attr_float(in, "ratio", 0.5), training = 0;
+  if (gr_onnx_has_input(in, 1) && !gr_onnx_scalar(in, 1, "ratio", &ratio)) return false;
   if (gr_onnx_has_input(in, 2) && !gr_onnx_scalar(in, 2, "training_mode", &training)) return false;
   bool mask = gr_onnx_output_read(in, 1);
   if (mask && training != 0) return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "Dropout: the mask is read in training"), false;
@@ -194,10 +194,9 @@ bool gr_onnx_dropout(gr_onnx *in) {
 
 bool gr_onnx_reduce_mean(gr_onnx *in) {
   graft_value x = gr_onnx_input(in, 0);
-  const Onnx__AttributeProto *attr = gr_onnx_attr(in, "axes");
-  const int64_t *axes = attr ? attr->ints : NULL;
-  uint32_t count = attr ? (uint32_t)attr->n_ints : 0;
-  if (gr_onnx_has_input(in, 1) && !(axes = gr_onnx_ints(in, 1, "the axes", &count))) return false;
+  uint32_t count;
+  const int64_t *axes = gr_onnx_list(in, "axes", 1, &count);
+  if (in->failed) return false;
   if (count > GRAFT_MAX_RANK) return gr_onnx_fail(in, GRAFT_TYPE, "ReduceMean: too many axes"), false;
   if (count == 0 && gr_onnx_attr_bool(in, "noop_with_empty_axes", false)) return gr_onnx_alias(in, 0, x);
   gr_onnx_begin(in, GR_OP_mean);

@@ -68,7 +68,7 @@ bool gr_onnx_reshape(gr_onnx *in) {
     return gr_onnx_finish(in, operands, 2);
   }
   uint32_t count;
-  const int64_t *shape = gr_onnx_ints(in, 1, "the shape", &count);
+  const int64_t *shape = gr_onnx_ints(in, 1, "shape", &count);
   if (!shape) return false;
   if (count > GRAFT_MAX_RANK) return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "Reshape to more than 8 axes"), false;
   const graft_type *t = gr_onnx_value_type(in, operands[0]);
@@ -88,9 +88,9 @@ bool gr_onnx_reshape(gr_onnx *in) {
 
 bool gr_onnx_squeeze(gr_onnx *in) {
   graft_value x = gr_onnx_input(in, 0);
-  uint32_t count = 0;
-  const int64_t *axes = NULL;
-  if (gr_onnx_has_input(in, 1) && !(axes = gr_onnx_ints(in, 1, "the axes", &count))) return false;
+  uint32_t count;
+  const int64_t *axes = gr_onnx_list(in, "axes", 1, &count);
+  if (in->failed) return false;
   if (count > GRAFT_MAX_RANK) return gr_onnx_fail(in, GRAFT_TYPE, "Squeeze: too many axes"), false;
   gr_onnx_begin(in, GR_OP_squeeze);
   if (axes) gr_onnx_set_ints(in, "dim", axes, count);
@@ -100,8 +100,9 @@ bool gr_onnx_squeeze(gr_onnx *in) {
 bool gr_onnx_unsqueeze(gr_onnx *in) {
   graft_value x = gr_onnx_input(in, 0);
   uint32_t count, left = 0;
-  const int64_t *axes = gr_onnx_ints(in, 1, "the axes", &count);
-  if (!axes || in->failed) return false;
+  const int64_t *axes = gr_onnx_list(in, "axes", 1, &count);
+  if (in->failed) return false;
+  if (!axes) return gr_onnx_fail(in, GRAFT_TYPE, "Unsqueeze without axes"), false;
   if (count == 0) return gr_onnx_alias(in, 0, x);
   int32_t rank = gr_onnx_rank(in, x);
   if (rank < 0) return false;
@@ -199,13 +200,12 @@ static bool equal_parts(gr_onnx *in, graft_value x, int64_t axis, int64_t *sizes
 
 bool gr_onnx_split(gr_onnx *in) {
   graft_value x = gr_onnx_input(in, 0);
-  uint32_t count = (uint32_t)in->node->n_output, n = count;
+  uint32_t count = (uint32_t)in->node->n_output, n;
   int64_t axis = gr_onnx_attr_int(in, "axis", 0), *equal = NULL;
-  const int64_t *sizes = NULL;
+  const int64_t *sizes = gr_onnx_list(in, "split", 1, &n);
   if (in->failed) return false;
-  if (gr_onnx_has_input(in, 1)) {
-    if (!(sizes = gr_onnx_ints(in, 1, "the sizes", &n))) return false;
-  } else {
+  if (!sizes) {
+    n = count;
     sizes = equal = gr_arena_alloc(&in->scratch, count * sizeof *equal);
     if (!equal || !equal_parts(in, x, axis, equal, count)) return false;
   }
@@ -236,8 +236,8 @@ bool gr_onnx_shape(gr_onnx *in) {
 /* Begins and ends by axis, from the operands pads and axes. */
 static bool read_pads(gr_onnx *in, int32_t rank, int64_t *begin, int64_t *end) {
   uint32_t count, axis_count = (uint32_t)rank;
-  const int64_t *pads = gr_onnx_ints(in, 1, "the pads", &count), *axes = NULL;
-  if (!pads || (gr_onnx_has_input(in, 3) && !(axes = gr_onnx_ints(in, 3, "the axes", &axis_count)))) return false;
+  const int64_t *pads = gr_onnx_ints(in, 1, "pads", &count), *axes = NULL;
+  if (!pads || (gr_onnx_has_input(in, 3) && !(axes = gr_onnx_ints(in, 3, "axes", &axis_count)))) return false;
   if (count != 2 * axis_count || axis_count > (uint32_t)rank)
     return gr_onnx_fail(in, GRAFT_TYPE, "Pad: %u pads for %u axes", count, axis_count), false;
   for (uint32_t i = 0; i < axis_count; i++) {
@@ -270,7 +270,7 @@ bool gr_onnx_pad_node(gr_onnx *in) {
   if (gr_onnx_has_input(in, 2) && mode[0] == 'c') {
     if (gr_onnx_constant(in, 2) == GRAFT_NONE)
       operands[1] = gr_onnx_input(in, 2);
-    else if (!gr_onnx_scalar(in, 2, "the value", &value))
+    else if (!gr_onnx_scalar(in, 2, "constant_value", &value))
       return false;
   }
   gr_onnx_begin(in, GR_OP_pad);

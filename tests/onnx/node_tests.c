@@ -1,0 +1,316 @@
+/* ONNX's own node tests (Debian: libonnx-testdata), for every model whose ops are all imported. Each graph input but
+ * the first becomes an initializer, then the model is loaded, run and compared.
+ *
+ *     node_tests DIRECTORY...   each holds model.onnx and test_data_set_N/
+ *
+ * Prints the tests skipped with their reason and "N passed, M failed, K skipped"; exit status 1 if any failed. */
+#include "ir/onnx/onnx.pb-c.h"
+#include "runtime/runtime.h"
+
+#include <dirent.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* ---- files ---- */
+
+typedef struct bytes {
+  unsigned char *data;
+  size_t size;
+} bytes;
+
+static bool read_file(const char *path, bytes *out) {
+  FILE *f = fopen(path, "rb");
+  if (!f) return false;
+  *out = (bytes){NULL, 0};
+  unsigned char block[65536];
+  size_t n;
+  while ((n = fread(block, 1, sizeof block, f)) > 0) {
+    unsigned char *grown = realloc(out->data, out->size + n);
+    if (!grown) abort();
+    memcpy(grown + out->size, block, n);
+    out->data = grown;
+    out->size += n;
+  }
+  fclose(f);
+  return true;
+}
+
+static Onnx__TensorProto *read_tensor(const char *directory, int set, const char *kind, int index) {
+  char path[4096];
+  bytes file;
+  snprintf(path, sizeof path, "%s/test_data_set_%d/%s_%d.pb", directory, set, kind, index);
+  if (!read_file(path, &file)) return NULL;
+  Onnx__TensorProto *t = onnx__tensor_proto__unpack(NULL, file.size, file.data);
+  free(file.data);
+  return t;
+}
+
+/* ---- what is imported ---- */
+
+static bool is_imported(const char *op) {
+  static const char *const ops[] = {
+#define ONNX(name, ...) #name,
+#include "ir/onnx/import.def"
+#undef ONNX
+  };
+  for (size_t i = 0; i < sizeof ops / sizeof *ops; i++)
+    if (strcmp(ops[i], op) == 0) return true;
+  return false;
+}
+
+static bool all_imported(const Onnx__GraphProto *g) {
+  for (size_t i = 0; i < g->n_node; i++)
+    if ((g->node[i]->domain && g->node[i]->domain[0]) || !is_imported(g->node[i]->op_type)) return false;
+  return true;
+}
+
+static bool known_dtype(int32_t t, graft_dtype *dtype) {
+  static const struct {
+    int onnx;
+    graft_dtype graft;
+  } dtypes[] = {{ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT, GRAFT_F32}, {ONNX__TENSOR_PROTO__DATA_TYPE__DOUBLE, GRAFT_F64},
+                {ONNX__TENSOR_PROTO__DATA_TYPE__INT8, GRAFT_I8},   {ONNX__TENSOR_PROTO__DATA_TYPE__UINT8, GRAFT_U8},
+                {ONNX__TENSOR_PROTO__DATA_TYPE__INT32, GRAFT_I32}, {ONNX__TENSOR_PROTO__DATA_TYPE__INT64, GRAFT_I64},
+                {ONNX__TENSOR_PROTO__DATA_TYPE__BOOL, GRAFT_BOOL}};
+  for (size_t i = 0; i < sizeof dtypes / sizeof *dtypes; i++)
+    if (dtypes[i].onnx == t) return *dtype = dtypes[i].graft, true;
+  return false;
+}
+
+/* Why a value of the interface cannot be tested; NULL: it can. */
+static const char *unusable(const Onnx__ValueInfoProto *v) {
+  graft_dtype dtype;
+  if (!v->type || v->type->value_case != ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE) return "sequence or optional";
+  return known_dtype(v->type->tensor_type->elem_type, &dtype) ? NULL : "dtype";
+}
+
+/* ---- tensors ---- */
+
+typedef struct array {
+  graft_type type;
+  void *data; /* C order */
+  int64_t count;
+} array;
+
+static bool to_array(const Onnx__TensorProto *t, array *a) {
+  if (!known_dtype(t->data_type, &a->type.dtype) || t->n_dims > GRAFT_MAX_RANK) return false;
+  graft_dtype dtype = a->type.dtype;
+  a->type = graft_type_make(dtype, (int32_t)t->n_dims, t->dims);
+  a->count = graft_type_elements(&a->type);
+  size_t each = graft_dtype_size(dtype), size = (size_t)a->count * each;
+  a->data = calloc(size + 1, 1);
+  if (!a->data) abort();
+  if (t->has_raw_data && t->raw_data.len == size) {
+    memcpy(a->data, t->raw_data.data, size);
+    return true;
+  }
+  for (int64_t i = 0; i < a->count; i++) switch (dtype) {
+    case GRAFT_F32: ((float *)a->data)[i] = t->float_data[i]; break;
+    case GRAFT_F64: ((double *)a->data)[i] = t->double_data[i]; break;
+    case GRAFT_I64: ((int64_t *)a->data)[i] = t->int64_data[i]; break;
+    case GRAFT_I32: ((int32_t *)a->data)[i] = t->int32_data[i]; break;
+    default: ((uint8_t *)a->data)[i] = (uint8_t)t->int32_data[i]; break;
+    }
+  return true;
+}
+
+static double element(graft_dtype dtype, const void *data, int64_t i) {
+  switch (dtype) {
+  case GRAFT_F32: return ((const float *)data)[i];
+  case GRAFT_F64: return ((const double *)data)[i];
+  case GRAFT_I64: return (double)((const int64_t *)data)[i];
+  case GRAFT_I32: return ((const int32_t *)data)[i];
+  case GRAFT_I8: return ((const int8_t *)data)[i];
+  default: return ((const uint8_t *)data)[i];
+  }
+}
+
+/* ONNX's tolerances for floats; integers are exact. */
+static bool equal(const array *want, const graft_type *type, const void *data, char *why, size_t size) {
+  if (type->dtype != want->type.dtype || type->rank != want->type.rank ||
+      memcmp(type->dims, want->type.dims, sizeof type->dims) != 0) {
+    snprintf(why, size, "another dtype or shape");
+    return false;
+  }
+  bool real = type->dtype == GRAFT_F32 || type->dtype == GRAFT_F64;
+  for (int64_t i = 0; i < want->count; i++) {
+    double a = element(type->dtype, want->data, i), b = element(type->dtype, data, i);
+    if (a == b || (isnan(a) && isnan(b))) continue;
+    if (real && fabs(a - b) <= 1e-7 + 1e-3 * fabs(a)) continue;
+    snprintf(why, size, "element %lld is %.9g, expected %.9g", (long long)i, b, a);
+    return false;
+  }
+  return true;
+}
+
+/* ---- one test ---- */
+
+/* The model with every input but the first as an initializer. False: a data file is missing or no tensor. */
+static bool make_constant(Onnx__ModelProto *model, const char *directory, int set) {
+  Onnx__GraphProto *g = model->graph;
+  size_t extra = g->n_input ? g->n_input - 1 : 0;
+  Onnx__TensorProto **all = realloc(g->initializer, (g->n_initializer + extra + 1) * sizeof *all);
+  if (!all) abort();
+  g->initializer = all;
+  for (size_t i = 1; i < g->n_input; i++) {
+    Onnx__TensorProto *t = read_tensor(directory, set, "input", (int)i);
+    if (!t) return false;
+    free(t->name);
+    t->name = strdup(g->input[i]->name);
+    g->initializer[g->n_initializer++] = t;
+    onnx__value_info_proto__free_unpacked(g->input[i], NULL);
+  }
+  if (g->n_input > 1) g->n_input = 1;
+  return true;
+}
+
+static bool run(graft_module *m, const char *directory, int set, char *why, size_t size) {
+  graft_graph *g = graft_module_get_graph(m, 0);
+  graft_session *s = graft_session_create(g, NULL);
+  bool good = s != NULL;
+  array x = {.data = NULL};
+  if (good && graft_input_count(g) > 0) {
+    Onnx__TensorProto *t = read_tensor(directory, set, "input", 0);
+    good = t && to_array(t, &x) && graft_session_set_input(s, 0, &x.type, x.data) == GRAFT_OK;
+    if (t) onnx__tensor_proto__free_unpacked(t, NULL);
+  }
+  good = good && graft_session_run(s) == GRAFT_OK;
+  for (uint32_t i = 0; good && i < graft_output_count(g); i++) {
+    Onnx__TensorProto *t = read_tensor(directory, set, "output", (int)i);
+    array want = {.data = NULL};
+    graft_type type;
+    const void *data = graft_session_get_output(s, i, &type);
+    good = t && data && to_array(t, &want) && equal(&want, &type, data, why, size);
+    free(want.data);
+    if (t) onnx__tensor_proto__free_unpacked(t, NULL);
+  }
+  graft_session_destroy(s);
+  free(x.data);
+  return good;
+}
+
+static bool test_set(const Onnx__ModelProto *original, const char *directory, int set, char *why, size_t size) {
+  size_t packed_size = onnx__model_proto__get_packed_size(original);
+  unsigned char *packed = malloc(packed_size);
+  if (!packed) abort();
+  onnx__model_proto__pack(original, packed);
+  Onnx__ModelProto *model = onnx__model_proto__unpack(NULL, packed_size, packed);
+  free(packed);
+  bool good = false;
+  graft_context *c = graft_context_create(NULL);
+  snprintf(why, size, "a data file is missing");
+  if (model && make_constant(model, directory, set)) {
+    packed_size = onnx__model_proto__get_packed_size(model);
+    packed = malloc(packed_size);
+    if (!packed) abort();
+    onnx__model_proto__pack(model, packed);
+    graft_load_options options = {.size = sizeof options, .format = GRAFT_FORMAT_ONNX};
+    graft_module *m = graft_module_load_memory(c, packed, packed_size, "model.onnx", &options);
+    free(packed);
+    why[0] = '\0';
+    good = m && run(m, directory, set, why, size);
+    if (graft_diagnostic_count(c) && !good) {
+      graft_diagnostic d = graft_diagnostic_get(c, 0);
+      graft_diagnostic_format(&d, why, size);
+    }
+    graft_module_destroy(m);
+  }
+  graft_context_destroy(c);
+  if (model) onnx__model_proto__free_unpacked(model, NULL);
+  return good;
+}
+
+/* In training the mask is numpy's. The operands are inputs, so their values are in the data files. */
+static bool random_dropout(const Onnx__ModelProto *model, const char *directory) {
+  const Onnx__GraphProto *g = model->graph;
+  for (size_t i = 0; i < g->n_node; i++) {
+    const Onnx__NodeProto *n = g->node[i];
+    if (strcmp(n->op_type, "Dropout") != 0 || n->n_input < 3) continue;
+    for (size_t k = 0; k < g->n_input; k++) {
+      if (strcmp(g->input[k]->name, n->input[2]) != 0) continue;
+      Onnx__TensorProto *t = read_tensor(directory, 0, "input", (int)k);
+      array a = {.data = NULL};
+      bool training = t && to_array(t, &a) && a.count == 1 && element(a.type.dtype, a.data, 0) != 0;
+      free(a.data);
+      if (t) onnx__tensor_proto__free_unpacked(t, NULL);
+      if (training) return true;
+    }
+  }
+  return false;
+}
+
+typedef struct counts {
+  int passed, failed, skipped;
+} counts;
+
+/* Why the whole test is skipped; NULL: it is run. */
+static const char *skip_reason(const Onnx__ModelProto *model, const char *directory) {
+  for (size_t i = 0; i < model->graph->n_input; i++)
+    if (unusable(model->graph->input[i])) return unusable(model->graph->input[i]);
+  for (size_t i = 0; i < model->graph->n_output; i++)
+    if (unusable(model->graph->output[i])) return unusable(model->graph->output[i]);
+  for (size_t i = 0; i < model->n_opset_import; i++)
+    if (model->opset_import[i]->version > 18) return "opset beyond 18";
+  return random_dropout(model, directory) ? "dropout in training" : NULL;
+}
+
+static void test_directory(const char *directory, const char *name, counts *n) {
+  char path[4096], why[1024];
+  bytes file;
+  struct stat s;
+  snprintf(path, sizeof path, "%s/model.onnx", directory);
+  if (!read_file(path, &file)) return;
+  Onnx__ModelProto *model = onnx__model_proto__unpack(NULL, file.size, file.data);
+  free(file.data);
+  if (!model || !model->graph || !all_imported(model->graph)) {
+    if (model) onnx__model_proto__free_unpacked(model, NULL);
+    return;
+  }
+  const char *skip = skip_reason(model, directory);
+  if (skip) {
+    printf("skipped %s: %s\n", name, skip);
+    n->skipped++;
+  } else {
+    bool good = true;
+    int set = 0;
+    for (; good; set++) {
+      snprintf(path, sizeof path, "%s/test_data_set_%d", directory, set);
+      if (stat(path, &s) != 0) break;
+      good = test_set(model, directory, set, why, sizeof why);
+    }
+    if (set == 0) snprintf(why, sizeof why, "no data");
+    if (good && set > 0)
+      n->passed++;
+    else
+      printf("FAILED %s: %s\n", name, why), n->failed++;
+  }
+  onnx__model_proto__free_unpacked(model, NULL);
+}
+
+int main(int argc, char **argv) {
+  counts n = {0, 0, 0};
+  for (int i = 1; i < argc; i++) {
+    struct dirent **entries = NULL;
+    char path[4096];
+    struct stat s;
+    snprintf(path, sizeof path, "%s/model.onnx", argv[i]);
+    if (stat(path, &s) == 0) {
+      test_directory(argv[i], argv[i], &n);
+      continue;
+    }
+    int count = scandir(argv[i], &entries, NULL, alphasort);
+    for (int k = 0; k < count; k++) {
+      if (entries[k]->d_name[0] != '.') {
+        snprintf(path, sizeof path, "%s/%s", argv[i], entries[k]->d_name);
+        test_directory(path, entries[k]->d_name, &n);
+      }
+      free(entries[k]);
+    }
+    free(entries);
+  }
+  printf("%d passed, %d failed, %d skipped\n", n.passed, n.failed, n.skipped);
+  return n.failed != 0 || n.passed == 0;
+}

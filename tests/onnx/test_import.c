@@ -1,0 +1,903 @@
+/* ONNX import beyond ONNX's node tests: what PyTorch's exporters write, names and kinds, nested graphs, external data,
+ * and files that are wrong. */
+#include "ir/onnx/onnx_impl.h"
+#include "onnx_model.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static graft_context *c;
+static Onnx__ModelProto *proto;
+static Onnx__GraphProto *g;
+static graft_module *m;
+
+static void setup(void) {
+  c = graft_context_create(NULL);
+  proto = model_new(15);
+  g = proto->graph;
+  m = NULL;
+}
+
+static void teardown(void) {
+  graft_module_destroy(m);
+  model_free(proto);
+  graft_context_destroy(c);
+}
+
+static char text[512];
+
+/* "op(operand, …)" of the node called `name`. */
+static const char *node_text(const char *name) {
+  graft_graph *graph = graft_module_get_graph(m, 0);
+  graft_value v = graft_value_find(graph, name);
+  if (v == GRAFT_NONE) return "no such value";
+  graft_node n = graft_value_node(graph, v);
+  if (n == GRAFT_NONE) return "not a node";
+  size_t at = (size_t)snprintf(text, sizeof text, "%s(", graft_node_get_op(graph, n));
+  for (uint32_t i = 0; i < graft_node_operand_count(graph, n); i++) {
+    graft_value o = graft_node_operand(graph, n, i);
+    if (i) at += (size_t)snprintf(text + at, sizeof text - at, ", ");
+    if (o == GRAFT_NONE)
+      at += (size_t)snprintf(text + at, sizeof text - at, "_");
+    else
+      at += graft_value_name(graph, o, text + at, sizeof text - at);
+  }
+  snprintf(text + at, sizeof text - at, ")");
+  return text;
+}
+
+static graft_attr attr(const char *node, const char *name) {
+  graft_graph *graph = graft_module_get_graph(m, 0);
+  graft_attr a = {.kind = GRAFT_ATTR_NONE};
+  graft_value v = graft_value_find(graph, node);
+  ck_assert_uint_ne(v, GRAFT_NONE);
+  ck_assert(graft_node_attr(graph, graft_value_node(graph, v), name, &a));
+  return a;
+}
+
+static void check_ints(graft_attr a, uint32_t count, const int64_t *want) {
+  ck_assert_int_eq(a.kind, GRAFT_ATTR_INTS);
+  ck_assert_uint_eq(a.count, count);
+  for (uint32_t i = 0; i < count; i++) ck_assert_int_eq(a.as.ints[i], want[i]);
+}
+
+static void load(void) {
+  m = model_load(c, proto, NULL);
+  char message[600] = "";
+  if (graft_diagnostic_count(c)) {
+    graft_diagnostic d = graft_diagnostic_get(c, 0);
+    graft_diagnostic_format(&d, message, sizeof message);
+  }
+  ck_assert_msg(m != NULL, "%s", message);
+}
+
+/* Loading fails, with a message that holds `part` and names the node `node`. */
+static void load_fails(const char *node, const char *part) {
+  m = model_load(c, proto, NULL);
+  ck_assert_msg(m == NULL, "it was imported");
+  ck_assert_uint_gt(graft_diagnostic_count(c), 0);
+  graft_diagnostic d = graft_diagnostic_get(c, 0);
+  ck_assert_msg(strstr(d.message, part) != NULL, "message: %s", d.message);
+  ck_assert_str_eq(d.node, node);
+  ck_assert_str_eq(d.file, "test.onnx");
+}
+
+static graft_tensor_kind kind(const char *name) {
+  graft_tensor t = graft_tensor_find(m, name);
+  ck_assert_msg(t != GRAFT_NONE, "no tensor %s", name);
+  return graft_tensor_get_kind(m, t);
+}
+
+static void conv_model(size_t pad_count, const int64_t *pads) {
+  add_input(g, "x", 1, 4, INTS(1, 3, 5, 5));
+  add_zeros(g, "conv.weight", 1, 4, 4, INTS(4, 3, 3, 3));
+  Onnx__NodeProto *n = add_node(g, "Conv", "/conv/Conv", NAMES("x", "conv.weight"), NAMES("y"));
+  if (pad_count) add_ints(n, "pads", pad_count, pads);
+  add_untyped_output(g, "y");
+}
+
+/* ---- decimals ---- */
+
+START_TEST(decimals) {
+  ck_assert_double_eq(gr_onnx_decimal(9.99999975e-06f), 1e-05);
+  ck_assert_double_eq(gr_onnx_decimal(0.001f), 0.001);
+  ck_assert_double_eq(gr_onnx_decimal(1e-12f), 1e-12);
+  ck_assert_double_eq(gr_onnx_decimal(0.0f), 0.0);
+  ck_assert_double_eq(gr_onnx_decimal(-2.5f), -2.5);
+  ck_assert_double_eq(gr_onnx_decimal(16777216.0f), 16777216.0);
+  ck_assert_double_eq(gr_onnx_decimal(3e38f), (double)3e38f);
+  ck_assert_double_eq(gr_onnx_decimal(1e-40f), (double)1e-40f);
+  ck_assert_double_eq(gr_onnx_one_minus(0.9f), 0.1);
+  ck_assert_double_eq(gr_onnx_one_minus(0.99f), 0.01);
+  ck_assert_double_eq(gr_onnx_one_minus(0.97f), 0.03);
+  ck_assert_double_eq(gr_onnx_one_minus(0.999f), 0.001);
+  ck_assert_double_eq(gr_onnx_one_minus(1.0f), 0.0);
+  ck_assert_double_eq(gr_onnx_one_minus(0.0f), 1.0);
+  for (uint32_t bits = 0x33000000; bits < 0x4b000000; bits += 0x1357) { /* every decimal reads back */
+    float f;
+    memcpy(&f, &bits, sizeof f);
+    ck_assert_float_eq((float)gr_onnx_decimal(f), f);
+  }
+}
+END_TEST
+
+/* ---- batch norm ---- */
+
+static Onnx__NodeProto *bn_model(bool training) {
+  add_input(g, "x", 1, 4, INTS(2, 3, 4, 4));
+  const char *const names[] = {"bn.weight", "bn.bias", "bn.running_mean", "bn.running_var"};
+  for (size_t i = 0; i < 4; i++) add_zeros(g, names[i], 1, 4, 1, INTS(3));
+  Onnx__NodeProto *n =
+      training
+          ? add_node(g, "BatchNormalization", "/bn", NAMES("x", names[0], names[1], names[2], names[3]),
+                     NAMES("y", "bn_mean", "bn_var"))
+          : add_node(g, "BatchNormalization", "/bn", NAMES("x", names[0], names[1], names[2], names[3]), NAMES("y"));
+  add_float(n, "epsilon", 0.001f);
+  add_float(n, "momentum", 0.97f);
+  if (training) add_int(n, "training_mode", 1);
+  add_untyped_output(g, "y");
+  return n;
+}
+
+START_TEST(batch_norm_eval) {
+  bn_model(false);
+  load();
+  ck_assert_str_eq(node_text("y"), "batch_norm(x, bn.weight, bn.bias, bn.running_mean, bn.running_var)");
+  ck_assert(!attr("y", "training").as.b);
+  ck_assert_double_eq(attr("y", "eps").as.f, 0.001);
+  ck_assert_double_eq(attr("y", "momentum").as.f, 0.03);
+  ck_assert_int_eq(kind("bn.weight"), GRAFT_PARAMETER);
+  ck_assert_int_eq(kind("bn.bias"), GRAFT_PARAMETER);
+  ck_assert_int_eq(kind("bn.running_mean"), GRAFT_BUFFER);
+  ck_assert_int_eq(kind("bn.running_var"), GRAFT_BUFFER);
+}
+END_TEST
+
+START_TEST(batch_norm_training) {
+  bn_model(true);
+  load();
+  ck_assert(attr("y", "training").as.b);
+  ck_assert(attr("y", "unbiased").as.b); /* PyTorch names the statistics, nobody reads them */
+  graft_graph *graph = graft_module_get_graph(m, 0);
+  ck_assert_uint_eq(graft_value_use_count(graph, graft_value_find(graph, "bn_mean")), 1);
+  ck_assert_uint_eq(graft_value_use_count(graph, graft_value_find(graph, "bn_var")), 1);
+  ck_assert_uint_eq(graft_output_count(graph), 1);
+}
+END_TEST
+
+START_TEST(batch_norm_training_statistics_read) {
+  bn_model(true);
+  add_untyped_output(g, "bn_var");
+  load();
+  ck_assert(!attr("y", "unbiased").as.b);
+}
+END_TEST
+
+/* A BN module that is called twice: the second call sees the first one's statistics. */
+START_TEST(batch_norm_twice) {
+  bn_model(true);
+  Onnx__NodeProto *n =
+      add_node(g, "BatchNormalization", "/bn_1",
+               NAMES("y", "bn.weight", "bn.bias", "bn.running_mean", "bn.running_var"), NAMES("z", "m2", "v2"));
+  add_int(n, "training_mode", 1);
+  add_untyped_output(g, "z");
+  load();
+  ck_assert_str_eq(node_text("z"), "batch_norm(y, bn.weight, bn.bias, bn_mean, bn_var)");
+  graft_graph *graph = graft_module_get_graph(m, 0);
+  ck_assert_uint_eq(graft_value_use_count(graph, graft_value_find(graph, "m2")), 1);
+}
+END_TEST
+
+START_TEST(batch_norm_one_initializer_for_both_statistics) {
+  add_input(g, "x", 1, 4, INTS(2, 3, 4, 4));
+  add_zeros(g, "a", 1, 4, 1, INTS(3));
+  add_int(add_node(g, "BatchNormalization", "/bn", NAMES("x", "a", "a", "a", "a"), NAMES("y", "m", "v")),
+          "training_mode", 1);
+  add_untyped_output(g, "y");
+  load_fails("/bn", "one initializer");
+}
+END_TEST
+
+/* ---- convolutions ---- */
+
+START_TEST(conv_symmetric) {
+  conv_model(4, INTS(1, 2, 1, 2));
+  load();
+  ck_assert_str_eq(node_text("y"), "conv2d(x, conv.weight)");
+  check_ints(attr("y", "padding"), 2, INTS(1, 2));
+  ck_assert_int_eq(kind("conv.weight"), GRAFT_PARAMETER);
+}
+END_TEST
+
+START_TEST(conv_asymmetric_pads_become_a_pad) {
+  conv_model(4, INTS(0, 1, 2, 3));
+  load();
+  ck_assert_str_eq(node_text("y"), "conv2d(pad, conv.weight)");
+  check_ints(attr("pad", "pad"), 4, INTS(1, 3, 0, 2));
+  check_ints(attr("y", "padding"), 2, INTS(0, 0));
+}
+END_TEST
+
+static void same_conv(const char *mode, int64_t extent) {
+  add_input(g, "x", 1, 3, INTS(1, 3, extent));
+  add_zeros(g, "w", 1, 4, 3, INTS(4, 3, 4));
+  Onnx__NodeProto *n = add_node(g, "Conv", "/conv", NAMES("x", "w"), NAMES("y"));
+  add_string(n, "auto_pad", mode);
+  add_ints(n, "strides", 1, INTS(2));
+  add_untyped_output(g, "y");
+}
+
+START_TEST(conv_same_upper) {
+  same_conv("SAME_UPPER", 7); /* 4 windows reach over 10 */
+  load();
+  check_ints(attr("pad", "pad"), 2, INTS(1, 2));
+}
+END_TEST
+
+START_TEST(conv_same_lower) {
+  same_conv("SAME_LOWER", 7);
+  load();
+  check_ints(attr("pad", "pad"), 2, INTS(2, 1));
+}
+END_TEST
+
+START_TEST(conv_same_even) {
+  same_conv("SAME_UPPER", 8); /* 4 windows reach over 10 */
+  load();
+  ck_assert_str_eq(node_text("y"), "conv1d(x, w)");
+  check_ints(attr("y", "padding"), 1, INTS(1));
+}
+END_TEST
+
+START_TEST(conv_valid) {
+  same_conv("VALID", 7);
+  load();
+  check_ints(attr("y", "padding"), 1, INTS(0));
+}
+END_TEST
+
+START_TEST(conv_same_of_unknown_extent) {
+  same_conv("SAME_UPPER", -1);
+  load_fails("/conv", "extents");
+}
+END_TEST
+
+START_TEST(conv_weight_contradicts) {
+  add_input(g, "x", 1, 4, INTS(1, 5, 8, 8));
+  add_zeros(g, "w", 1, 4, 4, INTS(4, 3, 3, 3));
+  add_node(g, "Conv", "/conv", NAMES("x", "w"), NAMES("y"));
+  add_untyped_output(g, "y");
+  load_fails("/conv", "channels");
+}
+END_TEST
+
+START_TEST(conv_kernel_shape_contradicts) {
+  add_input(g, "x", 1, 4, INTS(1, 3, 8, 8));
+  add_zeros(g, "w", 1, 4, 4, INTS(4, 3, 3, 3));
+  add_ints(add_node(g, "Conv", "/conv", NAMES("x", "w"), NAMES("y")), "kernel_shape", 2, INTS(3, 5));
+  add_untyped_output(g, "y");
+  load_fails("/conv", "kernel_shape");
+}
+END_TEST
+
+START_TEST(conv_transpose_uneven_pads_are_cut_off) {
+  add_input(g, "x", 1, 3, INTS(1, 3, 4));
+  add_zeros(g, "w", 1, 4, 3, INTS(3, 2, 3));
+  Onnx__NodeProto *n = add_node(g, "ConvTranspose", "/up", NAMES("x", "w"), NAMES("y"));
+  add_ints(n, "strides", 1, INTS(2));
+  add_ints(n, "pads", 2, INTS(2, 1)); /* (4-1)*2+3 = 9, less 3 */
+  add_untyped_output(g, "y");
+  load();
+  ck_assert_str_eq(node_text("y"), "slice(conv_transpose1d)");
+  graft_graph *graph = graft_module_get_graph(m, 0);
+  ck_assert_int_eq(graft_value_get_type(graph, graft_value_find(graph, "y")).dims[2], 6);
+}
+END_TEST
+
+START_TEST(conv_transpose_of_pytorch) {
+  add_input(g, "x", 1, 3, INTS(1, 3, 4));
+  add_zeros(g, "w", 1, 4, 3, INTS(3, 2, 3));
+  Onnx__NodeProto *n = add_node(g, "ConvTranspose", "/up", NAMES("x", "w"), NAMES("y"));
+  add_ints(n, "strides", 1, INTS(2));
+  add_ints(n, "pads", 2, INTS(1, 1));
+  add_ints(n, "output_padding", 1, INTS(1));
+  add_untyped_output(g, "y");
+  load();
+  ck_assert_str_eq(node_text("y"), "conv_transpose1d(x, w)");
+  check_ints(attr("y", "output_padding"), 1, INTS(1));
+  check_ints(attr("y", "padding"), 1, INTS(1));
+}
+END_TEST
+
+/* ---- the ops that PyTorch's own export has ---- */
+
+START_TEST(linear_of_three_axes) {
+  add_input(g, "x", 1, 3, INTS(2, 7, 16));
+  add_zeros(g, "a.weight", 1, 4, 2, INTS(24, 16));
+  add_zeros(g, "a.bias", 1, 4, 1, INTS(24));
+  add_ints(add_node(g, "Transpose", "/a/Transpose", NAMES("a.weight"), NAMES("wt")), "perm", 2, INTS(1, 0));
+  add_node(g, "MatMul", "/a/MatMul", NAMES("x", "wt"), NAMES("xw"));
+  add_node(g, "Add", "/a/Add", NAMES("a.bias", "xw"), NAMES("y"));
+  add_untyped_output(g, "y");
+  load();
+  ck_assert_str_eq(node_text("wt"), "transpose(a.weight)");
+  ck_assert_str_eq(node_text("y"), "add(a.bias, xw)");
+  ck_assert_int_eq(kind("a.weight"), GRAFT_PARAMETER);
+  ck_assert_int_eq(kind("a.bias"), GRAFT_PARAMETER);
+}
+END_TEST
+
+START_TEST(gemm_of_linear) {
+  add_input(g, "x", 1, 2, INTS(2, 16));
+  add_zeros(g, "fc.weight", 1, 4, 2, INTS(24, 16));
+  add_zeros(g, "fc.bias", 1, 4, 1, INTS(24));
+  add_int(add_node(g, "Gemm", "/fc/Gemm", NAMES("x", "fc.weight", "fc.bias"), NAMES("y")), "transB", 1);
+  add_untyped_output(g, "y");
+  load();
+  ck_assert_str_eq(node_text("y"), "addmm(fc.bias, x, transpose)");
+  ck_assert_str_eq(node_text("transpose"), "transpose(fc.weight)");
+  ck_assert_int_eq(kind("fc.weight"), GRAFT_PARAMETER);
+  ck_assert_int_eq(kind("fc.bias"), GRAFT_PARAMETER);
+}
+END_TEST
+
+START_TEST(reshape_copies_known_extents) {
+  add_input(g, "x", 1, 3, INTS(2, 3, 4));
+  add_i64(g, "shape", 2, INTS(0, -1));
+  add_node(g, "Reshape", "/r", NAMES("x", "shape"), NAMES("y"));
+  add_untyped_output(g, "y");
+  load();
+  ck_assert_str_eq(node_text("y"), "view(x)");
+  check_ints(attr("y", "size"), 2, INTS(2, -1));
+}
+END_TEST
+
+START_TEST(reshape_copies_unknown_extents) {
+  add_input(g, "x", 1, 3, INTS(-1, 3, 4));
+  add_i64(g, "shape", 2, INTS(0, -1));
+  add_node(g, "Reshape", "/r", NAMES("x", "shape"), NAMES("y"));
+  add_untyped_output(g, "y");
+  load();
+  ck_assert_str_eq(node_text("y"), "reshape(x)");
+}
+END_TEST
+
+START_TEST(transposes) {
+  add_input(g, "x", 1, 3, INTS(2, 3, 4));
+  add_ints(add_node(g, "Transpose", "/a", NAMES("x"), NAMES("a")), "perm", 3, INTS(0, 2, 1));
+  add_ints(add_node(g, "Transpose", "/b", NAMES("x"), NAMES("b")), "perm", 3, INTS(1, 2, 0));
+  add_node(g, "Transpose", "/c", NAMES("x"), NAMES("c"));
+  for (size_t i = 0; i < 3; i++) add_untyped_output(g, NAMES("a", "b", "c")[i]);
+  load();
+  ck_assert_str_eq(node_text("a"), "transpose(x)");
+  ck_assert_str_eq(node_text("b"), "permute(x)");
+  ck_assert_str_eq(node_text("c"), "transpose(x)");
+}
+END_TEST
+
+START_TEST(hardsigmoid_of_pytorch) {
+  add_input(g, "x", 1, 1, INTS(4));
+  add_float(add_node(g, "HardSigmoid", "/h", NAMES("x"), NAMES("y")), "alpha", 1.0f / 6.0f);
+  add_untyped_output(g, "y");
+  load();
+  ck_assert_double_eq(attr("y", "alpha").as.f, 1.0 / 6.0);
+}
+END_TEST
+
+/* ---- names ---- */
+
+START_TEST(names_survive_in_any_order) {
+  add_input(g, "x_2", 1, 1, INTS(3));
+  add_input(g, "x_1", 1, 1, INTS(3));
+  add_zeros(g, "w_9", 1, 4, 1, INTS(3));
+  add_zeros(g, "w_3", 1, 4, 1, INTS(3));
+  add_zeros(g, "pad", 1, 4, 1, INTS(3));
+  add_node(g, "Add", "/a", NAMES("x_2", "w_9"), NAMES("add_5"));
+  add_node(g, "Add", "/b", NAMES("x_1", "w_3"), NAMES("add_4"));
+  add_node(g, "Add", "/c", NAMES("add_5", "add_4"), NAMES("add"));
+  add_node(g, "Add", "/d", NAMES("add", "pad"), NAMES("out"));
+  add_untyped_output(g, "out");
+  load();
+  ck_assert_str_eq(node_text("add_5"), "add(x_2, w_9)");
+  ck_assert_str_eq(node_text("add_4"), "add(x_1, w_3)");
+  ck_assert_str_eq(node_text("add"), "add(add_5, add_4)");
+  ck_assert_str_eq(node_text("out"), "add(add, pad)");
+  graft_graph *graph = graft_module_get_graph(m, 0);
+  ck_assert_str_eq(graft_output_name(graph, 0), "out");
+}
+END_TEST
+
+START_TEST(identity_is_another_name) {
+  add_input(g, "x", 1, 1, INTS(3));
+  add_node(g, "Identity", "/i", NAMES("x"), NAMES("y"));
+  add_untyped_output(g, "y");
+  load();
+  graft_graph *graph = graft_module_get_graph(m, 0);
+  ck_assert_uint_eq(graft_node_count(graph), 0);
+  ck_assert_uint_eq(graft_output_get(graph, 0), graft_input_get(graph, 0));
+  ck_assert_str_eq(graft_output_name(graph, 0), "y");
+}
+END_TEST
+
+START_TEST(defined_twice) {
+  add_input(g, "x", 1, 1, INTS(3));
+  add_node(g, "Relu", "/a", NAMES("x"), NAMES("y"));
+  add_node(g, "Relu", "/b", NAMES("x"), NAMES("y"));
+  add_untyped_output(g, "y");
+  load_fails("/b", "'y' is defined twice");
+}
+END_TEST
+
+START_TEST(initializer_twice) {
+  add_zeros(g, "w", 1, 4, 1, INTS(3));
+  add_zeros(g, "w", 1, 4, 1, INTS(3));
+  load_fails("", "'w' is defined twice");
+}
+END_TEST
+
+START_TEST(cycle) {
+  add_input(g, "x", 1, 1, INTS(3));
+  add_node(g, "Add", "/a", NAMES("x", "b"), NAMES("a"));
+  add_node(g, "Relu", "/b", NAMES("a"), NAMES("b"));
+  add_untyped_output(g, "a");
+  load_fails("/a", "not sorted, or form a cycle");
+}
+END_TEST
+
+START_TEST(missing_initializer) {
+  add_input(g, "x", 1, 4, INTS(1, 3, 8, 8));
+  add_node(g, "Conv", "/conv", NAMES("x", "conv.weight"), NAMES("y"));
+  add_untyped_output(g, "y");
+  load_fails("/conv", "'conv.weight' is not an input");
+}
+END_TEST
+
+START_TEST(missing_output) {
+  add_input(g, "x", 1, 1, INTS(3));
+  add_untyped_output(g, "y");
+  load_fails("", "'y' is not an input");
+}
+END_TEST
+
+START_TEST(output_of_another_rank) {
+  add_input(g, "x", 1, 1, INTS(3));
+  add_node(g, "Relu", "/a", NAMES("x"), NAMES("y"));
+  add_output(g, "y", 1, 2, INTS(1, 3));
+  load_fails("", "declared with rank 2");
+}
+END_TEST
+
+START_TEST(unnamed_node_is_called_by_its_output) {
+  add_input(g, "x", 1, 1, INTS(3));
+  add_node(g, "Conv", NULL, NAMES("x", "w"), NAMES("y"));
+  add_untyped_output(g, "y");
+  load_fails("y", "'w' is not an input");
+}
+END_TEST
+
+/* ---- what the table does not know ---- */
+
+START_TEST(unknown_op_is_kept) {
+  add_input(g, "x", 1, 2, INTS(2, 3));
+  Onnx__NodeProto *n = add_node(g, "Frob", "/f", NAMES("x", "", "x"), NAMES("y", "z"));
+  free(n->domain);
+  n->domain = strdup("acme");
+  add_int(n, "depth", 3);
+  add_float(n, "rate", 0.1f);
+  add_string(n, "mode", "fast");
+  Onnx__AttributeProto *a = add_attr(n, "value", ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__TENSOR);
+  a->t = new_tensor("", 7, 1, INTS(2));
+  a->t->int64_data = calloc(2, sizeof(int64_t));
+  a->t->n_int64_data = 2;
+  add_output(g, "y", 1, 2, INTS(2, 3));
+  add_untyped_output(g, "z");
+  load();
+  ck_assert_str_eq(node_text("y"), "acme.Frob(x, _, x)");
+  ck_assert_int_eq(attr("y", "depth").as.i, 3);
+  ck_assert_double_eq(attr("y", "rate").as.f, 0.1);
+  ck_assert_str_eq(attr("y", "mode").as.s, "fast");
+  check_ints(attr("y", "value"), 2, INTS(0, 0));
+  ck_assert_int_eq(attr("y", "value.dtype").as.dtype, GRAFT_I64);
+  check_ints(attr("y", "value.shape"), 1, INTS(2));
+  graft_graph *graph = graft_module_get_graph(m, 0);
+  ck_assert_int_eq(graft_value_get_type(graph, graft_value_find(graph, "y")).rank, 2);
+  ck_assert_int_eq(graft_value_get_type(graph, graft_value_find(graph, "z")).dtype, GRAFT_UNKNOWN);
+}
+END_TEST
+
+START_TEST(unknown_op_of_the_default_domain) {
+  add_input(g, "x", 1, 2, INTS(2, 3));
+  add_node(g, "Erf", "/e", NAMES("x"), NAMES("y"));
+  add_untyped_output(g, "y");
+  load();
+  ck_assert_str_eq(node_text("y"), "onnx.Erf(x)");
+}
+END_TEST
+
+static Onnx__GraphProto *branch(const char *op, const char *captured, const char *weight, const char *out) {
+  Onnx__GraphProto *b = graph_new("branch");
+  add_node(b, op, "/inner", NAMES(captured, weight), NAMES(out));
+  add_untyped_output(b, out);
+  return b;
+}
+
+START_TEST(graphs_among_attributes) {
+  add_input(g, "cond", 9, 0, NULL);
+  add_input(g, "x", 1, 1, INTS(3));
+  add_zeros(g, "w", 1, 4, 1, INTS(3));
+  add_node(g, "Relu", "/r", NAMES("x"), NAMES("h"));
+  Onnx__NodeProto *n = add_node(g, "If", "/if", NAMES("cond"), NAMES("y"));
+  add_graph(n, "then_branch", branch("Add", "h", "w", "t"));
+  add_graph(n, "else_branch", branch("Mul", "x", "w", "t")); /* the same name in a sibling */
+  add_output(g, "y", 1, 1, INTS(3));
+  load();
+  ck_assert_str_eq(node_text("y"), "onnx.If(cond, h, x)");
+  ck_assert_uint_eq(graft_module_graph_count(m), 3);
+  ck_assert_int_eq(attr("y", "then_branch").as.graph, 1);
+  ck_assert_int_eq(attr("y", "else_branch").as.graph, 2);
+  for (uint32_t i = 1; i < 3; i++) {
+    graft_graph *inner = graft_module_get_graph(m, i);
+    ck_assert_uint_eq(graft_input_count(inner), 2); /* what the node's graphs capture, in one order */
+    ck_assert_uint_eq(graft_node_count(inner), 1);
+    ck_assert_str_eq(graft_output_name(inner, 0), "t");
+  }
+}
+END_TEST
+
+START_TEST(nested_graph_reads_what_comes_later) {
+  add_input(g, "cond", 9, 0, NULL);
+  Onnx__NodeProto *n = add_node(g, "If", "/if", NAMES("cond"), NAMES("y"));
+  add_graph(n, "then_branch", branch("Add", "later", "later", "t"));
+  add_node(g, "Cast", "/c", NAMES("cond"), NAMES("later"));
+  add_untyped_output(g, "y");
+  load_fails("/if", "not sorted");
+}
+END_TEST
+
+/* ---- operands that must be constant, attributes that must be right ---- */
+
+START_TEST(slice_by_computed_starts) {
+  add_input(g, "x", 1, 1, INTS(3));
+  add_input(g, "starts", 7, 1, INTS(1));
+  add_i64(g, "ends", 1, INTS(2));
+  add_node(g, "Slice", "/s", NAMES("x", "starts", "ends"), NAMES("y"));
+  add_untyped_output(g, "y");
+  load_fails("/s", "must be constant");
+}
+END_TEST
+
+START_TEST(unknown_attribute) {
+  add_input(g, "x", 1, 1, INTS(3));
+  add_int(add_node(g, "Relu", "/r", NAMES("x"), NAMES("y")), "slope", 1);
+  add_untyped_output(g, "y");
+  load_fails("/r", "no attribute 'slope'");
+}
+END_TEST
+
+START_TEST(attribute_of_wrong_kind) {
+  add_input(g, "x", 1, 2, INTS(3, 3));
+  add_float(add_node(g, "Softmax", "/s", NAMES("x"), NAMES("y")), "axis", 1);
+  add_untyped_output(g, "y");
+  load_fails("/s", "wrong kind");
+}
+END_TEST
+
+START_TEST(float16_is_refused) {
+  add_zeros(g, "w", 10, 2, 1, INTS(3));
+  load_fails("", "initializer 'w' is of dtype FLOAT16");
+}
+END_TEST
+
+START_TEST(opset_out_of_range) {
+  proto->opset_import[0]->version = 19;
+  load_fails("", "opset 19");
+}
+END_TEST
+
+START_TEST(op_of_an_older_meaning) {
+  proto->opset_import[0]->version = 11;
+  add_input(g, "x", 1, 2, INTS(3, 3));
+  add_node(g, "Softmax", "/s", NAMES("x"), NAMES("y"));
+  add_untyped_output(g, "y");
+  load_fails("/s", "from opset 13 on");
+}
+END_TEST
+
+START_TEST(raw_data_of_wrong_length) {
+  Onnx__TensorProto *t = add_zeros(g, "w", 1, 4, 1, INTS(3));
+  t->dims[0] = 4;
+  load_fails("", "initializer 'w' needs 16 bytes, it has 12");
+}
+END_TEST
+
+START_TEST(huge_dims) {
+  Onnx__TensorProto *t = add_zeros(g, "w", 1, 4, 2, INTS(1, 1));
+  t->dims[0] = t->dims[1] = INT64_MAX / 2;
+  load_fails("", "too many elements");
+}
+END_TEST
+
+START_TEST(negative_dims) {
+  Onnx__TensorProto *t = add_zeros(g, "w", 1, 4, 1, INTS(3));
+  t->dims[0] = -3;
+  load_fails("", "extent -3");
+}
+END_TEST
+
+/* ---- external data ---- */
+
+static char directory[64];
+
+static void write_data(const char *name, const void *data, size_t size) {
+  char path[128];
+  snprintf(path, sizeof path, "%s/%s", directory, name);
+  FILE *f = fopen(path, "wb");
+  ck_assert(f != NULL);
+  ck_assert_uint_eq(fwrite(data, 1, size, f), size);
+  fclose(f);
+}
+
+static void make_directory(void) {
+  strcpy(directory, "/tmp/graft-onnx-XXXXXX");
+  ck_assert(mkdtemp(directory) != NULL);
+  char path[128];
+  snprintf(path, sizeof path, "%s/model", directory);
+  ck_assert_int_eq(mkdir(path, 0700), 0);
+}
+
+static void remove_directory(void) {
+  static const char *const names[] = {"/model/link", "/model/w.bin", "/outside.bin", "/model", ""};
+  char path[128];
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    snprintf(path, sizeof path, "%s%s", directory, names[i]);
+    if (unlink(path) != 0) rmdir(path);
+  }
+}
+
+/* Loads a model with one external initializer of three floats. NULL: a message that holds `part` was left. */
+static void load_external(const char *location, const char *offset, const char *length, const char *part) {
+  char path[128];
+  Onnx__TensorProto *t = new_tensor("w", 1, 1, INTS(3));
+  add_external(t, "location", location);
+  if (offset) add_external(t, "offset", offset);
+  if (length) add_external(t, "length", length);
+  add_initializer(g, t);
+  add_input(g, "x", 1, 1, INTS(3));
+  add_node(g, "Add", "/a", NAMES("x", "w"), NAMES("y"));
+  add_untyped_output(g, "y");
+  snprintf(path, sizeof path, "%s/model", directory);
+  m = model_load(c, proto, path);
+  if (!part) {
+    ck_assert(m != NULL);
+    return;
+  }
+  ck_assert(m == NULL);
+  graft_diagnostic d = graft_diagnostic_get(c, 0);
+  ck_assert_msg(strstr(d.message, part) != NULL, "message: %s", d.message);
+}
+
+static void setup_external(void) {
+  setup();
+  make_directory();
+  const float values[] = {9, 1, 2, 3, 4};
+  write_data("model/w.bin", values, sizeof values);
+  write_data("outside.bin", values, sizeof values);
+}
+
+static void teardown_external(void) {
+  teardown();
+  remove_directory();
+}
+
+static void check_external(float first) {
+  const float *data = graft_tensor_get_data(m, graft_tensor_find(m, "w"));
+  for (int i = 0; i < 3; i++) ck_assert_float_eq(data[i], first + (float)i);
+}
+
+START_TEST(external_data) {
+  load_external("w.bin", "8", "12", NULL);
+  check_external(2);
+}
+END_TEST
+
+START_TEST(external_data_misaligned) {
+  load_external("w.bin", "4", NULL, NULL);
+  check_external(1);
+}
+END_TEST
+
+START_TEST(external_data_beyond_the_end) { load_external("w.bin", "12", "12", "beyond the end"); }
+END_TEST
+START_TEST(external_data_huge_offset) { load_external("w.bin", "18446744073709551615", "12", "external"); }
+END_TEST
+START_TEST(external_data_of_another_length) { load_external("w.bin", "0", "8", "needs 12 bytes"); }
+END_TEST
+START_TEST(external_data_offset_no_number) { load_external("w.bin", "-4", "12", "no number"); }
+END_TEST
+START_TEST(external_data_missing) { load_external("none.bin", NULL, NULL, "cannot be opened"); }
+END_TEST
+START_TEST(external_data_outside) { load_external("../outside.bin", NULL, NULL, "outside the model's directory"); }
+END_TEST
+START_TEST(external_data_absolute) { load_external("/etc/passwd", NULL, NULL, "cannot be opened"); }
+END_TEST
+START_TEST(external_data_is_a_directory) { load_external(".", NULL, NULL, "outside"); }
+END_TEST
+
+START_TEST(external_data_through_a_link) {
+  char path[128];
+  snprintf(path, sizeof path, "%s/model/link", directory);
+  ck_assert_int_eq(symlink("../outside.bin", path), 0);
+  load_external("link", NULL, NULL, "outside the model's directory");
+}
+END_TEST
+
+START_TEST(external_data_without_a_directory) {
+  Onnx__TensorProto *t = new_tensor("w", 1, 1, INTS(3));
+  add_external(t, "location", "w.bin");
+  add_initializer(g, t);
+  load_fails("", "no directory");
+}
+END_TEST
+
+/* ---- the wire format ---- */
+
+static void bytes_fail(const unsigned char *bytes, size_t size, const char *part) {
+  m = bytes_load(c, bytes, size, NULL);
+  ck_assert(m == NULL);
+  ck_assert_uint_gt(graft_diagnostic_count(c), 0);
+  graft_diagnostic d = graft_diagnostic_get(c, 0);
+  ck_assert_msg(strstr(d.message, part) != NULL, "message: %s", d.message);
+}
+
+START_TEST(wire_empty) { bytes_fail((const unsigned char *)"", 0, "no graph"); }
+END_TEST
+START_TEST(wire_length_beyond_the_end) { bytes_fail((const unsigned char *)"\x3a\x7f", 2, "beyond the end"); }
+END_TEST
+START_TEST(wire_endless_number) {
+  bytes_fail((const unsigned char *)"\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", 12, "64 bits");
+}
+END_TEST
+START_TEST(wire_group) { bytes_fail((const unsigned char *)"\xa3\x06\xa4\x06", 4, "unknown kind"); }
+END_TEST
+START_TEST(wire_field_zero) { bytes_fail((const unsigned char *)"\x00\x01", 2, "field number"); }
+END_TEST
+START_TEST(wire_two_graphs) { bytes_fail((const unsigned char *)"\x3a\x00\x3a\x00", 4, "'graph' of ModelProto twice"); }
+END_TEST
+START_TEST(wire_wrong_type) { bytes_fail((const unsigned char *)"\x38\x01", 2, "wrong type"); }
+END_TEST
+START_TEST(wire_not_text) { bytes_fail((const unsigned char *)"\x12\x02\xc3\x28", 4, "UTF-8"); }
+END_TEST
+
+/* graph > node > attribute > graph …, 70 levels. */
+START_TEST(wire_too_deep) {
+  Onnx__GraphProto *inner = graph_new("leaf");
+  for (int i = 0; i < 23; i++) {
+    Onnx__GraphProto *outer = graph_new("level");
+    add_graph(add_node(outer, "If", "/if", NO_NAMES, NAMES("y")), "then_branch", inner);
+    inner = outer;
+  }
+  add_graph(add_node(g, "If", "/if", NO_NAMES, NAMES("y")), "then_branch", inner);
+  size_t size;
+  unsigned char *bytes = model_pack(proto, &size);
+  bytes_fail(bytes, size, "64 levels");
+  free(bytes);
+}
+END_TEST
+
+/* Five million empty nodes in ten megabytes. */
+START_TEST(wire_blow_up) {
+  size_t nodes = (size_t)10 << 20, size = nodes + 5;
+  unsigned char *bytes = malloc(size);
+  ck_assert(bytes != NULL);
+  memcpy(bytes, "\x3a\x80\x80\x80\x05", 5);
+  for (size_t i = 0; i < nodes; i += 2) memcpy(bytes + 5 + i, "\x0a\x00", 2);
+  bytes_fail(bytes, size, "would unpack to more than");
+  free(bytes);
+}
+END_TEST
+
+/* ---- memory ---- */
+
+typedef struct failing {
+  uint64_t left; /* allocations until one fails */
+} failing;
+
+static void *failing_allocator(void *user, void *pointer, size_t old_size, size_t new_size) {
+  failing *f = user;
+  (void)old_size;
+  if (new_size == 0) {
+    free(pointer);
+    return NULL;
+  }
+  if (f->left == 0) return NULL;
+  f->left--;
+  return realloc(pointer, new_size);
+}
+
+/* Whichever allocation fails: no module, a diagnostic, nothing lost. */
+START_TEST(out_of_memory) {
+  bn_model(true);
+  add_i64(g, "shape", 2, INTS(2, -1));
+  add_node(g, "Reshape", "/r", NAMES("y", "shape"), NAMES("flat"));
+  Onnx__NodeProto *n = add_node(g, "If", "/if", NAMES("x"), NAMES("z"));
+  add_graph(n, "then_branch", branch("Add", "flat", "flat", "t"));
+  add_untyped_output(g, "z");
+  size_t size;
+  unsigned char *bytes = model_pack(proto, &size);
+  bool done = false;
+  for (uint64_t i = 1; !done && i < 5000; i++) {
+    failing f = {i + 2};
+    graft_context_options options = {.size = sizeof options, .allocator = failing_allocator, .allocator_user = &f};
+    graft_context *small = graft_context_create(&options);
+    if (!small) continue;
+    gr_buffer *b = gr_buffer_create(small, size);
+    if (b) memcpy(b->data, bytes, size);
+    graft_module *loaded = b ? gr_onnx_load(small, b, "test.onnx", NULL) : NULL;
+    gr_buffer_release(small, b);
+    if (!loaded) ck_assert_uint_gt(graft_diagnostic_count(small), 0);
+    done = loaded != NULL;
+    graft_module_destroy(loaded);
+    graft_context_destroy(small);
+  }
+  free(bytes);
+  ck_assert(done);
+}
+END_TEST
+
+/* ---- size ---- */
+
+START_TEST(many_nodes) {
+  char a[32], b[32] = "x";
+  add_input(g, "x", 1, 1, INTS(3));
+  for (int i = 0; i < 50000; i++) {
+    snprintf(a, sizeof a, "r_%d", i);
+    Onnx__NodeProto *n = add_node(g, "Relu", a, NAMES(b), NAMES(a));
+    (void)n;
+    memcpy(b, a, sizeof b);
+  }
+  add_untyped_output(g, b);
+  load();
+  ck_assert_uint_eq(graft_node_count(graft_module_get_graph(m, 0)), 50000);
+}
+END_TEST
+
+#define ADD(t, ...) \
+  do { \
+    const TTest *const list[] = {__VA_ARGS__}; \
+    for (size_t i = 0; i < sizeof list / sizeof *list; i++) tcase_add_test(t, list[i]); \
+  } while (0)
+
+int main(void) {
+  Suite *s = suite_create("onnx");
+  TCase *model = tcase_create("model"), *external = tcase_create("external");
+  tcase_add_checked_fixture(model, setup, teardown);
+  tcase_add_checked_fixture(external, setup_external, teardown_external);
+  tcase_set_timeout(model, 60);
+  ADD(model, decimals, batch_norm_eval, batch_norm_training, batch_norm_training_statistics_read, batch_norm_twice,
+      batch_norm_one_initializer_for_both_statistics, conv_symmetric, conv_asymmetric_pads_become_a_pad,
+      conv_same_upper, conv_same_lower, conv_same_even, conv_valid, conv_same_of_unknown_extent,
+      conv_weight_contradicts, conv_kernel_shape_contradicts, conv_transpose_uneven_pads_are_cut_off,
+      conv_transpose_of_pytorch, linear_of_three_axes, gemm_of_linear, reshape_copies_known_extents,
+      reshape_copies_unknown_extents, transposes, hardsigmoid_of_pytorch, names_survive_in_any_order,
+      identity_is_another_name, defined_twice, initializer_twice, cycle, missing_initializer, missing_output,
+      output_of_another_rank, unnamed_node_is_called_by_its_output, unknown_op_is_kept,
+      unknown_op_of_the_default_domain, graphs_among_attributes, nested_graph_reads_what_comes_later,
+      slice_by_computed_starts, unknown_attribute, attribute_of_wrong_kind, float16_is_refused, opset_out_of_range,
+      op_of_an_older_meaning, raw_data_of_wrong_length, huge_dims, negative_dims, external_data_without_a_directory,
+      wire_empty, wire_length_beyond_the_end, wire_endless_number, wire_group, wire_field_zero, wire_two_graphs,
+      wire_wrong_type, wire_not_text, wire_too_deep, wire_blow_up, out_of_memory, many_nodes);
+  ADD(external, external_data, external_data_misaligned, external_data_beyond_the_end, external_data_huge_offset,
+      external_data_of_another_length, external_data_offset_no_number, external_data_missing, external_data_outside,
+      external_data_absolute, external_data_is_a_directory, external_data_through_a_link);
+  suite_add_tcase(s, model);
+  suite_add_tcase(s, external);
+  SRunner *r = srunner_create(s);
+  srunner_run_all(r, CK_NORMAL);
+  int failed = srunner_ntests_failed(r);
+  srunner_free(r);
+  return failed != 0;
+}
