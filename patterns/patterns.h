@@ -33,6 +33,22 @@ GRAFT_API const char *graft_rules_doc(const graft_rules *rules, uint32_t index);
 /* The file's name as given to graft_rules_add; "qat/fuse_conv_bn_qat.pat" for rules that ship. */
 GRAFT_API const char *graft_rules_file(const graft_rules *rules, uint32_t index);
 
+/* ---- quantizers: which edges and values are quantized, and how (patterns/quantizers/README.md) ---- */
+
+typedef struct graft_quantizers graft_quantizers;
+
+/* The same for sets of quantizers; the pass `annotate{quantizer=NAME}` uses them. A file holds one quantizer. */
+GRAFT_API graft_quantizers *graft_quantizers_create(graft_context *context, bool builtin);
+GRAFT_API void graft_quantizers_destroy(graft_quantizers *quantizers); /* NULL is fine */
+GRAFT_API graft_status graft_quantizers_add(graft_quantizers *quantizers, const char *text, size_t size,
+                                            const char *name);
+GRAFT_API graft_status graft_quantizers_load(graft_quantizers *quantizers, const char *path);
+
+GRAFT_API uint32_t graft_quantizers_count(const graft_quantizers *quantizers);
+GRAFT_API const char *graft_quantizers_name(const graft_quantizers *quantizers, uint32_t index);
+GRAFT_API const char *graft_quantizers_doc(const graft_quantizers *quantizers, uint32_t index);
+GRAFT_API const char *graft_quantizers_file(const graft_quantizers *quantizers, uint32_t index);
+
 #if defined(__cplusplus)
 }
 #endif

@@ -1,0 +1,127 @@
+/* annotate: a quantizer's rules say which edges and values are quantized, and how. Which nodes they may look at comes
+ * from the options; a node that is annotated already is left as it is. */
+#include <string.h>
+
+#include "passes/passes_impl.h"
+#include "passes/quant_impl.h"
+#include "patterns/quantizer_int.h"
+
+/* The set lives as long as one pass: the files that ship are small. */
+static graft_quantizers *read_quantizers(const gr_pass *p) {
+  const graft_pass_options *o = p->env->options;
+  graft_quantizers *set = graft_quantizers_create(p->context, true);
+  for (uint32_t i = 0; set && i < o->quantizer_file_count; i++) {
+    if (graft_quantizers_load(set, o->quantizer_files[i]) == GRAFT_OK) continue;
+    graft_quantizers_destroy(set);
+    return NULL;
+  }
+  return set;
+}
+
+/* ---- selection
+ * ---------------------------------------------------------------------------------------------------------- */
+
+/* A list of ops and families: `linear,@conv`. */
+typedef struct op_list {
+  uint32_t families;
+  bool op[GR_OP_COUNT];
+  bool any;
+  GR_VEC(uint32_t) opaque; /* op numbers */
+} op_list;
+
+static graft_status read_ops(gr_pass *p, const char *option, op_list *list) {
+  const char *at = gr_option_string(p, option), *item;
+  size_t length;
+  while (gr_list_next(&at, &item, &length)) {
+    uint32_t op = gr_op_find(item, length), families = item[0] == '@' ? gr_family_find(item + 1, length - 1) : 0;
+    uint32_t string = gr_intern_find(p->module, item, length);
+    list->any = true;
+    if (families) {
+      list->families |= families;
+    } else if (op < GR_OP_COUNT) {
+      list->op[op] = true;
+    } else if (string == GRAFT_NONE) {
+      return gr_error(p->context, GRAFT_NAME, gr_option_loc(p, option), "there is no op '%.*s'", (int)length, item);
+    } else if (!gr_vec_push(p->context, &list->opaque, GR_OP_COUNT + string)) {
+      return GRAFT_NO_MEMORY;
+    }
+  }
+  return GRAFT_OK;
+}
+
+static bool has_op(const op_list *list, uint32_t op) {
+  if (op < GR_OP_COUNT) return list->op[op] || (gr_op_get(op)->families & list->families);
+  for (uint32_t i = 0; i < list->opaque.len; i++)
+    if (list->opaque.data[i] == op) return true;
+  return false;
+}
+
+typedef struct selection {
+  gr_selector names, skip_names;
+  op_list types, skip_types;
+} selection;
+
+static graft_status select_begin(gr_pass *p, selection *s) {
+  memset(s, 0, sizeof *s);
+  if (!gr_selector_init(&s->names, p->context, gr_option_string(p, "name"))) return GRAFT_NO_MEMORY;
+  if (!gr_selector_init(&s->skip_names, p->context, gr_option_string(p, "skip-name"))) return GRAFT_NO_MEMORY;
+  graft_status status = read_ops(p, "type", &s->types);
+  return status ? status : read_ops(p, "skip-type", &s->skip_types);
+}
+
+static void select_end(gr_pass *p, selection *s) {
+  if (s->names.arena.context) gr_selector_free(&s->names);
+  if (s->skip_names.arena.context) gr_selector_free(&s->skip_names);
+  gr_vec_free(p->context, &s->types.opaque);
+  gr_vec_free(p->context, &s->skip_types.opaque);
+}
+
+static bool is_selected(const selection *s, graft_graph *g, graft_node n) {
+  uint32_t op = gr_node_at(g, n)->op;
+  char path[1024];
+  if (has_op(&s->skip_types, op) || (s->types.any && !has_op(&s->types, op))) return false;
+  if (!s->names.names.len && !s->skip_names.names.len) return true;
+  gr_source_path(g, n, path, sizeof path);
+  return !gr_selector_find(&s->skip_names, path) && (!s->names.names.len || gr_selector_find(&s->names, path));
+}
+
+/* ---- the pass
+ * -------------------------------------------------------------------------------------------------------------- */
+
+static graft_status annotate(gr_pass *p, graft_graph *g, const gr_quantizer *q, const selection *s) {
+  gr_quantizer_option *options = gr_calloc(p->context, p->rest_count + 1, sizeof *options);
+  uint32_t *scope = gr_scope_of_nodes(g, gr_option_string(p, "scope")), nodes = g->nodes.len;
+  graft_status status = options && scope ? GRAFT_OK : GRAFT_NO_MEMORY;
+  gr_annotate_stats stats = {0};
+  for (uint32_t i = 0; i < p->rest_count && !status; i++)
+    options[i] =
+        (gr_quantizer_option){p->rest[i].name, p->rest[i].value, p->rest[i].name_where, p->rest[i].value_where};
+  for (graft_node n = g->first; n != GRAFT_NONE && !status; n = gr_node_at(g, n)->next)
+    if (scope[n] && !is_selected(s, g, n)) scope[n] = 0;
+  gr_annotate_options o = {.options = options, .option_count = p->rest_count, .scope = scope};
+  if (!status) status = gr_annotate(g, q, &o, &stats);
+  if (options) gr_free(p->context, options, (p->rest_count + 1) * sizeof *options);
+  if (scope) gr_free(p->context, scope, nodes * sizeof *scope);
+  gr_count(p, "matches", stats.matches);
+  gr_count(p, "places annotated", stats.places);
+  gr_count(p, "overlaps", stats.overlaps);
+  return status;
+}
+
+graft_status gr_pass_annotate(gr_pass *p) {
+  const char *name = gr_option_string(p, "quantizer");
+  selection s;
+  graft_quantizers *set = read_quantizers(p);
+  if (!set) return GRAFT_RULE;
+  const gr_quantizer *q = gr_quantizers_find(set, name);
+  graft_status status = q ? select_begin(p, &s) : GRAFT_NAME;
+  if (q) {
+    for (uint32_t i = 0; i < p->module->graphs.len && !status; i++)
+      status = annotate(p, p->module->graphs.data[i], q, &s);
+    select_end(p, &s);
+  } else {
+    gr_error(p->context, GRAFT_NAME, gr_option_loc(p, "quantizer"), "there is no quantizer '%s'", name);
+  }
+  graft_quantizers_destroy(set);
+  return status;
+}

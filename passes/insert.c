@@ -1,0 +1,460 @@
+/* insert-fake-quant and insert-observers: puts observe, qparams and fake_quantize where the annotations say.
+ *
+ * A value with a spec gets one place right after it, and every user reads it, annotated or not. An edge with a spec
+ * gets one between value and user, unless it shares the group that stands on the value already; edges of one group
+ * share one place. Places stand right behind the value they quantize, those of inputs and tensors at the start: a
+ * group's state is threaded through its places in this order. A derived place stands before its user, since it needs
+ * the others' scales. Specs stay where they are: convert needs them. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "passes/quant_impl.h"
+#include "runtime/qparams.h"
+
+/* What a group has so far. */
+typedef struct group_state {
+  graft_tensor tensor;                  /* its state, or GRAFT_NONE */
+  graft_value state;                    /* after the last place */
+  graft_value scale, zero_point;        /* of the last place, GRAFT_NONE: no place yet */
+  graft_value last_source, last_result; /* the last edge place */
+} group_state;
+
+typedef struct inserter {
+  gr_pass *pass;
+  graft_graph *g;
+  graft_module *m;
+  graft_context *c;
+  bool train; /* fake-quants are enabled where the spec says so */
+  gr_groups groups;
+  group_state *state;   /* by group */
+  uint32_t *edge_first; /* by value: its annotated uses are edges[first .. first of the next], in node order */
+  uint32_t *edges;
+  uint32_t edge_count, value_count;
+  GR_VEC(uint32_t) moved; /* uses of one value */
+  uint32_t pass_name;     /* string, for provenance */
+} inserter;
+
+static const gr_spec *spec_of_group(const inserter *s, uint32_t group) {
+  return gr_spec_get(s->m, s->groups.list.data[group].spec);
+}
+
+/* ---- attributes: those of the same name go from spec to node
+ * ------------------------------------------------------------- */
+
+static uint32_t node_attrs(const inserter *s, uint32_t op, const gr_spec *spec, const graft_attr *more,
+                           uint32_t count) {
+  const gr_op_info *to = gr_op_get(op), *from = gr_op_get(spec->op);
+  gr_attr_builder b;
+  gr_attrs_begin(&b, to);
+  for (uint32_t i = 0; i < to->attr_count; i++) {
+    int slot = gr_op_attr_slot(from, to->attrs[i].name, strlen(to->attrs[i].name));
+    if (slot < 0) continue;
+    graft_attr attr = gr_attr_public(s->m, from, spec->attrs, (uint32_t)slot);
+    if (gr_attrs_set(s->m, &b, to, &attr, (gr_loc){0})) return GRAFT_NONE;
+  }
+  for (uint32_t i = 0; i < count; i++)
+    if (gr_op_attr_slot(to, more[i].name, strlen(more[i].name)) >= 0 &&
+        gr_attrs_set(s->m, &b, to, &more[i], (gr_loc){0}))
+      return GRAFT_NONE;
+  return gr_attrs_intern(s->m, &b, to, (gr_loc){0});
+}
+
+/* The range that values are clamped to, with reduce_range already done; the axis that the scale has. */
+typedef struct place_attrs {
+  graft_attr list[6];
+  uint32_t count;
+} place_attrs;
+
+static bool is_per_channel(const inserter *s, const gr_spec *spec) {
+  return strncmp(gr_attr_str(s->m, spec->op, spec->attrs, "scheme"), "per_channel", 11) == 0;
+}
+
+static place_attrs attrs_of_place(const inserter *s, const gr_spec *spec, bool has_axis, bool enabled) {
+  graft_qparams_options o = {.size = sizeof o};
+  o.quant_min = gr_attr_int(s->m, spec->op, spec->attrs, "quant_min");
+  o.quant_max = gr_attr_int(s->m, spec->op, spec->attrs, "quant_max");
+  o.reduce_range = spec->op == GR_OP_spec && gr_attr_bool(s->m, spec->op, spec->attrs, "reduce_range");
+  int64_t low, high;
+  graft_qparams_range(&o, &low, &high);
+  place_attrs a = {.list = {{.name = "quant_min", .kind = GRAFT_ATTR_INT, .as.i = low},
+                            {.name = "quant_max", .kind = GRAFT_ATTR_INT, .as.i = high},
+                            {.name = "reduce_range", .kind = GRAFT_ATTR_BOOL, .as.b = false},
+                            {.name = "enabled", .kind = GRAFT_ATTR_BOOL, .as.b = enabled}},
+                   .count = 4};
+  if (!has_axis) {
+    a.list[a.count++] = (graft_attr){.name = "axis", .kind = GRAFT_ATTR_NONE};
+    a.list[a.count++] = (graft_attr){.name = "groups", .kind = GRAFT_ATTR_INT, .as.i = 1};
+  }
+  return a;
+}
+
+/* ---- one place
+ * -------------------------------------------------------------------------------------------------------------- */
+
+typedef struct place {
+  uint32_t group;
+  graft_value x;
+  graft_node before;
+  uint32_t provenance;
+  gr_loc where;
+} place;
+
+static graft_node add(inserter *s, const place *p, uint32_t op, uint32_t attrs, const graft_value *operands,
+                      uint32_t count, uint32_t results) {
+  if (attrs == GRAFT_NONE) return GRAFT_NONE;
+  gr_node_desc d = {.op = op,
+                    .attrs = attrs,
+                    .operands = operands,
+                    .operand_count = count,
+                    .result_count = results,
+                    .provenance = p->provenance,
+                    .before = p->before,
+                    .where = p->where};
+  return gr_node_add(s->g, &d);
+}
+
+static graft_status fail(const inserter *s, const place *p, const char *why) {
+  char label[300];
+  return gr_error(s->c, GRAFT_PASS, p->where, "%s cannot be quantized: %s",
+                  gr_place_label(s->g, s->groups.list.data[p->group].at, label, sizeof label), why);
+}
+
+/* Channels of a per-channel spec: groups for each entry of the axis. */
+static graft_status count_channels(const inserter *s, const place *p, const gr_spec *spec, int64_t *channels) {
+  const graft_type *x = gr_type_of(s->g, p->x);
+  if (gr_attr_is_none(s->m, spec->op, spec->attrs, "axis"))
+    return fail(s, p, "its spec is per channel and has no axis");
+  int64_t axis = gr_attr_int(s->m, spec->op, spec->attrs, "axis"),
+          groups = gr_attr_int(s->m, spec->op, spec->attrs, "groups");
+  if (x->rank < 0) return fail(s, p, "it is quantized per channel and its rank is unknown");
+  if (axis < 0) axis += x->rank;
+  if (axis < 0 || axis >= x->rank) return fail(s, p, "it has no such axis");
+  if (x->dims[axis] < 0) return fail(s, p, "it is quantized per channel along an axis of unknown extent");
+  if (groups < 1 || (x->dims[axis] > 0 && groups > (1 << 28) / x->dims[axis]))
+    return fail(s, p, "it has too many groups");
+  *channels = x->dims[axis] * groups;
+  return GRAFT_OK;
+}
+
+/* The state before any step: (inf, -inf) for each channel, an empty histogram. */
+static graft_status make_state(inserter *s, const place *p, const gr_spec *spec) {
+  bool histogram = strcmp(gr_attr_str(s->m, spec->op, spec->attrs, "observer"), "histogram") == 0;
+  bool channels = is_per_channel(s, spec);
+  int64_t n = 1, bins = histogram ? gr_attr_int(s->m, spec->op, spec->attrs, "bins") : 0;
+  if (histogram && channels) return fail(s, p, "a histogram cannot be per channel");
+  if (channels) {
+    graft_status status = count_channels(s, p, spec, &n);
+    if (status) return status;
+  }
+  if (bins < 0 || bins > 1 << 20) return fail(s, p, "it has too many bins");
+  graft_type type = channels ? graft_type_make(GRAFT_F32, 2, (int64_t[]){2, n})
+                             : graft_type_make(GRAFT_F32, 1, (int64_t[]){2 + bins});
+  size_t count = (size_t)(2 * n + bins);
+  float *data = gr_calloc(s->c, count ? count : 1, sizeof *data);
+  if (!data) return GRAFT_NO_MEMORY;
+  for (int64_t i = 0; i < n; i++) data[i] = INFINITY, data[n + i] = -INFINITY;
+  char name[64];
+  snprintf(name, sizeof name, "activation_post_process_%u.state", p->group);
+  graft_tensor t = graft_tensor_create(s->m, name, GRAFT_BUFFER, &type, data);
+  gr_free(s->c, data, (count ? count : 1) * sizeof *data);
+  if (t == GRAFT_NONE) return GRAFT_NO_MEMORY;
+  group_state *st = &s->state[p->group];
+  st->tensor = t;
+  st->state = gr_handle(s->g, t);
+  return st->state == GRAFT_NONE ? GRAFT_NO_MEMORY : GRAFT_OK;
+}
+
+/* Scale and zero point as tensors of the module: of a fixed spec, and the start of learnable ones. */
+static graft_status given(inserter *s, const place *p, const gr_spec *spec) {
+  group_state *st = &s->state[p->group];
+  bool fixed = spec->op == GR_OP_fixed;
+  graft_type type = {.dtype = GRAFT_F32};
+  int64_t n = 1;
+  if (st->scale != GRAFT_NONE) return GRAFT_OK;
+  if (!fixed && is_per_channel(s, spec)) {
+    graft_status status = count_channels(s, p, spec, &n);
+    if (status) return status;
+    type = graft_type_make(GRAFT_F32, 1, &n);
+  }
+  float *scale = gr_alloc(s->c, (size_t)(n ? n : 1) * sizeof *scale);
+  int32_t *zero = gr_calloc(s->c, (size_t)(n ? n : 1), sizeof *zero);
+  graft_tensor a = GRAFT_NONE, b = GRAFT_NONE;
+  if (scale && zero) {
+    for (int64_t i = 0; i < n; i++)
+      scale[i] = fixed ? (float)gr_attr_float(s->m, spec->op, spec->attrs, "scale") : 1.0f;
+    if (fixed) zero[0] = (int32_t)gr_attr_int(s->m, spec->op, spec->attrs, "zero_point");
+    char name[64];
+    snprintf(name, sizeof name, "activation_post_process_%u.scale", p->group);
+    a = fixed ? gr_constant(s->m, name, &type, scale) : graft_tensor_create(s->m, name, GRAFT_PARAMETER, &type, scale);
+    snprintf(name, sizeof name, "activation_post_process_%u.zero_point", p->group);
+    type.dtype = GRAFT_I32;
+    if (a != GRAFT_NONE) b = gr_constant(s->m, name, &type, zero);
+  }
+  if (scale) gr_free(s->c, scale, (size_t)(n ? n : 1) * sizeof *scale);
+  if (zero) gr_free(s->c, zero, (size_t)(n ? n : 1) * sizeof *zero);
+  if (a == GRAFT_NONE || b == GRAFT_NONE) return GRAFT_NO_MEMORY;
+  st->scale = gr_handle(s->g, a);
+  st->zero_point = gr_handle(s->g, b);
+  return st->scale == GRAFT_NONE || st->zero_point == GRAFT_NONE ? GRAFT_NO_MEMORY : GRAFT_OK;
+}
+
+static graft_status take_qparams(inserter *s, const place *p, graft_node n) {
+  if (n == GRAFT_NONE) return GRAFT_PASS;
+  s->state[p->group].scale = gr_result(s->g, n, 0);
+  s->state[p->group].zero_point = gr_result(s->g, n, 1);
+  return GRAFT_OK;
+}
+
+static graft_status observed(inserter *s, const place *p, const gr_spec *spec) {
+  group_state *st = &s->state[p->group];
+  if (st->tensor == GRAFT_NONE) {
+    graft_status status = make_state(s, p, spec);
+    if (status) return status;
+  }
+  place_attrs a = attrs_of_place(s, spec, is_per_channel(s, spec), true);
+  graft_node n = add(s, p, GR_OP_observe, node_attrs(s, GR_OP_observe, spec, a.list, a.count),
+                     (graft_value[]){p->x, st->state}, 2, 1);
+  if (n == GRAFT_NONE) return GRAFT_PASS;
+  st->state = gr_result(s->g, n, 0);
+  return take_qparams(s, p,
+                      add(s, p, GR_OP_qparams, node_attrs(s, GR_OP_qparams, spec, a.list, a.count), &st->state, 1, 2));
+}
+
+/* Scale: the product of the others' scales; zero point 0. */
+static graft_status derived(inserter *s, const place *p, const gr_spec *spec) {
+  group_state *st = &s->state[p->group];
+  char label[300], from[300];
+  uint32_t id = s->groups.list.data[p->group].spec;
+  graft_value scale = GRAFT_NONE;
+  if (strcmp(gr_attr_str(s->m, spec->op, spec->attrs, "function"), "product") != 0)
+    return fail(s, p, "its parameters are derived by an unknown function");
+  if (spec->ref_count == 0) return fail(s, p, "its parameters are derived from nothing");
+  for (uint32_t i = 0; i < spec->ref_count; i++) {
+    gr_spec_ref ref = gr_spec_refs(s->m, id)[i];
+    uint32_t count = ref.is_value ? s->groups.value_count : s->groups.use_count;
+    uint32_t group = ref.id < count ? (ref.is_value ? s->groups.of_value : s->groups.of_use)[ref.id] : GRAFT_NONE;
+    if (group == GRAFT_NONE || s->state[group].scale == GRAFT_NONE)
+      return gr_error(s->c, GRAFT_PASS, p->where, "%s is derived from %s, which %s",
+                      gr_place_label(s->g, s->groups.list.data[p->group].at, label, sizeof label),
+                      ref.id < count ? gr_place_label(s->g, ref, from, sizeof from) : "a place",
+                      group == p->group     ? "is derived from it in turn"
+                      : group == GRAFT_NONE ? "is not annotated"
+                                            : "is not quantized before it");
+    if (scale == GRAFT_NONE) {
+      scale = s->state[group].scale;
+    } else {
+      graft_node n = add(s, p, GR_OP_mul, 0, (graft_value[]){scale, s->state[group].scale}, 2, 1);
+      if (n == GRAFT_NONE) return GRAFT_PASS;
+      scale = gr_result(s->g, n, 0);
+    }
+    spec = gr_spec_get(s->m, id);
+  }
+  graft_type type = *gr_type_of(s->g, scale);
+  int64_t n = graft_type_elements(&type);
+  if (n < 0) return fail(s, p, "the number of its scales is unknown");
+  int32_t *zeros = gr_calloc(s->c, (size_t)(n ? n : 1), sizeof *zeros);
+  if (!zeros) return GRAFT_NO_MEMORY;
+  type.dtype = GRAFT_I32;
+  graft_tensor t = gr_constant(s->m, "zero_point", &type, zeros);
+  gr_free(s->c, zeros, (size_t)(n ? n : 1) * sizeof *zeros);
+  if (t == GRAFT_NONE) return GRAFT_NO_MEMORY;
+  st->scale = scale;
+  st->zero_point = gr_handle(s->g, t);
+  return st->zero_point == GRAFT_NONE ? GRAFT_NO_MEMORY : GRAFT_OK;
+}
+
+/* One place on p->x: its fake-quantized value, GRAFT_NONE with a diagnostic. */
+static graft_value make_place(inserter *s, const place *p) {
+  const gr_spec *spec = spec_of_group(s, p->group);
+  group_state *st = &s->state[p->group];
+  const graft_type *x = gr_type_of(s->g, p->x);
+  bool enabled = s->train, is_spec = spec->op == GR_OP_spec;
+  if (x->dtype != GRAFT_F32 && x->dtype != GRAFT_UNKNOWN) return fail(s, p, "it is not f32"), GRAFT_NONE;
+  if (is_spec) enabled = enabled && gr_attr_bool(s->m, spec->op, spec->attrs, "fake_quantize");
+  graft_status status;
+  if (is_spec && gr_attr_bool(s->m, spec->op, spec->attrs, "dynamic")) {
+    place_attrs a = attrs_of_place(s, spec, false, true);
+    if (is_per_channel(s, spec)) return fail(s, p, "dynamic quantization is per tensor"), GRAFT_NONE;
+    status = take_qparams(
+        s, p, add(s, p, GR_OP_choose_qparams, node_attrs(s, GR_OP_choose_qparams, spec, a.list, a.count), &p->x, 1, 2));
+  } else if (spec->op == GR_OP_fixed || (is_spec && gr_attr_bool(s->m, spec->op, spec->attrs, "learnable"))) {
+    status = given(s, p, spec);
+  } else if (spec->op == GR_OP_derived) {
+    status = derived(s, p, spec);
+  } else {
+    status = observed(s, p, spec);
+  }
+  if (status) return GRAFT_NONE;
+  spec = spec_of_group(s, p->group);
+  bool has_axis = gr_type_of(s->g, st->scale)->rank == 1;
+  place_attrs a = attrs_of_place(s, spec, has_axis, enabled);
+  if (has_axis && gr_attr_is_none(s->m, spec->op, spec->attrs, "axis"))
+    a.list[a.count++] = (graft_attr){.name = "axis", .kind = GRAFT_ATTR_INT, .as.i = 0}; /* of a derived bias */
+  graft_node n = add(s, p, GR_OP_fake_quantize, node_attrs(s, GR_OP_fake_quantize, spec, a.list, a.count),
+                     (graft_value[]){p->x, st->scale, st->zero_point}, 3, 1);
+  if (n == GRAFT_NONE) return GRAFT_NONE;
+  gr_count(s->pass, enabled ? "fake-quants" : "observed places", 1);
+  return gr_result(s->g, n, 0);
+}
+
+/* ---- where
+ * -------------------------------------------------------------------------------------------------------------------
+ */
+
+/* Made from the record of the node whose result, or else whose operand, is quantized. */
+static uint32_t provenance(inserter *s, graft_node from) {
+  uint32_t parent = from == GRAFT_NONE ? 0 : gr_node_at(s->g, from)->provenance;
+  gr_record r = {.pass = s->pass_name, .parent_count = parent ? 1 : 0};
+  return gr_record_intern(s->m, &r, &parent);
+}
+
+static bool begin_place(inserter *s, place *p, uint32_t group, graft_value x, graft_node from, graft_node before) {
+  *p = (place){.group = group, .x = x, .before = before, .provenance = provenance(s, from)};
+  if (from != GRAFT_NONE) p->where = gr_node_loc(s->g, from);
+  return p->provenance != GRAFT_NONE;
+}
+
+/* Everything that reads v, but for updates of state, reads `instead` from now on. */
+static graft_status collect_uses(inserter *s, graft_value v) {
+  s->moved.len = 0;
+  for (uint32_t u = gr_value_at(s->g, v)->first_use; u != GRAFT_NONE; u = gr_use_at(s->g, u)->next) {
+    uint32_t user = gr_use_at(s->g, u)->user;
+    if (!gr_user_is_node(user) && (user & GR_USER_UPDATE) == GR_USER_UPDATE) continue;
+    if (!gr_vec_push(s->c, &s->moved, u)) return GRAFT_NO_MEMORY;
+  }
+  return GRAFT_OK;
+}
+
+static graft_status quantize_output(inserter *s, graft_value v, graft_node before, graft_value *source) {
+  place p;
+  uint32_t group = s->groups.of_value[v];
+  if (group == GRAFT_NONE) return GRAFT_OK;
+  if (!begin_place(s, &p, group, v, gr_value_node(s->g, v), before)) return GRAFT_NO_MEMORY;
+  graft_status status = collect_uses(s, v);
+  if (status) return status;
+  graft_value y = make_place(s, &p);
+  if (y == GRAFT_NONE) return GRAFT_PASS;
+  for (uint32_t i = s->moved.len; i-- > 0;) gr_use_set(s->g, s->moved.data[i], y); /* keeps the order of the use list */
+  *source = y;
+  return GRAFT_OK;
+}
+
+static graft_status quantize_value(inserter *s, graft_value v, graft_node before) {
+  graft_value source = v;
+  graft_status status = quantize_output(s, v, before, &source);
+  if (status) return status;
+  for (uint32_t i = s->edge_first[v]; i < s->edge_first[v + 1]; i++) {
+    uint32_t use = s->edges[i], group = s->groups.of_use[use];
+    if (group == s->groups.of_value[v] || spec_of_group(s, group)->op == GR_OP_derived) continue;
+    group_state *st = &s->state[group];
+    if (st->last_source != source) {
+      graft_node maker = gr_value_node(s->g, v);
+      place p;
+      if (!begin_place(s, &p, group, source, maker == GRAFT_NONE ? gr_use_at(s->g, use)->user : maker, before))
+        return GRAFT_NO_MEMORY;
+      graft_value y = make_place(s, &p);
+      if (y == GRAFT_NONE) return GRAFT_PASS;
+      st->last_source = source;
+      st->last_result = y;
+    }
+    gr_use_set(s->g, use, st->last_result);
+  }
+  return GRAFT_OK;
+}
+
+/* Derived edges of one node, right before it. */
+static graft_status quantize_derived(inserter *s, graft_node n) {
+  uint32_t first = gr_node_at(s->g, n)->first_use, count = gr_node_at(s->g, n)->operand_count;
+  for (uint32_t use = first; use < first + count; use++) {
+    uint32_t group = s->groups.of_use[use];
+    graft_value v = gr_use_at(s->g, use)->value;
+    if (group == GRAFT_NONE || v == GRAFT_NONE || spec_of_group(s, group)->op != GR_OP_derived) continue;
+    place p;
+    if (!begin_place(s, &p, group, v, n, n)) return GRAFT_NO_MEMORY;
+    graft_value y = make_place(s, &p);
+    if (y == GRAFT_NONE) return GRAFT_PASS;
+    gr_use_set(s->g, use, y);
+  }
+  return GRAFT_OK;
+}
+
+/* Annotated uses by value, in node order. */
+static graft_status sort_edges(inserter *s) {
+  graft_graph *g = s->g;
+  s->value_count = g->values.len;
+  s->edge_first = gr_calloc(s->c, (size_t)s->value_count + 2, sizeof *s->edge_first);
+  if (!s->edge_first) return GRAFT_NO_MEMORY;
+  for (int round = 0; round < 2; round++) {
+    for (graft_node n = g->first; n != GRAFT_NONE; n = gr_node_at(g, n)->next) {
+      uint32_t first = gr_node_at(g, n)->first_use, count = gr_node_at(g, n)->operand_count;
+      for (uint32_t use = first; use < first + count; use++) {
+        graft_value v = gr_use_at(g, use)->value;
+        if (v == GRAFT_NONE || s->groups.of_use[use] == GRAFT_NONE) continue;
+        if (round == 0)
+          s->edge_first[v + 2]++;
+        else
+          s->edges[s->edge_first[v + 1]++] = use;
+      }
+    }
+    if (round == 1) break;
+    for (uint32_t v = 2; v < s->value_count + 2; v++) s->edge_first[v] += s->edge_first[v - 1];
+    s->edge_count = s->edge_first[s->value_count + 1];
+    s->edges = gr_alloc(s->c, ((size_t)s->edge_count + 1) * sizeof *s->edges);
+    if (!s->edges) return GRAFT_NO_MEMORY;
+  }
+  return GRAFT_OK;
+}
+
+static graft_status insert_all(inserter *s) {
+  graft_graph *g = s->g;
+  graft_status status = sort_edges(s);
+  graft_node first = g->first;
+  for (uint32_t v = 0; v < s->value_count && !status; v++)
+    if (gr_value_at(g, v)->def_kind == GR_DEF_TENSOR) status = quantize_value(s, v, first);
+  for (uint32_t i = 0; i < g->inputs.len && !status; i++) status = quantize_value(s, g->inputs.data[i], first);
+  for (graft_node n = first; n != GRAFT_NONE && !status;) {
+    graft_node next = gr_node_at(g, n)->next; /* what is inserted behind n needs no visit */
+    status = quantize_derived(s, n);
+    for (uint32_t i = 0; i < gr_node_at(g, n)->result_count && !status; i++)
+      if (gr_result(g, n, i) != GRAFT_NONE) status = quantize_value(s, gr_result(g, n, i), next);
+    n = next;
+  }
+  for (uint32_t i = 0; i < s->groups.list.len && !status; i++)
+    if (s->state[i].tensor != GRAFT_NONE) status = graft_update_add(g, s->state[i].tensor, s->state[i].state);
+  return status;
+}
+
+static graft_status insert(gr_pass *p, graft_graph *g, bool train) {
+  graft_context *c = p->context;
+  inserter s = {.pass = p, .g = g, .m = g->module, .c = c, .train = train};
+  if (!gr_has_specs(g)) return GRAFT_OK;
+  size_t nodes = g->nodes.len;
+  uint32_t *scope = gr_scope_of_nodes(g, gr_option_string(p, "scope"));
+  graft_status status = scope ? gr_groups_resolve(g, scope, &s.groups) : GRAFT_NO_MEMORY;
+  if (scope) gr_free(c, scope, nodes * sizeof *scope);
+  if (status) return status;
+  size_t groups = s.groups.list.len;
+  s.state = gr_alloc(c, (groups + 1) * sizeof *s.state);
+  s.pass_name = gr_intern(s.m, p->info->name, strlen(p->info->name));
+  status = s.state && s.pass_name != GRAFT_NONE ? GRAFT_OK : GRAFT_NO_MEMORY;
+  if (!status) {
+    memset(s.state, 0xFF, groups * sizeof *s.state); /* GRAFT_NONE throughout */
+    status = insert_all(&s);
+  }
+  if (s.state) gr_free(c, s.state, (groups + 1) * sizeof *s.state);
+  if (s.edge_first) gr_free(c, s.edge_first, ((size_t)s.value_count + 2) * sizeof *s.edge_first);
+  if (s.edges) gr_free(c, s.edges, ((size_t)s.edge_count + 1) * sizeof *s.edges);
+  gr_vec_free(c, &s.moved);
+  gr_groups_free(&s.groups);
+  return status;
+}
+
+static graft_status insert_everywhere(gr_pass *p, bool train) {
+  graft_status status = GRAFT_OK;
+  for (uint32_t i = 0; i < p->module->graphs.len && !status; i++) status = insert(p, p->module->graphs.data[i], train);
+  return status;
+}
+
+graft_status gr_pass_insert_fake_quant(gr_pass *p) { return insert_everywhere(p, true); }
+graft_status gr_pass_insert_observers(gr_pass *p) { return insert_everywhere(p, false); }

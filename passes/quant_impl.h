@@ -1,0 +1,50 @@
+/* Annotations in passes/: which places share parameters (resolve.c), which nodes an option selects (select.c), and what
+ * is put into the graph for them (insert.c). */
+#ifndef GRAFT_PASSES_QUANT_IMPL_H
+#define GRAFT_PASSES_QUANT_IMPL_H
+
+#include "passes/passes_int.h"
+
+/* ---- selectors (select.c): nodes by the names they have in the source network
+ * ------------------------------------------ */
+
+/* A list of names: each means that name or what is below it. */
+typedef struct gr_selector {
+  gr_arena arena;
+  GR_VEC(const char *) names;
+} gr_selector;
+
+bool gr_selector_init(gr_selector *s, graft_context *c, const char *list); /* comma-separated; false: no memory */
+void gr_selector_free(gr_selector *s);
+/* The node's name as selectors see it: of /layer1/layer1.0/conv1/Conv layer1.0.conv1.Conv, without a source its own.
+ * As snprintf does. */
+size_t gr_source_path(graft_graph *g, graft_node n, char *buffer, size_t size);
+/* Number of the longest name that the path is or is below of, from 1; 0: none. */
+uint32_t gr_selector_find(const gr_selector *s, const char *path);
+
+/* The scope of each node: 0 is none; with no list every node is in scope 1. The caller frees `nodes.len` entries. */
+uint32_t *gr_scope_of_nodes(graft_graph *g, const char *list);
+
+/* ---- groups (resolve.c)
+ * --------------------------------------------------------------------------------------------------- */
+
+/* Places (annotated uses and values) that share one set of parameters. */
+typedef struct gr_group {
+  uint32_t spec;  /* spec, derived or fixed: never shared */
+  gr_spec_ref at; /* the first place of the group, for names */
+} gr_group;
+
+typedef struct gr_groups {
+  graft_context *context;
+  uint32_t *of_use, *of_value; /* by id; GRAFT_NONE: not annotated */
+  uint32_t use_count, value_count;
+  GR_VEC(gr_group) list;
+} gr_groups;
+
+/* `scope` by node (gr_scope_of_nodes): nothing is shared across scopes. */
+graft_status gr_groups_resolve(graft_graph *g, const uint32_t *scope, gr_groups *groups);
+void gr_groups_free(gr_groups *groups);
+/* "conv.weight" or "%relu": for messages. */
+const char *gr_place_label(graft_graph *g, gr_spec_ref place, char *buffer, size_t size);
+
+#endif

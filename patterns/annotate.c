@@ -1,0 +1,311 @@
+/* Annotating a graph: the rules of a quantizer in their order, nodes in graph order. The first rule that matches a node
+ * claims it; a rule sees the specs that earlier nodes got. Cost: rules times nodes for the look at each op, and the
+ * matches. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "patterns/quantizer_impl.h"
+
+/* One annotation of a match, before any is made. */
+typedef struct action {
+  bool is_value;
+  uint32_t id, spec;
+} action;
+
+/* The spec made last from a spec of the file, for the same axis. */
+typedef struct cached {
+  int64_t axis, groups;
+  uint32_t spec;
+} cached;
+
+typedef struct annotator {
+  graft_graph *g;
+  graft_module *m;
+  graft_context *c;
+  const gr_quantizer *q;
+  const uint32_t *scope;
+  graft_attr options[QZ_MAX_OPTIONS];
+  gr_matcher matcher;
+  bool *claimed; /* by node */
+  cached *cache; /* by spec of the file */
+  graft_node *order;
+  uint32_t node_count, count;
+  GR_VEC(action) actions;
+  bool refused; /* the match cannot be annotated as the rule says */
+  gr_annotate_stats *stats;
+} annotator;
+
+/* ---- options
+ * ----------------------------------------------------------------------------------------------------------- */
+
+static bool same_name(const char *a, const char *b) {
+  for (; *a && *b; a++, b++)
+    if (*a != *b && !((*a == '-' || *a == '_') && (*b == '-' || *b == '_'))) return false;
+  return *a == *b;
+}
+
+static bool read_option(graft_attr *o, const char *text) {
+  char *end;
+  errno = 0;
+  switch (o->kind) {
+  case GRAFT_ATTR_BOOL: o->as.b = strcmp(text, "true") == 0; return o->as.b || strcmp(text, "false") == 0;
+  case GRAFT_ATTR_INT: {
+    long long v = strtoll(text, &end, 10);
+    o->as.i = v;
+    return *text && !*end && errno == 0;
+  }
+  default: return gr_number_parse(text, strlen(text), &o->as.f);
+  }
+}
+
+static graft_status read_options(annotator *a, const gr_annotate_options *given) {
+  static const char *const kinds[] = {"true or false", "an integer", "a number"};
+  for (uint32_t i = 0; i < a->q->options.len; i++) a->options[i] = a->q->options.data[i].value;
+  for (uint32_t i = 0; i < given->option_count; i++) {
+    const gr_quantizer_option *o = &given->options[i];
+    uint32_t k = 0;
+    while (k < a->q->options.len && !same_name(a->options[k].name, o->name)) k++;
+    if (k == a->q->options.len)
+      return gr_error(a->c, GRAFT_NAME, o->name_where, "quantizer %s has no option '%s'", a->q->name, o->name);
+    if (!read_option(&a->options[k], o->value))
+      return gr_error(a->c, GRAFT_NAME, o->value_where, "option %s is %s", o->name,
+                      kinds[a->options[k].kind - GRAFT_ATTR_BOOL]);
+  }
+  return GRAFT_OK;
+}
+
+/* ---- specs
+ * ------------------------------------------------------------------------------------------------------------------ */
+
+/* The axis of the output channels in the weight of the op that reads the edge; a transposed one's has groups. */
+static graft_status weight_axis(annotator *a, graft_node n, int64_t *axis, int64_t *groups) {
+  const gr_op_info *op = n == GRAFT_NONE ? NULL : gr_info(a->g, n);
+  *axis = op ? op->weight_axis : -1;
+  *groups = 1;
+  if (op && op->weight_axis > 0 && gr_op_attr_slot(op, "groups", 6) >= 0)
+    *groups = gr_attr_int(a->m, gr_node_at(a->g, n)->op, gr_node_at(a->g, n)->attrs, "groups");
+  return GRAFT_OK;
+}
+
+/* The interned spec; GRAFT_NONE with a diagnostic. */
+static uint32_t make_spec(annotator *a, uint32_t index, graft_node user, const gr_spec_ref *refs, uint32_t ref_count) {
+  const qz_spec *s = &a->q->specs.data[index];
+  const gr_op_info *op = gr_op_get(s->op);
+  cached *have = &a->cache[index];
+  graft_attr attrs[GR_MAX_ATTRS];
+  int64_t axis, groups;
+  bool from_op;
+  weight_axis(a, user, &axis, &groups);
+  if (ref_count == 0 && have->spec && (have->axis == INT64_MIN || (have->axis == axis && have->groups == groups)))
+    return have->spec;
+  if (!qz_spec_eval(a->q, s, a->options, axis, groups, attrs, &from_op)) return GRAFT_NONE;
+  if (from_op && axis < 0) {
+    gr_error(a->c, GRAFT_RULE, s->where, "the op %s has no weight axis", op->name);
+    return GRAFT_NONE;
+  }
+  gr_attr_builder b;
+  gr_attrs_begin(&b, op);
+  for (uint32_t i = 0; i < op->attr_count; i++)
+    if (gr_attrs_set(a->m, &b, op, &attrs[i], s->where)) return GRAFT_NONE;
+  uint32_t set = gr_attrs_intern(a->m, &b, op, s->where);
+  uint32_t spec = set == GRAFT_NONE ? GRAFT_NONE : gr_spec_intern(a->m, s->op, set, refs, ref_count);
+  if (spec != GRAFT_NONE && ref_count == 0) *have = (cached){from_op ? axis : INT64_MIN, groups, spec};
+  return spec;
+}
+
+/* ---- places
+ * ------------------------------------------------------------------------------------------------------------------ */
+
+/* Uses first..last of an edge; false: the operand is absent. */
+static bool uses_of(const annotator *a, const gr_match *m, const qz_place *p, uint32_t *first, uint32_t *last) {
+  graft_node n = gr_match_node(m, p->value);
+  if (n == GRAFT_NONE) return false;
+  const gr_op_info *op = gr_info(a->g, n);
+  const gr_node *node = gr_node_at(a->g, n);
+  int slot = op ? gr_op_operand_slot(op, p->operand, p->operand_length) : -1;
+  if (slot < 0) return false;
+  uint32_t from = (uint32_t)slot + p->first,
+           to = op->operands[slot].variadic ? node->operand_count : (uint32_t)slot + 1;
+  if (p->last != GRAFT_NONE && op->operands[slot].variadic && to > (uint32_t)slot + p->last + 1)
+    to = (uint32_t)slot + p->last + 1;
+  if (to > node->operand_count) to = node->operand_count;
+  *first = node->first_use + from;
+  *last = node->first_use + to;
+  return from < to;
+}
+
+/* The one place a reference stands for; false: it is absent. */
+static bool ref_of(const annotator *a, const gr_match *m, const qz_place *p, gr_spec_ref *ref) {
+  uint32_t first, last;
+  if (!p->edge) {
+    graft_value v = gr_match_value(m, p->value);
+    *ref = (gr_spec_ref){true, v};
+    return v != GRAFT_NONE;
+  }
+  if (!uses_of(a, m, p, &first, &last) || gr_use_at(a->g, first)->value == GRAFT_NONE) return false;
+  *ref = (gr_spec_ref){false, first};
+  return true;
+}
+
+/* Nothing is shared across scopes. */
+static bool in_scope(const annotator *a, gr_spec_ref ref, uint32_t scope) {
+  graft_node n = ref.is_value ? gr_value_node(a->g, ref.id) : gr_use_at(a->g, ref.id)->user;
+  return n == GRAFT_NONE || a->scope[n] == scope;
+}
+
+/* The setting that applies; false with a diagnostic. `*found` false: none does. */
+static bool choose(annotator *a, const gr_match *m, const qz_setting *s, uint32_t scope, const qz_setting **out,
+                   gr_spec_ref refs[QZ_MAX_REFS]) {
+  bool blocked = false;
+  *out = NULL;
+  for (; s; s = s->otherwise) {
+    bool holds;
+    if (!qz_condition(a->q, s->condition, m, a->options, &holds)) return false;
+    for (uint32_t i = 0; i < s->ref_count && holds; i++) {
+      holds = ref_of(a, m, &s->refs[i], &refs[i]);
+      if (holds && !in_scope(a, refs[i], scope)) holds = false, blocked = true;
+    }
+    if (!holds) continue;
+    *out = s;
+    return true;
+  }
+  a->refused = a->refused || blocked;
+  return true;
+}
+
+static bool add_action(annotator *a, bool is_value, uint32_t id, const qz_setting *s, const gr_spec_ref *refs) {
+  graft_node user = is_value ? GRAFT_NONE : gr_use_at(a->g, id)->user;
+  action act = {.is_value = is_value, .id = id};
+  for (uint32_t i = 0; i < s->ref_count; i++)
+    if (refs[i].is_value == is_value && refs[i].id == id) return true; /* add(%x, %x) and the like: itself */
+  act.spec = s->kind == QZ_SHARED ? gr_spec_intern(a->m, GR_OP_shared, 0, refs, 1)
+                                  : make_spec(a, s->spec, user, refs, s->ref_count);
+  return act.spec != GRAFT_NONE && gr_vec_push(a->c, &a->actions, act);
+}
+
+static bool collect_line(annotator *a, const gr_match *m, const qz_line *line, uint32_t scope) {
+  gr_spec_ref refs[QZ_MAX_REFS];
+  const qz_setting *s;
+  if (!line->target.edge) {
+    graft_value v = gr_match_value(m, line->target.value);
+    if (v == GRAFT_NONE) return true;
+    if (!choose(a, m, line->setting, scope, &s, refs)) return false;
+    return !s || s->kind == QZ_NONE || add_action(a, true, v, s, refs);
+  }
+  uint32_t first, last;
+  if (!uses_of(a, m, &line->target, &first, &last)) return true;
+  if (!choose(a, m, line->setting, scope, &s, refs)) return false;
+  for (uint32_t use = first; use < last && s && s->kind != QZ_NONE; use++)
+    if (gr_use_at(a->g, use)->value != GRAFT_NONE && !add_action(a, false, use, s, refs)) return false;
+  return true;
+}
+
+/* ---- rules
+ * --------------------------------------------------------------------------------------------------------------------
+ */
+
+static graft_status apply(annotator *a, const qz_rule *r, const gr_match *m) {
+  uint32_t nodes = gr_match_node_count(m), scope = a->scope[gr_match_node_at(m, 0)];
+  for (uint32_t i = 0; i < nodes; i++) {
+    graft_node n = gr_match_node_at(m, i);
+    if (a->scope[n] != scope) return GRAFT_OK;
+    if (a->claimed[n]) return a->stats->overlaps++, GRAFT_OK;
+  }
+  a->actions.len = 0;
+  a->refused = false;
+  for (uint32_t i = 0; i < r->lines.len; i++)
+    if (!collect_line(a, m, &r->lines.data[i], scope)) return GRAFT_RULE;
+  if (a->refused) return GRAFT_OK;
+  for (uint32_t i = 0; i < nodes; i++) a->claimed[gr_match_node_at(m, i)] = true;
+  a->stats->matches++;
+  for (uint32_t i = 0; i < a->actions.len; i++) {
+    const action *act = &a->actions.data[i];
+    graft_status status =
+        act->is_value ? gr_spec_set_value(a->g, act->id, act->spec) : gr_spec_set_use(a->g, act->id, act->spec);
+    if (status) return status;
+  }
+  a->stats->places += a->actions.len;
+  return GRAFT_OK;
+}
+
+typedef struct roots {
+  bool op[GR_OP_COUNT];
+  uint32_t opaque[16];
+  uint32_t opaque_count;
+  bool any_opaque; /* more of them than fit */
+  graft_module *m;
+} roots;
+
+static void add_root(void *user, uint32_t op, const char *opaque) {
+  roots *r = user;
+  if (op < GR_OP_COUNT) {
+    r->op[op] = true;
+    return;
+  }
+  uint32_t string = opaque ? gr_intern_find(r->m, opaque, strlen(opaque)) : GRAFT_NONE;
+  if (opaque && string == GRAFT_NONE) return;
+  if (!opaque || r->opaque_count == 16)
+    r->any_opaque = true;
+  else
+    r->opaque[r->opaque_count++] = GR_OP_COUNT + string;
+}
+
+static bool is_root(const roots *r, uint32_t op) {
+  if (op < GR_OP_COUNT) return r->op[op];
+  for (uint32_t i = 0; i < r->opaque_count; i++)
+    if (r->opaque[i] == op) return true;
+  return r->any_opaque;
+}
+
+static graft_status run_rule(annotator *a, const qz_rule *r) {
+  bool active;
+  if (!qz_condition(a->q, r->condition, NULL, a->options, &active)) return GRAFT_RULE;
+  if (!active) return GRAFT_OK;
+  roots wanted = {.m = a->m};
+  gr_pattern_root_ops(r->pattern, add_root, &wanted);
+  for (uint32_t i = 0; i < a->count; i++) {
+    graft_node n = a->order[i];
+    gr_match match;
+    if (!is_root(&wanted, gr_node_at(a->g, n)->op) || a->claimed[n]) continue;
+    if (!gr_pattern_match(&a->matcher, r->pattern, n, &match)) continue;
+    graft_status status = apply(a, r, &match);
+    if (status) return status;
+  }
+  return GRAFT_OK;
+}
+
+static bool has_specs(const graft_graph *g, graft_node n) {
+  const gr_node *node = gr_node_at(g, n);
+  for (uint32_t i = 0; i < node->operand_count; i++)
+    if (gr_spec_of_use(g, node->first_use + i)) return true;
+  for (uint32_t i = 0; i < node->result_count; i++)
+    if (gr_spec_of_value(g, node->first_result + i)) return true;
+  return false;
+}
+
+graft_status gr_annotate(graft_graph *g, const gr_quantizer *q, const gr_annotate_options *options,
+                         gr_annotate_stats *stats) {
+  annotator a = {.g = g, .m = g->module, .c = g->module->context, .q = q, .scope = options->scope, .stats = stats};
+  graft_status status = read_options(&a, options);
+  if (status) return status;
+  a.node_count = g->nodes.len;
+  size_t claimed = (size_t)a.node_count + 1, specs = (size_t)q->specs.len + 1,
+         order = ((size_t)a.node_count + 1) * sizeof *a.order;
+  a.claimed = gr_calloc(a.c, claimed, 1);
+  a.cache = gr_calloc(a.c, specs, sizeof *a.cache);
+  a.order = gr_alloc(a.c, order);
+  gr_matcher_init(&a.matcher, g, a.options, NULL);
+  status = a.claimed && a.cache && a.order ? GRAFT_OK : GRAFT_NO_MEMORY;
+  for (graft_node n = g->first; n != GRAFT_NONE && !status; n = gr_node_at(g, n)->next) {
+    a.claimed[n] = has_specs(g, n);
+    if (a.scope[n]) a.order[a.count++] = n;
+  }
+  for (uint32_t i = 0; i < q->rules.len && !status; i++) status = run_rule(&a, &q->rules.data[i]);
+  gr_matcher_free(&a.matcher);
+  gr_vec_free(a.c, &a.actions);
+  if (a.claimed) gr_free(a.c, a.claimed, claimed);
+  if (a.cache) gr_free(a.c, a.cache, specs * sizeof *a.cache);
+  if (a.order) gr_free(a.c, a.order, order);
+  return status;
+}

@@ -1,0 +1,283 @@
+/* What a quantizer's specs mean under given options, and the checks at load: kinds, names and ranges in every choice of
+ * the bool options, places that exist, rules that no graph can reach. */
+#include <string.h>
+
+#include "patterns/quantizer_impl.h"
+
+static bool fail(const gr_quantizer *q, gr_loc where, const char *message) {
+  gr_error(q->context, GRAFT_RULE, where, "%s", message);
+  return false;
+}
+
+bool qz_condition(const gr_quantizer *q, const gr_expr *e, const gr_match *m, const graft_attr *options, bool *out) {
+  graft_attr value;
+  *out = true;
+  if (!e) return true;
+  if (!gr_expr_eval(e, m, options, q->context, &value)) return false;
+  if (value.kind != GRAFT_ATTR_BOOL) return fail(q, gr_expr_loc(e), "this is not true or false");
+  *out = value.as.b;
+  return true;
+}
+
+bool qz_value_eval(const gr_quantizer *q, const qz_value *v, const graft_attr *options, graft_attr *out,
+                   bool *weight_axis) {
+  bool holds = true;
+  while (v->condition) {
+    if (!qz_condition(q, v->condition, NULL, options, &holds)) return false;
+    if (holds) break;
+    v = v->otherwise;
+  }
+  *weight_axis = v->kind == QZ_WEIGHT_AXIS;
+  if (v->kind == QZ_WORD) *out = (graft_attr){.kind = GRAFT_ATTR_STRING, .as.s = v->word};
+  if (v->kind == QZ_WEIGHT_AXIS) *out = (graft_attr){.kind = GRAFT_ATTR_INT};
+  return v->kind != QZ_EXPR || gr_expr_eval(v->expr, NULL, options, q->context, out);
+}
+
+/* ---- one spec
+ * ---------------------------------------------------------------------------------------------------------- */
+
+static const struct {
+  const char *attr;
+  const char *words[5];
+} vocabulary[] = {
+    {"scheme", {"per_tensor_affine", "per_tensor_symmetric", "per_channel_affine", "per_channel_symmetric"}},
+    {"observer", {"min_max", "moving_average_min_max", "histogram", "placeholder"}},
+    {"formula", {"observer", "kernel"}},
+    {"function", {"product"}},
+};
+
+static bool check_word(const gr_quantizer *q, gr_loc where, const gr_attr_decl *d, const char *word) {
+  for (size_t i = 0; i < sizeof vocabulary / sizeof *vocabulary; i++) {
+    if (strcmp(vocabulary[i].attr, d->name) != 0) continue;
+    char known[200] = "";
+    for (const char *const *w = vocabulary[i].words; *w; w++) {
+      if (strcmp(*w, word) == 0) return true;
+      strcat(known, known[0] ? ", " : ""); /* the table above is shorter than the buffer */
+      strcat(known, *w);
+    }
+    gr_error(q->context, GRAFT_RULE, where, "%s is one of %s", d->name, known);
+    return false;
+  }
+  return true;
+}
+
+static bool check_kind(const gr_quantizer *q, gr_loc where, const gr_attr_decl *d, graft_attr *a) {
+  if (a->kind == GRAFT_ATTR_NONE && d->none_allowed) return true;
+  if (a->kind == GRAFT_ATTR_INT && d->kind == GRAFT_ATTR_FLOAT) {
+    a->kind = GRAFT_ATTR_FLOAT;
+    a->as.f = (double)a->as.i;
+  }
+  if (a->kind == GRAFT_ATTR_STRING && d->kind == GRAFT_ATTR_STRING) return check_word(q, where, d, a->as.s);
+  if (a->kind == d->kind) return true;
+  gr_error(q->context, GRAFT_RULE, where, "%s cannot have this value", d->name);
+  return false;
+}
+
+static int slot_of(const gr_op_info *op, const char *name) { return gr_op_attr_slot(op, name, strlen(name)); }
+
+static bool dtype_range(graft_dtype dtype, int64_t *min, int64_t *max) {
+  if (dtype != GRAFT_I8 && dtype != GRAFT_U8 && dtype != GRAFT_I16 && dtype != GRAFT_I32) return false;
+  int bits = 8 * (int)graft_dtype_size(dtype);
+  *min = dtype == GRAFT_U8 ? 0 : -((int64_t)1 << (bits - 1));
+  *max = dtype == GRAFT_U8 ? 255 : ((int64_t)1 << (bits - 1)) - 1;
+  return true;
+}
+
+/* Where an attribute is given, else the spec's name. */
+static gr_loc where_of(const qz_spec *s, const char *attr) {
+  int slot = slot_of(gr_op_get(s->op), attr);
+  return slot >= 0 && s->values[slot] ? s->values[slot]->where : s->where;
+}
+
+static bool check_range(const gr_quantizer *q, const qz_spec *s, const graft_attr *a) {
+  const gr_op_info *op = gr_op_get(s->op);
+  graft_dtype dtype = a[slot_of(op, "dtype")].as.dtype;
+  int64_t low = a[slot_of(op, "quant_min")].as.i, high = a[slot_of(op, "quant_max")].as.i, lowest, highest;
+  if (!dtype_range(dtype, &lowest, &highest)) {
+    gr_error(q->context, GRAFT_RULE, where_of(s, "dtype"), "%s is no type to quantize to: i8, u8, i16 or i32",
+             graft_dtype_name(dtype));
+    return false;
+  }
+  if (low >= high) {
+    gr_error(q->context, GRAFT_RULE, where_of(s, "quant_min"),
+             "impossible range: quant_min %lld is not below quant_max %lld", (long long)low, (long long)high);
+    return false;
+  }
+  if (low < lowest || high > highest) {
+    gr_error(q->context, GRAFT_RULE, where_of(s, low < lowest ? "quant_min" : "quant_max"),
+             "impossible range: %lld to %lld does not fit %s (%lld to %lld)", (long long)low, (long long)high,
+             graft_dtype_name(dtype), (long long)lowest, (long long)highest);
+    return false;
+  }
+  if (s->op != GR_OP_fixed) return true;
+  int64_t zp = a[slot_of(op, "zero_point")].as.i;
+  double scale = a[slot_of(op, "scale")].as.f;
+  if (!(scale > 0.0 && scale < 3.4028234663852886e38))
+    return fail(q, where_of(s, "scale"), "a scale is positive and finite");
+  return (zp >= low && zp <= high) || fail(q, where_of(s, "zero_point"), "the zero point is outside the range");
+}
+
+/* What does not go together. */
+static bool check_whole(const gr_quantizer *q, const qz_spec *s, const graft_attr *a) {
+  const gr_op_info *op = gr_op_get(s->op);
+  if (s->op != GR_OP_spec) return true;
+  const char *observer = a[slot_of(op, "observer")].as.s;
+  bool channels = strncmp(a[slot_of(op, "scheme")].as.s, "per_channel", 11) == 0,
+       dynamic = a[slot_of(op, "dynamic")].as.b;
+  double c = a[slot_of(op, "averaging_constant")].as.f, eps = a[slot_of(op, "eps")].as.f;
+  int64_t bins = a[slot_of(op, "bins")].as.i;
+  if (!(c > 0.0 && c <= 1.0))
+    return fail(q, where_of(s, "averaging_constant"), "averaging_constant is above 0 and at most 1");
+  if (!(eps > 0.0)) return fail(q, where_of(s, "eps"), "eps is positive");
+  if (bins < 1 || bins > 1 << 20) return fail(q, where_of(s, "bins"), "bins is 1 to 1048576");
+  if (channels && a[slot_of(op, "axis")].kind == GRAFT_ATTR_NONE)
+    return fail(q, where_of(s, "scheme"), "a scheme per channel needs an axis");
+  if (channels && strcmp(observer, "histogram") == 0)
+    return fail(q, where_of(s, "observer"), "a histogram is per tensor");
+  if (channels && dynamic) return fail(q, where_of(s, "dynamic"), "dynamic quantization is per tensor");
+  if (!dynamic && strcmp(observer, "placeholder") == 0)
+    return fail(q, where_of(s, "observer"), "the placeholder observes nothing: only a dynamic spec can have it");
+  return true;
+}
+
+bool qz_spec_eval(const gr_quantizer *q, const qz_spec *s, const graft_attr *options, int64_t axis, int64_t groups,
+                  graft_attr attrs[GR_MAX_ATTRS], bool *weight_axis) {
+  const gr_op_info *op = gr_op_get(s->op);
+  gr_attr_builder defaults;
+  *weight_axis = false;
+  gr_attrs_begin(&defaults, op);
+  for (uint32_t i = 0; i < op->attr_count; i++) {
+    bool from_op = false;
+    attrs[i] = defaults.items[i];
+    if (!s->values[i]) {
+      if (!op->attrs[i].required) continue;
+      gr_error(q->context, GRAFT_RULE, s->where, "a %s needs %s", op->name, op->attrs[i].name);
+      return false;
+    }
+    if (!qz_value_eval(q, s->values[i], options, &attrs[i], &from_op)) return false;
+    if (from_op) {
+      if (strcmp(op->attrs[i].name, "axis") != 0) return fail(q, s->values[i]->where, "only axis comes from the op");
+      attrs[i].as.i = axis;
+      *weight_axis = true;
+    }
+    if (!check_kind(q, s->values[i]->where, &op->attrs[i], &attrs[i])) return false;
+    attrs[i].name = op->attrs[i].name;
+  }
+  int scheme = slot_of(op, "scheme"), at = slot_of(op, "axis"), parts = slot_of(op, "groups");
+  if (*weight_axis && parts >= 0) attrs[parts].as.i = groups;
+  if (!check_range(q, s, attrs) || !check_whole(q, s, attrs)) return false;
+  if (scheme >= 0 && at >= 0 && strncmp(attrs[scheme].as.s, "per_tensor", 10) == 0) {
+    attrs[at] = (graft_attr){.name = "axis", .kind = GRAFT_ATTR_NONE};
+    if (parts >= 0) attrs[parts].as.i = 1;
+    *weight_axis = false;
+  }
+  return true;
+}
+
+/* ---- every choice of the bool options
+ * ------------------------------------------------------------------------------------- */
+
+#define MAX_FREE 8 /* more bool options than that keep their defaults */
+
+static uint32_t choices(const gr_quantizer *q) {
+  uint32_t n = 0;
+  for (uint32_t i = 0; i < q->options.len; i++) n += q->options.data[i].value.kind == GRAFT_ATTR_BOOL;
+  return 1u << (n < MAX_FREE ? n : MAX_FREE);
+}
+
+static void choose(const gr_quantizer *q, uint32_t choice, graft_attr *options) {
+  uint32_t bit = 0;
+  for (uint32_t i = 0; i < q->options.len; i++) {
+    options[i] = q->options.data[i].value;
+    if (options[i].kind != GRAFT_ATTR_BOOL || bit == MAX_FREE) continue;
+    options[i].as.b = choice >> bit++ & 1;
+  }
+}
+
+/* ---- places
+ * --------------------------------------------------------------------------------------------------------------- */
+
+/* The edge exists in every variant that has the node, and carries data or a weight; a value is a matched node's. */
+static bool check_place(const gr_quantizer *q, const gr_pattern *p, const qz_place *at, bool target) {
+  bool found = false;
+  for (uint32_t v = 0; v < p->variant_count; v++) {
+    const pt_variant *variant = &p->variants[v];
+    uint16_t slot = variant->slots[at->value];
+    if (slot == PT_UNBOUND || variant->slot_node[slot] == PT_UNBOUND) continue;
+    found = true;
+    if (!at->edge) continue;
+    const gr_opset *ops = variant->nodes[variant->slot_node[slot]].call->ops;
+    for (uint32_t m = 0; m < ops->count; m++) {
+      const gr_op_info *op = pt_member_info(ops, m);
+      int operand = op ? gr_op_operand_slot(op, at->operand, at->operand_length) : -1;
+      if (operand < 0) {
+        gr_error(q->context, GRAFT_RULE, at->where, "%s has no operand '%s'", op ? op->name : "an opaque op",
+                 at->operand);
+        return false;
+      }
+      gr_role role = op->operands[operand].role;
+      if (role != GR_DATA && role != GR_WEIGHT)
+        return fail(q, at->where, "only data and weights are quantized, not statistics, states or parameters");
+      if (!op->operands[operand].variadic && (at->first > 0 || at->last != GRAFT_NONE))
+        return fail(q, at->where, "this operand is one value: it has no index");
+    }
+  }
+  if (found || (!target && !at->edge)) return true;
+  return fail(q, at->where,
+              at->edge ? "no matched node has this value as its result" : "only results of matched nodes get a spec");
+}
+
+static bool same_place(const qz_place *a, const qz_place *b) {
+  return a->value == b->value && a->edge == b->edge &&
+         (!a->edge ||
+          (a->operand_length == b->operand_length && memcmp(a->operand, b->operand, a->operand_length) == 0 &&
+           a->first <= b->last && b->first <= a->last));
+}
+
+static bool check_refs(const gr_quantizer *q, const qz_rule *r, const qz_setting *s) {
+  for (uint32_t i = 0; i < s->ref_count; i++) {
+    const qz_place *p = &s->refs[i];
+    bool set = !p->edge; /* a value may have its spec from another rule */
+    if (!check_place(q, r->pattern, p, false)) return false;
+    if (p->edge && p->last == GRAFT_NONE && p->first > 0) return fail(q, p->where, "one place is needed here");
+    for (uint32_t k = 0; k < r->lines.len && !set; k++)
+      set = same_place(p, &r->lines.data[k].target) && r->lines.data[k].setting->kind != QZ_NONE;
+    if (!set) return fail(q, p->where, "this rule does not annotate the edge that is referred to");
+  }
+  return true;
+}
+
+static bool check_rule(const gr_quantizer *q, const qz_rule *r) {
+  if (r->lines.len == 0) return fail(q, r->where, "this rule annotates nothing");
+  for (uint32_t i = 0; i < r->lines.len; i++) {
+    const qz_line *line = &r->lines.data[i];
+    if (!check_place(q, r->pattern, &line->target, true)) return false;
+    for (uint32_t k = 0; k < i; k++)
+      if (same_place(&line->target, &r->lines.data[k].target))
+        return fail(q, line->target.where, "this place has a spec already");
+    for (const qz_setting *s = line->setting; s; s = s->otherwise)
+      if (!check_refs(q, r, s)) return false;
+  }
+  return true;
+}
+
+bool qz_check(gr_quantizer *q) {
+  graft_attr options[QZ_MAX_OPTIONS], attrs[GR_MAX_ATTRS];
+  bool weight_axis, holds, *active = gr_arena_alloc(&q->arena, (size_t)choices(q) * (q->rules.len + 1));
+  uint32_t rules = q->rules.len, all = choices(q);
+  if (!active) return false;
+  for (uint32_t c = 0; c < all; c++) {
+    choose(q, c, options);
+    for (uint32_t i = 0; i < q->specs.len; i++)
+      if (!qz_spec_eval(q, &q->specs.data[i], options, 0, 1, attrs, &weight_axis)) return false;
+    for (uint32_t i = 0; i < rules; i++) {
+      if (!qz_condition(q, q->rules.data[i].condition, NULL, options, &holds)) return false;
+      active[c * rules + i] = holds;
+    }
+  }
+  for (uint32_t i = 0; i < q->specs.len; i++)
+    if (!q->specs.data[i].used) return fail(q, q->specs.data[i].where, "no rule uses this spec");
+  for (uint32_t i = 0; i < rules; i++)
+    if (!check_rule(q, &q->rules.data[i])) return false;
+  return qz_check_reach(q, active, all);
+}

@@ -1,0 +1,34 @@
+/* Quantizer files for the folders above: which edges and values of a graph are quantized, and how
+ * (quantizers/README.md). */
+#ifndef GRAFT_QUANTIZER_INT_H
+#define GRAFT_QUANTIZER_INT_H
+
+#include "patterns/patterns_int.h"
+
+typedef struct gr_quantizer gr_quantizer;
+
+/* GRAFT_NONE as index: no quantizer is called so. */
+const gr_quantizer *gr_quantizers_find(const graft_quantizers *quantizers, const char *name);
+
+/* An option as text, "per-channel" or "per_channel". */
+typedef struct gr_quantizer_option {
+  const char *name, *value;
+  gr_loc name_where, value_where;
+} gr_quantizer_option;
+
+typedef struct gr_annotate_options {
+  const gr_quantizer_option *options;
+  uint32_t option_count;
+  const uint32_t *scope; /* by node: 0 is left alone; nothing matches or is shared across different ones */
+} gr_annotate_options;
+
+typedef struct gr_annotate_stats {
+  uint32_t matches, places, overlaps; /* overlaps: matches that wanted a node that was claimed already */
+} gr_annotate_stats;
+
+/* Rule by rule in the file's order, nodes in graph order; the first rule to match a node claims it. A node that has
+ * annotations already is claimed from the start. */
+graft_status gr_annotate(graft_graph *g, const gr_quantizer *q, const gr_annotate_options *options,
+                         gr_annotate_stats *stats);
+
+#endif

@@ -1,0 +1,294 @@
+/* Reads a quantizer file. The syntax is in quantizers/README.md; matches and expressions are those of rules. */
+#include <string.h>
+
+#include "patterns/quantizer_impl.h"
+
+static bool fail(const gr_quantizer *q, gr_loc where, const char *message) {
+  gr_error(q->context, GRAFT_RULE, where, "%s", message);
+  return false;
+}
+
+static const char *copy_word(gr_quantizer *q, const gr_token *t) {
+  return gr_arena_copy(&q->arena, t->text, t->length);
+}
+
+static bool take_name(gr_quantizer *q, const char *what, const char **name, gr_loc *where) {
+  gr_lexer *l = &q->parser.lex;
+  gr_token t = l->token;
+  *where = gr_lex_loc(l);
+  return gr_lex_expect(l, GR_T_IDENT, what) && (*name = copy_word(q, &t)) != NULL;
+}
+
+/* ---- options: `option weight_qmin: int = -127` ------------------------------------------------------------------- */
+
+static bool parse_option(gr_quantizer *q) {
+  gr_lexer *l = &q->parser.lex;
+  qz_option o = {0};
+  gr_lex_next(l);
+  if (!take_name(q, "the option's name", &o.name, &o.where)) return false;
+  for (uint32_t i = 0; i < q->options.len; i++)
+    if (strcmp(q->options.data[i].name, o.name) == 0)
+      return fail(q, o.where, "an option of this name is there already");
+  if (q->options.len == QZ_MAX_OPTIONS) return fail(q, o.where, "too many options");
+  if (!gr_lex_expect(l, ':', NULL)) return false;
+  bool is_bool = gr_lex_is(l, "bool"), is_int = gr_lex_is(l, "int"), is_float = gr_lex_is(l, "float");
+  if (!is_bool && !is_int && !is_float) return gr_lex_unexpected(l, "bool, int or float"), false;
+  gr_lex_next(l);
+  if (!gr_lex_expect(l, '=', "= and the default")) return false;
+  o.value.name = o.name;
+  if (is_bool) {
+    o.value.kind = GRAFT_ATTR_BOOL;
+    o.value.as.b = gr_lex_is(l, "true");
+    if (!gr_lex_accept_word(l, "true") && !gr_lex_accept_word(l, "false"))
+      return gr_lex_unexpected(l, "true or false"), false;
+  } else if (is_int) {
+    o.value.kind = GRAFT_ATTR_INT;
+    if (!gr_lex_int(l, INT64_MIN, INT64_MAX, "an integer", &o.value.as.i)) return false;
+  } else {
+    o.value.kind = GRAFT_ATTR_FLOAT;
+    if (!gr_lex_number(l, &o.value.as.f)) return false;
+  }
+  return pt_push(&q->arena, &q->options, o) && gr_parser_option(&q->parser, o.name);
+}
+
+/* ---- specs: `spec weight { dtype: i8, scheme: per_channel_symmetric if per_channel else per_tensor_symmetric … }`
+ * ------ */
+
+/* A word that no expression would understand is a string without quotes. */
+static bool is_bare_word(const gr_quantizer *q) {
+  const gr_lexer *l = &q->parser.lex;
+  if (l->token.kind != GR_T_IDENT) return false;
+  gr_lexer ahead = *l;
+  gr_lex_next(&ahead);
+  if (ahead.token.kind == '(') return false;
+  if (gr_lex_is(l, "true") || gr_lex_is(l, "false") || gr_lex_is(l, "none") || gr_lex_is(l, "not")) return false;
+  for (int d = GRAFT_F32; d < GRAFT_DTYPE_COUNT; d++)
+    if (gr_lex_is(l, graft_dtype_name((graft_dtype)d))) return false;
+  for (uint32_t i = 0; i < q->options.len; i++)
+    if (gr_lex_is(l, q->options.data[i].name)) return false;
+  return true;
+}
+
+static qz_value *parse_value(gr_quantizer *q, uint32_t depth) {
+  gr_lexer *l = &q->parser.lex;
+  qz_value *v = gr_arena_alloc(&q->arena, sizeof *v);
+  if (!v) return NULL;
+  *v = (qz_value){.where = gr_lex_loc(l)};
+  if (depth > PT_MAX_DEPTH) return fail(q, v->where, "nested too deeply"), NULL;
+  if (l->token.kind == GR_T_FAMILY) {
+    static const char property[] = "op.weight_axis";
+    if (l->token.length != sizeof property - 1 || memcmp(l->token.text, property, sizeof property - 1) != 0)
+      return gr_lex_unexpected(l, "@op.weight_axis"), NULL;
+    v->kind = QZ_WEIGHT_AXIS;
+    gr_lex_next(l);
+  } else if (is_bare_word(q)) {
+    v->kind = QZ_WORD;
+    if (!(v->word = copy_word(q, &l->token))) return NULL;
+    gr_lex_next(l);
+  } else {
+    v->kind = QZ_EXPR;
+    return (v->expr = gr_expr_parse(&q->parser, NULL)) ? v : NULL;
+  }
+  if (!gr_lex_is(l, "if") || l->token.line_start) return v;
+  gr_lex_next(l);
+  if (!(v->condition = gr_expr_parse(&q->parser, NULL))) return NULL;
+  if (!gr_lex_accept_word(l, "else")) return gr_lex_unexpected(l, "else"), NULL;
+  return (v->otherwise = parse_value(q, depth + 1)) ? v : NULL;
+}
+
+static bool parse_fields(gr_quantizer *q, qz_spec *s) {
+  gr_lexer *l = &q->parser.lex;
+  const gr_op_info *info = gr_op_get(s->op);
+  if (!gr_lex_expect(l, '{', NULL)) return false;
+  while (l->token.kind != '}') {
+    gr_token t = l->token;
+    gr_loc where = gr_lex_loc(l);
+    if (!gr_lex_expect(l, GR_T_IDENT, "an attribute or }")) return false;
+    int slot = gr_op_attr_slot(info, t.text, t.length);
+    if (slot < 0) {
+      gr_error(q->context, GRAFT_RULE, where, "a %s has no attribute '%.*s'", info->name, (int)t.length, t.text);
+      return false;
+    }
+    if (s->values[slot]) return fail(q, where, "this attribute is given twice");
+    if (!gr_lex_expect(l, ':', NULL) || !(s->values[slot] = parse_value(q, 0))) return false;
+    gr_lex_accept(l, ',');
+  }
+  gr_lex_next(l);
+  return true;
+}
+
+static bool parse_spec(gr_quantizer *q, uint32_t op) {
+  gr_lexer *l = &q->parser.lex;
+  qz_spec s = {.op = op};
+  gr_lex_next(l);
+  if (!take_name(q, "the spec's name", &s.name, &s.where)) return false;
+  if (strcmp(s.name, "none") == 0 || strcmp(s.name, "shared") == 0)
+    return fail(q, s.where, "a spec cannot have this name");
+  for (uint32_t i = 0; i < q->specs.len; i++)
+    if (strcmp(q->specs.data[i].name, s.name) == 0) return fail(q, s.where, "a spec of this name is there already");
+  if (q->specs.len == QZ_MAX_SPECS) return fail(q, s.where, "too many specs");
+  return parse_fields(q, &s) && pt_push(&q->arena, &q->specs, s);
+}
+
+/* ---- rules
+ * -------------------------------------------------------------------------------------------------------------- */
+
+/* %c.weight, %c.tensors[1..], %c.tensors[0], %r */
+static bool parse_place(gr_quantizer *q, qz_rule *r, qz_place *p) {
+  gr_lexer *l = &q->parser.lex;
+  gr_token t = l->token;
+  *p = (qz_place){.last = GRAFT_NONE, .where = gr_lex_loc(l)};
+  if (!gr_lex_expect(l, GR_T_VALUE, "%node.operand or %value")) return false;
+  const char *dot = memchr(t.text, '.', t.length);
+  size_t length = dot ? (size_t)(dot - t.text) : t.length;
+  p->value = gr_pattern_value(r->pattern, t.text, length);
+  if (p->value < 0) {
+    gr_error(q->context, GRAFT_RULE, p->where, "the match has no value %%%.*s", (int)length, t.text);
+    return false;
+  }
+  if (!dot) return true;
+  p->edge = true;
+  p->operand_length = (uint32_t)(t.length - length - 1);
+  if (!(p->operand = gr_arena_copy(&q->arena, dot + 1, p->operand_length))) return false;
+  if (l->token.kind != '[' || l->token.line_start) return true;
+  int64_t index;
+  gr_lex_next(l);
+  if (!gr_lex_int(l, 0, 1 << 20, "an index", &index)) return false;
+  p->first = p->last = (uint32_t)index;
+  if (gr_lex_accept(l, GR_T_DOTS)) p->last = GRAFT_NONE;
+  return gr_lex_expect(l, ']', NULL);
+}
+
+static bool parse_refs(gr_quantizer *q, qz_rule *r, qz_setting *s) {
+  gr_lexer *l = &q->parser.lex;
+  gr_lex_next(l); /* ( */
+  while (l->token.kind != ')') {
+    if (s->ref_count && !gr_lex_expect(l, ',', NULL)) return false;
+    if (s->ref_count == QZ_MAX_REFS) return fail(q, gr_lex_loc(l), "too many places");
+    if (!parse_place(q, r, &s->refs[s->ref_count++])) return false;
+  }
+  gr_lex_next(l);
+  return true;
+}
+
+static qz_setting *parse_setting(gr_quantizer *q, qz_rule *r, uint32_t depth) {
+  gr_lexer *l = &q->parser.lex;
+  qz_setting *s = gr_arena_alloc(&q->arena, sizeof *s);
+  if (!s) return NULL;
+  *s = (qz_setting){.where = gr_lex_loc(l)};
+  if (depth > PT_MAX_DEPTH) return fail(q, s->where, "nested too deeply"), NULL;
+  gr_token t = l->token;
+  if (!gr_lex_expect(l, GR_T_IDENT, "a spec, shared(…) or none")) return NULL;
+  bool refs = l->token.kind == '(' && !l->token.line_start;
+  if (t.length == 4 && memcmp(t.text, "none", 4) == 0) {
+    s->kind = QZ_NONE;
+  } else if (t.length == 6 && memcmp(t.text, "shared", 6) == 0) {
+    s->kind = QZ_SHARED;
+    if (!refs) return gr_lex_unexpected(l, "(%place)"), NULL;
+    if (!parse_refs(q, r, s)) return NULL;
+    if (s->ref_count != 1) return fail(q, s->where, "shared takes one place"), NULL;
+  } else {
+    s->kind = QZ_SPEC;
+    for (s->spec = 0; s->spec < q->specs.len; s->spec++)
+      if (strlen(q->specs.data[s->spec].name) == t.length && memcmp(q->specs.data[s->spec].name, t.text, t.length) == 0)
+        break;
+    if (s->spec == q->specs.len) {
+      gr_error(q->context, GRAFT_RULE, s->where, "there is no spec '%.*s'", (int)t.length, t.text);
+      return NULL;
+    }
+    qz_spec *spec = &q->specs.data[s->spec];
+    spec->used = true;
+    if (refs && !parse_refs(q, r, s)) return NULL;
+    if (spec->op == GR_OP_derived && s->ref_count == 0)
+      return fail(q, s->where, "parameters derived from nothing: name the places in parentheses"), NULL;
+    if (spec->op != GR_OP_derived && refs) return fail(q, s->where, "only a derived spec takes places"), NULL;
+  }
+  if (!gr_lex_is(l, "if") || l->token.line_start) return s;
+  gr_lex_next(l);
+  if (!(s->condition = gr_expr_parse(&q->parser, r->pattern))) return NULL;
+  if (!gr_lex_accept_word(l, "else")) return s;
+  return (s->otherwise = parse_setting(q, r, depth + 1)) ? s : NULL;
+}
+
+static bool parse_rule(gr_quantizer *q) {
+  gr_lexer *l = &q->parser.lex;
+  qz_rule r = {0};
+  gr_lex_next(l);
+  if (!take_name(q, "the rule's name", &r.name, &r.where)) return false;
+  for (uint32_t i = 0; i < q->rules.len; i++)
+    if (strcmp(q->rules.data[i].name, r.name) == 0) return fail(q, r.where, "a rule of this name is there already");
+  if (q->rules.len == QZ_MAX_RULES) return fail(q, r.where, "too many rules");
+  if (gr_lex_accept_word(l, "if") && !(r.condition = gr_expr_parse(&q->parser, NULL))) return false;
+  if (!gr_lex_accept_word(l, "match")) return gr_lex_unexpected(l, "match"), false;
+  if (!(r.pattern = gr_pattern_parse(&q->parser))) return false;
+  if (!gr_lex_accept_word(l, "annotate")) return gr_lex_unexpected(l, "annotate"), false;
+  while (l->token.kind == GR_T_VALUE) {
+    qz_line line = {0};
+    if (!parse_place(q, &r, &line.target) || !gr_lex_expect(l, '=', NULL)) return false;
+    if (!(line.setting = parse_setting(q, &r, 0))) return false;
+    if (r.lines.len == QZ_MAX_LINES) return fail(q, line.target.where, "too many lines");
+    if (!pt_push(&q->arena, &r.lines, line)) return false;
+  }
+  return pt_push(&q->arena, &q->rules, r);
+}
+
+/* ---- the file
+ * --------------------------------------------------------------------------------------------------------------- */
+
+static bool parse_head(gr_quantizer *q) {
+  gr_lexer *l = &q->parser.lex;
+  gr_loc where;
+  if (!gr_lex_accept_word(l, "quantizer")) return gr_lex_unexpected(l, "quantizer NAME"), false;
+  if (!take_name(q, "the quantizer's name", &q->name, &where)) return false;
+  q->doc = "";
+  if (l->token.kind != GR_T_STRING) return true;
+  if (!(q->doc = copy_word(q, &l->token))) return false;
+  gr_lex_next(l);
+  return true;
+}
+
+static bool parse_file(gr_quantizer *q) {
+  gr_lexer *l = &q->parser.lex;
+  if (!parse_head(q)) return false;
+  while (l->token.kind != GR_T_END) {
+    bool ok;
+    if (gr_lex_is(l, "option"))
+      ok = parse_option(q);
+    else if (gr_lex_is(l, "family"))
+      ok = gr_parse_family(&q->parser);
+    else if (gr_lex_is(l, "spec"))
+      ok = parse_spec(q, GR_OP_spec);
+    else if (gr_lex_is(l, "derived"))
+      ok = parse_spec(q, GR_OP_derived);
+    else if (gr_lex_is(l, "fixed"))
+      ok = parse_spec(q, GR_OP_fixed);
+    else if (gr_lex_is(l, "rule"))
+      ok = parse_rule(q);
+    else
+      ok = (gr_lex_unexpected(l, "option, family, spec, derived, fixed or rule"), false);
+    if (!ok) return false;
+  }
+  return true;
+}
+
+gr_quantizer *qz_parse(graft_context *c, const char *text, size_t size, const char *file) {
+  gr_quantizer *q = gr_calloc(c, 1, sizeof *q);
+  if (!q) return NULL;
+  q->context = c;
+  gr_arena_init(&q->arena, c);
+  char *copy = gr_arena_copy(&q->arena, text, size);
+  q->file = gr_arena_copy(&q->arena, file, strlen(file));
+  if (copy && q->file) {
+    gr_parser_init(&q->parser, c, &q->arena, q->file, copy, size);
+    if (parse_file(q) && qz_check(q)) return q;
+  }
+  qz_destroy(q);
+  return NULL;
+}
+
+void qz_destroy(gr_quantizer *q) {
+  if (!q) return;
+  if (q->parser.context) gr_parser_free(&q->parser);
+  gr_arena_free(&q->arena);
+  gr_free(q->context, q, sizeof *q);
+}

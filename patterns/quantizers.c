@@ -1,0 +1,87 @@
+/* Sets of quantizers: those that ship, compiled into the library, and those of files. */
+#include <string.h>
+
+#include "ir/io_int.h"
+#include "patterns/quantizer_impl.h"
+
+struct graft_quantizers {
+  graft_context *context;
+  gr_quantizer *first, *last;
+};
+
+graft_quantizers *graft_quantizers_create(graft_context *context, bool builtin) {
+  graft_quantizers *set = gr_calloc(context, 1, sizeof *set);
+  if (!set) return NULL;
+  set->context = context;
+  for (const gr_builtin_quantizer *b = gr_builtin_quantizers; builtin && b->name; b++) {
+    if (graft_quantizers_add(set, b->text, strlen(b->text), b->name)) {
+      graft_quantizers_destroy(set);
+      return NULL;
+    }
+  }
+  return set;
+}
+
+void graft_quantizers_destroy(graft_quantizers *set) {
+  if (!set) return;
+  for (gr_quantizer *q = set->first, *next; q; q = next) {
+    next = q->next;
+    qz_destroy(q);
+  }
+  gr_free(set->context, set, sizeof *set);
+}
+
+const gr_quantizer *gr_quantizers_find(const graft_quantizers *set, const char *name) {
+  for (const gr_quantizer *q = set->first; q; q = q->next)
+    if (strcmp(q->name, name) == 0) return q;
+  return NULL;
+}
+
+graft_status graft_quantizers_add(graft_quantizers *set, const char *text, size_t size, const char *name) {
+  gr_quantizer *q = qz_parse(set->context, text, size, name);
+  if (!q) return GRAFT_RULE;
+  if (gr_quantizers_find(set, q->name)) {
+    graft_status status =
+        gr_error(set->context, GRAFT_NAME, (gr_loc){.file = name}, "there is a quantizer '%s' already", q->name);
+    qz_destroy(q);
+    return status;
+  }
+  *(set->last ? &set->last->next : &set->first) = q;
+  set->last = q;
+  return GRAFT_OK;
+}
+
+graft_status graft_quantizers_load(graft_quantizers *set, const char *path) {
+  gr_buffer *file = gr_file_read(set->context, path, false);
+  if (!file) return GRAFT_IO;
+  graft_status status = graft_quantizers_add(set, file->data, file->size, path);
+  gr_buffer_release(set->context, file);
+  return status;
+}
+
+uint32_t graft_quantizers_count(const graft_quantizers *set) {
+  uint32_t count = 0;
+  for (const gr_quantizer *q = set->first; q; q = q->next) count++;
+  return count;
+}
+
+static const gr_quantizer *at(const graft_quantizers *set, uint32_t index) {
+  const gr_quantizer *q = set->first;
+  while (q && index-- > 0) q = q->next;
+  return q;
+}
+
+const char *graft_quantizers_name(const graft_quantizers *set, uint32_t index) {
+  const gr_quantizer *q = at(set, index);
+  return q ? q->name : NULL;
+}
+
+const char *graft_quantizers_doc(const graft_quantizers *set, uint32_t index) {
+  const gr_quantizer *q = at(set, index);
+  return q ? q->doc : NULL;
+}
+
+const char *graft_quantizers_file(const graft_quantizers *set, uint32_t index) {
+  const gr_quantizer *q = at(set, index);
+  return q ? q->file : NULL;
+}
