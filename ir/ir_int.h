@@ -482,9 +482,13 @@ struct graft_module {
 static inline const graft_type *gr_tensor_type(const graft_module *m, graft_tensor t) {
   return &m->types.data[m->tensors.data[t].type];
 }
-/* A copy of a module's everything, tensors' buffers shared. */
-graft_module *gr_module_clone(graft_module *m);
-/* Bytes that the module's arenas hold in use, tensors' records and data apart: for benchmarks. */
-size_t gr_module_memory(const graft_module *m);
+/* Bytes that the module's arenas hold in use, the tensors' data apart: for benchmarks. */
+typedef struct gr_memory {
+  size_t graph;      /* nodes, uses, values, outputs, updates, attributes, types, annotations */
+  size_t tensors;    /* tensor records, their handles and merged constants */
+  size_t strings;    /* names of tensors, values and sources */
+  size_t provenance; /* records */
+} gr_memory;
+gr_memory gr_module_memory(const graft_module *m);
 
 #endif

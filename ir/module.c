@@ -82,18 +82,26 @@ graft_graph *graft_graph_create(graft_module *m, const char *name) {
 
 #define BYTES(v) ((size_t)(v).len * sizeof *(v).data)
 
-size_t gr_module_memory(const graft_module *m) {
-  size_t n =
-      sizeof *m + BYTES(m->strings.items) + BYTES(m->strings.bytes) + m->strings.slot_count * sizeof(uint64_t) +
-      BYTES(m->types) + m->type_slot_count * sizeof(uint32_t) + BYTES(m->attrs.sets) + BYTES(m->attrs.items) +
-      BYTES(m->attrs.ints) + BYTES(m->attrs.floats) + BYTES(m->specs) + BYTES(m->spec_refs) + BYTES(m->records) +
-      BYTES(m->record_parents) +
-      (size_t)(m->constants.slot_count + m->spec_ids.slot_count + m->record_ids.slot_count) * sizeof(gr_map_slot);
+gr_memory gr_module_memory(const graft_module *m) {
+  gr_memory n = {
+      .graph = sizeof *m + BYTES(m->types) + m->type_slot_count * sizeof(uint32_t) + BYTES(m->attrs.sets) +
+               BYTES(m->attrs.items) + BYTES(m->attrs.ints) + BYTES(m->attrs.floats) +
+               m->attrs.slot_count * sizeof(uint32_t) + BYTES(m->specs) + BYTES(m->spec_refs) +
+               (size_t)m->spec_ids.slot_count * sizeof(gr_map_slot),
+      .tensors = BYTES(m->tensors) + (size_t)m->constants.slot_count * sizeof(gr_map_slot),
+      .strings = BYTES(m->strings.items) + BYTES(m->strings.bytes) + m->strings.slot_count * sizeof(uint64_t),
+      .provenance =
+          BYTES(m->records) + BYTES(m->record_parents) + (size_t)m->record_ids.slot_count * sizeof(gr_map_slot),
+  };
   for (uint32_t i = 0; i < m->graphs.len; i++) {
     const graft_graph *g = m->graphs.data[i];
-    n += sizeof *g + BYTES(g->nodes) + BYTES(g->uses) + BYTES(g->values) + BYTES(g->inputs) + BYTES(g->outputs) +
-         BYTES(g->updates) + BYTES(g->tensor_values) + BYTES(g->spec_of_use) + BYTES(g->spec_of_value) +
-         (size_t)g->names.slot_count * sizeof(gr_map_slot);
+    size_t handles = 0;
+    for (uint32_t t = 0; t < g->tensor_values.len; t++) handles += g->tensor_values.data[t] != GRAFT_NONE;
+    handles *= sizeof *g->values.data;
+    n.tensors += handles + BYTES(g->tensor_values);
+    n.graph += sizeof *g + BYTES(g->nodes) + BYTES(g->uses) + BYTES(g->values) - handles + BYTES(g->inputs) +
+               BYTES(g->outputs) + BYTES(g->updates) + BYTES(g->spec_of_use) + BYTES(g->spec_of_value) +
+               (size_t)g->names.slot_count * sizeof(gr_map_slot);
   }
   return n;
 }
