@@ -138,10 +138,11 @@ static bool parse_op(parser *p, gr_token *t, uint32_t *op) {
 }
 
 /* One written type a result, GRAFT_NONE for an absent one; false with `*written` when there is an error. */
-static bool parse_result_types(parser *p, uint32_t first_value, bool *written) {
+static bool parse_result_types(parser *p, uint32_t first_value, bool *written, gr_token *first) {
   gr_lexer *l = &p->lex;
   p->result_types.len = 0;
   *written = gr_lex_accept(l, ':');
+  *first = l->token;
   if (!*written) return true;
   bool many = gr_lex_accept(l, '(');
   do {
@@ -233,8 +234,9 @@ static bool parse_node(parser *p) {
   if (info && info->families & GR_F_SPEC)
     return gr_parse_fail(p, GRAFT_NAME, &op_token, "'%s' is a kind of spec, not an op", info->name);
   if (!parse_operands(p) || !gr_parse_attrs(p, op, &op_token, &attrs)) return false;
-  gr_token type_token = l->token;
-  if (!parse_result_types(p, p->graph->values.len, &written) || !gr_parse_from(p, &provenance)) return false;
+  gr_token type_token;
+  if (!parse_result_types(p, p->graph->values.len, &written, &type_token) || !gr_parse_from(p, &provenance))
+    return false;
   if (!end_of_line(p) || !absent_results(p, info, &absent)) return false;
   if (written && !check_type_count(p, &type_token)) return false;
   if (!info && !written && !unknown_types(p)) return false;
@@ -281,13 +283,12 @@ static bool parse_return(parser *p) {
   do {
     gr_token t = l->token, name = t;
     graft_value v = parse_value(p);
-    uint32_t use = p->graph->uses.len;
-    if (v == GRAFT_NONE || !gr_parse_place(p, false, use)) return false;
+    if (v == GRAFT_NONE) return false;
     if (gr_lex_accept_word(l, "as")) {
       name = l->token;
       if (!gr_lex_expect(l, GR_T_STRING, "the output's name in quotes")) return false;
     } else if (t.kind != GR_T_VALUE) {
-      return gr_lex_unexpected(l, "as \"name\" for a scalar that is returned"), false;
+      return gr_parse_fail(p, GRAFT_SYNTAX, &t, "a scalar that is returned needs a name: as \"name\"");
     }
     const char *text = gr_parse_string(p, &name);
     if (!text || graft_output_add(p->graph, text, v) != GRAFT_OK) return false;
@@ -307,8 +308,7 @@ static bool parse_update(parser *p) {
   if (!gr_lex_expect(l, '=', NULL)) return false;
   graft_value v = parse_value(p);
   if (v == GRAFT_NONE) return false;
-  return gr_parse_place(p, false, p->graph->uses.len) && graft_update_add(p->graph, tensor, v) == GRAFT_OK &&
-         end_of_line(p);
+  return graft_update_add(p->graph, tensor, v) == GRAFT_OK && end_of_line(p);
 }
 
 /* value %tensor ~3: the spec of a tensor's handle, which has no definition in the graph to stand on */

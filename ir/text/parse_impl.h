@@ -47,7 +47,7 @@ typedef struct spec_line {
   uint32_t id; /* once interned */
 } spec_line;
 
-/* `%conv[0]`, `%y`, `return[0]`, `update[1]`, `_`: looked up at the graph's end. */
+/* `%conv[0]`, `%y`, `_`: looked up at the graph's end. */
 typedef struct spec_ref {
   gr_token token;
   int64_t slot; /* -1: the value */

@@ -60,15 +60,10 @@ static bool parse_ref(parser *p) {
   gr_lexer *l = &p->lex;
   spec_ref r = {.token = l->token, .slot = -1};
   if (!gr_lex_accept(l, '_')) {
-    bool lone = gr_lex_is(l, "return") || gr_lex_is(l, "update");
-    if (lone)
-      gr_lex_next(l);
-    else if (!gr_lex_expect(l, GR_T_VALUE, "%value, or an edge as %node[slot]"))
+    if (!gr_lex_expect(l, GR_T_VALUE, "%value, or an edge as %node[slot]")) return false;
+    if (gr_lex_accept(l, '[') &&
+        (!gr_lex_int(l, 0, UINT32_MAX - 1, "an operand's slot", &r.slot) || !gr_lex_expect(l, ']', NULL)))
       return false;
-    if (lone || l->token.kind == '[')
-      if (!gr_lex_expect(l, '[', NULL) || !gr_lex_int(l, 0, UINT32_MAX - 1, "an operand's slot", &r.slot) ||
-          !gr_lex_expect(l, ']', NULL))
-        return false;
   }
   return gr_vec_push(p->context, &p->spec_refs, r);
 }
@@ -112,24 +107,18 @@ static bool resolve_ref(parser *p, const spec_ref *r, gr_spec_ref *out) {
   graft_graph *g = p->graph;
   *out = (gr_spec_ref){.is_value = r->slot < 0, .id = GRAFT_NONE};
   if (r->token.kind == '_') return true;
-  const char *wrong = "the node has no such operand";
-  if (r->token.kind == GR_T_IDENT) {
-    bool update = r->token.text[0] == 'u';
-    if (update && r->slot < g->updates.len) out->id = g->updates.data[r->slot].use;
-    if (!update && r->slot < g->outputs.len) out->id = g->outputs.data[r->slot].use;
-    wrong = "the graph has no such output or update";
-  } else {
-    graft_value v = gr_parse_lookup(p, &r->token);
-    if (v == GRAFT_NONE) return false;
-    graft_node n = gr_value_node(g, v);
-    if (r->slot < 0)
-      out->id = v;
-    else if (n == GRAFT_NONE)
-      wrong = "an edge is named by its node, this is an input or a tensor";
-    else if (gr_operand(g, n, (uint32_t)r->slot) != GRAFT_NONE)
-      out->id = gr_node_at(g, n)->first_use + (uint32_t)r->slot;
+  graft_value v = gr_parse_lookup(p, &r->token);
+  if (v == GRAFT_NONE) return false;
+  if (r->slot < 0) {
+    out->id = v;
+    return true;
   }
-  if (out->id == GRAFT_NONE) return gr_parse_fail(p, GRAFT_NAME, &r->token, "%s", wrong);
+  graft_node n = gr_value_node(g, v);
+  if (n == GRAFT_NONE)
+    return gr_parse_fail(p, GRAFT_NAME, &r->token, "an edge is named by its node, this is an input or a tensor");
+  if (gr_operand(g, n, (uint32_t)r->slot) == GRAFT_NONE)
+    return gr_parse_fail(p, GRAFT_NAME, &r->token, "the node has no such operand");
+  out->id = gr_node_at(g, n)->first_use + (uint32_t)r->slot;
   return true;
 }
 

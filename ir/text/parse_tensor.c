@@ -105,6 +105,7 @@ static graft_tensor parse_inline(parser *p, const line *t) {
     gr_lex_unexpected(l, "',' and more elements");
     ok = false;
   }
+  if (ok && n > 0 && !scalar) (void)gr_lex_accept(l, ',');
   if (ok && !scalar) ok = gr_lex_expect(l, ']', "] after the last element");
   if (ok) return add(p, t, b, 0);
   gr_buffer_release(p->context, b);

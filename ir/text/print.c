@@ -101,7 +101,6 @@ static void print_outputs(printer *p) {
     graft_value v = gr_use_at(g, o->use)->value;
     gr_print(p, ", " + (i ? 0 : 1), i ? 2 : 1);
     gr_print_value(p, v);
-    gr_print_place(p, gr_spec_of_use(g, o->use));
     if (named_so(p, v, o->name)) continue;
     gr_print_text(p, " as ");
     gr_print_string(p, o->name);
@@ -118,7 +117,6 @@ static void print_updates(printer *p) {
     gr_print_name(p, p->module->tensors.data[u->tensor].name);
     gr_print_text(p, " = ");
     gr_print_value(p, gr_use_at(g, u->use)->value);
-    gr_print_place(p, gr_spec_of_use(g, u->use));
     gr_print_text(p, "\n");
   }
 }

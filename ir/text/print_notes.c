@@ -91,24 +91,11 @@ static bool number_all(printer *p) {
     for (uint32_t i = 0; i < node->result_count; i++)
       if (!number(p, gr_spec_of_value(g, node->first_result + i))) return false;
   }
-  for (uint32_t i = 0; i < g->outputs.len; i++)
-    if (!number(p, gr_spec_of_use(g, g->outputs.data[i].use))) return false;
-  for (uint32_t i = 0; i < g->updates.len; i++)
-    if (g->updates.data[i].tensor != GRAFT_NONE && !number(p, gr_spec_of_use(g, g->updates.data[i].use))) return false;
   for (uint32_t i = 0; i < g->tensor_values.len; i++) {
     graft_value v = g->tensor_values.data[i];
     if (v != GRAFT_NONE && !number(p, gr_spec_of_value(g, v))) return false;
   }
   return true;
-}
-
-/* An output or update is named by its place among those that are printed. */
-static void print_lone_use(printer *p, uint32_t user) {
-  const graft_graph *g = p->graph;
-  uint32_t index = user & GR_USER_INDEX, place = 0;
-  bool update = (user & GR_USER_UPDATE) == GR_USER_UPDATE;
-  for (uint32_t i = 0; update && i < index && i < g->updates.len; i++) place += g->updates.data[i].tensor != GRAFT_NONE;
-  gr_sink_format(p->out, update ? "update[%u]" : "return[%u]", update ? place : index);
 }
 
 static void print_node_name(printer *p, graft_node n) {
@@ -135,9 +122,7 @@ static void print_ref(printer *p, const gr_spec_ref *r) {
   }
   bool use = !r->is_value && r->id < g->uses.len && gr_use_at(g, r->id)->value != GRAFT_NONE;
   uint32_t user = use ? gr_use_at(g, r->id)->user : 0;
-  if (use && !gr_user_is_node(user)) {
-    print_lone_use(p, user);
-  } else if (use && gr_node_live(g, user) && has_name(g, user)) {
+  if (use && gr_user_is_node(user) && gr_node_live(g, user) && has_name(g, user)) {
     print_node_name(p, user);
     gr_sink_format(p->out, "[%u]", gr_use_slot(g, r->id));
   } else {

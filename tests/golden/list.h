@@ -14,9 +14,7 @@ typedef struct list {
   int count;
 } list;
 
-static inline int list_compare(const void *a, const void *b) {
-  return strcmp(*(char *const *)a, *(char *const *)b);
-}
+static inline int list_compare(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 
 static inline void list_read(list *l, const char *folder) {
   DIR *dir = opendir(folder);
