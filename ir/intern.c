@@ -17,8 +17,13 @@ static uint64_t *slot_of(const gr_strings *s, const char *text, size_t length, u
   }
 }
 
-static bool rehash(graft_context *c, gr_strings *s) {
-  uint32_t old_count = s->slot_count, count = old_count ? old_count * 2 : 64;
+/* Room for `extra` more strings, at most two thirds full. */
+static bool reserve_slots(graft_context *c, gr_strings *s, uint32_t extra) {
+  uint64_t need = ((uint64_t)s->items.len + extra) * 3, wanted = s->slot_count ? s->slot_count : 64;
+  while (wanted * 2 < need) wanted *= 2;
+  if (wanted == s->slot_count) return true;
+  if (wanted > UINT32_C(1) << 31) return gr_no_memory(c), false;
+  uint32_t old_count = s->slot_count, count = (uint32_t)wanted;
   uint64_t *slots = gr_calloc(c, count, sizeof *slots);
   if (!slots) return false;
   for (uint32_t k = 0; k < old_count; k++) {
@@ -36,7 +41,7 @@ static bool rehash(graft_context *c, gr_strings *s) {
 uint32_t gr_intern(graft_module *m, const char *text, size_t length) {
   gr_strings *s = &m->strings;
   graft_context *c = m->context;
-  if ((uint64_t)(s->items.len + 1) * 3 > (uint64_t)s->slot_count * 2 && !rehash(c, s)) return GRAFT_NONE;
+  if (!reserve_slots(c, s, 1)) return GRAFT_NONE;
   uint32_t hash = hash_text(text, length);
   uint64_t *slot = slot_of(s, text, length, hash);
   if (*slot) return (uint32_t)*slot - 1;
@@ -55,6 +60,33 @@ uint32_t gr_intern(graft_module *m, const char *text, size_t length) {
   return s->items.len - 1;
 }
 
+#define BATCH 64
+
+/* The table's slots lie anywhere in memory: a batch of them is on its way while the batch is hashed. */
+uint32_t gr_intern_pool(graft_module *m, const char *pool, uint32_t size, const uint32_t *lengths, uint32_t count) {
+  gr_strings *s = &m->strings;
+  graft_context *c = m->context;
+  if (!reserve_slots(c, s, count) || !gr_vec_reserve(c, &s->bytes, size) || !gr_vec_reserve(c, &s->items, count))
+    return GRAFT_NONE;
+  uint32_t at = s->bytes.len, mask = s->slot_count - 1, hashes[BATCH];
+  if (size) memcpy(s->bytes.data + at, pool, size);
+  s->bytes.len += size;
+  for (uint32_t first = 0; first < count; first += BATCH) {
+    uint32_t n = count - first < BATCH ? count - first : BATCH, offset = at;
+    for (uint32_t i = 0; i < n; offset += lengths[first + i++] + 1) {
+      hashes[i] = hash_text(s->bytes.data + offset, lengths[first + i]);
+      __builtin_prefetch(&s->slots[hashes[i] & mask], 1);
+    }
+    for (uint32_t i = 0; i < n; at += lengths[first + i++] + 1) {
+      uint64_t *slot = slot_of(s, s->bytes.data + at, lengths[first + i], hashes[i]);
+      if (*slot) return first + i;
+      s->items.data[s->items.len++] = (gr_string){.offset = at, .length = lengths[first + i]};
+      *slot = (uint64_t)hashes[i] << 32 | s->items.len;
+    }
+  }
+  return count;
+}
+
 uint32_t gr_intern_find(const graft_module *m, const char *text, size_t length) {
   const gr_strings *s = &m->strings;
   uint64_t slot = s->slot_count ? *slot_of(s, text, length, hash_text(text, length)) : 0;
@@ -70,7 +102,7 @@ uint32_t gr_string_length(const graft_module *m, uint32_t id) { return m->string
 /* Length of the base; `*number` is what follows it, 0 for none. One to one: no leading zeros, at most nine digits. */
 static size_t split(const char *text, size_t length, uint32_t *number) {
   size_t i = length;
-  while (i > 0 && text[i - 1] >= '0' && text[i - 1] <= '9') i--;
+  while (i > 0 && length - i <= 9 && text[i - 1] >= '0' && text[i - 1] <= '9') i--;
   size_t digits = length - i;
   *number = 0;
   if (digits == 0 || digits > 9 || i < 2 || text[i - 1] != '_' || text[i] == '0') return length;
@@ -90,6 +122,12 @@ size_t gr_name_format(const graft_module *m, gr_name name, char *buffer, size_t 
   const char *base = gr_string_text(m, name.base);
   int n = name.number ? snprintf(buffer, size, "%s_%u", base, name.number) : snprintf(buffer, size, "%s", base);
   return n < 0 ? 0 : (size_t)n;
+}
+
+uint32_t gr_name_number(const char *text, size_t length) {
+  uint32_t number;
+  split(text, length, &number);
+  return number;
 }
 
 void gr_name_taken(graft_module *m, gr_name name) {

@@ -113,10 +113,16 @@ typedef struct gr_strings {
 
 uint32_t gr_intern(graft_module *m, const char *text, size_t length); /* GRAFT_NONE: no memory */
 uint32_t gr_intern_find(const graft_module *m, const char *text, size_t length);
+/* Many at once, as a file has them, each followed by a zero byte; `size` bytes in all. Their ids follow each other.
+ * Gives `count`, or the index of the first that the module has already (it is then in disorder: destroy it), or
+ * GRAFT_NONE: no memory. */
+uint32_t gr_intern_pool(graft_module *m, const char *pool, uint32_t size, const uint32_t *lengths, uint32_t count);
 const char *gr_string_text(const graft_module *m, uint32_t id);
 uint32_t gr_string_length(const graft_module *m, uint32_t id);
 /* The base GRAFT_NONE: no memory. */
 gr_name gr_name_split(graft_module *m, const char *text, size_t length);
+/* The number that gr_name_split finds in a text; 0: none. */
+uint32_t gr_name_number(const char *text, size_t length);
 size_t gr_name_format(const graft_module *m, gr_name name, char *buffer, size_t size);
 /* A name that nothing in the module has: `wanted` if it is free, else its base with the next number. */
 gr_name gr_name_unique(graft_module *m, gr_name wanted);
@@ -473,7 +479,8 @@ struct graft_module {
   gr_map spec_ids;
   GR_VEC(gr_record) records; /* 0 is none */
   GR_VEC(uint32_t) record_parents;
-  gr_map record_ids;
+  gr_map record_ids; /* of the first `records_known` records; the rest, read from a file, on first use */
+  uint32_t records_known;
   char labels[4][256]; /* names as text, for diagnostics */
   uint32_t next_label;
   uint32_t op_strings[GR_OP_COUNT]; /* string id of each op's name, for made-up names; 0: not yet */

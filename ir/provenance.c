@@ -11,10 +11,29 @@ static bool same(const graft_module *m, uint32_t id, const gr_record *r, const u
   return true;
 }
 
-uint32_t gr_record_intern(graft_module *m, const gr_record *r, const uint32_t *parents) {
-  graft_context *c = m->context;
+static uint64_t key_of(const gr_record *r, const uint32_t *parents) {
   uint64_t key = gr_mix((uint64_t)r->source << 32 | r->pass) + gr_mix((uint64_t)r->rule << 32 | r->equals);
   for (uint32_t i = 0; i < r->parent_count; i++) key = gr_mix(key + parents[i]);
+  return key;
+}
+
+/* Records that a reader appended get their place in the map when somebody looks for one. */
+static bool know_all(graft_module *m) {
+  if (!gr_map_reserve(m->context, &m->record_ids, m->records.len)) return false;
+  for (uint32_t id = m->records_known ? m->records_known : 1; id < m->records.len; id++) {
+    const gr_record *r = &m->records.data[id];
+    uint64_t key = key_of(r, gr_record_parents(m, id));
+    while (gr_map_get(&m->record_ids, key) != GRAFT_NONE) key++;
+    if (!gr_map_put(m->context, &m->record_ids, key, id)) return false;
+  }
+  m->records_known = m->records.len;
+  return true;
+}
+
+uint32_t gr_record_intern(graft_module *m, const gr_record *r, const uint32_t *parents) {
+  graft_context *c = m->context;
+  if (m->records_known < m->records.len && !know_all(m)) return GRAFT_NONE;
+  uint64_t key = key_of(r, parents);
   uint32_t id;
   for (; (id = gr_map_get(&m->record_ids, key)) != GRAFT_NONE; key++)
     if (same(m, id, r, parents)) return id;
@@ -23,6 +42,7 @@ uint32_t gr_record_intern(graft_module *m, const gr_record *r, const uint32_t *p
   if (!gr_vec_reserve(c, &m->record_parents, r->parent_count) || !gr_vec_push(c, &m->records, record) ||
       !gr_map_put(c, &m->record_ids, key, m->records.len - 1))
     return GRAFT_NONE;
+  m->records_known = m->records.len;
   for (uint32_t i = 0; i < r->parent_count; i++) m->record_parents.data[m->record_parents.len++] = parents[i];
   return m->records.len - 1;
 }

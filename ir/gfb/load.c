@@ -27,11 +27,10 @@ typedef struct loader {
   cursors at;
   gr_buffer *file;
   uint64_t data_start;
-  uint32_t *strings, *types, *records; /* the file's number -> the module's */
-  bool *plain;                         /* strings known to be names without a number */
-  uint32_t *ops, *sets;                /* of each kind */
+  uint32_t *types;      /* the file's number -> the module's */
+  uint64_t *sizes;      /* bytes of a tensor of each type */
+  uint32_t *ops, *sets; /* of each kind */
   loaded_spec *specs;
-  GR_VEC(uint32_t) list; /* scratch: a record's parents */
   GR_VEC(gr_spec_ref) refs;
   gr_attr_builder attrs; /* of the kind being read: too large for a stack */
 } loader;
@@ -53,20 +52,21 @@ static void free_array(loader *l, void *array, uint32_t count, size_t size) {
 
 /* ---- strings, types, kinds ---- */
 
+/* The new module has only the empty string, as number 0 like the file: all numbers stay. */
 static graft_status load_strings(loader *l) {
   const char *bytes = (const char *)l->t.string_bytes.data;
-  uint32_t left = l->t.string_bytes.count;
-  if (l->t.string_lengths.count == 0 || l->t.string_lengths.data[0] != 0) return DAMAGED(l, "no empty string");
-  for (uint32_t i = 0; i < l->t.string_lengths.count; i++) {
-    uint32_t length = l->t.string_lengths.data[i];
-    if (length > left) return DAMAGED(l, "string %u is outside the pool", i);
-    if (length && memchr(bytes, '\0', length)) return DAMAGED(l, "string %u has a zero byte", i);
-    l->strings[i] = gr_intern(l->m, length ? bytes : "", length);
-    if (l->strings[i] == GRAFT_NONE) return GRAFT_NO_MEMORY;
-    if (length) bytes += length;
-    left -= length;
+  const uint32_t *lengths = l->t.string_lengths.data;
+  uint32_t size = l->t.string_bytes.count, count = l->t.string_lengths.count, at = 1;
+  if (count == 0 || lengths[0] != 0 || size == 0 || bytes[0] != '\0') return DAMAGED(l, "no empty string");
+  for (uint32_t i = 1; i < count; i++) {
+    if (lengths[i] >= size - at || memchr(bytes + at, '\0', (size_t)lengths[i] + 1) != bytes + at + lengths[i])
+      return DAMAGED(l, "string %u", i);
+    at += lengths[i] + 1;
   }
-  return left ? DAMAGED(l, "%u bytes of the pool belong to no string", left) : GRAFT_OK;
+  if (at != size) return DAMAGED(l, "%u bytes of the pool belong to no string", size - at);
+  uint32_t done = gr_intern_pool(l->m, bytes + 1, size - 1, lengths + 1, count - 1);
+  if (done == GRAFT_NONE) return GRAFT_NO_MEMORY;
+  return done == count - 1 ? GRAFT_OK : DAMAGED(l, "string %u is there twice", done + 1);
 }
 
 static bool good_type(const gr_gfb_type *t) {
@@ -77,6 +77,13 @@ static bool good_type(const gr_gfb_type *t) {
   return true;
 }
 
+/* Bytes of a tensor of this type; UINT64_MAX: no tensor can have it. */
+static uint64_t tensor_size(const graft_type *type) {
+  int64_t elements = graft_type_elements(type);
+  if (type->dtype == GRAFT_UNKNOWN || elements < 0 || elements > PTRDIFF_MAX / 8) return UINT64_MAX;
+  return (uint64_t)elements * graft_dtype_size(type->dtype);
+}
+
 static graft_status load_types(loader *l) {
   for (uint32_t i = 0; i < l->t.types.count; i++) {
     const gr_gfb_type *t = &l->t.types.data[i];
@@ -84,6 +91,7 @@ static graft_status load_types(loader *l) {
     graft_type type = graft_type_make((graft_dtype)t->dtype, t->rank, t->dims);
     l->types[i] = gr_type_intern(l->m, &type);
     if (l->types[i] == GRAFT_NONE) return GRAFT_NO_MEMORY;
+    l->sizes[i] = tensor_size(&type);
   }
   return GRAFT_OK;
 }
@@ -91,7 +99,7 @@ static graft_status load_types(loader *l) {
 /* The public form of one attribute; lists are borrowed from the file. */
 static graft_status read_attr(loader *l, const gr_gfb_attr *in, graft_attr *out) {
   if (in->name >= l->t.string_lengths.count) return DAMAGED(l, "the name of an attribute");
-  *out = (graft_attr){.name = gr_string_text(l->m, l->strings[in->name]), .kind = (graft_attr_kind)in->kind};
+  *out = (graft_attr){.name = gr_string_text(l->m, in->name), .kind = (graft_attr_kind)in->kind};
   switch (in->kind) {
   case GRAFT_ATTR_NONE: return GRAFT_OK;
   case GRAFT_ATTR_INT: out->as.i = (int64_t)in->value; return GRAFT_OK;
@@ -106,7 +114,7 @@ static graft_status read_attr(loader *l, const gr_gfb_attr *in, graft_attr *out)
     break;
   case GRAFT_ATTR_STRING:
     if (in->value >= l->t.string_lengths.count) break;
-    out->as.s = gr_string_text(l->m, l->strings[in->value]);
+    out->as.s = gr_string_text(l->m, (uint32_t)in->value);
     return GRAFT_OK;
   case GRAFT_ATTR_GRAPH:
     if (in->value >= l->t.graphs.count) break;
@@ -132,7 +140,7 @@ static graft_status load_kind(loader *l, uint32_t i) {
   uint32_t first = l->at.attrs;
   if (kind->op == 0 || kind->op >= l->t.string_lengths.count) return DAMAGED(l, "the op of kind %u", i);
   if (!take(&l->at.attrs, kind->attr_count, l->t.attrs.count)) return DAMAGED(l, "the attributes of kind %u", i);
-  uint32_t name = l->strings[kind->op];
+  uint32_t name = kind->op;
   uint32_t op = gr_op_find(gr_string_text(l->m, name), gr_string_length(l->m, name));
   l->ops[i] = op == GR_OP_COUNT ? GR_OP_COUNT + name : op;
   const gr_op_info *info = gr_op_get(l->ops[i]);
@@ -156,93 +164,98 @@ static bool is_spec_kind(const loader *l, uint32_t kind) {
 /* ---- names ---- */
 
 /* Base and number, in the one form that the text has: ("relu_2", 0) would be a second relu_2. */
-static graft_status read_name(loader *l, uint32_t base, uint32_t number, gr_name *name) {
-  if (base >= l->t.string_lengths.count || number > NAME_NUMBER_MAX || (base == 0 && number))
-    return DAMAGED(l, "a name");
-  *name = (gr_name){l->strings[base], number};
-  if (number == 0 && !l->plain[base]) {
-    gr_name split = gr_name_split(l->m, gr_string_text(l->m, name->base), gr_string_length(l->m, name->base));
-    if (split.base == GRAFT_NONE) return GRAFT_NO_MEMORY;
-    if (split.number) return DAMAGED(l, "a name");
-    l->plain[base] = true;
-  }
-  if (base) gr_name_taken(l->m, *name);
-  return GRAFT_OK;
+static bool read_name(loader *l, uint32_t base, uint32_t number, gr_name *name) {
+  if (base >= l->t.string_lengths.count || number > NAME_NUMBER_MAX) return false;
+  *name = (gr_name){base, number};
+  gr_string *s = &l->m->strings.items.data[base];
+  if (number == 0 && gr_name_number(l->m->strings.bytes.data + s->offset, s->length)) return false;
+  if (number >= s->next_number) s->next_number = number + 1;
+  return base != 0 || number == 0;
 }
 
 /* ---- tensors ---- */
 
-static graft_status check_bytes(loader *l, uint32_t i, const graft_type *type) {
+static graft_status check_bytes(loader *l, uint32_t i, graft_dtype dtype, uint64_t size) {
   const gr_gfb_tensor *t = &l->t.tensors.data[i];
-  uint64_t size = (uint64_t)graft_type_elements(type) * graft_dtype_size(type->dtype);
   if (t->length != size)
     return DAMAGED(l, "tensor %u has %llu bytes of %llu", i, (unsigned long long)t->length, (unsigned long long)size);
   if (t->offset % GR_GFB_ALIGNMENT != 0 || t->offset > l->t.data_length || size > l->t.data_length - t->offset)
     return DAMAGED(l, "tensor %u is outside the data", i);
   const unsigned char *bytes = (const unsigned char *)l->file->data + l->data_start + t->offset;
-  for (uint64_t k = 0; type->dtype == GRAFT_BOOL && k < size; k++) {
+  for (uint64_t k = 0; dtype == GRAFT_BOOL && k < size; k++) {
     if (bytes[k] > 1) return DAMAGED(l, "tensor %u has a bool that is neither 0 nor 1", i);
   }
   return GRAFT_OK;
 }
 
-static graft_status load_tensor(loader *l, uint32_t i, bool check_hash) {
-  const gr_gfb_tensor *in = &l->t.tensors.data[i];
-  if (in->type >= l->t.types.count || in->kind > GRAFT_CONSTANT || in->source > GR_TENSOR_ELIDED || in->name == 0)
-    return DAMAGED(l, "tensor %u", i);
-  uint32_t type_id = l->types[in->type];
-  graft_type type = l->m->types.data[type_id];
-  int64_t elements = graft_type_elements(&type);
-  if (type.dtype == GRAFT_UNKNOWN || elements < 0 || elements > PTRDIFF_MAX / 8)
-    return DAMAGED(l, "the type of tensor %u", i);
-  bool is_float = type.dtype == GRAFT_F32 || type.dtype == GRAFT_F64;
-  if (in->source == GR_TENSOR_FILL && (!is_float || in->fill >= l->t.string_lengths.count))
-    return DAMAGED(l, "the fill of tensor %u", i);
-  gr_name name;
-  graft_status status = read_name(l, in->name, in->number, &name);
-  if (!status && in->source == GR_TENSOR_DATA) status = check_bytes(l, i, &type);
-  if (status) return status;
-  gr_buffer *buffer = in->source == GR_TENSOR_DATA ? gr_buffer_retain(l->file) : NULL;
-  uint64_t offset = buffer ? l->data_start + in->offset : 0;
-  graft_tensor id = gr_tensor_add(l->m, name, (graft_tensor_kind)in->kind, type_id, buffer, offset);
-  if (id == GRAFT_NONE) return GRAFT_NO_MEMORY;
-  gr_tensor *t = &l->m->tensors.data[id];
-  t->source = (uint8_t)in->source;
-  if (in->source == GR_TENSOR_ELIDED) t->hash = in->hash;
-  if (in->source == GR_TENSOR_FILL) {
-    t->lo = in->lo;
-    t->hi = in->hi;
-    t->fill = l->strings[in->fill];
+/* The hash is checked, not kept: without the check, constants would be merged by what the file says of them. */
+static graft_status check_hash(loader *l, uint32_t i) {
+  if (gr_tensor_hash(l->m, i) == l->t.tensors.data[i].hash) return GRAFT_OK;
+  char name[64];
+  graft_tensor_name(l->m, i, name, sizeof name);
+  return DAMAGED(l, "the data of tensor '%s' does not have the hash it was written with", name);
+}
+
+/* Tensors keep their numbers, too. */
+static graft_status load_tensors(loader *l, bool check_hashes) {
+  graft_module *m = l->m;
+  if (!gr_vec_reserve(l->c, &m->tensors, l->t.tensors.count)) return GRAFT_NO_MEMORY;
+  for (uint32_t i = 0; i < l->t.tensors.count; i++) {
+    const gr_gfb_tensor *in = &l->t.tensors.data[i];
+    if (in->type >= l->t.types.count || in->kind > GRAFT_CONSTANT || in->source > GR_TENSOR_ELIDED || in->name == 0)
+      return DAMAGED(l, "tensor %u", i);
+    uint64_t size = l->sizes[in->type];
+    gr_tensor t = {.type = l->types[in->type], .kind = (uint8_t)in->kind, .source = (uint8_t)in->source};
+    graft_dtype dtype = m->types.data[t.type].dtype;
+    if (size == UINT64_MAX) return DAMAGED(l, "the type of tensor %u", i);
+    if (!read_name(l, in->name, in->number, &t.name)) return DAMAGED(l, "the name of tensor %u", i);
+    if (in->source == GR_TENSOR_DATA) {
+      graft_status status = check_bytes(l, i, dtype, size);
+      if (status) return status;
+      t.buffer = gr_buffer_retain(l->file);
+      t.offset = l->data_start + in->offset;
+    } else if (in->source == GR_TENSOR_FILL) {
+      if ((dtype != GRAFT_F32 && dtype != GRAFT_F64) || in->fill >= l->t.string_lengths.count)
+        return DAMAGED(l, "the fill of tensor %u", i);
+      t.lo = in->lo;
+      t.hi = in->hi;
+      t.fill = in->fill;
+    } else {
+      t.hash = in->hash;
+    }
+    m->tensors.data[m->tensors.len++] = t;
+    graft_status status = check_hashes && t.buffer ? check_hash(l, i) : GRAFT_OK;
+    if (status) return status;
   }
-  /* An unchecked hash is not kept: constants would be merged by it. */
-  if (buffer && check_hash && gr_tensor_hash(l->m, id) != in->hash)
-    return DAMAGED(l, "the data of tensor '%s' does not have the hash it was written with",
-                   gr_string_text(l->m, l->strings[in->name]));
   return GRAFT_OK;
 }
 
 /* ---- provenance and specs ---- */
 
-static graft_status load_record(loader *l, uint32_t i) {
-  const gr_gfb_record *in = &l->t.records.data[i];
-  uint32_t strings = l->t.string_lengths.count, first = l->at.parents;
-  if (in->source >= strings || in->pass >= strings || in->rule >= strings || in->equals >= strings ||
-      !take(&l->at.parents, in->parent_count, l->t.parents.count))
-    return DAMAGED(l, "provenance record %u", i);
-  l->list.len = 0;
-  if (!gr_vec_reserve(l->c, &l->list, in->parent_count)) return GRAFT_NO_MEMORY;
-  for (uint32_t k = 0; k < in->parent_count; k++) {
-    uint32_t parent = l->t.parents.data[first + k];
-    if (parent >= i) return DAMAGED(l, "provenance record %u is made from a later one", i);
-    l->list.data[l->list.len++] = l->records[parent];
+/* Copied as they are; the module interns them when it makes its next one. Its record 0 is none: numbers move by 1. */
+static graft_status load_records(loader *l) {
+  uint32_t strings = l->t.string_lengths.count, count = l->t.records.count;
+  if (!gr_vec_reserve(l->c, &l->m->records, count) || !gr_vec_reserve(l->c, &l->m->record_parents, l->t.parents.count))
+    return GRAFT_NO_MEMORY;
+  for (uint32_t i = 0; i < count; i++) {
+    const gr_gfb_record *in = &l->t.records.data[i];
+    uint32_t first = l->at.parents;
+    if (in->source >= strings || in->pass >= strings || in->rule >= strings || in->equals >= strings ||
+        !take(&l->at.parents, in->parent_count, l->t.parents.count))
+      return DAMAGED(l, "provenance record %u", i);
+    for (uint32_t k = 0; k < in->parent_count; k++) {
+      uint32_t parent = l->t.parents.data[first + k];
+      if (parent >= i) return DAMAGED(l, "provenance record %u is made from a later one", i);
+      l->m->record_parents.data[l->m->record_parents.len++] = parent + 1;
+    }
+    l->m->records.data[l->m->records.len++] = (gr_record){.source = in->source,
+                                                          .pass = in->pass,
+                                                          .rule = in->rule,
+                                                          .equals = in->equals,
+                                                          .first_parent = first,
+                                                          .parent_count = in->parent_count};
   }
-  gr_record r = {.source = l->strings[in->source],
-                 .pass = l->strings[in->pass],
-                 .rule = l->strings[in->rule],
-                 .equals = l->strings[in->equals],
-                 .parent_count = in->parent_count};
-  l->records[i] = gr_record_intern(l->m, &r, l->list.data);
-  return l->records[i] == GRAFT_NONE ? GRAFT_NO_MEMORY : GRAFT_OK;
+  return GRAFT_OK;
 }
 
 static graft_status load_spec(loader *l, uint32_t i) {
@@ -297,8 +310,7 @@ static graft_status load_values(loader *l, graft_graph *g, uint32_t count, gr_de
     if (in->type != GRAFT_NONE || kind == GR_DEF_INPUT) {
       if (in->type >= l->t.types.count) return DAMAGED(l, "the type of value %u", g->values.len);
       v.type = l->types[in->type];
-      graft_status status = read_name(l, in->name, in->number, &v.name);
-      if (status) return status;
+      if (!read_name(l, in->name, in->number, &v.name)) return DAMAGED(l, "the name of value %u", g->values.len);
     }
     g->values.data[g->values.len++] = v;
   }
@@ -351,7 +363,7 @@ static graft_status load_nodes(loader *l, graft_graph *g, const gr_gfb_graph *in
                     .result_count = n->result_count,
                     .prev = i ? i - 1 : GRAFT_NONE,
                     .next = i + 1 < in->nodes ? i + 1 : GRAFT_NONE,
-                    .provenance = n->record ? l->records[n->record - 1] : 0};
+                    .provenance = n->record};
     g->nodes.data[g->nodes.len++] = node;
     for (uint32_t k = 0; k < n->result_count; k++) g->values.data[first_result + k].def = i & GR_USER_INDEX;
     graft_status status = load_operands(l, g, n->operand_count, i, first_result, results_end);
@@ -374,7 +386,7 @@ static graft_status load_ends(loader *l, graft_graph *g, const gr_gfb_graph *in)
   for (uint32_t i = 0; i < in->outputs; i++) {
     const gr_gfb_output *o = &l->t.outputs.data[l->at.outputs++];
     if (!readable(g, o->value) || o->name >= l->t.string_lengths.count) return DAMAGED(l, "output %u", i);
-    g->outputs.data[g->outputs.len++] = (gr_output){g->uses.len, l->strings[o->name]};
+    g->outputs.data[g->outputs.len++] = (gr_output){g->uses.len, o->name};
     link_use(g, o->value, GR_USER_OUTPUT | i);
   }
   for (uint32_t i = 0; i < in->updates; i++) {
@@ -413,7 +425,7 @@ static graft_status load_graph(loader *l, uint32_t index) {
       !take(&end.use_specs, in->use_specs, l->t.use_specs.count) ||
       !take(&end.value_specs, in->value_specs, l->t.value_specs.count))
     return DAMAGED(l, "graph %u is larger than the tables", index);
-  graft_graph *g = graft_graph_create(l->m, gr_string_text(l->m, l->strings[in->name]));
+  graft_graph *g = graft_graph_create(l->m, gr_string_text(l->m, in->name));
   if (!g) return GRAFT_NO_MEMORY;
   if (!reserve_graph(l, g, in)) return gr_no_memory(l->c);
   graft_status status = load_values(l, g, in->inputs, GR_DEF_INPUT, 0);
@@ -434,12 +446,8 @@ static graft_status load_tables(loader *l, bool check_hashes) {
   graft_status status = load_strings(l);
   if (!status) status = load_types(l);
   for (uint32_t i = 0; !status && i < l->t.kinds.count; i++) status = load_kind(l, i);
-  if (!gr_vec_reserve(l->c, &l->m->tensors, l->t.tensors.count)) status = GRAFT_NO_MEMORY;
-  for (uint32_t i = 0; !status && i < l->t.tensors.count; i++) status = load_tensor(l, i, check_hashes);
-  if (!gr_map_reserve(l->c, &l->m->record_ids, l->t.records.count) ||
-      !gr_vec_reserve(l->c, &l->m->records, l->t.records.count))
-    status = GRAFT_NO_MEMORY;
-  for (uint32_t i = 0; !status && i < l->t.records.count; i++) status = load_record(l, i);
+  if (!status) status = load_tensors(l, check_hashes);
+  if (!status) status = load_records(l);
   for (uint32_t i = 0; !status && i < l->t.specs.count; i++) status = load_spec(l, i);
   for (uint32_t i = 0; !status && i < l->t.graphs.count; i++) status = load_graph(l, i);
   if (status) return status;
@@ -473,26 +481,19 @@ static graft_status open_file(loader *l) {
 static graft_status load_all(loader *l, bool check_hashes) {
   graft_status status = open_file(l);
   if (status) return status;
-  uint32_t strings = l->t.string_lengths.count, types = l->t.types.count, kinds = l->t.kinds.count,
-           records = l->t.records.count, specs = l->t.specs.count;
-  l->strings = new_array(l, strings, sizeof *l->strings);
+  uint32_t types = l->t.types.count, kinds = l->t.kinds.count, specs = l->t.specs.count;
   l->types = new_array(l, types, sizeof *l->types);
+  l->sizes = new_array(l, types, sizeof *l->sizes);
   l->ops = new_array(l, kinds, sizeof *l->ops);
   l->sets = new_array(l, kinds, sizeof *l->sets);
-  l->records = new_array(l, records, sizeof *l->records);
   l->specs = new_array(l, specs, sizeof *l->specs);
-  l->plain = new_array(l, strings, sizeof *l->plain);
   status = GRAFT_NO_MEMORY;
-  if (l->strings && l->plain && l->types && l->ops && l->sets && l->records && l->specs)
-    status = load_tables(l, check_hashes);
-  free_array(l, l->strings, strings, sizeof *l->strings);
-  free_array(l, l->plain, strings, sizeof *l->plain);
+  if (l->types && l->sizes && l->ops && l->sets && l->specs) status = load_tables(l, check_hashes);
   free_array(l, l->types, types, sizeof *l->types);
+  free_array(l, l->sizes, types, sizeof *l->sizes);
   free_array(l, l->ops, kinds, sizeof *l->ops);
   free_array(l, l->sets, kinds, sizeof *l->sets);
-  free_array(l, l->records, records, sizeof *l->records);
   free_array(l, l->specs, specs, sizeof *l->specs);
-  gr_vec_free(l->c, &l->list);
   gr_vec_free(l->c, &l->refs);
   return status;
 }
@@ -503,8 +504,9 @@ graft_module *gr_gfb_load(graft_context *c, gr_buffer *file, const char *name, b
   *l = (loader){.c = c, .where = {.file = name}, .file = file, .m = graft_module_create(c)};
   graft_module *m = l->m;
   if (m) {
-    m->file = gr_intern(m, name, strlen(name));
-    if (m->file == GRAFT_NONE || load_all(l, check_hashes) != GRAFT_OK) {
+    graft_status status = load_all(l, check_hashes);
+    m->file = status ? 0 : gr_intern(m, name, strlen(name));
+    if (status || m->file == GRAFT_NONE) {
       graft_module_destroy(m);
       m = NULL;
     }

@@ -43,12 +43,13 @@ static uint32_t *new_ids(saver *s, uint32_t count) {
 static void free_ids(saver *s, uint32_t *ids, uint32_t count) { gr_free(s->c, ids, ((size_t)count + 1) * sizeof *ids); }
 
 static uint32_t add_text(saver *s, const char *text, uint32_t length) {
-  if (!gr_vec_reserve(s->c, &s->string_bytes, length)) {
+  if (!gr_vec_reserve(s->c, &s->string_bytes, (uint64_t)length + 1)) {
     s->failed = true;
     return 0;
   }
   if (length) memcpy(s->string_bytes.data + s->string_bytes.len, text, length);
-  s->string_bytes.len += length;
+  s->string_bytes.data[s->string_bytes.len + length] = '\0';
+  s->string_bytes.len += length + 1;
   PUSH(s, string_lengths, length);
   return s->string_lengths.len - 1;
 }
