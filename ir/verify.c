@@ -60,7 +60,7 @@ static void check_records(verifier *v) {
   /* V4: a provenance record was made from earlier ones. */
   for (uint32_t i = 0; i < m->records.len; ++i)
     for (uint32_t k = 0; k < m->records.data[i].parent_count; ++k)
-      if (m->record_parents.data[m->records.data[i].first_parent + k] >= i && i > 0)
+      if (m->record_parents.data[m->records.data[i].first_parent + k] >= i)
         FAIL(4, "", "provenance record %u has a parent that is not before it", i);
 }
 
