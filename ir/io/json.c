@@ -110,7 +110,7 @@ static int to_sink(const char *buffer, size_t size, void *user) {
 
 /* Writes and drops the value. */
 static void put(writer *w, json_t *value) {
-  size_t flags = JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(w->digits ? w->digits : 1);
+  size_t flags = JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION((size_t)(w->digits ? w->digits : 1));
   if (!value || json_dump_callback(value, to_sink, w->out, flags) != 0) w->out->failed = true;
   json_decref(value);
   w->digits = 0;

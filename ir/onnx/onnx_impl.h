@@ -33,12 +33,16 @@ typedef struct gr_onnx_symbol {
   bool read;                        /* by a node, as a graph output, or from a nested graph */
 } gr_onnx_symbol;
 
+typedef struct gr_onnx_slot {
+  uint32_t hash, symbol; /* symbol index + 1; 0: free */
+} gr_onnx_slot;
+
 typedef struct gr_onnx_scope {
   struct gr_onnx_scope *outer;
   graft_graph *graph;
   const Onnx__GraphProto *proto;
   GR_VEC(gr_onnx_symbol) symbols;
-  uint32_t *slots; /* open addressing, symbol index + 1 */
+  gr_onnx_slot *slots; /* open addressing */
   uint32_t slot_count;
   GR_VEC(graft_value) updates; /* by tensor: its value after the updates so far; GRAFT_NONE: none */
 } gr_onnx_scope;

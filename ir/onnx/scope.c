@@ -4,23 +4,28 @@
 
 #include <string.h>
 
-static uint32_t *slot_of(const gr_onnx_scope *s, const char *text, size_t length) {
+/* The slot of a name, or the free one where it would go. Only equal hashes touch the names themselves. */
+static gr_onnx_slot *slot_of(const gr_onnx_scope *s, const char *text, uint32_t hash) {
   uint32_t mask = s->slot_count - 1;
-  for (uint32_t i = (uint32_t)gr_hash_bytes(text, length) & mask;; i = (i + 1) & mask)
-    if (!s->slots[i] || strcmp(s->symbols.data[s->slots[i] - 1].text, text) == 0) return &s->slots[i];
+  for (uint32_t i = hash & mask;; i = (i + 1) & mask) {
+    gr_onnx_slot *slot = &s->slots[i];
+    if (!slot->symbol || (slot->hash == hash && strcmp(s->symbols.data[slot->symbol - 1].text, text) == 0)) return slot;
+  }
 }
 
 static bool grow(graft_context *c, gr_onnx_scope *s) {
-  uint32_t old = s->slot_count;
-  uint32_t *slots = gr_calloc(c, old ? old * 2u : 64u, sizeof *slots);
+  uint32_t old = s->slot_count, count = old ? old * 2u : 64u;
+  gr_onnx_slot *slots = gr_calloc(c, count, sizeof *slots);
   if (!slots) return false;
+  for (uint32_t i = 0; i < old; i++) {
+    uint32_t at = s->slots[i].hash & (count - 1);
+    if (!s->slots[i].symbol) continue;
+    while (slots[at].symbol) at = (at + 1) & (count - 1);
+    slots[at] = s->slots[i];
+  }
   gr_free(c, s->slots, old * sizeof *slots);
   s->slots = slots;
-  s->slot_count = old ? old * 2u : 64u;
-  for (uint32_t i = 0; i < s->symbols.len; i++) {
-    const char *text = s->symbols.data[i].text;
-    *slot_of(s, text, strlen(text)) = i + 1;
-  }
+  s->slot_count = count;
   return true;
 }
 
@@ -28,21 +33,22 @@ bool gr_onnx_scope_define(graft_module *m, gr_onnx_scope *s, const char *text, g
   graft_context *c = m->context;
   if ((s->symbols.len + 1u) * 2u > s->slot_count && !grow(c, s)) return false;
   size_t length = strlen(text);
-  uint32_t *slot = slot_of(s, text, length);
-  if (*slot) {
+  uint32_t hash = (uint32_t)gr_hash_bytes(text, length);
+  gr_onnx_slot *slot = slot_of(s, text, hash);
+  if (slot->symbol) {
     gr_error(c, GRAFT_NAME, where, "'%s' is defined twice", text);
     return false;
   }
   gr_onnx_symbol symbol = {
       .text = text, .name = gr_name_split(m, text, length), .value = GRAFT_NONE, .tensor = GRAFT_NONE};
   if (symbol.name.base == GRAFT_NONE || !gr_vec_push(c, &s->symbols, symbol)) return false;
-  *slot = s->symbols.len;
+  *slot = (gr_onnx_slot){.hash = hash, .symbol = s->symbols.len};
   return true;
 }
 
 gr_onnx_symbol *gr_onnx_scope_find(const gr_onnx_scope *s, const char *text) {
   if (!s->slot_count) return NULL;
-  uint32_t slot = *slot_of(s, text, strlen(text));
+  uint32_t slot = slot_of(s, text, (uint32_t)gr_hash_bytes(text, strlen(text)))->symbol;
   return slot ? &s->symbols.data[slot - 1] : NULL;
 }
 

@@ -103,7 +103,7 @@ static bool to_array(const Onnx__TensorProto *t, array *a) {
   size_t each = graft_dtype_size(dtype), size = (size_t)a->count * each;
   a->data = calloc(size + 1, 1);
   if (!a->data) abort();
-  if (t->has_raw_data && t->raw_data.len == size) {
+  if (size && t->has_raw_data && t->raw_data.len == size) {
     memcpy(a->data, t->raw_data.data, size);
     return true;
   }
