@@ -1,19 +1,7 @@
 /* What handlers read of a node, and what they build graft's nodes with. */
 #include "ir/onnx/onnx_impl.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
-
-graft_status gr_onnx_fail(gr_onnx *in, graft_status code, const char *format, ...) {
-  char message[512];
-  va_list args;
-  va_start(args, format);
-  vsnprintf(message, sizeof message, format, args);
-  va_end(args);
-  in->failed = true;
-  return gr_error(in->context, code, in->where, "%s", message);
-}
 
 /* ---- inputs and outputs ---- */
 
@@ -145,7 +133,7 @@ bool gr_onnx_scalar(gr_onnx *in, uint32_t i, const char *what, double *out) {
   switch (type->dtype) {
   case GRAFT_F32: *out = gr_onnx_decimal(*(const float *)data); break;
   case GRAFT_F64: *out = *(const double *)data; break;
-  case GRAFT_I8: *out = *(const int8_t *)data; break;
+  case GRAFT_I8: *out = (double)*(const int8_t *)data; break;
   case GRAFT_I16: *out = *(const int16_t *)data; break;
   case GRAFT_I32: *out = *(const int32_t *)data; break;
   case GRAFT_I64: *out = (double)*(const int64_t *)data; break;

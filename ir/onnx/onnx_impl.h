@@ -102,8 +102,12 @@ struct gr_onnx {
   bool failed;
 };
 
-graft_status gr_onnx_fail(gr_onnx *in, graft_status code, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+/* Reports an error at the node at hand: gr_onnx_fail(in, GRAFT_TYPE, "format", …). */
+static inline graft_status gr_onnx_failed(gr_onnx *in, graft_status code) {
+  in->failed = true;
+  return code;
+}
+#define gr_onnx_fail(in, code, ...) gr_onnx_failed((in), gr_error((in)->context, (code), (in)->where, __VA_ARGS__))
 
 /* ---- graphs (import.c), opaque nodes (opaque.c)
  * ----------------------------------------------------------------------------- */

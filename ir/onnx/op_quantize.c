@@ -5,7 +5,7 @@
 
 static void element(const void *data, graft_dtype dtype, int64_t i, int32_t *out) {
   switch (dtype) {
-  case GRAFT_I8: *out = ((const int8_t *)data)[i]; break;
+  case GRAFT_I8: *out = (int32_t)((const int8_t *)data)[i]; break;
   case GRAFT_U8: *out = ((const uint8_t *)data)[i]; break;
   default: *out = ((const int32_t *)data)[i]; break;
   }

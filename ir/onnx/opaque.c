@@ -112,7 +112,7 @@ static void set_tensor(gr_onnx *in, const char *name, Onnx__TensorProto *t) {
     for (int64_t i = 0; i < n; i++) switch (type.dtype) {
       case GRAFT_F32: ((double *)values)[i] = gr_onnx_decimal(((const float *)data)[i]); break;
       case GRAFT_F64: ((double *)values)[i] = ((const double *)data)[i]; break;
-      case GRAFT_I8: ((int64_t *)values)[i] = ((const int8_t *)data)[i]; break;
+      case GRAFT_I8: ((int64_t *)values)[i] = (int64_t)((const int8_t *)data)[i]; break;
       case GRAFT_I16: ((int64_t *)values)[i] = ((const int16_t *)data)[i]; break;
       case GRAFT_I32: ((int64_t *)values)[i] = ((const int32_t *)data)[i]; break;
       case GRAFT_I64: ((int64_t *)values)[i] = ((const int64_t *)data)[i]; break;

@@ -1,7 +1,7 @@
 /* TensorProto to bytes: raw data (taken out of the message, not copied), typed lists, external files. */
 #include "ir/onnx/onnx_impl.h"
 
-#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -88,13 +88,10 @@ static char *external_path(gr_onnx *in, const char *what, const char *location) 
     return NULL;
   }
   const char *directory = in->directory[0] ? in->directory : ".";
-  size_t size = strlen(directory) + strlen(location) + 2;
+  size_t size = strlen(directory) + strlen(location) + 2, length;
   char *path = gr_arena_alloc(&in->scratch, size);
   if (!path) return NULL;
-  size_t length = strlen(directory);
-  memcpy(path, directory, length);
-  path[length] = '/';
-  memcpy(path + length + 1, location, size - length - 1);
+  snprintf(path, size, "%s/%s", directory, location);
   if (location[0] == '/' || !(inside = realpath(directory, NULL)) || !(found = realpath(path, NULL))) {
     gr_onnx_fail(in, GRAFT_IO, "%s is in the file '%s', which cannot be opened", what, location);
     path = NULL;
@@ -167,7 +164,7 @@ static gr_buffer *external(gr_onnx *in, const Onnx__TensorProto *t, const char *
   if (!file) return NULL;
   if (at > file->size || length > file->size - at)
     return gr_onnx_fail(in, GRAFT_FORMAT, "%s: bytes %llu to %llu lie beyond the end of '%s'", what,
-                        (unsigned long long)at, (unsigned long long)(at + length), location),
+                        (unsigned long long)at, (unsigned long long)at + (unsigned long long)length, location),
            NULL;
   if (at % 8 == 0) return *offset = at, gr_buffer_retain(file);
   gr_buffer *b = gr_buffer_create(in->context, bytes); /* kernels want elements aligned */

@@ -1,0 +1,265 @@
+/* ONNX files rather than models: external data, the wire format, lack of memory, size. */
+#include "ir/io_int.h"
+
+#include "fixture.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* ---- external data ---- */
+
+static char directory[64];
+
+static void write_data(const char *name, const void *data, size_t size) {
+  char path[128];
+  snprintf(path, sizeof path, "%s/%s", directory, name);
+  FILE *f = fopen(path, "wb");
+  ck_assert(f != NULL);
+  ck_assert_uint_eq(fwrite(data, 1, size, f), size);
+  fclose(f);
+}
+
+static void make_directory(void) {
+  strcpy(directory, "/tmp/graft-onnx-XXXXXX");
+  ck_assert(mkdtemp(directory) != NULL);
+  char path[128];
+  snprintf(path, sizeof path, "%s/model", directory);
+  ck_assert_int_eq(mkdir(path, 0700), 0);
+}
+
+static void remove_directory(void) {
+  static const char *const names[] = {"/model/link", "/model/w.bin", "/outside.bin", "/model", ""};
+  char path[128];
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    snprintf(path, sizeof path, "%s%s", directory, names[i]);
+    if (unlink(path) != 0) rmdir(path);
+  }
+}
+
+/* Loads a model with one external initializer of three floats. NULL: a message that holds `part` was left. */
+static void load_external(const char *location, const char *offset, const char *length, const char *part) {
+  char path[128];
+  Onnx__TensorProto *t = new_tensor("w", 1, 1, INTS(3));
+  add_external(t, "location", location);
+  if (offset) add_external(t, "offset", offset);
+  if (length) add_external(t, "length", length);
+  add_initializer(g, t);
+  add_input(g, "x", 1, 1, INTS(3));
+  add_node(g, "Add", "/a", NAMES("x", "w"), NAMES("y"));
+  add_untyped_output(g, "y");
+  snprintf(path, sizeof path, "%s/model", directory);
+  m = model_load(c, proto, path);
+  if (!part) {
+    ck_assert(m != NULL);
+    return;
+  }
+  ck_assert(m == NULL);
+  graft_diagnostic d = graft_diagnostic_get(c, 0);
+  ck_assert_msg(strstr(d.message, part) != NULL, "message: %s", d.message);
+}
+
+static void setup_external(void) {
+  setup();
+  make_directory();
+  const float values[] = {9, 1, 2, 3, 4};
+  write_data("model/w.bin", values, sizeof values);
+  write_data("outside.bin", values, sizeof values);
+}
+
+static void teardown_external(void) {
+  teardown();
+  remove_directory();
+}
+
+static void check_external(float first) {
+  const float *data = graft_tensor_get_data(m, graft_tensor_find(m, "w"));
+  for (int i = 0; i < 3; i++) ck_assert_float_eq(data[i], first + (float)i);
+}
+
+START_TEST(external_data) {
+  load_external("w.bin", "8", "12", NULL);
+  check_external(2);
+}
+END_TEST
+
+START_TEST(external_data_misaligned) {
+  load_external("w.bin", "4", NULL, NULL);
+  check_external(1);
+}
+END_TEST
+
+START_TEST(external_data_beyond_the_end) { load_external("w.bin", "12", "12", "beyond the end"); }
+END_TEST
+START_TEST(external_data_huge_offset) { load_external("w.bin", "18446744073709551615", "12", "external"); }
+END_TEST
+START_TEST(external_data_of_another_length) { load_external("w.bin", "0", "8", "needs 12 bytes"); }
+END_TEST
+START_TEST(external_data_offset_no_number) { load_external("w.bin", "-4", "12", "no number"); }
+END_TEST
+START_TEST(external_data_missing) { load_external("none.bin", NULL, NULL, "cannot be opened"); }
+END_TEST
+START_TEST(external_data_outside) { load_external("../outside.bin", NULL, NULL, "outside the model's directory"); }
+END_TEST
+START_TEST(external_data_absolute) { load_external("/etc/passwd", NULL, NULL, "cannot be opened"); }
+END_TEST
+START_TEST(external_data_is_a_directory) { load_external(".", NULL, NULL, "outside"); }
+END_TEST
+
+START_TEST(external_data_through_a_link) {
+  char path[128];
+  snprintf(path, sizeof path, "%s/model/link", directory);
+  ck_assert_int_eq(symlink("../outside.bin", path), 0);
+  load_external("link", NULL, NULL, "outside the model's directory");
+}
+END_TEST
+
+START_TEST(external_data_without_a_directory) {
+  Onnx__TensorProto *t = new_tensor("w", 1, 1, INTS(3));
+  add_external(t, "location", "w.bin");
+  add_initializer(g, t);
+  load_fails("", "no directory");
+}
+END_TEST
+
+/* ---- the wire format ---- */
+
+static void bytes_fail(const unsigned char *bytes, size_t size, const char *part) {
+  m = bytes_load(c, bytes, size, NULL);
+  ck_assert(m == NULL);
+  ck_assert_uint_gt(graft_diagnostic_count(c), 0);
+  graft_diagnostic d = graft_diagnostic_get(c, 0);
+  ck_assert_msg(strstr(d.message, part) != NULL, "message: %s", d.message);
+}
+
+START_TEST(wire_empty) { bytes_fail((const unsigned char *)"", 0, "no graph"); }
+END_TEST
+START_TEST(wire_length_beyond_the_end) { bytes_fail((const unsigned char *)"\x3a\x7f", 2, "beyond the end"); }
+END_TEST
+START_TEST(wire_endless_number) {
+  bytes_fail((const unsigned char *)"\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", 12, "64 bits");
+}
+END_TEST
+START_TEST(wire_group) { bytes_fail((const unsigned char *)"\xa3\x06\xa4\x06", 4, "unknown kind"); }
+END_TEST
+START_TEST(wire_field_zero) { bytes_fail((const unsigned char *)"\x00\x01", 2, "field number"); }
+END_TEST
+START_TEST(wire_two_graphs) { bytes_fail((const unsigned char *)"\x3a\x00\x3a\x00", 4, "'graph' of ModelProto twice"); }
+END_TEST
+START_TEST(wire_wrong_type) { bytes_fail((const unsigned char *)"\x38\x01", 2, "wrong type"); }
+END_TEST
+START_TEST(wire_not_text) { bytes_fail((const unsigned char *)"\x12\x02\xc3\x28", 4, "UTF-8"); }
+END_TEST
+
+/* graph > node > attribute > graph …, 70 levels. */
+START_TEST(wire_too_deep) {
+  Onnx__GraphProto *inner = graph_new("leaf");
+  for (int i = 0; i < 23; i++) {
+    Onnx__GraphProto *outer = graph_new("level");
+    add_graph(add_node(outer, "If", "/if", NO_NAMES, NAMES("y")), "then_branch", inner);
+    inner = outer;
+  }
+  add_graph(add_node(g, "If", "/if", NO_NAMES, NAMES("y")), "then_branch", inner);
+  size_t size;
+  unsigned char *bytes = model_pack(proto, &size);
+  bytes_fail(bytes, size, "64 levels");
+  free(bytes);
+}
+END_TEST
+
+/* Five million empty nodes in ten megabytes. */
+START_TEST(wire_blow_up) {
+  size_t nodes = (size_t)10 << 20, size = nodes + 5;
+  unsigned char *bytes = malloc(size);
+  ck_assert(bytes != NULL);
+  static const unsigned char graph_head[] = {0x3a, 0x80, 0x80, 0x80, 0x05}, node[] = {0x0a, 0};
+  memcpy(bytes, graph_head, sizeof graph_head);
+  for (size_t i = 0; i < nodes; i += 2) memcpy(bytes + 5 + i, node, sizeof node);
+  bytes_fail(bytes, size, "would unpack to more than");
+  free(bytes);
+}
+END_TEST
+
+/* ---- memory ---- */
+
+typedef struct failing {
+  uint64_t left; /* allocations until one fails */
+} failing;
+
+static void *failing_allocator(void *user, void *pointer, size_t old_size, size_t new_size) {
+  failing *f = user;
+  (void)old_size;
+  if (new_size == 0) {
+    free(pointer);
+    return NULL;
+  }
+  if (f->left == 0) return NULL;
+  f->left--;
+  return realloc(pointer, new_size);
+}
+
+/* Whichever allocation fails: no module, a diagnostic, nothing lost. */
+START_TEST(out_of_memory) {
+  bn_model(true);
+  add_i64(g, "shape", 2, INTS(2, -1));
+  add_node(g, "Reshape", "/r", NAMES("y", "shape"), NAMES("flat"));
+  Onnx__NodeProto *n = add_node(g, "If", "/if", NAMES("x"), NAMES("z"));
+  add_graph(n, "then_branch", branch("Add", "flat", "flat", "t"));
+  add_untyped_output(g, "z");
+  size_t size;
+  unsigned char *bytes = model_pack(proto, &size);
+  bool done = false;
+  for (uint64_t i = 1; !done && i < 5000; i++) {
+    failing f = {i + 2};
+    graft_context_options options = {.size = sizeof options, .allocator = failing_allocator, .allocator_user = &f};
+    graft_context *small = graft_context_create(&options);
+    if (!small) continue;
+    gr_buffer *b = gr_buffer_create(small, size);
+    if (b) memcpy(b->data, bytes, size);
+    graft_module *loaded = b ? gr_onnx_load(small, b, "test.onnx", NULL) : NULL;
+    gr_buffer_release(small, b);
+    if (!loaded) ck_assert_uint_gt(graft_diagnostic_count(small), 0);
+    done = loaded != NULL;
+    graft_module_destroy(loaded);
+    graft_context_destroy(small);
+  }
+  free(bytes);
+  ck_assert(done);
+}
+END_TEST
+
+/* ---- size ---- */
+
+START_TEST(many_nodes) {
+  char a[32], b[32] = "x";
+  add_input(g, "x", 1, 1, INTS(3));
+  for (int i = 0; i < 50000; i++) {
+    snprintf(a, sizeof a, "r_%d", i);
+    Onnx__NodeProto *n = add_node(g, "Relu", a, NAMES(b), NAMES(a));
+    (void)n;
+    memcpy(b, a, sizeof b);
+  }
+  add_untyped_output(g, b);
+  load();
+  ck_assert_uint_eq(graft_node_count(graft_module_get_graph(m, 0)), 50000);
+}
+END_TEST
+
+int main(void) {
+  Suite *s = suite_create("onnx-files");
+  TCase *file = tcase_create("file"), *external = tcase_create("external");
+  tcase_add_checked_fixture(file, setup, teardown);
+  tcase_add_checked_fixture(external, setup_external, teardown_external);
+  tcase_set_timeout(file, 120);
+  ADD(file, external_data_without_a_directory, wire_empty, wire_length_beyond_the_end, wire_endless_number, wire_group,
+      wire_field_zero, wire_two_graphs, wire_wrong_type, wire_not_text, wire_too_deep, wire_blow_up, out_of_memory,
+      many_nodes);
+  ADD(external, external_data, external_data_misaligned, external_data_beyond_the_end, external_data_huge_offset,
+      external_data_of_another_length, external_data_offset_no_number, external_data_missing, external_data_outside,
+      external_data_absolute, external_data_is_a_directory, external_data_through_a_link);
+  suite_add_tcase(s, file);
+  suite_add_tcase(s, external);
+  return run_suite(s);
+}
