@@ -104,6 +104,7 @@ gr_cones *gr_cones_create(graft_graph *g, gr_evaluator evaluate,
                           void *user); /* evaluate NULL: no data, only const(%x) */
 void gr_cones_destroy(gr_cones *k);
 bool gr_cones_is_const(gr_cones *k, graft_value v);
+bool gr_cones_is_constant(gr_cones *k, graft_value v); /* tensors of kind constant only */
 /* Its data, kept by `k`; false with a diagnostic when it is not const or cannot be evaluated. */
 bool gr_cones_value(gr_cones *k, graft_value v, gr_array *out);
 

@@ -1,0 +1,237 @@
+/* Checks at load: arity, attributes, and that every name an expression needs is bound. */
+#include "patterns/patterns_impl.h"
+
+#include <string.h>
+
+static bool same_text(const char *a, const char *b, size_t length) { return strlen(a) == length && memcmp(a, b, length) == 0; }
+
+/* ---- calls ---- */
+
+static bool check_args(gr_parser *p, const pt_call *c, const gr_op_info *op) {
+  bool rest = c->args.len && c->args.data[c->args.len - 1].kind == PT_ARG_RANGE;
+  uint32_t given = c->args.len - (rest ? 1 : 0);
+  bool variadic = op->operand_count && op->operands[op->operand_count - 1].variadic;
+  uint32_t fixed = op->operand_count - (variadic ? 1u : 0u);
+  if (given > fixed && !variadic) {
+    gr_error(p->context, GRAFT_RULE, c->args.data[fixed].where, "%s has %u operands, not %u", op->name, fixed, given);
+    return false;
+  }
+  for (uint32_t i = 0; i < fixed && i < given; i++) {
+    const pt_arg *a = &c->args.data[i];
+    if (op->operands[i].optional) continue;
+    if (a->kind == PT_ARG_ABSENT || a->optional) {
+      gr_error(p->context, GRAFT_RULE, a->where, "operand %s of %s is never absent", op->operands[i].name, op->name);
+      return false;
+    }
+  }
+  for (uint32_t i = given; i < fixed && !rest; i++)
+    if (!op->operands[i].optional) {
+      gr_error(p->context, GRAFT_RULE, c->where, "%s needs an operand %s", op->name, op->operands[i].name);
+      return false;
+    }
+  return true;
+}
+
+static const char *const kind_names[] = {"none", "bool", "int", "float", "string", "dtype", "list of ints", "list of floats", "graph"};
+
+/* Does a literal fit the attribute? */
+static bool literal_fits(const gr_attr_decl *d, const gr_expr *e) {
+  if (e->kind == PT_E_LIST) return d->kind == GRAFT_ATTR_INTS || d->kind == GRAFT_ATTR_FLOATS;
+  if (e->kind != PT_E_LITERAL) return true;
+  graft_attr_kind k = e->value.kind;
+  if (k == GRAFT_ATTR_NONE) return d->none_allowed;
+  return k == d->kind || (k == GRAFT_ATTR_INT && d->kind == GRAFT_ATTR_FLOAT);
+}
+
+static bool check_attr(gr_parser *p, const pt_attr *a, const gr_op_info *op) {
+  if (a->kind != PT_ATTR_NAMED && a->kind != PT_ATTR_DROP) return true;
+  int slot = gr_op_attr_slot(op, a->text, a->length);
+  if (slot < 0) {
+    gr_error(p->context, GRAFT_RULE, a->where, "%s has no attribute '%.*s'", op->name, (int)a->length, a->text);
+    return false;
+  }
+  const gr_attr_decl *d = &op->attrs[slot];
+  if (!a->value || literal_fits(d, a->value)) return true;
+  gr_error(p->context, GRAFT_RULE, a->value->where, "attribute %s of %s is a %s", d->name, op->name, kind_names[d->kind]);
+  return false;
+}
+
+/* Every attribute must be named, captured by a rest, or dropped. */
+static bool check_complete(gr_parser *p, const pt_call *c, const gr_op_info *op) {
+  for (uint32_t i = 0; i < c->attrs.len; i++)
+    if (c->attrs.data[i].kind == PT_ATTR_REST_OF || c->attrs.data[i].kind == PT_ATTR_DROP_REST) return true;
+  for (uint32_t slot = 0; slot < op->attr_count; slot++) {
+    bool found = false;
+    for (uint32_t i = 0; i < c->attrs.len && !found; i++)
+      found = same_text(op->attrs[slot].name, c->attrs.data[i].text, c->attrs.data[i].length);
+    if (found) continue;
+    gr_error(p->context, GRAFT_RULE, c->where,
+             "attribute %s of %s is neither matched nor kept: name it, capture the rest with ..$name, or drop it", op->attrs[slot].name,
+             op->name);
+    return false;
+  }
+  return true;
+}
+
+static bool check_duplicates(gr_parser *p, const pt_call *c) {
+  uint32_t rests = 0;
+  for (uint32_t i = 0; i < c->attrs.len; i++) {
+    const pt_attr *a = &c->attrs.data[i];
+    rests += a->kind == PT_ATTR_REST_OF || a->kind == PT_ATTR_DROP_REST;
+    if (rests > 1) {
+      gr_error(p->context, GRAFT_RULE, a->where, "the rest of the attributes is named twice");
+      return false;
+    }
+    for (uint32_t j = 0; a->text && j < i; j++)
+      if (c->attrs.data[j].text && c->attrs.data[j].length == a->length &&
+          memcmp(c->attrs.data[j].text, a->text, a->length) == 0) {
+        gr_error(p->context, GRAFT_RULE, a->where, "attribute '%.*s' is given twice", (int)a->length, a->text);
+        return false;
+      }
+  }
+  return true;
+}
+
+bool pt_check_shape(gr_parser *p, const pt_call *c, uint32_t result_count, bool range_results) {
+  if (!check_duplicates(p, c)) return false;
+  for (uint32_t m = 0; m < c->ops->count; m++) {
+    const gr_op_info *op = pt_member_info(c->ops, m);
+    if (!op) continue;
+    if (!check_args(p, c, op)) return false;
+    bool variadic = op->result_count && op->results[op->result_count - 1].variadic;
+    if (result_count - (range_results ? 1 : 0) > op->result_count && !variadic) {
+      gr_error(p->context, GRAFT_RULE, c->where, "%s has %u results, not %u", op->name, op->result_count, result_count);
+      return false;
+    }
+    for (uint32_t i = 0; i < c->attrs.len; i++)
+      if (!check_attr(p, &c->attrs.data[i], op)) return false;
+  }
+  return true;
+}
+
+bool pt_check_call(gr_parser *p, const pt_call *c, uint32_t result_count, bool range_results) {
+  if (!pt_check_shape(p, c, result_count, range_results)) return false;
+  for (uint32_t m = 0; m < c->ops->count; m++) {
+    const gr_op_info *op = pt_member_info(c->ops, m);
+    if (op && !check_complete(p, c, op)) return false;
+  }
+  return true;
+}
+
+/* ---- expressions ---- */
+
+int pt_static(const pt_variant *v, const gr_expr *e) {
+  switch (e->kind) {
+  case PT_E_LITERAL: return e->value.kind == GRAFT_ATTR_BOOL ? e->value.as.b : -1;
+  case PT_E_GROUP: return v->groups[e->name];
+  case PT_E_VALUE: {
+    uint16_t slot = v->slots[e->name];
+    if (slot == PT_UNBOUND) return -1;
+    return slot == 0 ? 0 : v->slot_optional[slot] ? -1 : 1;
+  }
+  case PT_E_NOT: {
+    int x = pt_static(v, e->args[0]);
+    return x < 0 ? -1 : !x;
+  }
+  case PT_E_AND: {
+    int x = pt_static(v, e->args[0]), y = pt_static(v, e->args[1]);
+    return x == 0 || y == 0 ? 0 : x == 1 && y == 1 ? 1 : -1;
+  }
+  case PT_E_OR: {
+    int x = pt_static(v, e->args[0]), y = pt_static(v, e->args[1]);
+    return x == 1 || y == 1 ? 1 : x == 0 && y == 0 ? 0 : -1;
+  }
+  case PT_E_IF: {
+    int c = pt_static(v, e->args[1]);
+    return c < 0 ? -1 : pt_static(v, c ? e->args[0] : e->args[2]);
+  }
+  default: return -1;
+  }
+}
+
+static bool unbound(gr_parser *p, const gr_expr *e, const pt_name *n, const char *sigil) {
+  gr_error(p->context, GRAFT_RULE, e->where, "%s%.*s is not bound here%s", sigil, (int)n->length, n->text,
+           e->kind == PT_E_VALUE || e->kind == PT_E_EDGE ? ", or not in every choice of the groups" : "");
+  return false;
+}
+
+static bool check_edge(gr_parser *p, const gr_pattern *pattern, const pt_variant *v, const gr_expr *e) {
+  const pt_name *n = &pattern->names.kind[PT_VALUE].data[e->name];
+  uint16_t slot = v->slots[e->name];
+  if (slot == PT_UNBOUND) return unbound(p, e, n, "%");
+  if (v->slot_node[slot] == PT_UNBOUND) {
+    gr_error(p->context, GRAFT_RULE, e->where, "%%%.*s is no matched node's result: it has no edges here", (int)n->length, n->text);
+    return false;
+  }
+  const gr_opset *ops = v->nodes[v->slot_node[slot]].call->ops;
+  if (pt_opset_operand(ops, e->text, e->length) >= 0) return true;
+  gr_error(p->context, GRAFT_RULE, e->where, "%s has no operand '%.*s'", ops->name, (int)e->length, e->text);
+  return false;
+}
+
+static bool check_rest_attr(gr_parser *p, const gr_pattern *pattern, const pt_variant *v, const gr_expr *e) {
+  const pt_call *c = v->rests[e->name];
+  if (!c) return unbound(p, e, &pattern->names.kind[PT_REST].data[e->name], "$");
+  bool named = false;
+  for (uint32_t i = 0; i < c->attrs.len; i++)
+    named |= c->attrs.data[i].text && c->attrs.data[i].length == e->length &&
+             memcmp(c->attrs.data[i].text, e->text, e->length) == 0;
+  if (!named && pt_opset_attr(c->ops, e->text, e->length, NULL) != -1) return true;
+  gr_error(p->context, GRAFT_RULE, e->where, "the rest $%.*s has no attribute '%.*s'",
+           (int)pattern->names.kind[PT_REST].data[e->name].length, pattern->names.kind[PT_REST].data[e->name].text, (int)e->length,
+           e->text);
+  return false;
+}
+
+static bool gives_condition(const pt_variant *v, const gr_expr *e) {
+  switch (e->kind) {
+  case PT_E_LITERAL: return e->value.kind == GRAFT_ATTR_BOOL;
+  case PT_E_LIST:
+  case PT_E_INDEX:
+  case PT_E_PROPERTY:
+  case PT_E_ADD:
+  case PT_E_SUB:
+  case PT_E_MUL:
+  case PT_E_DIV:
+  case PT_E_NEGATE: return false;
+  case PT_E_CALL: return pt_function_get(e->index)->result == GRAFT_ATTR_BOOL;
+  case PT_E_ATTR: return v->attr_kinds[e->name] == GRAFT_ATTR_BOOL + 1 || v->attr_kinds[e->name] == UINT8_MAX;
+  default: return true;
+  }
+}
+
+bool pt_check_expr(gr_parser *p, const gr_pattern *pattern, const pt_variant *v, const gr_expr *e, bool condition) {
+  const pt_names *n = &pattern->names;
+  if (condition && !gives_condition(v, e)) {
+    gr_error(p->context, GRAFT_RULE, e->where, "this is no condition");
+    return false;
+  }
+  switch (e->kind) {
+  case PT_E_VALUE:
+    return v->slots[e->name] != PT_UNBOUND || unbound(p, e, &n->kind[PT_VALUE].data[e->name], "%");
+  case PT_E_EDGE: return check_edge(p, pattern, v, e);
+  case PT_E_RANGE: return v->range_bound[e->name] || unbound(p, e, &n->kind[PT_RANGE].data[e->name], "..%");
+  case PT_E_ATTR: return v->attr_kinds[e->name] || unbound(p, e, &n->kind[PT_ATTR].data[e->name], "$");
+  case PT_E_REST_ATTR: return check_rest_attr(p, pattern, v, e);
+  case PT_E_PROPERTY:
+  case PT_E_IN: return v->tag_bound[e->name] || unbound(p, e, &n->kind[PT_TAG].data[e->name], "@");
+  case PT_E_NOT: return pt_check_expr(p, pattern, v, e->args[0], true);
+  case PT_E_AND:
+  case PT_E_OR: {
+    int decides = e->kind == PT_E_OR; /* what makes the other side irrelevant */
+    if (pt_static(v, e->args[0]) == decides) return true;
+    if (pt_static(v, e->args[1]) == decides) return true;
+    return pt_check_expr(p, pattern, v, e->args[0], true) && pt_check_expr(p, pattern, v, e->args[1], true);
+  }
+  case PT_E_IF: {
+    int c = pt_static(v, e->args[1]);
+    if (c < 0 && !pt_check_expr(p, pattern, v, e->args[1], true)) return false;
+    return (c == 0 || pt_check_expr(p, pattern, v, e->args[0], condition)) &&
+           (c == 1 || pt_check_expr(p, pattern, v, e->args[2], condition));
+  }
+  default:
+    for (uint32_t i = 0; i < e->arg_count; i++)
+      if (!pt_check_expr(p, pattern, v, e->args[i], false)) return false;
+    return true;
+  }
+}

@@ -1,0 +1,532 @@
+/* From a match section to variants: one flat program of checks for each choice of the optional groups.
+ *
+ * A program starts at the root and walks from users to producers. The first pass emits the structure alone (ops of the
+ * nodes, reached through the operands that lines make), so that most candidates fail on an op; the second the rest:
+ * operands, results, attributes; then comparisons that need names of other lines; then conditions. */
+#include "patterns/patterns_impl.h"
+
+#include <string.h>
+
+typedef struct builder {
+  gr_parser *parser;
+  gr_pattern *pattern;
+  pt_variant *variant;
+  pt_items items;   /* flattened */
+  uint32_t *parent; /* by value name: union-find over aliases */
+  bool *absent, *used;
+  PT_VEC(pt_vnode) nodes;
+  PT_VEC(pt_instr) code;
+  PT_VEC(gr_expr *) wheres;
+  uint32_t *order;  /* nodes in visit order */
+  uint32_t visited;
+  uint32_t *place;  /* by node: its position in the order; GRAFT_NONE: not visited */
+  bool *slot_bound; /* while emitting */
+  uint32_t commutes;
+} builder;
+
+static bool error_at(const gr_parser *p, gr_loc where, const char *message) {
+  gr_error(p->context, GRAFT_RULE, where, "%s", message);
+  return false;
+}
+
+static void *zeroed(gr_arena *a, size_t count, size_t size) {
+  void *p = gr_arena_alloc(a, (count + 1) * size);
+  if (p) memset(p, 0, (count + 1) * size);
+  return p;
+}
+
+static const pt_name *value_info(const gr_pattern *p, int name) { return &p->names.kind[PT_VALUE].data[name]; }
+
+bool pt_flatten(gr_parser *p, const pt_items *items, const bool *groups, pt_items *out) {
+  for (uint32_t i = 0; i < items->len; i++) {
+    const pt_item *item = &items->data[i];
+    if (item->kind == PT_ITEM_GROUP) {
+      const pt_group *g = item->group;
+      if (!pt_flatten(p, groups[g->name] ? &g->present : &g->absent, groups, out)) return false;
+    } else if (!pt_push(p->arena, out, *item)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+/* ---- slots ---- */
+
+static uint32_t find(builder *b, uint32_t name) {
+  while (b->parent[name] != name) {
+    b->parent[name] = b->parent[b->parent[name]];
+    name = b->parent[name];
+  }
+  return name;
+}
+
+static bool join_aliases(builder *b) {
+  for (uint32_t i = 0; i < b->items.len; i++) {
+    const pt_item *item = &b->items.data[i];
+    if (item->kind != PT_ITEM_LINE || item->line->kind == PT_LINE_CALL) continue;
+    const pt_line *line = item->line;
+    if (line->kind == PT_LINE_EXPR) return error_at(b->parser, line->where, "a match has no computed values");
+    if (line->results.data[0].range) return error_at(b->parser, line->where, "a rest cannot be joined with another name");
+    uint32_t to = find(b, (uint32_t)line->results.data[0].name);
+    if (line->kind == PT_LINE_ABSENT) {
+      b->absent[to] = true;
+    } else {
+      uint32_t from = find(b, (uint32_t)line->alias);
+      if (b->absent[to]) b->absent[from] = true;
+      b->parent[to] = from;
+    }
+  }
+  return true;
+}
+
+static uint16_t slot_of(builder *b, int name) {
+  uint32_t root = find(b, (uint32_t)name);
+  if (b->absent[root]) return 0;
+  if (b->variant->slots[root] == PT_UNBOUND) b->variant->slots[root] = b->variant->slot_count++;
+  return b->variant->slots[root];
+}
+
+/* ---- nodes ---- */
+
+static int add_node(builder *b, const pt_call *call, const pt_line *line, uint16_t result_slot);
+
+static bool fill_args(builder *b, uint32_t node, const pt_call *call) {
+  uint16_t *slots = gr_arena_alloc(b->parser->arena, (call->args.len + 1) * sizeof *slots);
+  if (!slots) return false;
+  for (uint32_t i = 0; i < call->args.len; i++) {
+    const pt_arg *a = &call->args.data[i];
+    slots[i] = PT_UNBOUND;
+    if (a->kind == PT_ARG_VALUE) {
+      slots[i] = slot_of(b, a->name);
+    } else if (a->kind == PT_ARG_ABSENT) {
+      slots[i] = 0;
+    } else if (a->kind == PT_ARG_RANGE) {
+      if (i + 1 != call->args.len) return error_at(b->parser, a->where, "..%rest must be the last operand");
+    } else if (a->kind == PT_ARG_CALL) {
+      slots[i] = b->variant->slot_count++;
+      if (add_node(b, a->call, NULL, slots[i]) < 0) return false;
+    }
+  }
+  b->nodes.data[node].operand_slots = slots;
+  return true;
+}
+
+static int add_node(builder *b, const pt_call *call, const pt_line *line, uint16_t result_slot) {
+  pt_vnode n = {.call = call, .line = line, .result_count = line ? line->results.len : 1};
+  bool range = line && line->results.data[line->results.len - 1].range;
+  if (!pt_check_call(b->parser, call, n.result_count, range)) return -1;
+  n.result_slots = gr_arena_alloc(b->parser->arena, (n.result_count + 1) * sizeof *n.result_slots);
+  if (!n.result_slots) return -1;
+  if (!line) n.result_slots[0] = result_slot;
+  for (uint32_t i = 0; line && i < line->results.len; i++) {
+    const pt_result *r = &line->results.data[i];
+    if (r->range && i + 1 != line->results.len) {
+      error_at(b->parser, r->where, "..%rest must be the last result");
+      return -1;
+    }
+    n.result_slots[i] = r->range ? PT_UNBOUND : slot_of(b, r->name);
+    if (!r->range && n.result_slots[i] == 0) {
+      error_at(b->parser, r->where, "a name that stands for nothing here cannot be made by a line");
+      return -1;
+    }
+  }
+  if (b->nodes.len >= 1000) {
+    error_at(b->parser, call->where, "more than 1000 nodes in a pattern");
+    return -1;
+  }
+  uint32_t at = b->nodes.len;
+  if (!pt_push(b->parser->arena, &b->nodes, n) || !fill_args(b, at, call)) return -1;
+  return (int)at;
+}
+
+/* The last line outside of groups. */
+static const pt_line *root_line(const gr_pattern *p) {
+  const pt_line *root = NULL;
+  for (uint32_t i = 0; i < p->items.len; i++)
+    if (p->items.data[i].kind == PT_ITEM_LINE && p->items.data[i].line->kind == PT_LINE_CALL) root = p->items.data[i].line;
+  return root;
+}
+
+static bool define_slots(builder *b) {
+  pt_variant *v = b->variant;
+  for (uint32_t n = 0; n < b->nodes.len; n++)
+    for (uint32_t i = 0; i < b->nodes.data[n].result_count; i++) {
+      const pt_vnode *node = &b->nodes.data[n];
+      uint16_t slot = node->result_slots[i];
+      if (slot == PT_UNBOUND) continue;
+      if (v->slot_node[slot] != PT_UNBOUND) {
+        const pt_result *r = &node->line->results.data[i];
+        const pt_name *name = value_info(b->pattern, r->name);
+        gr_error(b->parser->context, GRAFT_RULE, r->where, "%%%.*s is made by two lines", (int)name->length, name->text);
+        return false;
+      }
+      v->slot_node[slot] = (uint16_t)n;
+      v->slot_result[slot] = (uint16_t)i;
+    }
+  return true;
+}
+
+/* A slot may be absent when every place that names it says so. */
+static void find_optional(builder *b) {
+  pt_variant *v = b->variant;
+  memset(v->slot_optional, 1, v->slot_count);
+  for (uint32_t n = 0; n < b->nodes.len; n++) {
+    const pt_vnode *node = &b->nodes.data[n];
+    for (uint32_t i = 0; i < node->call->args.len; i++)
+      if (node->operand_slots[i] != PT_UNBOUND && !node->call->args.data[i].optional)
+        v->slot_optional[node->operand_slots[i]] = false;
+    for (uint32_t i = 0; i < node->result_count; i++)
+      if (node->result_slots[i] != PT_UNBOUND && !(node->line && node->line->results.data[i].optional))
+        v->slot_optional[node->result_slots[i]] = false;
+  }
+  v->slot_optional[0] = true;
+}
+
+/* ---- code ---- */
+
+static bool emit(builder *b, pt_code code, uint32_t a, uint32_t slot, uint32_t c, gr_loc where) {
+  pt_instr i = {.code = (uint8_t)code, .a = (uint16_t)a, .b = (uint16_t)slot, .c = (uint16_t)c, .where = where};
+  return pt_push(b->parser->arena, &b->code, i);
+}
+
+static bool commutes(const pt_call *c) {
+  if (c->args.len != 2 || c->args.data[1].kind == PT_ARG_RANGE) return false;
+  for (uint32_t i = 0; i < c->ops->count; i++) {
+    const gr_op_info *info = pt_member_info(c->ops, i);
+    if (!info || !(info->families & GR_F_COMMUTES)) return false;
+  }
+  return true;
+}
+
+static bool emit_operand(builder *b, uint32_t place, uint32_t i, uint16_t slot, const pt_arg *a) {
+  const pt_variant *v = b->variant;
+  if (slot == 0) return emit(b, PT_ABSENT, place, 0, i, a->where);
+  bool bound = b->slot_bound[slot];
+  b->slot_bound[slot] = true;
+  return emit(b, bound ? PT_SAME : v->slot_optional[slot] ? PT_BIND_OPT : PT_BIND, place, slot, i, a->where);
+}
+
+/* The structure, from users to producers. Recursion is bounded by the number of nodes of a rule. */
+static bool visit(builder *b, uint32_t n) {
+  const pt_vnode *node = &b->nodes.data[n];
+  const pt_call *call = node->call;
+  uint32_t place = b->visited++;
+  b->place[n] = place;
+  b->order[place] = n;
+  if (node->line && node->line->one_use &&
+      !emit(b, PT_ONE_USE, place, node->result_slots[0], 0, node->line->where))
+    return false;
+  if (commutes(call)) {
+    if (++b->commutes > PT_MAX_COMMUTES) return error_at(b->parser, call->where, "too many commutative lines in one pattern");
+    if (!emit(b, PT_COMMUTE, place, 0, 0, call->where)) return false;
+  }
+  for (uint32_t i = 0; i < call->args.len; i++) {
+    uint16_t slot = node->operand_slots[i];
+    if (slot == PT_UNBOUND || slot == 0) continue;
+    uint16_t made = b->variant->slot_node[slot];
+    if (made == PT_UNBOUND) continue;
+    if (!emit_operand(b, place, i, slot, &call->args.data[i])) return false;
+    if (b->place[made] != GRAFT_NONE) continue;
+    if (!emit(b, PT_NODE, b->visited, slot, b->variant->slot_result[slot], b->nodes.data[made].call->where) || !visit(b, made))
+      return false;
+    node = &b->nodes.data[n];
+  }
+  return true;
+}
+
+static bool emit_operands(builder *b, uint32_t place, const pt_vnode *node) {
+  const pt_call *call = node->call;
+  bool range = false;
+  for (uint32_t i = 0; i < call->args.len; i++) {
+    const pt_arg *a = &call->args.data[i];
+    uint16_t slot = node->operand_slots[i];
+    if (a->kind == PT_ARG_RANGE) {
+      bool bound = b->variant->range_bound[a->name];
+      b->variant->range_bound[a->name] = range = true;
+      if (!emit(b, bound ? PT_RANGE_SAME : PT_RANGE_BIND, place, (uint32_t)a->name, i, a->where)) return false;
+    } else if (a->kind == PT_ARG_LITERAL) {
+      if (!emit(b, PT_NUMBER, place, i, i, a->where)) return false;
+    } else if (slot == 0 || b->variant->slot_node[slot] == PT_UNBOUND) {
+      if (!emit_operand(b, place, i, slot, a)) return false;
+    }
+  }
+  return range || emit(b, PT_AT_MOST, place, 0, call->args.len, call->where);
+}
+
+static bool emit_results(builder *b, uint32_t place, const pt_vnode *node, bool root) {
+  bool range = false;
+  for (uint32_t i = 0; node->line && i < node->result_count; i++) {
+    const pt_result *r = &node->line->results.data[i];
+    uint16_t slot = node->result_slots[i];
+    if (r->range) {
+      if (b->variant->range_bound[r->name]) return error_at(b->parser, r->where, "this rest is bound twice");
+      b->variant->range_bound[r->name] = range = true;
+      if (!emit(b, PT_RESULT_RANGE, place, (uint32_t)r->name, i, r->where)) return false;
+    } else {
+      bool bound = b->slot_bound[slot];
+      b->slot_bound[slot] = true;
+      pt_code code = bound ? PT_RESULT_SAME : b->variant->slot_optional[slot] ? PT_RESULT_OPT : PT_RESULT;
+      if (!emit(b, code, place, slot, i, r->where)) return false;
+    }
+  }
+  return !root || range || emit(b, PT_UNUSED, place, 0, node->result_count, node->call->where);
+}
+
+static bool names_only(const gr_expr *e) { /* no value of the graph is needed */
+  return e->kind == PT_E_LITERAL || e->kind == PT_E_OPTION ||
+         (e->kind == PT_E_LIST && (e->arg_count == 0 || e->args[0]->kind == PT_E_LITERAL));
+}
+
+static bool plan_attrs(builder *b, pt_vnode *node) {
+  const pt_call *call = node->call;
+  node->attrs = zeroed(b->parser->arena, call->attrs.len, sizeof *node->attrs);
+  if (!node->attrs) return false;
+  for (uint32_t i = 0; i < call->attrs.len; i++) {
+    const pt_attr *a = &call->attrs.data[i];
+    if (a->kind == PT_ATTR_DROP || a->kind == PT_ATTR_DROP_REST) continue;
+    pt_attr_step *step = &node->attrs[node->attr_count++];
+    step->attr = a;
+    if (a->kind == PT_ATTR_REST_OF) {
+      step->capture = a->name;
+      step->how = b->variant->rests[a->name] ? PT_ATTR_REST_SAME : PT_ATTR_REST_BIND;
+      if (!b->variant->rests[a->name]) b->variant->rests[a->name] = call;
+      continue;
+    }
+    step->slots = gr_arena_alloc(b->parser->arena, call->ops->count);
+    if (!step->slots) return false;
+    graft_attr_kind kind = GRAFT_ATTR_NONE;
+    for (uint32_t m = 0; m < call->ops->count; m++) {
+      const gr_op_info *info = pt_member_info(call->ops, m);
+      step->slots[m] = (int8_t)(info ? gr_op_attr_slot(info, a->text, a->length) : -1);
+      if (info) kind = info->attrs[step->slots[m]].kind;
+    }
+    if (a->value->kind == PT_E_ATTR) {
+      step->capture = a->value->name;
+      step->how = b->variant->attr_kinds[step->capture] ? PT_ATTR_SAME : PT_ATTR_BIND;
+      if (step->how == PT_ATTR_BIND)
+        b->variant->attr_kinds[step->capture] = (uint8_t)(kind == GRAFT_ATTR_NONE ? UINT8_MAX : kind + 1);
+    } else {
+      step->how = names_only(a->value) ? PT_ATTR_COMPARE : PT_ATTR_COMPARE_LATE;
+    }
+  }
+  return true;
+}
+
+static bool emit_rest(builder *b) {
+  for (uint32_t place = 0; place < b->visited; place++) {
+    const pt_vnode *node = &b->nodes.data[b->order[place]];
+    if (!emit_operands(b, place, node) || !emit_results(b, place, node, place == 0)) return false;
+  }
+  for (uint32_t place = 0; place < b->visited; place++) {
+    pt_vnode *node = &b->nodes.data[b->order[place]];
+    if (!plan_attrs(b, node)) return false;
+    if (node->attr_count && !emit(b, PT_ATTRS, place, 0, 0, node->call->where)) return false;
+  }
+  for (uint32_t place = 0; place < b->visited; place++) {
+    const pt_vnode *node = &b->nodes.data[b->order[place]];
+    bool late = false;
+    for (uint32_t i = 0; i < node->attr_count; i++) late |= node->attrs[i].how == PT_ATTR_COMPARE_LATE;
+    if (late && !emit(b, PT_ATTRS_LATE, place, 0, 0, node->call->where)) return false;
+  }
+  return true;
+}
+
+/* ---- a variant ---- */
+
+static bool begin(builder *b) {
+  gr_arena *a = b->parser->arena;
+  pt_variant *v = b->variant;
+  const pt_names *n = &b->pattern->names;
+  uint32_t values = n->kind[PT_VALUE].len;
+  v->slots = gr_arena_alloc(a, (values + 1) * sizeof *v->slots);
+  b->parent = gr_arena_alloc(a, (values + 1) * sizeof *b->parent);
+  b->absent = zeroed(a, values, sizeof *b->absent);
+  v->range_bound = zeroed(a, n->kind[PT_RANGE].len, sizeof *v->range_bound);
+  v->tag_bound = zeroed(a, n->kind[PT_TAG].len, sizeof *v->tag_bound);
+  v->attr_kinds = zeroed(a, n->kind[PT_ATTR].len, sizeof *v->attr_kinds);
+  v->rests = zeroed(a, n->kind[PT_REST].len, sizeof *v->rests);
+  if (!v->slots || !b->parent || !b->absent || !v->range_bound || !v->tag_bound || !v->attr_kinds || !v->rests) return false;
+  for (uint32_t i = 0; i < values; i++) {
+    v->slots[i] = PT_UNBOUND;
+    b->parent[i] = i;
+  }
+  v->slot_count = 1;
+  return pt_flatten(b->parser, &b->pattern->items, v->groups, &b->items) && join_aliases(b);
+}
+
+static bool make_nodes(builder *b, uint32_t *root) {
+  const pt_line *last = root_line(b->pattern);
+  if (!last) return error_at(b->parser, b->pattern->where, "a match needs a line outside of groups: the last one is the root");
+  for (uint32_t i = 0; i < b->items.len; i++) {
+    const pt_item *item = &b->items.data[i];
+    if (item->kind == PT_ITEM_WHERE && !pt_push(b->parser->arena, &b->wheres, item->expr)) return false;
+    if (item->kind != PT_ITEM_LINE || item->line->kind != PT_LINE_CALL) continue;
+    int n = add_node(b, item->line->call, item->line, 0);
+    if (n < 0) return false;
+    if (item->line == last) *root = (uint32_t)n;
+  }
+  return true;
+}
+
+static bool make_slots(builder *b) {
+  pt_variant *v = b->variant;
+  gr_arena *a = b->parser->arena;
+  v->slot_node = gr_arena_alloc(a, v->slot_count * sizeof *v->slot_node);
+  v->slot_result = zeroed(a, v->slot_count, sizeof *v->slot_result);
+  v->slot_optional = zeroed(a, v->slot_count, sizeof *v->slot_optional);
+  b->slot_bound = zeroed(a, v->slot_count, sizeof *b->slot_bound);
+  b->place = gr_arena_alloc(a, b->nodes.len * sizeof *b->place);
+  b->order = gr_arena_alloc(a, b->nodes.len * sizeof *b->order);
+  if (!v->slot_node || !v->slot_result || !v->slot_optional || !b->slot_bound || !b->place || !b->order) return false;
+  memset(v->slot_node, 0xff, v->slot_count * sizeof *v->slot_node);
+  memset(b->place, 0xff, b->nodes.len * sizeof *b->place);
+  find_optional(b);
+  return define_slots(b);
+}
+
+/* Aliases get their names' slots; a name that nothing in this variant mentions stays unbound. */
+static void name_slots(builder *b) {
+  pt_variant *v = b->variant;
+  uint32_t count = b->pattern->names.kind[PT_VALUE].len;
+  for (uint32_t i = 0; i < count; i++) {
+    uint32_t root = find(b, i);
+    if (root != i) v->slots[i] = b->absent[root] ? 0 : v->slots[root];
+  }
+  for (uint32_t i = 0; i < count; i++)
+    if (find(b, i) == i && b->absent[i]) v->slots[i] = 0;
+}
+
+static bool finish(builder *b) {
+  pt_variant *v = b->variant;
+  gr_arena *a = b->parser->arena;
+  for (uint32_t n = 0; n < b->nodes.len; n++)
+    if (b->place[n] == GRAFT_NONE)
+      return error_at(b->parser, b->nodes.data[n].call->where,
+                      "the root does not need this line: a match is walked from the last line to what it uses");
+  v->nodes = gr_arena_alloc(a, b->nodes.len * sizeof *v->nodes);
+  if (!v->nodes) return false;
+  for (uint32_t place = 0; place < b->visited; place++) {
+    pt_vnode *node = &v->nodes[place];
+    *node = b->nodes.data[b->order[place]];
+    if (node->call->tag >= 0) {
+      node->tag_bound = v->tag_bound[node->call->tag];
+      v->tag_bound[node->call->tag] = true;
+    }
+  }
+  for (uint16_t s = 0; s < v->slot_count; s++)
+    if (v->slot_node[s] != PT_UNBOUND) v->slot_node[s] = (uint16_t)b->place[v->slot_node[s]];
+  v->node_count = b->nodes.len;
+  v->root_ops = v->nodes[0].call->ops;
+  for (uint32_t n = 0; n < v->node_count; n++)
+    for (uint32_t i = 0; i < v->nodes[n].attr_count; i++)
+      if (v->nodes[n].attrs[i].how == PT_ATTR_COMPARE_LATE &&
+          !pt_check_expr(b->parser, b->pattern, v, v->nodes[n].attrs[i].attr->value, false))
+        return false;
+  for (uint32_t i = 0; i < b->wheres.len; i++) {
+    const gr_expr *e = b->wheres.data[i];
+    if (!pt_check_expr(b->parser, b->pattern, v, e, true)) return false;
+    if (pt_static(v, e) == 1) continue;
+    if (!emit(b, PT_WHERE, 0, i, 0, e->where)) return false;
+  }
+  v->code = b->code.data;
+  v->code_count = b->code.len;
+  v->wheres = b->wheres.data;
+  v->where_count = b->wheres.len;
+  return true;
+}
+
+static bool compile_variant(gr_parser *p, gr_pattern *pattern, pt_variant *v) {
+  builder b = {.parser = p, .pattern = pattern, .variant = v};
+  uint32_t root = 0;
+  if (!begin(&b) || !make_nodes(&b, &root) || !make_slots(&b)) return false;
+  name_slots(&b);
+  /* tags are bound in visit order, but expressions may name them all */
+  if (!visit(&b, root)) return false;
+  for (uint32_t n = 0; n < b.nodes.len; n++)
+    if (b.nodes.data[n].call->tag >= 0) v->tag_bound[b.nodes.data[n].call->tag] = true;
+  if (!emit_rest(&b)) return false;
+  memset(v->tag_bound, 0, pattern->names.kind[PT_TAG].len * sizeof *v->tag_bound);
+  return finish(&b);
+}
+
+/* ---- choices ---- */
+
+typedef struct choices {
+  uint8_t *taken; /* by group: 0, 1, 2: not met yet */
+  uint8_t sequence[PT_MAX_DEPTH * 8];
+  uint32_t length, prefix;
+} choices;
+
+static bool choose(gr_parser *p, const pt_items *items, choices *c) {
+  for (uint32_t i = 0; i < items->len; i++) {
+    if (items->data[i].kind != PT_ITEM_GROUP) continue;
+    const pt_group *g = items->data[i].group;
+    if (c->taken[g->name] == 2) {
+      if (c->length == sizeof c->sequence) return error_at(p, g->where, "too many groups in one match");
+      if (c->length >= c->prefix) c->sequence[c->length] = 1;
+      c->taken[g->name] = c->sequence[c->length++];
+    }
+    if (!choose(p, c->taken[g->name] ? &g->present : &g->absent, c)) return false;
+  }
+  return true;
+}
+
+/* The present form first; the outermost groups change last. */
+static bool make_variants(gr_parser *p, gr_pattern *pattern) {
+  uint32_t groups = pattern->names.kind[PT_GROUP].len;
+  choices c = {.taken = gr_arena_alloc(p->arena, groups + 1)};
+  pattern->variants = zeroed(p->arena, PT_MAX_VARIANTS, sizeof *pattern->variants);
+  if (!c.taken || !pattern->variants) return false;
+  for (;;) {
+    memset(c.taken, 2, groups);
+    c.length = 0;
+    if (!choose(p, &pattern->items, &c)) return false;
+    if (pattern->variant_count == PT_MAX_VARIANTS) {
+      gr_error(p->context, GRAFT_RULE, pattern->where, "the groups give more than %d variants", PT_MAX_VARIANTS);
+      return false;
+    }
+    pt_variant *v = &pattern->variants[pattern->variant_count++];
+    v->groups = zeroed(p->arena, groups, sizeof *v->groups);
+    if (!v->groups) return false;
+    for (uint32_t g = 0; g < groups; g++) v->groups[g] = c.taken[g] == 1;
+    uint32_t last = c.length;
+    while (last > 0 && c.sequence[last - 1] == 0) last--;
+    if (last == 0) return true;
+    c.sequence[last - 1] = 0;
+    c.prefix = last;
+  }
+}
+
+bool pt_compile_match(gr_parser *p, gr_pattern *pattern) {
+  if (!make_variants(p, pattern)) return false;
+  for (uint32_t i = 0; i < pattern->variant_count; i++)
+    if (!compile_variant(p, pattern, &pattern->variants[i])) return false;
+  return true;
+}
+
+/* ---- for other readers ---- */
+
+int gr_pattern_value(const gr_pattern *p, const char *name, size_t length) {
+  return pt_name_find(&p->names, PT_VALUE, name, length);
+}
+
+uint32_t gr_pattern_variant_count(const gr_pattern *p) { return p->variant_count; }
+
+static const pt_vnode *node_of(const gr_pattern *p, uint32_t variant, int value) {
+  const pt_variant *v = &p->variants[variant];
+  uint16_t slot = v->slots[value];
+  return slot == PT_UNBOUND || v->slot_node[slot] == PT_UNBOUND ? NULL : &v->nodes[v->slot_node[slot]];
+}
+
+bool gr_pattern_is_node(const gr_pattern *p, uint32_t variant, int value) { return node_of(p, variant, value) != NULL; }
+
+int gr_pattern_operand_slot(const gr_pattern *p, uint32_t variant, int value, const char *operand, size_t length) {
+  const pt_vnode *n = node_of(p, variant, value);
+  int slot = n ? pt_opset_operand(n->call->ops, operand, length) : -1;
+  return slot < 0 ? -1 : slot;
+}
+
+void gr_pattern_root_ops(const gr_pattern *p, void (*report)(void *user, uint32_t op, const char *opaque), void *user) {
+  const gr_opset *ops = p->variants[0].root_ops; /* the root is in no group: the same in all variants */
+  for (uint32_t i = 0; i < ops->count; i++) report(user, ops->members[i].op, ops->members[i].opaque);
+}

@@ -1,0 +1,258 @@
+/* Values of expressions over a match. */
+#include "patterns/patterns_impl.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+bool pt_reason(const gr_matcher *m, const char *format, ...) {
+  if (!m->reason || m->reason_size == 0) return false;
+  va_list args;
+  va_start(args, format);
+  vsnprintf(m->reason, m->reason_size, format, args);
+  va_end(args);
+  return false;
+}
+
+/* No value: an error outside of matches, inside a reason. Always false. */
+static bool no_value(pt_eval *e, const gr_expr *x, const char *message) {
+  if (!e->quiet) gr_error(e->context, GRAFT_RULE, x->where, "%s", message);
+  return e->match ? pt_reason(e->match->matcher, "%s", message) : false;
+}
+
+static const graft_module *module_of(const pt_eval *e) { return e->match->matcher->graph->module; }
+static pt_frame *frame_of(const pt_eval *e) { return pt_frame_of(e->match->matcher); }
+static const pt_variant *variant_of(const pt_eval *e) { return &e->match->pattern->variants[e->match->variant]; }
+
+static bool captured(pt_eval *e, const pt_capture *c, uint32_t slot, graft_attr *out) {
+  *out = gr_attr_public(module_of(e), gr_op_get(c->op), c->set, slot);
+  return true;
+}
+
+/* An attribute of a set by name; -1: the op has none. */
+static int attr_slot(const graft_module *m, const pt_capture *c, const char *text, uint32_t length) {
+  const gr_op_info *info = gr_op_get(c->op);
+  if (info) return gr_op_attr_slot(info, text, length);
+  uint32_t count;
+  gr_attrs_get(m, c->set, &count);
+  for (uint32_t i = 0; i < count; i++) {
+    graft_attr a = gr_attr_public(m, NULL, c->set, i);
+    if (strlen(a.name) == length && memcmp(a.name, text, length) == 0) return (int)i;
+  }
+  return -1;
+}
+
+static bool eval_property(pt_eval *e, const gr_expr *x, graft_attr *out) {
+  /* the first node that bound the tag */
+  const pt_variant *v = variant_of(e);
+  uint32_t n = 0;
+  while (n < v->node_count && v->nodes[n].call->tag != x->name) n++;
+  if (n == v->node_count) return no_value(e, x, "no member of the family is bound");
+  const gr_node *node = gr_node_at(e->match->matcher->graph, frame_of(e)->nodes[n]);
+  const gr_op_info *info = gr_op_get(node->op);
+  *out = (graft_attr){.kind = GRAFT_ATTR_INT};
+  if (x->index == PT_P_WEIGHT_AXIS) {
+    out->as.i = info ? info->weight_axis : -1;
+    return out->as.i >= 0 || no_value(e, x, "the op has no weight axis");
+  }
+  /* entries of a per-channel vector go along the weight's channel axis group by group where the groups lie along axis 0 */
+  bool transposed = info && (info->families & GR_F_CONV_TRANSPOSE);
+  out->as.i = transposed ? gr_attr_int(module_of(e), node->op, node->attrs, "groups") : 1;
+  return true;
+}
+
+static bool as_number(const graft_attr *a, double *out) {
+  if (a->kind == GRAFT_ATTR_INT) *out = (double)a->as.i;
+  if (a->kind == GRAFT_ATTR_FLOAT) *out = a->as.f;
+  return a->kind == GRAFT_ATTR_INT || a->kind == GRAFT_ATTR_FLOAT;
+}
+
+static bool eval_equal(const graft_attr *a, const graft_attr *b) {
+  double x, y;
+  if (a->kind != b->kind && as_number(a, &x) && as_number(b, &y)) return x == y;
+  return gr_attr_equal(a, b);
+}
+
+static bool eval_compare(pt_eval *e, const gr_expr *x, graft_attr *out) {
+  graft_attr a, b;
+  if (!pt_eval_expr(e, x->args[0], &a) || !pt_eval_expr(e, x->args[1], &b)) return false;
+  *out = (graft_attr){.kind = GRAFT_ATTR_BOOL};
+  if (x->kind == PT_E_EQ || x->kind == PT_E_NE) {
+    out->as.b = eval_equal(&a, &b) == (x->kind == PT_E_EQ);
+    return true;
+  }
+  double p, q;
+  if (!as_number(&a, &p) || !as_number(&b, &q)) return no_value(e, x, "only numbers are ordered");
+  if (a.kind == GRAFT_ATTR_INT && b.kind == GRAFT_ATTR_INT) {
+    out->as.b = x->kind == PT_E_LT   ? a.as.i < b.as.i
+                : x->kind == PT_E_LE ? a.as.i <= b.as.i
+                : x->kind == PT_E_GT ? a.as.i > b.as.i
+                                     : a.as.i >= b.as.i;
+  } else {
+    out->as.b = x->kind == PT_E_LT ? p < q : x->kind == PT_E_LE ? p <= q : x->kind == PT_E_GT ? p > q : p >= q;
+  }
+  return true;
+}
+
+static bool eval_int(pt_eval *e, const gr_expr *x, int64_t a, int64_t b, graft_attr *out) {
+  *out = (graft_attr){.kind = GRAFT_ATTR_INT};
+  bool overflow = false;
+  switch (x->kind) {
+  case PT_E_ADD: overflow = __builtin_add_overflow(a, b, &out->as.i); break;
+  case PT_E_SUB: overflow = __builtin_sub_overflow(a, b, &out->as.i); break;
+  case PT_E_MUL: overflow = __builtin_mul_overflow(a, b, &out->as.i); break;
+  default:
+    if (b == 0 || (a == INT64_MIN && b == -1)) return no_value(e, x, "division by zero");
+    out->as.i = a / b;
+  }
+  return !overflow || no_value(e, x, "the number does not fit in 64 bits");
+}
+
+static bool eval_arithmetic(pt_eval *e, const gr_expr *x, graft_attr *out) {
+  graft_attr a, b = {.kind = GRAFT_ATTR_INT};
+  if (!pt_eval_expr(e, x->args[0], &a)) return false;
+  if (x->kind != PT_E_NEGATE && !pt_eval_expr(e, x->args[1], &b)) return false;
+  double p, q;
+  if (!as_number(&a, &p) || !as_number(&b, &q)) return no_value(e, x, "arithmetic needs numbers");
+  if (x->kind == PT_E_NEGATE) {
+    *out = a;
+    if (a.kind == GRAFT_ATTR_FLOAT)
+      out->as.f = -a.as.f;
+    else
+      out->as.i = a.as.i == INT64_MIN ? INT64_MAX : -a.as.i;
+    return true;
+  }
+  if (a.kind == GRAFT_ATTR_INT && b.kind == GRAFT_ATTR_INT) return eval_int(e, x, a.as.i, b.as.i, out);
+  *out = (graft_attr){.kind = GRAFT_ATTR_FLOAT};
+  out->as.f = x->kind == PT_E_ADD ? p + q : x->kind == PT_E_SUB ? p - q : x->kind == PT_E_MUL ? p * q : p / q;
+  return true;
+}
+
+static bool eval_list(pt_eval *e, const gr_expr *x, graft_attr *out) {
+  graft_attr items[GRAFT_MAX_RANK * 2];
+  bool real = false;
+  for (uint32_t i = 0; i < x->arg_count; i++) {
+    if (!pt_eval_expr(e, x->args[i], &items[i])) return false;
+    double unused;
+    if (!as_number(&items[i], &unused)) return no_value(e, x->args[i], "lists hold numbers");
+    real |= items[i].kind == GRAFT_ATTR_FLOAT;
+  }
+  *out = (graft_attr){.kind = real ? GRAFT_ATTR_FLOATS : GRAFT_ATTR_INTS, .count = x->arg_count};
+  if (!e->match) return no_value(e, x, "no lists here");
+  void *data = gr_arena_alloc(&e->match->matcher->scratch, (x->arg_count + 1) * sizeof(int64_t));
+  if (!data) return false;
+  int64_t *ints = data;
+  double *floats = data;
+  for (uint32_t i = 0; i < x->arg_count; i++) {
+    if (real)
+      as_number(&items[i], &floats[i]);
+    else
+      ints[i] = items[i].as.i;
+  }
+  if (real)
+    out->as.floats = floats;
+  else
+    out->as.ints = ints;
+  return true;
+}
+
+static bool eval_index(pt_eval *e, const gr_expr *x, graft_attr *out) {
+  graft_attr list, index;
+  if (!pt_eval_expr(e, x->args[0], &list) || !pt_eval_expr(e, x->args[1], &index)) return false;
+  if ((list.kind != GRAFT_ATTR_INTS && list.kind != GRAFT_ATTR_FLOATS) || index.kind != GRAFT_ATTR_INT)
+    return no_value(e, x, "only a list has entries");
+  int64_t i = index.as.i < 0 ? index.as.i + list.count : index.as.i;
+  if (i < 0 || i >= list.count) return no_value(e, x, "the list has no such entry");
+  if (list.kind == GRAFT_ATTR_INTS)
+    *out = (graft_attr){.kind = GRAFT_ATTR_INT, .as.i = list.as.ints[i]};
+  else
+    *out = (graft_attr){.kind = GRAFT_ATTR_FLOAT, .as.f = list.as.floats[i]};
+  return true;
+}
+
+bool pt_eval_condition(pt_eval *e, const gr_expr *x, bool *out) {
+  graft_attr a;
+  *out = false;
+  if (!pt_eval_expr(e, x, &a)) return false;
+  if (a.kind != GRAFT_ATTR_BOOL) return no_value(e, x, "a condition must be true or false");
+  *out = a.as.b;
+  return true;
+}
+
+static bool eval_logic(pt_eval *e, const gr_expr *x, graft_attr *out) {
+  bool a, b;
+  *out = (graft_attr){.kind = GRAFT_ATTR_BOOL};
+  if (!pt_eval_condition(e, x->args[0], &a)) return false;
+  if (x->kind == PT_E_NOT || a == (x->kind == PT_E_OR)) {
+    out->as.b = x->kind == PT_E_NOT ? !a : a;
+    return true;
+  }
+  if (!pt_eval_condition(e, x->args[1], &b)) return false;
+  out->as.b = b;
+  return true;
+}
+
+static bool eval_if(pt_eval *e, const gr_expr *x, graft_attr *out) {
+  bool c;
+  return pt_eval_condition(e, x->args[1], &c) && pt_eval_expr(e, x->args[c ? 0 : 2], out);
+}
+
+static bool eval_in(pt_eval *e, const gr_expr *x, graft_attr *out) {
+  const pt_variant *v = variant_of(e);
+  *out = (graft_attr){.kind = GRAFT_ATTR_BOOL};
+  for (uint32_t n = 0; n < v->node_count; n++)
+    if (v->nodes[n].call->tag == x->name) {
+      const graft_graph *g = e->match->matcher->graph;
+      out->as.b = pt_opset_find(x->ops, g->module, gr_node_at(g, frame_of(e)->nodes[n])->op) >= 0;
+      return out->as.b || true;
+    }
+  return no_value(e, x, "no member of the family is bound");
+}
+
+bool pt_eval_expr(pt_eval *e, const gr_expr *x, graft_attr *out) {
+  switch (x->kind) {
+  case PT_E_LITERAL: *out = x->value; return true;
+  case PT_E_OPTION: *out = e->options[x->index]; return true;
+  case PT_E_GROUP: *out = (graft_attr){.kind = GRAFT_ATTR_BOOL, .as.b = variant_of(e)->groups[x->name]}; return true;
+  case PT_E_VALUE:
+    *out = (graft_attr){.kind = GRAFT_ATTR_BOOL, .as.b = pt_frame_value(e->match, x->name) != GRAFT_NONE};
+    return true;
+  case PT_E_ATTR: {
+    const pt_capture *c = &frame_of(e)->captures[x->name];
+    return captured(e, c, c->slot, out);
+  }
+  case PT_E_REST_ATTR: {
+    const pt_capture *c = &frame_of(e)->rests[x->name];
+    int slot = attr_slot(module_of(e), c, x->text, x->length);
+    return slot < 0 ? no_value(e, x, "the op has no such attribute") : captured(e, c, (uint32_t)slot, out);
+  }
+  case PT_E_PROPERTY: return eval_property(e, x, out);
+  case PT_E_IN: return eval_in(e, x, out);
+  case PT_E_CALL: return pt_eval_function(e, x, out);
+  case PT_E_LIST: return eval_list(e, x, out);
+  case PT_E_INDEX: return eval_index(e, x, out);
+  case PT_E_IF: return eval_if(e, x, out);
+  case PT_E_NOT:
+  case PT_E_AND:
+  case PT_E_OR: return eval_logic(e, x, out);
+  case PT_E_EQ:
+  case PT_E_NE:
+  case PT_E_LT:
+  case PT_E_LE:
+  case PT_E_GT:
+  case PT_E_GE: return eval_compare(e, x, out);
+  case PT_E_ADD:
+  case PT_E_SUB:
+  case PT_E_MUL:
+  case PT_E_DIV:
+  case PT_E_NEGATE: return eval_arithmetic(e, x, out);
+  default: return no_value(e, x, "this has no value");
+  }
+}
+
+bool gr_expr_eval(const gr_expr *x, const gr_match *m, const graft_attr *options, graft_context *c, graft_attr *out) {
+  pt_eval e = {.match = m, .context = c, .options = options};
+  return pt_eval_expr(&e, x, out);
+}

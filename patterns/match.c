@@ -1,0 +1,314 @@
+/* Runs a variant's program at a root. Bindings live in the frame; a name is always bound at the same instruction, so
+ * that trying the other order of a commutative line only means running on from there again. */
+#include "patterns/patterns_impl.h"
+
+#include <string.h>
+
+void gr_matcher_init(gr_matcher *m, graft_graph *g, const graft_attr *options, gr_cones *cones) {
+  *m = (gr_matcher){.graph = g, .options = options, .cones = cones};
+  gr_arena_init(&m->scratch, g->module->context);
+}
+
+#define FRAME_ARRAYS(X)                                                                                                \
+  X(values, value_cap) X(nodes, node_cap) X(captures, capture_cap) X(rests, rest_cap) X(ranges, range_cap) X(tags, tag_cap)      \
+      X(swapped, swap_cap)
+
+void gr_matcher_free(gr_matcher *m) {
+  pt_frame *f = m->frame;
+  graft_context *c = m->graph->module->context;
+  gr_arena_free(&m->scratch);
+  if (!f) return;
+#define X(array, cap) gr_free(c, f->array, f->cap * sizeof *f->array);
+  FRAME_ARRAYS(X)
+#undef X
+  gr_free(c, f, sizeof *f);
+  m->frame = NULL;
+}
+
+static bool grow(graft_context *c, void **array, uint32_t *cap, size_t item, uint32_t need) {
+  if (need <= *cap) return true;
+  uint32_t to = need < 32 ? 32 : need * 2;
+  void *data = gr_realloc(c, *array, *cap * item, to * item);
+  if (!data) return false;
+  *array = data;
+  *cap = to;
+  return true;
+}
+
+/* Room for everything the pattern and its rewrite may bind. */
+bool pt_frame_reserve(gr_matcher *m, const gr_pattern *p, const pt_variant *v) {
+  graft_context *c = m->graph->module->context;
+  if (!m->frame && !(m->frame = gr_calloc(c, 1, sizeof(pt_frame)))) return false;
+  pt_frame *f = m->frame;
+  const pt_names *n = &p->names;
+#define GROW(array, cap, need) grow(c, (void **)&f->array, &f->cap, sizeof *f->array, need)
+  return GROW(values, value_cap, v->slot_count) && GROW(nodes, node_cap, v->node_count) &&
+         GROW(captures, capture_cap, n->kind[PT_ATTR].len) && GROW(rests, rest_cap, n->kind[PT_REST].len) &&
+         GROW(ranges, range_cap, n->kind[PT_RANGE].len) && GROW(tags, tag_cap, n->kind[PT_TAG].len) &&
+         GROW(swapped, swap_cap, v->node_count);
+#undef GROW
+}
+
+typedef struct run {
+  gr_matcher *m;
+  const graft_graph *g;
+  const gr_pattern *pattern;
+  const pt_variant *v;
+  pt_frame *f;
+  const gr_match *match;
+} run;
+
+static bool why(const run *r, graft_value v, const char *what) {
+  if (!r->m->reason) return false;
+  char name[128] = "";
+  if (v != GRAFT_NONE) pt_value_text(r->m, v, name, sizeof name);
+  return pt_reason(r->m, "%s%s%s%s", v != GRAFT_NONE ? "%" : "", name, v != GRAFT_NONE ? " " : "", what);
+}
+
+/* ---- nodes ---- */
+
+static bool bind_node(const run *r, uint32_t place, graft_node n) {
+  const pt_vnode *node = &r->v->nodes[place];
+  int member = pt_opset_find(node->call->ops, r->g->module, gr_node_at(r->g, n)->op);
+  if (member < 0) {
+    if (r->m->reason)
+      pt_reason(r->m, "%s is no %s%s", gr_op_text(r->g->module, gr_node_at(r->g, n)->op), node->call->ops->family ? "@" : "",
+                node->call->ops->name);
+    return false;
+  }
+  if (node->call->tag >= 0) {
+    uint32_t *bound = &r->f->tags[node->call->tag];
+    if (node->tag_bound && *bound != (uint32_t)member) return why(r, GRAFT_NONE, "two ops of a family differ");
+    *bound = (uint32_t)member;
+  }
+  r->f->nodes[place] = n;
+  return true;
+}
+
+static bool match_node(const run *r, const pt_instr *i) {
+  graft_value v = r->f->values[i->b];
+  graft_node n = gr_value_node(r->g, v);
+  if (n == GRAFT_NONE) return why(r, v, "is made by no node");
+  if (gr_node_at(r->g, n)->first_result + i->c != v) return why(r, v, "is another result");
+  return bind_node(r, i->a, n);
+}
+
+static graft_value operand_of(const run *r, const pt_instr *i) {
+  uint32_t slot = i->c;
+  if (r->f->swapped[i->a] && slot < 2) slot ^= 1;
+  return gr_operand(r->g, r->f->nodes[i->a], slot);
+}
+
+static bool match_number(const run *r, const pt_instr *i) {
+  graft_value v = operand_of(r, i);
+  if (v == GRAFT_NONE || !r->m->cones || !gr_cones_is_const(r->m->cones, v)) return why(r, v, "is no constant");
+  double want = r->v->nodes[i->a].call->args.data[i->b].number;
+  return gr_cones_all(r->m->cones, v, want) || why(r, v, "is another number");
+}
+
+static graft_value range_value(const run *r, const pt_range *x, uint32_t i) {
+  return x->results ? gr_result(r->g, x->node, x->first + i) : gr_operand(r->g, x->node, x->first + i);
+}
+
+static bool match_range(const run *r, const pt_instr *i) {
+  graft_node n = r->f->nodes[i->a];
+  const gr_node *node = gr_node_at(r->g, n);
+  bool results = i->code == PT_RESULT_RANGE;
+  uint32_t count = results ? node->result_count : node->operand_count;
+  if (count < i->c) return why(r, GRAFT_NONE, "too few operands");
+  pt_range range = {.node = n, .first = i->c, .count = count - i->c, .results = results};
+  pt_range *bound = &r->f->ranges[i->b];
+  if (i->code != PT_RANGE_SAME) {
+    *bound = range;
+    return true;
+  }
+  bool same = bound->count == range.count;
+  for (uint32_t k = 0; same && k < range.count; k++) same = range_value(r, bound, k) == range_value(r, &range, k);
+  return same || why(r, GRAFT_NONE, "the rest of the operands differs");
+}
+
+static bool match_unused(const run *r, const pt_instr *i) {
+  const gr_node *node = gr_node_at(r->g, r->f->nodes[i->a]);
+  for (uint32_t k = i->c; k < node->result_count; k++) {
+    graft_value v = node->first_result + k;
+    if (gr_value_at(r->g, v)->type != GRAFT_NONE && !gr_unused(r->g, v)) return why(r, v, "is used, and the rule does not name it");
+  }
+  return true;
+}
+
+/* ---- attributes ---- */
+
+static bool excluded(const pt_call *c, const char *name) {
+  size_t length = strlen(name);
+  for (uint32_t i = 0; i < c->attrs.len; i++)
+    if (c->attrs.data[i].text && c->attrs.data[i].length == length && memcmp(c->attrs.data[i].text, name, length) == 0) return true;
+  return false;
+}
+
+/* Equal captured rests: the same names with the same values, those that either line names apart. */
+static bool same_rest(const run *r, const pt_capture *a, const pt_capture *b) {
+  if (a->set == b->set && a->op == b->op && a->call == b->call) return true;
+  const graft_module *m = r->g->module;
+  uint32_t na, nb, left = 0, right = 0;
+  gr_attrs_get(m, a->set, &na);
+  gr_attrs_get(m, b->set, &nb);
+  for (uint32_t i = 0; i < na; i++) {
+    graft_attr x = gr_attr_public(m, gr_op_get(a->op), a->set, i);
+    if (excluded(a->call, x.name)) continue;
+    left++;
+    bool found = false;
+    for (uint32_t k = 0; k < nb && !found; k++) {
+      graft_attr y = gr_attr_public(m, gr_op_get(b->op), b->set, k);
+      found = !excluded(b->call, y.name) && strcmp(x.name, y.name) == 0 && gr_attr_equal(&x, &y);
+    }
+    if (!found) return false;
+  }
+  for (uint32_t k = 0; k < nb; k++) right += !excluded(b->call, gr_attr_public(m, gr_op_get(b->op), b->set, k).name);
+  return left == right;
+}
+
+/* The slot of a named attribute of an opaque op. */
+static int opaque_slot(const run *r, const gr_node *node, const pt_attr *a) {
+  uint32_t count;
+  gr_attrs_get(r->g->module, node->attrs, &count);
+  for (uint32_t i = 0; i < count; i++) {
+    graft_attr x = gr_attr_public(r->g->module, NULL, node->attrs, i);
+    if (strlen(x.name) == a->length && memcmp(x.name, a->text, a->length) == 0) return (int)i;
+  }
+  return -1;
+}
+
+static bool compare_attr(const run *r, const pt_attr *a, const graft_attr *have) {
+  pt_eval e = {.match = r->match, .context = r->g->module->context, .options = r->m->options, .quiet = true};
+  graft_attr want;
+  if (!pt_eval_expr(&e, a->value, &want)) return false;
+  if (want.kind == GRAFT_ATTR_INT && have->kind == GRAFT_ATTR_FLOAT)
+    want = (graft_attr){.kind = GRAFT_ATTR_FLOAT, .as.f = (double)want.as.i};
+  return gr_attr_equal(&want, have) || pt_reason(r->m, "attribute %.*s differs", (int)a->length, a->text);
+}
+
+static bool match_attr(const run *r, uint32_t place, const pt_attr_step *s, bool late) {
+  if ((s->how == PT_ATTR_COMPARE_LATE) != late) return true;
+  const gr_node *node = gr_node_at(r->g, r->f->nodes[place]);
+  const pt_call *call = r->v->nodes[place].call;
+  if (s->how == PT_ATTR_REST_BIND || s->how == PT_ATTR_REST_SAME) {
+    pt_capture c = {.op = node->op, .set = node->attrs, .call = call};
+    if (s->how == PT_ATTR_REST_BIND)
+      r->f->rests[s->capture] = c;
+    else if (!same_rest(r, &r->f->rests[s->capture], &c))
+      return why(r, GRAFT_NONE, "the rest of the attributes differs");
+    return true;
+  }
+  int member = call->ops->count == 1 ? 0 : pt_opset_find(call->ops, r->g->module, node->op);
+  int slot = s->slots[member] >= 0 ? s->slots[member] : opaque_slot(r, node, s->attr);
+  if (slot < 0) return pt_reason(r->m, "there is no attribute %.*s", (int)s->attr->length, s->attr->text);
+  if (s->how == PT_ATTR_BIND) {
+    r->f->captures[s->capture] = (pt_capture){.op = node->op, .set = node->attrs, .slot = (uint32_t)slot};
+    return true;
+  }
+  const graft_module *m = r->g->module;
+  graft_attr have = gr_attr_public(m, gr_op_get(node->op), node->attrs, (uint32_t)slot);
+  if (s->how != PT_ATTR_SAME) return compare_attr(r, s->attr, &have);
+  const pt_capture *c = &r->f->captures[s->capture];
+  graft_attr bound = gr_attr_public(m, gr_op_get(c->op), c->set, c->slot);
+  return gr_attr_equal(&bound, &have) || pt_reason(r->m, "attribute %.*s differs", (int)s->attr->length, s->attr->text);
+}
+
+static bool match_attrs(const run *r, const pt_instr *i) {
+  const pt_vnode *node = &r->v->nodes[i->a];
+  for (uint32_t k = 0; k < node->attr_count; k++)
+    if (!match_attr(r, i->a, &node->attrs[k], i->code == PT_ATTRS_LATE)) return false;
+  return true;
+}
+
+static bool match_where(const run *r, const pt_instr *i) {
+  pt_eval e = {.match = r->match, .context = r->g->module->context, .options = r->m->options, .quiet = true};
+  bool yes = false;
+  return pt_eval_condition(&e, r->v->wheres[i->b], &yes) && yes;
+}
+
+/* ---- the program ---- */
+
+static bool step(const run *r, const pt_instr *i) {
+  graft_value *slot = &r->f->values[i->b];
+  graft_value v;
+  switch ((pt_code)i->code) {
+  case PT_NODE: return match_node(r, i);
+  case PT_BIND:
+    v = operand_of(r, i);
+    *slot = v;
+    return v != GRAFT_NONE || why(r, v, "an operand is absent");
+  case PT_BIND_OPT: *slot = operand_of(r, i); return true;
+  case PT_SAME:
+    v = operand_of(r, i);
+    return v == *slot || why(r, v, "is another value than the one the name stands for");
+  case PT_ABSENT:
+    v = operand_of(r, i);
+    return v == GRAFT_NONE || why(r, v, "is an operand where none should be");
+  case PT_NUMBER: return match_number(r, i);
+  case PT_AT_MOST: return gr_node_at(r->g, r->f->nodes[i->a])->operand_count <= i->c || why(r, GRAFT_NONE, "too many operands");
+  case PT_RANGE_BIND:
+  case PT_RANGE_SAME:
+  case PT_RESULT_RANGE: return match_range(r, i);
+  case PT_RESULT:
+    *slot = gr_result(r->g, r->f->nodes[i->a], i->c);
+    return *slot != GRAFT_NONE || why(r, GRAFT_NONE, "a result is absent");
+  case PT_RESULT_OPT: *slot = gr_result(r->g, r->f->nodes[i->a], i->c); return true;
+  case PT_RESULT_SAME:
+    v = gr_result(r->g, r->f->nodes[i->a], i->c);
+    return v == *slot || why(r, v, "is another value than the one the name stands for");
+  case PT_UNUSED: return match_unused(r, i);
+  case PT_ONE_USE: return gr_one_use(r->g, *slot) || why(r, *slot, "has more than one use");
+  case PT_ATTRS:
+  case PT_ATTRS_LATE: return match_attrs(r, i);
+  case PT_WHERE: return match_where(r, i);
+  case PT_COMMUTE: break;
+  }
+  return true;
+}
+
+/* From instruction `pc` to the end. Depth: one level a commutative line, at most PT_MAX_COMMUTES. */
+static bool go(const run *r, uint32_t pc) {
+  for (; pc < r->v->code_count; pc++) {
+    const pt_instr *i = &r->v->code[pc];
+    if (i->code == PT_COMMUTE) {
+      r->f->swapped[i->a] = 0;
+      if (go(r, pc + 1)) return true;
+      if (r->m->failed && r->m->failed->pc > pc) r->m->failed->commuted = true;
+      r->f->swapped[i->a] = 1;
+    } else if (!step(r, i)) {
+      if (r->m->failed) pt_note_failure(r->m, pc);
+      return false;
+    }
+  }
+  return true;
+}
+
+bool pt_match_variant(gr_matcher *m, const gr_pattern *p, uint32_t variant, graft_node root, gr_match *out) {
+  const pt_variant *v = &p->variants[variant];
+  int member = pt_opset_find(v->root_ops, m->graph->module, gr_node_at(m->graph, root)->op);
+  if (member < 0 || !pt_frame_reserve(m, p, v)) return false;
+  *out = (gr_match){.pattern = p, .variant = variant, .matcher = m};
+  run r = {.m = m, .g = m->graph, .pattern = p, .v = v, .f = m->frame, .match = out};
+  r.f->values[0] = GRAFT_NONE;
+  memset(r.f->swapped, 0, v->node_count);
+  return bind_node(&r, 0, root) && go(&r, 0);
+}
+
+bool gr_pattern_match(gr_matcher *m, const gr_pattern *p, graft_node root, gr_match *out) {
+  for (uint32_t i = 0; i < p->variant_count; i++)
+    if (pt_match_variant(m, p, i, root, out)) return true;
+  return false;
+}
+
+graft_value gr_match_value(const gr_match *m, int value) { return value < 0 ? GRAFT_NONE : pt_frame_value(m, value); }
+
+graft_node gr_match_node(const gr_match *m, int value) {
+  const pt_variant *v = &m->pattern->variants[m->variant];
+  uint16_t slot = value < 0 ? PT_UNBOUND : v->slots[value];
+  if (slot == PT_UNBOUND || v->slot_node[slot] == PT_UNBOUND) return GRAFT_NONE;
+  return pt_frame_of(m->matcher)->nodes[v->slot_node[slot]];
+}
+
+uint32_t gr_match_node_count(const gr_match *m) { return m->pattern->variants[m->variant].node_count; }
+graft_node gr_match_node_at(const gr_match *m, uint32_t i) { return pt_frame_of(m->matcher)->nodes[i]; }

@@ -1,0 +1,173 @@
+/* Sets of ops: one op, or the members of a family. */
+#include "patterns/patterns_impl.h"
+
+#include <string.h>
+
+static gr_opset *new_set(gr_parser *p, const char *name, size_t length, uint32_t cap) {
+  gr_opset *s = gr_arena_alloc(p->arena, sizeof *s);
+  if (!s) return NULL;
+  memset(s, 0, sizeof *s);
+  s->name = gr_arena_copy(p->arena, name, length);
+  s->members = gr_arena_alloc(p->arena, (cap ? cap : 1) * sizeof *s->members);
+  return s->name && s->members ? s : NULL;
+}
+
+/* Members past the 255th are not needed by any family of the table; a declared one is bounded by its reader. */
+static void add_member(gr_opset *s, pt_member m) {
+  if (m.op < GR_OP_COUNT) {
+    if (s->index[m.op]) return;
+    s->index[m.op] = (uint8_t)(s->count + 1);
+  } else {
+    for (uint32_t i = 0; i < s->count; i++)
+      if (s->members[i].opaque && strcmp(s->members[i].opaque, m.opaque) == 0) return;
+  }
+  s->members[s->count++] = m;
+}
+
+const gr_opset *pt_opset_of_op(gr_parser *p, const char *name, size_t length, gr_loc where) {
+  uint32_t op = gr_op_find(name, length);
+  const gr_op_info *info = gr_op_get(op);
+  if (!info || (info->families & GR_F_SPEC)) {
+    gr_error(p->context, GRAFT_RULE, where, "unknown op '%.*s' (an op that the table does not know is written in quotes)",
+             (int)length, name);
+    return NULL;
+  }
+  gr_opset *s = new_set(p, name, length, 1);
+  if (s) add_member(s, (pt_member){.op = op});
+  return s;
+}
+
+const gr_opset *pt_opset_of_opaque(gr_parser *p, const char *name, size_t length) {
+  gr_opset *s = new_set(p, name, length, 1);
+  if (!s) return NULL;
+  uint32_t op = gr_op_find(name, length);
+  add_member(s, op < GR_OP_COUNT ? (pt_member){.op = op} : (pt_member){.op = GR_OP_COUNT, .opaque = s->name});
+  return s;
+}
+
+static gr_opset *from_table(gr_parser *p, const char *name, size_t length, uint32_t mask) {
+  gr_opset *s = new_set(p, name, length, GR_OP_COUNT);
+  if (!s) return NULL;
+  s->family = true;
+  for (uint32_t op = 0; op < GR_OP_COUNT; op++) {
+    uint32_t families = gr_op_get(op)->families;
+    if (!(families & GR_F_SPEC) && (mask == 0 || (families & mask))) add_member(s, (pt_member){.op = op});
+  }
+  return s;
+}
+
+const gr_opset *pt_opset_of_family(gr_parser *p, const char *name, size_t length, gr_loc where) {
+  for (uint32_t i = 0; i < p->families.len; i++) {
+    const gr_opset *f = p->families.data[i];
+    if (strlen(f->name) == length && memcmp(f->name, name, length) == 0) return f;
+  }
+  bool any = length == 3 && memcmp(name, "any", 3) == 0;
+  uint32_t mask = any ? 0 : gr_family_find(name, length);
+  if (!any && (mask == 0 || (mask & GR_F_SPEC))) {
+    gr_error(p->context, GRAFT_RULE, where, "unknown family '@%.*s'", (int)length, name);
+    return NULL;
+  }
+  gr_opset *s = from_table(p, name, length, mask);
+  if (!s) return NULL;
+  if (mask == GR_F_Q || mask == GR_F_DQ) {
+    gr_opset *q = from_table(p, "q", 1, GR_F_Q); /* the one that both go with */
+    if (!q) return NULL;
+    s->pair = q;
+  }
+  return s;
+}
+
+const gr_opset *pt_opset_join(gr_parser *p, const gr_opset *a, const gr_opset *b, gr_loc where) {
+  size_t la = strlen(a->name), lb = strlen(b->name);
+  if (a->count + b->count >= UINT8_MAX) {
+    gr_error(p->context, GRAFT_RULE, where, "more than %d ops", UINT8_MAX - 1);
+    return NULL;
+  }
+  gr_opset *s = new_set(p, a->name, la, a->count + b->count);
+  char *name = gr_arena_alloc(p->arena, la + lb + 2);
+  if (!s || !name) return NULL;
+  memcpy(name, a->name, la);
+  name[la] = '|';
+  memcpy(name + la + 1, b->name, lb + 1);
+  s->name = name;
+  s->family = true;
+  for (uint32_t i = 0; i < a->count; i++) add_member(s, a->members[i]);
+  for (uint32_t i = 0; i < b->count; i++) add_member(s, b->members[i]);
+  return s;
+}
+
+bool gr_parse_family(gr_parser *p) {
+  gr_lexer *l = &p->lex;
+  gr_lex_next(l);
+  gr_loc where = gr_lex_loc(l);
+  gr_token name = l->token;
+  if (!gr_lex_expect(l, GR_T_FAMILY, "@name")) return false;
+  bool any = name.length == 3 && memcmp(name.text, "any", 3) == 0;
+  for (uint32_t i = 0; i < p->families.len && !any; i++)
+    any = strlen(p->families.data[i]->name) == name.length && memcmp(p->families.data[i]->name, name.text, name.length) == 0;
+  if (any || gr_family_find(name.text, name.length) != 0) {
+    gr_error(p->context, GRAFT_RULE, where, "the family '@%.*s' is there already", (int)name.length, name.text);
+    return false;
+  }
+  if (!gr_lex_expect(l, '=', NULL)) return false;
+  gr_opset *s = new_set(p, name.text, name.length, UINT8_MAX);
+  if (!s) return false;
+  s->family = true;
+  while (!l->token.line_start && (l->token.kind == GR_T_IDENT || l->token.kind == GR_T_FAMILY || l->token.kind == GR_T_STRING)) {
+    const gr_opset *m = l->token.kind == GR_T_IDENT ? pt_opset_of_op(p, l->token.text, l->token.length, gr_lex_loc(l))
+                        : l->token.kind == GR_T_STRING
+                            ? pt_opset_of_opaque(p, l->token.text, l->token.length)
+                            : pt_opset_of_family(p, l->token.text, l->token.length, gr_lex_loc(l));
+    if (!m) return false;
+    if (s->count + m->count > UINT8_MAX - 1) {
+      gr_error(p->context, GRAFT_RULE, gr_lex_loc(l), "a family of more than %d ops", UINT8_MAX - 1);
+      return false;
+    }
+    for (uint32_t i = 0; i < m->count; i++) add_member(s, m->members[i]);
+    gr_lex_next(l);
+  }
+  if (s->count == 0) {
+    gr_lex_unexpected(l, "an op, \"op\" or @family");
+    return false;
+  }
+  return gr_vec_push(p->context, &p->families, s);
+}
+
+int pt_opset_find(const gr_opset *s, const graft_module *m, uint32_t op) {
+  if (op < GR_OP_COUNT) return (int)s->index[op] - 1;
+  if (op == GRAFT_NONE) return -1;
+  for (uint32_t i = 0; i < s->count; i++)
+    if (s->members[i].opaque && strcmp(gr_op_text(m, op), s->members[i].opaque) == 0) return (int)i;
+  return -1;
+}
+
+const gr_op_info *pt_member_info(const gr_opset *s, uint32_t member) {
+  return s->members[member].op < GR_OP_COUNT ? gr_op_get(s->members[member].op) : NULL;
+}
+
+int pt_opset_attr(const gr_opset *s, const char *name, size_t length, graft_attr_kind *kind) {
+  int slot = -1;
+  for (uint32_t i = 0; i < s->count; i++) {
+    const gr_op_info *info = pt_member_info(s, i);
+    if (!info) return -3;
+    int at = gr_op_attr_slot(info, name, length);
+    if (at < 0) return -1;
+    if (kind) *kind = info->attrs[at].kind;
+    slot = i == 0 || slot == at ? at : -2;
+  }
+  return slot;
+}
+
+int pt_opset_operand(const gr_opset *s, const char *name, size_t length) {
+  if (length == 1 && name[0] >= '0' && name[0] <= '9') return name[0] - '0'; /* %y.0: of an opaque op, or a rest's */
+  int slot = -1;
+  for (uint32_t i = 0; i < s->count; i++) {
+    const gr_op_info *info = pt_member_info(s, i);
+    if (!info) return -3;
+    int at = gr_op_operand_slot(info, name, length);
+    if (at < 0) return -1;
+    if (i > 0 && at != slot) return -2;
+    slot = at;
+  }
+  return slot;
+}

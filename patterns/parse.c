@@ -1,0 +1,483 @@
+/* The lines of match and rewrite sections. */
+#include "patterns/patterns_impl.h"
+
+#include <string.h>
+
+static bool fail(pt_parse *s, gr_loc where, const char *message) {
+  gr_error(s->parser->context, GRAFT_RULE, where, "%s", message);
+  return false;
+}
+
+/* A value's or rest's name, the token being GR_T_VALUE; names in rules have no points. */
+static int value_name(pt_parse *s, pt_name_kind kind, gr_loc *where) {
+  gr_lexer *l = &s->parser->lex;
+  gr_token t = l->token;
+  *where = gr_lex_loc(l);
+  if (!gr_lex_expect(l, GR_T_VALUE, NULL)) return -1;
+  if (memchr(t.text, '.', t.length)) {
+    fail(s, *where, "a value's name in a rule has no point; %name.operand is an edge");
+    return -1;
+  }
+  return pt_name_id(s, kind, t.text, t.length, *where);
+}
+
+/* ---- calls ---- */
+
+static pt_call *parse_call(pt_parse *s);
+
+static bool parse_dtype(pt_parse *s, graft_dtype *out) {
+  gr_lexer *l = &s->parser->lex;
+  for (int d = GRAFT_F32; d < GRAFT_DTYPE_COUNT; d++)
+    if (gr_lex_accept_word(l, graft_dtype_name((graft_dtype)d))) {
+      *out = (graft_dtype)d;
+      return true;
+    }
+  gr_lex_unexpected(l, "a dtype");
+  return false;
+}
+
+static bool parse_arg(pt_parse *s, pt_arg *a) {
+  gr_lexer *l = &s->parser->lex;
+  *a = (pt_arg){.name = -1, .where = gr_lex_loc(l)};
+  switch (l->token.kind) {
+  case GR_T_VALUE:
+    a->kind = PT_ARG_VALUE;
+    a->name = value_name(s, PT_VALUE, &a->where);
+    a->optional = gr_lex_accept(l, '?');
+    return a->name >= 0;
+  case GR_T_DOTS:
+    gr_lex_next(l);
+    a->kind = PT_ARG_RANGE;
+    a->name = value_name(s, PT_RANGE, &a->where);
+    return a->name >= 0;
+  case '_':
+    gr_lex_next(l);
+    a->kind = PT_ARG_ABSENT;
+    return true;
+  case GR_T_INT:
+  case GR_T_FLOAT:
+    a->kind = PT_ARG_LITERAL;
+    if (!gr_lex_number(l, &a->number)) return false;
+    return !gr_lex_accept(l, ':') || parse_dtype(s, &a->dtype);
+  case GR_T_IDENT:
+  case GR_T_FAMILY:
+  case GR_T_STRING:
+    a->kind = PT_ARG_CALL;
+    a->call = parse_call(s);
+    return a->call != NULL;
+  default: gr_lex_unexpected(l, "an operand: %name, ..%rest, a number, _ or op(…)"); return false;
+  }
+}
+
+static bool parse_attr(pt_parse *s, pt_attr *a) {
+  gr_lexer *l = &s->parser->lex;
+  *a = (pt_attr){.name = -1, .where = gr_lex_loc(l)};
+  if (gr_lex_accept(l, GR_T_DOTS)) {
+    gr_token t = l->token;
+    a->kind = PT_ATTR_REST_OF;
+    a->where = gr_lex_loc(l);
+    if (!gr_lex_expect(l, GR_T_CAPTURE, NULL)) return false;
+    a->name = pt_name_id(s, PT_REST, t.text, t.length, a->where);
+    return a->name >= 0;
+  }
+  gr_token t = l->token;
+  if (!gr_lex_expect(l, GR_T_IDENT, "an attribute, ..$rest or drop")) return false;
+  if (t.length == 4 && memcmp(t.text, "drop", 4) == 0 && l->token.kind != ':') {
+    a->kind = PT_ATTR_DROP_REST;
+    if (s->rewrite) return fail(s, a->where, "attributes are dropped in the match");
+    if (gr_lex_accept(l, GR_T_DOTS)) return true;
+    a->kind = PT_ATTR_DROP;
+    a->where = gr_lex_loc(l);
+    t = l->token;
+    a->text = t.text;
+    a->length = t.length;
+    return gr_lex_expect(l, GR_T_IDENT, "an attribute or ..");
+  }
+  a->kind = PT_ATTR_NAMED;
+  a->text = t.text;
+  a->length = t.length;
+  if (!gr_lex_expect(l, ':', NULL)) return false;
+  bool binds = !s->rewrite && l->token.kind == GR_T_CAPTURE; /* {eps: $eps} binds $eps in a match */
+  if (binds) {
+    gr_lexer ahead = *l;
+    gr_lex_next(&ahead);
+    binds = ahead.token.kind == ',' || ahead.token.kind == '}';
+  }
+  if (!binds) return (a->value = pt_parse_expr(s)) != NULL;
+  a->value = pt_new_expr(s, PT_E_ATTR, gr_lex_loc(l));
+  if (!a->value) return false;
+  int name = pt_name_id(s, PT_ATTR, l->token.text, l->token.length, a->value->where);
+  a->value->name = (uint16_t)name;
+  gr_lex_next(l);
+  return name >= 0;
+}
+
+static const gr_opset *parse_op(pt_parse *s) {
+  gr_lexer *l = &s->parser->lex;
+  gr_loc where = gr_lex_loc(l);
+  switch (l->token.kind) {
+  case GR_T_IDENT: return pt_opset_of_op(s->parser, l->token.text, l->token.length, where);
+  case GR_T_STRING: return pt_opset_of_opaque(s->parser, l->token.text, l->token.length);
+  case GR_T_FAMILY: return pt_opset_of_family(s->parser, l->token.text, l->token.length, where);
+  default: gr_lex_unexpected(l, "an op, \"op\" or @family"); return NULL;
+  }
+}
+
+/* Families bind which member matched under a tag: the name after `:`, else the family's (of a pair, @q's). In a rewrite
+ * @c alone may also be a tag, bound under that name in the match. */
+static bool parse_opset(pt_parse *s, pt_call *c) {
+  gr_lexer *l = &s->parser->lex;
+  gr_token t = l->token;
+  if (s->rewrite && t.kind == GR_T_FAMILY) {
+    int tag = pt_name_find(s->names, PT_TAG, t.text, t.length);
+    if (tag >= 0) {
+      gr_lexer ahead = *l;
+      gr_lex_next(&ahead);
+      if (ahead.token.kind == '(' && s->names->kind[PT_TAG].data[tag].ops) {
+        const gr_opset *bound = s->names->kind[PT_TAG].data[tag].ops;
+        bool family = strcmp(bound->name, s->names->kind[PT_TAG].data[tag].text) == 0;
+        if (!family || !bound->pair) {
+          c->tag = tag;
+          c->ops = bound;
+          s->names->kind[PT_TAG].data[tag].other_uses++;
+          gr_lex_next(l);
+          return true;
+        }
+      }
+    }
+  }
+  const gr_opset *ops = parse_op(s);
+  if (!ops) return false;
+  gr_lex_next(l);
+  while (l->token.kind == '|') {
+    gr_lex_next(l);
+    gr_loc where = gr_lex_loc(l);
+    const gr_opset *more = parse_op(s);
+    ops = more ? pt_opset_join(s->parser, ops, more, where) : NULL;
+    if (!ops) return false;
+    gr_lex_next(l);
+  }
+  c->ops = ops;
+  if (!ops->family) return true;
+  const char *text = ops->pair ? ops->pair->name : ops->name;
+  size_t length = strlen(text);
+  gr_loc where = c->where;
+  if (gr_lex_accept(l, ':')) {
+    where = gr_lex_loc(l);
+    text = l->token.text;
+    length = l->token.length;
+    if (!gr_lex_expect(l, GR_T_IDENT, "a name for the member that matches")) return false;
+  }
+  c->tag = pt_name_id(s, PT_TAG, text, length, where);
+  if (c->tag < 0) return false;
+  pt_name *n = &s->names->kind[PT_TAG].data[c->tag];
+  if (!n->ops && !s->rewrite) n->ops = ops;
+  if (n->ops && n->ops != ops && n->ops->count != ops->count) {
+    gr_error(s->parser->context, GRAFT_RULE, where, "@%s and @%s have the name '%.*s' but are no pair", n->ops->name, ops->name,
+             (int)length, text);
+    return false;
+  }
+  return true;
+}
+
+static pt_call *parse_call(pt_parse *s) {
+  gr_lexer *l = &s->parser->lex;
+  pt_call *c = gr_arena_alloc(s->parser->arena, sizeof *c);
+  if (!c) return NULL;
+  *c = (pt_call){.tag = -1, .where = gr_lex_loc(l)};
+  if (++s->depth > PT_MAX_DEPTH) {
+    fail(s, c->where, "calls nested too deeply");
+    return NULL;
+  }
+  if (!parse_opset(s, c) || !gr_lex_expect(l, '(', NULL)) return NULL;
+  while (l->token.kind != ')') {
+    pt_arg a;
+    if (c->args.len && !gr_lex_expect(l, ',', NULL)) return NULL;
+    if (!parse_arg(s, &a) || !pt_push(s->parser->arena, &c->args, a)) return NULL;
+    if (c->args.len > 64) {
+      fail(s, a.where, "more than 64 operands");
+      return NULL;
+    }
+  }
+  gr_lex_next(l);
+  if (gr_lex_accept(l, '{')) {
+    while (l->token.kind != '}') {
+      pt_attr a;
+      if (c->attrs.len && !gr_lex_expect(l, ',', NULL)) return NULL;
+      if (!parse_attr(s, &a) || !pt_push(s->parser->arena, &c->attrs, a)) return NULL;
+      if (c->attrs.len > 64) {
+        fail(s, a.where, "more than 64 attributes");
+        return NULL;
+      }
+    }
+    gr_lex_next(l);
+  }
+  s->depth--;
+  return c;
+}
+
+/* ---- lines ---- */
+
+static bool is_op(const gr_lexer *l) {
+  return l->token.kind == GR_T_FAMILY || l->token.kind == GR_T_STRING ||
+         (l->token.kind == GR_T_IDENT && gr_op_find(l->token.text, l->token.length) < GR_OP_COUNT);
+}
+
+/* What stands after `=` or `else`. */
+static bool parse_right(pt_parse *s, pt_line *line) {
+  gr_lexer *l = &s->parser->lex;
+  if (l->token.kind == GR_T_VALUE) {
+    gr_loc where;
+    line->kind = PT_LINE_ALIAS;
+    line->alias = value_name(s, PT_VALUE, &where);
+    line->alias_optional = gr_lex_accept(l, '?');
+    return line->alias >= 0;
+  }
+  if (gr_lex_is(l, "none")) {
+    gr_lex_next(l);
+    line->kind = PT_LINE_ABSENT;
+    return true;
+  }
+  if (!is_op(l) && line->is_const) {
+    line->kind = PT_LINE_EXPR;
+    line->expr = pt_parse_expr(s);
+    if (!line->expr) return false;
+    return !gr_lex_accept(l, ':') || parse_dtype(s, &line->dtype);
+  }
+  line->kind = PT_LINE_CALL;
+  line->call = parse_call(s);
+  return line->call != NULL;
+}
+
+static pt_naming *parse_naming(pt_parse *s) {
+  gr_lexer *l = &s->parser->lex;
+  pt_naming *n = gr_arena_alloc(s->parser->arena, sizeof *n);
+  if (!n) return NULL;
+  *n = (pt_naming){0};
+  if (++s->depth > PT_MAX_DEPTH) {
+    fail(s, gr_lex_loc(l), "nested too deeply");
+    return NULL;
+  }
+  n->name = value_name(s, PT_VALUE, &n->where);
+  if (n->name < 0) return NULL;
+  if (gr_lex_accept(l, ':')) {
+    n->suffix = l->token.text;
+    n->length = l->token.length;
+    if (!gr_lex_expect(l, GR_T_IDENT, "the last part of the name")) return NULL;
+  }
+  if (gr_lex_accept_word(l, "if")) {
+    n->condition = pt_parse_expr(s);
+    if (!n->condition) return NULL;
+    if (!gr_lex_accept_word(l, "else")) {
+      gr_lex_unexpected(l, "`else`");
+      return NULL;
+    }
+    if (!(n->otherwise = parse_naming(s))) return NULL;
+  }
+  s->depth--;
+  return n;
+}
+
+static bool parse_kind(pt_parse *s, pt_line *line) {
+  gr_lexer *l = &s->parser->lex;
+  static const char *const kinds[] = {"parameter", "buffer", "constant"};
+  for (int k = 0; k < 3; k++)
+    if (gr_lex_accept_word(l, kinds[k])) {
+      line->tensor_kind = k;
+      return true;
+    }
+  gr_lex_unexpected(l, "parameter, buffer or constant");
+  return false;
+}
+
+static bool parse_suffix(pt_parse *s, pt_line *line, bool *any) {
+  gr_lexer *l = &s->parser->lex;
+  *any = true;
+  if (!s->rewrite) {
+    if (gr_lex_accept_word(l, "one_use")) return line->one_use = true;
+    *any = false;
+    return true;
+  }
+  if (gr_lex_is(l, "if") && !l->token.line_start) {
+    gr_lex_next(l);
+    line->condition = pt_parse_expr(s);
+    if (!line->condition) return false;
+    if (!gr_lex_accept_word(l, "else")) return true;
+    pt_line *other = gr_arena_alloc(s->parser->arena, sizeof *other);
+    if (!other) return false;
+    *other = (pt_line){.where = gr_lex_loc(l), .edges_from = -1, .source = -1, .tensor_kind = -1, .is_const = line->is_const};
+    other->results.data = line->results.data;
+    other->results.len = line->results.len;
+    line->otherwise = other;
+    return parse_right(s, other);
+  }
+  if (gr_lex_accept_word(l, "edges")) {
+    if (!gr_lex_accept_word(l, "from")) {
+      gr_lex_unexpected(l, "`from`");
+      return false;
+    }
+    return (line->edges_from = value_name(s, PT_VALUE, &line->edges_where)) >= 0;
+  }
+  if (gr_lex_accept_word(l, "source")) return (line->source = value_name(s, PT_VALUE, &line->source_where)) >= 0;
+  if (gr_lex_accept_word(l, "named")) return (line->naming = parse_naming(s)) != NULL;
+  if (gr_lex_accept_word(l, "kind")) return parse_kind(s, line);
+  *any = false;
+  return true;
+}
+
+static pt_line *parse_line(pt_parse *s, bool is_const) {
+  gr_lexer *l = &s->parser->lex;
+  pt_line *line = gr_arena_alloc(s->parser->arena, sizeof *line);
+  if (!line) return NULL;
+  *line = (pt_line){.where = gr_lex_loc(l), .edges_from = -1, .source = -1, .tensor_kind = -1, .is_const = is_const};
+  do {
+    pt_result r = {.name = -1};
+    r.range = gr_lex_accept(l, GR_T_DOTS);
+    r.name = value_name(s, r.range ? PT_RANGE : PT_VALUE, &r.where);
+    if (r.name < 0) return NULL;
+    r.optional = gr_lex_accept(l, '?');
+    if (!pt_push(s->parser->arena, &line->results, r)) return NULL;
+    if (line->results.len > 64) {
+      fail(s, r.where, "more than 64 results");
+      return NULL;
+    }
+  } while (gr_lex_accept(l, ','));
+  if (!gr_lex_expect(l, '=', NULL) || !parse_right(s, line)) return NULL;
+  for (bool any = true; any;)
+    if (!parse_suffix(s, line, &any)) return NULL;
+  if (line->results.len > 1 && line->kind != PT_LINE_CALL) {
+    fail(s, line->where, "only an op has several results");
+    return NULL;
+  }
+  return line;
+}
+
+/* ---- sections ---- */
+
+static bool parse_block(pt_parse *s, pt_items *items) {
+  return gr_lex_expect(&s->parser->lex, '{', NULL) && pt_parse_items(s, items) &&
+         gr_lex_expect(&s->parser->lex, '}', "a line of the rule or }");
+}
+
+static bool parse_group(pt_parse *s, pt_item *item) {
+  gr_lexer *l = &s->parser->lex;
+  pt_group *g = gr_arena_alloc(s->parser->arena, sizeof *g);
+  if (!g) return false;
+  *g = (pt_group){.name = -1, .where = gr_lex_loc(l)};
+  *item = (pt_item){.kind = PT_ITEM_GROUP, .group = g, .where = g->where};
+  if (s->rewrite) {
+    gr_lex_next(l); /* if */
+    if (!(g->condition = pt_parse_expr(s))) return false;
+  } else {
+    g->name = pt_name_id(s, PT_GROUP, l->token.text, l->token.length, g->where);
+    if (g->name < 0) return false;
+    gr_lex_next(l);
+    gr_lex_next(l); /* ? */
+  }
+  if (++s->depth > PT_MAX_DEPTH) return fail(s, g->where, "groups nested too deeply");
+  if (!parse_block(s, &g->present) || (gr_lex_accept_word(l, "else") && !parse_block(s, &g->absent))) return false;
+  s->depth--;
+  return true;
+}
+
+static bool parse_move(pt_parse *s, pt_item *item, pt_item_kind kind) {
+  gr_lexer *l = &s->parser->lex;
+  *item = (pt_item){.kind = kind, .where = gr_lex_loc(l)};
+  gr_lex_next(l);
+  if (!pt_parse_reference(s, &item->expr)) return false;
+  if (kind == PT_ITEM_DROP) return true;
+  if (!gr_lex_expect(l, GR_T_ARROW, NULL) || !pt_parse_reference(s, &item->to)) return false;
+  pt_expr_kind want = kind == PT_ITEM_EDGE ? PT_E_EDGE : PT_E_VALUE;
+  if (item->expr->kind != want || item->to->kind != want)
+    return fail(s, item->where, kind == PT_ITEM_EDGE ? "edge %a.operand -> %b.operand" : "value %a -> %b");
+  return true;
+}
+
+static bool parse_warning(pt_parse *s, pt_item *item) {
+  gr_lexer *l = &s->parser->lex;
+  *item = (pt_item){.kind = PT_ITEM_WARN, .where = gr_lex_loc(l)};
+  gr_lex_next(l);
+  gr_token t = l->token;
+  if (!gr_lex_expect(l, GR_T_STRING, "the warning's text")) return false;
+  item->text = gr_arena_copy(s->parser->arena, t.text, t.length);
+  if (!item->text) return false;
+  if (gr_lex_accept_word(l, "if") && !(item->expr = pt_parse_expr(s))) return false;
+  return true;
+}
+
+bool pt_parse_conditions(pt_parse *s, pt_items *items) {
+  do {
+    pt_item item = {.kind = PT_ITEM_WHERE, .where = gr_lex_loc(&s->parser->lex)};
+    s->nodes = 0;
+    if (!(item.expr = pt_parse_expr(s)) || !pt_push(s->parser->arena, items, item)) return false;
+  } while (gr_lex_accept(&s->parser->lex, ','));
+  return true;
+}
+
+static bool is_group(const gr_lexer *l) {
+  gr_lexer ahead = *l;
+  gr_lex_next(&ahead);
+  return l->token.kind == GR_T_IDENT && ahead.token.kind == '?';
+}
+
+bool pt_parse_items(pt_parse *s, pt_items *items) {
+  gr_lexer *l = &s->parser->lex;
+  for (;;) {
+    pt_item item = {.kind = PT_ITEM_LINE, .where = gr_lex_loc(l)};
+    bool ok = true;
+    s->nodes = 0;
+    if (l->token.kind == GR_T_VALUE || l->token.kind == GR_T_DOTS) {
+      ok = (item.line = parse_line(s, false)) != NULL;
+    } else if (!s->rewrite && gr_lex_is(l, "where") && s->depth > 0) {
+      gr_lex_next(l);
+      if (!pt_parse_conditions(s, items)) return false;
+      continue;
+    } else if (!s->rewrite && is_group(l)) {
+      ok = parse_group(s, &item);
+    } else if (s->rewrite && gr_lex_accept_word(l, "const")) {
+      ok = (item.line = parse_line(s, true)) != NULL;
+    } else if (s->rewrite && gr_lex_is(l, "if")) {
+      ok = parse_group(s, &item);
+    } else if (s->rewrite && gr_lex_is(l, "edge")) {
+      ok = parse_move(s, &item, PT_ITEM_EDGE);
+    } else if (s->rewrite && gr_lex_is(l, "value")) {
+      ok = parse_move(s, &item, PT_ITEM_VALUE);
+    } else if (s->rewrite && gr_lex_is(l, "drop")) {
+      ok = parse_move(s, &item, PT_ITEM_DROP);
+    } else if (s->rewrite && gr_lex_is(l, "warn")) {
+      ok = parse_warning(s, &item);
+    } else {
+      return l->token.kind != GR_T_ERROR;
+    }
+    if (!ok || !pt_push(s->parser->arena, items, item)) return false;
+  }
+}
+
+/* ---- for other readers ---- */
+
+void gr_parser_init(gr_parser *p, graft_context *c, gr_arena *arena, const char *file, const char *text, size_t size) {
+  *p = (gr_parser){.context = c, .arena = arena};
+  gr_lex_begin(&p->lex, c, arena, file, text, size);
+}
+
+void gr_parser_free(gr_parser *p) {
+  gr_vec_free(p->context, &p->families);
+  gr_vec_free(p->context, &p->options);
+}
+
+bool gr_parser_option(gr_parser *p, const char *name) { return gr_vec_push(p->context, &p->options, name); }
+
+gr_pattern *pt_parse_match(gr_parser *p) {
+  gr_pattern *pattern = gr_arena_alloc(p->arena, sizeof *pattern);
+  if (!pattern) return NULL;
+  *pattern = (gr_pattern){.parser = p, .where = gr_lex_loc(&p->lex)};
+  pt_parse s = {.parser = p, .names = &pattern->names};
+  if (!pt_parse_items(&s, &pattern->items)) return NULL;
+  if (gr_lex_accept_word(&p->lex, "where") && !pt_parse_conditions(&s, &pattern->items)) return NULL;
+  return pattern;
+}
+
+gr_pattern *gr_pattern_parse(gr_parser *p) {
+  gr_pattern *pattern = pt_parse_match(p);
+  return pattern && pt_compile_match(p, pattern) ? pattern : NULL;
+}

@@ -1,0 +1,408 @@
+/* What parse, compile, match and apply share. Private to this folder.
+ *
+ * Text -> sections (pt_section: the lines as written) -> variants (pt_variant: one choice of the optional groups, a flat
+ * program) -> matches (pt_frame: what every name stands for). Names are numbered per pattern; a variant maps each value
+ * name to a slot of the frame, since aliases may join names. Slot 0 always holds GRAFT_NONE: an absent value.
+ *
+ * Everything lives in the parser's arena; nothing here is freed on its own. */
+#ifndef GRAFT_PATTERNS_IMPL_H
+#define GRAFT_PATTERNS_IMPL_H
+
+#include "patterns/patterns_int.h"
+
+#define PT_MAX_NAMES 1000   /* of each kind in one rule */
+#define PT_MAX_VARIANTS 64  /* of one pattern */
+#define PT_MAX_DEPTH 40     /* nesting of expressions, calls and groups */
+#define PT_MAX_NODES 1000   /* of one expression */
+#define PT_MAX_COMMUTES 8   /* commutative lines in one variant: 2^n orders */
+
+/* A growing array in an arena; what it grows out of is not given back. */
+#define PT_VEC(T)                                                                                                      \
+  struct {                                                                                                             \
+    T *data;                                                                                                           \
+    uint32_t len, cap;                                                                                                 \
+  }
+bool pt_grow(gr_arena *a, void *vec, size_t item_size);
+#define pt_push(a, v, item)                                                                                            \
+  ((v)->len < (v)->cap || pt_grow((a), (v), sizeof *(v)->data) ? ((v)->data[(v)->len++] = (item), true) : false)
+
+/* ---- ops ---------------------------------------------------------------------------------------------------------- */
+
+typedef struct pt_member {
+  uint32_t op;        /* GR_OP_COUNT: opaque */
+  const char *opaque; /* its name */
+} pt_member;
+
+/* One op, or the members of a family in order. */
+struct gr_opset {
+  const char *name; /* without @ */
+  bool family;
+  uint32_t count;
+  pt_member *members;
+  const gr_opset *pair; /* member i goes with member i of this one: @dq with @q */
+  uint8_t index[GR_OP_COUNT]; /* member number + 1; 0: none */
+};
+
+const gr_opset *pt_opset_of_op(gr_parser *p, const char *name, size_t length, gr_loc where);     /* an op of the table */
+const gr_opset *pt_opset_of_opaque(gr_parser *p, const char *name, size_t length);              /* "vendor.op" */
+const gr_opset *pt_opset_of_family(gr_parser *p, const char *name, size_t length, gr_loc where); /* @name */
+const gr_opset *pt_opset_join(gr_parser *p, const gr_opset *a, const gr_opset *b, gr_loc where);
+/* The member number of a node's op; -1: none. */
+int pt_opset_find(const gr_opset *s, const graft_module *m, uint32_t op);
+/* The table's row of a member, NULL for an opaque one. */
+const gr_op_info *pt_member_info(const gr_opset *s, uint32_t member);
+/* What all members agree on: the slot of an attribute or operand; -1: some member lacks it; -2: slots differ; -3: opaque
+ * members. */
+int pt_opset_attr(const gr_opset *s, const char *name, size_t length, graft_attr_kind *kind);
+int pt_opset_operand(const gr_opset *s, const char *name, size_t length);
+
+/* ---- names ---------------------------------------------------------------------------------------------------------- */
+
+typedef enum pt_name_kind { PT_VALUE, PT_RANGE, PT_ATTR, PT_REST, PT_TAG, PT_GROUP, PT_NAME_KINDS } pt_name_kind;
+
+typedef struct pt_name {
+  const char *text;
+  uint32_t length;
+  gr_loc first;        /* where it was met first */
+  uint32_t match_uses; /* in match lines */
+  uint32_t other_uses; /* in conditions and rewrite lines */
+  const gr_opset *ops; /* of a tag */
+} pt_name;
+
+typedef struct pt_names {
+  PT_VEC(pt_name) kind[PT_NAME_KINDS];
+} pt_names;
+
+/* ---- expressions -------------------------------------------------------------------------------------------------- */
+
+typedef enum pt_expr_kind {
+  PT_E_LITERAL,
+  PT_E_LIST,      /* args */
+  PT_E_ATTR,      /* $a: name */
+  PT_E_REST_ATTR, /* $conv.groups: name, text */
+  PT_E_PROPERTY,  /* @conv.weight_axis: name, index */
+  PT_E_IN,        /* @c in @conv: name, ops */
+  PT_E_VALUE,     /* %a: name; a condition: is it present */
+  PT_E_EDGE,      /* %y.weight: name, text */
+  PT_E_RANGE,     /* ..%xs: name */
+  PT_E_ALL,       /* .. : no_spec(..) */
+  PT_E_GROUP,     /* name */
+  PT_E_OPTION,    /* index */
+  PT_E_CALL,      /* function, args */
+  PT_E_INDEX,     /* args[0][args[1]] */
+  PT_E_IF,        /* args[0] if args[1] else args[2] */
+  PT_E_NOT,
+  PT_E_AND,
+  PT_E_OR,
+  PT_E_EQ,
+  PT_E_NE,
+  PT_E_LT,
+  PT_E_LE,
+  PT_E_GT,
+  PT_E_GE,
+  PT_E_ADD,
+  PT_E_SUB,
+  PT_E_MUL,
+  PT_E_DIV,
+  PT_E_NEGATE
+} pt_expr_kind;
+
+typedef enum pt_function {
+#define PREDICATE(name, ...) PT_F_##name,
+#include "patterns/predicates.def"
+#undef PREDICATE
+  PT_F_COUNT
+} pt_function;
+
+typedef struct pt_function_info {
+  const char *name;
+  const char *params;      /* a letter each: see predicates.def */
+  graft_attr_kind result;  /* GRAFT_ATTR_NONE: depends */
+  const char *doc;
+} pt_function_info;
+
+const pt_function_info *pt_function_get(uint32_t function);
+uint32_t pt_function_find(const char *name, size_t length); /* PT_F_COUNT: none */
+
+typedef enum pt_property { PT_P_WEIGHT_AXIS, PT_P_WEIGHT_GROUPS, PT_P_COUNT } pt_property;
+
+struct gr_expr {
+  uint8_t kind; /* pt_expr_kind */
+  uint8_t arg_count;
+  uint16_t name;
+  uint16_t index;    /* function, property, option */
+  uint32_t length;   /* of text */
+  const char *text;
+  graft_attr value;  /* of a literal */
+  const gr_opset *ops;
+  struct gr_expr **args;
+  gr_loc where;
+};
+
+/* ---- sections, as written -------------------------------------------------------------------------------------------- */
+
+struct pt_call;
+
+typedef enum pt_arg_kind { PT_ARG_VALUE, PT_ARG_RANGE, PT_ARG_ABSENT, PT_ARG_LITERAL, PT_ARG_CALL } pt_arg_kind;
+
+typedef struct pt_arg {
+  pt_arg_kind kind;
+  bool optional;
+  int name;
+  struct pt_call *call;
+  graft_dtype dtype; /* of a literal; GRAFT_UNKNOWN: as written, f32 in rewrites */
+  double number;
+  gr_loc where;
+} pt_arg;
+
+typedef enum pt_attr_kind { PT_ATTR_NAMED, PT_ATTR_REST_OF, PT_ATTR_DROP, PT_ATTR_DROP_REST } pt_attr_kind;
+
+typedef struct pt_attr {
+  pt_attr_kind kind;
+  const char *text; /* the attribute's name */
+  uint32_t length;
+  gr_expr *value;
+  int name; /* of a rest */
+  gr_loc where;
+} pt_attr;
+
+typedef struct pt_call {
+  const gr_opset *ops;
+  int tag; /* -1: a single op */
+  PT_VEC(pt_arg) args;
+  PT_VEC(pt_attr) attrs;
+  gr_loc where;
+} pt_call;
+
+typedef struct pt_result {
+  int name;
+  bool optional, range;
+  gr_loc where;
+} pt_result;
+
+typedef enum pt_line_kind { PT_LINE_CALL, PT_LINE_ALIAS, PT_LINE_ABSENT, PT_LINE_EXPR } pt_line_kind;
+
+typedef struct pt_naming { /* named %w, named %w:bias, named %a if C else … */
+  int name;
+  const char *suffix; /* replaces what follows the last point */
+  uint32_t length;
+  gr_expr *condition; /* NULL: always */
+  struct pt_naming *otherwise;
+  gr_loc where;
+} pt_naming;
+
+typedef struct pt_line {
+  PT_VEC(pt_result) results;
+  pt_line_kind kind;
+  pt_call *call;
+  int alias; /* value name */
+  bool alias_optional;
+  gr_expr *expr;
+  graft_dtype dtype; /* of an expression's constant */
+  bool one_use, is_const;
+  gr_expr *condition; /* if … */
+  struct pt_line *otherwise;
+  int edges_from, source; /* value names, -1: none */
+  gr_loc edges_where, source_where;
+  pt_naming *naming;
+  int tensor_kind; /* graft_tensor_kind, -1: by the rule's default */
+  gr_loc where;
+} pt_line;
+
+struct pt_group;
+
+typedef enum pt_item_kind {
+  PT_ITEM_LINE,
+  PT_ITEM_GROUP, /* match: name? { … } else { … }; rewrite: if C { … } else { … } */
+  PT_ITEM_WHERE,
+  PT_ITEM_EDGE,  /* edge %y.weight -> %z.x */
+  PT_ITEM_VALUE, /* value %y -> %z */
+  PT_ITEM_DROP,  /* drop %y.weight, drop %y */
+  PT_ITEM_WARN   /* warn "…" %x if C */
+} pt_item_kind;
+
+typedef struct pt_item {
+  pt_item_kind kind;
+  pt_line *line;
+  struct pt_group *group;
+  gr_expr *expr;      /* a condition, or the left side of edge, value and drop */
+  gr_expr *to;        /* the right side */
+  const char *text;   /* of warn */
+  gr_loc where;
+} pt_item;
+
+typedef PT_VEC(pt_item) pt_items;
+
+typedef struct pt_group {
+  int name;           /* of a match group; -1: rewrite */
+  gr_expr *condition; /* of a rewrite group */
+  pt_items present, absent;
+  gr_loc where;
+} pt_group;
+
+/* ---- variants ------------------------------------------------------------------------------------------------------- */
+
+#define PT_UNBOUND UINT16_MAX
+
+typedef enum pt_code {
+  PT_NODE,         /* a: node, b: slot of a value, c: which result it is; the value's node has an op of the line's set */
+  PT_COMMUTE,      /* a: node; try both orders of its first two operands */
+  PT_BIND,         /* a: node, b: slot, c: operand; the operand is there */
+  PT_BIND_OPT,     /* the same, it may be absent */
+  PT_SAME,         /* the operand is what the slot holds */
+  PT_ABSENT,       /* a: node, c: operand */
+  PT_NUMBER,       /* a: node, b: literal, c: operand; a constant whose elements all are this number */
+  PT_AT_MOST,      /* a: node, c: number of operands */
+  PT_RANGE_BIND,   /* a: node, b: range, c: first operand */
+  PT_RANGE_SAME,
+  PT_RESULT,       /* a: node, b: slot, c: result; bind a result that is there */
+  PT_RESULT_OPT,
+  PT_RESULT_SAME,
+  PT_RESULT_RANGE, /* a: node, b: range, c: first result */
+  PT_UNUSED,       /* a: node, c: first result; these and later results have no uses */
+  PT_ONE_USE,      /* a: node, b: slot */
+  PT_ATTRS,        /* a: node; attributes that the line binds, or compares with literals */
+  PT_ATTRS_LATE,   /* a: node; those compared with what other lines bind */
+  PT_WHERE         /* b: condition */
+} pt_code;
+
+typedef struct pt_instr {
+  uint8_t code;
+  uint16_t a, b, c;
+  gr_loc where;
+} pt_instr;
+
+/* An attribute in a matched line, ready to be compared or bound. */
+typedef struct pt_attr_step {
+  const pt_attr *attr;
+  enum { PT_ATTR_COMPARE, PT_ATTR_COMPARE_LATE, PT_ATTR_BIND, PT_ATTR_SAME, PT_ATTR_REST_BIND, PT_ATTR_REST_SAME } how;
+  int capture; /* attr or rest name */
+  int8_t *slots; /* attribute slot by member; -1: by name (opaque) */
+} pt_attr_step;
+
+typedef struct pt_vnode {
+  const pt_call *call;
+  const pt_line *line; /* NULL: a nested call */
+  uint16_t *operand_slots; /* by argument; PT_UNBOUND for ranges, literals */
+  uint16_t *result_slots;  /* by result */
+  uint32_t result_count;
+  pt_attr_step *attrs;
+  uint32_t attr_count;
+  bool tag_bound; /* an earlier line has bound the tag: compare */
+} pt_vnode;
+
+/* Annotations of a matched node that the rewrite carries, drops or excludes by name: bits by operand and result. */
+typedef struct pt_claims {
+  uint64_t operands, results;
+} pt_claims;
+
+typedef struct pt_variant {
+  bool *groups;       /* by group name */
+  uint16_t *slots;    /* by value name */
+  uint16_t slot_count;
+  uint16_t *slot_node, *slot_result; /* which node's result a slot is; PT_UNBOUND: none */
+  bool *slot_optional;               /* may hold GRAFT_NONE */
+  bool *range_bound, *tag_bound; /* by name */
+  uint8_t *attr_kinds;           /* graft_attr_kind + 1 of a captured attribute; 0: not bound; 255: any (opaque) */
+  const pt_call **rests;         /* the call that binds a rest of attributes */
+  pt_vnode *nodes; /* the root first, users before producers */
+  uint32_t node_count;
+  pt_instr *code;
+  uint32_t code_count;
+  gr_expr **wheres;
+  uint32_t where_count;
+  const gr_opset *root_ops;
+  pt_claims *claims;          /* by node; NULL in a bare pattern */
+  struct pt_program *program; /* the rewrite section's; NULL in a bare pattern */
+} pt_variant;
+
+struct gr_pattern {
+  gr_parser *parser;
+  pt_names names;
+  pt_items items;
+  pt_variant *variants;
+  uint32_t variant_count;
+  gr_loc where;
+};
+
+/* ---- what a match bound ------------------------------------------------------------------------------------------------ */
+
+typedef struct pt_capture { /* an attribute, or for a rest the set; `call` says which names are not part of it */
+  uint32_t op, set, slot;
+  const pt_call *call;
+} pt_capture;
+
+typedef struct pt_range {
+  graft_node node;
+  uint32_t first, count;
+  bool results;
+} pt_range;
+
+typedef struct pt_frame {
+  graft_value *values;
+  graft_node *nodes;
+  pt_capture *captures, *rests;
+  pt_range *ranges;
+  uint32_t *tags; /* member numbers */
+  uint8_t *swapped; /* by node: its first two operands are matched the other way round */
+  uint32_t value_cap, node_cap, capture_cap, rest_cap, range_cap, tag_cap, swap_cap;
+} pt_frame;
+
+static inline pt_frame *pt_frame_of(const gr_matcher *m) { return m->frame; }
+
+/* ---- evaluation (expr.c, predicates.c) ------------------------------------------------------------------------------- */
+
+typedef struct pt_eval {
+  const gr_match *match; /* NULL: options alone */
+  graft_context *context;
+  const graft_attr *options;
+  bool quiet; /* a condition in a match: what cannot be computed is false, with a reason and no diagnostic */
+} pt_eval;
+
+bool pt_eval_expr(pt_eval *e, const gr_expr *x, graft_attr *out);
+/* A condition: false where it is false or has no value. */
+bool pt_eval_condition(pt_eval *e, const gr_expr *x, bool *out);
+/* Notes why something failed, when anyone wants to know; always false. */
+bool pt_reason(const gr_matcher *m, const char *format, ...) __attribute__((format(printf, 2, 3)));
+bool pt_eval_function(pt_eval *e, const gr_expr *x, graft_attr *out);
+/* The use that `%y.weight` is; GRAFT_NONE when the operand is absent. */
+uint32_t pt_eval_edge(pt_eval *e, const gr_expr *x);
+void pt_value_text(const gr_matcher *m, graft_value v, char *buffer, size_t size);
+static inline graft_value pt_frame_value(const gr_match *m, int name) {
+  const pt_variant *v = &m->pattern->variants[m->variant];
+  uint16_t slot = v->slots[name];
+  return slot == PT_UNBOUND ? GRAFT_NONE : pt_frame_of(m->matcher)->values[slot];
+}
+
+/* ---- parsing (parse.c, parse_expr.c) ------------------------------------------------------------------------------------- */
+
+typedef struct pt_parse {
+  gr_parser *parser;
+  pt_names *names; /* NULL: options alone */
+  bool rewrite;    /* uses count as other_uses, and no name may be met first */
+  uint32_t depth, nodes; /* of the expression being read */
+} pt_parse;
+
+int pt_name_id(pt_parse *s, pt_name_kind kind, const char *text, size_t length, gr_loc where); /* finds or adds; -1: error */
+int pt_name_find(const pt_names *n, pt_name_kind kind, const char *text, size_t length);
+gr_expr *pt_parse_expr(pt_parse *s);
+bool pt_parse_items(pt_parse *s, pt_items *items);      /* lines of a match or rewrite section */
+bool pt_parse_conditions(pt_parse *s, pt_items *items); /* after `where` */
+gr_expr *pt_new_expr(pt_parse *s, pt_expr_kind kind, gr_loc where);
+bool pt_parse_reference(pt_parse *s, gr_expr **out); /* %y or %y.weight */
+gr_pattern *pt_parse_match(gr_parser *p);               /* a match and its where, not compiled yet */
+
+/* ---- compiling (compile.c, names.c) ------------------------------------------------------------------------------------- */
+
+/* Lines and conditions of one choice of groups, aliases still among them. */
+bool pt_flatten(gr_parser *p, const pt_items *items, const bool *groups, pt_items *out);
+bool pt_compile_match(gr_parser *p, gr_pattern *pattern);
+/* The smaller checks of a call in the match: arity, attributes and that none is forgotten. */
+bool pt_check_shape(gr_parser *p, const pt_call *call, uint32_t result_count, bool range_results); /* of a rewrite too */
+bool pt_check_call(gr_parser *p, const pt_call *call, uint32_t result_count, bool range_results);
+/* Static truth of a condition in a variant: 0 false, 1 true, -1 known at match time only. */
+int pt_static(const pt_variant *v, const gr_expr *e);
+/* Every name in the parts of the expression that are live is bound in the variant. */
+bool pt_check_expr(gr_parser *p, const gr_pattern *pattern, const pt_variant *v, const gr_expr *e, bool condition);
+
+#endif

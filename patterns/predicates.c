@@ -1,0 +1,363 @@
+/* The functions of predicates.def. A predicate over an absent value is false. */
+#include "patterns/patterns_impl.h"
+
+#include <string.h>
+
+#define NONE GRAFT_ATTR_NONE
+#define BOOL GRAFT_ATTR_BOOL
+#define INT GRAFT_ATTR_INT
+#define FLOAT GRAFT_ATTR_FLOAT
+#define DTYPE GRAFT_ATTR_DTYPE
+#define INTS GRAFT_ATTR_INTS
+static const pt_function_info functions[] = {
+#define PREDICATE(name, params, result, doc) {#name, params, result, doc},
+#include "patterns/predicates.def"
+#undef PREDICATE
+};
+
+const pt_function_info *pt_function_get(uint32_t f) { return &functions[f]; }
+
+uint32_t pt_function_find(const char *name, size_t length) {
+  for (uint32_t f = 0; f < PT_F_COUNT; f++)
+    if (strlen(functions[f].name) == length && memcmp(functions[f].name, name, length) == 0) return f;
+  return PT_F_COUNT;
+}
+
+static graft_graph *graph_of(const pt_eval *e) { return e->match->matcher->graph; }
+
+void pt_value_text(const gr_matcher *m, graft_value v, char *buffer, size_t size) {
+  if (v == GRAFT_NONE)
+    gr_name_format(m->graph->module, (gr_name){0}, buffer, size);
+  else
+    graft_value_name(m->graph, v, buffer, size);
+}
+
+/* "%conv has 2 uses": only formatted when someone wants to know. Always true: the predicate has a value, false. */
+static bool because(pt_eval *e, graft_value v, const char *what) {
+  gr_matcher *m = e->match->matcher;
+  if (!m->reason) return true;
+  char name[128] = "";
+  if (v != GRAFT_NONE) pt_value_text(m, v, name, sizeof name);
+  pt_reason(m, "%%%s %s", name, what);
+  return true;
+}
+
+/* ---- values ---- */
+
+static bool is_tensor(pt_eval *e, graft_value v, int kind) {
+  graft_graph *g = graph_of(e);
+  graft_tensor t = gr_value_tensor(g, v);
+  if (t != GRAFT_NONE && (kind < 0 || g->module->tensors.data[t].kind == kind)) return true;
+  because(e, v, kind < 0 ? "is no module tensor" : kind == GRAFT_PARAMETER ? "is no parameter" : "is no buffer");
+  return false;
+}
+
+static bool is_const(pt_eval *e, graft_value v, bool constants_only) {
+  graft_graph *g = graph_of(e);
+  gr_cones *k = e->match->matcher->cones;
+  graft_tensor t = gr_value_tensor(g, v);
+  bool yes = t != GRAFT_NONE ? !constants_only || g->module->tensors.data[t].kind == GRAFT_CONSTANT
+             : !k            ? false
+             : constants_only ? gr_cones_is_constant(k, v)
+                              : gr_cones_is_const(k, v);
+  if (!yes) because(e, v, constants_only ? "does not depend on constants alone" : "does not depend on module tensors alone");
+  return yes;
+}
+
+static uint32_t count_uses(const graft_graph *g, graft_value v) {
+  uint32_t n = 0;
+  for (uint32_t u = gr_value_at(g, v)->first_use; u != GRAFT_NONE; u = gr_use_at(g, u)->next) n++;
+  return n;
+}
+
+static bool is_output(const graft_graph *g, graft_value v) {
+  for (uint32_t u = gr_value_at(g, v)->first_use; u != GRAFT_NONE; u = gr_use_at(g, u)->next) {
+    uint32_t user = gr_use_at(g, u)->user;
+    if (!gr_user_is_node(user) && (user & GR_USER_UPDATE) == GR_USER_OUTPUT) return true;
+  }
+  return false;
+}
+
+static bool is_static(const graft_type *t) {
+  for (int32_t i = 0; i < t->rank; i++)
+    if (t->dims[i] < 0) return false;
+  return t->rank >= 0;
+}
+
+static bool on_values(pt_eval *e, const gr_expr *x, bool (*test)(pt_eval *, graft_value)) {
+  const gr_expr *a = x->args[0];
+  if (a->kind != PT_E_RANGE) return test(e, pt_frame_value(e->match, a->name));
+  const pt_range *r = &pt_frame_of(e->match->matcher)->ranges[a->name];
+  for (uint32_t i = 0; i < r->count; i++) {
+    graft_graph *g = graph_of(e);
+    graft_value v = r->results ? gr_result(g, r->node, r->first + i) : gr_operand(g, r->node, r->first + i);
+    if (v != GRAFT_NONE && !test(e, v)) return false;
+  }
+  return true;
+}
+
+static bool test_const(pt_eval *e, graft_value v) { return v != GRAFT_NONE && is_const(e, v, false); }
+static bool test_constant(pt_eval *e, graft_value v) { return v != GRAFT_NONE && is_const(e, v, true); }
+static bool test_static(pt_eval *e, graft_value v) {
+  if (v == GRAFT_NONE) return false;
+  bool yes = is_static(gr_type_of(graph_of(e), v));
+  if (!yes) because(e, v, "has no static shape");
+  return yes;
+}
+
+/* ---- annotations ---- */
+
+uint32_t pt_eval_edge(pt_eval *e, const gr_expr *x) {
+  const gr_match *m = e->match;
+  const pt_variant *v = &m->pattern->variants[m->variant];
+  uint16_t slot = v->slots[x->name];
+  if (slot == PT_UNBOUND || v->slot_node[slot] == PT_UNBOUND) return GRAFT_NONE;
+  uint32_t place = v->slot_node[slot];
+  const graft_graph *g = m->matcher->graph;
+  const pt_frame *f = pt_frame_of(m->matcher);
+  const gr_node *n = gr_node_at(g, f->nodes[place]);
+  const gr_op_info *info = gr_op_get(n->op);
+  int i = x->length == 1 && x->text[0] >= '0' && x->text[0] <= '9' ? x->text[0] - '0'
+          : info                                                   ? gr_op_operand_slot(info, x->text, x->length)
+                                                                   : -1;
+  if (i < 0 || (uint32_t)i >= n->operand_count) return GRAFT_NONE;
+  if (f->swapped[place] && i < 2) i ^= 1; /* edges are named as the rule writes them */
+  uint32_t use = n->first_use + (uint32_t)i;
+  return gr_use_at(g, use)->value == GRAFT_NONE ? GRAFT_NONE : use;
+}
+
+static bool has_spec(pt_eval *e, const gr_expr *x) {
+  const graft_graph *g = graph_of(e);
+  if (x->kind == PT_E_EDGE) {
+    uint32_t use = pt_eval_edge(e, x);
+    return use != GRAFT_NONE && gr_spec_of_use(g, use) != 0;
+  }
+  graft_value v = pt_frame_value(e->match, x->name);
+  return v != GRAFT_NONE && gr_spec_of_value(g, v) != 0;
+}
+
+/* no_spec(..): nothing on the matched nodes but what is claimed by name. */
+static bool nothing_else(pt_eval *e) {
+  const gr_match *m = e->match;
+  const pt_variant *v = &m->pattern->variants[m->variant];
+  const graft_graph *g = graph_of(e);
+  for (uint32_t n = 0; n < v->node_count; n++) {
+    graft_node id = pt_frame_of(m->matcher)->nodes[n];
+    const gr_node *node = gr_node_at(g, id);
+    const pt_claims *c = v->claims ? &v->claims[n] : NULL;
+    for (uint32_t i = 0; i < node->operand_count; i++)
+      if (gr_spec_of_use(g, node->first_use + i) && !(c && (c->operands >> (i < 63 ? i : 63) & 1))) {
+        because(e, gr_use_at(g, node->first_use + i)->value, "is read by an annotated edge that the rule does not carry");
+        return false;
+      }
+    for (uint32_t i = 0; i < node->result_count; i++)
+      if (gr_spec_of_value(g, node->first_result + i) && !(c && (c->results >> (i < 63 ? i : 63) & 1))) {
+        because(e, node->first_result + i, "has an annotation that the rule does not carry");
+        return false;
+      }
+  }
+  return true;
+}
+
+static bool no_spec(pt_eval *e, const gr_expr *x) {
+  if (!gr_has_specs(graph_of(e))) return true;
+  for (uint32_t i = 0; i < x->arg_count; i++) {
+    const gr_expr *a = x->args[i];
+    if (a->kind == PT_E_ALL) {
+      if (!nothing_else(e)) return false;
+    } else if (has_spec(e, a)) {
+      because(e, pt_frame_value(e->match, a->name), a->kind == PT_E_EDGE ? "has an annotated operand" : "has an annotation");
+      return false;
+    }
+  }
+  return true;
+}
+
+/* ---- numbers ---- */
+
+static bool fail(pt_eval *e, const gr_expr *x, const char *message) {
+  if (!e->quiet) gr_error(e->context, GRAFT_RULE, x->where, "%s", message);
+  return pt_reason(e->match->matcher, "%s", message);
+}
+
+static double element(const gr_array *a, int64_t i, int64_t *whole) {
+  double f = 0;
+  *whole = 0;
+  switch (a->type.dtype) {
+  case GRAFT_F32: f = ((const float *)a->data)[i]; break;
+  case GRAFT_F64: f = ((const double *)a->data)[i]; break;
+  case GRAFT_I8: *whole = ((const int8_t *)a->data)[i]; break;
+  case GRAFT_U8: *whole = ((const uint8_t *)a->data)[i]; break;
+  case GRAFT_I16: *whole = ((const int16_t *)a->data)[i]; break;
+  case GRAFT_I32: *whole = ((const int32_t *)a->data)[i]; break;
+  case GRAFT_I64: *whole = ((const int64_t *)a->data)[i]; break;
+  case GRAFT_BOOL: *whole = ((const uint8_t *)a->data)[i] != 0; break;
+  default: break;
+  }
+  return a->type.dtype == GRAFT_F32 || a->type.dtype == GRAFT_F64 ? f : (double)*whole;
+}
+
+/* The data of a const value, from a tensor or computed. */
+static bool data_of(pt_eval *e, const gr_expr *x, gr_array *out) {
+  graft_value v = pt_frame_value(e->match, x->name);
+  if (v == GRAFT_NONE || !e->match->matcher->cones || !is_const(e, v, false)) return fail(e, x, "the value is not const");
+  return gr_cones_value(e->match->matcher->cones, v, out);
+}
+
+static bool eval_data(pt_eval *e, const gr_expr *x, graft_attr *out) {
+  gr_array a;
+  if (!data_of(e, x->args[0], &a)) return false;
+  int64_t count = graft_type_elements(&a.type), whole = 0;
+  bool real = a.type.dtype == GRAFT_F32 || a.type.dtype == GRAFT_F64;
+  if (x->index == PT_F_number || x->index == PT_F_int) {
+    if (count != 1 || (real && x->index == PT_F_int)) return fail(e, x, "not a single number of that kind");
+    double f = element(&a, 0, &whole);
+    *out = x->index == PT_F_int ? (graft_attr){.kind = INT, .as.i = whole} : (graft_attr){.kind = FLOAT, .as.f = f};
+    return true;
+  }
+  if (x->index == PT_F_all) {
+    graft_attr n;
+    if (!pt_eval_expr(e, x->args[1], &n)) return false;
+    double want = n.kind == INT ? (double)n.as.i : n.as.f;
+    *out = (graft_attr){.kind = BOOL, .as.b = n.kind == INT || n.kind == FLOAT};
+    for (int64_t i = 0; i < count && out->as.b; i++) out->as.b = element(&a, i, &whole) == want;
+    return true;
+  }
+  if (real || count < 0 || count > 1024) return fail(e, x, "not a short list of integers");
+  int64_t *ints = gr_arena_alloc(&e->match->matcher->scratch, (size_t)(count + 1) * sizeof *ints);
+  if (!ints) return false;
+  for (int64_t i = 0; i < count; i++) {
+    element(&a, i, &whole);
+    ints[i] = whole;
+  }
+  *out = (graft_attr){.kind = INTS, .count = (uint32_t)count, .as.ints = ints};
+  return true;
+}
+
+static bool eval_min_max(pt_eval *e, const gr_expr *x, graft_attr *out) {
+  graft_attr a, b;
+  if (!pt_eval_expr(e, x->args[0], &a) || !pt_eval_expr(e, x->args[1], &b)) return false;
+  if (a.kind != b.kind || (a.kind != INT && a.kind != FLOAT)) return fail(e, x, "two numbers of a kind are needed");
+  bool first = a.kind == INT ? a.as.i < b.as.i : a.as.f < b.as.f;
+  *out = first == (x->index == PT_F_min) ? a : b;
+  return true;
+}
+
+/* ---- types ---- */
+
+static bool eval_type(pt_eval *e, const gr_expr *x, graft_value v, graft_attr *out) {
+  const graft_type *t = gr_type_of(graph_of(e), v);
+  switch (x->index) {
+  case PT_F_rank: *out = (graft_attr){.kind = INT, .as.i = t->rank}; return true;
+  case PT_F_elements: *out = (graft_attr){.kind = INT, .as.i = graft_type_elements(t)}; return true;
+  case PT_F_dtype: *out = (graft_attr){.kind = DTYPE, .as.dtype = t->dtype}; return true;
+  case PT_F_dims: {
+    if (t->rank < 0) return fail(e, x, "the rank is not known");
+    int64_t *dims = gr_arena_alloc(&e->match->matcher->scratch, sizeof t->dims); /* the type table may move */
+    if (!dims) return false;
+    memcpy(dims, t->dims, sizeof t->dims);
+    *out = (graft_attr){.kind = INTS, .count = (uint32_t)t->rank, .as.ints = dims};
+    return true;
+  }
+  default: { /* dim */
+    graft_attr axis;
+    if (!pt_eval_expr(e, x->args[1], &axis)) return false;
+    if (axis.kind != INT || t->rank < 0) return fail(e, x, "no such axis");
+    int64_t i = axis.as.i < 0 ? axis.as.i + t->rank : axis.as.i;
+    if (i < 0 || i >= t->rank) return fail(e, x, "no such axis");
+    *out = (graft_attr){.kind = INT, .as.i = t->dims[i]};
+    return true;
+  }
+  }
+}
+
+static bool same(pt_eval *e, const gr_expr *x, bool types) {
+  graft_value a = pt_frame_value(e->match, x->args[0]->name), b = pt_frame_value(e->match, x->args[1]->name);
+  if (a == GRAFT_NONE || b == GRAFT_NONE) return false;
+  const graft_type *p = gr_type_of(graph_of(e), a), *q = gr_type_of(graph_of(e), b);
+  bool yes = is_static(p) && is_static(q) && p->rank == q->rank && (!types || p->dtype == q->dtype) &&
+             memcmp(p->dims, q->dims, (size_t)p->rank * sizeof *p->dims) == 0;
+  if (!yes) because(e, a, types ? "has not that type" : "has not that shape");
+  return yes;
+}
+
+static bool of_dtype(pt_eval *e, graft_value v, bool real) {
+  graft_dtype d = gr_type_of(graph_of(e), v)->dtype;
+  bool yes = real ? d == GRAFT_F32 || d == GRAFT_F64 : d >= GRAFT_I8 && d <= GRAFT_I64;
+  if (!yes) because(e, v, real ? "is not float" : "is not integer");
+  return yes;
+}
+
+static bool training(pt_eval *e, graft_value v) {
+  const graft_graph *g = graph_of(e);
+  graft_node n = gr_value_node(g, v);
+  const gr_op_info *info = n == GRAFT_NONE ? NULL : gr_info(g, n);
+  bool yes = info && gr_op_attr_slot(info, "training", 8) >= 0 &&
+             gr_attr_bool(g->module, gr_node_at(g, n)->op, gr_node_at(g, n)->attrs, "training");
+  if (!yes) because(e, v, "is not in training");
+  return yes;
+}
+
+static bool on_value(pt_eval *e, const gr_expr *x, graft_value v) {
+  const graft_graph *g = graph_of(e);
+  bool yes;
+  switch (x->index) {
+  case PT_F_is_float: return of_dtype(e, v, true);
+  case PT_F_is_integer: return of_dtype(e, v, false);
+  case PT_F_parameter: return is_tensor(e, v, GRAFT_PARAMETER);
+  case PT_F_buffer: return is_tensor(e, v, GRAFT_BUFFER);
+  case PT_F_tensor: return is_tensor(e, v, -1);
+  case PT_F_training: return training(e, v);
+  case PT_F_one_use:
+    yes = gr_one_use(g, v);
+    if (!yes) because(e, v, gr_unused(g, v) ? "is not used" : "has more than one use");
+    return yes;
+  default:
+    yes = is_output(g, v);
+    if (!yes) because(e, v, "is not returned by the graph");
+    return yes;
+  }
+}
+
+bool pt_eval_function(pt_eval *e, const gr_expr *x, graft_attr *out) {
+  *out = (graft_attr){.kind = BOOL};
+  switch ((pt_function)x->index) {
+  case PT_F_const: out->as.b = on_values(e, x, test_const); return true;
+  case PT_F_constant: out->as.b = on_values(e, x, test_constant); return true;
+  case PT_F_static_shape: out->as.b = on_values(e, x, test_static); return true;
+  case PT_F_has_spec:
+    out->as.b = has_spec(e, x->args[0]);
+    if (!out->as.b) because(e, pt_frame_value(e->match, x->args[0]->name), "has no annotation there");
+    return true;
+  case PT_F_no_spec: out->as.b = no_spec(e, x); return true;
+  case PT_F_same_shape: out->as.b = same(e, x, false); return true;
+  case PT_F_same_type: out->as.b = same(e, x, true); return true;
+  case PT_F_number:
+  case PT_F_int:
+  case PT_F_ints:
+  case PT_F_all: return eval_data(e, x, out);
+  case PT_F_min:
+  case PT_F_max: return eval_min_max(e, x, out);
+  case PT_F_length:
+  case PT_F_is_none: {
+    graft_attr a;
+    if (!pt_eval_expr(e, x->args[0], &a)) return false;
+    if (x->index == PT_F_is_none)
+      out->as.b = a.kind == NONE;
+    else
+      *out = (graft_attr){.kind = INT, .as.i = a.kind == INTS || a.kind == GRAFT_ATTR_FLOATS ? (int64_t)a.count : 0};
+    return true;
+  }
+  default: break;
+  }
+  graft_value v = pt_frame_value(e->match, x->args[0]->name);
+  bool predicate = functions[x->index].result == BOOL;
+  if (v == GRAFT_NONE) return predicate ? true : fail(e, x, "the value is absent");
+  if (x->index == PT_F_uses) {
+    *out = (graft_attr){.kind = INT, .as.i = count_uses(graph_of(e), v)};
+    return true;
+  }
+  if (!predicate) return eval_type(e, x, v, out);
+  out->as.b = on_value(e, x, v);
+  return true;
+}
