@@ -277,7 +277,7 @@ static bool names_only(const gr_expr *e) { /* no value of the graph is needed */
          (e->kind == PT_E_LIST && (e->arg_count == 0 || e->args[0]->kind == PT_E_LITERAL));
 }
 
-static bool plan_attrs(builder *b, pt_vnode *node) {
+static bool plan_attrs(builder *b, uint32_t place, pt_vnode *node) {
   const pt_call *call = node->call;
   node->attrs = zeroed(b->parser->arena, call->attrs.len, sizeof *node->attrs);
   if (!node->attrs) return false;
@@ -289,7 +289,10 @@ static bool plan_attrs(builder *b, pt_vnode *node) {
     if (a->kind == PT_ATTR_REST_OF) {
       step->capture = a->name;
       step->how = b->variant->rests[a->name] ? PT_ATTR_REST_SAME : PT_ATTR_REST_BIND;
-      if (!b->variant->rests[a->name]) b->variant->rests[a->name] = call;
+      if (!b->variant->rests[a->name]) {
+        b->variant->rests[a->name] = call;
+        b->variant->rest_node[a->name] = (uint16_t)place;
+      }
       continue;
     }
     step->slots = gr_arena_alloc(b->parser->arena, call->ops->count);
@@ -303,8 +306,10 @@ static bool plan_attrs(builder *b, pt_vnode *node) {
     if (a->value->kind == PT_E_ATTR) {
       step->capture = a->value->name;
       step->how = b->variant->attr_kinds[step->capture] ? PT_ATTR_SAME : PT_ATTR_BIND;
-      if (step->how == PT_ATTR_BIND)
+      if (step->how == PT_ATTR_BIND) {
         b->variant->attr_kinds[step->capture] = (uint8_t)(kind == GRAFT_ATTR_NONE ? UINT8_MAX : kind + 1);
+        b->variant->attr_node[step->capture] = (uint16_t)place;
+      }
     } else {
       step->how = names_only(a->value) ? PT_ATTR_COMPARE : PT_ATTR_COMPARE_LATE;
     }
@@ -319,7 +324,7 @@ static bool emit_rest(builder *b) {
   }
   for (uint32_t place = 0; place < b->visited; place++) {
     pt_vnode *node = &b->nodes.data[b->order[place]];
-    if (!plan_attrs(b, node)) return false;
+    if (!plan_attrs(b, place, node)) return false;
     if (node->attr_count && !emit(b, PT_ATTRS, place, 0, 0, node->call->where)) return false;
   }
   for (uint32_t place = 0; place < b->visited; place++) {
@@ -345,7 +350,12 @@ static bool begin(builder *b) {
   v->tag_bound = zeroed(a, n->kind[PT_TAG].len, sizeof *v->tag_bound);
   v->attr_kinds = zeroed(a, n->kind[PT_ATTR].len, sizeof *v->attr_kinds);
   v->rests = zeroed(a, n->kind[PT_REST].len, sizeof *v->rests);
-  if (!v->slots || !b->parent || !b->absent || !v->range_bound || !v->tag_bound || !v->attr_kinds || !v->rests) return false;
+  v->attr_node = zeroed(a, n->kind[PT_ATTR].len, sizeof *v->attr_node);
+  v->rest_node = zeroed(a, n->kind[PT_REST].len, sizeof *v->rest_node);
+  v->tag_node = zeroed(a, n->kind[PT_TAG].len, sizeof *v->tag_node);
+  if (!v->slots || !b->parent || !b->absent || !v->range_bound || !v->tag_bound || !v->attr_kinds || !v->rests ||
+      !v->attr_node || !v->rest_node || !v->tag_node)
+    return false;
   for (uint32_t i = 0; i < values; i++) {
     v->slots[i] = PT_UNBOUND;
     b->parent[i] = i;
@@ -410,6 +420,7 @@ static bool finish(builder *b) {
     *node = b->nodes.data[b->order[place]];
     if (node->call->tag >= 0) {
       node->tag_bound = v->tag_bound[node->call->tag];
+      if (!node->tag_bound) v->tag_node[node->call->tag] = (uint16_t)place;
       v->tag_bound[node->call->tag] = true;
     }
   }

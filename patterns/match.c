@@ -2,6 +2,7 @@
  * that trying the other order of a commutative line only means running on from there again. */
 #include "patterns/patterns_impl.h"
 
+#include <stdio.h>
 #include <string.h>
 
 void gr_matcher_init(gr_matcher *m, graft_graph *g, const graft_attr *options, gr_cones *cones) {
@@ -11,7 +12,7 @@ void gr_matcher_init(gr_matcher *m, graft_graph *g, const graft_attr *options, g
 
 #define FRAME_ARRAYS(X)                                                                                                \
   X(values, value_cap) X(nodes, node_cap) X(captures, capture_cap) X(rests, rest_cap) X(ranges, range_cap) X(tags, tag_cap)      \
-      X(swapped, swap_cap)
+      X(swapped, swap_cap) X(consts, const_cap)
 
 void gr_matcher_free(gr_matcher *m) {
   pt_frame *f = m->frame;
@@ -45,7 +46,7 @@ bool pt_frame_reserve(gr_matcher *m, const gr_pattern *p, const pt_variant *v) {
   return GROW(values, value_cap, v->slot_count) && GROW(nodes, node_cap, v->node_count) &&
          GROW(captures, capture_cap, n->kind[PT_ATTR].len) && GROW(rests, rest_cap, n->kind[PT_REST].len) &&
          GROW(ranges, range_cap, n->kind[PT_RANGE].len) && GROW(tags, tag_cap, n->kind[PT_TAG].len) &&
-         GROW(swapped, swap_cap, v->node_count);
+         GROW(swapped, swap_cap, v->node_count) && GROW(consts, const_cap, v->slot_count);
 #undef GROW
 }
 
@@ -267,6 +268,13 @@ static bool step(const run *r, const pt_instr *i) {
   return true;
 }
 
+static void note_failure(const run *r, uint32_t pc) {
+  pt_failure *f = r->m->failure;
+  if (!f || (f->text[0] && pc < f->pc)) return;
+  *f = (pt_failure){.variant = r->match->variant, .pc = pc, .where = r->v->code[pc].where};
+  snprintf(f->text, sizeof f->text, "%s", r->m->reason && r->m->reason[0] ? r->m->reason : "the condition is false");
+}
+
 /* From instruction `pc` to the end. Depth: one level a commutative line, at most PT_MAX_COMMUTES. */
 static bool go(const run *r, uint32_t pc) {
   for (; pc < r->v->code_count; pc++) {
@@ -274,12 +282,13 @@ static bool go(const run *r, uint32_t pc) {
     if (i->code == PT_COMMUTE) {
       r->f->swapped[i->a] = 0;
       if (go(r, pc + 1)) return true;
-      if (r->m->failed && r->m->failed->pc > pc) r->m->failed->commuted = true;
       r->f->swapped[i->a] = 1;
-    } else if (!step(r, i)) {
-      if (r->m->failed) pt_note_failure(r->m, pc);
-      return false;
+      continue;
     }
+    if (r->m->reason) r->m->reason[0] = '\0';
+    if (step(r, i)) continue;
+    if (r->m->reason) note_failure(r, pc);
+    return false;
   }
   return true;
 }

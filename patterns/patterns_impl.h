@@ -205,7 +205,8 @@ typedef struct pt_line {
   int edges_from, source; /* value names, -1: none */
   gr_loc edges_where, source_where;
   pt_naming *naming;
-  int tensor_kind; /* graft_tensor_kind, -1: by the rule's default */
+  int tensor_kind; /* graft_tensor_kind, -1: constant */
+  const char *text; /* of a warning */
   gr_loc where;
 } pt_line;
 
@@ -305,6 +306,7 @@ typedef struct pt_variant {
   bool *range_bound, *tag_bound; /* by name */
   uint8_t *attr_kinds;           /* graft_attr_kind + 1 of a captured attribute; 0: not bound; 255: any (opaque) */
   const pt_call **rests;         /* the call that binds a rest of attributes */
+  uint16_t *attr_node, *rest_node, *tag_node; /* by name: the node that binds it */
   pt_vnode *nodes; /* the root first, users before producers */
   uint32_t node_count;
   pt_instr *code;
@@ -324,6 +326,74 @@ struct gr_pattern {
   uint32_t variant_count;
   gr_loc where;
 };
+
+/* ---- rewriting -------------------------------------------------------------------------------------------------------- */
+
+typedef enum pt_step_kind {
+  PT_S_CONST, /* first: they only need the match */
+  PT_S_WARN,
+  PT_S_NODE,
+  PT_S_ALIAS,
+  PT_S_ROOT /* last: the root becomes another node */
+} pt_step_kind;
+
+typedef struct pt_operand {
+  enum { PT_O_SLOT, PT_O_RANGE, PT_O_LITERAL } kind;
+  uint16_t slot; /* or range name */
+  graft_dtype dtype;
+  double number;
+} pt_operand;
+
+#define PT_MAX_INPUTS 4
+
+typedef struct pt_step {
+  uint8_t kind;
+  bool negate;              /* the `else` of a condition */
+  bool materialize;         /* of const: a graph line reads it, so that it becomes a tensor */
+  bool cached;              /* its attributes depend on the attribute sets of `inputs` alone */
+  const gr_expr *condition; /* NULL: always */
+  const pt_line *line;
+  const pt_call *call; /* NULL: const from an expression, alias */
+  uint16_t alias;      /* slot that an alias, or a const copy, takes */
+  pt_operand *operands;
+  uint32_t operand_count;
+  uint16_t *results; /* slots */
+  uint32_t result_count;
+  int result_range;  /* name of ..%rest results; -1 */
+  int source, edges; /* matched nodes, -1 */
+  int copy;          /* matched node whose attribute set is exactly this one's; -1 */
+  uint16_t inputs[PT_MAX_INPUTS];
+  uint32_t input_count;
+  uint32_t number;   /* over all rules of a set: for caches */
+} pt_step;
+
+typedef struct pt_carry { /* an annotation that goes to another place */
+  uint16_t node;         /* matched */
+  int operand;           /* of an edge */
+  uint32_t step;         /* GRAFT_NONE: the root stays */
+  int to_operand;
+  uint16_t from, to;     /* slots, of a value */
+  bool value;
+} pt_carry;
+
+typedef struct pt_program {
+  pt_step *steps;
+  uint32_t step_count;
+  pt_carry *carries;
+  uint32_t carry_count;
+  bool *slot_const; /* computed at rewrite time */
+  bool *dies;       /* by matched node: the rewrite leaves it without users */
+  bool keeps_root;  /* the root becomes another node (else its values are replaced) */
+} pt_program;
+
+typedef struct pt_rule {
+  const char *name, *doc, *file;
+  gr_pattern *pattern;
+  pt_items rewrite;
+  gr_loc where;
+} pt_rule;
+
+bool pt_compile_rewrite(gr_parser *p, pt_rule *rule, uint32_t *step_number);
 
 /* ---- what a match bound ------------------------------------------------------------------------------------------------ */
 
@@ -345,10 +415,21 @@ typedef struct pt_frame {
   pt_range *ranges;
   uint32_t *tags; /* member numbers */
   uint8_t *swapped; /* by node: its first two operands are matched the other way round */
-  uint32_t value_cap, node_cap, capture_cap, rest_cap, range_cap, tag_cap, swap_cap;
+  uint32_t *consts; /* by slot: an entry of the cones, GRAFT_NONE */
+  uint32_t value_cap, node_cap, capture_cap, rest_cap, range_cap, tag_cap, swap_cap, const_cap;
 } pt_frame;
 
 static inline pt_frame *pt_frame_of(const gr_matcher *m) { return m->frame; }
+
+bool pt_frame_reserve(gr_matcher *m, const gr_pattern *p, const pt_variant *v);
+bool pt_match_variant(gr_matcher *m, const gr_pattern *p, uint32_t variant, graft_node root, gr_match *out);
+
+/* The check that came furthest before it failed: for --explain. */
+typedef struct pt_failure {
+  uint32_t variant, pc;
+  gr_loc where;
+  char text[256];
+} pt_failure;
 
 /* ---- evaluation (expr.c, predicates.c) ------------------------------------------------------------------------------- */
 
@@ -373,6 +454,19 @@ static inline graft_value pt_frame_value(const gr_match *m, int name) {
   uint16_t slot = v->slots[name];
   return slot == PT_UNBOUND ? GRAFT_NONE : pt_frame_of(m->matcher)->values[slot];
 }
+
+/* ---- const values (cone.c): entries are numbered ------------------------------------------------------------------------ */
+
+uint32_t pt_cones_entry(gr_cones *k, graft_value v); /* GRAFT_NONE with a diagnostic */
+uint32_t pt_cones_call(gr_cones *k, uint32_t op, uint32_t attrs, const uint32_t *inputs, uint32_t count, uint32_t result_count,
+                       gr_loc where);
+uint32_t pt_cones_bytes(gr_cones *k, const graft_type *type, const void *data);
+uint32_t pt_cones_number(gr_cones *k, graft_dtype dtype, double number);
+const gr_array *pt_cones_array(const gr_cones *k, uint32_t entry);
+bool pt_cones_is_new(const gr_cones *k, uint32_t entry, graft_tensor_kind kind);
+graft_tensor pt_cones_tensor(gr_cones *k, uint32_t entry, graft_tensor_kind kind, gr_name name, bool *made);
+bool pt_cones_changed(gr_cones *k, graft_node n); /* k may be NULL */
+double pt_array_element(const gr_array *a, int64_t i, int64_t *whole);
 
 /* ---- parsing (parse.c, parse_expr.c) ------------------------------------------------------------------------------------- */
 

@@ -66,8 +66,9 @@ typedef struct gr_matcher {
   gr_arena scratch;
   void *frame; /* bindings of the last match */
   size_t frame_size;
-  char *reason; /* not NULL: where the reason of a failed match is written, reason_size bytes */
+  char *reason; /* not NULL: where the reason of a failed check is written, reason_size bytes */
   size_t reason_size;
+  void *failure; /* with a reason: the check that came furthest */
 } gr_matcher;
 
 void gr_matcher_init(gr_matcher *m, graft_graph *g, const graft_attr *options, gr_cones *cones);
@@ -107,6 +108,7 @@ bool gr_cones_is_const(gr_cones *k, graft_value v);
 bool gr_cones_is_constant(gr_cones *k, graft_value v); /* tensors of kind constant only */
 /* Its data, kept by `k`; false with a diagnostic when it is not const or cannot be evaluated. */
 bool gr_cones_value(gr_cones *k, graft_value v, gr_array *out);
+bool gr_cones_all(gr_cones *k, graft_value v, double number); /* every element equals the number */
 
 /* ---- rewriting (rules.c, apply.c) -----------------------------------------------------------------------------------
  */

@@ -180,23 +180,6 @@ static bool fail(pt_eval *e, const gr_expr *x, const char *message) {
   return pt_reason(e->match->matcher, "%s", message);
 }
 
-static double element(const gr_array *a, int64_t i, int64_t *whole) {
-  double f = 0;
-  *whole = 0;
-  switch (a->type.dtype) {
-  case GRAFT_F32: f = ((const float *)a->data)[i]; break;
-  case GRAFT_F64: f = ((const double *)a->data)[i]; break;
-  case GRAFT_I8: *whole = ((const int8_t *)a->data)[i]; break;
-  case GRAFT_U8: *whole = ((const uint8_t *)a->data)[i]; break;
-  case GRAFT_I16: *whole = ((const int16_t *)a->data)[i]; break;
-  case GRAFT_I32: *whole = ((const int32_t *)a->data)[i]; break;
-  case GRAFT_I64: *whole = ((const int64_t *)a->data)[i]; break;
-  case GRAFT_BOOL: *whole = ((const uint8_t *)a->data)[i] != 0; break;
-  default: break;
-  }
-  return a->type.dtype == GRAFT_F32 || a->type.dtype == GRAFT_F64 ? f : (double)*whole;
-}
-
 /* The data of a const value, from a tensor or computed. */
 static bool data_of(pt_eval *e, const gr_expr *x, gr_array *out) {
   graft_value v = pt_frame_value(e->match, x->name);
@@ -211,7 +194,7 @@ static bool eval_data(pt_eval *e, const gr_expr *x, graft_attr *out) {
   bool real = a.type.dtype == GRAFT_F32 || a.type.dtype == GRAFT_F64;
   if (x->index == PT_F_number || x->index == PT_F_int) {
     if (count != 1 || (real && x->index == PT_F_int)) return fail(e, x, "not a single number of that kind");
-    double f = element(&a, 0, &whole);
+    double f = pt_array_element(&a, 0, &whole);
     *out = x->index == PT_F_int ? (graft_attr){.kind = INT, .as.i = whole} : (graft_attr){.kind = FLOAT, .as.f = f};
     return true;
   }
@@ -220,14 +203,14 @@ static bool eval_data(pt_eval *e, const gr_expr *x, graft_attr *out) {
     if (!pt_eval_expr(e, x->args[1], &n)) return false;
     double want = n.kind == INT ? (double)n.as.i : n.as.f;
     *out = (graft_attr){.kind = BOOL, .as.b = n.kind == INT || n.kind == FLOAT};
-    for (int64_t i = 0; i < count && out->as.b; i++) out->as.b = element(&a, i, &whole) == want;
+    for (int64_t i = 0; i < count && out->as.b; i++) out->as.b = pt_array_element(&a, i, &whole) == want;
     return true;
   }
   if (real || count < 0 || count > 1024) return fail(e, x, "not a short list of integers");
   int64_t *ints = gr_arena_alloc(&e->match->matcher->scratch, (size_t)(count + 1) * sizeof *ints);
   if (!ints) return false;
   for (int64_t i = 0; i < count; i++) {
-    element(&a, i, &whole);
+    pt_array_element(&a, i, &whole);
     ints[i] = whole;
   }
   *out = (graft_attr){.kind = INTS, .count = (uint32_t)count, .as.ints = ints};

@@ -4,6 +4,6 @@ rule fold_quantize
 match
   %q = @q(%w, %s, %z) {..$how}
 where
-  const(%w), const(%s), const(%z)
+  const(%w), const(%s), const(%z), no_spec(..)
 rewrite
   const %q = @q(%w, %s, %z) {..$how}   named %w   kind constant

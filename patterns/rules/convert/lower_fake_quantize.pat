@@ -5,15 +5,18 @@
 rule lower_fake_quantize_per_tensor
 match
   %y = fake_quantize(%x, %s, %z) {axis: none, drop groups, drop enabled, ..$range}
+where
+  no_spec(..)
 rewrite
   %q = quantize_per_tensor(%x, %s, %z) {..$range}
   %y = dequantize_per_tensor(%q, %s, %z) {..$range}
 
+# The same with one scale an entry of an axis.
 rule lower_fake_quantize_per_channel
 match
   %y = fake_quantize(%x, %s, %z) {axis: $axis, drop enabled, ..$range}
 where
-  not is_none($axis)
+  not is_none($axis), no_spec(..)
 rewrite
   %q = quantize_per_channel(%x, %s, %z) {axis: $axis, ..$range}
   %y = dequantize_per_channel(%q, %s, %z) {axis: $axis, ..$range}

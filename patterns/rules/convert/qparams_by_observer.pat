@@ -5,6 +5,6 @@ rule qparams_by_observer
 match
   %s, %z = qparams(%state) {formula: $formula, ..$how}
 where
-  $formula != "observer"
+  $formula != "observer", no_spec(..)
 rewrite
   %s, %z = qparams(%state) {formula: "observer", ..$how}

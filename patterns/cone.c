@@ -1,0 +1,357 @@
+/* Const values: which values depend on module tensors alone, and their data, computed once.
+ *
+ * Constness is found for the whole graph in one forward pass when it is first asked for, and kept up after each rewrite:
+ * a value may become const (an observer is frozen), never the other way, so that keeping up costs O(changes). Data is
+ * memoized by value, and by (op, attributes, operands) for what rules compute: the same weight with the same batch norm
+ * gives one tensor. */
+#include "patterns/patterns_impl.h"
+
+#include <string.h>
+
+enum { UNKNOWN, VARIABLE, CONST, CONSTANT };
+
+typedef struct entry {
+  gr_array array; /* owns one reference of its buffer */
+  graft_tensor tensor; /* that it was read from or became; GRAFT_NONE */
+  uint32_t op, attrs, result;
+  uint32_t first_input, input_count; /* entries, in `inputs` */
+} entry;
+
+struct gr_cones {
+  graft_graph *graph;
+  gr_evaluator evaluate;
+  void *user;
+  GR_VEC(uint8_t) states; /* by value; empty until asked for */
+  GR_VEC(entry) entries;
+  GR_VEC(uint32_t) inputs;
+  GR_VEC(graft_value) stack;
+  gr_map by_value, by_call;
+};
+
+gr_cones *gr_cones_create(graft_graph *g, gr_evaluator evaluate, void *user) {
+  gr_cones *k = gr_calloc(g->module->context, 1, sizeof *k);
+  if (!k) return NULL;
+  k->graph = g;
+  k->evaluate = evaluate;
+  k->user = user;
+  return k;
+}
+
+void gr_cones_destroy(gr_cones *k) {
+  if (!k) return;
+  graft_context *c = k->graph->module->context;
+  for (uint32_t i = 0; i < k->entries.len; i++) gr_buffer_release(c, k->entries.data[i].array.buffer);
+  gr_vec_free(c, &k->entries);
+  gr_vec_free(c, &k->states);
+  gr_vec_free(c, &k->inputs);
+  gr_vec_free(c, &k->stack);
+  gr_map_free(c, &k->by_value);
+  gr_map_free(c, &k->by_call);
+  gr_free(c, k, sizeof *k);
+}
+
+/* ---- constness ---- */
+
+static bool pure(const graft_graph *g, graft_node n) {
+  const gr_op_info *op = gr_info(g, n);
+  if (!op || (op->families & GR_F_RANDOM)) return false;
+  for (uint32_t i = 0; i < op->attr_count; i++)
+    if (op->attrs[i].kind == GRAFT_ATTR_GRAPH) return false;
+  return true;
+}
+
+static uint8_t state_of(const gr_cones *k, graft_value v) {
+  const graft_graph *g = k->graph;
+  const gr_value *value = gr_value_at(g, v);
+  if (value->def_kind == GR_DEF_TENSOR) return g->module->tensors.data[value->def].kind == GRAFT_CONSTANT ? CONSTANT : CONST;
+  if (value->def_kind != GR_DEF_NODE) return VARIABLE;
+  return v < k->states.len ? k->states.data[v] : VARIABLE;
+}
+
+static uint8_t node_state(const gr_cones *k, graft_node n) {
+  const graft_graph *g = k->graph;
+  const gr_node *node = gr_node_at(g, n);
+  if (!pure(g, n)) return VARIABLE;
+  uint8_t state = CONSTANT;
+  for (uint32_t i = 0; i < node->operand_count && state != VARIABLE; i++) {
+    graft_value v = gr_operand(g, n, i);
+    uint8_t s = v == GRAFT_NONE ? CONSTANT : state_of(k, v);
+    if (s < state) state = s;
+  }
+  return state;
+}
+
+static bool grow_states(gr_cones *k) {
+  uint32_t need = k->graph->values.len, have = k->states.len;
+  if (need <= have) return true;
+  if (!gr_vec_reserve(k->graph->module->context, &k->states, need - have)) return false;
+  memset(k->states.data + have, UNKNOWN, need - have);
+  k->states.len = need;
+  return true;
+}
+
+/* True when some result changed. */
+static bool set_state(gr_cones *k, graft_node n) {
+  const gr_node *node = gr_node_at(k->graph, n);
+  uint8_t state = node_state(k, n);
+  bool changed = false;
+  for (uint32_t i = 0; i < node->result_count; i++) {
+    changed |= k->states.data[node->first_result + i] != state;
+    k->states.data[node->first_result + i] = state;
+  }
+  return changed;
+}
+
+static bool begin(gr_cones *k) {
+  if (k->states.len) return true;
+  if (!grow_states(k)) return false;
+  for (graft_node n = k->graph->first; n != GRAFT_NONE; n = gr_node_at(k->graph, n)->next) set_state(k, n);
+  return true;
+}
+
+bool gr_cones_is_const(gr_cones *k, graft_value v) { return begin(k) && state_of(k, v) >= CONST; }
+bool gr_cones_is_constant(gr_cones *k, graft_value v) { return begin(k) && state_of(k, v) == CONSTANT; }
+
+/* The node is new, or its operands changed: its users may be const now. */
+bool pt_cones_changed(gr_cones *k, graft_node n) {
+  if (!k || !k->states.len) return true;
+  graft_graph *g = k->graph;
+  graft_context *c = g->module->context;
+  if (!grow_states(k)) return false;
+  k->stack.len = 0;
+  if (!gr_vec_push(c, &k->stack, n)) return false;
+  while (k->stack.len) {
+    n = k->stack.data[--k->stack.len];
+    if (!set_state(k, n)) continue;
+    const gr_node *node = gr_node_at(g, n);
+    if (k->states.data[node->first_result] == VARIABLE) continue;
+    for (uint32_t i = 0; i < node->result_count; i++)
+      for (uint32_t u = gr_value_at(g, node->first_result + i)->first_use; u != GRAFT_NONE; u = gr_use_at(g, u)->next)
+        if (gr_user_is_node(gr_use_at(g, u)->user) && !gr_vec_push(c, &k->stack, gr_use_at(g, u)->user)) return false;
+  }
+  return true;
+}
+
+/* ---- entries ---- */
+
+static uint32_t add_entry(gr_cones *k, entry e) {
+  graft_context *c = k->graph->module->context;
+  if (gr_vec_push(c, &k->entries, e)) return k->entries.len - 1;
+  gr_buffer_release(c, e.array.buffer);
+  return GRAFT_NONE;
+}
+
+static uint32_t tensor_entry(gr_cones *k, graft_tensor t, gr_loc where) {
+  graft_module *m = k->graph->module;
+  const void *data = graft_tensor_get_data(m, t);
+  if (!data) {
+    gr_error(m->context, GRAFT_PASS, where, "the data of tensor %s is not there", gr_name_label(m, m->tensors.data[t].name));
+    return GRAFT_NONE;
+  }
+  entry e = {.array = {.type = *gr_tensor_type(m, t), .data = data, .buffer = gr_buffer_retain(m->tensors.data[t].buffer)}, .tensor = t};
+  return add_entry(k, e);
+}
+
+static uint64_t call_key(uint32_t op, uint32_t attrs, const uint32_t *inputs, uint32_t count) {
+  uint64_t h = gr_mix((uint64_t)op << 32 | attrs);
+  for (uint32_t i = 0; i < count; i++) h = gr_mix(h ^ inputs[i]);
+  return h;
+}
+
+static uint32_t find_call(const gr_cones *k, uint64_t *key, uint32_t op, uint32_t attrs, const uint32_t *inputs, uint32_t count) {
+  for (;; ++*key) {
+    uint32_t at = gr_map_get(&k->by_call, *key);
+    if (at == GRAFT_NONE) return GRAFT_NONE;
+    const entry *e = &k->entries.data[at];
+    if (e->op == op && e->attrs == attrs && e->input_count == count &&
+        (count == 0 || memcmp(&k->inputs.data[e->first_input], inputs, count * sizeof *inputs) == 0))
+      return at;
+  }
+}
+
+#define MANY 16
+
+/* Runs an op on entries; the first of `result_count` entries in a row, or GRAFT_NONE with a diagnostic. */
+uint32_t pt_cones_call(gr_cones *k, uint32_t op, uint32_t attrs, const uint32_t *inputs, uint32_t count, uint32_t result_count,
+                       gr_loc where) {
+  graft_module *m = k->graph->module;
+  graft_context *c = m->context;
+  uint64_t key = call_key(op, attrs, inputs, count);
+  uint32_t at = find_call(k, &key, op, attrs, inputs, count);
+  if (at != GRAFT_NONE) return at;
+  if (!k->evaluate) {
+    gr_error(c, GRAFT_PASS, where, "nothing here can evaluate %s", gr_op_text(m, op));
+    return GRAFT_NONE;
+  }
+  gr_array few[MANY], *operands = count <= MANY ? few : gr_alloc(c, count * sizeof *operands);
+  gr_array few_results[MANY], *results = result_count <= MANY ? few_results : gr_alloc(c, result_count * sizeof *results);
+  if (operands && results && gr_vec_reserve(c, &k->inputs, count) && gr_vec_reserve(c, &k->entries, result_count)) {
+    memset(results, 0, result_count * sizeof *results);
+    for (uint32_t i = 0; i < count; i++)
+      operands[i] = inputs[i] == GRAFT_NONE ? (gr_array){0} : k->entries.data[inputs[i]].array;
+    if (k->evaluate(k->user, m, op, attrs, operands, count, results, result_count, where) == GRAFT_OK) {
+      at = k->entries.len;
+      uint32_t first = k->inputs.len;
+      if (count) memcpy(k->inputs.data + first, inputs, count * sizeof *inputs);
+      k->inputs.len += count;
+      for (uint32_t i = 0; i < result_count; i++)
+        k->entries.data[k->entries.len++] = (entry){.array = results[i], .tensor = GRAFT_NONE, .op = op, .attrs = attrs, .result = i,
+                                                    .first_input = first, .input_count = count};
+      if (!gr_map_put(c, &k->by_call, key, at)) at = GRAFT_NONE;
+    }
+  }
+  if (operands != few) gr_free(c, operands, count * sizeof *operands);
+  if (results != few_results) gr_free(c, results, result_count * sizeof *results);
+  return at;
+}
+
+/* All operands have entries already. */
+static bool evaluate_node(gr_cones *k, graft_node n) {
+  graft_graph *g = k->graph;
+  graft_context *c = g->module->context;
+  uint32_t count = gr_node_at(g, n)->operand_count, few[MANY];
+  uint32_t *inputs = count <= MANY ? few : gr_alloc(c, count * sizeof *inputs);
+  if (!inputs) return false;
+  for (uint32_t i = 0; i < count; i++) {
+    graft_value v = gr_operand(g, n, i);
+    inputs[i] = v == GRAFT_NONE ? GRAFT_NONE : gr_map_get(&k->by_value, v);
+  }
+  const gr_node *node = gr_node_at(g, n);
+  uint32_t at = pt_cones_call(k, node->op, node->attrs, inputs, count, node->result_count, gr_node_loc(g, n));
+  if (inputs != few) gr_free(c, inputs, count * sizeof *inputs);
+  if (at == GRAFT_NONE) return false;
+  node = gr_node_at(g, n);
+  for (uint32_t i = 0; i < node->result_count; i++)
+    if (!gr_map_put(c, &k->by_value, node->first_result + i, at + i)) return false;
+  return true;
+}
+
+/* The entry of a const value; producers first, without recursion. */
+uint32_t pt_cones_entry(gr_cones *k, graft_value v) {
+  graft_graph *g = k->graph;
+  graft_context *c = g->module->context;
+  k->stack.len = 0;
+  if (!gr_vec_push(c, &k->stack, v)) return GRAFT_NONE;
+  while (k->stack.len) {
+    graft_value x = k->stack.data[k->stack.len - 1];
+    if (gr_map_get(&k->by_value, x) != GRAFT_NONE) {
+      k->stack.len--;
+      continue;
+    }
+    graft_tensor t = gr_value_tensor(g, x);
+    if (t != GRAFT_NONE) {
+      uint32_t e = tensor_entry(k, t, (gr_loc){0});
+      if (e == GRAFT_NONE || !gr_map_put(c, &k->by_value, x, e)) return GRAFT_NONE;
+      continue;
+    }
+    graft_node n = gr_value_node(g, x);
+    if (n == GRAFT_NONE) {
+      gr_error(c, GRAFT_PASS, (gr_loc){.node = gr_value_label(g, x)}, "the value is not known before the graph runs");
+      return GRAFT_NONE;
+    }
+    uint32_t depth = k->stack.len;
+    for (uint32_t i = 0; i < gr_node_at(g, n)->operand_count; i++) {
+      graft_value o = gr_operand(g, n, i);
+      if (o != GRAFT_NONE && gr_map_get(&k->by_value, o) == GRAFT_NONE && !gr_vec_push(c, &k->stack, o)) return GRAFT_NONE;
+    }
+    if (k->stack.len == depth && !evaluate_node(k, n)) return GRAFT_NONE;
+  }
+  return gr_map_get(&k->by_value, v);
+}
+
+const gr_array *pt_cones_array(const gr_cones *k, uint32_t e) { return &k->entries.data[e].array; }
+
+/* An entry of bytes that are copied. */
+uint32_t pt_cones_bytes(gr_cones *k, const graft_type *type, const void *data) {
+  graft_context *c = k->graph->module->context;
+  size_t size = (size_t)graft_type_elements(type) * graft_dtype_size(type->dtype);
+  gr_buffer *b = gr_buffer_create(c, size);
+  if (!b) return GRAFT_NONE;
+  if (size) memcpy(b->data, data, size);
+  return add_entry(k, (entry){.array = {.type = *type, .data = b->data, .buffer = b}, .tensor = GRAFT_NONE});
+}
+
+/* A rank-0 number; equal ones have one entry. */
+uint32_t pt_cones_number(gr_cones *k, graft_dtype dtype, double number) {
+  graft_context *c = k->graph->module->context;
+  uint32_t bits[2];
+  memcpy(bits, &number, sizeof bits);
+  uint64_t key = call_key(GRAFT_NONE, (uint32_t)dtype, bits, 2);
+  uint32_t at = find_call(k, &key, GRAFT_NONE, (uint32_t)dtype, bits, 2);
+  if (at != GRAFT_NONE) return at;
+  int64_t whole = number >= -9.2e18 && number <= 9.2e18 ? (int64_t)number : 0;
+  float single = (float)number;
+  int32_t i32 = (int32_t)whole; /* a literal that does not fit its dtype wraps; the checker refuses it */
+  int16_t i16 = (int16_t)whole;
+  int8_t i8 = (int8_t)whole;
+  uint8_t u8 = dtype == GRAFT_BOOL ? number != 0 : (uint8_t)whole;
+  const void *data[GRAFT_DTYPE_COUNT] = {[GRAFT_F32] = &single, [GRAFT_F64] = &number, [GRAFT_I8] = &i8,  [GRAFT_U8] = &u8,
+                                         [GRAFT_I16] = &i16,    [GRAFT_I32] = &i32,    [GRAFT_I64] = &whole, [GRAFT_BOOL] = &u8};
+  graft_type type = graft_type_make(dtype, 0, NULL);
+  at = pt_cones_bytes(k, &type, data[dtype]);
+  if (at == GRAFT_NONE || !gr_vec_reserve(c, &k->inputs, 2u)) return GRAFT_NONE;
+  entry *e = &k->entries.data[at];
+  e->op = GRAFT_NONE;
+  e->attrs = (uint32_t)dtype;
+  e->first_input = k->inputs.len;
+  e->input_count = 2;
+  memcpy(k->inputs.data + k->inputs.len, bits, sizeof bits);
+  k->inputs.len += 2;
+  return gr_map_put(c, &k->by_call, key, at) ? at : GRAFT_NONE;
+}
+
+/* The tensor an entry is or was made into; *made says that it is new and has no name yet to speak of. */
+graft_tensor pt_cones_tensor(gr_cones *k, uint32_t at, graft_tensor_kind kind, gr_name name, bool *made) {
+  graft_module *m = k->graph->module;
+  entry *e = &k->entries.data[at];
+  *made = false;
+  if (e->tensor != GRAFT_NONE && m->tensors.data[e->tensor].kind == kind && !m->tensors.data[e->tensor].erased) return e->tensor;
+  uint32_t type = gr_type_intern(m, &e->array.type);
+  if (type == GRAFT_NONE || name.base == GRAFT_NONE) return GRAFT_NONE;
+  uint64_t offset = (uint64_t)((const char *)e->array.data - (const char *)e->array.buffer->data);
+  graft_tensor t = gr_tensor_add(m, name, kind, type, gr_buffer_retain(e->array.buffer), offset);
+  if (t == GRAFT_NONE) return GRAFT_NONE;
+  k->entries.data[at].tensor = t;
+  *made = true;
+  return t;
+}
+
+/* Would the tensor be new? */
+bool pt_cones_is_new(const gr_cones *k, uint32_t at, graft_tensor_kind kind) {
+  const entry *e = &k->entries.data[at];
+  const graft_module *m = k->graph->module;
+  return e->tensor == GRAFT_NONE || m->tensors.data[e->tensor].kind != kind || m->tensors.data[e->tensor].erased;
+}
+
+bool gr_cones_value(gr_cones *k, graft_value v, gr_array *out) {
+  uint32_t e = pt_cones_entry(k, v);
+  if (e == GRAFT_NONE) return false;
+  *out = k->entries.data[e].array;
+  return true;
+}
+
+/* The element of an array as a number; *whole holds it exactly where it is an integer. */
+double pt_array_element(const gr_array *a, int64_t i, int64_t *whole) {
+  *whole = 0;
+  switch (a->type.dtype) {
+  case GRAFT_F32: return (double)((const float *)a->data)[i];
+  case GRAFT_F64: return ((const double *)a->data)[i];
+  case GRAFT_I8: *whole = ((const int8_t *)a->data)[i]; break;
+  case GRAFT_U8: *whole = ((const uint8_t *)a->data)[i]; break;
+  case GRAFT_I16: *whole = ((const int16_t *)a->data)[i]; break;
+  case GRAFT_I32: *whole = ((const int32_t *)a->data)[i]; break;
+  case GRAFT_I64: *whole = ((const int64_t *)a->data)[i]; break;
+  case GRAFT_BOOL: *whole = ((const uint8_t *)a->data)[i] != 0; break;
+  default: break;
+  }
+  return (double)*whole;
+}
+
+bool gr_cones_all(gr_cones *k, graft_value v, double number) {
+  gr_array a;
+  if (!gr_cones_value(k, v, &a)) return false;
+  int64_t n = graft_type_elements(&a.type), whole;
+  for (int64_t i = 0; i < n; i++)
+    if (pt_array_element(&a, i, &whole) != number) return false;
+  return true;
+}

@@ -1,0 +1,680 @@
+/* From a rewrite section to steps, for each variant; and the checks that need both sides: nothing lost, nothing unused. */
+#include "patterns/patterns_impl.h"
+
+#include <stdio.h>
+#include <string.h>
+
+typedef struct builder {
+  gr_parser *parser;
+  pt_rule *rule;
+  gr_pattern *pattern;
+  pt_variant *v;
+  pt_program *program;
+  pt_items items; /* flattened */
+  PT_VEC(pt_step) steps;
+  PT_VEC(pt_carry) carries;
+  uint32_t slot_cap;
+  bool *made;         /* by slot: a rewrite line makes it */
+  bool *maybe_absent; /* by slot: made under a condition, without else */
+  bool *done;         /* by root result */
+  uint32_t *step_number;
+  uint32_t root_step;
+} builder;
+
+static bool error_at(const builder *b, gr_loc where, const char *message) {
+  gr_error(b->parser->context, GRAFT_RULE, where, "%s", message);
+  return false;
+}
+
+static const pt_name *value_info(const builder *b, int name) { return &b->pattern->names.kind[PT_VALUE].data[name]; }
+
+static bool error_name(const builder *b, gr_loc where, int name, const char *message) {
+  const pt_name *n = value_info(b, name);
+  gr_error(b->parser->context, GRAFT_RULE, where, "%%%.*s %s", (int)n->length, n->text, message);
+  return false;
+}
+
+/* ---- slots of the rewrite ---- */
+
+static void *bigger(gr_arena *a, const void *old, size_t count, size_t cap, size_t size) {
+  char *p = gr_arena_alloc(a, cap * size);
+  if (!p) return NULL;
+  if (count) memcpy(p, old, count * size);
+  memset(p + count * size, 0, (cap - count) * size);
+  return p;
+}
+
+static int new_slot(builder *b) {
+  pt_variant *v = b->v;
+  gr_arena *a = b->parser->arena;
+  if (v->slot_count >= b->slot_cap) {
+    uint32_t n = v->slot_count, cap = n * 2 + 32;
+    if (cap > PT_UNBOUND - 1) return -1;
+    v->slot_node = bigger(a, v->slot_node, n, cap, sizeof *v->slot_node);
+    v->slot_result = bigger(a, v->slot_result, n, cap, sizeof *v->slot_result);
+    v->slot_optional = bigger(a, v->slot_optional, n, cap, sizeof *v->slot_optional);
+    b->made = bigger(a, b->made, b->made ? n : 0, cap, sizeof *b->made);
+    b->maybe_absent = bigger(a, b->maybe_absent, b->maybe_absent ? n : 0, cap, sizeof *b->maybe_absent);
+    b->program->slot_const = bigger(a, b->program->slot_const, b->program->slot_const ? n : 0, cap, sizeof(bool));
+    if (!v->slot_node || !v->slot_result || !v->slot_optional || !b->made || !b->maybe_absent || !b->program->slot_const) return -1;
+    b->slot_cap = cap;
+  }
+  uint16_t slot = v->slot_count++;
+  v->slot_node[slot] = PT_UNBOUND;
+  return slot;
+}
+
+/* ---- operands ---- */
+
+static int add_call(builder *b, const pt_call *call, const pt_line *line, const gr_expr *condition, bool negate, bool is_const);
+
+static bool readable(builder *b, const pt_arg *a, uint16_t slot, bool is_const) {
+  if (slot == PT_UNBOUND) return error_name(b, a->where, a->name, "is not bound here, or not in every choice of the groups");
+  bool optional = slot == 0 || (b->made[slot] ? b->maybe_absent[slot] : b->v->slot_optional[slot]);
+  if (optional && !a->optional) return error_name(b, a->where, a->name, "may be absent: write ? after it, or make it with an else");
+  if (is_const && b->made[slot] && !b->program->slot_const[slot])
+    return error_name(b, a->where, a->name, "is made by the rewrite: const lines need values known before");
+  return true;
+}
+
+static bool add_operands(builder *b, pt_step *step, const pt_call *call, const gr_expr *condition, bool negate, bool is_const) {
+  pt_operand *operands = gr_arena_alloc(b->parser->arena, (call->args.len + 1) * sizeof *operands);
+  if (!operands) return false;
+  for (uint32_t i = 0; i < call->args.len; i++) {
+    const pt_arg *a = &call->args.data[i];
+    pt_operand *o = &operands[i];
+    *o = (pt_operand){.kind = PT_O_SLOT};
+    switch (a->kind) {
+    case PT_ARG_VALUE:
+      o->slot = b->v->slots[a->name];
+      if (!readable(b, a, o->slot, is_const)) return false;
+      break;
+    case PT_ARG_RANGE:
+      o->kind = PT_O_RANGE;
+      o->slot = (uint16_t)a->name;
+      if (!b->v->range_bound[a->name]) return error_at(b, a->where, "this rest is not bound here");
+      break;
+    case PT_ARG_ABSENT: break;
+    case PT_ARG_LITERAL:
+      o->kind = PT_O_LITERAL;
+      o->dtype = a->dtype == GRAFT_UNKNOWN ? GRAFT_F32 : a->dtype;
+      o->number = a->number;
+      break;
+    case PT_ARG_CALL: {
+      int slot = add_call(b, a->call, NULL, condition, negate, is_const);
+      if (slot < 0) return false;
+      o->slot = (uint16_t)slot;
+    }
+    }
+  }
+  step->operands = operands;
+  step->operand_count = call->args.len;
+  return true;
+}
+
+/* A const result that a graph line reads becomes a tensor. */
+static void mark_materialized(builder *b, uint16_t slot) {
+  for (uint32_t i = 0; i < b->steps.len; i++) {
+    pt_step *s = &b->steps.data[i];
+    if (s->kind != PT_S_CONST) continue;
+    for (uint32_t r = 0; r < s->result_count; r++)
+      if (s->results[r] == slot) s->materialize = true;
+  }
+}
+
+/* ---- attributes ---- */
+
+static bool rest_fits(builder *b, const pt_attr *a, const pt_call *to) {
+  const pt_call *from = b->v->rests[a->name];
+  if (!from) return error_at(b, a->where, "this rest of attributes is not bound here");
+  bool paired = from->tag >= 0 && from->tag == to->tag && from->ops->count == to->ops->count;
+  for (uint32_t m = 0; m < from->ops->count; m++) {
+    const gr_op_info *source = pt_member_info(from->ops, m);
+    for (uint32_t t = paired ? m : 0; t < (paired ? m + 1 : to->ops->count); t++) {
+      const gr_op_info *target = pt_member_info(to->ops, t);
+      if (!source || !target) continue;
+      for (uint32_t i = 0; i < source->attr_count; i++) {
+        const char *name = source->attrs[i].name;
+        bool named = false;
+        for (uint32_t k = 0; k < from->attrs.len; k++)
+          named |= from->attrs.data[k].text && strlen(name) == from->attrs.data[k].length &&
+                   memcmp(name, from->attrs.data[k].text, from->attrs.data[k].length) == 0;
+        if (named || gr_op_attr_slot(target, name, strlen(name)) >= 0) continue;
+        gr_error(b->parser->context, GRAFT_RULE, a->where, "the rest has an attribute %s that %s has not: it would be lost", name,
+                 target->name);
+        return false;
+      }
+    }
+  }
+  return true;
+}
+
+static bool is_input(pt_step *s, uint16_t node) {
+  for (uint32_t i = 0; i < s->input_count; i++)
+    if (s->inputs[i] == node) return true;
+  if (s->input_count == PT_MAX_INPUTS) return false;
+  s->inputs[s->input_count++] = node;
+  return true;
+}
+
+/* The matched nodes whose attributes an expression reads; false when it reads something else. */
+static bool inputs_of(builder *b, pt_step *s, const gr_expr *e) {
+  switch (e->kind) {
+  case PT_E_LITERAL:
+  case PT_E_GROUP: return true;
+  case PT_E_ATTR: return is_input(s, b->v->attr_node[e->name]);
+  case PT_E_REST_ATTR: return is_input(s, b->v->rest_node[e->name]);
+  case PT_E_PROPERTY:
+  case PT_E_IN: return is_input(s, b->v->tag_node[e->name]);
+  case PT_E_CALL:
+  case PT_E_VALUE:
+  case PT_E_OPTION: return false;
+  default:
+    for (uint32_t i = 0; i < e->arg_count; i++)
+      if (!inputs_of(b, s, e->args[i])) return false;
+    return true;
+  }
+}
+
+static bool same_text(const pt_attr *a, const pt_attr *b) {
+  return a->text && b->text && a->length == b->length && memcmp(a->text, b->text, a->length) == 0;
+}
+
+/* Is the attribute set exactly that of the matched node `place`? All that its line names is given again, and the rest. */
+static bool copies(builder *b, const pt_call *call, uint32_t place) {
+  const pt_call *from = b->v->nodes[place].call;
+  if (from->ops != call->ops && (from->tag < 0 || from->tag != call->tag) &&
+      (from->ops->count != 1 || call->ops->count != 1 || from->ops->members[0].op != call->ops->members[0].op))
+    return false;
+  if (from->tag >= 0 && from->tag == call->tag && from->ops != call->ops && strcmp(from->ops->name, call->ops->name) != 0) return false;
+  bool rest = false;
+  uint32_t given = 0;
+  for (uint32_t i = 0; i < call->attrs.len; i++) {
+    const pt_attr *a = &call->attrs.data[i];
+    if (a->kind == PT_ATTR_REST_OF) {
+      rest = b->v->rests[a->name] == from;
+      continue;
+    }
+    for (uint32_t k = 0; k < from->attrs.len; k++)
+      given += same_text(a, &from->attrs.data[k]) && from->attrs.data[k].kind == PT_ATTR_NAMED && a->value->kind == PT_E_ATTR &&
+               from->attrs.data[k].value->kind == PT_E_ATTR && a->value->name == from->attrs.data[k].value->name;
+  }
+  return rest && given == call->attrs.len - 1 && call->attrs.len == from->attrs.len;
+}
+
+static bool plan_attrs(builder *b, pt_step *s, const pt_call *call) {
+  s->copy = -1;
+  s->cached = call->ops->count == 1 || call->tag >= 0;
+  if (call->ops->count > 1 && !is_input(s, b->v->tag_node[call->tag])) s->cached = false;
+  for (uint32_t i = 0; i < call->attrs.len; i++) {
+    const pt_attr *a = &call->attrs.data[i];
+    if (a->kind == PT_ATTR_REST_OF) {
+      if (!rest_fits(b, a, call)) return false;
+      if (!is_input(s, b->v->rest_node[a->name])) s->cached = false;
+      continue;
+    }
+    if (!pt_check_expr(b->parser, b->pattern, b->v, a->value, false)) return false;
+    if (s->cached && !inputs_of(b, s, a->value)) s->cached = false;
+  }
+  for (uint32_t n = 0; n < b->v->node_count && s->copy < 0; n++)
+    if (copies(b, call, n)) s->copy = (int)n;
+  for (uint32_t m = 0; m < call->ops->count; m++) { /* required attributes */
+    const gr_op_info *op = pt_member_info(call->ops, m);
+    for (uint32_t k = 0; op && k < op->attr_count; k++) {
+      bool given = !op->attrs[k].required;
+      for (uint32_t i = 0; i < call->attrs.len && !given; i++)
+        given = call->attrs.data[i].kind == PT_ATTR_REST_OF ||
+                (strlen(op->attrs[k].name) == call->attrs.data[i].length &&
+                 memcmp(op->attrs[k].name, call->attrs.data[i].text, call->attrs.data[i].length) == 0);
+      if (given) continue;
+      gr_error(b->parser->context, GRAFT_RULE, call->where, "%s needs an attribute %s", op->name, op->attrs[k].name);
+      return false;
+    }
+  }
+  return true;
+}
+
+/* ---- results ---- */
+
+/* The slot a rewrite line makes. Names of the match may be made again where they are the root's results. */
+static int result_slot(builder *b, const pt_result *r, bool conditional, bool otherwise) {
+  pt_variant *v = b->v;
+  uint16_t slot = v->slots[r->name];
+  if (slot == PT_UNBOUND) {
+    int made = new_slot(b);
+    if (made < 0) return -1;
+    v->slots[r->name] = slot = (uint16_t)made;
+    b->made[slot] = true;
+    b->maybe_absent[slot] = conditional;
+    return slot;
+  }
+  if (slot == 0) return error_name(b, r->where, r->name, "stands for nothing in this choice of the groups"), -1;
+  if (b->made[slot]) {
+    if (!otherwise) return error_name(b, r->where, r->name, "is made by two lines"), -1;
+    b->maybe_absent[slot] = conditional;
+    return slot;
+  }
+  if (v->slot_node[slot] != 0) return error_name(b, r->where, r->name, "belongs to the match: only the root's results can be made again"), -1;
+  if (conditional) return error_name(b, r->where, r->name, "is the root's result: its line takes no condition"), -1;
+  if (b->done[v->slot_result[slot]] && !otherwise) return error_name(b, r->where, r->name, "is made by two lines"), -1;
+  b->done[v->slot_result[slot]] = true;
+  return slot;
+}
+
+static int place_of(builder *b, int name, gr_loc where, const char *what) {
+  uint16_t slot = b->v->slots[name];
+  if (slot == PT_UNBOUND || b->made[slot] || b->v->slot_node[slot] == PT_UNBOUND) {
+    const pt_name *n = value_info(b, name);
+    gr_error(b->parser->context, GRAFT_RULE, where, "%s %%%.*s: no matched node has this result", what, (int)n->length, n->text);
+    return -2;
+  }
+  return b->v->slot_node[slot];
+}
+
+static bool add_results(builder *b, pt_step *s, const pt_line *line, bool conditional, bool otherwise) {
+  s->results = gr_arena_alloc(b->parser->arena, (line->results.len + 1) * sizeof *s->results);
+  if (!s->results) return false;
+  for (uint32_t i = 0; i < line->results.len; i++) {
+    const pt_result *r = &line->results.data[i];
+    if (r->range) {
+      const pt_vnode *root = &b->v->nodes[0];
+      const pt_result *last = root->line && root->line->results.len ? &root->line->results.data[root->line->results.len - 1] : NULL;
+      if (!last || !last->range || last->name != r->name || i + 1 != line->results.len || root->line->results.len != line->results.len)
+        return error_at(b, r->where, "..%rest may only stand for the same results of the root");
+      s->result_range = r->name;
+      b->done[i] = true;
+      continue;
+    }
+    int slot = result_slot(b, r, conditional, otherwise);
+    if (slot < 0) return false;
+    s->results[s->result_count++] = (uint16_t)slot;
+  }
+  return true;
+}
+
+/* Does the line make results of the root, each in its place? */
+static bool is_root(builder *b, const pt_step *s, bool *ok) {
+  bool root = s->result_range >= 0;
+  *ok = true;
+  for (uint32_t i = 0; i < s->result_count; i++) {
+    uint16_t slot = s->results[i];
+    bool of_root = !b->made[slot] && b->v->slot_node[slot] == 0;
+    if (!of_root) {
+      if (root) *ok = false;
+      continue;
+    }
+    if ((i > 0 && !root) || b->v->slot_result[slot] != i) *ok = false;
+    root = true;
+  }
+  return root;
+}
+
+/* ---- steps ---- */
+
+static pt_step begin_step(builder *b, const pt_line *line, const gr_expr *condition, bool negate) {
+  pt_step s = {.line = line, .condition = condition, .negate = negate, .result_range = -1, .source = -1, .edges = -1, .copy = -1};
+  s.number = (*b->step_number)++;
+  return s;
+}
+
+static int add_call(builder *b, const pt_call *call, const pt_line *line, const gr_expr *condition, bool negate, bool is_const) {
+  bool range = line && line->results.len && line->results.data[line->results.len - 1].range;
+  if (call->tag >= 0 && !b->v->tag_bound[call->tag]) {
+    error_at(b, call->where, "no matched line says which member of the family this is");
+    return -1;
+  }
+  if (!pt_check_shape(b->parser, call, line ? line->results.len : 1, range)) return -1;
+  pt_step s = begin_step(b, line, condition, negate);
+  s.kind = is_const ? PT_S_CONST : PT_S_NODE;
+  s.call = call;
+  if (!add_operands(b, &s, call, condition, negate, is_const) || !plan_attrs(b, &s, call)) return -1;
+  for (uint32_t i = 0; !is_const && i < s.operand_count; i++)
+    if (s.operands[i].kind == PT_O_SLOT && b->program->slot_const[s.operands[i].slot]) mark_materialized(b, s.operands[i].slot);
+  if (line) {
+    if (!add_results(b, &s, line, condition != NULL && !line->otherwise && !negate, negate)) return -1;
+  } else {
+    int slot = new_slot(b);
+    s.results = gr_arena_alloc(b->parser->arena, sizeof *s.results);
+    if (slot < 0 || !s.results) return -1;
+    b->made[slot] = true;
+    b->maybe_absent[slot] = false;
+    s.results[0] = (uint16_t)slot;
+    s.result_count = 1;
+  }
+  bool ok;
+  bool root = is_root(b, &s, &ok);
+  if (!ok) {
+    error_at(b, call->where, "a line that makes the root again must give its results in their order, and no others");
+    return -1;
+  }
+  if (is_const) {
+    for (uint32_t i = 0; i < s.result_count; i++) b->program->slot_const[s.results[i]] = b->made[s.results[i]];
+    s.materialize = root;
+  } else if (root) {
+    if (b->program->keeps_root) {
+      error_at(b, call->where, "the root is made again by two lines");
+      return -1;
+    }
+    s.kind = PT_S_ROOT;
+    b->program->keeps_root = true;
+  }
+  if (line && line->edges_from >= 0 && (s.edges = place_of(b, line->edges_from, line->edges_where, "edges from")) < -1) return -1;
+  if (line && line->source >= 0 && (s.source = place_of(b, line->source, line->source_where, "source")) < -1) return -1;
+  if (is_const && (s.edges >= 0 || s.source >= 0)) {
+    error_at(b, line->where, "a const line makes no node: neither edges nor source");
+    return -1;
+  }
+  if (!pt_push(b->parser->arena, &b->steps, s)) return -1;
+  if (s.kind == PT_S_ROOT) b->root_step = b->steps.len - 1;
+  return s.result_count ? s.results[0] : 0;
+}
+
+static bool add_alias(builder *b, const pt_line *line, const gr_expr *condition, bool negate, bool is_const) {
+  pt_step s = begin_step(b, line, condition, negate);
+  s.kind = is_const ? PT_S_CONST : PT_S_ALIAS;
+  if (line->results.data[0].range) return error_at(b, line->where, "..%rest = … needs an op");
+  if (line->kind == PT_LINE_ALIAS) {
+    s.alias = b->v->slots[line->alias];
+    pt_arg a = {.name = line->alias, .optional = line->alias_optional || line->results.data[0].optional, .where = line->where};
+    if (!readable(b, &a, s.alias, is_const)) return false;
+    if (!is_const && b->program->slot_const[s.alias]) mark_materialized(b, s.alias);
+  } else if (line->kind == PT_LINE_EXPR) {
+    if (!pt_check_expr(b->parser, b->pattern, b->v, line->expr, false)) return false;
+  }
+  if (!add_results(b, &s, line, condition != NULL && !negate && !line->otherwise, negate)) return false;
+  uint16_t slot = s.results[0];
+  bool root = !b->made[slot];
+  if (line->kind == PT_LINE_ABSENT || (line->kind == PT_LINE_ALIAS && (s.alias == 0 || line->alias_optional)))
+    b->maybe_absent[slot] = b->made[slot];
+  if (is_const) {
+    b->program->slot_const[slot] = !root;
+    s.materialize = root;
+  }
+  return pt_push(b->parser->arena, &b->steps, s);
+}
+
+static bool add_line(builder *b, const pt_line *line, const gr_expr *condition, bool negate) {
+  if (line->condition) {
+    int known = pt_static(b->v, line->condition);
+    if (known < 0 && !pt_check_expr(b->parser, b->pattern, b->v, line->condition, true)) return false;
+    if (known == 0) return line->otherwise ? add_line(b, line->otherwise, NULL, false) : true;
+    if (known < 0) condition = line->condition;
+  }
+  if (line->naming)
+    for (const pt_naming *n = line->naming; n; n = n->otherwise) {
+      int known = n->condition ? pt_static(b->v, n->condition) : 1;
+      if (known < 0 && !pt_check_expr(b->parser, b->pattern, b->v, n->condition, true)) return false;
+      if (known != 0 && b->v->slots[n->name] == PT_UNBOUND) return error_name(b, n->where, n->name, "is not bound here");
+    }
+  bool ok = line->kind == PT_LINE_CALL ? add_call(b, line->call, line, condition, negate, line->is_const) >= 0
+                                       : add_alias(b, line, condition, negate, line->is_const);
+  return ok && (condition != line->condition || !condition || !line->otherwise || add_line(b, line->otherwise, condition, true));
+}
+
+/* ---- annotations ---- */
+
+static bool edge_operand(builder *b, const gr_expr *e, const gr_opset *ops, int *operand) {
+  *operand = pt_opset_operand(ops, e->text, e->length);
+  if (*operand >= 0) return true;
+  gr_error(b->parser->context, GRAFT_RULE, e->where, "%s has no operand '%.*s'", ops->name, (int)e->length, e->text);
+  return false;
+}
+
+static void claim(builder *b, uint32_t place, int operand) {
+  b->v->claims[place].operands |= operand < 0 ? UINT64_MAX : UINT64_C(1) << (operand < 63 ? operand : 63);
+}
+
+static void claim_value(builder *b, uint16_t slot) {
+  if (slot != PT_UNBOUND && slot != 0 && b->v->slot_node[slot] != PT_UNBOUND)
+    b->v->claims[b->v->slot_node[slot]].results |= UINT64_C(1) << (b->v->slot_result[slot] < 63 ? b->v->slot_result[slot] : 63);
+}
+
+/* The step that makes a name in the rewrite; GRAFT_NONE with an error where it is none. */
+static uint32_t step_of(builder *b, const gr_expr *e) {
+  uint16_t slot = b->v->slots[e->name];
+  for (uint32_t i = 0; i < b->steps.len && slot != PT_UNBOUND; i++) {
+    const pt_step *s = &b->steps.data[i];
+    if (s->kind != PT_S_NODE && s->kind != PT_S_ROOT) continue;
+    for (uint32_t r = 0; r < s->result_count; r++)
+      if (s->results[r] == slot) return i;
+  }
+  error_name(b, e->where, e->name, "is no node that the rewrite makes");
+  return GRAFT_NONE;
+}
+
+static bool add_move(builder *b, const pt_item *item) {
+  pt_carry c = {.step = GRAFT_NONE, .value = item->kind == PT_ITEM_VALUE};
+  const gr_expr *from = item->expr;
+  if (from->kind == PT_E_VALUE) {
+    if (b->v->slots[from->name] == PT_UNBOUND) return error_name(b, from->where, from->name, "is not bound here");
+    c.from = b->v->slots[from->name];
+    claim_value(b, c.from);
+    if (item->kind == PT_ITEM_DROP) return true;
+    c.to = b->v->slots[item->to->name];
+    if (c.to == PT_UNBOUND) return error_name(b, item->to->where, item->to->name, "is not bound here");
+    return pt_push(b->parser->arena, &b->carries, c);
+  }
+  int place = place_of(b, from->name, from->where, "edge");
+  if (place < 0) return false;
+  c.node = (uint16_t)place;
+  if (!edge_operand(b, from, b->v->nodes[place].call->ops, &c.operand)) return false;
+  claim(b, (uint32_t)place, c.operand);
+  if (item->kind == PT_ITEM_DROP) return true;
+  c.step = step_of(b, item->to);
+  if (c.step == GRAFT_NONE || !edge_operand(b, item->to, b->steps.data[c.step].call->ops, &c.to_operand)) return false;
+  return pt_push(b->parser->arena, &b->carries, c);
+}
+
+/* no_spec(…) among the conditions that must all hold. */
+static void claim_excluded(builder *b, const gr_expr *e) {
+  if (e->kind == PT_E_AND) {
+    claim_excluded(b, e->args[0]);
+    claim_excluded(b, e->args[1]);
+    return;
+  }
+  if (e->kind != PT_E_CALL || e->index != PT_F_no_spec) return;
+  for (uint32_t i = 0; i < e->arg_count; i++) {
+    const gr_expr *a = e->args[i];
+    uint16_t slot = a->kind == PT_E_ALL ? PT_UNBOUND : b->v->slots[a->name];
+    if (a->kind == PT_E_VALUE) claim_value(b, slot);
+    if (a->kind == PT_E_EDGE && slot != PT_UNBOUND && b->v->slot_node[slot] != PT_UNBOUND) {
+      int operand = pt_opset_operand(b->v->nodes[b->v->slot_node[slot]].call->ops, a->text, a->length);
+      if (operand >= 0) claim(b, b->v->slot_node[slot], operand);
+    }
+  }
+}
+
+static bool excludes_all(const gr_expr *e) {
+  if (e->kind == PT_E_AND) return excludes_all(e->args[0]) || excludes_all(e->args[1]);
+  if (e->kind != PT_E_CALL || e->index != PT_F_no_spec) return false;
+  for (uint32_t i = 0; i < e->arg_count; i++)
+    if (e->args[i]->kind == PT_E_ALL) return true;
+  return false;
+}
+
+static bool check_node_claims(builder *b, uint32_t place) {
+  const pt_vnode *n = &b->v->nodes[place];
+  const pt_claims *c = &b->v->claims[place];
+  char name[80] = "";
+  if (n->line) {
+    const pt_name *of = n->line->results.data[0].range ? &b->pattern->names.kind[PT_RANGE].data[n->line->results.data[0].name]
+                                                       : value_info(b, n->line->results.data[0].name);
+    snprintf(name, sizeof name, "%%%.*s", (int)(of->length < 64 ? of->length : 64), of->text);
+  }
+  for (uint32_t i = 0; i < n->call->args.len; i++) {
+    const pt_arg *a = &n->call->args.data[i];
+    if (a->kind == PT_ARG_ABSENT || n->operand_slots[i] == 0 || c->operands >> (i < 63 ? i : 63) & 1) continue;
+    const gr_op_info *op = pt_member_info(n->call->ops, 0);
+    const char *operand = op && i < op->operand_count ? op->operands[i].name : "…";
+    gr_error(b->parser->context, GRAFT_RULE, a->where,
+             "an annotation on the edge %s.%s would be lost: carry it (edges from, edge … -> …), drop it, or exclude it with no_spec",
+             name[0] ? name : n->call->ops->name, operand);
+    return false;
+  }
+  for (uint32_t i = 0; n->line && i < n->result_count; i++) {
+    if (c->results >> (i < 63 ? i : 63) & 1) continue;
+    gr_error(b->parser->context, GRAFT_RULE, n->line->results.data[i].where,
+             "an annotation on this value would be lost: carry it (value %%a -> %%b), drop it, or exclude it with no_spec");
+    return false;
+  }
+  return true;
+}
+
+static bool annotations(builder *b) {
+  pt_variant *v = b->v;
+  gr_arena *a = b->parser->arena;
+  v->claims = gr_arena_alloc(a, v->node_count * sizeof *v->claims);
+  if (!v->claims) return false;
+  memset(v->claims, 0, v->node_count * sizeof *v->claims);
+  bool all = false;
+  for (uint32_t i = 0; i < v->where_count; i++) {
+    claim_excluded(b, v->wheres[i]);
+    all |= excludes_all(v->wheres[i]);
+  }
+  if (b->program->keeps_root) v->claims[0].results = UINT64_MAX;
+  for (uint32_t i = 0; i < b->steps.len; i++) {
+    const pt_step *s = &b->steps.data[i];
+    if (s->edges < 0) continue;
+    claim(b, (uint32_t)s->edges, -1);
+    pt_carry c = {.node = (uint16_t)s->edges, .operand = -1, .step = i};
+    if (!pt_push(a, &b->carries, c)) return false;
+  }
+  for (uint32_t i = 0; i < b->items.len; i++) {
+    pt_item_kind k = b->items.data[i].kind;
+    if ((k == PT_ITEM_EDGE || k == PT_ITEM_VALUE || k == PT_ITEM_DROP) && !add_move(b, &b->items.data[i])) return false;
+  }
+  for (uint32_t n = 0; n < v->node_count && !all; n++)
+    if (!check_node_claims(b, n)) return false;
+  return true;
+}
+
+/* ---- a variant ---- */
+
+static bool flatten(builder *b, const pt_items *items) {
+  for (uint32_t i = 0; i < items->len; i++) {
+    const pt_item *item = &items->data[i];
+    if (item->kind != PT_ITEM_GROUP) {
+      if (!pt_push(b->parser->arena, &b->items, *item)) return false;
+      continue;
+    }
+    int known = pt_static(b->v, item->group->condition);
+    if (known < 0) return error_at(b, item->group->condition->where, "a block may only depend on the match's groups; a line takes any condition");
+    if (!flatten(b, known ? &item->group->present : &item->group->absent)) return false;
+  }
+  return true;
+}
+
+static bool add_warning(builder *b, const pt_item *item) {
+  if (item->expr && pt_static(b->v, item->expr) == 0) return true;
+  if (item->expr && !pt_check_expr(b->parser, b->pattern, b->v, item->expr, true)) return false;
+  pt_line *line = gr_arena_alloc(b->parser->arena, sizeof *line);
+  if (!line) return false;
+  *line = (pt_line){.where = item->where, .text = item->text};
+  pt_step s = begin_step(b, line, item->expr, false);
+  s.kind = PT_S_WARN;
+  return pt_push(b->parser->arena, &b->steps, s);
+}
+
+/* A matched node that only dying nodes of the match use leaves with the root. */
+static void find_dying(builder *b) {
+  const pt_variant *v = b->v;
+  pt_program *p = b->program;
+  for (uint32_t n = 1; n < v->node_count; n++) {
+    const pt_vnode *node = &v->nodes[n];
+    if (!node->line || !node->line->one_use || node->result_count != 1) continue;
+    for (uint32_t k = 0; k < n; k++)
+      for (uint32_t i = 0; i < v->nodes[k].call->args.len; i++)
+        if (v->nodes[k].operand_slots[i] == node->result_slots[0] && (k == 0 || p->dies[k])) p->dies[n] = true;
+  }
+}
+
+static bool root_is_made(builder *b) {
+  const pt_line *root = b->v->nodes[0].line;
+  for (uint32_t i = 0; i < root->results.len; i++) {
+    const pt_result *r = &root->results.data[i];
+    if (b->done[i]) continue;
+    return r->range ? error_at(b, r->where, "the rewrite does not make these results of the root")
+                    : error_name(b, r->where, r->name, "is a result of the root: the rewrite must make it");
+  }
+  return true;
+}
+
+/* Const first, the root last; what is made after the root's line must not read it. */
+static bool order(builder *b) {
+  pt_program *p = b->program;
+  p->steps = gr_arena_alloc(b->parser->arena, (b->steps.len + 1) * sizeof *p->steps);
+  uint32_t *place = gr_arena_alloc(b->parser->arena, (b->steps.len + 1) * sizeof *place);
+  if (!p->steps || !place) return false;
+  for (uint8_t kind = PT_S_CONST; kind <= PT_S_ROOT; kind++)
+    for (uint32_t i = 0; i < b->steps.len; i++) {
+      uint8_t k = b->steps.data[i].kind;
+      bool middle = k == PT_S_NODE || (k == PT_S_ALIAS && b->made[b->steps.data[i].results[0]]);
+      uint8_t group = k == PT_S_ALIAS && middle ? PT_S_NODE : k;
+      if (group != kind) continue;
+      place[i] = p->step_count;
+      p->steps[p->step_count++] = b->steps.data[i];
+    }
+  for (uint32_t i = 0; i < b->carries.len; i++)
+    if (b->carries.data[i].step != GRAFT_NONE) b->carries.data[i].step = place[b->carries.data[i].step];
+  for (uint32_t i = 0; i < p->step_count; i++) {
+    const pt_step *s = &p->steps[i];
+    for (uint32_t k = 0; k < s->operand_count; k++)
+      if (s->operands[k].kind == PT_O_SLOT && s->operands[k].slot && !b->made[s->operands[k].slot] &&
+          b->v->slot_node[s->operands[k].slot] == 0)
+        return error_at(b, s->call->where, "this line reads a result of the root, which the rewrite makes last");
+  }
+  p->carries = b->carries.data;
+  p->carry_count = b->carries.len;
+  return true;
+}
+
+static bool compile_variant(builder *b) {
+  gr_arena *a = b->parser->arena;
+  pt_variant *v = b->v;
+  b->program = v->program = gr_arena_alloc(a, sizeof *v->program);
+  if (!v->program) return false;
+  *v->program = (pt_program){0};
+  b->program->dies = gr_arena_alloc(a, v->node_count);
+  b->done = gr_arena_alloc(a, 64 + 1);
+  if (!b->program->dies || !b->done) return false;
+  memset(b->program->dies, 0, v->node_count);
+  memset(b->done, 0, 65);
+  b->slot_cap = 0;
+  uint16_t before = v->slot_count;
+  if (new_slot(b) < 0) return false; /* makes room in every array */
+  v->slot_count = before;
+  if (!flatten(b, &b->rule->rewrite)) return false;
+  for (uint32_t i = 0; i < b->items.len; i++) {
+    const pt_item *item = &b->items.data[i];
+    if (item->kind == PT_ITEM_LINE && !add_line(b, item->line, NULL, false)) return false;
+    if (item->kind == PT_ITEM_WARN && !add_warning(b, item)) return false;
+  }
+  if (!root_is_made(b) || !annotations(b) || !order(b)) return false;
+  find_dying(b);
+  return true;
+}
+
+/* ---- over all variants ---- */
+
+static bool check_used(gr_parser *p, const pt_rule *rule) {
+  static const char *const sigils[PT_NAME_KINDS] = {"%", "..%", "$", "..$", "@", ""};
+  for (int k = 0; k < PT_NAME_KINDS; k++) {
+    if (k != PT_RANGE && k != PT_ATTR && k != PT_REST) continue;
+    for (uint32_t i = 0; i < rule->pattern->names.kind[k].len; i++) {
+      const pt_name *n = &rule->pattern->names.kind[k].data[i];
+      if (n->match_uses + n->other_uses > 1) continue;
+      gr_error(p->context, GRAFT_RULE, n->first, "%s%.*s is captured and never used%s", sigils[k], (int)n->length, n->text,
+               k == PT_RANGE ? "" : ": use it, or write drop");
+      return false;
+    }
+  }
+  return true;
+}
+
+bool pt_compile_rewrite(gr_parser *p, pt_rule *rule, uint32_t *step_number) {
+  for (uint32_t i = 0; i < rule->pattern->variant_count; i++) {
+    builder b = {.parser = p, .rule = rule, .pattern = rule->pattern, .v = &rule->pattern->variants[i], .step_number = step_number};
+    if (!compile_variant(&b)) return false;
+  }
+  return check_used(p, rule);
+}

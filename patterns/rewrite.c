@@ -1,0 +1,326 @@
+/* Applies rules to a graph: rule by rule in listing order, nodes in graph order, each candidate looked at once. With a
+ * fixed point, nodes near a rewrite are looked at again until nothing matches. */
+#include "patterns/rewrite_impl.h"
+#include "patterns/rules_impl.h"
+
+#include <string.h>
+
+typedef struct bucket { /* nodes of one op in graph order, new ones after them */
+  GR_VEC(graft_node) nodes;
+} bucket;
+
+typedef struct driver {
+  pt_rewriter r;
+  const pt_rule **rules;
+  uint32_t rule_count;
+  bucket buckets[GR_OP_COUNT + 1]; /* the last: opaque ops */
+  bool wanted[GR_OP_COUNT + 1];
+  GR_VEC(uint32_t) seq; /* by node: its place in graph order, while rules with several root ops need it */
+  GR_VEC(graft_node) candidates, next, work;
+  GR_VEC(uint32_t) round; /* by node: the round it is waiting for */
+  uint32_t depth;         /* of the deepest pattern: how far users may be affected */
+} driver;
+
+/* ---- which rules ---- */
+
+static bool name_fits(const pt_rule *rule, const char *name) {
+  size_t n = strlen(name);
+  return strcmp(rule->name, name) == 0 ||
+         (strncmp(rule->file, name, n) == 0 && (strcmp(rule->file + n, ".pat") == 0 || rule->file[n] == '/' || rule->file[n] == '\0'));
+}
+
+static graft_status choose_rules(driver *d, const graft_rules *set, const char *const *names, uint32_t count) {
+  graft_context *c = d->r.c;
+  uint32_t total = graft_rules_count(set);
+  d->rules = gr_alloc(c, (size_t)(total * (count ? count : 1) + 1) * sizeof *d->rules);
+  if (!d->rules) return GRAFT_NO_MEMORY;
+  for (uint32_t n = 0; n < count; n++) {
+    uint32_t before = d->rule_count;
+    for (uint32_t i = 0; i < total; i++)
+      if (name_fits(pt_rules_at(set, i), names[n])) d->rules[d->rule_count++] = pt_rules_at(set, i);
+    if (d->rule_count == before) return gr_error(c, GRAFT_NAME, (gr_loc){0}, "there is no rule and no file of rules called '%s'", names[n]);
+  }
+  return GRAFT_OK;
+}
+
+static void want(void *user, uint32_t op, const char *opaque) {
+  driver *d = user;
+  (void)opaque;
+  d->wanted[op] = true;
+}
+
+static uint32_t bucket_of(const driver *d, graft_node n) {
+  uint32_t op = gr_node_at(d->r.g, n)->op;
+  return op < GR_OP_COUNT ? op : GR_OP_COUNT;
+}
+
+static bool fill_buckets(driver *d) {
+  graft_graph *g = d->r.g;
+  bool several = false;
+  for (uint32_t i = 0; i < d->rule_count; i++) {
+    gr_pattern_root_ops(d->rules[i]->pattern, want, d);
+    several |= d->rules[i]->pattern->variants[0].root_ops->count > 1;
+    for (uint32_t v = 0; v < d->rules[i]->pattern->variant_count; v++)
+      if (d->rules[i]->pattern->variants[v].node_count > d->depth) d->depth = d->rules[i]->pattern->variants[v].node_count;
+  }
+  if (several) {
+    if (!gr_vec_reserve(d->r.c, &d->seq, g->nodes.len)) return false;
+    d->seq.len = g->nodes.len;
+  }
+  uint32_t at = 0;
+  for (graft_node n = g->first; n != GRAFT_NONE; n = gr_node_at(g, n)->next) {
+    uint32_t b = bucket_of(d, n);
+    if (several) d->seq.data[n] = at++;
+    if (d->wanted[b] && !gr_vec_push(d->r.c, &d->buckets[b].nodes, n)) return false;
+  }
+  return true;
+}
+
+/* ---- candidates of one rule ---- */
+
+/* Sorts by place in graph order, new nodes last in order of making: a radix sort. */
+static bool sort(driver *d, graft_node *nodes, uint32_t count) {
+  graft_context *c = d->r.c;
+  graft_node *other = gr_alloc(c, (size_t)(count + 1) * sizeof *other), *from = nodes, *to = other;
+  uint32_t *counts = gr_alloc(c, 65536 * sizeof *counts);
+  bool ok = other && counts;
+  for (int shift = 0; ok && shift < 32; shift += 16) {
+    memset(counts, 0, 65536 * sizeof *counts);
+#define KEY(n) (((n) < d->seq.len ? d->seq.data[n] : 0x80000000u + (n)) >> shift & 0xffff)
+    for (uint32_t i = 0; i < count; i++) counts[KEY(from[i])]++;
+    uint32_t sum = 0;
+    for (uint32_t i = 0; i < 65536; i++) {
+      uint32_t n = counts[i];
+      counts[i] = sum;
+      sum += n;
+    }
+    for (uint32_t i = 0; i < count; i++) to[counts[KEY(from[i])]++] = from[i];
+#undef KEY
+    graft_node *t = from;
+    from = to;
+    to = t;
+  }
+  if (counts) gr_free(c, counts, 65536 * sizeof *counts);
+  if (other) gr_free(c, other, (size_t)(count + 1) * sizeof *other);
+  return ok;
+}
+
+static bool gather(driver *d, const pt_rule *rule) {
+  const gr_opset *ops = rule->pattern->variants[0].root_ops;
+  graft_context *c = d->r.c;
+  d->candidates.len = 0;
+  bool opaque = false;
+  for (uint32_t i = 0; i < ops->count; i++) {
+    uint32_t op = ops->members[i].op;
+    if (op >= GR_OP_COUNT && opaque) continue;
+    opaque |= op >= GR_OP_COUNT;
+    const bucket *b = &d->buckets[op < GR_OP_COUNT ? op : GR_OP_COUNT];
+    if (!gr_vec_reserve(c, &d->candidates, b->nodes.len)) return false;
+    if (b->nodes.len) memcpy(d->candidates.data + d->candidates.len, b->nodes.data, b->nodes.len * sizeof *b->nodes.data);
+    d->candidates.len += b->nodes.len;
+  }
+  return ops->count == 1 || d->candidates.len < 2 || sort(d, d->candidates.data, d->candidates.len);
+}
+
+/* ---- one rule ---- */
+
+/* Waits for the next round, once. */
+static bool enqueue(driver *d, graft_node n, uint32_t round) {
+  graft_context *c = d->r.c;
+  if (n >= d->round.len) {
+    uint32_t old = d->round.len, need = d->r.g->nodes.len;
+    if (!gr_vec_reserve(c, &d->round, need - old)) return false;
+    memset(d->round.data + old, 0, (need - old) * sizeof *d->round.data);
+    d->round.len = need;
+  }
+  if (d->round.data[n] == round) return true;
+  d->round.data[n] = round;
+  return gr_vec_push(c, &d->next, n);
+}
+
+#define MAX_USERS 64 /* of one value that are looked at again */
+
+/* The node and those who may see it in a pattern: users of users, as deep as patterns are. */
+static bool enqueue_near(driver *d, graft_node n, uint32_t round) {
+  const graft_graph *g = d->r.g;
+  uint32_t from = d->next.len;
+  if (!gr_node_live(g, n) || !enqueue(d, n, round)) return gr_node_live(g, n) ? false : true;
+  for (uint32_t level = 1; level < d->depth && level < 16; level++) {
+    uint32_t to = d->next.len;
+    for (; from < to; from++) {
+      const gr_node *node = gr_node_at(g, d->next.data[from]);
+      for (uint32_t i = 0; i < node->result_count; i++) {
+        uint32_t users = 0;
+        for (uint32_t u = gr_value_at(g, node->first_result + i)->first_use; u != GRAFT_NONE && users < MAX_USERS;
+             u = gr_use_at(g, u)->next, users++)
+          if (gr_user_is_node(gr_use_at(g, u)->user) && !enqueue(d, gr_use_at(g, u)->user, round)) return false;
+      }
+    }
+  }
+  return true;
+}
+
+/* New nodes are candidates of later rules. */
+static bool record_made(driver *d, uint32_t round) {
+  pt_rewriter *r = &d->r;
+  for (uint32_t i = 0; i < r->made.len; i++) {
+    graft_node n = r->made.data[i];
+    uint32_t b = bucket_of(d, n);
+    if (round == 0) {
+      if (d->wanted[b] && !gr_vec_push(r->c, &d->buckets[b].nodes, n)) return false;
+    }
+    if (r->options->fixed_point && !enqueue_near(d, n, round + 1)) return false;
+  }
+  for (uint32_t i = 0; r->options->fixed_point && i < r->touched.len; i++)
+    if (!enqueue_near(d, r->touched.data[i], round + 1)) return false;
+  return true;
+}
+
+static graft_status try_rule(driver *d, const pt_rule *rule, graft_node n, uint32_t round) {
+  gr_match match;
+  bool applied = false;
+  if (!gr_node_live(d->r.g, n)) return GRAFT_OK;
+  if (!gr_pattern_match(&d->r.matcher, rule->pattern, n, &match)) return GRAFT_OK;
+  graft_status status = pt_apply(&d->r, rule, &match, &applied);
+  if (status != GRAFT_OK || !applied) return status;
+  return record_made(d, round) ? GRAFT_OK : GRAFT_NO_MEMORY;
+}
+
+static graft_status sweep(driver *d) {
+  for (uint32_t i = 0; i < d->rule_count; i++) {
+    if (!gather(d, d->rules[i])) return GRAFT_NO_MEMORY;
+    for (uint32_t k = 0; k < d->candidates.len; k++) {
+      graft_status status = try_rule(d, d->rules[i], d->candidates.data[k], 0);
+      if (status != GRAFT_OK) return status;
+    }
+  }
+  return GRAFT_OK;
+}
+
+/* Every rewrite of a sound set of rules makes progress; one that goes round is stopped. */
+static graft_status settle(driver *d) {
+  pt_rewriter *r = &d->r;
+  uint64_t limit = 64 + 16 * (uint64_t)r->g->nodes.len;
+  for (uint32_t round = 1; d->next.len; round++) {
+    void *swap = d->work.data;
+    uint32_t cap = d->work.cap;
+    d->work.data = d->next.data;
+    d->work.len = d->next.len;
+    d->work.cap = d->next.cap;
+    d->next.data = swap;
+    d->next.len = 0;
+    d->next.cap = cap;
+    for (uint32_t i = 0; i < d->rule_count; i++)
+      for (uint32_t k = 0; k < d->work.len; k++) {
+        uint32_t before = r->stats->matches;
+        graft_status status = try_rule(d, d->rules[i], d->work.data[k], round);
+        if (status != GRAFT_OK) return status;
+        if (r->stats->matches == before || r->stats->matches <= limit) continue;
+        return gr_error(r->c, GRAFT_RULE, d->rules[i]->where, "the rules come to no end: after %u rewrites %s still matches", before,
+                        d->rules[i]->name);
+      }
+  }
+  return GRAFT_OK;
+}
+
+/* ---- after the last rule ---- */
+
+static bool tensor_unused(const graft_module *m, graft_tensor t) {
+  for (uint32_t i = 0; i < m->graphs.len; i++) {
+    const graft_graph *g = m->graphs.data[i];
+    if (t < g->tensor_values.len && g->tensor_values.data[t] != GRAFT_NONE && !gr_unused(g, g->tensor_values.data[t])) return false;
+    for (uint32_t k = 0; k < g->updates.len; k++)
+      if (g->updates.data[k].tensor == t) return false;
+  }
+  return true;
+}
+
+/* A folded weight is called as the weight was, where nothing else needs that one. */
+static graft_status take_over(pt_rewriter *r) {
+  for (uint32_t i = 0; i < r->takeovers.len; i++) {
+    const pt_takeover *t = &r->takeovers.data[i];
+    if (r->m->tensors.data[t->old].erased || !tensor_unused(r->m, t->old)) continue;
+    gr_name name = r->m->tensors.data[t->old].name;
+    gr_tensor_erase(r->m, t->old);
+    r->m->tensors.data[t->tensor].name = name;
+    if (r->m->tensor_names_built && !gr_map_put(r->c, &r->m->tensor_names, (uint64_t)name.base << 32 | name.number, t->tensor))
+      return GRAFT_NO_MEMORY;
+  }
+  return GRAFT_OK;
+}
+
+/* `update t = t`: a statistic that nothing changes any more. */
+static void drop_updates(graft_graph *g) {
+  for (uint32_t i = 0; i < g->updates.len; i++) {
+    const gr_update *u = &g->updates.data[i];
+    if (u->tensor != GRAFT_NONE && gr_value_tensor(g, gr_use_at(g, u->use)->value) == u->tensor) gr_update_erase(g, i);
+  }
+}
+
+static bool begin(driver *d, graft_graph *g, const graft_rules *rules, const gr_rewrite_options *options, gr_rewrite_stats *stats) {
+  pt_rewriter *r = &d->r;
+  graft_context *c = g->module->context;
+  r->g = g;
+  r->m = g->module;
+  r->c = c;
+  r->options = options;
+  r->stats = stats;
+  r->specs = gr_has_specs(g);
+  for (uint32_t i = 1; i < g->module->specs.len; i++) r->refs |= g->module->specs.data[i].ref_count > 0;
+  r->cones = gr_cones_create(g, options->evaluate, options->evaluate_user);
+  gr_matcher_init(&r->matcher, g, NULL, r->cones);
+  r->cache_count = pt_rules_step_count(rules);
+  r->caches = gr_alloc(c, (size_t)(r->cache_count + 1) * sizeof *r->caches);
+  for (uint32_t i = 0; r->caches && i < r->cache_count; i++) r->caches[i].set = GRAFT_NONE;
+  const char *pass = options->pass ? options->pass : "";
+  r->pass = gr_intern(r->m, pass, strlen(pass));
+  return r->cones && r->caches && r->pass != GRAFT_NONE;
+}
+
+static void end(driver *d) {
+  pt_rewriter *r = &d->r;
+  graft_context *c = r->c;
+  gr_matcher_free(&r->matcher);
+  gr_cones_destroy(r->cones);
+  if (r->caches) gr_free(c, r->caches, (size_t)(r->cache_count + 1) * sizeof *r->caches);
+  gr_vec_free(c, &r->operands);
+  gr_vec_free(c, &r->entries);
+  gr_vec_free(c, &r->records);
+  gr_vec_free(c, &r->dead);
+  gr_vec_free(c, &r->pending);
+  gr_vec_free(c, &r->moved_uses);
+  gr_vec_free(c, &r->moved_values);
+  gr_vec_free(c, &r->takeovers);
+  gr_vec_free(c, &r->made);
+  gr_vec_free(c, &r->touched);
+  gr_vec_free(c, &r->step_nodes);
+  for (uint32_t i = 0; i <= GR_OP_COUNT; i++) gr_vec_free(c, &d->buckets[i].nodes);
+  gr_vec_free(c, &d->seq);
+  gr_vec_free(c, &d->candidates);
+  gr_vec_free(c, &d->next);
+  gr_vec_free(c, &d->work);
+  gr_vec_free(c, &d->round);
+}
+
+graft_status gr_rewrite(graft_graph *g, const graft_rules *rules, const char *const *names, uint32_t name_count,
+                        const gr_rewrite_options *options, gr_rewrite_stats *stats) {
+  graft_context *c = g->module->context;
+  gr_rewrite_stats unused;
+  if (!stats) stats = &unused;
+  *stats = (gr_rewrite_stats){0};
+  driver *d = gr_calloc(c, 1, sizeof *d);
+  if (!d) return GRAFT_NO_MEMORY;
+  graft_status status = begin(d, g, rules, options, stats) ? GRAFT_OK : GRAFT_NO_MEMORY;
+  if (status == GRAFT_OK) status = choose_rules(d, rules, names, name_count);
+  if (status == GRAFT_OK && !fill_buckets(d)) status = GRAFT_NO_MEMORY;
+  if (status == GRAFT_OK) status = sweep(d);
+  if (status == GRAFT_OK && options->fixed_point) status = settle(d);
+  if (status == GRAFT_OK) status = pt_carry_finish(&d->r);
+  if (status == GRAFT_OK) status = take_over(&d->r);
+  if (status == GRAFT_OK && stats->matches) drop_updates(g);
+  uint32_t total = graft_rules_count(rules) * (name_count ? name_count : 1) + 1;
+  if (d->rules) gr_free(c, d->rules, (size_t)total * sizeof *d->rules);
+  end(d);
+  gr_free(c, d, sizeof *d);
+  return status;
+}

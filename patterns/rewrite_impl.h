@@ -1,0 +1,56 @@
+/* State of one gr_rewrite: what apply.c, carry.c and rewrite.c share. */
+#ifndef GRAFT_REWRITE_IMPL_H
+#define GRAFT_REWRITE_IMPL_H
+
+#include "patterns/patterns_impl.h"
+
+/* The last attribute set that a step made, and of what. */
+typedef struct pt_attr_cache {
+  uint32_t ops[PT_MAX_INPUTS], sets[PT_MAX_INPUTS];
+  uint32_t set; /* GRAFT_NONE: empty */
+} pt_attr_cache;
+
+typedef struct pt_moved { /* an old edge or value and what stands for it now */
+  uint32_t from, to;
+} pt_moved;
+
+typedef struct pt_pending { /* an annotation on its way to a new edge or value */
+  const pt_carry *carry;
+  uint32_t spec, from, operand; /* `from`: the old use or value */
+} pt_pending;
+
+typedef struct pt_takeover { /* a tensor that is called as the old one, if nothing needs that one in the end */
+  graft_tensor tensor, old;
+} pt_takeover;
+
+typedef struct pt_rewriter {
+  graft_graph *g;
+  graft_module *m;
+  graft_context *c;
+  const gr_rewrite_options *options;
+  gr_rewrite_stats *stats;
+  gr_matcher matcher;
+  gr_cones *cones;
+  pt_attr_cache *caches; /* by step number */
+  uint32_t cache_count;
+  uint32_t pass; /* string */
+  bool specs, refs;
+  GR_VEC(graft_value) operands;
+  GR_VEC(uint32_t) entries, records, dead;
+  GR_VEC(pt_pending) pending;
+  GR_VEC(pt_moved) moved_uses, moved_values;
+  GR_VEC(pt_takeover) takeovers;
+  GR_VEC(graft_node) made;    /* nodes that the last rewrite made, then the root where it stays */
+  GR_VEC(graft_node) touched; /* users of what the last rewrite replaced */
+  GR_VEC(graft_node) step_nodes; /* by step of the program being run */
+} pt_rewriter;
+
+/* Rewrites what the matcher has just bound. *applied: false when the rule has to leave this match alone. */
+graft_status pt_apply(pt_rewriter *r, const pt_rule *rule, const gr_match *match, bool *applied);
+
+/* carry.c */
+bool pt_carry_begin(pt_rewriter *r, const gr_match *match);
+bool pt_carry_end(pt_rewriter *r, const gr_match *match, uint32_t old_root_result);
+graft_status pt_carry_finish(pt_rewriter *r); /* once a pass */
+
+#endif

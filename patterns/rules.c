@@ -1,0 +1,152 @@
+/* Rule sets: files of rules, those that ship and those that users add. */
+#include "patterns/rewrite_impl.h"
+
+#include "ir/io_int.h"
+#include "patterns/rules_impl.h"
+
+#include <string.h>
+
+typedef struct rule_file {
+  gr_arena arena; /* the text and everything compiled from it */
+  const char *name;
+} rule_file;
+
+struct graft_rules {
+  graft_context *context;
+  GR_VEC(rule_file *) files;
+  GR_VEC(pt_rule *) rules;
+  uint32_t step_count;
+};
+
+/* The comment lines right above `rule`, marks taken off. */
+static const char *heading(gr_arena *arena, const char *text, const char *line) {
+  const char *from = line;
+  while (from > text) {
+    const char *p = from - 1;
+    while (p > text && p[-1] != '\n') p--;
+    if (*p != '#') break;
+    from = p;
+  }
+  char *doc = gr_arena_alloc(arena, (size_t)(line - from) + 1);
+  if (!doc) return NULL;
+  size_t n = 0;
+  for (const char *p = from; p < line;) {
+    if (*p == '#') p++;
+    if (*p == ' ') p++;
+    while (p < line && *p != '\n') doc[n++] = *p++;
+    if (p < line) doc[n++] = *p++;
+  }
+  while (n > 0 && doc[n - 1] == '\n') n--;
+  doc[n] = '\0';
+  return doc;
+}
+
+static bool expect_word(gr_parser *p, const char *word) {
+  if (gr_lex_accept_word(&p->lex, word)) return true;
+  char what[32] = "`";
+  strncat(what, word, 20);
+  strcat(what, "`");
+  gr_lex_unexpected(&p->lex, what);
+  return false;
+}
+
+static pt_rule *parse_rule(graft_rules *set, rule_file *f, gr_parser *p, const char *text) {
+  pt_rule *rule = gr_arena_alloc(p->arena, sizeof *rule);
+  if (!rule) return NULL;
+  *rule = (pt_rule){.file = f->name, .where = gr_lex_loc(&p->lex)};
+  rule->doc = heading(p->arena, text, p->lex.token.source);
+  gr_lex_next(&p->lex);
+  gr_token name = p->lex.token;
+  rule->where = gr_lex_loc(&p->lex);
+  if (!rule->doc || !gr_lex_expect(&p->lex, GR_T_IDENT, "the rule's name")) return NULL;
+  rule->name = gr_arena_copy(p->arena, name.text, name.length);
+  if (!rule->name) return NULL;
+  for (uint32_t i = 0; i < set->rules.len; i++)
+    if (strcmp(set->rules.data[i]->name, rule->name) == 0) {
+      gr_error(p->context, GRAFT_RULE, rule->where, "there is a rule %s already, in %s", rule->name, set->rules.data[i]->file);
+      return NULL;
+    }
+  if (!rule->doc[0]) {
+    gr_error(p->context, GRAFT_RULE, rule->where, "the rule %s has no heading: say above it, in a comment, what it does and why that is sound", rule->name);
+    return NULL;
+  }
+  if (!expect_word(p, "match") || !(rule->pattern = pt_parse_match(p)) || !expect_word(p, "rewrite")) return NULL;
+  pt_parse s = {.parser = p, .names = &rule->pattern->names, .rewrite = true};
+  if (!pt_parse_items(&s, &rule->rewrite) || !pt_compile_match(p, rule->pattern) || !pt_compile_rewrite(p, rule, &set->step_count)) return NULL;
+  return rule;
+}
+
+static void free_file(graft_context *c, rule_file *f) {
+  gr_arena_free(&f->arena);
+  gr_free(c, f, sizeof *f);
+}
+
+graft_status graft_rules_add(graft_rules *set, const char *text, size_t size, const char *name) {
+  graft_context *c = set->context;
+  rule_file *f = gr_alloc(c, sizeof *f);
+  if (!f) return GRAFT_NO_MEMORY;
+  gr_arena_init(&f->arena, c);
+  uint32_t before = set->rules.len;
+  char *copy = gr_arena_copy(&f->arena, text, size);
+  f->name = gr_arena_copy(&f->arena, name, strlen(name));
+  gr_parser p;
+  bool ok = copy && f->name;
+  if (ok) {
+    gr_parser_init(&p, c, &f->arena, f->name, copy, size);
+    while (ok && p.lex.token.kind != GR_T_END) {
+      if (gr_lex_is(&p.lex, "family")) {
+        ok = gr_parse_family(&p);
+      } else if (gr_lex_is(&p.lex, "rule")) {
+        pt_rule *rule = parse_rule(set, f, &p, copy);
+        ok = rule && gr_vec_push(c, &set->rules, rule);
+        for (uint32_t i = before; ok && i + 1 < set->rules.len; i++) ok = pt_check_shadow(c, set->rules.data[i], rule);
+      } else {
+        gr_lex_unexpected(&p.lex, "`rule` or `family`");
+        ok = false;
+      }
+    }
+    gr_parser_free(&p);
+  }
+  if (ok && gr_vec_push(c, &set->files, f)) return GRAFT_OK;
+  set->rules.len = before;
+  free_file(c, f);
+  return GRAFT_RULE;
+}
+
+graft_status graft_rules_load(graft_rules *set, const char *path) {
+  gr_buffer *file = gr_file_read(set->context, path, false);
+  if (!file) return GRAFT_IO;
+  graft_status status = graft_rules_add(set, file->data, file->size, path);
+  gr_buffer_release(set->context, file);
+  return status;
+}
+
+graft_rules *graft_rules_create(graft_context *context, bool builtin) {
+  graft_rules *set = gr_calloc(context, 1, sizeof *set);
+  if (!set) return NULL;
+  set->context = context;
+  for (uint32_t i = 0; builtin && gr_builtin_rules[i].name; i++) {
+    const gr_builtin_rule *f = &gr_builtin_rules[i];
+    if (graft_rules_add(set, f->text, strlen(f->text), f->name) != GRAFT_OK) {
+      graft_rules_destroy(set);
+      return NULL;
+    }
+  }
+  return set;
+}
+
+void graft_rules_destroy(graft_rules *set) {
+  if (!set) return;
+  graft_context *c = set->context;
+  for (uint32_t i = 0; i < set->files.len; i++) free_file(c, set->files.data[i]);
+  gr_vec_free(c, &set->files);
+  gr_vec_free(c, &set->rules);
+  gr_free(c, set, sizeof *set);
+}
+
+uint32_t graft_rules_count(const graft_rules *set) { return set->rules.len; }
+const char *graft_rules_name(const graft_rules *set, uint32_t i) { return set->rules.data[i]->name; }
+const char *graft_rules_doc(const graft_rules *set, uint32_t i) { return set->rules.data[i]->doc; }
+const char *graft_rules_file(const graft_rules *set, uint32_t i) { return set->rules.data[i]->file; }
+const pt_rule *pt_rules_at(const graft_rules *set, uint32_t i) { return set->rules.data[i]; }
+uint32_t pt_rules_step_count(const graft_rules *set) { return set->step_count; }

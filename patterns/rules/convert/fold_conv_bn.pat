@@ -1,0 +1,69 @@
+# bn(conv(x, Q(w*s), Q(0))/s + b)  ==>  conv(x, Q(w*t), Q((b - mean)*t + beta)),   t = gamma / sqrt(var + eps)
+# bn(conv(x, Q(w), Q(b)))          ==>  the same
+#
+# A batch norm that uses its running statistics is y*t + (beta - mean*t) per channel, and a convolution is linear in its
+# weight and bias. t is the exact scale: where gamma = 0 the folded weight is 0 and the bias beta, although the QAT form
+# divides by 1 there. The weight's and the bias's quantization parameters are kept. What the batch norm would have made
+# of its statistics is dropped: they stay as they are, in training too, since folding means freezing them.
+rule fold_conv_bn
+match
+  qat? {
+    %s = bn_scale(%gamma?, %var) {eps: $eps, drop exact}
+    %ws = mul(%w, channel(%s, %w) {axis: @c.weight_axis, groups: @c.weight_groups})
+    %d = div(%c, channel(%s, %c) {axis: 1, groups: 1})   one_use
+    bias? {
+      %z = zeros_like(%b)
+      %y = add(%d, channel(%b, %d) {axis: 1, groups: 1})   one_use
+    } else {
+      %y = %d
+    }
+  } else {
+    bias? { %z = %b }
+    %ws = %w
+    %y = %c
+  }
+  bias? {
+    qbias? {
+      %bi = @q:qb(%z, %sb, %zb) {..$qb}
+      %bc = @dq:qb(%bi, %sb, %zb) {..$dqb}
+    } else {
+      %bc = %z
+    }
+    where const(%b)
+  } else {
+    %bc = none
+    %b = none
+  }
+  qweight? {
+    %wi = @q:qw(%ws, %sw, %zw) {..$qw}
+    %wc = @dq:qw(%wi, %sw, %zw) {..$dqw}
+  } else {
+    %wc = %ws
+  }
+  %c = @conv|linear:c(%x, %wc, %bc) {..$conv}   one_use
+  %out, %m1?, %v1?, %n1? = batch_norm(%y, %gamma?, %beta?, %mean, %var, %n?) {eps: $eps, drop ..}
+where
+  is_float(%w), const(%w), const(%mean), const(%var),
+  not %gamma or const(%gamma), not %beta or const(%beta),
+  not (@c in linear) or rank(%y) == 2,
+  no_spec(..)
+rewrite
+  const %t  = bn_scale(%gamma?, %var) {eps: $eps, exact: true}
+  const %w2 = mul(%w, channel(%t, %w) {axis: @c.weight_axis, groups: @c.weight_groups})   named %w  kind parameter
+  const %b2 = bn_shift(%b?, %mean, %beta?, %t)   named %b if bias else %w:bias  kind parameter
+  if qweight {
+    %wi2 = @q:qw(%w2, %sw, %zw) {..$qw}     source %wi
+    %wc2 = @dq:qw(%wi2, %sw, %zw) {..$dqw}  source %wc
+  } else {
+    %wc2 = %w2
+  }
+  if qbias {
+    %bi2 = @q:qb(%b2, %sb, %zb) {..$qb}     source %bi
+    %bc2 = @dq:qb(%bi2, %sb, %zb) {..$dqb}  source %bc
+  } else {
+    %bc2 = %b2
+  }
+  %out = @c(%x, %wc2, %bc2) {..$conv}   edges from %c  source %c
+  %m1? = %mean
+  %v1? = %var
+  %n1? = %n?
