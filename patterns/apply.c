@@ -46,7 +46,8 @@ static uint32_t op_of(const apply *a, const pt_call *call) {
 static bool named_in(const pt_call *c, const char *name) {
   size_t length = strlen(name);
   for (uint32_t i = 0; i < c->attrs.len; i++)
-    if (c->attrs.data[i].text && c->attrs.data[i].length == length && memcmp(c->attrs.data[i].text, name, length) == 0) return true;
+    if (c->attrs.data[i].text && c->attrs.data[i].length == length && memcmp(c->attrs.data[i].text, name, length) == 0)
+      return true;
   return false;
 }
 
@@ -218,7 +219,8 @@ static graft_value root_result(const apply *a, uint32_t i) { return gr_result(a-
 static bool replace(apply *a, graft_value from, graft_value to) {
   pt_rewriter *r = a->r;
   for (uint32_t u = gr_value_at(r->g, from)->first_use; u != GRAFT_NONE; u = gr_use_at(r->g, u)->next)
-    if (gr_user_is_node(gr_use_at(r->g, u)->user) && !gr_vec_push(r->c, &r->touched, gr_use_at(r->g, u)->user)) return false;
+    if (gr_user_is_node(gr_use_at(r->g, u)->user) && !gr_vec_push(r->c, &r->touched, gr_use_at(r->g, u)->user))
+      return false;
   gr_replace_uses(r->g, from, to);
   return true;
 }
@@ -235,7 +237,8 @@ static bool run_const(apply *a, const pt_step *s) {
     first = pt_cones_call(r->cones, op, attrs, r->entries.data, r->entries.len, count, root_loc(a));
   } else if (s->line->kind == PT_LINE_EXPR) {
     first = expr_entry(a, s);
-  } else if (s->line->kind == PT_LINE_ALIAS && (a->f->values[s->alias] != GRAFT_NONE || a->f->consts[s->alias] != GRAFT_NONE)) {
+  } else if (s->line->kind == PT_LINE_ALIAS &&
+             (a->f->values[s->alias] != GRAFT_NONE || a->f->consts[s->alias] != GRAFT_NONE)) {
     first = operand_entry(a, &(pt_operand){.kind = PT_O_SLOT, .slot = s->alias});
   } else {
     return true; /* absent */
@@ -273,7 +276,8 @@ static uint32_t record_of(apply *a, int source) {
     for (uint32_t k = 0; k < r->records.len && !known; k++) known = r->records.data[k] == record;
     if (!known && !gr_vec_push(r->c, &r->records, record)) return GRAFT_NONE;
   }
-  gr_record x = {.pass = r->pass, .rule = gr_intern(r->m, a->rule->name, strlen(a->rule->name)), .parent_count = r->records.len};
+  gr_record x = {
+      .pass = r->pass, .rule = gr_intern(r->m, a->rule->name, strlen(a->rule->name)), .parent_count = r->records.len};
   if (x.rule == GRAFT_NONE) return GRAFT_NONE;
   a->record_of[0] = first;
   return a->record_of[1] = gr_record_intern(r->m, &x, r->records.data);
@@ -306,8 +310,12 @@ static bool run_node(apply *a, const pt_step *s, graft_node *out) {
   pt_rewriter *r = a->r;
   uint32_t op = op_of(a, s->call);
   if (op == GRAFT_NONE || !gather_operands(a, s)) return false;
-  gr_node_desc d = {.op = op, .attrs = attrs_of(a, s, op), .operands = r->operands.data, .operand_count = r->operands.len,
-                    .result_count = s->result_count, .before = a->root};
+  gr_node_desc d = {.op = op,
+                    .attrs = attrs_of(a, s, op),
+                    .operands = r->operands.data,
+                    .operand_count = r->operands.len,
+                    .result_count = s->result_count,
+                    .before = a->root};
   if (d.attrs == GRAFT_NONE) return false;
   d.provenance = record_of(a, s->source);
   if (d.provenance == GRAFT_NONE) return false;
@@ -348,11 +356,20 @@ static bool run_root(apply *a, const pt_step *s) {
   if (op == GRAFT_NONE || !gather_operands(a, s)) return false;
   const gr_node *root = gr_node_at(r->g, a->root);
   uint32_t count = s->result_range >= 0 ? root->result_count : s->result_count, absent = 0;
-  while (count > 1 && root_result(a, count - 1) == GRAFT_NONE && !(count <= s->result_count && count > root->result_count)) count--;
+#define ABSENT(i) \
+  ((i) >= s->result_count || a->v->slot_node[s->results[i]] == 0 ? root_result(a, i) == GRAFT_NONE : false)
+  while (count > 1 && ABSENT(count - 1)) count--;
   for (uint32_t i = 0; i < count && i < 32; i++)
-    if (root_result(a, i) == GRAFT_NONE) absent |= 1u << i;
-  gr_node_desc d = {.op = op, .attrs = attrs_of(a, s, op), .operands = r->operands.data, .operand_count = r->operands.len,
-                    .result_count = count, .absent_results = absent, .before = GRAFT_NONE, .where = root_loc(a)};
+    if (ABSENT(i)) absent |= 1u << i;
+#undef ABSENT
+  gr_node_desc d = {.op = op,
+                    .attrs = attrs_of(a, s, op),
+                    .operands = r->operands.data,
+                    .operand_count = r->operands.len,
+                    .result_count = count,
+                    .absent_results = absent,
+                    .before = GRAFT_NONE,
+                    .where = root_loc(a)};
   if (d.attrs == GRAFT_NONE || !leave_operands(r, a->root)) return false;
   d.provenance = record_of(a, s->source);
   if (d.provenance == GRAFT_NONE || gr_node_become(r->g, a->root, &d) != GRAFT_OK) return false;
@@ -387,7 +404,8 @@ static bool erasable(const pt_rewriter *r, graft_node n) {
 
 static bool clean(apply *a) {
   pt_rewriter *r = a->r;
-  for (uint32_t i = a->v->node_count; i-- > 0;) /* users are erased before their producers: the stack is popped from the end */
+  for (uint32_t i = a->v->node_count;
+       i-- > 0;) /* users are erased before their producers: the stack is popped from the end */
     if ((i > 0 || !a->v->program->keeps_root) && !gr_vec_push(r->c, &r->dead, a->f->nodes[i])) return false;
   while (r->dead.len) {
     graft_node n = r->dead.data[--r->dead.len];
@@ -425,9 +443,10 @@ static bool possible(apply *a) {
     if (s->kind != PT_S_ALIAS || a->v->slot_node[s->results[0]] != 0) continue;
     graft_value from = a->f->values[s->results[0]];
     bool needed = from != GRAFT_NONE && !gr_unused(a->r->g, from);
-    bool absent = s->line->kind == PT_LINE_ABSENT || (a->v->slot_node[s->alias] != PT_UNBOUND || a->v->slot_optional[s->alias]
-                                                          ? a->f->values[s->alias] == GRAFT_NONE
-                                                          : false);
+    bool absent =
+        s->line->kind == PT_LINE_ABSENT ||
+        (a->v->slot_node[s->alias] != PT_UNBOUND || a->v->slot_optional[s->alias] ? a->f->values[s->alias] == GRAFT_NONE
+                                                                                  : false);
     if (needed && absent) return false;
   }
   return true;
@@ -456,7 +475,11 @@ static bool run_step(apply *a, uint32_t i) {
 }
 
 graft_status pt_apply(pt_rewriter *r, const pt_rule *rule, const gr_match *match, bool *applied) {
-  apply a = {.r = r, .rule = rule, .match = match, .v = &match->pattern->variants[match->variant], .f = pt_frame_of(match->matcher)};
+  apply a = {.r = r,
+             .rule = rule,
+             .match = match,
+             .v = &match->pattern->variants[match->variant],
+             .f = pt_frame_of(match->matcher)};
   const pt_program *p = a.v->program;
   *applied = false;
   a.root = a.f->nodes[0];

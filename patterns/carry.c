@@ -65,7 +65,8 @@ static bool settle(pt_rewriter *r, const gr_match *match, bool of_root) {
       continue;
     }
     graft_node n = r->step_nodes.data[p->carry->step];
-    if (n == GRAFT_NONE || p->operand >= gr_node_at(g, n)->operand_count || gr_operand(g, n, p->operand) == GRAFT_NONE) continue;
+    if (n == GRAFT_NONE || p->operand >= gr_node_at(g, n)->operand_count || gr_operand(g, n, p->operand) == GRAFT_NONE)
+      continue;
     uint32_t use = gr_node_at(g, n)->first_use + p->operand;
     if (p->spec && gr_spec_set_use(g, use, p->spec) != GRAFT_OK) return false;
     if (!moved_use(r, p->from, use)) return false;

@@ -3,7 +3,9 @@
 
 #include <string.h>
 
-static bool same_text(const char *a, const char *b, size_t length) { return strlen(a) == length && memcmp(a, b, length) == 0; }
+static bool same_text(const char *a, const char *b, size_t length) {
+  return strlen(a) == length && memcmp(a, b, length) == 0;
+}
 
 /* ---- calls ---- */
 
@@ -32,7 +34,8 @@ static bool check_args(gr_parser *p, const pt_call *c, const gr_op_info *op) {
   return true;
 }
 
-static const char *const kind_names[] = {"none", "bool", "int", "float", "string", "dtype", "list of ints", "list of floats", "graph"};
+static const char *const kind_names[] = {"none",         "bool",           "int",  "float", "string", "dtype",
+                                         "list of ints", "list of floats", "graph"};
 
 /* Does a literal fit the attribute? */
 static bool literal_fits(const gr_attr_decl *d, const gr_expr *e) {
@@ -52,7 +55,8 @@ static bool check_attr(gr_parser *p, const pt_attr *a, const gr_op_info *op) {
   }
   const gr_attr_decl *d = &op->attrs[slot];
   if (!a->value || literal_fits(d, a->value)) return true;
-  gr_error(p->context, GRAFT_RULE, a->value->where, "attribute %s of %s is a %s", d->name, op->name, kind_names[d->kind]);
+  gr_error(p->context, GRAFT_RULE, a->value->where, "attribute %s of %s is a %s", d->name, op->name,
+           kind_names[d->kind]);
   return false;
 }
 
@@ -66,8 +70,8 @@ static bool check_complete(gr_parser *p, const pt_call *c, const gr_op_info *op)
       found = same_text(op->attrs[slot].name, c->attrs.data[i].text, c->attrs.data[i].length);
     if (found) continue;
     gr_error(p->context, GRAFT_RULE, c->where,
-             "attribute %s of %s is neither matched nor kept: name it, capture the rest with ..$name, or drop it", op->attrs[slot].name,
-             op->name);
+             "attribute %s of %s is neither matched nor kept: name it, capture the rest with ..$name, or drop it",
+             op->attrs[slot].name, op->name);
     return false;
   }
   return true;
@@ -109,9 +113,9 @@ bool pt_check_shape(gr_parser *p, const pt_call *c, uint32_t result_count, bool 
   return true;
 }
 
-bool pt_check_call(gr_parser *p, const pt_call *c, uint32_t result_count, bool range_results) {
+bool pt_check_call(gr_parser *p, const pt_call *c, uint32_t result_count, bool range_results, bool complete) {
   if (!pt_check_shape(p, c, result_count, range_results)) return false;
-  for (uint32_t m = 0; m < c->ops->count; m++) {
+  for (uint32_t m = 0; complete && m < c->ops->count; m++) {
     const gr_op_info *op = pt_member_info(c->ops, m);
     if (op && !check_complete(p, c, op)) return false;
   }
@@ -160,7 +164,8 @@ static bool check_edge(gr_parser *p, const gr_pattern *pattern, const pt_variant
   uint16_t slot = v->slots[e->name];
   if (slot == PT_UNBOUND) return unbound(p, e, n, "%");
   if (v->slot_node[slot] == PT_UNBOUND) {
-    gr_error(p->context, GRAFT_RULE, e->where, "%%%.*s is no matched node's result: it has no edges here", (int)n->length, n->text);
+    gr_error(p->context, GRAFT_RULE, e->where, "%%%.*s is no matched node's result: it has no edges here",
+             (int)n->length, n->text);
     return false;
   }
   const gr_opset *ops = v->nodes[v->slot_node[slot]].call->ops;
@@ -178,8 +183,8 @@ static bool check_rest_attr(gr_parser *p, const gr_pattern *pattern, const pt_va
              memcmp(c->attrs.data[i].text, e->text, e->length) == 0;
   if (!named && pt_opset_attr(c->ops, e->text, e->length, NULL) != -1) return true;
   gr_error(p->context, GRAFT_RULE, e->where, "the rest $%.*s has no attribute '%.*s'",
-           (int)pattern->names.kind[PT_REST].data[e->name].length, pattern->names.kind[PT_REST].data[e->name].text, (int)e->length,
-           e->text);
+           (int)pattern->names.kind[PT_REST].data[e->name].length, pattern->names.kind[PT_REST].data[e->name].text,
+           (int)e->length, e->text);
   return false;
 }
 
@@ -207,8 +212,7 @@ bool pt_check_expr(gr_parser *p, const gr_pattern *pattern, const pt_variant *v,
     return false;
   }
   switch (e->kind) {
-  case PT_E_VALUE:
-    return v->slots[e->name] != PT_UNBOUND || unbound(p, e, &n->kind[PT_VALUE].data[e->name], "%");
+  case PT_E_VALUE: return v->slots[e->name] != PT_UNBOUND || unbound(p, e, &n->kind[PT_VALUE].data[e->name], "%");
   case PT_E_EDGE: return check_edge(p, pattern, v, e);
   case PT_E_RANGE: return v->range_bound[e->name] || unbound(p, e, &n->kind[PT_RANGE].data[e->name], "..%");
   case PT_E_ATTR: return v->attr_kinds[e->name] || unbound(p, e, &n->kind[PT_ATTR].data[e->name], "$");

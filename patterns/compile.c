@@ -17,7 +17,7 @@ typedef struct builder {
   PT_VEC(pt_vnode) nodes;
   PT_VEC(pt_instr) code;
   PT_VEC(gr_expr *) wheres;
-  uint32_t *order;  /* nodes in visit order */
+  uint32_t *order; /* nodes in visit order */
   uint32_t visited;
   uint32_t *place;  /* by node: its position in the order; GRAFT_NONE: not visited */
   bool *slot_bound; /* while emitting */
@@ -66,7 +66,8 @@ static bool join_aliases(builder *b) {
     if (item->kind != PT_ITEM_LINE || item->line->kind == PT_LINE_CALL) continue;
     const pt_line *line = item->line;
     if (line->kind == PT_LINE_EXPR) return error_at(b->parser, line->where, "a match has no computed values");
-    if (line->results.data[0].range) return error_at(b->parser, line->where, "a rest cannot be joined with another name");
+    if (line->results.data[0].range)
+      return error_at(b->parser, line->where, "a rest cannot be joined with another name");
     uint32_t to = find(b, (uint32_t)line->results.data[0].name);
     if (line->kind == PT_LINE_ABSENT) {
       b->absent[to] = true;
@@ -114,7 +115,7 @@ static bool fill_args(builder *b, uint32_t node, const pt_call *call) {
 static int add_node(builder *b, const pt_call *call, const pt_line *line, uint16_t result_slot) {
   pt_vnode n = {.call = call, .line = line, .result_count = line ? line->results.len : 1};
   bool range = line && line->results.data[line->results.len - 1].range;
-  if (!pt_check_call(b->parser, call, n.result_count, range)) return -1;
+  if (!pt_check_call(b->parser, call, n.result_count, range, !b->pattern->bare)) return -1;
   n.result_slots = gr_arena_alloc(b->parser->arena, (n.result_count + 1) * sizeof *n.result_slots);
   if (!n.result_slots) return -1;
   if (!line) n.result_slots[0] = result_slot;
@@ -143,7 +144,8 @@ static int add_node(builder *b, const pt_call *call, const pt_line *line, uint16
 static const pt_line *root_line(const gr_pattern *p) {
   const pt_line *root = NULL;
   for (uint32_t i = 0; i < p->items.len; i++)
-    if (p->items.data[i].kind == PT_ITEM_LINE && p->items.data[i].line->kind == PT_LINE_CALL) root = p->items.data[i].line;
+    if (p->items.data[i].kind == PT_ITEM_LINE && p->items.data[i].line->kind == PT_LINE_CALL)
+      root = p->items.data[i].line;
   return root;
 }
 
@@ -157,7 +159,8 @@ static bool define_slots(builder *b) {
       if (v->slot_node[slot] != PT_UNBOUND) {
         const pt_result *r = &node->line->results.data[i];
         const pt_name *name = value_info(b->pattern, r->name);
-        gr_error(b->parser->context, GRAFT_RULE, r->where, "%%%.*s is made by two lines", (int)name->length, name->text);
+        gr_error(b->parser->context, GRAFT_RULE, r->where, "%%%.*s is made by two lines", (int)name->length,
+                 name->text);
         return false;
       }
       v->slot_node[slot] = (uint16_t)n;
@@ -213,11 +216,11 @@ static bool visit(builder *b, uint32_t n) {
   uint32_t place = b->visited++;
   b->place[n] = place;
   b->order[place] = n;
-  if (node->line && node->line->one_use &&
-      !emit(b, PT_ONE_USE, place, node->result_slots[0], 0, node->line->where))
+  if (node->line && node->line->one_use && !emit(b, PT_ONE_USE, place, node->result_slots[0], 0, node->line->where))
     return false;
   if (commutes(call)) {
-    if (++b->commutes > PT_MAX_COMMUTES) return error_at(b->parser, call->where, "too many commutative lines in one pattern");
+    if (++b->commutes > PT_MAX_COMMUTES)
+      return error_at(b->parser, call->where, "too many commutative lines in one pattern");
     if (!emit(b, PT_COMMUTE, place, 0, 0, call->where)) return false;
   }
   for (uint32_t i = 0; i < call->args.len; i++) {
@@ -227,7 +230,8 @@ static bool visit(builder *b, uint32_t n) {
     if (made == PT_UNBOUND) continue;
     if (!emit_operand(b, place, i, slot, &call->args.data[i])) return false;
     if (b->place[made] != GRAFT_NONE) continue;
-    if (!emit(b, PT_NODE, b->visited, slot, b->variant->slot_result[slot], b->nodes.data[made].call->where) || !visit(b, made))
+    if (!emit(b, PT_NODE, b->visited, slot, b->variant->slot_result[slot], b->nodes.data[made].call->where) ||
+        !visit(b, made))
       return false;
     node = &b->nodes.data[n];
   }
@@ -366,7 +370,8 @@ static bool begin(builder *b) {
 
 static bool make_nodes(builder *b, uint32_t *root) {
   const pt_line *last = root_line(b->pattern);
-  if (!last) return error_at(b->parser, b->pattern->where, "a match needs a line outside of groups: the last one is the root");
+  if (!last)
+    return error_at(b->parser, b->pattern->where, "a match needs a line outside of groups: the last one is the root");
   for (uint32_t i = 0; i < b->items.len; i++) {
     const pt_item *item = &b->items.data[i];
     if (item->kind == PT_ITEM_WHERE && !pt_push(b->parser->arena, &b->wheres, item->expr)) return false;

@@ -1,9 +1,9 @@
 /* Const values: which values depend on module tensors alone, and their data, computed once.
  *
- * Constness is found for the whole graph in one forward pass when it is first asked for, and kept up after each rewrite:
- * a value may become const (an observer is frozen), never the other way, so that keeping up costs O(changes). Data is
- * memoized by value, and by (op, attributes, operands) for what rules compute: the same weight with the same batch norm
- * gives one tensor. */
+ * Constness is found for the whole graph in one forward pass when it is first asked for, and kept up after each
+ * rewrite: a value may become const (an observer is frozen), never the other way, so that keeping up costs O(changes).
+ * Data is memoized by value, and by (op, attributes, operands) for what rules compute: the same weight with the same
+ * batch norm gives one tensor. */
 #include "patterns/patterns_impl.h"
 
 #include <string.h>
@@ -11,7 +11,7 @@
 enum { UNKNOWN, VARIABLE, CONST, CONSTANT };
 
 typedef struct entry {
-  gr_array array; /* owns one reference of its buffer */
+  gr_array array;      /* owns one reference of its buffer */
   graft_tensor tensor; /* that it was read from or became; GRAFT_NONE */
   uint32_t op, attrs, result;
   uint32_t first_input, input_count; /* entries, in `inputs` */
@@ -63,7 +63,8 @@ static bool pure(const graft_graph *g, graft_node n) {
 static uint8_t state_of(const gr_cones *k, graft_value v) {
   const graft_graph *g = k->graph;
   const gr_value *value = gr_value_at(g, v);
-  if (value->def_kind == GR_DEF_TENSOR) return g->module->tensors.data[value->def].kind == GRAFT_CONSTANT ? CONSTANT : CONST;
+  if (value->def_kind == GR_DEF_TENSOR)
+    return g->module->tensors.data[value->def].kind == GRAFT_CONSTANT ? CONSTANT : CONST;
   if (value->def_kind != GR_DEF_NODE) return VARIABLE;
   return v < k->states.len ? k->states.data[v] : VARIABLE;
 }
@@ -145,10 +146,13 @@ static uint32_t tensor_entry(gr_cones *k, graft_tensor t, gr_loc where) {
   graft_module *m = k->graph->module;
   const void *data = graft_tensor_get_data(m, t);
   if (!data) {
-    gr_error(m->context, GRAFT_PASS, where, "the data of tensor %s is not there", gr_name_label(m, m->tensors.data[t].name));
+    gr_error(m->context, GRAFT_PASS, where, "the data of tensor %s is not there",
+             gr_name_label(m, m->tensors.data[t].name));
     return GRAFT_NONE;
   }
-  entry e = {.array = {.type = *gr_tensor_type(m, t), .data = data, .buffer = gr_buffer_retain(m->tensors.data[t].buffer)}, .tensor = t};
+  entry e = {
+      .array = {.type = *gr_tensor_type(m, t), .data = data, .buffer = gr_buffer_retain(m->tensors.data[t].buffer)},
+      .tensor = t};
   return add_entry(k, e);
 }
 
@@ -158,7 +162,8 @@ static uint64_t call_key(uint32_t op, uint32_t attrs, const uint32_t *inputs, ui
   return h;
 }
 
-static uint32_t find_call(const gr_cones *k, uint64_t *key, uint32_t op, uint32_t attrs, const uint32_t *inputs, uint32_t count) {
+static uint32_t find_call(const gr_cones *k, uint64_t *key, uint32_t op, uint32_t attrs, const uint32_t *inputs,
+                          uint32_t count) {
   for (;; ++*key) {
     uint32_t at = gr_map_get(&k->by_call, *key);
     if (at == GRAFT_NONE) return GRAFT_NONE;
@@ -172,8 +177,8 @@ static uint32_t find_call(const gr_cones *k, uint64_t *key, uint32_t op, uint32_
 #define MANY 16
 
 /* Runs an op on entries; the first of `result_count` entries in a row, or GRAFT_NONE with a diagnostic. */
-uint32_t pt_cones_call(gr_cones *k, uint32_t op, uint32_t attrs, const uint32_t *inputs, uint32_t count, uint32_t result_count,
-                       gr_loc where) {
+uint32_t pt_cones_call(gr_cones *k, uint32_t op, uint32_t attrs, const uint32_t *inputs, uint32_t count,
+                       uint32_t result_count, gr_loc where) {
   graft_module *m = k->graph->module;
   graft_context *c = m->context;
   uint64_t key = call_key(op, attrs, inputs, count);
@@ -184,7 +189,8 @@ uint32_t pt_cones_call(gr_cones *k, uint32_t op, uint32_t attrs, const uint32_t 
     return GRAFT_NONE;
   }
   gr_array few[MANY], *operands = count <= MANY ? few : gr_alloc(c, count * sizeof *operands);
-  gr_array few_results[MANY], *results = result_count <= MANY ? few_results : gr_alloc(c, result_count * sizeof *results);
+  gr_array few_results[MANY],
+      *results = result_count <= MANY ? few_results : gr_alloc(c, result_count * sizeof *results);
   if (operands && results && gr_vec_reserve(c, &k->inputs, count) && gr_vec_reserve(c, &k->entries, result_count)) {
     memset(results, 0, result_count * sizeof *results);
     for (uint32_t i = 0; i < count; i++)
@@ -195,8 +201,13 @@ uint32_t pt_cones_call(gr_cones *k, uint32_t op, uint32_t attrs, const uint32_t 
       if (count) memcpy(k->inputs.data + first, inputs, count * sizeof *inputs);
       k->inputs.len += count;
       for (uint32_t i = 0; i < result_count; i++)
-        k->entries.data[k->entries.len++] = (entry){.array = results[i], .tensor = GRAFT_NONE, .op = op, .attrs = attrs, .result = i,
-                                                    .first_input = first, .input_count = count};
+        k->entries.data[k->entries.len++] = (entry){.array = results[i],
+                                                    .tensor = GRAFT_NONE,
+                                                    .op = op,
+                                                    .attrs = attrs,
+                                                    .result = i,
+                                                    .first_input = first,
+                                                    .input_count = count};
       if (!gr_map_put(c, &k->by_call, key, at)) at = GRAFT_NONE;
     }
   }
@@ -252,7 +263,8 @@ uint32_t pt_cones_entry(gr_cones *k, graft_value v) {
     uint32_t depth = k->stack.len;
     for (uint32_t i = 0; i < gr_node_at(g, n)->operand_count; i++) {
       graft_value o = gr_operand(g, n, i);
-      if (o != GRAFT_NONE && gr_map_get(&k->by_value, o) == GRAFT_NONE && !gr_vec_push(c, &k->stack, o)) return GRAFT_NONE;
+      if (o != GRAFT_NONE && gr_map_get(&k->by_value, o) == GRAFT_NONE && !gr_vec_push(c, &k->stack, o))
+        return GRAFT_NONE;
     }
     if (k->stack.len == depth && !evaluate_node(k, n)) return GRAFT_NONE;
   }
@@ -285,8 +297,9 @@ uint32_t pt_cones_number(gr_cones *k, graft_dtype dtype, double number) {
   int16_t i16 = (int16_t)whole;
   int8_t i8 = (int8_t)whole;
   uint8_t u8 = dtype == GRAFT_BOOL ? number != 0 : (uint8_t)whole;
-  const void *data[GRAFT_DTYPE_COUNT] = {[GRAFT_F32] = &single, [GRAFT_F64] = &number, [GRAFT_I8] = &i8,  [GRAFT_U8] = &u8,
-                                         [GRAFT_I16] = &i16,    [GRAFT_I32] = &i32,    [GRAFT_I64] = &whole, [GRAFT_BOOL] = &u8};
+  const void *data[GRAFT_DTYPE_COUNT] = {
+      [GRAFT_F32] = &single, [GRAFT_F64] = &number, [GRAFT_I8] = &i8,     [GRAFT_U8] = &u8,
+      [GRAFT_I16] = &i16,    [GRAFT_I32] = &i32,    [GRAFT_I64] = &whole, [GRAFT_BOOL] = &u8};
   graft_type type = graft_type_make(dtype, 0, NULL);
   at = pt_cones_bytes(k, &type, data[dtype]);
   if (at == GRAFT_NONE || !gr_vec_reserve(c, &k->inputs, 2u)) return GRAFT_NONE;
@@ -305,7 +318,8 @@ graft_tensor pt_cones_tensor(gr_cones *k, uint32_t at, graft_tensor_kind kind, g
   graft_module *m = k->graph->module;
   entry *e = &k->entries.data[at];
   *made = false;
-  if (e->tensor != GRAFT_NONE && m->tensors.data[e->tensor].kind == kind && !m->tensors.data[e->tensor].erased) return e->tensor;
+  if (e->tensor != GRAFT_NONE && m->tensors.data[e->tensor].kind == kind && !m->tensors.data[e->tensor].erased)
+    return e->tensor;
   uint32_t type = gr_type_intern(m, &e->array.type);
   if (type == GRAFT_NONE || name.base == GRAFT_NONE) return GRAFT_NONE;
   uint64_t offset = (uint64_t)((const char *)e->array.data - (const char *)e->array.buffer->data);

@@ -57,7 +57,8 @@ static bool eval_property(pt_eval *e, const gr_expr *x, graft_attr *out) {
     out->as.i = info ? info->weight_axis : -1;
     return out->as.i >= 0 || no_value(e, x, "the op has no weight axis");
   }
-  /* entries of a per-channel vector go along the weight's channel axis group by group where the groups lie along axis 0 */
+  /* entries of a per-channel vector go along the weight's channel axis group by group where the groups lie along axis 0
+   */
   bool transposed = info && (info->families & GR_F_CONV_TRANSPOSE);
   out->as.i = transposed ? gr_attr_int(module_of(e), node->op, node->attrs, "groups") : 1;
   return true;

@@ -10,8 +10,9 @@ void gr_matcher_init(gr_matcher *m, graft_graph *g, const graft_attr *options, g
   gr_arena_init(&m->scratch, g->module->context);
 }
 
-#define FRAME_ARRAYS(X)                                                                                                \
-  X(values, value_cap) X(nodes, node_cap) X(captures, capture_cap) X(rests, rest_cap) X(ranges, range_cap) X(tags, tag_cap)      \
+#define FRAME_ARRAYS(X) \
+  X(values, value_cap) \
+  X(nodes, node_cap) X(captures, capture_cap) X(rests, rest_cap) X(ranges, range_cap) X(tags, tag_cap) \
       X(swapped, swap_cap) X(consts, const_cap)
 
 void gr_matcher_free(gr_matcher *m) {
@@ -73,8 +74,8 @@ static bool bind_node(const run *r, uint32_t place, graft_node n) {
   int member = pt_opset_find(node->call->ops, r->g->module, gr_node_at(r->g, n)->op);
   if (member < 0) {
     if (r->m->reason)
-      pt_reason(r->m, "%s is no %s%s", gr_op_text(r->g->module, gr_node_at(r->g, n)->op), node->call->ops->family ? "@" : "",
-                node->call->ops->name);
+      pt_reason(r->m, "%s is no %s%s", gr_op_text(r->g->module, gr_node_at(r->g, n)->op),
+                node->call->ops->family ? "@" : "", node->call->ops->name);
     return false;
   }
   if (node->call->tag >= 0) {
@@ -132,7 +133,8 @@ static bool match_unused(const run *r, const pt_instr *i) {
   const gr_node *node = gr_node_at(r->g, r->f->nodes[i->a]);
   for (uint32_t k = i->c; k < node->result_count; k++) {
     graft_value v = node->first_result + k;
-    if (gr_value_at(r->g, v)->type != GRAFT_NONE && !gr_unused(r->g, v)) return why(r, v, "is used, and the rule does not name it");
+    if (gr_value_at(r->g, v)->type != GRAFT_NONE && !gr_unused(r->g, v))
+      return why(r, v, "is used, and the rule does not name it");
   }
   return true;
 }
@@ -142,7 +144,8 @@ static bool match_unused(const run *r, const pt_instr *i) {
 static bool excluded(const pt_call *c, const char *name) {
   size_t length = strlen(name);
   for (uint32_t i = 0; i < c->attrs.len; i++)
-    if (c->attrs.data[i].text && c->attrs.data[i].length == length && memcmp(c->attrs.data[i].text, name, length) == 0) return true;
+    if (c->attrs.data[i].text && c->attrs.data[i].length == length && memcmp(c->attrs.data[i].text, name, length) == 0)
+      return true;
   return false;
 }
 
@@ -243,11 +246,10 @@ static bool step(const run *r, const pt_instr *i) {
   case PT_SAME:
     v = operand_of(r, i);
     return v == *slot || why(r, v, "is another value than the one the name stands for");
-  case PT_ABSENT:
-    v = operand_of(r, i);
-    return v == GRAFT_NONE || why(r, v, "is an operand where none should be");
+  case PT_ABSENT: v = operand_of(r, i); return v == GRAFT_NONE || why(r, v, "is an operand where none should be");
   case PT_NUMBER: return match_number(r, i);
-  case PT_AT_MOST: return gr_node_at(r->g, r->f->nodes[i->a])->operand_count <= i->c || why(r, GRAFT_NONE, "too many operands");
+  case PT_AT_MOST:
+    return gr_node_at(r->g, r->f->nodes[i->a])->operand_count <= i->c || why(r, GRAFT_NONE, "too many operands");
   case PT_RANGE_BIND:
   case PT_RANGE_SAME:
   case PT_RESULT_RANGE: return match_range(r, i);

@@ -28,8 +28,8 @@ const gr_opset *pt_opset_of_op(gr_parser *p, const char *name, size_t length, gr
   uint32_t op = gr_op_find(name, length);
   const gr_op_info *info = gr_op_get(op);
   if (!info || (info->families & GR_F_SPEC)) {
-    gr_error(p->context, GRAFT_RULE, where, "unknown op '%.*s' (an op that the table does not know is written in quotes)",
-             (int)length, name);
+    gr_error(p->context, GRAFT_RULE, where,
+             "unknown op '%.*s' (an op that the table does not know is written in quotes)", (int)length, name);
     return NULL;
   }
   gr_opset *s = new_set(p, name, length, 1);
@@ -104,7 +104,8 @@ bool gr_parse_family(gr_parser *p) {
   if (!gr_lex_expect(l, GR_T_FAMILY, "@name")) return false;
   bool any = name.length == 3 && memcmp(name.text, "any", 3) == 0;
   for (uint32_t i = 0; i < p->families.len && !any; i++)
-    any = strlen(p->families.data[i]->name) == name.length && memcmp(p->families.data[i]->name, name.text, name.length) == 0;
+    any = strlen(p->families.data[i]->name) == name.length &&
+          memcmp(p->families.data[i]->name, name.text, name.length) == 0;
   if (any || gr_family_find(name.text, name.length) != 0) {
     gr_error(p->context, GRAFT_RULE, where, "the family '@%.*s' is there already", (int)name.length, name.text);
     return false;
@@ -113,7 +114,8 @@ bool gr_parse_family(gr_parser *p) {
   gr_opset *s = new_set(p, name.text, name.length, UINT8_MAX);
   if (!s) return false;
   s->family = true;
-  while (!l->token.line_start && (l->token.kind == GR_T_IDENT || l->token.kind == GR_T_FAMILY || l->token.kind == GR_T_STRING)) {
+  while (!l->token.line_start &&
+         (l->token.kind == GR_T_IDENT || l->token.kind == GR_T_FAMILY || l->token.kind == GR_T_STRING)) {
     const gr_opset *m = l->token.kind == GR_T_IDENT ? pt_opset_of_op(p, l->token.text, l->token.length, gr_lex_loc(l))
                         : l->token.kind == GR_T_STRING
                             ? pt_opset_of_opaque(p, l->token.text, l->token.length)

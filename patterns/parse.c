@@ -173,8 +173,8 @@ static bool parse_opset(pt_parse *s, pt_call *c) {
   pt_name *n = &s->names->kind[PT_TAG].data[c->tag];
   if (!n->ops && !s->rewrite) n->ops = ops;
   if (n->ops && n->ops != ops && n->ops->count != ops->count) {
-    gr_error(s->parser->context, GRAFT_RULE, where, "@%s and @%s have the name '%.*s' but are no pair", n->ops->name, ops->name,
-             (int)length, text);
+    gr_error(s->parser->context, GRAFT_RULE, where, "@%s and @%s have the name '%.*s' but are no pair", n->ops->name,
+             ops->name, (int)length, text);
     return false;
   }
   return true;
@@ -305,7 +305,8 @@ static bool parse_suffix(pt_parse *s, pt_line *line, bool *any) {
     if (!gr_lex_accept_word(l, "else")) return true;
     pt_line *other = gr_arena_alloc(s->parser->arena, sizeof *other);
     if (!other) return false;
-    *other = (pt_line){.where = gr_lex_loc(l), .edges_from = -1, .source = -1, .tensor_kind = -1, .is_const = line->is_const};
+    *other = (pt_line){
+        .where = gr_lex_loc(l), .edges_from = -1, .source = -1, .tensor_kind = -1, .is_const = line->is_const};
     other->results.data = line->results.data;
     other->results.len = line->results.len;
     line->otherwise = other;
@@ -479,5 +480,7 @@ gr_pattern *pt_parse_match(gr_parser *p) {
 
 gr_pattern *gr_pattern_parse(gr_parser *p) {
   gr_pattern *pattern = pt_parse_match(p);
-  return pattern && pt_compile_match(p, pattern) ? pattern : NULL;
+  if (!pattern) return NULL;
+  pattern->bare = true;
+  return pt_compile_match(p, pattern) ? pattern : NULL;
 }

@@ -19,7 +19,8 @@ bool pt_grow(gr_arena *a, void *vec, size_t item_size) {
 
 /* ---- names ---- */
 
-static const char *const kind_text[PT_NAME_KINDS] = {"value %", "rest %", "attribute $", "rest $", "family @", "group "};
+static const char *const kind_text[PT_NAME_KINDS] = {"value %", "rest %",   "attribute $",
+                                                     "rest $",  "family @", "group "};
 
 int pt_name_find(const pt_names *n, pt_name_kind kind, const char *text, size_t length) {
   for (uint32_t i = 0; i < n->kind[kind].len; i++) {
@@ -162,9 +163,10 @@ static gr_expr *family(pt_parse *s) {
   const gr_opset *ops = NULL;
   do {
     where = gr_lex_loc(l);
-    const gr_opset *next = l->token.kind == GR_T_FAMILY  ? pt_opset_of_family(s->parser, l->token.text, l->token.length, where)
-                           : l->token.kind == GR_T_IDENT ? pt_opset_of_op(s->parser, l->token.text, l->token.length, where)
-                                                         : NULL;
+    const gr_opset *next =
+        l->token.kind == GR_T_FAMILY  ? pt_opset_of_family(s->parser, l->token.text, l->token.length, where)
+        : l->token.kind == GR_T_IDENT ? pt_opset_of_op(s->parser, l->token.text, l->token.length, where)
+                                      : NULL;
     if (!next) {
       if (l->token.kind != GR_T_FAMILY && l->token.kind != GR_T_IDENT) gr_lex_unexpected(l, "an op or @family");
       return NULL;
@@ -362,21 +364,22 @@ static gr_expr *unary(pt_parse *s) {
   return e ? with_args(s, PT_E_NEGATE, where, e, NULL, NULL) : NULL;
 }
 
-typedef struct operator {
+typedef struct operator{
   int token;
   pt_expr_kind kind;
-} operator;
+}
+operator;
 
 /* `a -1` is lexed as two numbers: a sum as well. */
 static bool negative_number(const gr_lexer *l) {
   return (l->token.kind == GR_T_INT || l->token.kind == GR_T_FLOAT) && !l->token.line_start && l->token.text[0] == '-';
 }
 
-static gr_expr *binary(pt_parse *s, const operator *ops, gr_expr *(*operand)(pt_parse *), bool chain) {
+static gr_expr *binary(pt_parse *s, const operator* ops, gr_expr *(*operand)(pt_parse *), bool chain) {
   gr_lexer *l = &s->parser->lex;
   gr_expr *e = operand(s);
   while (e) {
-    const operator *o = ops;
+    const operator* o = ops;
     while (o->token && o->token != l->token.kind) o++;
     gr_loc where = gr_lex_loc(l);
     bool sum = !o->token && ops[0].kind == PT_E_ADD && negative_number(l);
@@ -392,7 +395,7 @@ static gr_expr *binary(pt_parse *s, const operator *ops, gr_expr *(*operand)(pt_
 
 static const operator products[] = {{'*', PT_E_MUL}, {'/', PT_E_DIV}, {0, PT_E_LITERAL}};
 static const operator sums[] = {{'+', PT_E_ADD}, {'-', PT_E_SUB}, {0, PT_E_LITERAL}};
-static const operator comparisons[] = {{GR_T_EQ, PT_E_EQ}, {GR_T_NE, PT_E_NE}, {'<', PT_E_LT},      {GR_T_LE, PT_E_LE},
+static const operator comparisons[] = {{GR_T_EQ, PT_E_EQ}, {GR_T_NE, PT_E_NE}, {'<', PT_E_LT},   {GR_T_LE, PT_E_LE},
                                        {'>', PT_E_GT},     {GR_T_GE, PT_E_GE}, {0, PT_E_LITERAL}};
 
 static gr_expr *product(pt_parse *s) { return binary(s, products, unary, true); }

@@ -1,8 +1,8 @@
 /* What parse, compile, match and apply share. Private to this folder.
  *
- * Text -> sections (pt_section: the lines as written) -> variants (pt_variant: one choice of the optional groups, a flat
- * program) -> matches (pt_frame: what every name stands for). Names are numbered per pattern; a variant maps each value
- * name to a slot of the frame, since aliases may join names. Slot 0 always holds GRAFT_NONE: an absent value.
+ * Text -> sections (pt_section: the lines as written) -> variants (pt_variant: one choice of the optional groups, a
+ * flat program) -> matches (pt_frame: what every name stands for). Names are numbered per pattern; a variant maps each
+ * value name to a slot of the frame, since aliases may join names. Slot 0 always holds GRAFT_NONE: an absent value.
  *
  * Everything lives in the parser's arena; nothing here is freed on its own. */
 #ifndef GRAFT_PATTERNS_IMPL_H
@@ -10,23 +10,24 @@
 
 #include "patterns/patterns_int.h"
 
-#define PT_MAX_NAMES 1000   /* of each kind in one rule */
-#define PT_MAX_VARIANTS 64  /* of one pattern */
-#define PT_MAX_DEPTH 40     /* nesting of expressions, calls and groups */
-#define PT_MAX_NODES 1000   /* of one expression */
-#define PT_MAX_COMMUTES 8   /* commutative lines in one variant: 2^n orders */
+#define PT_MAX_NAMES 1000  /* of each kind in one rule */
+#define PT_MAX_VARIANTS 64 /* of one pattern */
+#define PT_MAX_DEPTH 40    /* nesting of expressions, calls and groups */
+#define PT_MAX_NODES 1000  /* of one expression */
+#define PT_MAX_COMMUTES 8  /* commutative lines in one variant: 2^n orders */
 
 /* A growing array in an arena; what it grows out of is not given back. */
-#define PT_VEC(T)                                                                                                      \
-  struct {                                                                                                             \
-    T *data;                                                                                                           \
-    uint32_t len, cap;                                                                                                 \
+#define PT_VEC(T) \
+  struct { \
+    T *data; \
+    uint32_t len, cap; \
   }
 bool pt_grow(gr_arena *a, void *vec, size_t item_size);
-#define pt_push(a, v, item)                                                                                            \
+#define pt_push(a, v, item) \
   ((v)->len < (v)->cap || pt_grow((a), (v), sizeof *(v)->data) ? ((v)->data[(v)->len++] = (item), true) : false)
 
-/* ---- ops ---------------------------------------------------------------------------------------------------------- */
+/* ---- ops ----------------------------------------------------------------------------------------------------------
+ */
 
 typedef struct pt_member {
   uint32_t op;        /* GR_OP_COUNT: opaque */
@@ -39,24 +40,25 @@ struct gr_opset {
   bool family;
   uint32_t count;
   pt_member *members;
-  const gr_opset *pair; /* member i goes with member i of this one: @dq with @q */
+  const gr_opset *pair;       /* member i goes with member i of this one: @dq with @q */
   uint8_t index[GR_OP_COUNT]; /* member number + 1; 0: none */
 };
 
-const gr_opset *pt_opset_of_op(gr_parser *p, const char *name, size_t length, gr_loc where);     /* an op of the table */
-const gr_opset *pt_opset_of_opaque(gr_parser *p, const char *name, size_t length);              /* "vendor.op" */
+const gr_opset *pt_opset_of_op(gr_parser *p, const char *name, size_t length, gr_loc where); /* an op of the table */
+const gr_opset *pt_opset_of_opaque(gr_parser *p, const char *name, size_t length);           /* "vendor.op" */
 const gr_opset *pt_opset_of_family(gr_parser *p, const char *name, size_t length, gr_loc where); /* @name */
 const gr_opset *pt_opset_join(gr_parser *p, const gr_opset *a, const gr_opset *b, gr_loc where);
 /* The member number of a node's op; -1: none. */
 int pt_opset_find(const gr_opset *s, const graft_module *m, uint32_t op);
 /* The table's row of a member, NULL for an opaque one. */
 const gr_op_info *pt_member_info(const gr_opset *s, uint32_t member);
-/* What all members agree on: the slot of an attribute or operand; -1: some member lacks it; -2: slots differ; -3: opaque
- * members. */
+/* What all members agree on: the slot of an attribute or operand; -1: some member lacks it; -2: slots differ; -3:
+ * opaque members. */
 int pt_opset_attr(const gr_opset *s, const char *name, size_t length, graft_attr_kind *kind);
 int pt_opset_operand(const gr_opset *s, const char *name, size_t length);
 
-/* ---- names ---------------------------------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------------------------------------
+ */
 
 typedef enum pt_name_kind { PT_VALUE, PT_RANGE, PT_ATTR, PT_REST, PT_TAG, PT_GROUP, PT_NAME_KINDS } pt_name_kind;
 
@@ -73,7 +75,8 @@ typedef struct pt_names {
   PT_VEC(pt_name) kind[PT_NAME_KINDS];
 } pt_names;
 
-/* ---- expressions -------------------------------------------------------------------------------------------------- */
+/* ---- expressions --------------------------------------------------------------------------------------------------
+ */
 
 typedef enum pt_expr_kind {
   PT_E_LITERAL,
@@ -116,8 +119,8 @@ typedef enum pt_function {
 
 typedef struct pt_function_info {
   const char *name;
-  const char *params;      /* a letter each: see predicates.def */
-  graft_attr_kind result;  /* GRAFT_ATTR_NONE: depends */
+  const char *params;     /* a letter each: see predicates.def */
+  graft_attr_kind result; /* GRAFT_ATTR_NONE: depends */
   const char *doc;
 } pt_function_info;
 
@@ -130,16 +133,17 @@ struct gr_expr {
   uint8_t kind; /* pt_expr_kind */
   uint8_t arg_count;
   uint16_t name;
-  uint16_t index;    /* function, property, option */
-  uint32_t length;   /* of text */
+  uint16_t index;  /* function, property, option */
+  uint32_t length; /* of text */
   const char *text;
-  graft_attr value;  /* of a literal */
+  graft_attr value; /* of a literal */
   const gr_opset *ops;
   struct gr_expr **args;
   gr_loc where;
 };
 
-/* ---- sections, as written -------------------------------------------------------------------------------------------- */
+/* ---- sections, as written
+ * -------------------------------------------------------------------------------------------- */
 
 struct pt_call;
 
@@ -205,7 +209,7 @@ typedef struct pt_line {
   int edges_from, source; /* value names, -1: none */
   gr_loc edges_where, source_where;
   pt_naming *naming;
-  int tensor_kind; /* graft_tensor_kind, -1: constant */
+  int tensor_kind;  /* graft_tensor_kind, -1: constant */
   const char *text; /* of a warning */
   gr_loc where;
 } pt_line;
@@ -226,9 +230,9 @@ typedef struct pt_item {
   pt_item_kind kind;
   pt_line *line;
   struct pt_group *group;
-  gr_expr *expr;      /* a condition, or the left side of edge, value and drop */
-  gr_expr *to;        /* the right side */
-  const char *text;   /* of warn */
+  gr_expr *expr;    /* a condition, or the left side of edge, value and drop */
+  gr_expr *to;      /* the right side */
+  const char *text; /* of warn */
   gr_loc where;
 } pt_item;
 
@@ -241,22 +245,23 @@ typedef struct pt_group {
   gr_loc where;
 } pt_group;
 
-/* ---- variants ------------------------------------------------------------------------------------------------------- */
+/* ---- variants -------------------------------------------------------------------------------------------------------
+ */
 
 #define PT_UNBOUND UINT16_MAX
 
 typedef enum pt_code {
-  PT_NODE,         /* a: node, b: slot of a value, c: which result it is; the value's node has an op of the line's set */
-  PT_COMMUTE,      /* a: node; try both orders of its first two operands */
-  PT_BIND,         /* a: node, b: slot, c: operand; the operand is there */
-  PT_BIND_OPT,     /* the same, it may be absent */
-  PT_SAME,         /* the operand is what the slot holds */
-  PT_ABSENT,       /* a: node, c: operand */
-  PT_NUMBER,       /* a: node, b: literal, c: operand; a constant whose elements all are this number */
-  PT_AT_MOST,      /* a: node, c: number of operands */
-  PT_RANGE_BIND,   /* a: node, b: range, c: first operand */
+  PT_NODE,       /* a: node, b: slot of a value, c: which result it is; the value's node has an op of the line's set */
+  PT_COMMUTE,    /* a: node; try both orders of its first two operands */
+  PT_BIND,       /* a: node, b: slot, c: operand; the operand is there */
+  PT_BIND_OPT,   /* the same, it may be absent */
+  PT_SAME,       /* the operand is what the slot holds */
+  PT_ABSENT,     /* a: node, c: operand */
+  PT_NUMBER,     /* a: node, b: literal, c: operand; a constant whose elements all are this number */
+  PT_AT_MOST,    /* a: node, c: number of operands */
+  PT_RANGE_BIND, /* a: node, b: range, c: first operand */
   PT_RANGE_SAME,
-  PT_RESULT,       /* a: node, b: slot, c: result; bind a result that is there */
+  PT_RESULT, /* a: node, b: slot, c: result; bind a result that is there */
   PT_RESULT_OPT,
   PT_RESULT_SAME,
   PT_RESULT_RANGE, /* a: node, b: range, c: first result */
@@ -277,13 +282,13 @@ typedef struct pt_instr {
 typedef struct pt_attr_step {
   const pt_attr *attr;
   enum { PT_ATTR_COMPARE, PT_ATTR_COMPARE_LATE, PT_ATTR_BIND, PT_ATTR_SAME, PT_ATTR_REST_BIND, PT_ATTR_REST_SAME } how;
-  int capture; /* attr or rest name */
+  int capture;   /* attr or rest name */
   int8_t *slots; /* attribute slot by member; -1: by name (opaque) */
 } pt_attr_step;
 
 typedef struct pt_vnode {
   const pt_call *call;
-  const pt_line *line; /* NULL: a nested call */
+  const pt_line *line;     /* NULL: a nested call */
   uint16_t *operand_slots; /* by argument; PT_UNBOUND for ranges, literals */
   uint16_t *result_slots;  /* by result */
   uint32_t result_count;
@@ -298,16 +303,16 @@ typedef struct pt_claims {
 } pt_claims;
 
 typedef struct pt_variant {
-  bool *groups;       /* by group name */
-  uint16_t *slots;    /* by value name */
+  bool *groups;    /* by group name */
+  uint16_t *slots; /* by value name */
   uint16_t slot_count;
   uint16_t *slot_node, *slot_result; /* which node's result a slot is; PT_UNBOUND: none */
   bool *slot_optional;               /* may hold GRAFT_NONE */
-  bool *range_bound, *tag_bound; /* by name */
-  uint8_t *attr_kinds;           /* graft_attr_kind + 1 of a captured attribute; 0: not bound; 255: any (opaque) */
-  const pt_call **rests;         /* the call that binds a rest of attributes */
+  bool *range_bound, *tag_bound;     /* by name */
+  uint8_t *attr_kinds;               /* graft_attr_kind + 1 of a captured attribute; 0: not bound; 255: any (opaque) */
+  const pt_call **rests;             /* the call that binds a rest of attributes */
   uint16_t *attr_node, *rest_node, *tag_node; /* by name: the node that binds it */
-  pt_vnode *nodes; /* the root first, users before producers */
+  pt_vnode *nodes;                            /* the root first, users before producers */
   uint32_t node_count;
   pt_instr *code;
   uint32_t code_count;
@@ -324,10 +329,12 @@ struct gr_pattern {
   pt_items items;
   pt_variant *variants;
   uint32_t variant_count;
+  bool bare; /* no rewrite follows: nothing can be lost, attributes may go unnamed */
   gr_loc where;
 };
 
-/* ---- rewriting -------------------------------------------------------------------------------------------------------- */
+/* ---- rewriting
+ * -------------------------------------------------------------------------------------------------------- */
 
 typedef enum pt_step_kind {
   PT_S_CONST, /* first: they only need the match */
@@ -364,15 +371,15 @@ typedef struct pt_step {
   int copy;          /* matched node whose attribute set is exactly this one's; -1 */
   uint16_t inputs[PT_MAX_INPUTS];
   uint32_t input_count;
-  uint32_t number;   /* over all rules of a set: for caches */
+  uint32_t number; /* over all rules of a set: for caches */
 } pt_step;
 
 typedef struct pt_carry { /* an annotation that goes to another place */
-  uint16_t node;         /* matched */
-  int operand;           /* of an edge */
-  uint32_t step;         /* GRAFT_NONE: the root stays */
+  uint16_t node;          /* matched */
+  int operand;            /* of an edge */
+  uint32_t step;          /* GRAFT_NONE: the root stays */
   int to_operand;
-  uint16_t from, to;     /* slots, of a value */
+  uint16_t from, to; /* slots, of a value */
   bool value;
 } pt_carry;
 
@@ -395,7 +402,8 @@ typedef struct pt_rule {
 
 bool pt_compile_rewrite(gr_parser *p, pt_rule *rule, uint32_t *step_number);
 
-/* ---- what a match bound ------------------------------------------------------------------------------------------------ */
+/* ---- what a match bound
+ * ------------------------------------------------------------------------------------------------ */
 
 typedef struct pt_capture { /* an attribute, or for a rest the set; `call` says which names are not part of it */
   uint32_t op, set, slot;
@@ -413,7 +421,7 @@ typedef struct pt_frame {
   graft_node *nodes;
   pt_capture *captures, *rests;
   pt_range *ranges;
-  uint32_t *tags; /* member numbers */
+  uint32_t *tags;   /* member numbers */
   uint8_t *swapped; /* by node: its first two operands are matched the other way round */
   uint32_t *consts; /* by slot: an entry of the cones, GRAFT_NONE */
   uint32_t value_cap, node_cap, capture_cap, rest_cap, range_cap, tag_cap, swap_cap, const_cap;
@@ -431,7 +439,8 @@ typedef struct pt_failure {
   char text[256];
 } pt_failure;
 
-/* ---- evaluation (expr.c, predicates.c) ------------------------------------------------------------------------------- */
+/* ---- evaluation (expr.c, predicates.c)
+ * ------------------------------------------------------------------------------- */
 
 typedef struct pt_eval {
   const gr_match *match; /* NULL: options alone */
@@ -455,11 +464,12 @@ static inline graft_value pt_frame_value(const gr_match *m, int name) {
   return slot == PT_UNBOUND ? GRAFT_NONE : pt_frame_of(m->matcher)->values[slot];
 }
 
-/* ---- const values (cone.c): entries are numbered ------------------------------------------------------------------------ */
+/* ---- const values (cone.c): entries are numbered
+ * ------------------------------------------------------------------------ */
 
 uint32_t pt_cones_entry(gr_cones *k, graft_value v); /* GRAFT_NONE with a diagnostic */
-uint32_t pt_cones_call(gr_cones *k, uint32_t op, uint32_t attrs, const uint32_t *inputs, uint32_t count, uint32_t result_count,
-                       gr_loc where);
+uint32_t pt_cones_call(gr_cones *k, uint32_t op, uint32_t attrs, const uint32_t *inputs, uint32_t count,
+                       uint32_t result_count, gr_loc where);
 uint32_t pt_cones_bytes(gr_cones *k, const graft_type *type, const void *data);
 uint32_t pt_cones_number(gr_cones *k, graft_dtype dtype, double number);
 const gr_array *pt_cones_array(const gr_cones *k, uint32_t entry);
@@ -468,32 +478,36 @@ graft_tensor pt_cones_tensor(gr_cones *k, uint32_t entry, graft_tensor_kind kind
 bool pt_cones_changed(gr_cones *k, graft_node n); /* k may be NULL */
 double pt_array_element(const gr_array *a, int64_t i, int64_t *whole);
 
-/* ---- parsing (parse.c, parse_expr.c) ------------------------------------------------------------------------------------- */
+/* ---- parsing (parse.c, parse_expr.c)
+ * ------------------------------------------------------------------------------------- */
 
 typedef struct pt_parse {
   gr_parser *parser;
-  pt_names *names; /* NULL: options alone */
-  bool rewrite;    /* uses count as other_uses, and no name may be met first */
+  pt_names *names;       /* NULL: options alone */
+  bool rewrite;          /* uses count as other_uses, and no name may be met first */
   uint32_t depth, nodes; /* of the expression being read */
 } pt_parse;
 
-int pt_name_id(pt_parse *s, pt_name_kind kind, const char *text, size_t length, gr_loc where); /* finds or adds; -1: error */
+int pt_name_id(pt_parse *s, pt_name_kind kind, const char *text, size_t length,
+               gr_loc where); /* finds or adds; -1: error */
 int pt_name_find(const pt_names *n, pt_name_kind kind, const char *text, size_t length);
 gr_expr *pt_parse_expr(pt_parse *s);
 bool pt_parse_items(pt_parse *s, pt_items *items);      /* lines of a match or rewrite section */
 bool pt_parse_conditions(pt_parse *s, pt_items *items); /* after `where` */
 gr_expr *pt_new_expr(pt_parse *s, pt_expr_kind kind, gr_loc where);
 bool pt_parse_reference(pt_parse *s, gr_expr **out); /* %y or %y.weight */
-gr_pattern *pt_parse_match(gr_parser *p);               /* a match and its where, not compiled yet */
+gr_pattern *pt_parse_match(gr_parser *p);            /* a match and its where, not compiled yet */
 
-/* ---- compiling (compile.c, names.c) ------------------------------------------------------------------------------------- */
+/* ---- compiling (compile.c, names.c)
+ * ------------------------------------------------------------------------------------- */
 
 /* Lines and conditions of one choice of groups, aliases still among them. */
 bool pt_flatten(gr_parser *p, const pt_items *items, const bool *groups, pt_items *out);
 bool pt_compile_match(gr_parser *p, gr_pattern *pattern);
 /* The smaller checks of a call in the match: arity, attributes and that none is forgotten. */
-bool pt_check_shape(gr_parser *p, const pt_call *call, uint32_t result_count, bool range_results); /* of a rewrite too */
-bool pt_check_call(gr_parser *p, const pt_call *call, uint32_t result_count, bool range_results);
+bool pt_check_shape(gr_parser *p, const pt_call *call, uint32_t result_count,
+                    bool range_results); /* of a rewrite too */
+bool pt_check_call(gr_parser *p, const pt_call *call, uint32_t result_count, bool range_results, bool complete);
 /* Static truth of a condition in a variant: 0 false, 1 true, -1 known at match time only. */
 int pt_static(const pt_variant *v, const gr_expr *e);
 /* Every name in the parts of the expression that are live is bound in the variant. */

@@ -56,11 +56,12 @@ static bool is_const(pt_eval *e, graft_value v, bool constants_only) {
   graft_graph *g = graph_of(e);
   gr_cones *k = e->match->matcher->cones;
   graft_tensor t = gr_value_tensor(g, v);
-  bool yes = t != GRAFT_NONE ? !constants_only || g->module->tensors.data[t].kind == GRAFT_CONSTANT
-             : !k            ? false
+  bool yes = t != GRAFT_NONE  ? !constants_only || g->module->tensors.data[t].kind == GRAFT_CONSTANT
+             : !k             ? false
              : constants_only ? gr_cones_is_constant(k, v)
                               : gr_cones_is_const(k, v);
-  if (!yes) because(e, v, constants_only ? "does not depend on constants alone" : "does not depend on module tensors alone");
+  if (!yes)
+    because(e, v, constants_only ? "does not depend on constants alone" : "does not depend on module tensors alone");
   return yes;
 }
 
@@ -147,7 +148,8 @@ static bool nothing_else(pt_eval *e) {
     const pt_claims *c = v->claims ? &v->claims[n] : NULL;
     for (uint32_t i = 0; i < node->operand_count; i++)
       if (gr_spec_of_use(g, node->first_use + i) && !(c && (c->operands >> (i < 63 ? i : 63) & 1))) {
-        because(e, gr_use_at(g, node->first_use + i)->value, "is read by an annotated edge that the rule does not carry");
+        because(e, gr_use_at(g, node->first_use + i)->value,
+                "is read by an annotated edge that the rule does not carry");
         return false;
       }
     for (uint32_t i = 0; i < node->result_count; i++)
@@ -166,7 +168,8 @@ static bool no_spec(pt_eval *e, const gr_expr *x) {
     if (a->kind == PT_E_ALL) {
       if (!nothing_else(e)) return false;
     } else if (has_spec(e, a)) {
-      because(e, pt_frame_value(e->match, a->name), a->kind == PT_E_EDGE ? "has an annotated operand" : "has an annotation");
+      because(e, pt_frame_value(e->match, a->name),
+              a->kind == PT_E_EDGE ? "has an annotated operand" : "has an annotation");
       return false;
     }
   }
@@ -183,7 +186,8 @@ static bool fail(pt_eval *e, const gr_expr *x, const char *message) {
 /* The data of a const value, from a tensor or computed. */
 static bool data_of(pt_eval *e, const gr_expr *x, gr_array *out) {
   graft_value v = pt_frame_value(e->match, x->name);
-  if (v == GRAFT_NONE || !e->match->matcher->cones || !is_const(e, v, false)) return fail(e, x, "the value is not const");
+  if (v == GRAFT_NONE || !e->match->matcher->cones || !is_const(e, v, false))
+    return fail(e, x, "the value is not const");
   return gr_cones_value(e->match->matcher->cones, v, out);
 }
 

@@ -1,4 +1,5 @@
-/* From a rewrite section to steps, for each variant; and the checks that need both sides: nothing lost, nothing unused. */
+/* From a rewrite section to steps, for each variant; and the checks that need both sides: nothing lost, nothing unused.
+ */
 #include "patterns/patterns_impl.h"
 
 #include <stdio.h>
@@ -19,6 +20,8 @@ typedef struct builder {
   bool *done;         /* by root result */
   uint32_t *step_number;
   uint32_t root_step;
+  const gr_expr *condition; /* of the line being compiled */
+  bool negate;
 } builder;
 
 static bool error_at(const builder *b, gr_loc where, const char *message) {
@@ -56,7 +59,9 @@ static int new_slot(builder *b) {
     b->made = bigger(a, b->made, b->made ? n : 0, cap, sizeof *b->made);
     b->maybe_absent = bigger(a, b->maybe_absent, b->maybe_absent ? n : 0, cap, sizeof *b->maybe_absent);
     b->program->slot_const = bigger(a, b->program->slot_const, b->program->slot_const ? n : 0, cap, sizeof(bool));
-    if (!v->slot_node || !v->slot_result || !v->slot_optional || !b->made || !b->maybe_absent || !b->program->slot_const) return -1;
+    if (!v->slot_node || !v->slot_result || !v->slot_optional || !b->made || !b->maybe_absent ||
+        !b->program->slot_const)
+      return -1;
     b->slot_cap = cap;
   }
   uint16_t slot = v->slot_count++;
@@ -66,18 +71,32 @@ static int new_slot(builder *b) {
 
 /* ---- operands ---- */
 
-static int add_call(builder *b, const pt_call *call, const pt_line *line, const gr_expr *condition, bool negate, bool is_const);
+static int add_call(builder *b, const pt_call *call, const pt_line *line, const gr_expr *condition, bool negate,
+                    bool is_const);
+
+/* Does the condition (or its negation) say that the slot is there? */
+static bool implies(const builder *b, const gr_expr *e, bool negate, uint16_t slot) {
+  if (!e) return false;
+  if (e->kind == PT_E_NOT) return implies(b, e->args[0], !negate, slot);
+  if (e->kind == PT_E_VALUE) return !negate && b->v->slots[e->name] == slot;
+  if (e->kind == (negate ? PT_E_OR : PT_E_AND))
+    return implies(b, e->args[0], negate, slot) || implies(b, e->args[1], negate, slot);
+  return false;
+}
 
 static bool readable(builder *b, const pt_arg *a, uint16_t slot, bool is_const) {
-  if (slot == PT_UNBOUND) return error_name(b, a->where, a->name, "is not bound here, or not in every choice of the groups");
+  if (slot == PT_UNBOUND)
+    return error_name(b, a->where, a->name, "is not bound here, or not in every choice of the groups");
   bool optional = slot == 0 || (b->made[slot] ? b->maybe_absent[slot] : b->v->slot_optional[slot]);
-  if (optional && !a->optional) return error_name(b, a->where, a->name, "may be absent: write ? after it, or make it with an else");
+  if (optional && !a->optional && !implies(b, b->condition, b->negate, slot))
+    return error_name(b, a->where, a->name, "may be absent: write ? after it, or make it with an else");
   if (is_const && b->made[slot] && !b->program->slot_const[slot])
     return error_name(b, a->where, a->name, "is made by the rewrite: const lines need values known before");
   return true;
 }
 
-static bool add_operands(builder *b, pt_step *step, const pt_call *call, const gr_expr *condition, bool negate, bool is_const) {
+static bool add_operands(builder *b, pt_step *step, const pt_call *call, const gr_expr *condition, bool negate,
+                         bool is_const) {
   pt_operand *operands = gr_arena_alloc(b->parser->arena, (call->args.len + 1) * sizeof *operands);
   if (!operands) return false;
   for (uint32_t i = 0; i < call->args.len; i++) {
@@ -140,8 +159,8 @@ static bool rest_fits(builder *b, const pt_attr *a, const pt_call *to) {
           named |= from->attrs.data[k].text && strlen(name) == from->attrs.data[k].length &&
                    memcmp(name, from->attrs.data[k].text, from->attrs.data[k].length) == 0;
         if (named || gr_op_attr_slot(target, name, strlen(name)) >= 0) continue;
-        gr_error(b->parser->context, GRAFT_RULE, a->where, "the rest has an attribute %s that %s has not: it would be lost", name,
-                 target->name);
+        gr_error(b->parser->context, GRAFT_RULE, a->where,
+                 "the rest has an attribute %s that %s has not: it would be lost", name, target->name);
         return false;
       }
     }
@@ -180,13 +199,16 @@ static bool same_text(const pt_attr *a, const pt_attr *b) {
   return a->text && b->text && a->length == b->length && memcmp(a->text, b->text, a->length) == 0;
 }
 
-/* Is the attribute set exactly that of the matched node `place`? All that its line names is given again, and the rest. */
+/* Is the attribute set exactly that of the matched node `place`? All that its line names is given again, and the rest.
+ */
 static bool copies(builder *b, const pt_call *call, uint32_t place) {
   const pt_call *from = b->v->nodes[place].call;
   if (from->ops != call->ops && (from->tag < 0 || from->tag != call->tag) &&
       (from->ops->count != 1 || call->ops->count != 1 || from->ops->members[0].op != call->ops->members[0].op))
     return false;
-  if (from->tag >= 0 && from->tag == call->tag && from->ops != call->ops && strcmp(from->ops->name, call->ops->name) != 0) return false;
+  if (from->tag >= 0 && from->tag == call->tag && from->ops != call->ops &&
+      strcmp(from->ops->name, call->ops->name) != 0)
+    return false;
   bool rest = false;
   uint32_t given = 0;
   for (uint32_t i = 0; i < call->attrs.len; i++) {
@@ -196,8 +218,9 @@ static bool copies(builder *b, const pt_call *call, uint32_t place) {
       continue;
     }
     for (uint32_t k = 0; k < from->attrs.len; k++)
-      given += same_text(a, &from->attrs.data[k]) && from->attrs.data[k].kind == PT_ATTR_NAMED && a->value->kind == PT_E_ATTR &&
-               from->attrs.data[k].value->kind == PT_E_ATTR && a->value->name == from->attrs.data[k].value->name;
+      given += same_text(a, &from->attrs.data[k]) && from->attrs.data[k].kind == PT_ATTR_NAMED &&
+               a->value->kind == PT_E_ATTR && from->attrs.data[k].value->kind == PT_E_ATTR &&
+               a->value->name == from->attrs.data[k].value->name;
   }
   return rest && given == call->attrs.len - 1 && call->attrs.len == from->attrs.len;
 }
@@ -254,7 +277,8 @@ static int result_slot(builder *b, const pt_result *r, bool conditional, bool ot
     b->maybe_absent[slot] = conditional;
     return slot;
   }
-  if (v->slot_node[slot] != 0) return error_name(b, r->where, r->name, "belongs to the match: only the root's results can be made again"), -1;
+  if (v->slot_node[slot] != 0)
+    return error_name(b, r->where, r->name, "belongs to the match: only the root's results can be made again"), -1;
   if (conditional) return error_name(b, r->where, r->name, "is the root's result: its line takes no condition"), -1;
   if (b->done[v->slot_result[slot]] && !otherwise) return error_name(b, r->where, r->name, "is made by two lines"), -1;
   b->done[v->slot_result[slot]] = true;
@@ -265,7 +289,8 @@ static int place_of(builder *b, int name, gr_loc where, const char *what) {
   uint16_t slot = b->v->slots[name];
   if (slot == PT_UNBOUND || b->made[slot] || b->v->slot_node[slot] == PT_UNBOUND) {
     const pt_name *n = value_info(b, name);
-    gr_error(b->parser->context, GRAFT_RULE, where, "%s %%%.*s: no matched node has this result", what, (int)n->length, n->text);
+    gr_error(b->parser->context, GRAFT_RULE, where, "%s %%%.*s: no matched node has this result", what, (int)n->length,
+             n->text);
     return -2;
   }
   return b->v->slot_node[slot];
@@ -278,8 +303,10 @@ static bool add_results(builder *b, pt_step *s, const pt_line *line, bool condit
     const pt_result *r = &line->results.data[i];
     if (r->range) {
       const pt_vnode *root = &b->v->nodes[0];
-      const pt_result *last = root->line && root->line->results.len ? &root->line->results.data[root->line->results.len - 1] : NULL;
-      if (!last || !last->range || last->name != r->name || i + 1 != line->results.len || root->line->results.len != line->results.len)
+      const pt_result *last =
+          root->line && root->line->results.len ? &root->line->results.data[root->line->results.len - 1] : NULL;
+      if (!last || !last->range || last->name != r->name || i + 1 != line->results.len ||
+          root->line->results.len != line->results.len)
         return error_at(b, r->where, "..%rest may only stand for the same results of the root");
       s->result_range = r->name;
       b->done[i] = true;
@@ -312,12 +339,19 @@ static bool is_root(builder *b, const pt_step *s, bool *ok) {
 /* ---- steps ---- */
 
 static pt_step begin_step(builder *b, const pt_line *line, const gr_expr *condition, bool negate) {
-  pt_step s = {.line = line, .condition = condition, .negate = negate, .result_range = -1, .source = -1, .edges = -1, .copy = -1};
+  pt_step s = {.line = line,
+               .condition = condition,
+               .negate = negate,
+               .result_range = -1,
+               .source = -1,
+               .edges = -1,
+               .copy = -1};
   s.number = (*b->step_number)++;
   return s;
 }
 
-static int add_call(builder *b, const pt_call *call, const pt_line *line, const gr_expr *condition, bool negate, bool is_const) {
+static int add_call(builder *b, const pt_call *call, const pt_line *line, const gr_expr *condition, bool negate,
+                    bool is_const) {
   bool range = line && line->results.len && line->results.data[line->results.len - 1].range;
   if (call->tag >= 0 && !b->v->tag_bound[call->tag]) {
     error_at(b, call->where, "no matched line says which member of the family this is");
@@ -329,7 +363,8 @@ static int add_call(builder *b, const pt_call *call, const pt_line *line, const 
   s.call = call;
   if (!add_operands(b, &s, call, condition, negate, is_const) || !plan_attrs(b, &s, call)) return -1;
   for (uint32_t i = 0; !is_const && i < s.operand_count; i++)
-    if (s.operands[i].kind == PT_O_SLOT && b->program->slot_const[s.operands[i].slot]) mark_materialized(b, s.operands[i].slot);
+    if (s.operands[i].kind == PT_O_SLOT && b->program->slot_const[s.operands[i].slot])
+      mark_materialized(b, s.operands[i].slot);
   if (line) {
     if (!add_results(b, &s, line, condition != NULL && !line->otherwise && !negate, negate)) return -1;
   } else {
@@ -358,7 +393,8 @@ static int add_call(builder *b, const pt_call *call, const pt_line *line, const 
     s.kind = PT_S_ROOT;
     b->program->keeps_root = true;
   }
-  if (line && line->edges_from >= 0 && (s.edges = place_of(b, line->edges_from, line->edges_where, "edges from")) < -1) return -1;
+  if (line && line->edges_from >= 0 && (s.edges = place_of(b, line->edges_from, line->edges_where, "edges from")) < -1)
+    return -1;
   if (line && line->source >= 0 && (s.source = place_of(b, line->source, line->source_where, "source")) < -1) return -1;
   if (is_const && (s.edges >= 0 || s.source >= 0)) {
     error_at(b, line->where, "a const line makes no node: neither edges nor source");
@@ -375,7 +411,8 @@ static bool add_alias(builder *b, const pt_line *line, const gr_expr *condition,
   if (line->results.data[0].range) return error_at(b, line->where, "..%rest = … needs an op");
   if (line->kind == PT_LINE_ALIAS) {
     s.alias = b->v->slots[line->alias];
-    pt_arg a = {.name = line->alias, .optional = line->alias_optional || line->results.data[0].optional, .where = line->where};
+    pt_arg a = {
+        .name = line->alias, .optional = line->alias_optional || line->results.data[0].optional, .where = line->where};
     if (!readable(b, &a, s.alias, is_const)) return false;
     if (!is_const && b->program->slot_const[s.alias]) mark_materialized(b, s.alias);
   } else if (line->kind == PT_LINE_EXPR) {
@@ -404,11 +441,15 @@ static bool add_line(builder *b, const pt_line *line, const gr_expr *condition, 
     for (const pt_naming *n = line->naming; n; n = n->otherwise) {
       int known = n->condition ? pt_static(b->v, n->condition) : 1;
       if (known < 0 && !pt_check_expr(b->parser, b->pattern, b->v, n->condition, true)) return false;
-      if (known != 0 && b->v->slots[n->name] == PT_UNBOUND) return error_name(b, n->where, n->name, "is not bound here");
+      if (known != 0 && b->v->slots[n->name] == PT_UNBOUND)
+        return error_name(b, n->where, n->name, "is not bound here");
     }
+  b->condition = condition;
+  b->negate = negate;
   bool ok = line->kind == PT_LINE_CALL ? add_call(b, line->call, line, condition, negate, line->is_const) >= 0
                                        : add_alias(b, line, condition, negate, line->is_const);
-  return ok && (condition != line->condition || !condition || !line->otherwise || add_line(b, line->otherwise, condition, true));
+  return ok && (condition != line->condition || !condition || !line->otherwise ||
+                add_line(b, line->otherwise, condition, true));
 }
 
 /* ---- annotations ---- */
@@ -426,7 +467,8 @@ static void claim(builder *b, uint32_t place, int operand) {
 
 static void claim_value(builder *b, uint16_t slot) {
   if (slot != PT_UNBOUND && slot != 0 && b->v->slot_node[slot] != PT_UNBOUND)
-    b->v->claims[b->v->slot_node[slot]].results |= UINT64_C(1) << (b->v->slot_result[slot] < 63 ? b->v->slot_result[slot] : 63);
+    b->v->claims[b->v->slot_node[slot]].results |= UINT64_C(1)
+                                                   << (b->v->slot_result[slot] < 63 ? b->v->slot_result[slot] : 63);
 }
 
 /* The step that makes a name in the rewrite; GRAFT_NONE with an error where it is none. */
@@ -497,8 +539,9 @@ static bool check_node_claims(builder *b, uint32_t place) {
   const pt_claims *c = &b->v->claims[place];
   char name[80] = "";
   if (n->line) {
-    const pt_name *of = n->line->results.data[0].range ? &b->pattern->names.kind[PT_RANGE].data[n->line->results.data[0].name]
-                                                       : value_info(b, n->line->results.data[0].name);
+    const pt_name *of = n->line->results.data[0].range
+                            ? &b->pattern->names.kind[PT_RANGE].data[n->line->results.data[0].name]
+                            : value_info(b, n->line->results.data[0].name);
     snprintf(name, sizeof name, "%%%.*s", (int)(of->length < 64 ? of->length : 64), of->text);
   }
   for (uint32_t i = 0; i < n->call->args.len; i++) {
@@ -507,14 +550,16 @@ static bool check_node_claims(builder *b, uint32_t place) {
     const gr_op_info *op = pt_member_info(n->call->ops, 0);
     const char *operand = op && i < op->operand_count ? op->operands[i].name : "…";
     gr_error(b->parser->context, GRAFT_RULE, a->where,
-             "an annotation on the edge %s.%s would be lost: carry it (edges from, edge … -> …), drop it, or exclude it with no_spec",
+             "an annotation on the edge %s.%s would be lost: carry it (edges from, edge … -> …), drop it, or exclude "
+             "it with no_spec",
              name[0] ? name : n->call->ops->name, operand);
     return false;
   }
   for (uint32_t i = 0; n->line && i < n->result_count; i++) {
     if (c->results >> (i < 63 ? i : 63) & 1) continue;
-    gr_error(b->parser->context, GRAFT_RULE, n->line->results.data[i].where,
-             "an annotation on this value would be lost: carry it (value %%a -> %%b), drop it, or exclude it with no_spec");
+    gr_error(
+        b->parser->context, GRAFT_RULE, n->line->results.data[i].where,
+        "an annotation on this value would be lost: carry it (value %%a -> %%b), drop it, or exclude it with no_spec");
     return false;
   }
   return true;
@@ -558,7 +603,9 @@ static bool flatten(builder *b, const pt_items *items) {
       continue;
     }
     int known = pt_static(b->v, item->group->condition);
-    if (known < 0) return error_at(b, item->group->condition->where, "a block may only depend on the match's groups; a line takes any condition");
+    if (known < 0)
+      return error_at(b, item->group->condition->where,
+                      "a block may only depend on the match's groups; a line takes any condition");
     if (!flatten(b, known ? &item->group->present : &item->group->absent)) return false;
   }
   return true;
@@ -663,8 +710,8 @@ static bool check_used(gr_parser *p, const pt_rule *rule) {
     for (uint32_t i = 0; i < rule->pattern->names.kind[k].len; i++) {
       const pt_name *n = &rule->pattern->names.kind[k].data[i];
       if (n->match_uses + n->other_uses > 1) continue;
-      gr_error(p->context, GRAFT_RULE, n->first, "%s%.*s is captured and never used%s", sigils[k], (int)n->length, n->text,
-               k == PT_RANGE ? "" : ": use it, or write drop");
+      gr_error(p->context, GRAFT_RULE, n->first, "%s%.*s is captured and never used%s", sigils[k], (int)n->length,
+               n->text, k == PT_RANGE ? "" : ": use it, or write drop");
       return false;
     }
   }
@@ -673,7 +720,11 @@ static bool check_used(gr_parser *p, const pt_rule *rule) {
 
 bool pt_compile_rewrite(gr_parser *p, pt_rule *rule, uint32_t *step_number) {
   for (uint32_t i = 0; i < rule->pattern->variant_count; i++) {
-    builder b = {.parser = p, .rule = rule, .pattern = rule->pattern, .v = &rule->pattern->variants[i], .step_number = step_number};
+    builder b = {.parser = p,
+                 .rule = rule,
+                 .pattern = rule->pattern,
+                 .v = &rule->pattern->variants[i],
+                 .step_number = step_number};
     if (!compile_variant(&b)) return false;
   }
   return check_used(p, rule);

@@ -26,7 +26,8 @@ typedef struct driver {
 static bool name_fits(const pt_rule *rule, const char *name) {
   size_t n = strlen(name);
   return strcmp(rule->name, name) == 0 ||
-         (strncmp(rule->file, name, n) == 0 && (strcmp(rule->file + n, ".pat") == 0 || rule->file[n] == '/' || rule->file[n] == '\0'));
+         (strncmp(rule->file, name, n) == 0 &&
+          (strcmp(rule->file + n, ".pat") == 0 || rule->file[n] == '/' || rule->file[n] == '\0'));
 }
 
 static graft_status choose_rules(driver *d, const graft_rules *set, const char *const *names, uint32_t count) {
@@ -38,7 +39,8 @@ static graft_status choose_rules(driver *d, const graft_rules *set, const char *
     uint32_t before = d->rule_count;
     for (uint32_t i = 0; i < total; i++)
       if (name_fits(pt_rules_at(set, i), names[n])) d->rules[d->rule_count++] = pt_rules_at(set, i);
-    if (d->rule_count == before) return gr_error(c, GRAFT_NAME, (gr_loc){0}, "there is no rule and no file of rules called '%s'", names[n]);
+    if (d->rule_count == before)
+      return gr_error(c, GRAFT_NAME, (gr_loc){0}, "there is no rule and no file of rules called '%s'", names[n]);
   }
   return GRAFT_OK;
 }
@@ -61,7 +63,8 @@ static bool fill_buckets(driver *d) {
     gr_pattern_root_ops(d->rules[i]->pattern, want, d);
     several |= d->rules[i]->pattern->variants[0].root_ops->count > 1;
     for (uint32_t v = 0; v < d->rules[i]->pattern->variant_count; v++)
-      if (d->rules[i]->pattern->variants[v].node_count > d->depth) d->depth = d->rules[i]->pattern->variants[v].node_count;
+      if (d->rules[i]->pattern->variants[v].node_count > d->depth)
+        d->depth = d->rules[i]->pattern->variants[v].node_count;
   }
   if (several) {
     if (!gr_vec_reserve(d->r.c, &d->seq, g->nodes.len)) return false;
@@ -116,7 +119,8 @@ static bool gather(driver *d, const pt_rule *rule) {
     opaque |= op >= GR_OP_COUNT;
     const bucket *b = &d->buckets[op < GR_OP_COUNT ? op : GR_OP_COUNT];
     if (!gr_vec_reserve(c, &d->candidates, b->nodes.len)) return false;
-    if (b->nodes.len) memcpy(d->candidates.data + d->candidates.len, b->nodes.data, b->nodes.len * sizeof *b->nodes.data);
+    if (b->nodes.len)
+      memcpy(d->candidates.data + d->candidates.len, b->nodes.data, b->nodes.len * sizeof *b->nodes.data);
     d->candidates.len += b->nodes.len;
   }
   return ops->count == 1 || d->candidates.len < 2 || sort(d, d->candidates.data, d->candidates.len);
@@ -216,8 +220,8 @@ static graft_status settle(driver *d) {
         graft_status status = try_rule(d, d->rules[i], d->work.data[k], round);
         if (status != GRAFT_OK) return status;
         if (r->stats->matches == before || r->stats->matches <= limit) continue;
-        return gr_error(r->c, GRAFT_RULE, d->rules[i]->where, "the rules come to no end: after %u rewrites %s still matches", before,
-                        d->rules[i]->name);
+        return gr_error(r->c, GRAFT_RULE, d->rules[i]->where,
+                        "the rules come to no end: after %u rewrites %s still matches", before, d->rules[i]->name);
       }
   }
   return GRAFT_OK;
@@ -228,7 +232,8 @@ static graft_status settle(driver *d) {
 static bool tensor_unused(const graft_module *m, graft_tensor t) {
   for (uint32_t i = 0; i < m->graphs.len; i++) {
     const graft_graph *g = m->graphs.data[i];
-    if (t < g->tensor_values.len && g->tensor_values.data[t] != GRAFT_NONE && !gr_unused(g, g->tensor_values.data[t])) return false;
+    if (t < g->tensor_values.len && g->tensor_values.data[t] != GRAFT_NONE && !gr_unused(g, g->tensor_values.data[t]))
+      return false;
     for (uint32_t k = 0; k < g->updates.len; k++)
       if (g->updates.data[k].tensor == t) return false;
   }
@@ -243,7 +248,8 @@ static graft_status take_over(pt_rewriter *r) {
     gr_name name = r->m->tensors.data[t->old].name;
     gr_tensor_erase(r->m, t->old);
     r->m->tensors.data[t->tensor].name = name;
-    if (r->m->tensor_names_built && !gr_map_put(r->c, &r->m->tensor_names, (uint64_t)name.base << 32 | name.number, t->tensor))
+    if (r->m->tensor_names_built &&
+        !gr_map_put(r->c, &r->m->tensor_names, (uint64_t)name.base << 32 | name.number, t->tensor))
       return GRAFT_NO_MEMORY;
   }
   return GRAFT_OK;
@@ -257,7 +263,8 @@ static void drop_updates(graft_graph *g) {
   }
 }
 
-static bool begin(driver *d, graft_graph *g, const graft_rules *rules, const gr_rewrite_options *options, gr_rewrite_stats *stats) {
+static bool begin(driver *d, graft_graph *g, const graft_rules *rules, const gr_rewrite_options *options,
+                  gr_rewrite_stats *stats) {
   pt_rewriter *r = &d->r;
   graft_context *c = g->module->context;
   r->g = g;

@@ -40,8 +40,8 @@ typedef struct pt_rewriter {
   GR_VEC(pt_pending) pending;
   GR_VEC(pt_moved) moved_uses, moved_values;
   GR_VEC(pt_takeover) takeovers;
-  GR_VEC(graft_node) made;    /* nodes that the last rewrite made, then the root where it stays */
-  GR_VEC(graft_node) touched; /* users of what the last rewrite replaced */
+  GR_VEC(graft_node) made;       /* nodes that the last rewrite made, then the root where it stays */
+  GR_VEC(graft_node) touched;    /* users of what the last rewrite replaced */
   GR_VEC(graft_node) step_nodes; /* by step of the program being run */
 } pt_rewriter;
 

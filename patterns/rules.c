@@ -63,16 +63,20 @@ static pt_rule *parse_rule(graft_rules *set, rule_file *f, gr_parser *p, const c
   if (!rule->name) return NULL;
   for (uint32_t i = 0; i < set->rules.len; i++)
     if (strcmp(set->rules.data[i]->name, rule->name) == 0) {
-      gr_error(p->context, GRAFT_RULE, rule->where, "there is a rule %s already, in %s", rule->name, set->rules.data[i]->file);
+      gr_error(p->context, GRAFT_RULE, rule->where, "there is a rule %s already, in %s", rule->name,
+               set->rules.data[i]->file);
       return NULL;
     }
   if (!rule->doc[0]) {
-    gr_error(p->context, GRAFT_RULE, rule->where, "the rule %s has no heading: say above it, in a comment, what it does and why that is sound", rule->name);
+    gr_error(p->context, GRAFT_RULE, rule->where,
+             "the rule %s has no heading: say above it, in a comment, what it does and why that is sound", rule->name);
     return NULL;
   }
   if (!expect_word(p, "match") || !(rule->pattern = pt_parse_match(p)) || !expect_word(p, "rewrite")) return NULL;
   pt_parse s = {.parser = p, .names = &rule->pattern->names, .rewrite = true};
-  if (!pt_parse_items(&s, &rule->rewrite) || !pt_compile_match(p, rule->pattern) || !pt_compile_rewrite(p, rule, &set->step_count)) return NULL;
+  if (!pt_parse_items(&s, &rule->rewrite) || !pt_compile_match(p, rule->pattern) ||
+      !pt_compile_rewrite(p, rule, &set->step_count))
+    return NULL;
   return rule;
 }
 
