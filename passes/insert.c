@@ -20,6 +20,13 @@ typedef struct group_state {
   graft_value last_source, last_result; /* the last edge place */
 } group_state;
 
+/* What is read off a spec once: its kind, and the attribute sets of the nodes it makes. */
+typedef struct recipe {
+  bool known, is_spec, dynamic, learnable, per_channel, histogram, enabled;
+  uint32_t observe, qparams, choose_qparams; /* GRAFT_NONE: not made yet */
+  uint32_t fake_quantize[2];                 /* per tensor, per channel */
+} recipe;
+
 typedef struct inserter {
   gr_pass *pass;
   graft_graph *g;
@@ -33,17 +40,28 @@ typedef struct inserter {
   uint32_t edge_count, value_count;
   GR_VEC(uint32_t) moved; /* uses of one value */
   uint32_t pass_name;     /* string, for provenance */
+  recipe *recipes;        /* by spec */
+  uint32_t recipe_count;
+  gr_buffer *fresh; /* the state before any step, shared by all that have the type; NULL: none yet */
+  uint32_t fresh_type;
 } inserter;
 
 static const gr_spec *spec_of_group(const inserter *s, uint32_t group) {
   return gr_spec_get(s->m, s->groups.list.data[group].spec);
 }
 
-/* ---- attributes: those of the same name go from spec to node
- * ------------------------------------------------------------- */
+/* ---- recipes: attributes of the same name go from spec to node
+ * -------------------------------------------------------- */
 
-static uint32_t node_attrs(const inserter *s, uint32_t op, const gr_spec *spec, const graft_attr *more,
-                           uint32_t count) {
+static graft_attr int_attr(const char *name, int64_t i) {
+  return (graft_attr){.name = name, .kind = GRAFT_ATTR_INT, .as.i = i};
+}
+static graft_attr bool_attr(const char *name, bool b) {
+  return (graft_attr){.name = name, .kind = GRAFT_ATTR_BOOL, .as.b = b};
+}
+
+/* GRAFT_NONE with a diagnostic. The range is the one that values are clamped to: reduce_range is done. */
+static uint32_t node_attrs(const inserter *s, uint32_t op, const gr_spec *spec, bool has_axis, bool enabled) {
   const gr_op_info *to = gr_op_get(op), *from = gr_op_get(spec->op);
   gr_attr_builder b;
   gr_attrs_begin(&b, to);
@@ -53,6 +71,21 @@ static uint32_t node_attrs(const inserter *s, uint32_t op, const gr_spec *spec, 
     graft_attr attr = gr_attr_public(s->m, from, spec->attrs, (uint32_t)slot);
     if (gr_attrs_set(s->m, &b, to, &attr, (gr_loc){0})) return GRAFT_NONE;
   }
+  graft_qparams_options o = {.size = sizeof o};
+  o.quant_min = gr_attr_int(s->m, spec->op, spec->attrs, "quant_min");
+  o.quant_max = gr_attr_int(s->m, spec->op, spec->attrs, "quant_max");
+  o.reduce_range = spec->op == GR_OP_spec && gr_attr_bool(s->m, spec->op, spec->attrs, "reduce_range");
+  int64_t low, high;
+  graft_qparams_range(&o, &low, &high);
+  graft_attr more[6] = {int_attr("quant_min", low), int_attr("quant_max", high), bool_attr("reduce_range", false),
+                        bool_attr("enabled", enabled)};
+  uint32_t count = 4;
+  if (!has_axis) {
+    more[count++] = (graft_attr){.name = "axis", .kind = GRAFT_ATTR_NONE};
+    more[count++] = int_attr("groups", 1);
+  } else if (gr_attr_is_none(s->m, spec->op, spec->attrs, "axis")) {
+    more[count++] = int_attr("axis", 0); /* of a bias whose scales are derived */
+  }
   for (uint32_t i = 0; i < count; i++)
     if (gr_op_attr_slot(to, more[i].name, strlen(more[i].name)) >= 0 &&
         gr_attrs_set(s->m, &b, to, &more[i], (gr_loc){0}))
@@ -60,45 +93,50 @@ static uint32_t node_attrs(const inserter *s, uint32_t op, const gr_spec *spec, 
   return gr_attrs_intern(s->m, &b, to, (gr_loc){0});
 }
 
-/* The range that values are clamped to, with reduce_range already done; the axis that the scale has. */
-typedef struct place_attrs {
-  graft_attr list[6];
-  uint32_t count;
-} place_attrs;
-
-static bool is_per_channel(const inserter *s, const gr_spec *spec) {
-  return strncmp(gr_attr_str(s->m, spec->op, spec->attrs, "scheme"), "per_channel", 11) == 0;
+static bool has_prefix(const inserter *s, const gr_spec *spec, const char *attr, const char *prefix) {
+  const gr_op_info *op = gr_op_get(spec->op);
+  if (gr_op_attr_slot(op, attr, strlen(attr)) < 0) return false;
+  return strncmp(gr_attr_str(s->m, spec->op, spec->attrs, attr), prefix, strlen(prefix)) == 0;
 }
 
-static place_attrs attrs_of_place(const inserter *s, const gr_spec *spec, bool has_axis, bool enabled) {
-  graft_qparams_options o = {.size = sizeof o};
-  o.quant_min = gr_attr_int(s->m, spec->op, spec->attrs, "quant_min");
-  o.quant_max = gr_attr_int(s->m, spec->op, spec->attrs, "quant_max");
-  o.reduce_range = spec->op == GR_OP_spec && gr_attr_bool(s->m, spec->op, spec->attrs, "reduce_range");
-  int64_t low, high;
-  graft_qparams_range(&o, &low, &high);
-  place_attrs a = {.list = {{.name = "quant_min", .kind = GRAFT_ATTR_INT, .as.i = low},
-                            {.name = "quant_max", .kind = GRAFT_ATTR_INT, .as.i = high},
-                            {.name = "reduce_range", .kind = GRAFT_ATTR_BOOL, .as.b = false},
-                            {.name = "enabled", .kind = GRAFT_ATTR_BOOL, .as.b = enabled}},
-                   .count = 4};
-  if (!has_axis) {
-    a.list[a.count++] = (graft_attr){.name = "axis", .kind = GRAFT_ATTR_NONE};
-    a.list[a.count++] = (graft_attr){.name = "groups", .kind = GRAFT_ATTR_INT, .as.i = 1};
-  }
-  return a;
+static recipe *recipe_of(const inserter *s, uint32_t group) {
+  uint32_t id = s->groups.list.data[group].spec;
+  recipe *r = &s->recipes[id];
+  if (r->known) return r;
+  const gr_spec *spec = gr_spec_get(s->m, id);
+  *r = (recipe){.known = true, .is_spec = spec->op == GR_OP_spec, .enabled = s->train};
+  r->observe = r->qparams = r->choose_qparams = r->fake_quantize[0] = r->fake_quantize[1] = GRAFT_NONE;
+  r->per_channel = has_prefix(s, spec, "scheme", "per_channel");
+  r->histogram = has_prefix(s, spec, "observer", "histogram");
+  if (!r->is_spec) return r;
+  r->dynamic = gr_attr_bool(s->m, spec->op, spec->attrs, "dynamic");
+  r->learnable = gr_attr_bool(s->m, spec->op, spec->attrs, "learnable");
+  r->enabled = s->train && gr_attr_bool(s->m, spec->op, spec->attrs, "fake_quantize");
+  return r;
+}
+
+/* Makes a recipe's attribute set on first use. */
+static uint32_t set_of(const inserter *s, uint32_t group, uint32_t *set, uint32_t op, bool has_axis) {
+  const recipe *r = recipe_of(s, group);
+  if (*set == GRAFT_NONE)
+    *set = node_attrs(s, op, spec_of_group(s, group), has_axis, op == GR_OP_observe || r->enabled);
+  return *set;
 }
 
 /* ---- one place
- * -------------------------------------------------------------------------------------------------------------- */
+ * --------------------------------------------------------------------------------------------------------- */
 
 typedef struct place {
   uint32_t group;
   graft_value x;
   graft_node before;
   uint32_t provenance;
-  gr_loc where;
+  graft_node from; /* for messages */
 } place;
+
+static gr_loc where_of(const inserter *s, const place *p) {
+  return p->from == GRAFT_NONE ? (gr_loc){.file = gr_string_text(s->m, s->m->file)} : gr_node_loc(s->g, p->from);
+}
 
 static graft_node add(inserter *s, const place *p, uint32_t op, uint32_t attrs, const graft_value *operands,
                       uint32_t count, uint32_t results) {
@@ -109,14 +147,15 @@ static graft_node add(inserter *s, const place *p, uint32_t op, uint32_t attrs, 
                     .operand_count = count,
                     .result_count = results,
                     .provenance = p->provenance,
-                    .before = p->before,
-                    .where = p->where};
-  return gr_node_add(s->g, &d);
+                    .before = p->before};
+  graft_node n = gr_node_add(s->g, &d);
+  if (n == GRAFT_NONE) gr_note(s->c, where_of(s, p), "while quantizing this");
+  return n;
 }
 
 static graft_status fail(const inserter *s, const place *p, const char *why) {
   char label[300];
-  return gr_error(s->c, GRAFT_PASS, p->where, "%s cannot be quantized: %s",
+  return gr_error(s->c, GRAFT_PASS, where_of(s, p), "%s cannot be quantized: %s",
                   gr_place_label(s->g, s->groups.list.data[p->group].at, label, sizeof label), why);
 }
 
@@ -137,27 +176,40 @@ static graft_status count_channels(const inserter *s, const place *p, const gr_s
   return GRAFT_OK;
 }
 
-/* The state before any step: (inf, -inf) for each channel, an empty histogram. */
+/* (inf, -inf) for each channel, an empty histogram: one buffer for all states of a type, which are written on a copy.
+ */
+static gr_buffer *fresh_state(inserter *s, uint32_t type, int64_t channels) {
+  if (s->fresh && s->fresh_type == type) return gr_buffer_retain(s->fresh);
+  int64_t count = graft_type_elements(&s->m->types.data[type]);
+  gr_buffer *b = gr_buffer_create(s->c, (size_t)count * sizeof(float));
+  if (!b) return NULL;
+  float *data = b->data;
+  for (int64_t i = 0; i < channels; i++) data[i] = INFINITY, data[channels + i] = -INFINITY;
+  if (s->fresh) gr_buffer_release(s->c, s->fresh);
+  s->fresh = b;
+  s->fresh_type = type;
+  return gr_buffer_retain(b);
+}
+
 static graft_status make_state(inserter *s, const place *p, const gr_spec *spec) {
-  bool histogram = strcmp(gr_attr_str(s->m, spec->op, spec->attrs, "observer"), "histogram") == 0;
-  bool channels = is_per_channel(s, spec);
-  int64_t n = 1, bins = histogram ? gr_attr_int(s->m, spec->op, spec->attrs, "bins") : 0;
-  if (histogram && channels) return fail(s, p, "a histogram cannot be per channel");
-  if (channels) {
+  const recipe *r = recipe_of(s, p->group);
+  int64_t n = 1, bins = r->histogram ? gr_attr_int(s->m, spec->op, spec->attrs, "bins") : 0;
+  if (r->histogram && r->per_channel) return fail(s, p, "a histogram cannot be per channel");
+  if (r->per_channel) {
     graft_status status = count_channels(s, p, spec, &n);
     if (status) return status;
   }
   if (bins < 0 || bins > 1 << 20) return fail(s, p, "it has too many bins");
-  graft_type type = channels ? graft_type_make(GRAFT_F32, 2, (int64_t[]){2, n})
-                             : graft_type_make(GRAFT_F32, 1, (int64_t[]){2 + bins});
-  size_t count = (size_t)(2 * n + bins);
-  float *data = gr_calloc(s->c, count ? count : 1, sizeof *data);
-  if (!data) return GRAFT_NO_MEMORY;
-  for (int64_t i = 0; i < n; i++) data[i] = INFINITY, data[n + i] = -INFINITY;
-  char name[64];
-  snprintf(name, sizeof name, "activation_post_process_%u.state", p->group);
-  graft_tensor t = graft_tensor_create(s->m, name, GRAFT_BUFFER, &type, data);
-  gr_free(s->c, data, (count ? count : 1) * sizeof *data);
+  graft_type type = r->per_channel ? graft_type_make(GRAFT_F32, 2, (int64_t[]){2, n})
+                                   : graft_type_make(GRAFT_F32, 1, (int64_t[]){2 + bins});
+  uint32_t id = gr_type_intern(s->m, &type);
+  char text[64];
+  int length = snprintf(text, sizeof text, "activation_post_process_%u.state", p->group);
+  gr_name name = gr_name_split(s->m, text, (size_t)length);
+  if (name.base != GRAFT_NONE) name = gr_name_unique(s->m, name);
+  if (id == GRAFT_NONE || name.base == GRAFT_NONE) return GRAFT_NO_MEMORY;
+  gr_buffer *b = fresh_state(s, id, n);
+  graft_tensor t = b ? gr_tensor_add(s->m, name, GRAFT_BUFFER, id, b, 0) : GRAFT_NONE;
   if (t == GRAFT_NONE) return GRAFT_NO_MEMORY;
   group_state *st = &s->state[p->group];
   st->tensor = t;
@@ -172,7 +224,7 @@ static graft_status given(inserter *s, const place *p, const gr_spec *spec) {
   graft_type type = {.dtype = GRAFT_F32};
   int64_t n = 1;
   if (st->scale != GRAFT_NONE) return GRAFT_OK;
-  if (!fixed && is_per_channel(s, spec)) {
+  if (recipe_of(s, p->group)->per_channel) {
     graft_status status = count_channels(s, p, spec, &n);
     if (status) return status;
     type = graft_type_make(GRAFT_F32, 1, &n);
@@ -208,17 +260,17 @@ static graft_status take_qparams(inserter *s, const place *p, graft_node n) {
 
 static graft_status observed(inserter *s, const place *p, const gr_spec *spec) {
   group_state *st = &s->state[p->group];
+  recipe *r = recipe_of(s, p->group);
   if (st->tensor == GRAFT_NONE) {
     graft_status status = make_state(s, p, spec);
     if (status) return status;
   }
-  place_attrs a = attrs_of_place(s, spec, is_per_channel(s, spec), true);
-  graft_node n = add(s, p, GR_OP_observe, node_attrs(s, GR_OP_observe, spec, a.list, a.count),
-                     (graft_value[]){p->x, st->state}, 2, 1);
+  uint32_t attrs = set_of(s, p->group, &r->observe, GR_OP_observe, r->per_channel);
+  graft_node n = add(s, p, GR_OP_observe, attrs, (graft_value[]){p->x, st->state}, 2, 1);
   if (n == GRAFT_NONE) return GRAFT_PASS;
   st->state = gr_result(s->g, n, 0);
-  return take_qparams(s, p,
-                      add(s, p, GR_OP_qparams, node_attrs(s, GR_OP_qparams, spec, a.list, a.count), &st->state, 1, 2));
+  attrs = set_of(s, p->group, &r->qparams, GR_OP_qparams, r->per_channel);
+  return take_qparams(s, p, add(s, p, GR_OP_qparams, attrs, &st->state, 1, 2));
 }
 
 /* Scale: the product of the others' scales; zero point 0. */
@@ -235,7 +287,7 @@ static graft_status derived(inserter *s, const place *p, const gr_spec *spec) {
     uint32_t count = ref.is_value ? s->groups.value_count : s->groups.use_count;
     uint32_t group = ref.id < count ? (ref.is_value ? s->groups.of_value : s->groups.of_use)[ref.id] : GRAFT_NONE;
     if (group == GRAFT_NONE || s->state[group].scale == GRAFT_NONE)
-      return gr_error(s->c, GRAFT_PASS, p->where, "%s is derived from %s, which %s",
+      return gr_error(s->c, GRAFT_PASS, where_of(s, p), "%s is derived from %s, which %s",
                       gr_place_label(s->g, s->groups.list.data[p->group].at, label, sizeof label),
                       ref.id < count ? gr_place_label(s->g, ref, from, sizeof from) : "a place",
                       group == p->group     ? "is derived from it in turn"
@@ -264,37 +316,30 @@ static graft_status derived(inserter *s, const place *p, const gr_spec *spec) {
   return st->zero_point == GRAFT_NONE ? GRAFT_NO_MEMORY : GRAFT_OK;
 }
 
+static graft_status make_qparams(inserter *s, const place *p) {
+  const gr_spec *spec = spec_of_group(s, p->group);
+  recipe *r = recipe_of(s, p->group);
+  if (r->dynamic) {
+    if (r->per_channel) return fail(s, p, "dynamic quantization is per tensor");
+    uint32_t attrs = set_of(s, p->group, &r->choose_qparams, GR_OP_choose_qparams, false);
+    return take_qparams(s, p, add(s, p, GR_OP_choose_qparams, attrs, &p->x, 1, 2));
+  }
+  if (spec->op == GR_OP_fixed || r->learnable) return given(s, p, spec);
+  return spec->op == GR_OP_derived ? derived(s, p, spec) : observed(s, p, spec);
+}
+
 /* One place on p->x: its fake-quantized value, GRAFT_NONE with a diagnostic. */
 static graft_value make_place(inserter *s, const place *p) {
-  const gr_spec *spec = spec_of_group(s, p->group);
-  group_state *st = &s->state[p->group];
-  const graft_type *x = gr_type_of(s->g, p->x);
-  bool enabled = s->train, is_spec = spec->op == GR_OP_spec;
-  if (x->dtype != GRAFT_F32 && x->dtype != GRAFT_UNKNOWN) return fail(s, p, "it is not f32"), GRAFT_NONE;
-  if (is_spec) enabled = enabled && gr_attr_bool(s->m, spec->op, spec->attrs, "fake_quantize");
-  graft_status status;
-  if (is_spec && gr_attr_bool(s->m, spec->op, spec->attrs, "dynamic")) {
-    place_attrs a = attrs_of_place(s, spec, false, true);
-    if (is_per_channel(s, spec)) return fail(s, p, "dynamic quantization is per tensor"), GRAFT_NONE;
-    status = take_qparams(
-        s, p, add(s, p, GR_OP_choose_qparams, node_attrs(s, GR_OP_choose_qparams, spec, a.list, a.count), &p->x, 1, 2));
-  } else if (spec->op == GR_OP_fixed || (is_spec && gr_attr_bool(s->m, spec->op, spec->attrs, "learnable"))) {
-    status = given(s, p, spec);
-  } else if (spec->op == GR_OP_derived) {
-    status = derived(s, p, spec);
-  } else {
-    status = observed(s, p, spec);
-  }
-  if (status) return GRAFT_NONE;
-  spec = spec_of_group(s, p->group);
+  const group_state *st = &s->state[p->group];
+  graft_dtype dtype = gr_type_of(s->g, p->x)->dtype;
+  if (dtype != GRAFT_F32 && dtype != GRAFT_UNKNOWN) return fail(s, p, "it is not f32"), GRAFT_NONE;
+  if (make_qparams(s, p)) return GRAFT_NONE;
+  recipe *r = recipe_of(s, p->group);
   bool has_axis = gr_type_of(s->g, st->scale)->rank == 1;
-  place_attrs a = attrs_of_place(s, spec, has_axis, enabled);
-  if (has_axis && gr_attr_is_none(s->m, spec->op, spec->attrs, "axis"))
-    a.list[a.count++] = (graft_attr){.name = "axis", .kind = GRAFT_ATTR_INT, .as.i = 0}; /* of a derived bias */
-  graft_node n = add(s, p, GR_OP_fake_quantize, node_attrs(s, GR_OP_fake_quantize, spec, a.list, a.count),
-                     (graft_value[]){p->x, st->scale, st->zero_point}, 3, 1);
+  uint32_t attrs = set_of(s, p->group, &r->fake_quantize[has_axis], GR_OP_fake_quantize, has_axis);
+  graft_node n = add(s, p, GR_OP_fake_quantize, attrs, (graft_value[]){p->x, st->scale, st->zero_point}, 3, 1);
   if (n == GRAFT_NONE) return GRAFT_NONE;
-  gr_count(s->pass, enabled ? "fake-quants" : "observed places", 1);
+  gr_count(s->pass, r->enabled ? "fake-quants" : "observed places", 1);
   return gr_result(s->g, n, 0);
 }
 
@@ -310,8 +355,7 @@ static uint32_t provenance(inserter *s, graft_node from) {
 }
 
 static bool begin_place(inserter *s, place *p, uint32_t group, graft_value x, graft_node from, graft_node before) {
-  *p = (place){.group = group, .x = x, .before = before, .provenance = provenance(s, from)};
-  if (from != GRAFT_NONE) p->where = gr_node_loc(s->g, from);
+  *p = (place){.group = group, .x = x, .before = before, .provenance = provenance(s, from), .from = from};
   return p->provenance != GRAFT_NONE;
 }
 
@@ -436,8 +480,10 @@ static graft_status insert(gr_pass *p, graft_graph *g, bool train) {
   if (status) return status;
   size_t groups = s.groups.list.len;
   s.state = gr_alloc(c, (groups + 1) * sizeof *s.state);
+  s.recipe_count = s.m->specs.len;
+  s.recipes = gr_calloc(c, (size_t)s.recipe_count + 1, sizeof *s.recipes);
   s.pass_name = gr_intern(s.m, p->info->name, strlen(p->info->name));
-  status = s.state && s.pass_name != GRAFT_NONE ? GRAFT_OK : GRAFT_NO_MEMORY;
+  status = s.state && s.recipes && s.pass_name != GRAFT_NONE ? GRAFT_OK : GRAFT_NO_MEMORY;
   if (!status) {
     memset(s.state, 0xFF, groups * sizeof *s.state); /* GRAFT_NONE throughout */
     status = insert_all(&s);
@@ -445,6 +491,8 @@ static graft_status insert(gr_pass *p, graft_graph *g, bool train) {
   if (s.state) gr_free(c, s.state, (groups + 1) * sizeof *s.state);
   if (s.edge_first) gr_free(c, s.edge_first, ((size_t)s.value_count + 2) * sizeof *s.edge_first);
   if (s.edges) gr_free(c, s.edges, ((size_t)s.edge_count + 1) * sizeof *s.edges);
+  if (s.recipes) gr_free(c, s.recipes, ((size_t)s.recipe_count + 1) * sizeof *s.recipes);
+  if (s.fresh) gr_buffer_release(c, s.fresh);
   gr_vec_free(c, &s.moved);
   gr_groups_free(&s.groups);
   return status;

@@ -117,6 +117,13 @@ static uint32_t make_spec(annotator *a, uint32_t index, graft_node user, const g
 /* ---- places
  * ------------------------------------------------------------------------------------------------------------------ */
 
+/* Edges are named as the rule writes them: of a sum that matched the other way round `other` is its first operand. */
+static bool is_swapped(const gr_match *m, const qz_place *p) {
+  const pt_variant *v = &m->pattern->variants[m->variant];
+  uint16_t slot = v->slots[p->value];
+  return slot != PT_UNBOUND && v->slot_node[slot] != PT_UNBOUND && pt_frame_of(m->matcher)->swapped[v->slot_node[slot]];
+}
+
 /* Uses first..last of an edge; false: the operand is absent. */
 static bool uses_of(const annotator *a, const gr_match *m, const qz_place *p, uint32_t *first, uint32_t *last) {
   graft_node n = gr_match_node(m, p->value);
@@ -125,10 +132,10 @@ static bool uses_of(const annotator *a, const gr_match *m, const qz_place *p, ui
   const gr_node *node = gr_node_at(a->g, n);
   int slot = op ? gr_op_operand_slot(op, p->operand, p->operand_length) : -1;
   if (slot < 0) return false;
-  uint32_t from = (uint32_t)slot + p->first,
-           to = op->operands[slot].variadic ? node->operand_count : (uint32_t)slot + 1;
-  if (p->last != GRAFT_NONE && op->operands[slot].variadic && to > (uint32_t)slot + p->last + 1)
-    to = (uint32_t)slot + p->last + 1;
+  bool list = op->operands[slot].variadic;
+  if (slot < 2 && is_swapped(m, p)) slot ^= 1;
+  uint32_t from = (uint32_t)slot + p->first, to = list ? node->operand_count : (uint32_t)slot + 1;
+  if (list && p->last != GRAFT_NONE && to > (uint32_t)slot + p->last + 1) to = (uint32_t)slot + p->last + 1;
   if (to > node->operand_count) to = node->operand_count;
   *first = node->first_use + from;
   *last = node->first_use + to;
