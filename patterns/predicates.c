@@ -232,11 +232,32 @@ static bool eval_min_max(pt_eval *e, const gr_expr *x, graft_attr *out) {
 
 /* ---- types ---- */
 
+static bool eval_extents(pt_eval *e, const gr_expr *x, graft_type t, graft_attr *out) {
+  graft_attr start, end;
+  if (t.rank < 0) return fail(e, x, "the rank is not known");
+  if (!pt_eval_expr(e, x->args[1], &start) || !pt_eval_expr(e, x->args[2], &end)) return false;
+  int64_t from = start.kind == INT ? start.as.i : 0, to = end.kind == INT ? end.as.i : t.rank;
+  if (from < 0) from += t.rank;
+  if (to < 0) to += t.rank;
+  if (from < 0) from = 0;
+  if (to > t.rank) to = t.rank;
+  int64_t *dims = gr_arena_alloc(&e->match->matcher->scratch, sizeof t.dims);
+  if (!dims) return false;
+  *out = (graft_attr){.kind = INTS, .as.ints = dims};
+  for (; from < to; from++) dims[out->count++] = t.dims[from];
+  return true;
+}
+
 static bool eval_type(pt_eval *e, const gr_expr *x, graft_value v, graft_attr *out) {
   const graft_type *t = gr_type_of(graph_of(e), v);
   switch (x->index) {
   case PT_F_rank: *out = (graft_attr){.kind = INT, .as.i = t->rank}; return true;
   case PT_F_elements: *out = (graft_attr){.kind = INT, .as.i = graft_type_elements(t)}; return true;
+  case PT_F_unknown_extents:
+    *out = (graft_attr){.kind = INT, .as.i = t->rank < 0 ? -1 : 0};
+    for (int32_t i = 0; i < t->rank; i++) out->as.i += t->dims[i] < 0;
+    return true;
+  case PT_F_extents: return eval_extents(e, x, *t, out);
   case PT_F_dtype: *out = (graft_attr){.kind = DTYPE, .as.dtype = t->dtype}; return true;
   case PT_F_dims: {
     if (t->rank < 0) return fail(e, x, "the rank is not known");
