@@ -5,22 +5,24 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { WORD = 1, NAME = 2, DIGIT = 4, SPACE = 8, PUNCT = 16 };
+/* WORD, NAME: may stand in identifiers, in names. LONE: a token by itself, whatever follows; PUNCT: may be longer. */
+enum { WORD = 1, NAME = 2, DIGIT = 4, SPACE = 8, PUNCT = 16, LONE = 32 };
 
 #define A_ (WORD | NAME)         /* letters and _ */
 #define D_ (WORD | NAME | DIGIT) /* digits */
-#define N_ (NAME | PUNCT)        /* punctuation that names may hold: . / - */
+#define N_ (NAME | PUNCT)        /* punctuation that names may hold: . - */
+#define L_ LONE
 #define P_ PUNCT
 #define S_ SPACE
 static const unsigned char class_of[256] = {
-    0,  0,  0,  0,  0,    0,  0,  0,  0,  S_, 0,  0,  0,  S_, 0,  0,  /* \t \r */
-    0,  0,  0,  0,  0,    0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  /* */
-    S_, P_, 0,  0,  NAME, 0,  P_, 0,  P_, P_, P_, P_, P_, N_, N_, N_, /*  !"#$%&'()*+,-./ */
-    D_, D_, D_, D_, D_,   D_, D_, D_, D_, D_, P_, P_, P_, P_, P_, P_, /* 0-9 :;<=>? */
-    0,  A_, A_, A_, A_,   A_, A_, A_, A_, A_, A_, A_, A_, A_, A_, A_, /* @A-O */
-    A_, A_, A_, A_, A_,   A_, A_, A_, A_, A_, A_, P_, 0,  P_, P_, A_, /* P-Z [\]^_ */
-    0,  A_, A_, A_, A_,   A_, A_, A_, A_, A_, A_, A_, A_, A_, A_, A_, /* `a-o */
-    A_, A_, A_, A_, A_,   A_, A_, A_, A_, A_, A_, P_, P_, P_, P_, 0,  /* p-z {|}~ */
+    0,  0,  0,  0,  0,    0,  0,  0,  0,  S_, 0,  0,  0,  S_, 0,  0,           /* \t \r */
+    0,  0,  0,  0,  0,    0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,           /* */
+    S_, P_, 0,  0,  NAME, 0,  L_, 0,  L_, L_, L_, L_, L_, N_, N_, NAME | LONE, /*  !"#$%&'()*+,-./ */
+    D_, D_, D_, D_, D_,   D_, D_, D_, D_, D_, L_, L_, P_, P_, P_, L_,          /* 0-9 :;<=>? */
+    0,  A_, A_, A_, A_,   A_, A_, A_, A_, A_, A_, A_, A_, A_, A_, A_,          /* @A-O */
+    A_, A_, A_, A_, A_,   A_, A_, A_, A_, A_, A_, L_, 0,  L_, L_, A_,          /* P-Z [\]^_ */
+    0,  A_, A_, A_, A_,   A_, A_, A_, A_, A_, A_, A_, A_, A_, A_, A_,          /* `a-o */
+    A_, A_, A_, A_, A_,   A_, A_, A_, A_, A_, A_, L_, L_, L_, L_, 0,           /* p-z {|}~ */
 };
 
 static inline bool is(const char *p, int class) { return (class_of[(unsigned char)*p] & class) != 0; }
@@ -138,29 +140,51 @@ static void lex_hex(gr_lexer *l, const char *start) {
   l->p = p;
 }
 
+/* The digits from `*p` on, added to `v`; false when they pass 64 bits. */
+static bool add_digits(const char **p, uint64_t *v) {
+  bool fits = true;
+  const char *q = *p;
+  for (; is(q, DIGIT); q++) {
+    uint64_t d = (uint64_t)(*q - '0');
+    fits &= *v <= (UINT64_MAX - 9) / 10;
+    *v = *v * 10 + d;
+  }
+  *p = q;
+  return fits;
+}
+
+/* A number without exponent whose digits make an integer below 2^53: one division does it. */
+static bool simple_fraction(uint64_t v, size_t places, double *value) {
+  static const double power[] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12};
+  if (v > 1ull << 53 || places >= sizeof power / sizeof *power) return false;
+  *value = (double)v / power[places];
+  return true;
+}
+
+static void end_real(gr_lexer *l, const char *start) {
+  l->token.kind = GR_T_FLOAT;
+  if (!gr_number_parse(start, l->token.length, &l->token.as.f)) fail(l, start, "number does not fit a double");
+}
+
 /* `start` stands on a digit, or on a sign or point before one. */
 static void lex_number(gr_lexer *l, const char *start) {
   const char *p = start;
-  bool negative = *p == '-';
+  bool negative = *p == '-', real = false, exponent = false;
   if (negative) p++;
   uint64_t v = 0;
-  bool overflow = false;
-  for (; is(p, DIGIT); p++) {
-    uint64_t d = (uint64_t)(*p - '0');
-    overflow |= v > (UINT64_MAX - d) / 10;
-    v = v * 10 + d;
-  }
-  bool real = false;
+  size_t places = 0;
+  bool fits = add_digits(&p, &v);
   if (*p == '.' && p[1] != '.') {
     real = true;
-    for (p++; is(p, DIGIT); p++) {
-    }
+    const char *point = p++;
+    fits &= add_digits(&p, &v);
+    places = (size_t)(p - point) - 1;
   }
   if (*p == 'e' || *p == 'E') {
     const char *e = p + 1;
     if (*e == '-' || *e == '+') e++;
     if (is(e, DIGIT)) {
-      real = true;
+      exponent = true;
       for (p = e; is(p, DIGIT); p++) {
       }
     }
@@ -169,10 +193,15 @@ static void lex_number(gr_lexer *l, const char *start) {
   l->token.length = (uint32_t)(p - start);
   if (is(p, WORD)) {
     fail(l, p, "letter in a number");
+  } else if (exponent) {
+    end_real(l, start);
   } else if (real) {
     l->token.kind = GR_T_FLOAT;
-    if (!gr_number_parse(start, l->token.length, &l->token.as.f)) fail(l, start, "number does not fit a double");
-  } else if (overflow || v > (uint64_t)INT64_MAX + (negative ? 1 : 0)) {
+    if (!fits || !simple_fraction(v, places, &l->token.as.f))
+      end_real(l, start);
+    else if (negative)
+      l->token.as.f = -l->token.as.f;
+  } else if (!fits || v > (uint64_t)INT64_MAX + (negative ? 1 : 0)) {
     fail(l, start, "integer does not fit in 64 bits");
   } else {
     l->token.kind = GR_T_INT;
@@ -256,8 +285,8 @@ static void lex_word(gr_lexer *l, const char *p) {
     l->token.kind = GR_T_IDENT;
 }
 
-static const char *skip_space(gr_lexer *l) {
-  const char *p = l->p;
+/* Comments and line ends; `p` stands on neither space nor a token. */
+static const char *skip_lines(gr_lexer *l, const char *p) {
   for (;;) {
     while (is(p, SPACE)) p++;
     if (*p == '#') {
@@ -271,36 +300,53 @@ static const char *skip_space(gr_lexer *l) {
   }
 }
 
+/* What is neither space, a word, a number nor punctuation. */
+static void lex_other(gr_lexer *l, const char *p) {
+  if (*p == '%' || *p == '@' || *p == '$') {
+    lex_sigil(l, p);
+  } else if (*p == '"') {
+    lex_string(l, p, GR_T_STRING);
+  } else if (p >= l->end) {
+    l->token.kind = GR_T_END;
+    l->token.length = 0;
+    l->p = p;
+  } else {
+    fail(l, p, "unexpected character");
+  }
+}
+
+static void lex_digits(gr_lexer *l, const char *p) {
+  if (p[0] == '0' && (p[1] == 'x' || p[1] == 'X'))
+    lex_hex(l, p);
+  else
+    lex_number(l, p);
+  l->token.length = l->token.kind == GR_T_ERROR ? 1 : (uint32_t)(l->p - p);
+}
+
 void gr_lex_next(gr_lexer *l) {
-  if (l->token.kind == GR_T_ERROR) return;
-  l->token.line_start = false;
-  const char *p = skip_space(l);
   gr_token *t = &l->token;
+  if (t->kind == GR_T_ERROR) return;
+  t->line_start = false;
+  const char *p = l->p;
+  while (*p == ' ') p++;
+  if (*p == '\n' || *p == '#' || is(p, SPACE)) p = skip_lines(l, p);
   t->line = l->line;
   t->column = (uint32_t)(p - l->line_start) + 1;
   t->source = l->line_start;
   t->text = p;
   t->length = 1;
-  if (*p == '%' || *p == '@' || *p == '$') {
-    lex_sigil(l, p);
-  } else if (is(p, DIGIT)) {
-    if (p[0] == '0' && (p[1] == 'x' || p[1] == 'X'))
-      lex_hex(l, p);
-    else
-      lex_number(l, p);
-    t->length = t->kind == GR_T_ERROR ? 1 : (uint32_t)(l->p - p);
-  } else if (is(p, WORD)) {
+  int class = class_of[(unsigned char)*p];
+  if (class & LONE) {
+    t->kind = *p;
+    l->p = p + 1;
+  } else if (class & DIGIT) {
+    lex_digits(l, p);
+  } else if (class & WORD) {
     lex_word(l, p);
-  } else if (is(p, PUNCT)) {
+  } else if (class & PUNCT) {
     lex_punctuation(l, p);
-  } else if (*p == '"') {
-    lex_string(l, p, GR_T_STRING);
-  } else if (p >= l->end) {
-    t->kind = GR_T_END;
-    t->length = 0;
-    l->p = p;
   } else {
-    fail(l, p, "unexpected character");
+    lex_other(l, p);
   }
 }
 
@@ -367,23 +413,11 @@ graft_status gr_lex_unexpected(gr_lexer *l, const char *what) {
   return GRAFT_SYNTAX;
 }
 
-bool gr_lex_expect(gr_lexer *l, int kind, const char *what) {
-  if (gr_lex_accept(l, kind)) return true;
+bool gr_lex_expected(gr_lexer *l, int kind, const char *what) {
   char character[2] = {(char)kind, 0};
   if (!what) what = kind_name(kind);
   gr_lex_unexpected(l, what ? what : character);
   return false;
-}
-
-bool gr_lex_is(const gr_lexer *l, const char *word) {
-  size_t length = strlen(word);
-  return l->token.kind == GR_T_IDENT && l->token.length == length && memcmp(l->token.text, word, length) == 0;
-}
-
-bool gr_lex_accept_word(gr_lexer *l, const char *word) {
-  if (!gr_lex_is(l, word)) return false;
-  gr_lex_next(l);
-  return true;
 }
 
 bool gr_lex_number(gr_lexer *l, double *value) {

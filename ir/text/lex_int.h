@@ -61,10 +61,20 @@ static inline bool gr_lex_accept(gr_lexer *l, int kind) {
   return true;
 }
 /* The same, or an error "expected WHAT, found …"; `what` NULL: the kind's own name. */
-bool gr_lex_expect(gr_lexer *l, int kind, const char *what);
+bool gr_lex_expected(gr_lexer *l, int kind, const char *what); /* the error; false */
+static inline bool gr_lex_expect(gr_lexer *l, int kind, const char *what) {
+  return gr_lex_accept(l, kind) || gr_lex_expected(l, kind, what);
+}
 /* Is the current token this identifier? */
-bool gr_lex_is(const gr_lexer *l, const char *word);
-bool gr_lex_accept_word(gr_lexer *l, const char *word);
+static inline bool gr_lex_is(const gr_lexer *l, const char *word) {
+  size_t length = __builtin_strlen(word);
+  return l->token.kind == GR_T_IDENT && l->token.length == length && __builtin_memcmp(l->token.text, word, length) == 0;
+}
+static inline bool gr_lex_accept_word(gr_lexer *l, const char *word) {
+  if (!gr_lex_is(l, word)) return false;
+  gr_lex_next(l);
+  return true;
+}
 /* Takes an integer or a float as a double. */
 bool gr_lex_number(gr_lexer *l, double *value);
 /* Takes an integer of lo..hi. */

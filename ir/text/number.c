@@ -1,7 +1,8 @@
 /* Decimal numbers: exact both ways, shortest on the way out, and free of the locale.
  *
  * Fast paths rest on one fact: an integer below 2^53 times or divided by 10^k, k <= 22, is one correctly rounded
- * operation, hence the nearest double. What they cannot do goes to strtod and snprintf, without a decimal point. */
+ * operation, hence the nearest double. What they and a long division cannot do goes to strtod and snprintf, without a
+ * decimal point. */
 #include "ir/text/lex_int.h"
 
 #include <math.h>
@@ -64,6 +65,23 @@ static double slow(decimal *d) {
   return strtod(text, NULL);
 }
 
+__extension__ typedef unsigned __int128 wide;
+
+/* m / 10^k, k <= 21: 57 bits or more of the quotient and whether anything is left, rounded once. */
+static double divide(uint64_t m, int k) {
+  int shift = __builtin_clzll(m) + 63; /* the numerator fills 127 bits, the divisor has 70 at most */
+  wide d = 1, n = (wide)m << shift;
+  for (int i = 0; i < k; i++) d *= 10;
+  wide q = n / d;
+  bool sticky = q * d != n;
+  uint64_t high = (uint64_t)(q >> 64);
+  int bits = high ? 128 - __builtin_clzll(high) : 64 - __builtin_clzll((uint64_t)q);
+  int extra = bits - 55;
+  uint64_t top = (uint64_t)(q >> extra);
+  sticky |= (wide)top << extra != q;
+  return ldexp((double)(top | sticky), extra - shift);
+}
+
 static bool word(const char *p, const char *end, bool negative, double *value) {
   if (end - p != 3) return false;
   if (memcmp(p, "inf", 3) == 0) {
@@ -93,8 +111,10 @@ bool gr_number_parse(const char *text, size_t length, double *value) {
   double v = 0;
   if (d.count > 0) {
     uint64_t m = 0;
-    for (uint32_t i = 0; i < d.count && i < 16; i++) m = m * 10 + (uint64_t)(d.digits[i] - '0');
-    if (d.count > 16 || m > EXACT || d.exponent > MAX_POWER || d.exponent < -MAX_POWER)
+    for (uint32_t i = 0; i < d.count && i < 19; i++) m = m * 10 + (uint64_t)(d.digits[i] - '0');
+    if (d.count <= 19 && d.exponent <= 0 && d.exponent >= -21 && m > EXACT)
+      v = divide(m, (int)-d.exponent);
+    else if (d.count > 19 || m > EXACT || d.exponent > MAX_POWER || d.exponent < -MAX_POWER)
       v = slow(&d);
     else
       v = d.exponent < 0 ? (double)m / power[-d.exponent] : (double)m * power[d.exponent];

@@ -28,7 +28,17 @@ bool gr_parse_name(parser *p, const gr_token *t, gr_name *name) {
   return true;
 }
 
+/* Nodes read tensors mostly in the order of their lines: is this the one after the last? */
+static bool next_tensor(parser *p, const gr_token *t) {
+  const graft_module *m = p->module;
+  if (p->next_tensor >= m->tensors.len) return false;
+  gr_name name = m->tensors.data[p->next_tensor].name;
+  return name.number == 0 && gr_string_length(m, name.base) == t->length &&
+         memcmp(gr_string_text(m, name.base), t->text, t->length) == 0;
+}
+
 graft_value gr_parse_lookup(parser *p, const gr_token *t) {
+  if (next_tensor(p, t)) return gr_handle(p->graph, p->next_tensor++);
   gr_name name = gr_name_split(p->module, t->text, t->length);
   if (name.base == GRAFT_NONE) return GRAFT_NONE;
   uint32_t what = gr_scope_get(&p->scope, name);
@@ -36,7 +46,9 @@ graft_value gr_parse_lookup(parser *p, const gr_token *t) {
     gr_parse_fail(p, GRAFT_NAME, t, "%%%.*s is not defined before this", (int)t->length, t->text);
     return GRAFT_NONE;
   }
-  return what & SCOPE_TENSOR ? gr_handle(p->graph, what & ~SCOPE_TENSOR) : what;
+  if (!(what & SCOPE_TENSOR)) return what;
+  p->next_tensor = (what & ~SCOPE_TENSOR) + 1;
+  return gr_handle(p->graph, p->next_tensor - 1);
 }
 
 /* Gives a name to a value of the graph. */
@@ -328,7 +340,9 @@ static bool parse_body(parser *p) {
   while (l->token.kind != '}') {
     bool ok;
     gr_token t = l->token;
-    if (gr_lex_accept_word(l, "update")) {
+    if (t.kind == GR_T_VALUE && !returned) {
+      ok = parse_node(p);
+    } else if (gr_lex_accept_word(l, "update")) {
       ok = parse_update(p);
     } else if (gr_lex_accept_word(l, "return")) {
       if (returned) return gr_parse_fail(p, GRAFT_SYNTAX, &t, "the graph returns already");
@@ -368,6 +382,7 @@ static bool parse_graph(parser *p) {
   if (p->graphs_read == p->module->graphs.len) /* the scan for graphs saw another start of line than the lexer */
     return gr_parse_fail(p, GRAFT_SYNTAX, &t, "a graph begins a line");
   p->graph = p->module->graphs.data[p->graphs_read++];
+  p->next_tensor = 0;
   const char *name = gr_string_text(p->module, p->graph->name);
   if (strlen(name) != t.length || memcmp(name, t.text, t.length) != 0)
     return gr_parse_fail(p, GRAFT_SYNTAX, &t, "a graph begins a line, with its name on it");

@@ -28,6 +28,7 @@ void gr_scope_free(graft_context *c, scope *s);
 
 /* Text seen before, with what it stood for: attribute lists and types repeat a lot. */
 #define MEMO_SIZE 256
+#define RECENT_TYPES 4
 typedef struct memo {
   const char *text;
   uint32_t length, op, id;
@@ -73,7 +74,9 @@ typedef struct parser {
   scope scope;
   gr_map graph_names; /* string -> index of the graph */
   uint32_t graphs_read;
-  memo ops[MEMO_SIZE], types[MEMO_SIZE], attrs[MEMO_SIZE];
+  graft_tensor next_tensor; /* that the graph will read, at a guess */
+  memo ops[MEMO_SIZE], types[MEMO_SIZE], attrs[MEMO_SIZE], recent[RECENT_TYPES];
+  uint32_t next_recent;
   /* of the statement being read */
   GR_VEC(graft_value) operands;
   GR_VEC(gr_name) names; /* base 0: absent */

@@ -6,8 +6,8 @@
 /* ---- memo of text ---- */
 
 static uint32_t memo_slot(const char *text, uint32_t length, uint32_t op) {
-  uint64_t h = gr_hash_bytes(text, length) + op * UINT64_C(0x9e3779b97f4a7c15);
-  return (uint32_t)(h >> 32) % MEMO_SIZE;
+  uint64_t h = length ? gr_hash_bytes(text, length) : 0;
+  return (uint32_t)(h + op) % MEMO_SIZE;
 }
 
 /* The text from `from` to the closing character, in one line; 0: not plain enough to be remembered. */
@@ -66,12 +66,27 @@ static bool parse_shape(parser *p, graft_type *t) {
   return gr_lex_expect(l, ']', "] or ,");
 }
 
+/* One of the last few types: a text that ends in ] matches as a whole or not at all. */
+static bool recent_type(parser *p, const char *text, uint32_t *type) {
+  for (uint32_t i = 0; i < RECENT_TYPES; i++) {
+    const memo *m = &p->recent[i];
+    if (m->length == 0 || (size_t)(p->lex.end - text) < m->length || memcmp(text, m->text, m->length) != 0) continue;
+    *type = m->id;
+    p->lex.p = text + m->length;
+    gr_lex_next(&p->lex);
+    return true;
+  }
+  return false;
+}
+
 bool gr_parse_type(parser *p, uint32_t *type) {
   const char *text = p->lex.token.text;
+  if (recent_type(p, text, type)) return true;
   uint32_t length = span(text, ']');
   memo *m = length ? &p->types[memo_slot(text, length, 0)] : NULL;
   if (m && memo_hit(p, m, text, length, 0)) {
     *type = m->id;
+    p->recent[p->next_recent++ % RECENT_TYPES] = *m;
     return true;
   }
   graft_type t = {.rank = 0};
@@ -267,7 +282,10 @@ bool gr_parse_literal(parser *p, graft_value *value) {
   uint32_t before = p->module->tensors.len;
   graft_tensor t = gr_constant(p->module, "scalar", &type, &element);
   if (t == GRAFT_NONE) return false;
-  if (p->module->tensors.len > before && !gr_vec_push(p->context, &p->literals, t)) return false;
+  if (p->module->tensors.len > before) { /* no name of the text can mean it */
+    p->module->tensors.data[t].name = (gr_name){0, 0};
+    if (!gr_vec_push(p->context, &p->literals, t)) return false;
+  }
   *value = gr_handle(p->graph, t);
   return *value != GRAFT_NONE;
 }

@@ -10,6 +10,14 @@ typedef struct printed {
   uint32_t offset, length;
 } printed;
 
+/* A double printed lately: bounds of fills and attributes come again and again. */
+#define NUMBER_CACHE 64
+typedef struct printed_number {
+  uint64_t bits;
+  size_t length;
+  char text[GR_NUMBER_SIZE];
+} printed_number;
+
 typedef struct printer {
   gr_sink *out;
   graft_module *module;
@@ -24,6 +32,7 @@ typedef struct printer {
   GR_VEC(printed) types;  /* by type */
   GR_VEC(printed) attrs;
   gr_map attr_ids; /* op << 32 | set -> attrs */
+  printed_number numbers[NUMBER_CACHE];
   graft_status status;
 } printer;
 
@@ -38,6 +47,7 @@ static inline void gr_print(printer *p, const char *text, size_t size) {
 }
 #define gr_print_text(p, literal) gr_print((p), (literal), sizeof(literal) - 1)
 void gr_print_int(printer *p, int64_t value);
+void gr_print_double(printer *p, double value);
 
 /* print_value.c */
 void gr_print_name(printer *p, gr_name name); /* with % */

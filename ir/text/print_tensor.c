@@ -53,7 +53,7 @@ static void print_element(printer *p, graft_dtype dtype, const void *at) {
   } else if (dtype == GRAFT_F64) {
     double d;
     memcpy(&d, at, sizeof d);
-    gr_sink_float(p->out, d, false);
+    gr_print_double(p, d);
   } else if (dtype == GRAFT_BOOL) {
     gr_sink_text(p->out, *(const uint8_t *)at ? "true" : "false");
   } else {
@@ -148,9 +148,9 @@ static void print_data(printer *p, graft_tensor id) {
     gr_print_text(p, "fill(");
     gr_print_string(p, t->fill);
     gr_print_text(p, ", ");
-    gr_sink_float(p->out, t->lo, false);
+    gr_print_double(p, t->lo);
     gr_print_text(p, ", ");
-    gr_sink_float(p->out, t->hi, false);
+    gr_print_double(p, t->hi);
     gr_print_text(p, ")");
     return;
   }

@@ -12,6 +12,17 @@ void gr_print_int(printer *p, int64_t value) {
   }
 }
 
+void gr_print_double(printer *p, double value) {
+  uint64_t bits;
+  memcpy(&bits, &value, sizeof bits);
+  printed_number *n = &p->numbers[gr_mix(bits) % NUMBER_CACHE];
+  if (n->length == 0 || n->bits != bits) {
+    n->bits = bits;
+    n->length = gr_number_format(n->text, value, false);
+  }
+  gr_print(p, n->text, n->length);
+}
+
 void gr_print_string(printer *p, uint32_t id) {
   gr_sink_quoted(p->out, gr_string_text(p->module, id), gr_string_length(p->module, id));
 }
@@ -111,7 +122,7 @@ static void print_floats(printer *p, const graft_attr *a) {
     gr_print_text(p, "floats [");
   for (uint32_t i = 0; i < a->count; i++) {
     if (i) gr_print_text(p, ", ");
-    gr_sink_float(p->out, a->as.floats[i], false);
+    gr_print_double(p, a->as.floats[i]);
   }
   gr_print_text(p, "]");
 }
@@ -122,7 +133,7 @@ static void print_attr(printer *p, const graft_attr *a) {
   case GRAFT_ATTR_NONE: gr_print_text(p, "none"); break;
   case GRAFT_ATTR_BOOL: gr_sink_text(p->out, a->as.b ? "true" : "false"); break;
   case GRAFT_ATTR_INT: gr_print_int(p, a->as.i); break;
-  case GRAFT_ATTR_FLOAT: gr_sink_float(p->out, a->as.f, false); break;
+  case GRAFT_ATTR_FLOAT: gr_print_double(p, a->as.f); break;
   case GRAFT_ATTR_STRING: gr_sink_quoted(p->out, a->as.s, strlen(a->as.s)); break;
   case GRAFT_ATTR_DTYPE: gr_sink_text(p->out, graft_dtype_name(a->as.dtype)); break;
   case GRAFT_ATTR_INTS: print_ints(p, a); break;
