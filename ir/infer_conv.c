@@ -6,13 +6,10 @@ typedef struct window {
   int32_t axes;
 } window;
 
-/* One sentence, two rules: the numbers in the window make sense. */
-static bool check_window(const gr_rule *r, int constraint, const window *w) {
-  for (int32_t i = 0; i < w->axes; ++i) {
-    if (w->stride[i] < 1) return gr_infer_fail(r, constraint, "stride is %jd", w->stride[i]);
-    if (w->dilation[i] < 1) return gr_infer_fail(r, constraint, "dilation is %jd", w->dilation[i]);
-    if (w->padding[i] < 0) return gr_infer_fail(r, constraint, "padding is %jd", w->padding[i]);
-  }
+static bool check_window(const gr_rule *r, int constraint, int64_t stride, int64_t padding, int64_t dilation) {
+  if (stride < 1) return gr_infer_fail(r, constraint, "stride is %jd", stride);
+  if (dilation < 1) return gr_infer_fail(r, constraint, "dilation is %jd", dilation);
+  if (padding < 0) return gr_infer_fail(r, constraint, "padding is %jd", padding);
   return true;
 }
 
@@ -32,9 +29,9 @@ bool gr_rule_conv(const gr_rule *r) {
   const graft_type *x = gr_rule_operand(r, 0), *weight = gr_rule_operand(r, 1);
   graft_type *y = gr_rule_result(r);
   uint32_t axes;
-  const window win = {.stride = gr_rule_ints(r, 0, "stride", &axes),
-                      .padding = gr_rule_ints(r, 1, "padding", &axes),
-                      .dilation = gr_rule_ints(r, 2, "dilation", &axes),
+  const window win = {.stride = gr_rule_list(r, 0, "stride", &axes),
+                      .padding = gr_rule_list(r, 1, "padding", &axes),
+                      .dilation = gr_rule_list(r, 2, "dilation", &axes),
                       .axes = (int32_t)axes};
   const int64_t groups = gr_rule_int(r, 3, "groups");
   /* C1: x is [batch, channels, space...] and weight [out, in / groups, kernel...], with the op's number of spatial
@@ -54,24 +51,24 @@ bool gr_rule_conv(const gr_rule *r) {
     return gr_infer_fail(r, 3, "weight has %jd input channels per group, x has %jd", group_channels, channels / groups);
   /* C5: bias is a vector of the output channels. */
   if (!gr_check_vector(r, 5, 2, &out, "output channels")) return false;
-  /* C6: stride and dilation are positive, padding is not negative. */
-  if (!check_window(r, 6, &win)) return false;
 
   begin_result(r, x, weight, win.axes + 2);
   y->dims[0] = extent(x, 0);
   y->dims[1] = out;
   for (int32_t i = 0; i < win.axes; ++i) {
     const int64_t n = extent(x, i + 2), k = extent(weight, i + 2);
+    const int64_t stride = win.stride[i], padding = win.padding[i], dilation = win.dilation[i];
+    /* C6: stride and dilation are positive, padding is not negative. */
+    if (!check_window(r, 6, stride, padding, dilation)) return false;
     /* C7: the kernel has at least one element and, dilated, fits into the padded input. */
     if (k == 0) return gr_infer_fail(r, 7, "weight is empty");
     y->dims[i + 2] = -1;
     if (n < 0 || k < 0) continue;
     int64_t padded, kernel;
-    if (__builtin_mul_overflow(win.padding[i], 2, &padded) || __builtin_add_overflow(padded, n, &padded) ||
-        __builtin_mul_overflow(win.dilation[i], k - 1, &kernel) || kernel >= padded)
-      return gr_infer_fail(r, 7, "kernel of %jd (dilation %jd), input of %jd (padding %jd)", k, win.dilation[i], n,
-                           win.padding[i]);
-    y->dims[i + 2] = (padded - kernel - 1) / win.stride[i] + 1;
+    if (__builtin_mul_overflow(padding, 2, &padded) || __builtin_add_overflow(padded, n, &padded) ||
+        __builtin_mul_overflow(dilation, k - 1, &kernel) || kernel >= padded)
+      return gr_infer_fail(r, 7, "kernel of %jd (dilation %jd), input of %jd (padding %jd)", k, dilation, n, padding);
+    y->dims[i + 2] = (padded - kernel - 1) / stride + 1;
   }
   return true;
 }
@@ -80,10 +77,10 @@ bool gr_rule_conv_transpose(const gr_rule *r) {
   const graft_type *x = gr_rule_operand(r, 0), *weight = gr_rule_operand(r, 1);
   graft_type *y = gr_rule_result(r);
   uint32_t axes;
-  const window win = {.stride = gr_rule_ints(r, 0, "stride", &axes),
-                      .padding = gr_rule_ints(r, 1, "padding", &axes),
-                      .output_padding = gr_rule_ints(r, 2, "output_padding", &axes),
-                      .dilation = gr_rule_ints(r, 4, "dilation", &axes),
+  const window win = {.stride = gr_rule_list(r, 0, "stride", &axes),
+                      .padding = gr_rule_list(r, 1, "padding", &axes),
+                      .output_padding = gr_rule_list(r, 2, "output_padding", &axes),
+                      .dilation = gr_rule_list(r, 4, "dilation", &axes),
                       .axes = (int32_t)axes};
   const int64_t groups = gr_rule_int(r, 3, "groups");
   /* C1: x is [batch, channels, space...] and weight [in, out / groups, kernel...], with the op's number of spatial
@@ -105,29 +102,28 @@ bool gr_rule_conv_transpose(const gr_rule *r) {
     return gr_infer_fail(r, 4, "groups is %jd, weight has %jd output channels per group", groups, columns);
   /* C5: bias is a vector of the output channels. */
   if (!gr_check_vector(r, 5, 2, &out, "output channels")) return false;
-  /* C6: stride and dilation are positive, padding is not negative. */
-  if (!check_window(r, 6, &win)) return false;
 
   begin_result(r, x, weight, win.axes + 2);
   y->dims[0] = extent(x, 0);
   y->dims[1] = out;
   for (int32_t i = 0; i < win.axes; ++i) {
-    const int64_t n = extent(x, i + 2), k = extent(weight, i + 2), extra = win.output_padding[i];
+    const int64_t n = extent(x, i + 2), k = extent(weight, i + 2);
+    const int64_t stride = win.stride[i], padding = win.padding[i], dilation = win.dilation[i];
+    /* C6: stride and dilation are positive, padding is not negative. */
+    if (!check_window(r, 6, stride, padding, dilation)) return false;
+    const int64_t extra = win.output_padding[i];
     /* C7: output_padding is not negative and less than stride or dilation. */
-    if (extra < 0 || (extra >= win.stride[i] && extra >= win.dilation[i]))
-      return gr_infer_fail(r, 7, "output_padding is %jd, stride %jd and dilation %jd", extra, win.stride[i],
-                           win.dilation[i]);
+    if (extra < 0 || (extra >= stride && extra >= dilation))
+      return gr_infer_fail(r, 7, "output_padding is %jd, stride %jd and dilation %jd", extra, stride, dilation);
     y->dims[i + 2] = -1;
     /* C8: input and kernel are not empty, and padding leaves at least one output element. */
     if (n == 0 || k == 0) return gr_infer_fail(r, 8, "%s is empty", n == 0 ? "x" : "weight");
     if (n < 0 || k < 0) continue;
     int64_t size, kernel, cut;
-    if (__builtin_mul_overflow(n - 1, win.stride[i], &size) ||
-        __builtin_mul_overflow(k - 1, win.dilation[i], &kernel) || __builtin_mul_overflow(win.padding[i], 2, &cut) ||
-        __builtin_add_overflow(size, kernel, &size) || __builtin_add_overflow(size, extra, &size) ||
-        __builtin_add_overflow(size, 1, &size) || size <= cut)
-      return gr_infer_fail(r, 8, "input of %jd, stride %jd, kernel of %jd, padding %jd", n, win.stride[i], k,
-                           win.padding[i]);
+    if (__builtin_mul_overflow(n - 1, stride, &size) || __builtin_mul_overflow(k - 1, dilation, &kernel) ||
+        __builtin_mul_overflow(padding, 2, &cut) || __builtin_add_overflow(size, kernel, &size) ||
+        __builtin_add_overflow(size, extra, &size) || __builtin_add_overflow(size, 1, &size) || size <= cut)
+      return gr_infer_fail(r, 8, "input of %jd, stride %jd, kernel of %jd, padding %jd", n, stride, k, padding);
     y->dims[i + 2] = size - cut;
   }
   return true;

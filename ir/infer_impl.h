@@ -27,10 +27,11 @@ typedef struct gr_rule {
 #define GR_RULES(X) \
   X(conv) \
   X(conv_transpose) \
-  X(linear) X(addmm) X(matmul) X(batch_norm) X(same) X(same_float) X(broadcast) X(softmax) X(pool) X(adaptive_pool) \
-      X(mean) X(flatten) X(reshape) X(view) X(permute) X(transpose) X(squeeze) X(unsqueeze) X(expand) X(slice) \
-          X(split) X(cat) X(pad) X(index_select) X(shape) X(to) X(quantize) X(dequantize) X(choose_qparams) X(observe) \
-              X(qparams) X(fake_quantize) X(bn_scale) X(bn_shift) X(channel) X(none)
+  X(linear) \
+  X(addmm) X(matmul) X(batch_norm) X(same) X(same_float) X(broadcast) X(softmax) X(pool) X(adaptive_pool) X(mean) \
+      X(flatten) X(reshape) X(view) X(permute) X(transpose) X(squeeze) X(unsqueeze) X(expand) X(slice) X(split) X(cat) \
+          X(pad) X(index_select) X(shape) X(to) X(quantize) X(dequantize) X(choose_qparams) X(observe) X(qparams) \
+              X(fake_quantize) X(bn_scale) X(bn_shift) X(channel) X(none)
 #define GR_RULE_DECLARATION(name) bool gr_rule_##name(const gr_rule *r);
 GR_RULES(GR_RULE_DECLARATION)
 #undef GR_RULE_DECLARATION
@@ -65,6 +66,12 @@ static inline bool gr_rule_is_none(const gr_rule *r, uint32_t slot, const char *
 }
 static inline const char *gr_rule_str(const gr_rule *r, uint32_t slot, const char *name) {
   return gr_string_text(r->in->module, (uint32_t)gr_rule_attr(r, slot, name)->as.i);
+}
+/* A list that cannot be none. */
+static inline const int64_t *gr_rule_list(const gr_rule *r, uint32_t slot, const char *name, uint32_t *count) {
+  const gr_attr *a = gr_rule_attr(r, slot, name);
+  *count = a->as.list.count;
+  return r->in->module->attrs.ints.data + a->as.list.offset;
 }
 /* NULL and 0 where none. */
 static inline const int64_t *gr_rule_ints(const gr_rule *r, uint32_t slot, const char *name, uint32_t *count) {

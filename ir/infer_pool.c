@@ -20,11 +20,10 @@ bool gr_rule_pool(const gr_rule *r) {
   const graft_type *x = gr_rule_operand(r, 0);
   graft_type *y = gr_rule_result(r);
   const bool max = r->in->op == GR_OP_max_pool1d || r->in->op == GR_OP_max_pool2d || r->in->op == GR_OP_max_pool3d;
-  static const int64_t ones[3] = {1, 1, 1};
   uint32_t axes;
-  const int64_t *kernel = gr_rule_ints(r, 0, "kernel_size", &axes), *stride = gr_rule_ints(r, 1, "stride", &axes);
-  const int64_t *padding = gr_rule_ints(r, 2, "padding", &axes);
-  const int64_t *dilation = max ? gr_rule_ints(r, 3, "dilation", &axes) : ones;
+  const int64_t *kernel = gr_rule_list(r, 0, "kernel_size", &axes), *stride = gr_rule_list(r, 1, "stride", &axes);
+  const int64_t *padding = gr_rule_list(r, 2, "padding", &axes);
+  const int64_t *dilation = max ? gr_rule_list(r, 3, "dilation", &axes) : NULL;
   const bool ceil_mode = gr_rule_int(r, max ? 4 : 3, "ceil_mode") != 0;
   const int32_t rank = (int32_t)axes + 2;
   /* C1: x is [batch, channels, space...], with the op's number of spatial axes. */
@@ -35,23 +34,24 @@ bool gr_rule_pool(const gr_rule *r) {
   gr_type_set(y, x->dtype, rank);
   for (int32_t i = 0; i < rank; ++i) y->dims[i] = x->rank < 0 ? -1 : x->dims[i];
   for (uint32_t i = 0; i < axes; ++i) {
+    const int64_t dilated = dilation != NULL ? dilation[i] : 1;
     /* C3: kernel_size, stride and dilation are positive, padding is not negative. */
     if (kernel[i] < 1) return gr_infer_fail(r, 3, "kernel_size is %jd", kernel[i]);
     if (stride[i] < 1) return gr_infer_fail(r, 3, "stride is %jd", stride[i]);
-    if (dilation[i] < 1) return gr_infer_fail(r, 3, "dilation is %jd", dilation[i]);
+    if (dilated < 1) return gr_infer_fail(r, 3, "dilation is %jd", dilated);
     if (padding[i] < 0) return gr_infer_fail(r, 3, "padding is %jd", padding[i]);
     /* C4: padding is at most half of the (dilated) kernel. */
     int64_t reach;
-    if (__builtin_mul_overflow(dilation[i], kernel[i] - 1, &reach) || padding[i] > reach / 2 + (reach & 1))
-      return gr_infer_fail(r, 4, "padding is %jd, kernel_size %jd, dilation %jd", padding[i], kernel[i], dilation[i]);
+    if (__builtin_mul_overflow(dilated, kernel[i] - 1, &reach) || padding[i] > reach / 2 + (reach & 1))
+      return gr_infer_fail(r, 4, "padding is %jd, kernel_size %jd, dilation %jd", padding[i], kernel[i], dilated);
     /* C5: the (dilated) kernel fits into the padded input; in ceil_mode the last window may reach past it. */
     int64_t *extent = &y->dims[i + 2];
     if (*extent < 0) continue;
     const int64_t n = *extent;
-    *extent = n > 0 ? count_windows(n, kernel[i], stride[i], padding[i], dilation[i], ceil_mode) : -1;
+    *extent = n > 0 ? count_windows(n, kernel[i], stride[i], padding[i], dilated, ceil_mode) : -1;
     if (*extent < 0)
-      return gr_infer_fail(r, 5, "kernel_size %jd (dilation %jd), input of %jd (padding %jd)", kernel[i], dilation[i],
-                           n, padding[i]);
+      return gr_infer_fail(r, 5, "kernel_size %jd (dilation %jd), input of %jd (padding %jd)", kernel[i], dilated, n,
+                           padding[i]);
   }
   if (r->in->result_count > 1) {
     r->in->results[1] = *y;
@@ -64,7 +64,7 @@ bool gr_rule_adaptive_pool(const gr_rule *r) {
   const graft_type *x = gr_rule_operand(r, 0);
   graft_type *y = gr_rule_result(r);
   uint32_t axes;
-  const int64_t *size = gr_rule_ints(r, 0, "output_size", &axes);
+  const int64_t *size = gr_rule_list(r, 0, "output_size", &axes);
   const int32_t rank = (int32_t)axes + 2;
   /* C1: x is [batch, channels, space...], with the op's number of spatial axes. */
   if (!gr_check_rank(r, 1, 0, rank)) return false;

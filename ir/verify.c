@@ -1,7 +1,6 @@
-/* The verifier. Numbered constraints as in the shape rules (tools/gen_ops.c lists them in OPS.md): what breaks one is
- * reported with the node's name. First come those that keep every index in its array (V1); only when they hold is the
- * graph walked. All is linear: flags by index, lists walked once, and what was found good for one node is remembered
- * for those with the same op, attributes and types. */
+/* The verifier's last part: nodes in their order, and annotations. Numbered constraints as in the shape rules
+ * (tools/gen_ops.c lists them in OPS.md). What was found good for one node is remembered for those with the same op,
+ * attributes and types, so that a large graph is mostly look-ups. */
 #include "ir/verify_impl.h"
 
 #include <stdio.h>
@@ -17,213 +16,22 @@ typedef struct memo {
   uint32_t types[MEMO_OPERANDS + MEMO_RESULTS];    /* GRAFT_NONE: absent */
 } memo;
 
-#define FAIL(...) gr_verify_fail(&v->report, __VA_ARGS__)
-
-typedef struct verifier {
-  gr_report report;
-  graft_module *m;
-  graft_graph *g; /* the one being checked */
+typedef struct checker {
+  gr_verifier *verifier;
+  graft_module *module;
+  graft_graph *g;
+  uint64_t *seen; /* bit by node: it is defined so far */
   memo memos[MEMO_SIZE];
-  uint64_t *seen;        /* bit by value: it is defined so far */
-  uint64_t *name_bits;   /* bit by name, for bases whose numbers are dense */
-  uint32_t *name_offset; /* by string: where its bits begin; GRAFT_NONE: in `names` */
-  gr_map names;          /* the other names */
-  uint64_t name_bit_count;
-} verifier;
+} checker;
 
-static bool bit(const uint64_t *bits, uint64_t i) { return (bits[i / 64] >> i % 64 & 1u) != 0; }
-static void set_bit(uint64_t *bits, uint64_t i) { bits[i / 64] |= (uint64_t)1 << i % 64; }
-
-/* ---- the module ---- */
-
-static void check_tensor(verifier *v, graft_tensor i) {
-  graft_module *m = v->m;
-  const gr_tensor *t = &m->tensors.data[i];
-  const graft_type *type = gr_tensor_type(m, i);
-  const int64_t elements = graft_type_elements(type);
-  const size_t size = graft_dtype_size(type->dtype);
-  /* V3: a tensor has a known type, and as many bytes as the type says. */
-  if (elements < 0 || size == 0 || elements > INT64_MAX / (int64_t)size) {
-    FAIL(3, gr_name_label(m, t->name), "the tensor's type is not fully known");
-  } else if (t->buffer != NULL && !gr_in_range(t->offset, (uint64_t)elements * size, t->buffer->size)) {
-    FAIL(3, gr_name_label(m, t->name), "the tensor has %zu bytes, its type wants %jd", t->buffer->size,
-         elements * (int64_t)size);
-  } else if (t->buffer == NULL && t->source == GR_TENSOR_DATA && elements > 0) {
-    FAIL(3, gr_name_label(m, t->name), "the tensor has no data");
-  } else if (t->source == GR_TENSOR_FILL && type->dtype != GRAFT_F32 && type->dtype != GRAFT_F64) {
-    FAIL(3, gr_name_label(m, t->name), "a fill is %s", graft_dtype_name(type->dtype));
-  }
-}
-
-static void check_records(verifier *v) {
-  const graft_module *m = v->m;
-  /* V4: a provenance record was made from earlier ones. */
-  for (uint32_t i = 0; i < m->records.len; ++i)
-    for (uint32_t k = 0; k < m->records.data[i].parent_count; ++k)
-      if (m->record_parents.data[m->records.data[i].first_parent + k] >= i)
-        FAIL(4, "", "provenance record %u has a parent that is not before it", i);
-}
-
-/* ---- names: one bit for each number of a base, where the numbers are dense; a hash map for the rest ---- */
-
-static bool begin_names(verifier *v) {
-  graft_module *m = v->m;
-  uint64_t named = m->tensors.len;
-  for (uint32_t i = 0; i < m->graphs.len; ++i) named += m->graphs.data[i]->values.len;
-  const uint64_t most = named * 8 + m->strings.items.len;
-  uint32_t *offset = gr_alloc(m->context, (size_t)m->strings.items.len * sizeof *offset);
-  if (offset == NULL) return false;
-  v->name_offset = offset;
-  for (uint32_t i = 0; i < m->strings.items.len; ++i) {
-    const uint32_t count = m->strings.items.data[i].next_number;
-    const bool dense = v->name_bit_count + count <= most && v->name_bit_count + count < GRAFT_NONE;
-    offset[i] = dense ? (uint32_t)v->name_bit_count : GRAFT_NONE;
-    if (dense) v->name_bit_count += count;
-  }
-  v->name_bits = gr_calloc(m->context, (size_t)(v->name_bit_count / 64 + 1), sizeof(uint64_t));
-  return v->name_bits != NULL;
-}
-
-/* Marks a name as taken (`on`) or forgets it; false: it was taken. The names of one graph are forgotten after it. */
-static bool mark_name(verifier *v, gr_name name, bool on, graft_status *status) {
-  if (name.base == 0) return true;
-  const uint32_t offset = v->name_offset[name.base];
-  if (offset != GRAFT_NONE && name.number < v->m->strings.items.data[name.base].next_number) {
-    const uint64_t i = (uint64_t)offset + name.number;
-    const bool was = bit(v->name_bits, i);
-    if (on)
-      set_bit(v->name_bits, i);
-    else
-      v->name_bits[i / 64] &= ~((uint64_t)1 << i % 64);
-    return !(on && was);
-  }
-  const uint64_t key = gr_mix((uint64_t)name.base << 32 | name.number);
-  const bool was = gr_map_get(&v->names, key) == 1;
-  if ((on || was) && !gr_map_put(v->m->context, &v->names, key, on ? 1 : 0)) *status = GRAFT_NO_MEMORY;
-  return !(on && was);
-}
-
-static bool is_named(const gr_value *value) {
-  return value->def_kind == GR_DEF_INPUT || (value->def_kind == GR_DEF_NODE && value->type != GRAFT_NONE);
-}
-
-static graft_status check_names(verifier *v) {
-  graft_graph *g = v->g;
-  graft_status status = GRAFT_OK;
-  /* V5: inputs, results and tensors have names, no two the same. */
-  for (uint32_t i = 0; i < g->values.len; ++i) {
-    const gr_value *value = gr_value_at(g, i);
-    if (!is_named(value)) continue;
-    if (value->name.base == 0) FAIL(5, "", "value %u has no name", i);
-    if (!mark_name(v, value->name, true, &status))
-      FAIL(5, gr_value_label(g, i), "two values or tensors have this name");
-  }
-  for (uint32_t i = 0; i < g->values.len; ++i)
-    if (is_named(gr_value_at(g, i))) (void)mark_name(v, gr_value_at(g, i)->name, false, &status);
-  return status;
-}
-
-/* ---- uses, definitions, order ---- */
-
-static void check_owned(verifier *v, uint32_t use, uint32_t user, const char *label, uint32_t *attached) {
-  const gr_use *u = gr_use_at(v->g, use);
-  if (u->user != user) FAIL(6, label, "use %u belongs to another user", use);
-  if (u->value != GRAFT_NONE) ++*attached;
-}
-
-static void check_uses(verifier *v) {
-  graft_graph *g = v->g;
-  uint32_t attached = 0, owned = 0, listed = 0;
-  for (uint32_t i = 0; i < g->uses.len; ++i) attached += gr_use_at(g, i)->value != GRAFT_NONE;
-  /* V6: every use belongs to an operand slot, an output or an update. */
-  for (uint32_t n = 0; n < g->nodes.len; ++n) {
-    if (!gr_node_live(g, n)) continue;
-    const gr_node *node = gr_node_at(g, n);
-    for (uint32_t i = 0; i < node->operand_count; ++i) check_owned(v, node->first_use + i, n, "", &owned);
-  }
-  for (uint32_t i = 0; i < g->outputs.len; ++i)
-    check_owned(v, g->outputs.data[i].use, GR_USER_OUTPUT | i, gr_string_text(v->m, g->outputs.data[i].name), &owned);
-  for (uint32_t i = 0; i < g->updates.len; ++i)
-    if (g->updates.data[i].tensor != GRAFT_NONE) check_owned(v, g->updates.data[i].use, GR_USER_UPDATE | i, "", &owned);
-  if (owned != attached) FAIL(6, "", "%u uses have no user", attached - owned);
-  /* V7: a value's use list holds its uses, each once, linked both ways. */
-  for (uint32_t i = 0; i < g->values.len; ++i) {
-    const gr_value *value = gr_value_at(g, i);
-    const bool gone = value->def_kind == GR_DEF_DEAD;
-    if (gone && value->first_use == GRAFT_NONE) continue;
-    uint32_t before = GRAFT_NONE;
-    for (uint32_t u = value->first_use; u != GRAFT_NONE; u = gr_use_at(g, u)->next) {
-      if (gone || u >= g->uses.len || gr_use_at(g, u)->value != i || gr_use_at(g, u)->prev != before ||
-          ++listed > attached) {
-        FAIL(7, "", "the use list of value %u is broken", i);
-        return;
-      }
-      before = u;
-    }
-  }
-  if (listed != attached) FAIL(7, "", "%u uses are in no value's list", attached - listed);
-}
-
-static void check_definitions(verifier *v) {
-  graft_graph *g = v->g;
-  /* V8: a value is defined by the input, node or tensor that it names, and no other. */
-  for (uint32_t i = 0; i < g->values.len; ++i) {
-    const gr_value *value = gr_value_at(g, i);
-    const uint32_t def = value->def;
-    bool good = true;
-    if (value->def_kind == GR_DEF_NODE) {
-      const gr_node *n = gr_node_at(g, def);
-      good = n->op != GRAFT_NONE && i >= n->first_result && i - n->first_result < n->result_count;
-    } else if (value->def_kind == GR_DEF_INPUT) {
-      good = g->inputs.data[def] == i;
-    } else if (value->def_kind == GR_DEF_TENSOR) {
-      const gr_tensor *t = &v->m->tensors.data[def];
-      good = t->erased == 0 && def < g->tensor_values.len && g->tensor_values.data[def] == i && value->type == t->type;
-    }
-    if (!good) FAIL(8, "", "value %u is not defined where it says", i);
-  }
-  for (uint32_t n = 0; n < g->nodes.len; ++n) {
-    const gr_node *node = gr_node_at(g, n);
-    for (uint32_t i = 0; gr_node_live(g, n) && i < node->result_count; ++i) {
-      const gr_value *value = gr_value_at(g, node->first_result + i);
-      if (value->def_kind != GR_DEF_NODE || value->def != n) FAIL(8, "", "result %u of node %u is another's", i, n);
-    }
-  }
-  for (uint32_t i = 0; i < g->inputs.len; ++i) {
-    const gr_value *value = gr_value_at(g, g->inputs.data[i]);
-    if (value->def_kind != GR_DEF_INPUT || value->def != i) FAIL(8, "", "input %u is not a value of its own", i);
-  }
-  for (uint32_t t = 0; t < g->tensor_values.len; ++t) {
-    const graft_value handle = g->tensor_values.data[t];
-    if (handle != GRAFT_NONE && (gr_value_at(g, handle)->def_kind != GR_DEF_TENSOR || gr_value_at(g, handle)->def != t))
-      FAIL(8, "", "the handle of tensor %u is another's", t);
-  }
-}
-
-static bool check_links(verifier *v) {
-  const graft_graph *g = v->g;
-  /* V9: the nodes are linked in one order, both ways. */
-  uint32_t count = 0, before = GRAFT_NONE;
-  for (uint32_t n = g->first; n != GRAFT_NONE; n = gr_node_at(g, n)->next) {
-    if (!gr_node_live(g, n) || gr_node_at(g, n)->prev != before || ++count > g->live) {
-      FAIL(9, "", "the order of nodes is broken at node %u", n);
-      return false;
-    }
-    before = n;
-  }
-  uint32_t live = 0;
-  for (uint32_t n = 0; n < g->nodes.len; ++n) live += gr_node_live(g, n);
-  if (count == live && live == g->live && before == g->last) return true;
-  FAIL(9, "", "%u nodes are in order, of %u", count, live);
-  return false;
-}
+#define FAIL(...) gr_verify_fail(v->verifier, __VA_ARGS__)
 
 /* ---- nodes ---- */
 
-static bool check_attrs(verifier *v, const char *label, uint32_t op, uint32_t set) {
+static bool check_attrs(checker *v, const char *label, uint32_t op, uint32_t set) {
   const gr_op_info *info = gr_op_get(op);
   uint32_t count;
-  const gr_attr *attrs = gr_attrs_get(v->m, set, &count);
+  const gr_attr *attrs = gr_attrs_get(v->module, set, &count);
   /* V10: a node of the table's op has exactly the attributes declared, of their kinds and lengths. */
   if (info != NULL && count != info->attr_count)
     return FAIL(10, label, "%u attributes, %s has %u", count, info->name, info->attr_count), false;
@@ -260,9 +68,9 @@ static const int64_t *constant_ints(void *user, uint32_t operand, uint32_t *coun
 
 #define INLINE 16
 
-static void check_inference(verifier *v, graft_node n, bool *same_for_all) {
+static void check_inference(checker *v, graft_node n, bool *same_for_all) {
   graft_graph *g = v->g;
-  graft_context *c = v->m->context;
+  graft_context *c = v->module->context;
   const gr_node *node = gr_node_at(g, n);
   const uint32_t operand_count = node->operand_count;
   uint32_t result_count = node->result_count;
@@ -271,7 +79,7 @@ static void check_inference(verifier *v, graft_node n, bool *same_for_all) {
   if (operand_count > INLINE) operands = gr_alloc(c, operand_count * sizeof *operands);
   if (result_count > INLINE) results = gr_alloc(c, result_count * sizeof *results);
   if (operands == NULL || results == NULL) {
-    v->report.errors += (uint32_t)(gr_no_memory(c) != GRAFT_OK);
+    v->verifier->errors += (uint32_t)(gr_no_memory(c) != GRAFT_OK);
     goto done;
   }
   while (result_count > 0 && gr_result(g, n, result_count - 1) == GRAFT_NONE) --result_count;
@@ -281,7 +89,7 @@ static void check_inference(verifier *v, graft_node n, bool *same_for_all) {
   }
   constants user = {.g = g, .n = n};
   char error[160] = "";
-  gr_infer in = {.module = v->m,
+  gr_infer in = {.module = v->module,
                  .op = node->op,
                  .attrs = node->attrs,
                  .operands = operands,
@@ -294,7 +102,7 @@ static void check_inference(verifier *v, graft_node n, bool *same_for_all) {
   const gr_op_info *info = gr_op_get(node->op);
   /* V12: operands and attributes meet the op's own constraints, and the results have the types that follow. */
   if (!gr_infer_types(&in)) {
-    FAIL(12, gr_node_label(g, n), "%s: %s", gr_op_text(v->m, node->op), error);
+    FAIL(12, gr_node_label(g, n), "%s: %s", gr_op_text(v->module, node->op), error);
     goto done;
   }
   for (uint32_t i = 0; i < result_count; ++i) {
@@ -303,7 +111,8 @@ static void check_inference(verifier *v, graft_node n, bool *same_for_all) {
       char want[96], have[96];
       gr_type_format(&results[i], want, sizeof want);
       gr_type_format(gr_type_of(g, result), have, sizeof have);
-      FAIL(12, gr_node_label(g, n), "%s: result %u is %s, it should be %s", gr_op_text(v->m, node->op), i, have, want);
+      FAIL(12, gr_node_label(g, n), "%s: result %u is %s, it should be %s", gr_op_text(v->module, node->op), i, have,
+           want);
     }
     /* V13: only optional results are absent. */
     if (result == GRAFT_NONE && (info == NULL || i >= info->result_count || !info->results[i].optional))
@@ -315,7 +124,7 @@ done:
   if (results != inline_results) gr_free(c, results, node->result_count * sizeof *results);
 }
 
-static void check_node(verifier *v, graft_node n) {
+static void check_node(checker *v, graft_node n) {
   graft_graph *g = v->g;
   const gr_node *node = gr_node_at(g, n);
   memo key = {.op = node->op + 1,
@@ -333,14 +142,13 @@ static void check_node(verifier *v, graft_node n) {
       /* V14: an operand is defined before the node, and is no absent result. */
       if (value->def_kind == GR_DEF_DEAD || type == GRAFT_NONE)
         FAIL(14, gr_node_label(g, n), "operand %u is an absent result or gone", i);
-      else if (value->def_kind == GR_DEF_NODE && !bit(v->seen, operand))
+      else if (value->def_kind == GR_DEF_NODE && !gr_bit(v->seen, value->def))
         FAIL(14, gr_node_label(g, n), "operand %%%s is used before it is defined", gr_value_label(g, operand));
     }
     if (small) key.types[i] = type;
     hash = (hash ^ type) * 0x9e3779b97f4a7c15u;
   }
   for (uint32_t i = 0; i < node->result_count; ++i) {
-    set_bit(v->seen, node->first_result + i);
     const uint32_t type = gr_value_at(g, node->first_result + i)->type;
     if (small) key.types[MEMO_OPERANDS + i] = type;
     hash = (hash ^ type) * 0x9e3779b97f4a7c15u;
@@ -348,66 +156,12 @@ static void check_node(verifier *v, graft_node n) {
   memo *known = &v->memos[hash >> 40 & (MEMO_SIZE - 1)];
   if (small && memcmp(known, &key, sizeof key) == 0) return;
   bool same_for_all = false;
-  const uint32_t errors = v->report.errors;
+  const uint32_t errors = v->verifier->errors;
   if (gr_op_get(node->op) != NULL && (gr_op_get(node->op)->families & GR_F_SPEC) != 0)
-    FAIL(12, gr_node_label(g, n), "%s is not an op", gr_op_text(v->m, node->op));
+    FAIL(12, gr_node_label(g, n), "%s is not an op", gr_op_text(v->module, node->op));
   else if (check_attrs(v, gr_node_label(g, n), node->op, node->attrs))
     check_inference(v, n, &same_for_all);
-  if (small && same_for_all && v->report.errors == errors) *known = key;
-}
-
-static void check_results_unused(verifier *v) {
-  graft_graph *g = v->g;
-  /* V15: a result that is absent has no uses. */
-  for (uint32_t i = 0; i < g->values.len; ++i) {
-    const gr_value *value = gr_value_at(g, i);
-    if (value->def_kind == GR_DEF_NODE && value->type == GRAFT_NONE && value->first_use != GRAFT_NONE)
-      FAIL(15, gr_node_label(g, value->def), "result %u is absent and used",
-           i - gr_node_at(g, value->def)->first_result);
-  }
-}
-
-/* ---- outputs and updates ---- */
-
-static graft_status check_interface(verifier *v) {
-  graft_graph *g = v->g;
-  graft_module *m = v->m;
-  graft_context *c = m->context;
-  graft_status status = GRAFT_OK;
-  gr_map names = {0};
-  /* V16: an output has a value and an interface name, which no other output has. */
-  for (uint32_t i = 0; i < g->outputs.len && status == GRAFT_OK; ++i) {
-    const gr_output *o = &g->outputs.data[i];
-    const char *name = gr_string_text(m, o->name);
-    const graft_value value = gr_use_at(g, o->use)->value;
-    if (o->name == 0) FAIL(16, "", "output %u has no name", i);
-    if (value == GRAFT_NONE || gr_value_at(g, value)->def_kind == GR_DEF_DEAD ||
-        gr_value_at(g, value)->type == GRAFT_NONE)
-      FAIL(16, name, "the output has no value");
-    if (gr_map_get(&names, o->name) != GRAFT_NONE) FAIL(16, name, "two outputs have this name");
-    if (!gr_map_put(c, &names, o->name, i)) status = GRAFT_NO_MEMORY;
-  }
-  gr_map_free(c, &names);
-  gr_map updated = {0};
-  for (uint32_t i = 0; i < g->updates.len && status == GRAFT_OK; ++i) {
-    const gr_update *u = &g->updates.data[i];
-    if (u->tensor == GRAFT_NONE) continue;
-    const gr_tensor *t = &m->tensors.data[u->tensor];
-    const char *name = gr_name_label(m, t->name);
-    const graft_value value = gr_use_at(g, u->use)->value;
-    /* V17: an update gives a parameter or buffer a value of its type, once. */
-    if (t->erased != 0 || t->kind == GRAFT_CONSTANT)
-      FAIL(17, name, "%s is updated", t->erased != 0 ? "an erased tensor" : "a constant");
-    else if (value == GRAFT_NONE || gr_value_at(g, value)->def_kind == GR_DEF_DEAD ||
-             gr_value_at(g, value)->type == GRAFT_NONE)
-      FAIL(17, name, "the update has no value");
-    else if (!gr_type_compatible(gr_type_of(g, value), gr_tensor_type(m, u->tensor)))
-      FAIL(17, name, "the update %%%s has another type than the tensor", gr_value_label(g, value));
-    if (gr_map_get(&updated, u->tensor) != GRAFT_NONE) FAIL(17, name, "the tensor is updated twice");
-    if (!gr_map_put(c, &updated, u->tensor, i)) status = GRAFT_NO_MEMORY;
-  }
-  gr_map_free(c, &updated);
-  return status;
+  if (small && same_for_all && v->verifier->errors == errors) *known = key;
 }
 
 /* ---- annotations ---- */
@@ -419,8 +173,8 @@ static bool live_ref(const graft_graph *g, const gr_spec_ref *r) {
   return r->id < g->uses.len && gr_use_at(g, r->id)->value != GRAFT_NONE;
 }
 
-static void check_spec(verifier *v, uint32_t spec, const char *label, const graft_type *type) {
-  graft_module *m = v->m;
+static void check_spec(checker *v, uint32_t spec, const char *label, const graft_type *type) {
+  graft_module *m = v->module;
   const gr_spec *s = gr_spec_get(m, spec);
   const gr_op_info *op = gr_op_get(s->op);
   /* V18: a spec is one of the table's, with its attributes; shared and derived ones refer to live edges and values. */
@@ -448,7 +202,7 @@ static void check_spec(verifier *v, uint32_t spec, const char *label, const graf
     FAIL(19, label, "the spec's axis is %jd, of %d", axis, type->rank);
 }
 
-static void check_specs(verifier *v) {
+static void check_specs(checker *v) {
   graft_graph *g = v->g;
   for (uint32_t i = 0; i < g->spec_of_use.len; ++i) {
     if (g->spec_of_use.data[i] == 0) continue;
@@ -476,51 +230,55 @@ static void check_specs(verifier *v) {
   }
 }
 
-static graft_status check_graph(verifier *v, uint32_t index) {
-  graft_module *m = v->m;
+/* ---- the order ---- */
+
+static void check_order(checker *v) {
+  const graft_graph *g = v->g;
+  uint32_t count = 0, before = GRAFT_NONE;
+  /* V9: the nodes are linked in one order, both ways. */
+  for (uint32_t n = g->first; n != GRAFT_NONE; n = gr_node_at(g, n)->next) {
+    if (!gr_node_live(g, n) || gr_node_at(g, n)->prev != before || ++count > g->live) {
+      FAIL(9, "", "the order of nodes is broken at node %u", n);
+      return;
+    }
+    check_node(v, n);
+    gr_bit_set(v->seen, n);
+    before = n;
+  }
+  if (count != g->live || before != g->last) FAIL(9, "", "%u nodes are in order, of %u", count, g->live);
+}
+
+static graft_status check_graph(checker *v, uint32_t index) {
+  graft_module *m = v->module;
   graft_graph *g = v->g = m->graphs.data[index];
-  if (g->module != m || g->index != index) FAIL(1, "", "graph %u is not the module's", index);
-  gr_verify_ranges(&v->report, g);
-  if (v->report.errors > 0) return GRAFT_OK; /* nothing below is safe */
-  check_definitions(v);
-  check_uses(v);
-  if (v->report.errors > 0 || !check_links(v)) return GRAFT_OK;
-  const size_t words = g->values.len / 64 + 1;
-  v->seen = gr_calloc(m->context, words, sizeof *v->seen);
+  if (g->module != m || g->index != index) {
+    FAIL(1, "", "graph %u is not the module's", index);
+    return GRAFT_OK;
+  }
+  const graft_status status = gr_verify_graph(v->verifier, g);
+  if (status != GRAFT_OK || v->verifier->errors > 0) return status;
+  const size_t words = g->nodes.len / 64 + 1;
   memset(v->memos, 0, sizeof v->memos);
+  v->seen = gr_calloc(m->context, words, sizeof *v->seen);
   if (v->seen == NULL) return GRAFT_NO_MEMORY;
-  for (graft_node n = g->first; n != GRAFT_NONE; n = gr_node_at(g, n)->next) check_node(v, n);
+  check_order(v);
   gr_free(m->context, v->seen, words * sizeof *v->seen);
-  check_results_unused(v);
   check_specs(v);
-  graft_status status = check_interface(v);
-  return status == GRAFT_OK ? check_names(v) : status;
+  return GRAFT_OK;
 }
 
 graft_status graft_module_verify(graft_module *m) {
   graft_context *c = m->context;
-  graft_status status = GRAFT_OK;
-  verifier *v = gr_calloc(c, 1, sizeof *v);
+  gr_verifier verifier = {.module = m};
+  checker *v = gr_calloc(c, 1, sizeof *v);
   if (v == NULL) return GRAFT_NO_MEMORY;
-  v->m = m;
-  v->report.module = m;
-  gr_verify_pools(&v->report);
-  if (v->report.errors == 0) {
-    check_records(v);
-    if (!begin_names(v)) status = GRAFT_NO_MEMORY;
-    for (graft_tensor t = 0; status == GRAFT_OK && t < m->tensors.len; ++t) {
-      if (m->tensors.data[t].erased != 0) continue;
-      check_tensor(v, t);
-      if (!mark_name(v, m->tensors.data[t].name, true, &status))
-        FAIL(5, gr_name_label(m, m->tensors.data[t].name), "two tensors have this name");
-    }
-    for (uint32_t i = 0; status == GRAFT_OK && i < m->graphs.len && v->report.errors < GR_VERIFY_MAX_ERRORS; ++i)
-      status = check_graph(v, i);
-  }
-  if (status == GRAFT_OK && v->report.errors > 0) status = GRAFT_VERIFY;
-  gr_free(c, v->name_offset, (size_t)m->strings.items.len * sizeof *v->name_offset);
-  gr_free(c, v->name_bits, (size_t)(v->name_bit_count / 64 + 1) * sizeof(uint64_t));
-  gr_map_free(c, &v->names);
+  v->verifier = &verifier;
+  v->module = m;
+  graft_status status = gr_verify_module(&verifier);
+  for (uint32_t i = 0; status == GRAFT_OK && verifier.errors == 0 && i < m->graphs.len; ++i) status = check_graph(v, i);
+  gr_free(c, verifier.name_offset, ((size_t)m->strings.items.len + 1) * sizeof *verifier.name_offset);
+  gr_free(c, verifier.name_bits, (size_t)(verifier.name_bit_count / 64 + 1) * sizeof *verifier.name_bits);
+  gr_map_free(c, &verifier.names);
   gr_free(c, v, sizeof *v);
-  return status;
+  return status == GRAFT_OK && verifier.errors > 0 ? GRAFT_VERIFY : status;
 }

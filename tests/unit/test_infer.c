@@ -415,8 +415,8 @@ static void infer(graft_module *m, const row *w, char *text, size_t size) {
     }
     ++in.operand_count;
   }
-  in.result_count =
-      strchr(w->op, '/') != NULL ? (uint32_t)atoi(strchr(w->op, '/') + 1) : gr_op_required_results(gr_op_get(op));
+  in.result_count = strchr(w->op, '/') != NULL ? (uint32_t)strtol(strchr(w->op, '/') + 1, NULL, 10)
+                                               : gr_op_required_results(gr_op_get(op));
   if (!gr_infer_types(&in)) {
     snprintf(text, size, "%s", error);
     return;
