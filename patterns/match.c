@@ -12,8 +12,9 @@ void gr_matcher_init(gr_matcher *m, graft_graph *g, const graft_attr *options, g
 
 #define FRAME_ARRAYS(X) \
   X(values, value_cap) \
-  X(nodes, node_cap) X(captures, capture_cap) X(rests, rest_cap) X(ranges, range_cap) X(tags, tag_cap) \
-      X(swapped, swap_cap) X(consts, const_cap)
+  X(nodes, node_cap) \
+  X(captures, capture_cap) X(rests, rest_cap) X(ranges, range_cap) X(tags, tag_cap) X(swapped, swap_cap) \
+      X(consts, const_cap)
 
 void gr_matcher_free(gr_matcher *m) {
   pt_frame *f = m->frame;
@@ -261,7 +262,7 @@ static bool step(const run *r, const pt_instr *i) {
     v = gr_result(r->g, r->f->nodes[i->a], i->c);
     return v == *slot || why(r, v, "is another value than the one the name stands for");
   case PT_UNUSED: return match_unused(r, i);
-  case PT_ONE_USE: return gr_one_use(r->g, *slot) || why(r, *slot, "has more than one use");
+  case PT_ONE_USE: return pt_one_use(r->g, *slot) || why(r, *slot, "has more than one use");
   case PT_ATTRS:
   case PT_ATTRS_LATE: return match_attrs(r, i);
   case PT_WHERE: return match_where(r, i);

@@ -454,6 +454,7 @@ bool pt_eval_expr(pt_eval *e, const gr_expr *x, graft_attr *out);
 bool pt_eval_condition(pt_eval *e, const gr_expr *x, bool *out);
 /* Notes why something failed, when anyone wants to know; always false. */
 bool pt_reason(const gr_matcher *m, const char *format, ...) __attribute__((format(printf, 2, 3)));
+bool pt_one_use(const graft_graph *g, graft_value v);
 bool pt_eval_function(pt_eval *e, const gr_expr *x, graft_attr *out);
 /* The use that `%y.weight` is; GRAFT_NONE when the operand is absent. */
 uint32_t pt_eval_edge(pt_eval *e, const gr_expr *x);
