@@ -432,6 +432,8 @@ static inline pt_frame *pt_frame_of(const gr_matcher *m) { return m->frame; }
 bool pt_frame_reserve(gr_matcher *m, const gr_pattern *p, const pt_variant *v);
 bool pt_match_variant(gr_matcher *m, const gr_pattern *p, uint32_t variant, graft_node root, gr_match *out);
 
+bool pt_used_here_only(const gr_match *match, graft_value v);
+
 /* The check that came furthest before it failed: for --explain. */
 typedef struct pt_failure {
   uint32_t variant, pc;
@@ -454,7 +456,6 @@ bool pt_eval_expr(pt_eval *e, const gr_expr *x, graft_attr *out);
 bool pt_eval_condition(pt_eval *e, const gr_expr *x, bool *out);
 /* Notes why something failed, when anyone wants to know; always false. */
 bool pt_reason(const gr_matcher *m, const char *format, ...) __attribute__((format(printf, 2, 3)));
-bool pt_one_use(const graft_graph *g, graft_value v);
 bool pt_eval_function(pt_eval *e, const gr_expr *x, graft_attr *out);
 /* The use that `%y.weight` is; GRAFT_NONE when the operand is absent. */
 uint32_t pt_eval_edge(pt_eval *e, const gr_expr *x);

@@ -317,28 +317,14 @@ static bool on_value(pt_eval *e, const gr_expr *x, graft_value v) {
   case PT_F_tensor: return is_tensor(e, v, -1);
   case PT_F_training: return training(e, v);
   case PT_F_one_use:
-    yes = pt_one_use(g, v);
-    if (!yes) because(e, v, gr_unused(g, v) ? "is not used" : "has more than one use");
+    yes = pt_used_here_only(e->match, v);
+    if (!yes) because(e, v, "is used outside of what the rule matches");
     return yes;
   default:
     yes = is_output(g, v);
     if (!yes) because(e, v, "is not returned by the graph");
     return yes;
   }
-}
-
-/* Uses that look at the shape alone (`like` of channel and zeros_like) cost nothing: they do not count. */
-bool pt_one_use(const graft_graph *g, graft_value v) {
-  uint32_t real = 0, seen = 0;
-  for (uint32_t u = gr_value_at(g, v)->first_use; u != GRAFT_NONE && real < 2; u = gr_use_at(g, u)->next) {
-    uint32_t user = gr_use_at(g, u)->user;
-    const gr_op_info *info = gr_user_is_node(user) ? gr_info(g, user) : NULL;
-    uint32_t slot = info ? gr_use_slot(g, u) : 0;
-    bool shape_only = info && slot < info->operand_count && info->operands[slot].role == GR_LIKE;
-    if (++seen > 64) return false; /* matching is local */
-    real += !shape_only;
-  }
-  return real == 1;
 }
 
 bool pt_eval_function(pt_eval *e, const gr_expr *x, graft_attr *out) {
