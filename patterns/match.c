@@ -13,8 +13,8 @@ void gr_matcher_init(gr_matcher *m, graft_graph *g, const graft_attr *options, g
 #define FRAME_ARRAYS(X) \
   X(values, value_cap) \
   X(nodes, node_cap) \
-  X(captures, capture_cap) X(rests, rest_cap) X(ranges, range_cap) X(tags, tag_cap) X(swapped, swap_cap) \
-      X(consts, const_cap)
+  X(captures, capture_cap) \
+  X(rests, rest_cap) X(ranges, range_cap) X(tags, tag_cap) X(swapped, swap_cap) X(consts, const_cap)
 
 void gr_matcher_free(gr_matcher *m) {
   pt_frame *f = m->frame;
