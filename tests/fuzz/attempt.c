@@ -1,0 +1,116 @@
+#include "attempt.h"
+#include "ir/io_int.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A file of a few bytes may claim a tensor of terabytes: memory ends early here, so that the claim is refused quickly
+ * and an allocation that follows the claim and not the file is seen. */
+#define MEMORY ((size_t)256 << 20)
+
+static void *bounded(void *user, void *p, size_t old_size, size_t new_size) {
+  size_t *used = user;
+  if (new_size > MEMORY || *used - (p ? old_size : 0) > MEMORY - new_size) return NULL;
+  void *q = NULL;
+  if (new_size) {
+    q = realloc(p, new_size);
+    if (!q) return NULL;
+  } else {
+    free(p);
+  }
+  *used = *used - (p ? old_size : 0) + new_size;
+  return q;
+}
+
+static graft_module *reload(graft_module *m, graft_format format, char **bytes, size_t *size) {
+  graft_load_options o = {.size = sizeof o, .check_hashes = true};
+  if (graft_module_print(m, format, bytes, size) != GRAFT_OK) return NULL;
+  return graft_module_load_memory(graft_module_get_context(m), *bytes, *size, "again", &o);
+}
+
+/* Printed, read, printed and read again: the structure stays, and from the first reading on the bytes, too. */
+static const char *round_trip(graft_module *m, graft_format format, const char *fault) {
+  graft_context *c = graft_module_get_context(m);
+  char *first = NULL, *second = NULL, *third = NULL;
+  size_t sizes[3] = {0};
+  const char *wrong = fault;
+  graft_module *again = reload(m, format, &first, &sizes[0]);
+  graft_module *once_more = again ? reload(again, format, &second, &sizes[1]) : NULL;
+  if (once_more && graft_module_hash(once_more) == graft_module_hash(m) &&
+      graft_module_print(once_more, format, &third, &sizes[2]) == GRAFT_OK && sizes[1] == sizes[2] &&
+      memcmp(second, third, sizes[1]) == 0)
+    wrong = NULL;
+  graft_free(c, first, sizes[0]);
+  graft_free(c, second, sizes[1]);
+  graft_free(c, third, sizes[2]);
+  graft_module_destroy(again);
+  graft_module_destroy(once_more);
+  return wrong;
+}
+
+/* A round trip may run out of the memory granted here: that is no fault. */
+static bool out_of_memory(const graft_context *c) {
+  for (uint32_t i = 0; i < graft_diagnostic_count(c); i++) {
+    if (graft_diagnostic_get(c, i).code == GRAFT_NO_MEMORY) return true;
+  }
+  return false;
+}
+
+static const char *check_module(graft_context *c, graft_module *m) {
+  if (graft_context_has_errors(c)) return "a module was given, and an error";
+  if (graft_module_verify(m) != GRAFT_OK) return "the module does not pass the verifier";
+  const char *wrong = round_trip(m, GRAFT_FORMAT_BINARY, "its .gfb does not give the same module");
+  if (!wrong) wrong = round_trip(m, GRAFT_FORMAT_TEXT, "its text does not give the same module");
+  if (wrong && !out_of_memory(c)) return wrong;
+  char *text = NULL;
+  size_t size = 0;
+  if (graft_module_print(m, GRAFT_FORMAT_JSON, &text, &size) == GRAFT_OK) graft_free(c, text, size);
+  return NULL;
+}
+
+static graft_status visit(void *user, const char *name, const graft_type *type, const void *data, size_t size) {
+  uint64_t *sum = user;
+  *sum += strlen(name) + (uint64_t)type->rank + gr_hash_bytes(data, size);
+  return GRAFT_OK;
+}
+
+static bool read_bytes(attempt_kind kind, graft_context *c, const void *bytes, size_t size, const char **wrong) {
+  if (kind == ATTEMPT_MODULE) {
+    graft_load_options o = {.size = sizeof o, .check_hashes = size % 2 == 0};
+    graft_module *m = graft_module_load_memory(c, bytes, size, "", &o);
+    if (m) *wrong = check_module(c, m);
+    graft_module_destroy(m);
+    return m != NULL;
+  }
+  if (kind == ATTEMPT_NPY) {
+    graft_type type;
+    gr_buffer *data = NULL;
+    if (gr_npy_parse(c, bytes, size, "", &type, &data) != GRAFT_OK) return false;
+    if (data->size != (size_t)graft_type_elements(&type) * graft_dtype_size(type.dtype)) *wrong = "size of the data";
+    gr_buffer_release(c, data);
+    return true;
+  }
+  gr_buffer *file = gr_buffer_create(c, size);
+  uint64_t sum = 0;
+  if (file && size) memcpy(file->data, bytes, size);
+  bool good = file && gr_safetensors_parse(c, file, "", visit, &sum) == GRAFT_OK;
+  gr_buffer_release(c, file);
+  return good;
+}
+
+attempt_result attempt(attempt_kind kind, const void *bytes, size_t size) {
+  attempt_result r = {0};
+  size_t used = 0;
+  graft_context_options options = {.size = sizeof options, .allocator = bounded, .allocator_user = &used};
+  graft_context *c = graft_context_create(&options);
+  r.accepted = read_bytes(kind, c, bytes, size, &r.wrong);
+  if (!r.accepted && !graft_context_has_errors(c)) r.wrong = "refused without a diagnostic";
+  if (graft_diagnostic_count(c)) {
+    graft_diagnostic d = graft_diagnostic_get(c, 0);
+    graft_diagnostic_format(&d, r.detail, sizeof r.detail);
+  }
+  graft_context_destroy(c);
+  if (!r.wrong && used != 0) r.wrong = "memory was not given back";
+  return r;
+}
