@@ -1,4 +1,5 @@
 /* build-model NAME OUT: writes one of the built networks, in the format of OUT's extension.
+ * A .gfb gets the weights' bytes, as a trained network has them, and not the formula they were made by.
  * build-model input OUT.npy: writes the input that they are tried on, fill("input", -2.1, 2.6) of 1x3x224x224. */
 #include "ir/io_int.h"
 #include "models.h"
@@ -17,6 +18,21 @@ static graft_status write_input(graft_context *context, const char *file) {
   return status;
 }
 
+static graft_status make_weights(graft_module *m) {
+  for (graft_tensor t = 0; t < graft_tensor_count(m); t++) {
+    const void *data = graft_tensor_get_data(m, t);
+    graft_status status = data ? graft_tensor_set_data(m, t, data) : GRAFT_NO_MEMORY;
+    if (status != GRAFT_OK) return status;
+  }
+  return GRAFT_OK;
+}
+
+static graft_status write_model(graft_module *m, const char *file) {
+  const char *dot = strrchr(file, '.');
+  graft_status status = dot && strcmp(dot, ".gfb") == 0 ? make_weights(m) : GRAFT_OK;
+  return status != GRAFT_OK ? status : graft_module_save(m, file, GRAFT_FORMAT_AUTO);
+}
+
 int main(int argc, char **argv) {
   if (argc != 3) {
     fprintf(stderr, "usage: build-model resnet18|resnet50|mobilenet_v2|chainN|input OUT\n");
@@ -26,7 +42,7 @@ int main(int argc, char **argv) {
   bool input = strcmp(argv[1], "input") == 0;
   graft_module *module = context && !input ? graft_model_by_name(context, argv[1]) : NULL;
   bool failed = input ? !context || write_input(context, argv[2]) != GRAFT_OK
-                      : !module || graft_module_save(module, argv[2], GRAFT_FORMAT_AUTO) != GRAFT_OK;
+                      : !module || write_model(module, argv[2]) != GRAFT_OK;
   for (uint32_t i = 0; context && i < graft_diagnostic_count(context); i++) {
     char text[1024];
     graft_diagnostic d = graft_diagnostic_get(context, i);
