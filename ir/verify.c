@@ -170,7 +170,7 @@ static bool live_ref(const graft_graph *g, const gr_spec_ref *r) {
   if (r->is_value)
     return r->id < g->values.len && gr_value_at(g, r->id)->def_kind != GR_DEF_DEAD &&
            gr_value_at(g, r->id)->type != GRAFT_NONE;
-  return r->id < g->uses.len && gr_use_at(g, r->id)->value != GRAFT_NONE;
+  return r->id < g->uses.len && gr_use_at(g, r->id)->value != GRAFT_NONE && gr_user_is_node(gr_use_at(g, r->id)->user);
 }
 
 static void check_spec(checker *v, uint32_t spec, const char *label, const graft_type *type) {

@@ -166,6 +166,23 @@ static graft_status check_tensors(gr_verifier *v) {
   return status;
 }
 
+static graft_status check_graph_names(gr_verifier *v) {
+  const graft_module *m = v->module;
+  gr_map names = {0};
+  graft_status status = GRAFT_OK;
+  /* V21: graphs have names, no two the same. */
+  for (uint32_t i = 0; status == GRAFT_OK && i < m->graphs.len; ++i) {
+    const uint32_t name = m->graphs.data[i]->name;
+    if (name >= m->strings.items.len) continue; /* V1, with the graph */
+    if (name == 0) gr_verify_fail(v, 21, "", "graph %u has no name", i);
+    if (gr_map_get(&names, name) != GRAFT_NONE)
+      gr_verify_fail(v, 21, "", "two graphs are called '%s'", gr_string_text(m, name));
+    if (!gr_map_put(m->context, &names, name, i)) status = GRAFT_NO_MEMORY;
+  }
+  gr_map_free(m->context, &names);
+  return status;
+}
+
 graft_status gr_verify_module(gr_verifier *v) {
   const graft_status status = check_strings(v);
   if (status != GRAFT_OK || v->errors > 0) return status;
@@ -173,5 +190,6 @@ graft_status gr_verify_module(gr_verifier *v) {
   check_types(v);
   if (v->errors > 0) return GRAFT_OK;
   check_records(v);
-  return check_tensors(v);
+  const graft_status named = check_graph_names(v);
+  return named == GRAFT_OK ? check_tensors(v) : named;
 }
