@@ -96,6 +96,13 @@ static graft_status load_types(loader *l) {
   return GRAFT_OK;
 }
 
+/* Attributes compare by their bits, and the text has one nan: neither has the file another. */
+static bool is_odd_nan(double f) {
+  uint64_t bits;
+  memcpy(&bits, &f, sizeof bits);
+  return f != f && bits != GR_GFB_NAN;
+}
+
 /* The public form of one attribute; lists are borrowed from the file. */
 static graft_status read_attr(loader *l, const gr_gfb_attr *in, graft_attr *out) {
   if (in->name >= l->t.string_lengths.count) return DAMAGED(l, "the name of an attribute");
@@ -103,7 +110,10 @@ static graft_status read_attr(loader *l, const gr_gfb_attr *in, graft_attr *out)
   switch (in->kind) {
   case GRAFT_ATTR_NONE: return GRAFT_OK;
   case GRAFT_ATTR_INT: out->as.i = (int64_t)in->value; return GRAFT_OK;
-  case GRAFT_ATTR_FLOAT: memcpy(&out->as.f, &in->value, sizeof out->as.f); return GRAFT_OK;
+  case GRAFT_ATTR_FLOAT:
+    memcpy(&out->as.f, &in->value, sizeof out->as.f);
+    if (!is_odd_nan(out->as.f)) return GRAFT_OK;
+    break;
   case GRAFT_ATTR_BOOL:
     out->as.b = in->value != 0;
     if (in->value <= 1) return GRAFT_OK;
@@ -129,6 +139,9 @@ static graft_status read_attr(loader *l, const gr_gfb_attr *in, graft_attr *out)
     out->as.floats = l->t.floats.data ? l->t.floats.data + l->at.floats : NULL;
     if (!take(&l->at.floats, in->value, l->t.floats.count)) break;
     out->count = (uint32_t)in->value;
+    for (uint32_t i = 0; i < out->count; i++) {
+      if (is_odd_nan(out->as.floats[i])) return DAMAGED(l, "a NaN in attribute '%s'", out->name);
+    }
     return GRAFT_OK;
   default: break;
   }
@@ -215,7 +228,8 @@ static graft_status load_tensors(loader *l, bool check_hashes) {
       t.buffer = gr_buffer_retain(l->file);
       t.offset = l->data_start + in->offset;
     } else if (in->source == GR_TENSOR_FILL) {
-      if ((dtype != GRAFT_F32 && dtype != GRAFT_F64) || in->fill >= l->t.string_lengths.count)
+      if ((dtype != GRAFT_F32 && dtype != GRAFT_F64) || in->fill >= l->t.string_lengths.count || is_odd_nan(in->lo) ||
+          is_odd_nan(in->hi))
         return DAMAGED(l, "the fill of tensor %u", i);
       t.lo = in->lo;
       t.hi = in->hi;
@@ -443,6 +457,7 @@ static graft_status load_graph(loader *l, uint32_t index) {
 /* ---- the file ---- */
 
 static graft_status load_tables(loader *l, bool check_hashes) {
+  if (l->t.graphs.count == 0) return DAMAGED(l, "no graph");
   graft_status status = load_strings(l);
   if (!status) status = load_types(l);
   for (uint32_t i = 0; !status && i < l->t.kinds.count; i++) status = load_kind(l, i);

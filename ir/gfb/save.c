@@ -85,6 +85,13 @@ static uint32_t type_id(saver *s, uint32_t id) {
   return s->type_ids[id];
 }
 
+/* All NaNs as one: attributes compare by their bits. */
+static double plain(double f) {
+  uint64_t bits = GR_GFB_NAN;
+  if (f != f) memcpy(&f, &bits, sizeof f);
+  return f;
+}
+
 /* ---- kinds: an op with its attributes ---- */
 
 static void add_attr(saver *s, const graft_attr *a) {
@@ -93,7 +100,11 @@ static void add_attr(saver *s, const graft_attr *a) {
   case GRAFT_ATTR_NONE: break;
   case GRAFT_ATTR_BOOL: attr.value = a->as.b; break;
   case GRAFT_ATTR_INT: attr.value = (uint64_t)a->as.i; break;
-  case GRAFT_ATTR_FLOAT: memcpy(&attr.value, &a->as.f, sizeof attr.value); break;
+  case GRAFT_ATTR_FLOAT: {
+    double f = plain(a->as.f);
+    memcpy(&attr.value, &f, sizeof attr.value);
+    break;
+  }
   case GRAFT_ATTR_STRING: attr.value = text_id(s, a->as.s); break;
   case GRAFT_ATTR_DTYPE: attr.value = (uint64_t)a->as.dtype; break;
   case GRAFT_ATTR_GRAPH: attr.value = a->as.graph; break;
@@ -103,7 +114,7 @@ static void add_attr(saver *s, const graft_attr *a) {
     break;
   case GRAFT_ATTR_FLOATS:
     attr.value = a->count;
-    for (uint32_t i = 0; i < a->count; i++) PUSH(s, floats, a->as.floats[i]);
+    for (uint32_t i = 0; i < a->count; i++) PUSH(s, floats, plain(a->as.floats[i]));
     break;
   }
   PUSH(s, attrs, attr);
@@ -163,9 +174,9 @@ static uint64_t aligned(uint64_t offset) {
   return (offset + GR_GFB_ALIGNMENT - 1) / GR_GFB_ALIGNMENT * GR_GFB_ALIGNMENT;
 }
 
-/* The bytes as far as they are known: a fill that nobody read yet stays a fill. */
-static const void *known_bytes(const gr_tensor *t) {
-  return t->buffer && !t->erased ? (const char *)t->buffer->data + t->offset : NULL;
+/* A fill stays a fill until it is written to: that somebody read it must not change the file. */
+static const void *stored_bytes(const gr_tensor *t) {
+  return t->source == GR_TENSOR_DATA && t->buffer && !t->erased ? (const char *)t->buffer->data + t->offset : NULL;
 }
 
 static void add_tensors(saver *s) {
@@ -177,7 +188,7 @@ static void add_tensors(saver *s) {
                             .type = type_id(s, t->type),
                             .kind = t->kind,
                             .source = t->source};
-    const void *bytes = known_bytes(t);
+    const void *bytes = stored_bytes(t);
     if (bytes) {
       tensor.source = GR_TENSOR_DATA;
       tensor.offset = aligned(s->data_length);
@@ -185,8 +196,8 @@ static void add_tensors(saver *s) {
       tensor.hash = gr_tensor_hash(s->m, id);
       s->data_length = tensor.offset + tensor.length;
     } else if (t->source == GR_TENSOR_FILL) {
-      tensor.lo = t->lo;
-      tensor.hi = t->hi;
+      tensor.lo = plain(t->lo);
+      tensor.hi = plain(t->hi);
       tensor.fill = string_id(s, t->fill);
     } else {
       tensor.source = GR_TENSOR_ELIDED;
@@ -470,7 +481,7 @@ static graft_status write_all(graft_module *m, output *o) {
   put_padding(o);
   bool first = true;
   for (graft_tensor t = 0; t < m->tensors.len; t++) {
-    const void *bytes = known_bytes(&m->tensors.data[t]);
+    const void *bytes = stored_bytes(&m->tensors.data[t]);
     if (!bytes) continue;
     if (!first) put_padding(o); /* before a tensor, so that the file ends with the last one's data */
     first = false;
