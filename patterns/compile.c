@@ -216,8 +216,6 @@ static bool visit(builder *b, uint32_t n) {
   uint32_t place = b->visited++;
   b->place[n] = place;
   b->order[place] = n;
-  if (node->line && node->line->one_use && !emit(b, PT_ONE_USE, place, node->result_slots[0], 0, node->line->where))
-    return false;
   if (commutes(call)) {
     if (++b->commutes > PT_MAX_COMMUTES)
       return error_at(b->parser, call->where, "too many commutative lines in one pattern");
@@ -325,6 +323,14 @@ static bool emit_rest(builder *b) {
   for (uint32_t place = 0; place < b->visited; place++) {
     const pt_vnode *node = &b->nodes.data[b->order[place]];
     if (!emit_operands(b, place, node) || !emit_results(b, place, node, place == 0)) return false;
+  }
+  for (uint32_t place = 0; place < b->visited; place++) { /* all users are bound by now */
+    const pt_vnode *node = &b->nodes.data[b->order[place]];
+    if (!node->line || !node->line->one_use) continue;
+    if (place == 0)
+      return error_at(b->parser, node->line->where,
+                      "the root's results are there to be used by others: one_use is for what it uses");
+    if (!emit(b, PT_ONE_USE, place, node->result_slots[0], 0, node->line->where)) return false;
   }
   for (uint32_t place = 0; place < b->visited; place++) {
     pt_vnode *node = &b->nodes.data[b->order[place]];

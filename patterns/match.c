@@ -12,8 +12,9 @@ void gr_matcher_init(gr_matcher *m, graft_graph *g, const graft_attr *options, g
 
 #define FRAME_ARRAYS(X) \
   X(values, value_cap) \
-  X(nodes, node_cap) X(captures, capture_cap) X(rests, rest_cap) X(ranges, range_cap) X(tags, tag_cap) \
-      X(swapped, swap_cap) X(consts, const_cap)
+  X(nodes, node_cap) \
+  X(captures, capture_cap) \
+  X(rests, rest_cap) X(ranges, range_cap) X(tags, tag_cap) X(swapped, swap_cap) X(consts, const_cap)
 
 void gr_matcher_free(gr_matcher *m) {
   pt_frame *f = m->frame;
@@ -135,6 +136,19 @@ static bool match_unused(const run *r, const pt_instr *i) {
     graft_value v = node->first_result + k;
     if (gr_value_at(r->g, v)->type != GRAFT_NONE && !gr_unused(r->g, v))
       return why(r, v, "is used, and the rule does not name it");
+  }
+  return true;
+}
+
+/* Does nothing but matched nodes use the value? A foreign user is met after at most as many uses as the match has. */
+bool pt_used_here_only(const gr_match *match, graft_value v) {
+  const graft_graph *g = match->matcher->graph;
+  const pt_frame *f = pt_frame_of(match->matcher);
+  uint32_t nodes = match->pattern->variants[match->variant].node_count;
+  for (uint32_t u = gr_value_at(g, v)->first_use; u != GRAFT_NONE; u = gr_use_at(g, u)->next) {
+    uint32_t user = gr_use_at(g, u)->user, i = 0;
+    while (i < nodes && f->nodes[i] != user) i++;
+    if (i == nodes) return false;
   }
   return true;
 }
@@ -261,7 +275,8 @@ static bool step(const run *r, const pt_instr *i) {
     v = gr_result(r->g, r->f->nodes[i->a], i->c);
     return v == *slot || why(r, v, "is another value than the one the name stands for");
   case PT_UNUSED: return match_unused(r, i);
-  case PT_ONE_USE: return gr_one_use(r->g, *slot) || why(r, *slot, "has more than one use");
+  case PT_ONE_USE:
+    return pt_used_here_only(r->match, *slot) || why(r, *slot, "is used outside of what the rule matches");
   case PT_ATTRS:
   case PT_ATTRS_LATE: return match_attrs(r, i);
   case PT_WHERE: return match_where(r, i);

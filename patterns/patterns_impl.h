@@ -432,6 +432,8 @@ static inline pt_frame *pt_frame_of(const gr_matcher *m) { return m->frame; }
 bool pt_frame_reserve(gr_matcher *m, const gr_pattern *p, const pt_variant *v);
 bool pt_match_variant(gr_matcher *m, const gr_pattern *p, uint32_t variant, graft_node root, gr_match *out);
 
+bool pt_used_here_only(const gr_match *match, graft_value v);
+
 /* The check that came furthest before it failed: for --explain. */
 typedef struct pt_failure {
   uint32_t variant, pc;

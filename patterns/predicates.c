@@ -317,8 +317,8 @@ static bool on_value(pt_eval *e, const gr_expr *x, graft_value v) {
   case PT_F_tensor: return is_tensor(e, v, -1);
   case PT_F_training: return training(e, v);
   case PT_F_one_use:
-    yes = gr_one_use(g, v);
-    if (!yes) because(e, v, gr_unused(g, v) ? "is not used" : "has more than one use");
+    yes = pt_used_here_only(e->match, v);
+    if (!yes) because(e, v, "is used outside of what the rule matches");
     return yes;
   default:
     yes = is_output(g, v);

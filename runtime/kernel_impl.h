@@ -17,7 +17,8 @@
 typedef struct gr_in {
   const graft_type *type;
   const void *data;
-  int64_t count; /* elements */
+  int64_t count;    /* elements */
+  uint64_t version; /* of bytes that other steps do not write: changes when they do; 0: they may be new in every run */
 } gr_in;
 
 /* A result. An absent optional one has type and data NULL: nothing to write. */

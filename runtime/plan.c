@@ -100,6 +100,7 @@ static graft_status place_outside(planner *p) {
     bool input = value->def_kind == GR_DEF_INPUT;
     const graft_type *type = input ? &p->options->input_types[value->def] : gr_tensor_type(g->module, value->def);
     gr_storage s = {.place = input ? GR_PLACE_INPUT : GR_PLACE_TENSOR, .id = value->def};
+    s.fixed = !input && !p->updated[value->def];
     uint32_t id;
     if (!gr_type_bytes(type, &s.size))
       return gr_error(p->context, GRAFT_RUN, (gr_loc){.node = gr_value_label(p->graph, v)}, "its type is not concrete");
@@ -371,7 +372,20 @@ static void end_reads(planner *p, bool step) {
   }
 }
 
-static graft_status add_step(planner *p, const gr_kernel_info *info, const graft_kernel *opaque) {
+/* A faster kernel for the step, where there is one; running out of memory is the only error. */
+static graft_status find_fast(planner *p, const gr_kernel_call *call, gr_step *step) {
+  if (!p->plan->fast) return GRAFT_OK;
+  uint32_t fixed = 0, errors = graft_diagnostic_count(p->context);
+  for (uint32_t i = 0; i < call->operand_count && i < GR_MAX_OPERANDS; i++) {
+    graft_value v = gr_operand(p->graph, p->node, i);
+    if (v != GRAFT_NONE && p->plan->storages.data[p->plan->slots[v].storage].fixed) fixed |= 1u << i;
+  }
+  step->fast = gr_fast_prepare(p->plan->fast, call, fixed);
+  return graft_diagnostic_count(p->context) == errors ? GRAFT_OK : GRAFT_NO_MEMORY;
+}
+
+static graft_status add_step(planner *p, const gr_kernel_info *info, const graft_kernel *opaque,
+                             const gr_kernel_call *call) {
   gr_plan *plan = p->plan;
   const gr_node *node = gr_node_at(p->graph, p->node);
   gr_step step = {.node = p->node, .run = info ? info->run : NULL, .opaque = opaque};
@@ -379,7 +393,10 @@ static graft_status add_step(planner *p, const gr_kernel_info *info, const graft
   if (op && (op->families & GR_F_RANDOM)) step.random = ++p->random;
   if (node->operand_count > plan->max_in) plan->max_in = node->operand_count;
   if (node->result_count > plan->max_out) plan->max_out = node->result_count;
-  return gr_vec_push(p->context, &plan->steps, step) ? GRAFT_OK : GRAFT_NO_MEMORY;
+  graft_status status = info ? find_fast(p, call, &step) : GRAFT_OK;
+  if (status == GRAFT_OK && !gr_vec_push(p->context, &plan->steps, step)) status = GRAFT_NO_MEMORY;
+  if (status != GRAFT_OK) gr_fast_drop(step.fast);
+  return status;
 }
 
 static graft_status plan_node(planner *p) {
@@ -400,7 +417,7 @@ static graft_status plan_node(planner *p) {
   }
   if (status != GRAFT_OK) return status;
   end_reads(p, step);
-  return step ? add_step(p, info, opaque) : GRAFT_OK;
+  return step ? add_step(p, info, opaque, &call) : GRAFT_OK;
 }
 
 /* ---- the ends
@@ -483,6 +500,7 @@ graft_status gr_plan_begin(gr_plan *plan, graft_graph *g, const gr_plan_options 
   p.needed = gr_calloc(c, nodes, sizeof *p.needed);
   p.updated = gr_calloc(c, tensors, sizeof *p.updated);
   p.scratch = gr_scratch_create(c);
+  if (!options->reference) plan->fast = gr_fast_create(c, options->threads);
   graft_status status = GRAFT_NO_MEMORY;
   if (plan->slots && p.needed && p.updated && p.scratch) {
     for (uint32_t i = 0; i < plan->slot_count; i++) plan->slots[i] = (gr_slot){.storage = GRAFT_NONE};
@@ -502,6 +520,8 @@ graft_status gr_plan_begin(gr_plan *plan, graft_graph *g, const gr_plan_options 
 void gr_plan_end(gr_plan *p) {
   graft_context *c = p->context;
   if (!c) return;
+  for (uint32_t i = 0; i < p->steps.len; i++) gr_fast_drop(p->steps.data[i].fast);
+  gr_fast_destroy(p->fast);
   gr_free(c, p->slots, ((size_t)p->slot_count + 1) * sizeof *p->slots);
   gr_vec_free(c, &p->storages);
   gr_vec_free(c, &p->steps);

@@ -11,8 +11,9 @@
  * are borrowed until the next run, and never share memory with an input or a tensor.
  *
  * A run is one step: every `update` of the graph lands in the module's tensors at its end, all of them or, when the run
- * fails, none. Errors are diagnostics of the module's context and name the node. Runs are deterministic, also in the
- * number of threads; random ops (dropout in training) draw from a counter-based generator with the session's seed. */
+ * fails, none. Errors are diagnostics of the module's context and name the node. Runs are deterministic, with
+ * `reference` also in the number of threads; random ops (dropout in training) draw from a counter-based generator with
+ * the session's seed. */
 #ifndef GRAFT_RUNTIME_H
 #define GRAFT_RUNTIME_H
 

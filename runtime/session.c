@@ -27,7 +27,10 @@ struct graft_session {
   void *memory; /* of the arena, not aligned */
   size_t memory_size;
   char *arena;
-  char **base; /* by storage */
+  char **base;        /* by storage */
+  gr_buffer **held;   /* by storage: of a tensor that does not change, so that writing to it makes another buffer */
+  uint64_t *versions; /* by storage: of such a tensor's bytes */
+  uint64_t last_version;
   uint32_t base_count;
   gr_in *in; /* of the step at hand */
   gr_out *out;
@@ -42,6 +45,9 @@ struct graft_session {
 static void drop_plan(graft_session *s) {
   graft_context *c = s->context;
   gr_free(c, s->memory, s->memory_size);
+  for (uint32_t i = 0; s->held && i < s->base_count; i++) gr_buffer_release(c, s->held[i]);
+  gr_free(c, s->held, ((size_t)s->base_count + 1) * sizeof *s->held);
+  gr_free(c, s->versions, ((size_t)s->base_count + 1) * sizeof *s->versions);
   gr_free(c, s->base, ((size_t)s->base_count + 1) * sizeof *s->base);
   gr_free(c, s->in, s->plan.max_in * sizeof *s->in);
   gr_free(c, s->out, s->plan.max_out * sizeof *s->out);
@@ -50,6 +56,8 @@ static void drop_plan(graft_session *s) {
   gr_free(c, s->opaque_types, ((size_t)s->plan.max_in + s->plan.max_out) * sizeof *s->opaque_types);
   s->memory = NULL;
   s->base = NULL;
+  s->held = NULL;
+  s->versions = NULL;
   s->in = NULL;
   s->out = NULL;
   s->opaque_in = NULL;
@@ -66,12 +74,15 @@ static graft_status allocate(graft_session *s) {
   s->base_count = p->storages.len;
   s->memory = gr_alloc(c, s->memory_size);
   s->base = gr_calloc(c, (size_t)s->base_count + 1, sizeof *s->base);
+  s->held = gr_calloc(c, (size_t)s->base_count + 1, sizeof *s->held);
+  s->versions = gr_calloc(c, (size_t)s->base_count + 1, sizeof *s->versions);
   s->in = gr_calloc(c, p->max_in, sizeof *s->in);
   s->out = gr_calloc(c, p->max_out, sizeof *s->out);
   s->opaque_in = gr_calloc(c, p->max_in, sizeof *s->opaque_in);
   s->opaque_out = gr_calloc(c, p->max_out, sizeof *s->opaque_out);
   s->opaque_types = gr_calloc(c, (size_t)p->max_in + p->max_out, sizeof *s->opaque_types);
-  if (!s->memory || !s->base || !s->in || !s->out || !s->opaque_in || !s->opaque_out || !s->opaque_types)
+  if (!s->memory || !s->base || !s->held || !s->versions || !s->in || !s->out || !s->opaque_in || !s->opaque_out ||
+      !s->opaque_types)
     return GRAFT_NO_MEMORY;
   s->arena = (char *)(((uintptr_t)s->memory + ALIGNMENT - 1) & ~(uintptr_t)(ALIGNMENT - 1));
   return GRAFT_OK;
@@ -83,6 +94,7 @@ static graft_status make_plan(graft_session *s) {
   gr_plan_options options = {.input_types = s->types,
                              .kernels = s->kernels,
                              .kernel_count = s->kernel_count,
+                             .threads = gr_threads_count(s->threads),
                              .reference = s->reference,
                              .no_reuse = s->no_reuse};
   graft_status status = gr_plan_begin(&s->plan, s->graph, &options);
@@ -209,6 +221,15 @@ graft_status graft_session_set_input(graft_session *s, uint32_t index, const gra
  * ---------------------------------------------------------------------------------------------------------------------
  */
 
+/* A tensor's bytes are those of the last run as long as it has the buffer that the session holds on to. */
+static void watch(graft_session *s, uint32_t storage) {
+  gr_buffer *buffer = s->graph->module->tensors.data[s->plan.storages.data[storage].id].buffer;
+  if (!s->plan.fast || !s->plan.storages.data[storage].fixed || s->held[storage] == buffer) return;
+  gr_buffer_release(s->context, s->held[storage]);
+  s->held[storage] = gr_buffer_retain(buffer);
+  s->versions[storage] = ++s->last_version;
+}
+
 /* Addresses that can change between runs. */
 static graft_status resolve(graft_session *s) {
   const gr_plan *p = &s->plan;
@@ -225,6 +246,7 @@ static graft_status resolve(graft_session *s) {
         graft_tensor_name(s->graph->module, storage->id, name, sizeof name);
         return gr_error(s->context, GRAFT_RUN, (gr_loc){.node = name}, "the tensor has no data");
       }
+      watch(s, i);
       break;
     }
   }
@@ -265,7 +287,10 @@ static graft_status run_step(graft_session *s, const gr_step *step) {
     s->in[i] = (gr_in){0};
     if (v == GRAFT_NONE) continue;
     const gr_slot *slot = &p->slots[v];
-    s->in[i] = (gr_in){.type = &slot->type, .data = address(s, slot), .count = graft_type_elements(&slot->type)};
+    s->in[i] = (gr_in){.type = &slot->type,
+                       .data = address(s, slot),
+                       .count = graft_type_elements(&slot->type),
+                       .version = s->versions[slot->storage]};
   }
   for (uint32_t i = 0; i < node->result_count; i++) {
     const gr_slot *slot = &p->slots[node->first_result + i];
@@ -286,7 +311,9 @@ static graft_status run_step(graft_session *s, const gr_step *step) {
                          .seed = gr_mix(gr_mix(s->seed ^ gr_mix(s->step)) + step->random),
                          .graph = s->graph,
                          .node = step->node};
-  graft_status status = step->run ? step->run(&call) : run_opaque(s, step, &call);
+  graft_status status = step->fast  ? gr_fast_run(step->fast, &call)
+                        : step->run ? step->run(&call)
+                                    : run_opaque(s, step, &call);
   gr_scratch_reset(s->scratch);
   return status;
 }

@@ -1,8 +1,9 @@
-/* A session's plan: which kernel runs when, and where every value lies. Made by plan.c, placed by memory.c, run by
+/* A session's plan: which kernel runs when, and where every value lies. Made by plan.c, laid out by memory.c, run by
  * session.c. */
 #ifndef GRAFT_SESSION_IMPL_H
 #define GRAFT_SESSION_IMPL_H
 
+#include "runtime/fast_impl.h"
 #include "runtime/kernel_impl.h"
 #include "runtime/runtime.h"
 
@@ -20,6 +21,7 @@ typedef struct gr_storage {
   size_t size, offset;
   uint32_t first, last; /* steps between which it holds something; last is the number of steps for what outlives them */
   uint32_t pending;     /* while planning: reads that are still to come */
+  bool fixed;           /* a tensor that the graph does not update */
 } gr_storage;
 
 typedef struct gr_slot {
@@ -33,6 +35,7 @@ typedef struct gr_step {
   uint32_t random; /* number among random steps, from 1 */
   gr_kernel run;   /* NULL: an embedder's kernel */
   const graft_kernel *opaque;
+  gr_fast_kernel *fast; /* runs instead of `run`; NULL: none */
 } gr_step;
 
 /* At the end of a step: bytes of a value to memory that nothing else writes. */
@@ -59,12 +62,14 @@ typedef struct gr_plan {
   GR_VEC(char) known;
   GR_VEC(gr_slot) outputs; /* where each output is after the copies */
   size_t arena_size;
+  gr_fast *fast; /* NULL: plain kernels only */
 } gr_plan;
 
 typedef struct gr_plan_options {
   const graft_type *input_types; /* concrete */
   const graft_kernel *kernels;
   uint32_t kernel_count;
+  uint32_t threads;
   bool reference, no_reuse;
 } gr_plan_options;
 

@@ -23,7 +23,8 @@ enum {
   PATTERN_FILE,
   LIST_PASSES,
   LIST_OPS,
-  LIST_PATTERNS
+  LIST_PATTERNS,
+  LIST_QUANTIZERS
 };
 
 static const cli_option option_table[] = {
@@ -42,6 +43,7 @@ static const cli_option option_table[] = {
     {LIST_PASSES, "list-passes", NULL, "list the passes and pipelines"},
     {LIST_OPS, "list-ops", NULL, "list the ops"},
     {LIST_PATTERNS, "list-patterns", NULL, "list the rules"},
+    {LIST_QUANTIZERS, "list-quantizers", NULL, "list the quantizers"},
     {0, NULL, NULL, NULL},
 };
 
@@ -107,7 +109,8 @@ static bool set_option(void *user, int id, const char *argument) {
   case PATTERN_FILE: return cli_list_add(&a->pattern_files, argument);
   case LIST_PASSES:
   case LIST_OPS:
-  case LIST_PATTERNS: a->list = id; return true;
+  case LIST_PATTERNS:
+  case LIST_QUANTIZERS: a->list = id; return true;
   default: return false;
   }
 }
@@ -140,7 +143,7 @@ static void print_indented(const char *text) {
   }
 }
 
-static int list_patterns(graft_context *context, const arguments *a) {
+static bool list_patterns(graft_context *context, const arguments *a) {
   graft_rules *rules = graft_rules_create(context, true);
   bool ok = rules != NULL;
   for (uint32_t i = 0; ok && i < a->pattern_files.count; i++)
@@ -150,17 +153,32 @@ static int list_patterns(graft_context *context, const arguments *a) {
     print_indented(graft_rules_doc(rules, i));
   }
   graft_rules_destroy(rules);
-  cli_print_diagnostics(context, "ir-opt");
-  return ok ? EXIT_DONE : EXIT_FAILED;
+  return ok;
+}
+
+static bool list_quantizers(graft_context *context, const arguments *a) {
+  graft_quantizers *set = graft_quantizers_create(context, true);
+  bool ok = set != NULL;
+  for (uint32_t i = 0; ok && i < a->quantizer_files.count; i++)
+    ok = graft_quantizers_load(set, a->quantizer_files.items[i]) == GRAFT_OK;
+  for (uint32_t i = 0; ok && i < graft_quantizers_count(set); i++) {
+    printf("%s  (%s)\n", graft_quantizers_name(set, i), graft_quantizers_file(set, i));
+    print_indented(graft_quantizers_doc(set, i));
+  }
+  graft_quantizers_destroy(set);
+  return ok;
 }
 
 static int list(graft_context *context, const arguments *a) {
+  bool ok = true;
   switch (a->list) {
   case LIST_PASSES: list_passes(); break;
   case LIST_OPS: list_ops(); break;
-  default: return list_patterns(context, a);
+  case LIST_PATTERNS: ok = list_patterns(context, a); break;
+  default: ok = list_quantizers(context, a); break;
   }
-  return EXIT_DONE;
+  cli_print_diagnostics(context, "ir-opt");
+  return ok ? EXIT_DONE : EXIT_FAILED;
 }
 
 /* ---- running ---- */

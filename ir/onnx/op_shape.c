@@ -266,6 +266,7 @@ bool gr_onnx_pad_node(gr_onnx *in) {
     pads[2 * i + 1] = end[axis];
     if (begin[axis] || end[axis]) count = 2 * (uint32_t)(i + 1);
   }
+  if (count == 0) return gr_onnx_alias(in, 0, operands[0]);
   double value = 0;
   if (gr_onnx_has_input(in, 2) && mode[0] == 'c') {
     if (gr_onnx_constant(in, 2) == GRAFT_NONE)

@@ -1,4 +1,4 @@
-/* The .gir files of a folder, in order. */
+/* The .gir files of a folder, or those of another kind, in order. */
 #ifndef GRAFT_TEST_LIST_H
 #define GRAFT_TEST_LIST_H
 
@@ -16,12 +16,12 @@ typedef struct list {
 
 static inline int list_compare(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 
-static inline void list_read(list *l, const char *folder) {
+static inline void list_read_kind(list *l, const char *folder, const char *suffix) {
   DIR *dir = opendir(folder);
   l->count = 0;
   for (struct dirent *e; dir && (e = readdir(dir)) && l->count < LIST_MAX;) {
-    size_t n = strlen(e->d_name), size = strlen(folder) + n + 2;
-    if (n < 4 || strcmp(e->d_name + n - 4, ".gir") != 0) continue;
+    size_t n = strlen(e->d_name), size = strlen(folder) + n + 2, end = strlen(suffix);
+    if (n < end || strcmp(e->d_name + n - end, suffix) != 0) continue;
     char *path = malloc(size);
     if (!path) break;
     snprintf(path, size, "%s/%s", folder, e->d_name);
@@ -30,6 +30,8 @@ static inline void list_read(list *l, const char *folder) {
   if (dir) closedir(dir);
   qsort(l->paths, (size_t)l->count, sizeof *l->paths, list_compare);
 }
+
+static inline void list_read(list *l, const char *folder) { list_read_kind(l, folder, ".gir"); }
 
 static inline void list_free(list *l) {
   for (int i = 0; i < l->count; i++) free(l->paths[i]);

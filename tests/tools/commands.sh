@@ -50,7 +50,7 @@ expect 2 "unknown format" "$opt" net.gir --emit pdf
 expect 2 "unknown pass to print" "$opt" net.gir --print-after nonsense
 expect 0 "help" "$opt" --help
 for option in output passes emit verify-each print-before print-after print-after-all timing stats export-state \
-  quantizer-file pattern-file list-passes list-ops list-patterns list-quantizers explain; do
+  quantizer-file pattern-file list-passes list-ops list-patterns list-quantizers; do
   printed "--$option" "help"
 done
 expect 0 "list of passes" "$opt" --list-passes
@@ -126,7 +126,7 @@ rule my_relu
 match
   %y = relu(%x)
 rewrite
-  %y = hardtanh(%x) {min_val: 0.0, max_val: inf}
+  %y = hardtanh(%x) {min_val: 0.0, max_val: inf}   edges from %y
 PAT
 expect 0 "a rule of a file" "$opt" net.gir --pattern-file my.pat --passes 'rewrite{rules=my_relu}'
 printed "hardtanh" "a rule of a file"

@@ -131,7 +131,8 @@ START_TEST(a_failed_step_changes_no_tensor) {
   graft_update_add(graph, a, op2("add", next, next));
   graft_output_add(graph, "y", op2("index_select", next, index));
   graft_session *s = create(NULL);
-  ck_assert_int_eq(graft_session_set_input(s, 0, &t, (int64_t[]){7}), GRAFT_OK);
+  const int64_t outside = 7;
+  ck_assert_int_eq(graft_session_set_input(s, 0, &t, &outside), GRAFT_OK);
   ck_assert_int_eq(graft_session_run(s), GRAFT_RUN);
   ck_assert_str_eq(last_error(), "index_select: index 7 is outside an axis of 2");
   ck_assert_float_eq(((const float *)graft_tensor_get_data(module, a))[0], 1);

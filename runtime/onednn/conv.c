@@ -1,0 +1,79 @@
+/* Convolution and transposed convolution. */
+#include "runtime/onednn/onednn_impl.h"
+
+#include <string.h>
+
+#define WORTHWHILE (1 << 17) /* multiplications below which the plain kernel is as fast */
+
+typedef struct window {
+  dnnl_dims_t stride, dilation, before, after; /* oneDNN's dilation is one less than PyTorch's */
+} window;
+
+static window read_window(const gr_kernel_call *k, bool transposed) {
+  uint32_t axes;
+  const int64_t *stride = gr_k_ints(k, "stride", &axes), *padding = gr_k_ints(k, "padding", &axes);
+  const int64_t *dilation = gr_k_ints(k, "dilation", &axes);
+  const int64_t *extra = transposed ? gr_k_ints(k, "output_padding", &axes) : NULL;
+  window w = {.stride = {0}};
+  for (uint32_t i = 0; i < axes; i++) {
+    w.stride[i] = stride[i];
+    w.dilation[i] = dilation[i] - 1;
+    w.before[i] = padding[i];
+    w.after[i] = padding[i] - (extra ? extra[i] : 0);
+  }
+  return w;
+}
+
+/* The weight as oneDNN numbers its axes: groups (where there are several), out, in, kernel. */
+static dnnl_memory_desc_t weight_desc(const graft_type *w, int64_t groups, bool transposed) {
+  int64_t dims[DNNL_MAX_NDIMS], strides[DNNL_MAX_NDIMS], taps = gr_extent(w, 2, w->rank), next = taps;
+  int64_t in = transposed ? w->dims[0] / groups : w->dims[1], out = transposed ? w->dims[1] : w->dims[0] / groups;
+  int n = 0;
+  if (groups > 1) dims[n] = groups, strides[n++] = in * out * taps;
+  dims[n] = out, strides[n++] = (transposed ? 1 : in) * taps;
+  dims[n] = in, strides[n++] = (transposed ? out : 1) * taps;
+  for (int32_t i = 2; i < w->rank; i++) {
+    next /= w->dims[i];
+    dims[n] = w->dims[i], strides[n++] = next;
+  }
+  dnnl_memory_desc_t d;
+  memset(&d, 0, sizeof d);
+  (void)dnnl_memory_desc_init_by_strides(&d, n, dims, dnnl_f32, strides);
+  return d;
+}
+
+bool gr_dnnl_plan_conv(gr_fast *f, const gr_kernel_call *k, uint32_t fixed, gr_dnnl_plan *p) {
+  const graft_type *x = k->operands[0].type, *w = k->operands[1].type, *b = k->operands[2].type;
+  const graft_type *y = k->results[0].type;
+  bool transposed = gr_op_get(k->op)->families & GR_F_CONV_TRANSPOSE;
+  (void)fixed;
+  if (k->operands[0].count == 0) return false;
+  /* Each weight meets every position of x (transposed) or of y, in every image. */
+  double positions =
+      transposed ? (double)k->operands[0].count / (double)x->dims[1] : (double)k->results[0].count / (double)y->dims[1];
+  if (positions * (double)k->operands[1].count < WORTHWHILE) return false;
+  window win = read_window(k, transposed);
+  dnnl_memory_desc_t src = gr_dnnl_type(x), dst = gr_dnnl_type(y), bias = {0};
+  dnnl_memory_desc_t weight = weight_desc(w, gr_k_int(k, "groups"), transposed);
+  dnnl_memory_desc_t any_src = gr_dnnl_any(&src), any_dst = gr_dnnl_any(&dst), any_weight = gr_dnnl_any(&weight);
+  if (b) bias = gr_dnnl_type(b);
+  union {
+    dnnl_convolution_desc_t conv;
+    dnnl_deconvolution_desc_t deconv;
+  } desc;
+  dnnl_status_t status =
+      transposed
+          ? dnnl_dilated_deconvolution_forward_desc_init(
+                &desc.deconv, dnnl_forward_inference, dnnl_deconvolution_direct, &any_src, &any_weight,
+                b ? &bias : NULL, &any_dst, win.stride, win.dilation, win.before, win.after)
+          : dnnl_dilated_convolution_forward_desc_init(&desc.conv, dnnl_forward_inference, dnnl_convolution_direct,
+                                                       &any_src, &any_weight, b ? &bias : NULL, &any_dst, win.stride,
+                                                       win.dilation, win.before, win.after);
+  if (status != dnnl_success || dnnl_primitive_desc_create(&p->desc, &desc, f->attr, f->engine, NULL) != dnnl_success)
+    return false;
+  gr_dnnl_add(p, DNNL_ARG_SRC, 0, false, &src);
+  gr_dnnl_add(p, DNNL_ARG_WEIGHTS, 1, false, &weight);
+  if (b) gr_dnnl_add(p, DNNL_ARG_BIAS, 2, false, &bias);
+  gr_dnnl_add(p, DNNL_ARG_DST, 0, true, &dst);
+  return true;
+}
