@@ -81,6 +81,12 @@ graft_tensor gr_onnx_constant(gr_onnx *in, uint32_t i) {
   return v == GRAFT_NONE ? GRAFT_NONE : gr_value_tensor(in->scope->graph, v);
 }
 
+const void *gr_onnx_consume(gr_onnx *in, graft_tensor t) {
+  const void *data = gr_vec_push(in->context, &in->consumed, t) ? graft_tensor_get_data(in->module, t) : NULL;
+  if (!data) in->failed = true;
+  return data;
+}
+
 static const void *constant_data(gr_onnx *in, uint32_t i, const char *what, const graft_type **type) {
   graft_tensor t = gr_onnx_constant(in, i);
   if (t == GRAFT_NONE) {
@@ -88,7 +94,7 @@ static const void *constant_data(gr_onnx *in, uint32_t i, const char *what, cons
     return NULL;
   }
   *type = gr_tensor_type(in->module, t);
-  return graft_tensor_get_data(in->module, t);
+  return gr_onnx_consume(in, t);
 }
 
 const int64_t *gr_onnx_ints(gr_onnx *in, uint32_t i, const char *what, uint32_t *count) {

@@ -20,6 +20,24 @@ static bool read_opsets(gr_onnx *in, const Onnx__ModelProto *model) {
   return true;
 }
 
+/* What only became attributes is not kept as a tensor too. */
+static bool drop_consumed(gr_onnx *in) {
+  graft_module *m = in->module;
+  uint8_t *used = gr_calloc(in->context, (size_t)m->tensors.len + 1, 1);
+  if (!used) return false;
+  for (uint32_t i = 0; i < m->graphs.len; i++) {
+    const graft_graph *g = m->graphs.data[i];
+    for (uint32_t t = 0; t < g->tensor_values.len; t++)
+      if (g->tensor_values.data[t] != GRAFT_NONE && !gr_unused(g, g->tensor_values.data[t])) used[t] = 1;
+  }
+  for (uint32_t i = 0; i < in->consumed.len; i++) {
+    graft_tensor t = in->consumed.data[i];
+    if (!used[t] && !m->tensors.data[t].erased) gr_tensor_erase(m, t);
+  }
+  gr_free(in->context, used, (size_t)m->tensors.len + 1);
+  return true;
+}
+
 static bool import_model(gr_onnx *in, const Onnx__ModelProto *model) {
   if (!model->graph) return gr_onnx_fail(in, GRAFT_FORMAT, "the model has no graph"), false;
   if (!read_opsets(in, model)) return false;
@@ -27,7 +45,7 @@ static bool import_model(gr_onnx *in, const Onnx__ModelProto *model) {
   m->file = gr_intern(m, in->file, strlen(in->file));
   if (m->file == GRAFT_NONE) return false;
   graft_graph *g = graft_graph_create(m, "main");
-  return g && gr_onnx_graph(in, g, model->graph, NULL, NULL, 0);
+  return g && gr_onnx_graph(in, g, model->graph, NULL, NULL, 0) && drop_consumed(in);
 }
 
 graft_module *gr_onnx_load(graft_context *c, gr_buffer *file, const char *name, const char *directory) {
@@ -47,6 +65,7 @@ graft_module *gr_onnx_load(graft_context *c, gr_buffer *file, const char *name, 
   }
   for (uint32_t i = 0; i < in.files.len; i++) gr_buffer_release(c, in.files.data[i].buffer);
   gr_vec_free(c, &in.files);
+  gr_vec_free(c, &in.consumed);
   gr_arena_free(&in.scratch);
   onnx__model_proto__free_unpacked(model, &allocator);
   return in.module;

@@ -87,7 +87,8 @@ struct gr_onnx {
   const char *file, *directory;
   int64_t opset; /* of the default domain; 0: not imported */
   gr_arena scratch;
-  GR_VEC(gr_onnx_file) files; /* external data, each opened once */
+  GR_VEC(gr_onnx_file) files;    /* external data, each opened once */
+  GR_VEC(graft_tensor) consumed; /* tensors that became attributes: nobody may use them any more */
   gr_onnx_scope *scope;
 
   /* the node at hand */
@@ -154,6 +155,8 @@ bool gr_onnx_attr_ints(gr_onnx *in, const char *name, uint32_t count, int64_t ot
 bool gr_onnx_axis(gr_onnx *in, int64_t axis, int32_t rank, int64_t *out);
 /* The tensor that input i is, if it is one that never changes. */
 graft_tensor gr_onnx_constant(gr_onnx *in, uint32_t i);
+/* The bytes of a tensor that become attributes, or another tensor. */
+const void *gr_onnx_consume(gr_onnx *in, graft_tensor t);
 /* The integers of a constant input, for as long as the import; NULL with an error when it is not constant. */
 const int64_t *gr_onnx_ints(gr_onnx *in, uint32_t i, const char *what, uint32_t *count);
 /* The same from the constant input i or, as older opsets have it, an attribute; NULL without an error: neither is

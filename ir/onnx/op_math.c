@@ -136,10 +136,12 @@ static graft_value bound(gr_onnx *in, uint32_t i) {
   graft_tensor t = v == GRAFT_NONE ? GRAFT_NONE : gr_value_tensor(in->scope->graph, v);
   if (t == GRAFT_NONE) return v;
   graft_type type = *gr_tensor_type(in->module, t);
-  if (graft_type_elements(&type) != 1) return v;
+  if (type.rank == 0 || graft_type_elements(&type) != 1) return v;
   graft_type scalar = {.dtype = type.dtype};
   unsigned char bytes[8] = {0};
-  memcpy(bytes, graft_tensor_get_data(in->module, t), graft_dtype_size(type.dtype));
+  const void *data = gr_onnx_consume(in, t);
+  if (!data) return GRAFT_NONE;
+  memcpy(bytes, data, graft_dtype_size(type.dtype));
   return gr_onnx_make_constant(in, "scalar", &scalar, bytes);
 }
 

@@ -18,7 +18,8 @@ static graft_value shaped(gr_onnx *in, graft_value v, bool per_channel) {
   graft_tensor tensor = gr_value_tensor(in->scope->graph, v);
   if (tensor != GRAFT_NONE && t->dtype == GRAFT_F32) {
     graft_type scalar = {.dtype = GRAFT_F32};
-    return gr_onnx_make_constant(in, "scalar", &scalar, graft_tensor_get_data(in->module, tensor));
+    const void *data = gr_onnx_consume(in, tensor);
+    return data ? gr_onnx_make_constant(in, "scalar", &scalar, data) : GRAFT_NONE;
   }
   gr_onnx_begin(in, GR_OP_view);
   gr_onnx_set_ints(in, "size", NULL, 0);
@@ -46,8 +47,8 @@ static graft_value zero_point(gr_onnx *in, graft_value v, const graft_type *scal
     graft_type zt = *gr_tensor_type(in->module, t);
     if (graft_type_elements(&zt) != n)
       return gr_onnx_fail(in, GRAFT_TYPE, "%s: scale and zero point differ in length", in->row->name), GRAFT_NONE;
-    const void *data = graft_tensor_get_data(in->module, t);
-    for (int64_t i = 0; i < n; i++) element(data, zt.dtype, i, &values[i]);
+    const void *data = gr_onnx_consume(in, t);
+    for (int64_t i = 0; data && i < n; i++) element(data, zt.dtype, i, &values[i]);
   }
   return gr_onnx_make_constant(in, "zero_point", &type, values);
 }

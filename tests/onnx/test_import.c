@@ -296,6 +296,30 @@ START_TEST(reshape_copies_known_extents) {
   load();
   ck_assert_str_eq(node_text("y"), "view(x)");
   check_ints(attr("y", "size"), 2, INTS(2, -1));
+  ck_assert_uint_eq(graft_tensor_find(m, "shape"), GRAFT_NONE); /* an attribute now, no tensor any more */
+}
+END_TEST
+
+/* Tensors that became attributes leave no hole in any format. */
+START_TEST(module_without_consumed_tensors_is_written) {
+  add_input(g, "x", 1, 3, INTS(2, 3, 4));
+  add_i64(g, "shape", 2, INTS(0, -1));
+  add_zeros(g, "w", 1, 4, 1, INTS(12));
+  add_node(g, "Reshape", "/r", NAMES("x", "shape"), NAMES("flat"));
+  add_node(g, "Add", "/a", NAMES("flat", "w"), NAMES("y"));
+  add_untyped_output(g, "y");
+  load();
+  static const graft_format formats[] = {GRAFT_FORMAT_TEXT, GRAFT_FORMAT_BINARY};
+  for (size_t i = 0; i < 2; i++) {
+    char *bytes;
+    size_t size;
+    ck_assert_int_eq(graft_module_print(m, formats[i], &bytes, &size), GRAFT_OK);
+    graft_module *again = graft_module_load_memory(c, bytes, size, "again", NULL);
+    ck_assert(again != NULL);
+    ck_assert_uint_eq(graft_module_hash(again), graft_module_hash(m));
+    graft_module_destroy(again);
+    graft_free(c, bytes, size);
+  }
 }
 END_TEST
 
@@ -573,12 +597,13 @@ int main(void) {
       conv_same_upper, conv_same_lower, conv_same_even, conv_valid, conv_same_of_unknown_extent,
       conv_weight_contradicts, conv_kernel_shape_contradicts, conv_transpose_uneven_pads_are_cut_off,
       conv_transpose_of_pytorch, linear_of_three_axes, gemm_of_linear, reshape_copies_known_extents,
-      reshape_copies_unknown_extents, transposes, hardsigmoid_of_pytorch, names_survive_in_any_order,
-      identity_is_another_name, defined_twice, initializer_twice, cycle, missing_initializer, missing_output,
-      output_of_another_rank, unnamed_node_is_called_by_its_output, unknown_op_is_kept,
-      unknown_op_of_the_default_domain, graphs_among_attributes, nested_graph_reads_what_comes_later,
-      slice_by_computed_starts, unknown_attribute, attribute_of_wrong_kind, float16_is_refused, opset_out_of_range,
-      op_of_an_older_meaning, raw_data_of_wrong_length, huge_dims, negative_dims);
+      module_without_consumed_tensors_is_written, reshape_copies_unknown_extents, transposes, hardsigmoid_of_pytorch,
+      names_survive_in_any_order, identity_is_another_name, defined_twice, initializer_twice, cycle,
+      missing_initializer, missing_output, output_of_another_rank, unnamed_node_is_called_by_its_output,
+      unknown_op_is_kept, unknown_op_of_the_default_domain, graphs_among_attributes,
+      nested_graph_reads_what_comes_later, slice_by_computed_starts, unknown_attribute, attribute_of_wrong_kind,
+      float16_is_refused, opset_out_of_range, op_of_an_older_meaning, raw_data_of_wrong_length, huge_dims,
+      negative_dims);
   suite_add_tcase(s, model);
   return run_suite(s);
 }
