@@ -8,7 +8,7 @@
 
 graft_module *graft_model_chain(graft_context *context, uint32_t nodes) {
   net n;
-  graft_value x = net_begin(&n, context, "input", 2, 4);
+  graft_value x = net_begin(&n, context, "x", 2, 4);
   for (uint32_t i = 0; i < nodes / 3; i++) {
     char name[32];
     snprintf(name, sizeof name, "conv_%u", i + 1);
@@ -18,7 +18,7 @@ graft_module *graft_model_chain(graft_context *context, uint32_t nodes) {
     x = net_op1(&n, "relu", NULL, x);
   }
   for (uint32_t i = 0; i < nodes % 3; i++) x = net_op1(&n, "relu", NULL, x);
-  return net_end(&n, "logits", x);
+  return net_end(&n, "y", x);
 }
 
 graft_module *graft_model_by_name(graft_context *context, const char *name) {

@@ -44,7 +44,7 @@ graft_module *graft_model_mobilenet_v2(graft_context *context, int64_t size) {
   } table[] = {{1, 16, 1, 1}, {6, 24, 2, 2},  {6, 32, 3, 2}, {6, 64, 4, 2},
                {6, 96, 3, 1}, {6, 160, 3, 2}, {6, 320, 1, 1}};
   net n;
-  graft_value x = net_begin(&n, context, "input", 3, size);
+  graft_value x = net_begin(&n, context, "x", 3, size);
   x = conv_bn_relu6(&n, "features.0", x, (conv_shape){3, 32, 3, 2, 1, 1});
   int64_t in = 32;
   int index = 1;
@@ -64,5 +64,5 @@ graft_module *graft_model_mobilenet_v2(graft_context *context, int64_t size) {
                           {.name = "training", .kind = GRAFT_ATTR_BOOL, .as.b = true}};
   x = net_op(&n, "dropout", "classifier.0", &x, 1, dropout, 2);
   x = net_linear(&n, "classifier.1", x, 1280, 1000);
-  return net_end(&n, "logits", x);
+  return net_end(&n, "y", x);
 }

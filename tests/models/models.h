@@ -1,6 +1,6 @@
 /* Networks built through the public API, with weights made by the fill formula (torchvision's topologies and names).
  * Each returns a module whose one graph is in training mode: batch norms update their statistics. The input is called
- * `input` and the output `logits`. NULL: a diagnostic is in the context. */
+ * `x` and the output `y`, as in the ONNX files. NULL: a diagnostic is in the context. */
 #ifndef GRAFT_TEST_MODELS_H
 #define GRAFT_TEST_MODELS_H
 

@@ -53,7 +53,7 @@ graft_module *graft_model_resnet(graft_context *context, int depth, int64_t size
   while (row < sizeof table / sizeof *table && table[row].depth != depth) row++;
   if (row == sizeof table / sizeof *table) return NULL;
   net n;
-  graft_value x = net_begin(&n, context, "input", 3, size);
+  graft_value x = net_begin(&n, context, "x", 3, size);
   x = net_conv(&n, "conv1", x, (conv_shape){3, 64, 7, 2, 3, 1});
   x = net_batch_norm(&n, "bn1", x, 64);
   x = net_op1(&n, "relu", "relu", x);
@@ -77,5 +77,5 @@ graft_module *graft_model_resnet(graft_context *context, int depth, int64_t size
   graft_attr start = {.name = "start_dim", .kind = GRAFT_ATTR_INT, .as.i = 1};
   x = net_op(&n, "flatten", "flatten", &x, 1, &start, 1);
   x = net_linear(&n, "fc", x, s.in, 1000);
-  return net_end(&n, "logits", x);
+  return net_end(&n, "y", x);
 }

@@ -1,0 +1,30 @@
+#!/bin/sh
+# Installs the library into a folder of its own, compiles the example of the README against it through pkg-config, as
+# an embedder would, and runs it.  usage: run.sh SOURCE_ROOT BUILD_ROOT
+set -eu
+source=$1
+build=$2
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+meson install -C "$build" --no-rebuild --quiet --destdir "$work/root" >/dev/null
+pc=$(find "$work/root" -name graft.pc)
+prefix=$(sed -n 's/^prefix=//p' "$pc")
+sed '/^```c$/,/^```$/!d; /^```/d' "$source/README.md" >"$work/example.c"
+[ -s "$work/example.c" ] || { echo "no C example in README.md" >&2; exit 1; }
+library=$(dirname "$(find "$work/root" -name 'libgraft.so' | head -n 1)")
+# The sanitizers of an instrumented library must come first in the program.
+sanitize=
+nm -D "$library/libgraft.so" | grep -q __asan_init && sanitize=-fsanitize=address,undefined
+flags=$(PKG_CONFIG_PATH=$(dirname "$pc") PKG_CONFIG_SYSROOT_DIR="$work/root" pkg-config --cflags --libs graft)
+# shellcheck disable=SC2086  # lists of words
+cc -std=c17 -Wall -Wextra -Werror $sanitize "$work/example.c" -o "$work/example" $flags
+for header in "$work/root$prefix"/include/graft/*.h; do # each public header stands alone, in C and C++
+  cc -std=c17 -Wall -Wextra -Wpedantic -Werror -fsyntax-only -x c "$header" -I"$work/root$prefix/include"
+  c++ -std=c++17 -Wall -Wextra -Werror -fsyntax-only -x c++ "$header" -I"$work/root$prefix/include"
+done
+# Nothing but graft_… is exported.
+others=$(nm -D --defined-only "$library/libgraft.so" | awk '$2 ~ /[TDBRV]/ && $3 !~ /^(graft_|_init$|_fini$)/ { print $3 }')
+[ -z "$others" ] || { echo "exported: $others" >&2; exit 1; }
+cd "$source/tests/data"
+LD_LIBRARY_PATH=$library "$work/example" digits.onnx "$work/digits.int8.gfb"
+[ -s "$work/digits.int8.gfb" ]

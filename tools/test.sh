@@ -1,0 +1,14 @@
+#!/bin/sh
+# Installs what is missing, builds plainly and with the sanitizers, and runs all tests.
+# usage: sh tools/test.sh   (build folders: build, build-asan)
+set -eu
+cd "$(dirname "$0")/.."
+# shellcheck disable=SC2046  # lists of words
+sh tools/packages.sh $(sed -n 's/^build //p; s/^test //p' tools/packages.txt)
+
+[ -d build ] || meson setup build
+[ -d build-asan ] || meson setup build-asan -Db_sanitize=address,undefined -Db_lundef=false
+ninja -C build
+ninja -C build-asan
+meson test -C build --no-rebuild --print-errorlogs --timeout-multiplier 4
+meson test -C build-asan --no-rebuild --print-errorlogs --timeout-multiplier 8
