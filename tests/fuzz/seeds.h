@@ -5,7 +5,7 @@
 #include "attempt.h"
 
 typedef struct seed {
-  char name[96];
+  char name[160];
   attempt_kind kind;
   unsigned char *bytes;
   size_t size;
