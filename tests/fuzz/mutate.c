@@ -163,7 +163,7 @@ static void do_damage(bytes *b, bool text, const seed *other) {
 
 /* ---- running ---- */
 
-static char running[160];
+static char running[256];
 
 static void too_slow(int signal) {
   (void)signal;
@@ -246,7 +246,7 @@ static unsigned mutate_all(const seed_list *list, unsigned first, unsigned count
   bytes b = {0};
   unsigned failures = 0, accepted = 0, tried[KINDS] = {0}, good[KINDS] = {0};
   double slowest = 0, begin = seconds();
-  char slowest_name[160] = "";
+  char slowest_name[256] = "";
   for (unsigned i = first; i < first + count; i++) {
     const seed *s = choose(list, i);
     state = (seed_number << 32) + i;

@@ -8,7 +8,9 @@ by 1 + 1e-6, gives 33 dB on ResNet-18 and 19 dB on MobileNetV2), scales by their
 steps, then the test input in evaluation mode, which the observers see too, then convert.
 """
 import json, math, os, re, statistics, subprocess, sys, tempfile
-from check import Npy, DTYPES
+
+sys.path.insert(0, os.path.join(sys.argv[2], "..", "oracle"))
+from check import Npy, DTYPES  # of the cases that lie beside the repository
 
 WORST_DB = {"resnet18": 27.0, "mobilenet_v2": 14.0}
 SAME = {"add_": "add", "relu_": "relu", "hardtanh_": "hardtanh", "mul_": "mul"}
