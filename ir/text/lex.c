@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* WORD, NAME: may stand in identifiers, in names. LONE: a token by itself, whatever follows; PUNCT: may be longer. */
-enum { WORD = 1, NAME = 2, DIGIT = 4, SPACE = 8, PUNCT = 16, LONE = 32 };
+enum { WORD = 1, NAME = 2, DIGIT = 4, SPACE = 8, PUNCT = 16, LONE = 32, LINE = 64 };
 
 #define A_ (WORD | NAME)         /* letters and _ */
 #define D_ (WORD | NAME | DIGIT) /* digits */
@@ -15,14 +15,14 @@ enum { WORD = 1, NAME = 2, DIGIT = 4, SPACE = 8, PUNCT = 16, LONE = 32 };
 #define P_ PUNCT
 #define S_ SPACE
 static const unsigned char class_of[256] = {
-    0,  0,  0,  0,  0,    0,  0,  0,  0,  S_, 0,  0,  0,  S_, 0,  0,           /* \t \r */
-    0,  0,  0,  0,  0,    0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,           /* */
-    S_, P_, 0,  0,  NAME, 0,  L_, 0,  L_, L_, L_, L_, L_, N_, N_, NAME | LONE, /*  !"#$%&'()*+,-./ */
-    D_, D_, D_, D_, D_,   D_, D_, D_, D_, D_, L_, L_, P_, P_, P_, L_,          /* 0-9 :;<=>? */
-    0,  A_, A_, A_, A_,   A_, A_, A_, A_, A_, A_, A_, A_, A_, A_, A_,          /* @A-O */
-    A_, A_, A_, A_, A_,   A_, A_, A_, A_, A_, A_, L_, 0,  L_, L_, A_,          /* P-Z [\]^_ */
-    0,  A_, A_, A_, A_,   A_, A_, A_, A_, A_, A_, A_, A_, A_, A_, A_,          /* `a-o */
-    A_, A_, A_, A_, A_,   A_, A_, A_, A_, A_, A_, L_, L_, L_, L_, 0,           /* p-z {|}~ */
+    0,  0,  0,  0,    0,    0,  0,  0,  0,  S_, LINE, 0,  0,  S_, 0,  0,           /* \t \n \r */
+    0,  0,  0,  0,    0,    0,  0,  0,  0,  0,  0,    0,  0,  0,  0,  0,           /* */
+    S_, P_, 0,  LINE, NAME, 0,  L_, 0,  L_, L_, L_,   L_, L_, N_, N_, NAME | LONE, /*  !"#$%&'()*+,-./ */
+    D_, D_, D_, D_,   D_,   D_, D_, D_, D_, D_, L_,   L_, P_, P_, P_, L_,          /* 0-9 :;<=>? */
+    0,  A_, A_, A_,   A_,   A_, A_, A_, A_, A_, A_,   A_, A_, A_, A_, A_,          /* @A-O */
+    A_, A_, A_, A_,   A_,   A_, A_, A_, A_, A_, A_,   L_, 0,  L_, L_, A_,          /* P-Z [\]^_ */
+    0,  A_, A_, A_,   A_,   A_, A_, A_, A_, A_, A_,   A_, A_, A_, A_, A_,          /* `a-o */
+    A_, A_, A_, A_,   A_,   A_, A_, A_, A_, A_, A_,   L_, L_, L_, L_, 0,           /* p-z {|}~ */
 };
 
 static inline bool is(const char *p, int class) { return (class_of[(unsigned char)*p] & class) != 0; }
@@ -275,14 +275,13 @@ static void lex_punctuation(gr_lexer *l, const char *p) {
   l->p = p + l->token.length;
 }
 
-static void lex_word(gr_lexer *l, const char *p) {
+static inline void lex_word(gr_lexer *l, const char *p) {
   const char *q = name_end(p);
   l->token.length = (uint32_t)(q - p);
+  l->token.kind = GR_T_IDENT;
   l->p = q;
-  if (l->token.length == 1 && *p == '_')
-    l->token.kind = '_';
-  else if (l->token.length != 3 || !float_word(l, p, 3))
-    l->token.kind = GR_T_IDENT;
+  if (l->token.length == 1 && *p == '_') l->token.kind = '_';
+  if (l->token.length == 3 && (*p == 'i' || *p == 'n')) (void)float_word(l, p, 3);
 }
 
 /* Comments and line ends; `p` stands on neither space nor a token. */
@@ -300,9 +299,21 @@ static const char *skip_lines(gr_lexer *l, const char *p) {
   }
 }
 
-/* What is neither space, a word, a number nor punctuation. */
-static void lex_other(gr_lexer *l, const char *p) {
-  if (*p == '%' || *p == '@' || *p == '$') {
+static void lex_digits(gr_lexer *l, const char *p) {
+  if (p[0] == '0' && (p[1] == 'x' || p[1] == 'X'))
+    lex_hex(l, p);
+  else
+    lex_number(l, p);
+  l->token.length = l->token.kind == GR_T_ERROR ? 1 : (uint32_t)(l->p - p);
+}
+
+/* The less frequent tokens, apart so that the frequent ones need no stack. */
+__attribute__((noinline)) static void lex_other(gr_lexer *l, const char *p) {
+  if (is(p, DIGIT)) {
+    lex_digits(l, p);
+  } else if (is(p, PUNCT)) {
+    lex_punctuation(l, p);
+  } else if (*p == '%' || *p == '@' || *p == '$') {
     lex_sigil(l, p);
   } else if (*p == '"') {
     lex_string(l, p, GR_T_STRING);
@@ -315,21 +326,8 @@ static void lex_other(gr_lexer *l, const char *p) {
   }
 }
 
-static void lex_digits(gr_lexer *l, const char *p) {
-  if (p[0] == '0' && (p[1] == 'x' || p[1] == 'X'))
-    lex_hex(l, p);
-  else
-    lex_number(l, p);
-  l->token.length = l->token.kind == GR_T_ERROR ? 1 : (uint32_t)(l->p - p);
-}
-
-void gr_lex_next(gr_lexer *l) {
+static inline void lex_at(gr_lexer *l, const char *p) {
   gr_token *t = &l->token;
-  if (t->kind == GR_T_ERROR) return;
-  t->line_start = false;
-  const char *p = l->p;
-  while (*p == ' ') p++;
-  if (*p == '\n' || *p == '#' || is(p, SPACE)) p = skip_lines(l, p);
   t->line = l->line;
   t->column = (uint32_t)(p - l->line_start) + 1;
   t->source = l->line_start;
@@ -339,15 +337,31 @@ void gr_lex_next(gr_lexer *l) {
   if (class & LONE) {
     t->kind = *p;
     l->p = p + 1;
-  } else if (class & DIGIT) {
-    lex_digits(l, p);
-  } else if (class & WORD) {
+  } else if (*p == '%' && is(p + 1, NAME)) {
+    const char *q = name_end(p + 1);
+    t->kind = GR_T_VALUE;
+    t->text = p + 1;
+    t->length = (uint32_t)(q - p) - 1;
+    l->p = q;
+    if (q == p + 1) lex_other(l, p);
+  } else if ((class & (WORD | DIGIT)) == WORD) {
     lex_word(l, p);
-  } else if (class & PUNCT) {
-    lex_punctuation(l, p);
   } else {
     lex_other(l, p);
   }
+}
+
+__attribute__((noinline)) static void lex_after_line(gr_lexer *l, const char *p) { lex_at(l, skip_lines(l, p)); }
+
+void gr_lex_next(gr_lexer *l) {
+  if (l->token.kind == GR_T_ERROR) return;
+  l->token.line_start = false;
+  const char *p = l->p;
+  if (*p == ' ') p++;
+  if (is(p, SPACE | LINE))
+    lex_after_line(l, p);
+  else
+    lex_at(l, p);
 }
 
 void gr_lex_begin(gr_lexer *l, graft_context *c, gr_arena *decoded, const char *file, const char *text, size_t size) {

@@ -60,7 +60,14 @@ static inline bool gr_lex_accept(gr_lexer *l, int kind) {
   gr_lex_next(l);
   return true;
 }
-/* The same, or an error "expected WHAT, found …"; `what` NULL: the kind's own name. */
+/* Takes the current token, and the character `c` too where it follows at once: is it so? */
+static inline bool gr_lex_next_past(gr_lexer *l, char c) {
+  bool follows = *l->p == c;
+  l->p += follows;
+  gr_lex_next(l);
+  return follows;
+}
+/* The same as gr_lex_accept, or an error "expected WHAT, found …"; `what` NULL: the kind's own name. */
 bool gr_lex_expected(gr_lexer *l, int kind, const char *what); /* the error; false */
 static inline bool gr_lex_expect(gr_lexer *l, int kind, const char *what) {
   return gr_lex_accept(l, kind) || gr_lex_expected(l, kind, what);

@@ -70,12 +70,13 @@ static bool end_of_line(parser *p) {
 
 /* ---- nodes ---- */
 
-/* A %name or a scalar; GRAFT_NONE: an error was reported. */
-static graft_value parse_value(parser *p) {
+/* A %name or a scalar; GRAFT_NONE: an error was reported. `*comma`: one followed and was taken. */
+static graft_value parse_value(parser *p, bool *comma) {
   gr_token t = p->lex.token;
   graft_value v = GRAFT_NONE;
+  *comma = false;
   if (t.kind == GR_T_VALUE) {
-    gr_lex_next(&p->lex);
+    *comma = gr_lex_next_past(&p->lex, ',');
     return gr_parse_lookup(p, &t);
   }
   bool scalar = t.kind == GR_T_INT || t.kind == GR_T_FLOAT || t.kind == GR_T_IDENT;
@@ -91,12 +92,12 @@ static bool parse_operands(parser *p) {
   if (!gr_lex_expect(l, '(', "'(' and the operands")) return false;
   while (l->token.kind != ')') {
     graft_value v = GRAFT_NONE;
-    bool absent = gr_lex_accept(l, '_');
-    if (!absent && (v = parse_value(p)) == GRAFT_NONE) return false;
+    bool absent = gr_lex_accept(l, '_'), comma = false;
+    if (!absent && (v = parse_value(p, &comma)) == GRAFT_NONE) return false;
     if (absent && l->token.kind == '~') return gr_parse_fail(p, GRAFT_SYNTAX, &l->token, "a spec on an absent operand");
-    if (!gr_parse_place(p, false, first_use + p->operands.len) || !gr_vec_push(p->context, &p->operands, v))
-      return false;
-    if (!gr_lex_accept(l, ',')) break;
+    if (!comma && !gr_parse_place(p, false, first_use + p->operands.len)) return false;
+    if (!gr_vec_push(p->context, &p->operands, v)) return false;
+    if (!comma && !gr_lex_accept(l, ',')) break;
   }
   return gr_lex_expect(l, ')', ") or ,");
 }
@@ -292,11 +293,12 @@ static bool parse_inputs(parser *p) {
 static bool parse_return(parser *p) {
   gr_lexer *l = &p->lex;
   if (at_end_of_line(p)) return true;
+  bool comma = false;
   do {
     gr_token t = l->token, name = t;
-    graft_value v = parse_value(p);
+    graft_value v = parse_value(p, &comma);
     if (v == GRAFT_NONE) return false;
-    if (gr_lex_accept_word(l, "as")) {
+    if (!comma && gr_lex_accept_word(l, "as")) {
       name = l->token;
       if (!gr_lex_expect(l, GR_T_STRING, "the output's name in quotes")) return false;
     } else if (t.kind != GR_T_VALUE) {
@@ -304,7 +306,7 @@ static bool parse_return(parser *p) {
     }
     const char *text = gr_parse_string(p, &name);
     if (!text || graft_output_add(p->graph, text, v) != GRAFT_OK) return false;
-  } while (gr_lex_accept(l, ','));
+  } while (comma || gr_lex_accept(l, ','));
   return end_of_line(p);
 }
 
@@ -318,8 +320,10 @@ static bool parse_update(parser *p) {
   graft_tensor tensor = gr_value_tensor(p->graph, handle);
   if (tensor == GRAFT_NONE) return gr_parse_fail(p, GRAFT_NAME, &t, "%%%.*s is no tensor", (int)t.length, t.text);
   if (!gr_lex_expect(l, '=', NULL)) return false;
-  graft_value v = parse_value(p);
+  bool comma = false;
+  graft_value v = parse_value(p, &comma);
   if (v == GRAFT_NONE) return false;
+  if (comma) return gr_parse_fail(p, GRAFT_SYNTAX, &t, "an update is of one tensor with one value");
   return graft_update_add(p->graph, tensor, v) == GRAFT_OK && end_of_line(p);
 }
 
