@@ -154,7 +154,7 @@ static graft_status infer_opaque(planner *p, const graft_kernel *kernel) {
   if (gr_vec_reserve(p->context, &types, node->operand_count + node->result_count + 1u)) {
     for (uint32_t i = 0; i < node->operand_count; i++)
       types.data[i] = p->types.data[i] ? *p->types.data[i] : (graft_type){0};
-    memcpy(types.data + node->operand_count, p->results.data, node->result_count * sizeof *types.data);
+    for (uint32_t i = 0; i < node->result_count; i++) types.data[node->operand_count + i] = p->results.data[i];
     graft_kernel_call call = {.size = sizeof call,
                               .graph = p->graph,
                               .node = p->node,

@@ -84,7 +84,7 @@ static graft_status allocate(graft_session *s) {
   if (!s->memory || !s->base || !s->held || !s->versions || !s->in || !s->out || !s->opaque_in || !s->opaque_out ||
       !s->opaque_types)
     return GRAFT_NO_MEMORY;
-  s->arena = (char *)(((uintptr_t)s->memory + ALIGNMENT - 1) & ~(uintptr_t)(ALIGNMENT - 1));
+  s->arena = (char *)s->memory + (ALIGNMENT - (uintptr_t)s->memory % ALIGNMENT) % ALIGNMENT;
   return GRAFT_OK;
 }
 
@@ -194,7 +194,7 @@ void graft_session_destroy(graft_session *s) {
   gr_threads_destroy(s->threads);
   gr_scratch_destroy(s->scratch);
   for (uint32_t i = 0; i < s->kernel_count; i++) {
-    char *name = (char *)(uintptr_t)s->kernels[i].op;
+    char *name = (char *)s->kernels[i].op;
     if (name) gr_free(c, name, strlen(name) + 1);
   }
   gr_free(c, s->kernels, s->kernel_count * sizeof *s->kernels);
@@ -238,9 +238,9 @@ static graft_status resolve(graft_session *s) {
     switch (storage->place) {
     case GR_PLACE_ARENA: s->base[i] = s->arena + storage->offset; break;
     case GR_PLACE_KNOWN: s->base[i] = p->known.data + storage->offset; break;
-    case GR_PLACE_INPUT: s->base[i] = (char *)(uintptr_t)s->inputs[storage->id].data; break;
+    case GR_PLACE_INPUT: s->base[i] = (char *)s->inputs[storage->id].data; break;
     case GR_PLACE_TENSOR:
-      s->base[i] = (char *)(uintptr_t)graft_tensor_get_data(s->graph->module, storage->id);
+      s->base[i] = (char *)graft_tensor_get_data(s->graph->module, storage->id);
       if (!s->base[i]) {
         char name[128];
         graft_tensor_name(s->graph->module, storage->id, name, sizeof name);

@@ -132,6 +132,7 @@ static void broadcast(gr_threads *threads, inner_function run, const gr_out *y, 
   if (j.rank == 0) j.rank = 1, j.dims[0] = 1, j.sa[0] = 1, j.sb[0] = 1;
   j.inner = j.dims[j.rank - 1];
   j.cut = j.inner < GRAIN ? j.inner : GRAIN;
+  if (j.cut < 1) return; /* no: y has elements */
   j.pieces = (j.inner + j.cut - 1) / j.cut;
   int64_t rows = y->count / j.inner * j.pieces;
   gr_parallel_for(threads, rows, (GRAIN + j.cut - 1) / j.cut, run_rows, &j);

@@ -196,7 +196,7 @@ static graft_status execute(gr_fast_kernel *kernel, const gr_kernel_call *k) {
   for (uint32_t i = 0; i < kernel->count; i++) {
     argument *a = &kernel->args[i];
     const gr_in *in = &k->operands[a->a.slot];
-    void *data = a->a.result ? k->results[a->a.slot].data : (void *)(uintptr_t)in->data;
+    void *data = a->a.result ? k->results[a->a.slot].data : (void *)in->data;
     if (dnnl_memory_set_data_handle(a->plain, data) != dnnl_success) return GRAFT_RUN;
     if (a->best) {
       bool fresh;

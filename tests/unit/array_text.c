@@ -75,7 +75,7 @@ uint32_t text_arrays(const char *text, gr_array *out) {
 }
 
 void text_free(gr_array *arrays, uint32_t count) {
-  for (uint32_t i = 0; i < count; i++) free((void *)(uintptr_t)arrays[i].data);
+  for (uint32_t i = 0; i < count; i++) free((void *)arrays[i].data);
 }
 
 uint32_t text_attrs(graft_module *m, uint32_t op, const char *text) {
