@@ -41,6 +41,9 @@ static bool drop_consumed(gr_onnx *in) {
 static bool import_model(gr_onnx *in, const Onnx__ModelProto *model) {
   if (!model->graph) return gr_onnx_fail(in, GRAFT_FORMAT, "the model has no graph"), false;
   if (!read_opsets(in, model)) return false;
+  if (model->n_functions)
+    gr_warning(in->context, GRAFT_UNSUPPORTED, in->where,
+               "the model's functions are left out: calls of them stay opaque");
   graft_module *m = in->module;
   m->file = gr_intern(m, in->file, strlen(in->file));
   if (m->file == GRAFT_NONE) return false;

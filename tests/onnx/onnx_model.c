@@ -12,10 +12,11 @@ static void *checked(void *p) {
 
 static char *copy(const char *text) { return text ? checked(strdup(text)) : NULL; }
 
-/* Appends to a repeated field. */
+/* Appends to a repeated field, which has room up to the next power of two. */
 #define PUSH(array, count, item) \
   do { \
-    (array) = checked(realloc((array), ((count) + 1) * sizeof *(array))); \
+    if (((count) & ((count)-1)) == 0) \
+      (array) = checked(realloc((array), ((count) ? 2 * (count) : 1) * sizeof *(array))); \
     (array)[(count)++] = (item); \
   } while (0)
 
