@@ -10,7 +10,11 @@ graft_module *graft_module_create(graft_context *c) {
   gr_attr_builder none = {.count = 0};
   gr_record no_record = {0};
   gr_spec no_spec = {0};
-  if (gr_intern(m, "", 0) != 0 || gr_attrs_intern(m, &none, NULL, (gr_loc){0}) != 0 ||
+  /* Lists that may stay empty have an address all the same: an offset of 0 from it is then defined. */
+  bool room = gr_vec_reserve(c, &m->attrs.items, 8u) && gr_vec_reserve(c, &m->attrs.ints, 8u) &&
+              gr_vec_reserve(c, &m->attrs.floats, 8u) && gr_vec_reserve(c, &m->spec_refs, 8u) &&
+              gr_vec_reserve(c, &m->record_parents, 8u);
+  if (!room || gr_intern(m, "", 0) != 0 || gr_attrs_intern(m, &none, NULL, (gr_loc){0}) != 0 ||
       !gr_vec_push(c, &m->records, no_record) || !gr_vec_push(c, &m->specs, no_spec)) {
     graft_module_destroy(m);
     return NULL;

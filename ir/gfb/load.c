@@ -139,7 +139,7 @@ static graft_status read_attr(loader *l, const gr_gfb_attr *in, graft_attr *out)
     out->as.floats = l->t.floats.data ? l->t.floats.data + l->at.floats : NULL;
     if (!take(&l->at.floats, in->value, l->t.floats.count)) break;
     out->count = (uint32_t)in->value;
-    for (uint32_t i = 0; i < out->count; i++) {
+    for (uint32_t i = 0; out->as.floats && i < out->count; i++) {
       if (is_odd_nan(out->as.floats[i])) return DAMAGED(l, "a NaN in attribute '%s'", out->name);
     }
     return GRAFT_OK;

@@ -99,7 +99,10 @@ static void print_outputs(printer *p) {
   for (uint32_t i = 0; i < g->outputs.len; i++) {
     const gr_output *o = &g->outputs.data[i];
     graft_value v = gr_use_at(g, o->use)->value;
-    gr_print(p, ", " + (i ? 0 : 1), i ? 2 : 1);
+    if (i)
+      gr_print_text(p, ", ");
+    else
+      gr_print_text(p, " ");
     gr_print_value(p, v);
     if (named_so(p, v, o->name)) continue;
     gr_print_text(p, " as ");

@@ -33,7 +33,7 @@ typedef struct bytes {
 } bytes;
 
 static void reserve(bytes *b, size_t size) {
-  if (size <= b->room) return;
+  if (b->data && size <= b->room) return;
   b->room = size * 2;
   b->data = realloc(b->data, b->room);
   if (!b->data) exit(2);

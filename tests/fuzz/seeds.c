@@ -152,7 +152,7 @@ static void make_arrays(seed_list *list) {
     memcpy(bytes, "\x93NUMPY", 6);
     bytes[6] = i == 1 ? 2 : 1;
     bytes[8] = (unsigned char)length;
-    memcpy(bytes + start, headers[i], length);
+    snprintf((char *)bytes + start, length + 1, "%s", headers[i]);
     char name[16];
     snprintf(name, sizeof name, "%d.npy", i);
     add(list, name, ATTEMPT_NPY, bytes, size);
