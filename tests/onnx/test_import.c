@@ -508,6 +508,37 @@ START_TEST(graphs_among_attributes) {
 }
 END_TEST
 
+START_TEST(graphs_two_levels_deep) {
+  add_input(g, "cond", 9, 0, NULL);
+  add_input(g, "x", 1, 1, INTS(3));
+  add_node(g, "Relu", "/r", NAMES("x"), NAMES("h"));
+  Onnx__GraphProto *middle = graph_new("middle");
+  Onnx__NodeProto *inner = add_node(middle, "If", "/inner_if", NAMES("cond"), NAMES("z"));
+  add_graph(inner, "then_branch", branch("Add", "h", "x", "t"));
+  add_untyped_output(middle, "z");
+  add_graph(add_node(g, "If", "/if", NAMES("cond"), NAMES("y")), "then_branch", middle);
+  add_untyped_output(g, "y");
+  load();
+  ck_assert_str_eq(node_text("y"), "onnx.If(cond, cond, h, x)"); /* the middle graph reads the condition too */
+  graft_graph *between = graft_module_get_graph(m, 1), *innermost = graft_module_get_graph(m, 2);
+  ck_assert_uint_eq(graft_input_count(between), 3);
+  ck_assert_uint_eq(graft_node_operand_count(between, graft_node_first(between)), 3);
+  ck_assert_uint_eq(graft_input_count(innermost), 2);
+}
+END_TEST
+
+START_TEST(initializer_that_is_an_input_too) {
+  add_input(g, "x", 1, 1, INTS(3));
+  add_input(g, "w", 1, 1, INTS(3));
+  add_zeros(g, "w", 1, 4, 1, INTS(3));
+  add_node(g, "Add", "/a", NAMES("x", "w"), NAMES("y"));
+  add_untyped_output(g, "y");
+  load();
+  ck_assert_uint_eq(graft_input_count(graft_module_get_graph(m, 0)), 1);
+  ck_assert_int_eq(kind("w"), GRAFT_CONSTANT);
+}
+END_TEST
+
 START_TEST(nested_graph_reads_what_comes_later) {
   add_input(g, "cond", 9, 0, NULL);
   Onnx__NodeProto *n = add_node(g, "If", "/if", NAMES("cond"), NAMES("y"));
@@ -600,10 +631,10 @@ int main(void) {
       module_without_consumed_tensors_is_written, reshape_copies_unknown_extents, transposes, hardsigmoid_of_pytorch,
       names_survive_in_any_order, identity_is_another_name, defined_twice, initializer_twice, cycle,
       missing_initializer, missing_output, output_of_another_rank, unnamed_node_is_called_by_its_output,
-      unknown_op_is_kept, unknown_op_of_the_default_domain, graphs_among_attributes,
-      nested_graph_reads_what_comes_later, slice_by_computed_starts, unknown_attribute, attribute_of_wrong_kind,
-      float16_is_refused, opset_out_of_range, op_of_an_older_meaning, raw_data_of_wrong_length, huge_dims,
-      negative_dims);
+      unknown_op_is_kept, unknown_op_of_the_default_domain, graphs_among_attributes, graphs_two_levels_deep,
+      initializer_that_is_an_input_too, nested_graph_reads_what_comes_later, slice_by_computed_starts,
+      unknown_attribute, attribute_of_wrong_kind, float16_is_refused, opset_out_of_range, op_of_an_older_meaning,
+      raw_data_of_wrong_length, huge_dims, negative_dims);
   suite_add_tcase(s, model);
   return run_suite(s);
 }
