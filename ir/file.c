@@ -44,12 +44,13 @@ static graft_load_options complete(const graft_load_options *given) {
 /* The folder of a file, where its external data lies; "" when it has no name. */
 static char *directory_of(graft_context *c, const char *name, size_t *size) {
   const char *slash = strrchr(name, '/');
-  size_t length = slash ? (size_t)(slash - name) + 1 : 0;
-  *size = length + 2;
+  const char *folder = slash ? name : name[0] ? "." : "";
+  size_t length = slash ? (size_t)(slash - name) + 1 : strlen(folder);
+  *size = length + 1;
   char *text = gr_alloc(c, *size);
   if (!text) return NULL;
-  memcpy(text, name, length);
-  strcpy(text + length, name[0] && !slash ? "." : "");
+  memcpy(text, folder, length);
+  text[length] = '\0';
   return text;
 }
 
@@ -161,13 +162,13 @@ static graft_tensor *large_tensors(graft_module *m, uint32_t *count) {
 
 /* net.gir -> net.safetensors */
 static char *companion_path(graft_context *c, const char *path, size_t *size) {
+  static const char extension[] = ".safetensors";
   size_t length = strlen(path);
   if (length > 4 && strcmp(path + length - 4, ".gir") == 0) length -= 4;
-  *size = length + sizeof ".safetensors";
+  *size = length + sizeof extension;
   char *text = gr_alloc(c, *size);
   if (!text) return NULL;
-  memcpy(text, path, length);
-  memcpy(text + length, ".safetensors", sizeof ".safetensors");
+  (void)snprintf(text, *size, "%.*s%s", (int)length, path, extension);
   return text;
 }
 

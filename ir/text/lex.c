@@ -270,7 +270,7 @@ static void lex_punctuation(gr_lexer *l, const char *p) {
     }
   }
   int two = two_characters(p);
-  l->token.kind = two ? two : *p;
+  l->token.kind = two ? two : (unsigned char)*p;
   l->token.length = two ? 2 : 1;
   l->p = p + l->token.length;
 }
@@ -335,7 +335,7 @@ static inline void lex_at(gr_lexer *l, const char *p) {
   t->length = 1;
   int class = class_of[(unsigned char)*p];
   if (class & LONE) {
-    t->kind = *p;
+    t->kind = (unsigned char)*p;
     l->p = p + 1;
   } else if (*p == '%' && is(p + 1, NAME)) {
     const char *q = name_end(p + 1);

@@ -216,12 +216,18 @@ static void by_digits(double v, bool single, char *digits, int *count, int *expo
   *count = low;
 }
 
+static size_t say(char *buffer, const char *text) {
+  size_t length = strlen(text);
+  memcpy(buffer, text, length + 1);
+  return length;
+}
+
 size_t gr_number_format(char buffer[GR_NUMBER_SIZE], double value, bool single) {
-  if (isnan(value)) return strlen(strcpy(buffer, "nan"));
-  if (isinf(value)) return strlen(strcpy(buffer, value < 0 ? "-inf" : "inf"));
+  if (isnan(value)) return say(buffer, "nan");
+  if (isinf(value)) return say(buffer, value < 0 ? "-inf" : "inf");
   bool negative = signbit(value) != 0;
   double v = negative ? -value : value;
-  if (v == 0) return strlen(strcpy(buffer, negative ? "-0.0" : "0.0"));
+  if (v == 0) return say(buffer, negative ? "-0.0" : "0.0");
   char digits[24];
   int count = 0, exponent = 0;
   if (!by_places(v, single, digits, &count, &exponent)) by_digits(v, single, digits, &count, &exponent);

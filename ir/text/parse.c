@@ -276,7 +276,7 @@ static bool parse_inputs(parser *p) {
   if (!gr_lex_expect(l, '(', "'(' and the inputs")) return false;
   while (l->token.kind != ')') {
     gr_token t = l->token;
-    gr_name name;
+    gr_name name = {0, 0};
     uint32_t type = 0;
     if (!gr_lex_expect(l, GR_T_VALUE, "an input's %name") || !gr_parse_name(p, &t, &name)) return false;
     if (!gr_lex_expect(l, ':', "':' and the input's type") || !gr_parse_type(p, &type)) return false;
