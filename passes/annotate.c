@@ -18,8 +18,7 @@ static graft_quantizers *read_quantizers(const gr_pass *p) {
   return set;
 }
 
-/* ---- selection
- * ---------------------------------------------------------------------------------------------------------- */
+/* ---- selection ---- */
 
 /* A list of ops and families: `linear,@conv`. */
 typedef struct op_list {
@@ -85,8 +84,7 @@ static bool is_selected(const selection *s, graft_graph *g, graft_node n) {
   return !gr_selector_find(&s->skip_names, path) && (!s->names.names.len || gr_selector_find(&s->names, path));
 }
 
-/* ---- the pass
- * -------------------------------------------------------------------------------------------------------------- */
+/* ---- the pass ---- */
 
 static graft_status annotate(gr_pass *p, graft_graph *g, const gr_quantizer *q, const selection *s) {
   gr_quantizer_option *options = gr_calloc(p->context, p->rest_count + 1, sizeof *options);

@@ -50,8 +50,7 @@ static const gr_spec *spec_of_group(const inserter *s, uint32_t group) {
   return gr_spec_get(s->m, s->groups.list.data[group].spec);
 }
 
-/* ---- recipes: attributes of the same name go from spec to node
- * -------------------------------------------------------- */
+/* ---- recipes: attributes of the same name go from spec to node ---- */
 
 static graft_attr int_attr(const char *name, int64_t i) {
   return (graft_attr){.name = name, .kind = GRAFT_ATTR_INT, .as.i = i};
@@ -86,10 +85,11 @@ static uint32_t node_attrs(const inserter *s, uint32_t op, const gr_spec *spec, 
   } else if (gr_attr_is_none(s->m, spec->op, spec->attrs, "axis")) {
     more[count++] = int_attr("axis", 0); /* of a bias whose scales are derived */
   }
-  for (uint32_t i = 0; i < count; i++)
-    if (gr_op_attr_slot(to, more[i].name, strlen(more[i].name)) >= 0 &&
-        gr_attrs_set(s->m, &b, to, &more[i], (gr_loc){0}))
+  for (uint32_t i = 0; i < count; i++) {
+    const char *name = more[i].name;
+    if (name && gr_op_attr_slot(to, name, strlen(name)) >= 0 && gr_attrs_set(s->m, &b, to, &more[i], (gr_loc){0}))
       return GRAFT_NONE;
+  }
   return gr_attrs_intern(s->m, &b, to, (gr_loc){0});
 }
 
@@ -123,8 +123,7 @@ static uint32_t set_of(const inserter *s, uint32_t group, uint32_t *set, uint32_
   return *set;
 }
 
-/* ---- one place
- * --------------------------------------------------------------------------------------------------------- */
+/* ---- one place ---- */
 
 typedef struct place {
   uint32_t group;
@@ -343,9 +342,7 @@ static graft_value make_place(inserter *s, const place *p) {
   return gr_result(s->g, n, 0);
 }
 
-/* ---- where
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* ---- where ---- */
 
 /* Made from the record of the node whose result, or else whose operand, is quantized. */
 static uint32_t provenance(inserter *s, graft_node from) {

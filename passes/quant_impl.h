@@ -5,8 +5,7 @@
 
 #include "passes/passes_int.h"
 
-/* ---- selectors (select.c): nodes by the names they have in the source network
- * ------------------------------------------ */
+/* ---- selectors (select.c): nodes by the names they have in the source network ---- */
 
 /* A list of names: each means that name or what is below it. */
 typedef struct gr_selector {
@@ -25,8 +24,7 @@ uint32_t gr_selector_find(const gr_selector *s, const char *path);
 /* The scope of each node: 0 is none; with no list every node is in scope 1. The caller frees `nodes.len` entries. */
 uint32_t *gr_scope_of_nodes(graft_graph *g, const char *list);
 
-/* ---- groups (resolve.c)
- * --------------------------------------------------------------------------------------------------- */
+/* ---- groups (resolve.c) ---- */
 
 /* Places (annotated uses and values) that share one set of parameters. */
 typedef struct gr_group {

@@ -142,8 +142,7 @@ static graft_status follow(resolver *r, uint32_t place) {
   return GRAFT_OK;
 }
 
-/* ---- implicit sharing
- * -------------------------------------------------------------------------------------------------- */
+/* ---- implicit sharing ---- */
 
 static graft_attr attr_of(const graft_module *m, const gr_spec *s, const char *name) {
   const gr_op_info *op = gr_op_get(s->op);
@@ -189,39 +188,53 @@ typedef struct key_first {
   uint32_t value, class, scope, place;
 } key_first;
 
+typedef struct firsts {
+  gr_map map; /* hash -> in `list` */
+  GR_VEC(key_first) list;
+} firsts;
+
+/* The first edge of the same kind; GRAFT_NONE: this is it. */
+static graft_status first_edge(resolver *r, firsts *seen, key_first k, uint32_t *first) {
+  uint64_t key = gr_mix(((uint64_t)k.value << 32 | k.class) + gr_mix(k.scope));
+  *first = GRAFT_NONE;
+  for (uint32_t at; (at = gr_map_get(&seen->map, key)) < seen->list.len; key++) {
+    const key_first *other = &seen->list.data[at];
+    if (other->value != k.value || other->class != k.class || other->scope != k.scope) continue;
+    *first = other->place;
+    return GRAFT_OK;
+  }
+  return gr_map_put(r->c, &seen->map, key, seen->list.len) && gr_vec_push(r->c, &seen->list, k) ? GRAFT_OK
+                                                                                                : GRAFT_NO_MEMORY;
+}
+
+static graft_status join_edge(resolver *r, firsts *seen, graft_node n, uint32_t use) {
+  uint32_t value = gr_use_at(r->g, use)->value, of = r->uses + value, first;
+  if (value == GRAFT_NONE || !gr_spec_of_use(r->g, use)) return GRAFT_OK;
+  key_first k = {value, r->class_of[spec_of(r, r->end[use])], r->scope[n], use};
+  if (k.class == GRAFT_NONE) return GRAFT_OK;
+  graft_status status = first_edge(r, seen, k, &first);
+  if (status) return status;
+  if (first != GRAFT_NONE)
+    join(r, first, use);
+  else if (gr_spec_of_value(r->g, value) && r->class_of[spec_of(r, r->end[of])] == k.class && one_scope(r, of, use))
+    join(r, of, use);
+  return GRAFT_OK;
+}
+
 static graft_status join_implicitly(resolver *r) {
   graft_graph *g = r->g;
-  gr_map seen = {0};
-  GR_VEC(key_first) list = {0};
+  firsts seen = {0};
   graft_status status = GRAFT_OK;
   for (graft_node n = g->first; n != GRAFT_NONE && !status; n = gr_node_at(g, n)->next) {
-    const gr_node *node = gr_node_at(g, n);
-    for (uint32_t i = 0; i < node->operand_count && !status; i++) {
-      uint32_t use = node->first_use + i, value = gr_use_at(g, use)->value;
-      if (value == GRAFT_NONE || !gr_spec_of_use(g, use)) continue;
-      key_first k = {value, r->class_of[spec_of(r, r->end[use])], r->scope[n], use};
-      if (k.class == GRAFT_NONE) continue;
-      uint64_t key = gr_mix(((uint64_t)value << 32 | k.class) + gr_mix(k.scope));
-      uint32_t at;
-      for (; (at = gr_map_get(&seen, key)) != GRAFT_NONE; key++)
-        if (list.data[at].value == k.value && list.data[at].class == k.class && list.data[at].scope == k.scope) break;
-      if (at != GRAFT_NONE) {
-        join(r, list.data[at].place, use);
-        continue;
-      }
-      if (!gr_map_put(r->c, &seen, key, list.len) || !gr_vec_push(r->c, &list, k)) status = GRAFT_NO_MEMORY;
-      uint32_t of = r->uses + value;
-      if (gr_spec_of_value(g, value) && r->class_of[spec_of(r, r->end[of])] == k.class && one_scope(r, of, use))
-        join(r, of, use);
-    }
+    uint32_t first = gr_node_at(g, n)->first_use, count = gr_node_at(g, n)->operand_count;
+    for (uint32_t i = 0; i < count && !status; i++) status = join_edge(r, &seen, n, first + i);
   }
-  gr_vec_free(r->c, &list);
-  gr_map_free(r->c, &seen);
+  gr_vec_free(r->c, &seen.list);
+  gr_map_free(r->c, &seen.map);
   return status;
 }
 
-/* ---- groups
- * ---------------------------------------------------------------------------------------------------------------- */
+/* ---- groups ---- */
 
 static graft_status number(resolver *r, gr_groups *out, uint32_t place) {
   uint32_t root = find(r, place), *slot = place < r->uses ? &out->of_use[place] : &out->of_value[place - r->uses];

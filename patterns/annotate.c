@@ -36,8 +36,7 @@ typedef struct annotator {
   gr_annotate_stats *stats;
 } annotator;
 
-/* ---- options
- * ----------------------------------------------------------------------------------------------------------- */
+/* ---- options ---- */
 
 static bool same_name(const char *a, const char *b) {
   for (; *a && *b; a++, b++)
@@ -75,8 +74,7 @@ static graft_status read_options(annotator *a, const gr_annotate_options *given)
   return GRAFT_OK;
 }
 
-/* ---- specs
- * ------------------------------------------------------------------------------------------------------------------ */
+/* ---- specs ---- */
 
 /* The axis of the output channels in the weight of the op that reads the edge; a transposed one's has groups. */
 static graft_status weight_axis(annotator *a, graft_node n, int64_t *axis, int64_t *groups) {
@@ -114,8 +112,7 @@ static uint32_t make_spec(annotator *a, uint32_t index, graft_node user, const g
   return spec;
 }
 
-/* ---- places
- * ------------------------------------------------------------------------------------------------------------------ */
+/* ---- places ---- */
 
 /* Edges are named as the rule writes them: of a sum that matched the other way round `other` is its first operand. */
 static bool is_swapped(const gr_match *m, const qz_place *p) {
@@ -208,9 +205,7 @@ static bool collect_line(annotator *a, const gr_match *m, const qz_line *line, u
   return true;
 }
 
-/* ---- rules
- * --------------------------------------------------------------------------------------------------------------------
- */
+/* ---- rules ---- */
 
 static graft_status apply(annotator *a, const qz_rule *r, const gr_match *m) {
   uint32_t nodes = gr_match_node_count(m), scope = a->scope[gr_match_node_at(m, 0)];

@@ -1,5 +1,6 @@
 /* What a quantizer's specs mean under given options, and the checks at load: kinds, names and ranges in every choice of
  * the bool options, places that exist, rules that no graph can reach. */
+#include <stdio.h>
 #include <string.h>
 
 #include "patterns/quantizer_impl.h"
@@ -33,8 +34,7 @@ bool qz_value_eval(const gr_quantizer *q, const qz_value *v, const graft_attr *o
   return v->kind != QZ_EXPR || gr_expr_eval(v->expr, NULL, options, q->context, out);
 }
 
-/* ---- one spec
- * ---------------------------------------------------------------------------------------------------------- */
+/* ---- one spec ---- */
 
 static const struct {
   const char *attr;
@@ -50,10 +50,11 @@ static bool check_word(const gr_quantizer *q, gr_loc where, const gr_attr_decl *
   for (size_t i = 0; i < sizeof vocabulary / sizeof *vocabulary; i++) {
     if (strcmp(vocabulary[i].attr, d->name) != 0) continue;
     char known[200] = "";
+    size_t at = 0;
     for (const char *const *w = vocabulary[i].words; *w; w++) {
       if (strcmp(*w, word) == 0) return true;
-      strcat(known, known[0] ? ", " : ""); /* the table above is shorter than the buffer */
-      strcat(known, *w);
+      int n = snprintf(known + at, sizeof known - at, "%s%s", at ? ", " : "", *w);
+      if (n > 0 && (size_t)n < sizeof known - at) at += (size_t)n;
     }
     gr_error(q->context, GRAFT_RULE, where, "%s is one of %s", d->name, known);
     return false;
@@ -174,8 +175,7 @@ bool qz_spec_eval(const gr_quantizer *q, const qz_spec *s, const graft_attr *opt
   return true;
 }
 
-/* ---- every choice of the bool options
- * ------------------------------------------------------------------------------------- */
+/* ---- every choice of the bool options ---- */
 
 #define MAX_FREE 8 /* more bool options than that keep their defaults */
 
@@ -194,8 +194,7 @@ static void choose(const gr_quantizer *q, uint32_t choice, graft_attr *options) 
   }
 }
 
-/* ---- places
- * --------------------------------------------------------------------------------------------------------------- */
+/* ---- places ---- */
 
 /* The edge exists in every variant that has the node, and carries data or a weight; a value is a matched node's. */
 static bool check_place(const gr_quantizer *q, const gr_pattern *p, const qz_place *at, bool target) {

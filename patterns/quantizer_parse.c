@@ -19,7 +19,7 @@ static bool take_name(gr_quantizer *q, const char *what, const char **name, gr_l
   return gr_lex_expect(l, GR_T_IDENT, what) && (*name = copy_word(q, &t)) != NULL;
 }
 
-/* ---- options: `option weight_qmin: int = -127` ------------------------------------------------------------------- */
+/* ---- options: `option weight_qmin: int = -127` ---- */
 
 static bool parse_option(gr_quantizer *q) {
   gr_lexer *l = &q->parser.lex;
@@ -52,7 +52,7 @@ static bool parse_option(gr_quantizer *q) {
 }
 
 /* ---- specs: `spec weight { dtype: i8, scheme: per_channel_symmetric if per_channel else per_tensor_symmetric … }`
- * ------ */
+ * ---- */
 
 /* A word that no expression would understand is a string without quotes. */
 static bool is_bare_word(const gr_quantizer *q) {
@@ -130,8 +130,7 @@ static bool parse_spec(gr_quantizer *q, uint32_t op) {
   return parse_fields(q, &s) && pt_push(&q->arena, &q->specs, s);
 }
 
-/* ---- rules
- * -------------------------------------------------------------------------------------------------------------- */
+/* ---- rules ---- */
 
 /* %c.weight, %c.tensors[1..], %c.tensors[0], %r */
 static bool parse_place(gr_quantizer *q, qz_rule *r, qz_place *p) {
@@ -232,8 +231,7 @@ static bool parse_rule(gr_quantizer *q) {
   return pt_push(&q->arena, &q->rules, r);
 }
 
-/* ---- the file
- * --------------------------------------------------------------------------------------------------------------- */
+/* ---- the file ---- */
 
 static bool parse_head(gr_quantizer *q) {
   gr_lexer *l = &q->parser.lex;

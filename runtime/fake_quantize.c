@@ -104,7 +104,7 @@ void gr_fake_quantize_f32(const float *x, int64_t count, float scale, int32_t ze
   }
 }
 
-/* ---- learned step size ------------------------------------------------------------------------------------------- */
+/* ---- learned step size ---- */
 
 /* A learned zero point is used rounded and clamped to the range. */
 static int32_t lsq_zero_point(const gr_lsq *p) {

@@ -5,8 +5,7 @@
 #include "ir/ir_int.h"
 #include "runtime/qparams.h"
 
-/* ---- channels
- * ---------------------------------------------------------------------------------------------------------- */
+/* ---- channels ---- */
 
 /* How the elements of a tensor belong to channels: element ((g * outer + o) * count + j) * inner + i is of channel
  * g * count + j. Per tensor all but `inner` are 1. `groups` is of a transposed convolution's weight [in, out/groups,
@@ -20,8 +19,7 @@ static inline int64_t gr_channels_total(gr_channels c) { return c.groups * c.cou
 bool gr_channels_make(const graft_type *type, int64_t axis, int64_t groups, gr_channels *channels);
 gr_channels gr_channels_whole(const graft_type *type);
 
-/* ---- observers (observe.c, histogram.c)
- * --------------------------------------------------------------------------------- */
+/* ---- observers (observe.c, histogram.c) ---- */
 
 typedef enum gr_observer {
   GR_OBSERVER_MIN_MAX,
@@ -48,8 +46,7 @@ void gr_observe_histogram(const float *x, int64_t count, int64_t bins, const flo
 /* The range that minimizes the quantization error; `scratch`: `bins` floats. Never observed: (inf, -inf). */
 void gr_histogram_range(const float *state, int64_t bins, int dtype_bits, float *min, float *max, float *scratch);
 
-/* ---- quantize, dequantize, fake-quantize (fake_quantize.c)
- * ---------------------------------------------------------------- */
+/* ---- quantize, dequantize, fake-quantize (fake_quantize.c) ---- */
 
 typedef struct gr_qrange {
   int64_t quant_min, quant_max;
@@ -72,8 +69,7 @@ void gr_lsq_forward(const float *x, int64_t count, const gr_lsq *p, float *y);
 void gr_lsq_backward(const float *x, const float *grad_y, int64_t count, const gr_lsq *p, float *grad_x,
                      double *grad_scale, double *grad_zero_point);
 
-/* ---- batch norm (batch_norm.c)
- * -------------------------------------------------------------------------------------------- */
+/* ---- batch norm (batch_norm.c) ---- */
 
 typedef struct gr_batch_norm {
   int64_t batch, channels, inner; /* x is [batch, channels, inner] */

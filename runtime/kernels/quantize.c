@@ -117,8 +117,7 @@ graft_status gr_kernel_fake_quantize(const gr_kernel_call *k) {
   return quantize_common(k, &job, !gr_k_none(k, "axis"));
 }
 
-/* ---- observe
- * --------------------------------------------------------------------------------------------------------- */
+/* ---- observe ---- */
 
 typedef struct range_job {
   const float *x;
@@ -196,8 +195,7 @@ graft_status gr_kernel_observe(const gr_kernel_call *k) {
   return GRAFT_OK;
 }
 
-/* ---- parameters
- * --------------------------------------------------------------------------------------------------------- */
+/* ---- parameters ---- */
 
 static graft_status qparams_options(const gr_kernel_call *k, graft_qparams_options *o) {
   const char *formula = gr_k_str(k, "formula"), *scheme = gr_k_str(k, "scheme");

@@ -57,7 +57,7 @@ static float *fill(const char *name, const json_t *from, const graft_type *type,
   double lo = number_of(from, "lo", 0), hi = number_of(from, "hi", 0);
   for (int64_t i = 0; i < *count; i++) x[i] = graft_fill_element(name, (uint64_t)i, lo, hi);
   json_object_foreach(json_object_get(from, "set"), index, value) {
-    long long i = atoll(index);
+    long long i = strtoll(index, NULL, 10);
     if (i >= 0 && i < *count) x[i] = (float)json_number_value(value);
   }
   return x;
