@@ -162,7 +162,6 @@ static bool nothing_else(pt_eval *e) {
 }
 
 static bool no_spec(pt_eval *e, const gr_expr *x) {
-  if (!gr_has_specs(graph_of(e))) return true;
   for (uint32_t i = 0; i < x->arg_count; i++) {
     const gr_expr *a = x->args[i];
     if (a->kind == PT_E_ALL) {
