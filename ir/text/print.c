@@ -144,7 +144,7 @@ static void print_module(printer *p) {
   gr_print_text(p, "graft 1\n");
   for (graft_tensor t = 0; t < m->tensors.len; t++)
     if (!m->tensors.data[t].erased && !p->literal[t]) gr_print_tensor(p, t);
-  gr_print_records(p);
+  if (!gr_print_records(p)) p->out->failed = true;
   for (uint32_t i = 0; i < m->graphs.len && !p->out->failed; i++) print_graph(p, m->graphs.data[i]);
 }
 
@@ -155,8 +155,10 @@ static bool begin(printer *p) {
   p->name_form = gr_calloc(c, m->strings.items.len, sizeof *p->name_form);
   p->literal = gr_calloc(c, m->tensors.len + 1u, sizeof *p->literal);
   p->record = gr_calloc(c, m->records.len, sizeof *p->record);
+  p->record_number = gr_calloc(c, m->records.len, sizeof *p->record_number);
   p->spec = gr_calloc(c, m->specs.len, sizeof *p->spec);
-  if (!p->name_form || !p->literal || !p->record || !p->spec || !gr_vec_reserve(c, &p->types, m->types.len + 1u))
+  if (!p->name_form || !p->literal || !p->record || !p->record_number || !p->spec ||
+      !gr_vec_reserve(c, &p->types, m->types.len + 1u))
     return false;
   memset(p->types.data, 0, m->types.len * sizeof *p->types.data);
   gr_print_find_literals(p);
@@ -169,6 +171,8 @@ static void end(printer *p) {
   gr_free(c, p->name_form, m->strings.items.len * sizeof *p->name_form);
   gr_free(c, p->literal, (m->tensors.len + 1u) * sizeof *p->literal);
   gr_free(c, p->record, m->records.len * sizeof *p->record);
+  gr_free(c, p->record_number, m->records.len * sizeof *p->record_number);
+  gr_vec_free(c, &p->record_stack);
   gr_free(c, p->spec, m->specs.len * sizeof *p->spec);
   gr_vec_free(c, &p->specs);
   gr_vec_free(c, &p->types);

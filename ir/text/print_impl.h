@@ -24,9 +24,12 @@ typedef struct printer {
   graft_graph *graph; /* the one being printed */
   const char *companion;
   uint32_t large;
-  uint8_t *name_form;     /* by string: 0 not looked at, 1 plain, 2 to be quoted */
-  uint8_t *literal;       /* by tensor: written where it is used */
-  uint32_t *record;       /* by record: its number; 0: not in the table */
+  uint8_t *name_form;      /* by string: 0 not looked at, 1 plain, 2 to be quoted */
+  uint8_t *literal;        /* by tensor: written where it is used */
+  uint8_t *record;         /* by record: is it used, is it a parent */
+  uint32_t *record_number; /* by record: its number; 0: not in the table */
+  uint32_t record_count;
+  GR_VEC(uint32_t) record_stack;
   uint32_t *spec;         /* by spec: its number in this graph */
   GR_VEC(uint32_t) specs; /* of this graph, in their numbers' order */
   GR_VEC(printed) types;  /* by type */

@@ -36,36 +36,62 @@ static void print_record(printer *p, uint32_t id) {
   const gr_record *r = gr_record_get(m, id);
   const uint32_t *parents = gr_record_parents(m, id);
   gr_print_text(p, "record ");
-  gr_print_int(p, p->record[id]);
+  gr_print_int(p, p->record_number[id]);
   gr_print_text(p, " =");
   print_word(p, " ", r->source);
   print_word(p, " pass ", r->pass);
   print_word(p, " rule ", r->rule);
   for (uint32_t i = 0; i < r->parent_count; i++) {
     gr_sink_text(p->out, i ? ", " : " from ");
-    gr_print_int(p, p->record[parents[i]]);
+    gr_print_int(p, p->record_number[parents[i]]);
   }
   print_word(p, " equals ", r->equals);
   gr_print_text(p, "\n");
 }
 
+static bool in_table(const printer *p, uint32_t id) {
+  return (p->record[id] & PARENT) || (p->record[id] && !plain_source(gr_record_get(p->module, id)));
+}
+
+/* Prints a record after all that it is made from. The order is that of the nodes, whatever the records' ids. */
+static bool print_with_parents(printer *p, uint32_t id) {
+  graft_context *c = p->module->context;
+  p->record_stack.len = 0;
+  if (!gr_vec_push(c, &p->record_stack, id)) return false;
+  while (p->record_stack.len) {
+    uint32_t at = p->record_stack.data[p->record_stack.len - 1];
+    const gr_record *r = gr_record_get(p->module, at);
+    const uint32_t *parents = gr_record_parents(p->module, at);
+    uint32_t before = p->record_stack.len;
+    for (uint32_t i = r->parent_count; i-- > 0;)
+      if (!p->record_number[parents[i]] && !gr_vec_push(c, &p->record_stack, parents[i])) return false;
+    if (p->record_stack.len > before) continue;
+    p->record_stack.len--;
+    if (p->record_number[at]) continue;
+    p->record_number[at] = ++p->record_count;
+    print_record(p, at);
+  }
+  return true;
+}
+
 bool gr_print_records(printer *p) {
   const graft_module *m = p->module;
   mark(p);
-  uint32_t next = 1;
-  for (uint32_t r = 1; r < m->records.len; r++) {
-    bool table = (p->record[r] & PARENT) || (p->record[r] && !plain_source(gr_record_get(m, r)));
-    p->record[r] = table ? next++ : 0;
-    if (table) print_record(p, r);
+  for (uint32_t k = 0; k < m->graphs.len; k++) {
+    const graft_graph *g = m->graphs.data[k];
+    for (graft_node n = g->first; n != GRAFT_NONE; n = gr_node_at(g, n)->next) {
+      uint32_t r = gr_node_at(g, n)->provenance;
+      if (r && !p->record_number[r] && in_table(p, r) && !print_with_parents(p, r)) return false;
+    }
   }
-  return !p->out->failed;
+  return true;
 }
 
 void gr_print_from(printer *p, uint32_t record) {
   if (record == 0) return;
   gr_print_text(p, " from ");
-  if (p->record[record])
-    gr_print_int(p, p->record[record]);
+  if (p->record_number[record])
+    gr_print_int(p, p->record_number[record]);
   else
     gr_print_string(p, gr_record_get(p->module, record)->source);
 }

@@ -1,10 +1,13 @@
-/* roundtrip FOLDER...: every .gir file, printed, parsed and printed again, gives the same bytes and the same hash; so
- * it does by way of .gfb. A file without comments is in the printer's own form and must be printed as it is. */
+/* roundtrip FILE-OR-FOLDER-OR-MODEL...: every module, printed, parsed and printed again, gives the same bytes and the
+ * same hash; so it does by way of .gfb. A .gir without comments is in the printer's own form and must be printed as it
+ * is; one with an expected part (run_passes.c) is two modules. A model is a name that tests/models knows. */
+#include <jansson.h>
+#include <stdbool.h>
+#include <unistd.h>
+
 #include "ir/ir.h"
 #include "list.h"
-
-#include <jansson.h>
-#include <unistd.h>
+#include "models.h"
 
 static graft_context *context;
 static char directory[256];
@@ -69,31 +72,71 @@ static int json_reads(const char *path, graft_module *m) {
   return bad;
 }
 
-static int check(const char *path) {
-  graft_module *m = graft_module_load(context, path, NULL);
-  if (!m) return fail(path, "cannot be loaded");
-  char *given = list_contents(path), *printed = NULL;
+/* Where a module comes from: a part of a text, a file, or a builder. */
+typedef struct source {
+  const char *path;
+  const char *text; /* NULL: not a text */
+  size_t size;
+  bool built;
+} source;
+
+static graft_module *load(const source *s) {
+  if (s->built) return graft_model_by_name(context, s->path);
+  if (s->text) return graft_module_load_memory(context, s->text, s->size, s->path, NULL);
+  return graft_module_load(context, s->path, NULL);
+}
+
+static int check(const source *s) {
+  graft_module *m = load(s);
+  if (!m) return fail(s->path, "cannot be loaded");
+  char *printed = NULL;
   int bad = 0;
   graft_module *other = through(m, "a.gir");
-  if (given && !strchr(given, '#') && !strstr(given, " file(")) {
+  if (s->text && !memchr(s->text, '#', s->size) && !strstr(s->text, " file(")) {
     printed = list_contents(beside("a.gir"));
-    if (!printed || strcmp(given, printed) != 0) {
-      bad = fail(path, "is not as the printer writes it");
+    if (!printed || strlen(printed) != s->size || memcmp(s->text, printed, s->size) != 0) {
+      bad = fail(s->path, "is not as the printer writes it");
       printf("%s", printed ? printed : "");
     }
   }
-  if (other && !bad)
-    bad = same(path, m, other, "print, parse, print: not the same text");
-  else
+  if (other && bad)
     graft_module_destroy(other);
-  graft_module *unread = graft_module_load(context, path, NULL); /* a fill that was read is saved as bytes */
-  if (!bad && unread) bad = same(path, m, through(unread, "b.gfb"), "text, .gfb, text: not the same text");
-  graft_module_destroy(unread);
-  if (!bad) bad = json_reads(path, m);
-  free(given);
+  else
+    bad += same(s->path, m, other, "print, parse, print: not the same text");
+  if (!bad) bad = same(s->path, m, through(m, "b.gfb"), "text, .gfb, text: not the same text");
+  if (!bad) bad = json_reads(s->path, m);
   free(printed);
   graft_module_destroy(m);
   return bad;
+}
+
+static bool ends_in(const char *path, const char *extension) {
+  size_t n = strlen(path), e = strlen(extension);
+  return n >= e && strcmp(path + n - e, extension) == 0;
+}
+
+/* The modules of a .gir file; of one for run_passes that expects an error, none. */
+static int check_text(const char *path, int *count) {
+  static const char separator[] = "# ---- expected\n";
+  char *text = list_contents(path);
+  if (!text) return fail(path, "cannot be read");
+  const char *second = strstr(text, separator);
+  size_t size = strlen(text), first_size = second ? (size_t)(second - text) : size;
+  int failed = check(&(source){path, text, first_size, false});
+  ++*count;
+  if (second) {
+    const char *expected = second + sizeof separator - 1;
+    failed += check(&(source){path, expected, size - (size_t)(expected - text), false});
+    ++*count;
+  }
+  free(text);
+  return failed;
+}
+
+static int check_path(const char *path, int *count) {
+  if (ends_in(path, ".gir")) return check_text(path, count);
+  ++*count;
+  return check(&(source){path, NULL, 0, !ends_in(path, ".onnx") && !ends_in(path, ".gfb")});
 }
 
 int main(int argc, char **argv) {
@@ -105,14 +148,14 @@ int main(int argc, char **argv) {
   for (int i = 1; i < argc; i++) {
     list files;
     list_read(&files, argv[i]);
-    for (int k = 0; k < files.count; k++) failed += check(files.paths[k]);
-    count += files.count;
+    for (int k = 0; k < files.count; k++) failed += check_path(files.paths[k], &count);
+    if (files.count == 0) failed += check_path(argv[i], &count);
     list_free(&files);
   }
   static const char *const left[] = {"a.gir", "a.safetensors", "b.gfb"};
   for (size_t i = 0; i < sizeof left / sizeof *left; i++) unlink(beside(left[i]));
   if (rmdir(directory) != 0) failed += fail(directory, "a temporary file was left");
   graft_context_destroy(context);
-  printf("%d of %d files fail\n", failed, count);
+  printf("%d of %d modules fail\n", failed, count);
   return failed != 0 || count == 0;
 }
