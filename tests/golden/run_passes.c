@@ -12,7 +12,7 @@
  *     graft 1
  *     …
  *
- * With an error there is no expected part. */
+ * With an error there is no expected part. Lines that begin with `#|` are a file of rules beside those that ship. */
 #include <dirent.h>
 #include <math.h>
 #include <stdio.h>
@@ -197,9 +197,28 @@ static bool compare(const golden *t, graft_module *m) {
   return same;
 }
 
+/* The rules in the file's `#|` lines, as a file of their own; false: there are none. */
+static bool write_rules(const golden *t, char *path) {
+  int fd = strstr(t->text, "#|") ? mkstemp(path) : -1;
+  FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
+  if (!f) return false;
+  for (const char *p = t->text; p < t->text + t->input_size;) {
+    size_t length = strcspn(p, "\n");
+    if (length >= 2 && p[0] == '#' && p[1] == '|') fprintf(f, "%.*s\n", (int)length - 2, p + 2);
+    p += length + (p[length] == '\n');
+  }
+  return fclose(f) == 0;
+}
+
 static bool check_passes(const golden *t, graft_context *c, graft_module *m, const outputs *before) {
+  char rules[] = "/tmp/graft-rules-XXXXXX";
+  const char *files[] = {rules};
+  bool has_rules = write_rules(t, rules);
   graft_pass_options options = {.size = sizeof options, .verify_each = true};
+  options.pattern_files = files;
+  options.pattern_file_count = has_rules ? 1 : 0;
   graft_status s = graft_run_passes(m, t->passes, &options);
+  if (has_rules) remove(rules);
   if (t->error[0]) {
     if (s && is_said(c, GRAFT_ERROR, t->error)) return true;
     complain(t, s ? "another error" : "no error");

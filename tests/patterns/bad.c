@@ -1,4 +1,4 @@
-/* bad FOLDER: every .qz file must be refused. The first error stands, with a column, on the line that says
+/* bad FOLDER: every .pat and .qz file must be refused. The first error stands, with a column, on the line that says
  * `# error: MESSAGE`, and its message contains MESSAGE. */
 #include "../golden/list.h"
 #include "patterns/patterns.h"
@@ -17,9 +17,12 @@ static int check(const char *path) {
   uint32_t line = 1;
   for (const char *p = text; p < at; p++) line += *p == '\n';
   char *message = strndup(at + strlen("# error: "), strcspn(at + strlen("# error: "), "\n"));
-  graft_quantizers *set = graft_quantizers_create(context, false);
+  graft_quantizers *quantizers = graft_quantizers_create(context, false);
+  graft_rules *rules = graft_rules_create(context, false);
+  bool rule = strcmp(strrchr(path, '.'), ".pat") == 0;
   int bad = 0;
-  if (!set || graft_quantizers_load(set, path) == GRAFT_OK || graft_diagnostic_count(context) == 0) {
+  graft_status status = rule ? graft_rules_load(rules, path) : graft_quantizers_load(quantizers, path);
+  if (status == GRAFT_OK || graft_diagnostic_count(context) == 0) {
     bad = fail(path, "is accepted", NULL);
   } else {
     graft_diagnostic d = graft_diagnostic_get(context, 0);
@@ -28,7 +31,8 @@ static int check(const char *path) {
     else if (d.line != line || d.column == 0 || !d.source[0])
       bad = fail(path, "is on another line, or without a column", &d);
   }
-  graft_quantizers_destroy(set);
+  graft_quantizers_destroy(quantizers);
+  graft_rules_destroy(rules);
   graft_context_destroy(context);
   free(message);
   free(text);
@@ -36,13 +40,16 @@ static int check(const char *path) {
 }
 
 int main(int argc, char **argv) {
-  list files;
-  int failed = 0;
+  static const char *const kinds[] = {".pat", ".qz"};
+  int failed = 0, count = 0;
   if (argc != 2) return 2;
-  list_read_kind(&files, argv[1], ".qz");
-  for (int i = 0; i < files.count; i++) failed += check(files.paths[i]);
-  printf("%d files, %d failed\n", files.count, failed);
-  failed += files.count == 0;
-  list_free(&files);
-  return failed != 0;
+  for (int k = 0; k < 2; k++) {
+    list files;
+    list_read_kind(&files, argv[1], kinds[k]);
+    for (int i = 0; i < files.count; i++) failed += check(files.paths[i]);
+    count += files.count;
+    list_free(&files);
+  }
+  printf("%d files, %d failed\n", count, failed);
+  return failed != 0 || count == 0;
 }

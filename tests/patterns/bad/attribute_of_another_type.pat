@@ -1,0 +1,7 @@
+# heading
+rule r
+match
+  %y = flatten(%x) {start_dim: "one", drop ..}      # error: attribute start_dim of flatten is a int
+where no_spec(..)
+rewrite
+  %y = relu(%x)

@@ -1,0 +1,6 @@
+# heading
+rule r
+match
+  %y = add(%x)      # error: add needs an operand other
+rewrite
+  %y = relu(%x)
