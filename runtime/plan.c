@@ -1,5 +1,7 @@
-/* Makes a session's plan in one walk over the nodes in order. For each node that something needs: its concrete types
- * (embedders' kernels are asked for theirs), then for each result one of
+/* Makes a session's plan in two walks over the nodes in order: first those that depend on nothing but tensors that the
+ * graph does not update (weights being dequantized, say), the prologue, which runs when one of them changes; then the
+ * others. For each node that something needs: its concrete types (embedders' kernels are asked for theirs), then for
+ * each result one of
  *
  * - known: small integers that follow from shapes and constants are computed now, since other shapes depend on them;
  * - alias: the same bytes as an operand's (views);
@@ -12,6 +14,7 @@
 #include <string.h>
 
 #define KNOWN_MAX 64             /* elements of a value computed beforehand */
+#define GROWTH_MAX 8             /* times its operands' bytes that a result of the prologue may take, being kept */
 #define FOREVER (UINT32_MAX / 2) /* pending reads of a value that outlives the steps */
 
 typedef struct planner {
@@ -20,7 +23,9 @@ typedef struct planner {
   graft_context *context;
   const gr_plan_options *options;
   bool *needed;  /* by node */
+  bool *done;    /* by node: planned */
   bool *updated; /* by tensor */
+  bool prologue; /* the first walk */
   gr_scratch *scratch;
   GR_VEC(const graft_type *) types; /* of the node's operands; NULL: absent */
   GR_VEC(graft_type) results;
@@ -292,7 +297,7 @@ static graft_status compute_known(planner *p, gr_kernel kernel, gr_kernel_call *
   for (uint32_t i = 0; status == GRAFT_OK && i < call->result_count; i++) {
     if (!p->out.data[i].type) continue;
     uint32_t id;
-    gr_storage s = {.place = GR_PLACE_KNOWN, .offset = offsets[i]};
+    gr_storage s = {.place = GR_PLACE_KNOWN, .offset = offsets[i], .fixed = true};
     (void)gr_type_bytes(&p->results.data[i], &s.size);
     status = add_storage(p, s, &id);
     if (status == GRAFT_OK) place_value(p, gr_result(p->graph, p->node, i), id, 0, &p->results.data[i]);
@@ -348,7 +353,7 @@ static graft_status place_results(planner *p, const gr_kernel_info *info, const 
         if (id == taken[j]) id = GRAFT_NONE;
     }
     if (id == GRAFT_NONE) {
-      gr_storage s = {.place = GR_PLACE_ARENA};
+      gr_storage s = {.place = GR_PLACE_ARENA, .fixed = p->prologue};
       (void)gr_type_bytes(type, &s.size);
       graft_status status = add_storage(p, s, &id);
       if (status != GRAFT_OK) return status;
@@ -399,6 +404,31 @@ static graft_status add_step(planner *p, const gr_kernel_info *info, const graft
   return status;
 }
 
+/* In the prologue: all operands are fixed, and keeping the results is not too dear. */
+static bool all_fixed(const planner *p) {
+  const gr_node *node = gr_node_at(p->graph, p->node);
+  const gr_op_info *op = gr_op_get(node->op);
+  uint32_t present = 0;
+  if (!op || (op->families & GR_F_RANDOM)) return false;
+  for (uint32_t i = 0; i < node->operand_count; i++) {
+    graft_value v = gr_operand(p->graph, p->node, i);
+    if (v == GRAFT_NONE) continue;
+    uint32_t storage = p->plan->slots[v].storage;
+    if (storage == GRAFT_NONE || !p->plan->storages.data[storage].fixed) return false;
+    present++;
+  }
+  return present > 0;
+}
+
+static bool too_dear(const planner *p, const gr_kernel_call *call) {
+  size_t in = 0, out = 0, size;
+  for (uint32_t i = 0; i < call->operand_count; i++)
+    if (call->operands[i].type && gr_type_bytes(call->operands[i].type, &size)) in += size;
+  for (uint32_t i = 0; i < call->result_count; i++)
+    if (call->results[i].type && gr_type_bytes(call->results[i].type, &size)) out += size / GROWTH_MAX;
+  return p->prologue && out > in;
+}
+
 static graft_status plan_node(planner *p) {
   uint32_t op = gr_node_at(p->graph, p->node)->op;
   const gr_kernel_info *info = gr_kernel_get(op);
@@ -407,7 +437,8 @@ static graft_status plan_node(planner *p) {
   gr_kernel_call call;
   graft_status status = infer(p, opaque);
   if (status == GRAFT_OK) status = describe(p, &call);
-  if (status != GRAFT_OK) return status;
+  if (status != GRAFT_OK || too_dear(p, &call)) return status;
+  p->done[p->node] = true;
   bool step = false;
   if (info && can_know(p, &call)) {
     status = compute_known(p, info->run, &call);
@@ -418,6 +449,26 @@ static graft_status plan_node(planner *p) {
   if (status != GRAFT_OK) return status;
   end_reads(p, step);
   return step ? add_step(p, info, opaque, &call) : GRAFT_OK;
+}
+
+static graft_status plan_nodes(planner *p) {
+  const graft_graph *g = p->graph;
+  graft_status status = GRAFT_OK;
+  for (graft_node n = g->first; status == GRAFT_OK && n != GRAFT_NONE; n = gr_node_at(g, n)->next) {
+    p->node = n;
+    if (p->needed[n] && !p->done[n] && (!p->prologue || all_fixed(p))) status = plan_node(p);
+  }
+  return status;
+}
+
+/* What the prologue leaves for the other steps is kept from run to run. */
+static void end_prologue(planner *p) {
+  p->plan->prologue = p->plan->steps.len;
+  for (uint32_t i = 0; i < p->plan->storages.len; i++) {
+    gr_storage *s = &p->plan->storages.data[i];
+    if (s->place == GR_PLACE_ARENA && s->pending > 0) s->pending = FOREVER;
+  }
+  p->prologue = false;
 }
 
 /* ---- the ends
@@ -480,10 +531,10 @@ static graft_status walk(planner *p) {
     if (g->updates.data[i].tensor != GRAFT_NONE) p->updated[g->updates.data[i].tensor] = true;
   mark_needed(p);
   graft_status status = place_outside(p);
-  for (graft_node n = g->first; status == GRAFT_OK && n != GRAFT_NONE; n = gr_node_at(g, n)->next) {
-    p->node = n;
-    if (p->needed[n]) status = plan_node(p);
-  }
+  p->prologue = true;
+  if (status == GRAFT_OK) status = plan_nodes(p);
+  end_prologue(p);
+  if (status == GRAFT_OK) status = plan_nodes(p);
   if (status == GRAFT_OK) status = plan_outputs(p);
   if (status == GRAFT_OK) status = plan_updates(p);
   for (uint32_t i = 0; i < p->plan->storages.len; i++)
@@ -498,11 +549,12 @@ graft_status gr_plan_begin(gr_plan *plan, graft_graph *g, const gr_plan_options 
   *plan = (gr_plan){.context = c, .slot_count = g->values.len, .max_in = GR_MAX_OPERANDS, .max_out = GR_MAX_RESULTS};
   plan->slots = gr_alloc(c, ((size_t)plan->slot_count + 1) * sizeof *plan->slots);
   p.needed = gr_calloc(c, nodes, sizeof *p.needed);
+  p.done = gr_calloc(c, nodes, sizeof *p.done);
   p.updated = gr_calloc(c, tensors, sizeof *p.updated);
   p.scratch = gr_scratch_create(c);
   if (!options->reference) plan->fast = gr_fast_create(c, options->threads);
   graft_status status = GRAFT_NO_MEMORY;
-  if (plan->slots && p.needed && p.updated && p.scratch) {
+  if (plan->slots && p.needed && p.done && p.updated && p.scratch) {
     for (uint32_t i = 0; i < plan->slot_count; i++) plan->slots[i] = (gr_slot){.storage = GRAFT_NONE};
     status = walk(&p);
   }
@@ -513,6 +565,7 @@ graft_status gr_plan_begin(gr_plan *plan, graft_graph *g, const gr_plan_options 
   gr_vec_free(c, &p.out);
   gr_scratch_destroy(p.scratch);
   gr_free(c, p.updated, tensors * sizeof *p.updated);
+  gr_free(c, p.done, nodes * sizeof *p.done);
   gr_free(c, p.needed, nodes * sizeof *p.needed);
   return status;
 }

@@ -28,9 +28,10 @@ struct graft_session {
   size_t memory_size;
   char *arena;
   char **base;        /* by storage */
-  gr_buffer **held;   /* by storage: of a tensor that does not change, so that writing to it makes another buffer */
-  uint64_t *versions; /* by storage: of such a tensor's bytes */
+  gr_buffer **held;   /* by storage: of a fixed tensor, so that writing to it makes another buffer */
+  uint64_t *versions; /* by storage: of what is fixed; 0: not made yet */
   uint64_t last_version;
+  bool prologue_done; /* with the tensors as they are */
   uint32_t base_count;
   gr_in *in; /* of the step at hand */
   gr_out *out;
@@ -64,7 +65,7 @@ static void drop_plan(graft_session *s) {
   s->opaque_out = NULL;
   s->opaque_types = NULL;
   gr_plan_end(&s->plan);
-  s->planned = s->ran = false;
+  s->planned = s->ran = s->prologue_done = false;
 }
 
 static graft_status allocate(graft_session *s) {
@@ -221,13 +222,14 @@ graft_status graft_session_set_input(graft_session *s, uint32_t index, const gra
  * ---------------------------------------------------------------------------------------------------------------------
  */
 
-/* A tensor's bytes are those of the last run as long as it has the buffer that the session holds on to. */
+/* A fixed tensor's bytes are those of the last run as long as it has the buffer that the session holds on to. */
 static void watch(graft_session *s, uint32_t storage) {
   gr_buffer *buffer = s->graph->module->tensors.data[s->plan.storages.data[storage].id].buffer;
-  if (!s->plan.fast || !s->plan.storages.data[storage].fixed || s->held[storage] == buffer) return;
+  if (!s->plan.storages.data[storage].fixed || s->held[storage] == buffer) return;
   gr_buffer_release(s->context, s->held[storage]);
   s->held[storage] = gr_buffer_retain(buffer);
   s->versions[storage] = ++s->last_version;
+  s->prologue_done = false;
 }
 
 /* Addresses that can change between runs. */
@@ -318,6 +320,16 @@ static graft_status run_step(graft_session *s, const gr_step *step) {
   return status;
 }
 
+static graft_status run_prologue(graft_session *s) {
+  const gr_plan *p = &s->plan;
+  graft_status status = GRAFT_OK;
+  for (uint32_t i = 0; i < p->storages.len; i++)
+    if (p->storages.data[i].fixed && p->storages.data[i].place == GR_PLACE_ARENA) s->versions[i] = ++s->last_version;
+  for (uint32_t i = 0; status == GRAFT_OK && i < p->prologue; i++) status = run_step(s, &p->steps.data[i]);
+  s->prologue_done = status == GRAFT_OK;
+  return status;
+}
+
 /* All updates or, when one of the tensors cannot be written, none. */
 static graft_status store_updates(graft_session *s) {
   const gr_plan *p = &s->plan;
@@ -340,7 +352,8 @@ graft_status graft_session_run(graft_session *s) {
   s->ran = false;
   const gr_plan *p = &s->plan;
   status = resolve(s);
-  for (uint32_t i = 0; status == GRAFT_OK && i < p->steps.len; i++) status = run_step(s, &p->steps.data[i]);
+  if (status == GRAFT_OK && !s->prologue_done) status = run_prologue(s);
+  for (uint32_t i = p->prologue; status == GRAFT_OK && i < p->steps.len; i++) status = run_step(s, &p->steps.data[i]);
   if (status != GRAFT_OK) return status;
   for (uint32_t i = 0; i < p->copies.len; i++) {
     const gr_copy *copy = &p->copies.data[i];

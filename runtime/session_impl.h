@@ -21,7 +21,7 @@ typedef struct gr_storage {
   size_t size, offset;
   uint32_t first, last; /* steps between which it holds something; last is the number of steps for what outlives them */
   uint32_t pending;     /* while planning: reads that are still to come */
-  bool fixed;           /* a tensor that the graph does not update */
+  bool fixed;           /* a tensor that the graph does not update, or computed from such ones alone */
 } gr_storage;
 
 typedef struct gr_slot {
@@ -56,6 +56,7 @@ typedef struct gr_plan {
   uint32_t slot_count;
   GR_VEC(gr_storage) storages;
   GR_VEC(gr_step) steps;
+  uint32_t prologue;        /* so many of the steps depend on fixed tensors alone */
   uint32_t max_in, max_out; /* operands and results of a step, and at least what kernels are promised */
   GR_VEC(gr_copy) copies;
   GR_VEC(gr_store) stores;

@@ -103,8 +103,9 @@ MAX_POOL(i64, int64_t, INT64_MIN, NEVER)
             for (int64_t i = d0; i < d1; i++) \
               for (int64_t j = h0; j < h1; j++) \
                 for (int64_t l = w0; l < w1; l++) sum += (double)x[(i * a[1].in + j) * a[2].in + l]; \
-            int64_t n = p->count_include_pad ? dn * hn * wn : (d1 - d0) * (h1 - h0) * (w1 - w0); \
-            *y++ = (T)(sum / (double)n); \
+            double n = p->count_include_pad ? (double)dn * (double)hn * (double)wn \
+                                            : (double)((d1 - d0) * (h1 - h0) * (w1 - w0)); \
+            *y++ = (T)(sum / n); \
           } \
         } \
       } \
@@ -142,8 +143,8 @@ static void read_windows(const gr_kernel_call *k, pool *p, int first) {
 static graft_status run_pool(const gr_kernel_call *k, pool *p, gr_range_function run) {
   if (!run) return gr_kernel_no_dtype(k, k->operands[0].type->dtype);
   if (k->results[0].count == 0) return GRAFT_OK;
-  int64_t work = p->out * p->a[0].kernel * p->a[1].kernel * p->a[2].kernel;
-  gr_parallel_for(k->threads, k->results[0].count / p->out, 1 + 16384 / (work + 1), run, p);
+  double work = (double)p->out * (double)p->a[0].kernel * (double)p->a[1].kernel * (double)p->a[2].kernel;
+  gr_parallel_for(k->threads, k->results[0].count / p->out, 1 + (int64_t)(16384 / (work + 1)), run, p);
   return GRAFT_OK;
 }
 

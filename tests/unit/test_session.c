@@ -1,6 +1,6 @@
 /* Sessions: updates, memory shared by values, shapes given late, threads, opaque ops, errors. */
-#include "runtime/kernel_impl.h"
 #include "runtime/runtime.h"
+#include "runtime/session_impl.h"
 
 #include <check.h>
 #include <math.h>
@@ -34,6 +34,11 @@ static graft_value op1(const char *op, graft_value x) { return graft_build(graph
 static graft_value op2(const char *op, graft_value x, graft_value y) {
   return graft_build(graph, op, (graft_value[]){x, y}, 2, NULL, 0);
 }
+static graft_value with_ints(const char *op, graft_value x, const char *name, const int64_t *ints, uint32_t count) {
+  return graft_build(graph, op, &x, 1,
+                     (graft_attr[]){{.name = name, .kind = GRAFT_ATTR_INTS, .count = count, .as.ints = ints}}, 1);
+}
+
 static graft_tensor buffer(const char *name, int64_t n, const float *data) {
   graft_type t = type_of(GRAFT_F32, 1, n, 0);
   return graft_tensor_create(module, name, GRAFT_BUFFER, &t, data);
@@ -225,6 +230,40 @@ START_TEST(elementwise_chains_use_one_array) {
 }
 END_TEST
 
+/* What depends on tensors alone is computed when they change. */
+START_TEST(constants_are_dequantized_once) {
+  graft_value x = input("x", 1, 3, 0);
+  graft_type t = type_of(GRAFT_I8, 1, 3, 0), scalar = type_of(GRAFT_F32, 0, 0, 0);
+  graft_tensor q = graft_tensor_create(module, "q", GRAFT_CONSTANT, &t, (int8_t[]){1, 2, 3});
+  graft_tensor scale = graft_tensor_create(module, "scale", GRAFT_CONSTANT, &scalar, (float[]){0.5f});
+  graft_value operands[3] = {graft_tensor_value(graph, q), graft_tensor_value(graph, scale),
+                             graft_scalar(graph, GRAFT_I32, 1)};
+  graft_value w = graft_build(graph, "dequantize_per_tensor", operands, 3, NULL, 0);
+  int64_t large[2] = {1000, 3};
+  graft_value wide = with_ints("expand", op1("relu", op1("tanh", w)), "size", large, 2);
+  graft_output_add(graph, "y", op2("mul", x, w));
+  graft_output_add(graph, "wide", op2("add", wide, x));
+  gr_plan plan = {0};
+  graft_type in = type_of(GRAFT_F32, 1, 3, 0);
+  gr_plan_options options = {.input_types = &in};
+  ck_assert_int_eq(gr_plan_begin(&plan, graph, &options), GRAFT_OK);
+  ck_assert_uint_eq(plan.prologue, 3); /* not the large one */
+  ck_assert_uint_eq(plan.steps.len, 6);
+  gr_plan_end(&plan);
+  graft_session *s = create(NULL);
+  float data[3] = {1, 10, 100};
+  set(s, 0, 1, 3, 0, data);
+  for (int i = 0; i < 2; i++) {
+    run(s);
+    expect(s, 0, 3, (float[]){0, 5, 100});
+  }
+  ck_assert_int_eq(graft_tensor_set_data(module, scale, (float[]){2}), GRAFT_OK);
+  run(s);
+  expect(s, 0, 3, (float[]){0, 20, 400});
+  graft_session_destroy(s);
+}
+END_TEST
+
 /* ---- opaque ops
  * ------------------------------------------------------------------------------------------------------------ */
 
@@ -343,11 +382,6 @@ static void keep(builder *b, graft_value v) {
   graft_diagnostics_clear(context); /* operands that did not go together */
 }
 
-static graft_value with_ints(const char *op, graft_value x, const char *name, const int64_t *ints, uint32_t count) {
-  return graft_build(graph, op, &x, 1,
-                     (graft_attr[]){{.name = name, .kind = GRAFT_ATTR_INTS, .count = count, .as.ints = ints}}, 1);
-}
-
 static graft_attr int_attr(const char *name, int64_t i) {
   return (graft_attr){.name = name, .kind = GRAFT_ATTR_INT, .as.i = i};
 }
@@ -453,6 +487,8 @@ static size_t record(const graft_session_options *options, char *log, size_t roo
   size_t used = 0;
   graft_session *s = create(options);
   for (int step = 0; step < 3; step++) {
+    for (int j = 0; j < 24; j++) data[0][j] = (float)(step + j);
+    ck_assert_int_eq(graft_tensor_set_data(module, (graft_tensor)step, data[0]), GRAFT_OK);
     for (uint32_t i = 0; i < 3; i++) {
       for (int j = 0; j < 24; j++)
         data[i][j] = graft_fill_element("data", (uint64_t)step * 72 + i * 24u + (uint64_t)j, -1, 1);
@@ -593,6 +629,7 @@ int main(void) {
   tcase_add_test(tc, types_contradict_only_at_run_time);
   tcase_add_test(tc, dead_nodes_do_not_run_and_dead_inputs_do_not_matter);
   tcase_add_test(tc, elementwise_chains_use_one_array);
+  tcase_add_test(tc, constants_are_dequantized_once);
   tcase_add_test(tc, opaque_ops_run_the_embedders_kernel);
   tcase_add_test(tc, dropout_is_a_function_of_the_seed_and_the_step);
   tcase_add_loop_test(tc, random_graphs_give_the_same_with_planned_memory, 0, 4);
