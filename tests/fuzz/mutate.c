@@ -34,7 +34,7 @@ typedef struct bytes {
 
 static void reserve(bytes *b, size_t size) {
   if (b->data && size <= b->room) return;
-  b->room = size * 2;
+  b->room = size * 2 + 64;
   b->data = realloc(b->data, b->room);
   if (!b->data) exit(2);
 }

@@ -166,7 +166,7 @@ static void make_arrays(seed_list *list) {
   if (!bytes) exit(2);
   bytes[0] = (unsigned char)length;
   bytes[1] = (unsigned char)(length >> 8);
-  memcpy(bytes + 8, json, length);
+  snprintf((char *)bytes + 8, length + 1, "%s", json);
   add(list, "0.safetensors", ATTEMPT_SAFETENSORS, bytes, size);
 }
 
