@@ -110,7 +110,8 @@ size_t graft_diagnostic_format(const graft_diagnostic *d, char *buffer, size_t s
     snprintf(place, sizeof place, ":%u", d->line);
   char caret[SOURCE_MAX + 2] = "";
   if (d->source[0] && d->column && d->column <= SOURCE_MAX) { /* tabs stay tabs, so that the caret lines up */
-    for (uint32_t i = 0; i + 1 < d->column; i++) caret[i] = d->source[i] == '\t' ? '\t' : ' ';
+    const size_t length = strlen(d->source);                  /* a line with a zero byte ends there */
+    for (uint32_t i = 0; i + 1 < d->column; i++) caret[i] = i < length && d->source[i] == '\t' ? '\t' : ' ';
     caret[d->column - 1] = '^';
     caret[d->column] = '\0';
   }

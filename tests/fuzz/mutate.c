@@ -65,7 +65,8 @@ static void flip_bits(bytes *b, const seed *other) {
 
 static void scribble(bytes *b, const seed *other) {
   (void)other;
-  for (size_t n = 1 + below(4); n > 0 && b->size > 0; n--) b->data[below(b->size)] = (unsigned char)random64();
+  for (size_t n = 1 + below(4); n > 0 && b->size > 0; n--)
+    b->data[below(b->size)] = (unsigned char)(below(4) ? random64() : 0);
 }
 
 static void splice(bytes *b, const seed *other) {

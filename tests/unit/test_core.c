@@ -312,6 +312,11 @@ START_TEST(diagnostics_point_at_the_place) {
   ck_assert(graft_context_has_errors(context));
   graft_diagnostics_clear(context);
   ck_assert(!graft_context_has_errors(context));
+  /* A column past the end, as in a line that has a zero byte. */
+  gr_error(context, GRAFT_SYNTAX, (gr_loc){.file = "a.gir", .line = 1, .column = 9, .source = "\tx\0yyyyyyy"}, "bad");
+  d = graft_diagnostic_get(context, 0);
+  graft_diagnostic_format(&d, text, sizeof text);
+  ck_assert_str_eq(text, "a.gir:1:9: error: bad\n  \tx\n  \t       ^");
 }
 END_TEST
 
