@@ -405,6 +405,7 @@ graft_tensor gr_find_tensor(graft_module *m, gr_name name); /* GRAFT_NONE: none 
 graft_tensor gr_tensor_add(graft_module *m, gr_name name, graft_tensor_kind kind, uint32_t type, gr_buffer *buffer,
                            uint64_t offset);
 gr_buffer *gr_buffer_create(graft_context *c, size_t size); /* zeroed; one reference */
+gr_buffer *gr_buffer_alloc(graft_context *c, size_t size);  /* not zeroed: large ones are not touched twice */
 gr_buffer *gr_buffer_retain(gr_buffer *b);
 void gr_buffer_release(graft_context *c, gr_buffer *b);
 /* The tensor takes another buffer of the right size (one reference is taken over). */

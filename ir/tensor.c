@@ -5,14 +5,20 @@
 #include <string.h>
 #include <xxhash.h>
 
-gr_buffer *gr_buffer_create(graft_context *c, size_t size) {
+gr_buffer *gr_buffer_alloc(graft_context *c, size_t size) {
   gr_buffer *b = gr_alloc(c, sizeof *b);
   if (!b) return NULL;
-  *b = (gr_buffer){.data = gr_calloc(c, size ? size : 1, 1), .size = size, .refs = 1};
+  *b = (gr_buffer){.data = gr_alloc(c, size), .size = size, .refs = 1};
   if (!b->data) {
     gr_free(c, b, sizeof *b);
     return NULL;
   }
+  return b;
+}
+
+gr_buffer *gr_buffer_create(graft_context *c, size_t size) {
+  gr_buffer *b = gr_buffer_alloc(c, size);
+  if (b) memset(b->data, 0, size);
   return b;
 }
 
@@ -95,7 +101,7 @@ graft_tensor graft_tensor_create(graft_module *m, const char *name, graft_tensor
   uint32_t id;
   if (!begin(m, name, type, &unique, &id)) return GRAFT_NONE;
   size_t size = (size_t)graft_type_elements(type) * graft_dtype_size(type->dtype);
-  gr_buffer *b = gr_buffer_create(m->context, size);
+  gr_buffer *b = gr_buffer_alloc(m->context, size);
   if (!b) return GRAFT_NONE;
   if (size) memcpy(b->data, data, size);
   return gr_tensor_add(m, unique, kind, id, b, 0);
@@ -154,7 +160,7 @@ float graft_fill_element(const char *name, uint64_t index, double lo, double hi)
 static bool materialize(graft_module *m, gr_tensor *t) {
   const graft_type *type = &m->types.data[t->type];
   size_t n = (size_t)graft_type_elements(type), size = n * graft_dtype_size(type->dtype);
-  gr_buffer *b = gr_buffer_create(m->context, size);
+  gr_buffer *b = gr_buffer_alloc(m->context, size);
   if (!b) return false;
   uint64_t seed = fnv1a64(gr_string_text(m, t->fill));
   if (type->dtype == GRAFT_F32)
@@ -187,7 +193,7 @@ void *gr_tensor_write(graft_module *m, graft_tensor tensor) {
   gr_tensor *t = &m->tensors.data[tensor];
   if (t->buffer->refs > 1 || t->buffer->release) {
     size_t size = gr_tensor_bytes(m, tensor);
-    gr_buffer *b = gr_buffer_create(m->context, size);
+    gr_buffer *b = gr_buffer_alloc(m->context, size);
     if (!b) return NULL;
     if (size) memcpy(b->data, data, size);
     gr_tensor_set_buffer(m, tensor, b, 0);
@@ -199,7 +205,7 @@ void *gr_tensor_write(graft_module *m, graft_tensor tensor) {
 
 graft_status graft_tensor_set_data(graft_module *m, graft_tensor tensor, const void *data) {
   size_t size = gr_tensor_bytes(m, tensor);
-  gr_buffer *b = gr_buffer_create(m->context, size);
+  gr_buffer *b = gr_buffer_alloc(m->context, size);
   if (!b) return GRAFT_NO_MEMORY;
   if (size) memcpy(b->data, data, size);
   gr_tensor_set_buffer(m, tensor, b, 0);

@@ -61,7 +61,7 @@ static graft_status run_observer(freezer *f, graft_node n, gr_buffer **states) {
   gr_array state;
   if (!gr_cones_value(f->cones, gr_result(g, n, 0), &state)) return GRAFT_PASS;
   size_t size = gr_tensor_bytes(g->module, t);
-  gr_buffer *copy = gr_buffer_create(c, size);
+  gr_buffer *copy = gr_buffer_alloc(c, size);
   if (!copy) return GRAFT_NO_MEMORY;
   memcpy(copy->data, state.data, size);
   if (states[t])

@@ -277,7 +277,7 @@ const gr_array *pt_cones_array(const gr_cones *k, uint32_t e) { return &k->entri
 uint32_t pt_cones_bytes(gr_cones *k, const graft_type *type, const void *data) {
   graft_context *c = k->graph->module->context;
   size_t size = (size_t)graft_type_elements(type) * graft_dtype_size(type->dtype);
-  gr_buffer *b = gr_buffer_create(c, size);
+  gr_buffer *b = gr_buffer_alloc(c, size);
   if (!b) return GRAFT_NONE;
   if (size) memcpy(b->data, data, size);
   return add_entry(k, (entry){.array = {.type = *type, .data = b->data, .buffer = b}, .tensor = GRAFT_NONE});

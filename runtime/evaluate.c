@@ -60,7 +60,7 @@ static graft_status allocate(evaluation *e, gr_array *results, uint32_t count, g
     if (n < 0 || size == 0) return gr_error(c, GRAFT_RUN, where, "the type of result %u depends on data", (unsigned)i);
     if ((uint64_t)n > PTRDIFF_MAX / size) return gr_no_memory(c);
     results[i].type = e->result_types[i];
-    results[i].buffer = gr_buffer_create(c, (size_t)n * size);
+    results[i].buffer = gr_buffer_alloc(c, (size_t)n * size);
     if (!results[i].buffer) return GRAFT_NO_MEMORY;
     results[i].data = results[i].buffer->data;
     e->out[i] = (gr_out){.type = &e->result_types[i], .data = results[i].buffer->data, .count = n};

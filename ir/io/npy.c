@@ -184,7 +184,7 @@ graft_status gr_npy_parse(graft_context *c, const void *bytes, size_t size, cons
   if (elements < 0 || (uint64_t)elements > (size - start) / width || (size_t)elements * width != size - start) {
     return gr_error(c, GRAFT_FORMAT, where, "the shape does not fit the %zu bytes of data", size - start);
   }
-  gr_buffer *b = gr_buffer_create(c, size - start);
+  gr_buffer *b = gr_buffer_alloc(c, size - start);
   if (!b) return GRAFT_NO_MEMORY;
   const unsigned char *data = (const unsigned char *)bytes + start;
   if (elements > 0) {
