@@ -38,6 +38,8 @@ static bool reserve_slots(graft_context *c, gr_strings *s, uint32_t extra) {
   return true;
 }
 
+bool gr_intern_reserve(graft_module *m, uint32_t extra) { return reserve_slots(m->context, &m->strings, extra); }
+
 uint32_t gr_intern(graft_module *m, const char *text, size_t length) {
   gr_strings *s = &m->strings;
   graft_context *c = m->context;

@@ -112,6 +112,8 @@ typedef struct gr_strings {
 } gr_strings;
 
 uint32_t gr_intern(graft_module *m, const char *text, size_t length); /* GRAFT_NONE: no memory */
+/* Room for that many more strings, so that the table is not rebuilt again and again. */
+bool gr_intern_reserve(graft_module *m, uint32_t extra);
 uint32_t gr_intern_find(const graft_module *m, const char *text, size_t length);
 /* Many at once, as a file has them, each followed by a zero byte; `size` bytes in all. Their ids follow each other.
  * Gives `count`, or the index of the first that the module has already (it is then in disorder: destroy it), or

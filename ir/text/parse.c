@@ -407,12 +407,15 @@ static bool scan_graph(parser *p, const gr_token *t) {
   return gr_map_put(p->context, &p->graph_names, g->name, index);
 }
 
-/* Attributes may name graphs that come later, so all are made first, from the lines that begin with `graph`. */
-static bool scan_graphs(parser *p) {
+/* Attributes may name graphs that come later, so all are made first, from the lines that begin with `graph`. Tensors
+ * are counted on the way: most of the strings of a large text are their names. */
+static bool scan_lines(parser *p) {
   gr_lexer l = p->lex;
   const char *at = l.line_start;
+  uint32_t tensors = 0;
   for (; at < l.end; l.line++) {
     l.line_start = at;
+    tensors += *at == 't';
     while (at < l.end && (*at == ' ' || *at == '\t')) at++;
     if (l.end - at > 6 && memcmp(at, "graph", 5) == 0 && (at[5] == ' ' || at[5] == '\t')) {
       gr_lexer name = l;
@@ -423,7 +426,7 @@ static bool scan_graphs(parser *p) {
     const char *newline = memchr(at, '\n', (size_t)(l.end - at));
     at = newline ? newline + 1 : l.end;
   }
-  return true;
+  return gr_intern_reserve(p->module, tensors);
 }
 
 /* Scalars were named as they came; now that every name of the text is known they get free ones. */
@@ -442,7 +445,7 @@ static bool parse_module(parser *p) {
   gr_lexer *l = &p->lex;
   int64_t version = 0;
   if (!gr_lex_accept_word(l, "graft")) return gr_lex_unexpected(l, "'graft 1' at the beginning"), false;
-  if (!gr_lex_int(l, 1, 1, "the version", &version) || !scan_graphs(p)) return false;
+  if (!gr_lex_int(l, 1, 1, "the version", &version) || !scan_lines(p)) return false;
   while (l->token.kind != GR_T_END) {
     bool ok;
     if (!end_of_line(p)) return false;

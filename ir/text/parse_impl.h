@@ -6,17 +6,21 @@
 #include "ir/io_int.h"
 #include "ir/text/lex_int.h"
 
-/* What a name stands for, by its base's string id, so that names in file order are memory in order. The value of a row
- * entry is a graph's value, or a tensor with SCOPE_TENSOR set; GRAFT_NONE: free. */
+/* What a name stands for, by its base's string id, so that names in file order are memory in order: a graph's value, or
+ * a tensor with SCOPE_TENSOR set; GRAFT_NONE: nothing. */
 #define SCOPE_TENSOR 0x80000000u
-typedef struct scope_row {
+typedef struct scope_base {
   uint32_t plain; /* the name without a number */
-  uint32_t count; /* of `numbered` */
-  uint32_t used;  /* put there so far */
-  uint32_t *numbered;
+  uint32_t row;   /* of those with one, + 1 */
+} scope_base;
+
+typedef struct scope_row {
+  uint32_t *data; /* by number */
+  uint32_t count, used;
 } scope_row;
 
 typedef struct scope {
+  GR_VEC(scope_base) bases;
   GR_VEC(scope_row) rows;
   gr_map sparse; /* numbers that would waste rows */
 } scope;
