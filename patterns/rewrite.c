@@ -234,25 +234,39 @@ static bool tensor_unused(const graft_module *m, graft_tensor t) {
     const graft_graph *g = m->graphs.data[i];
     if (t < g->tensor_values.len && g->tensor_values.data[t] != GRAFT_NONE && !gr_unused(g, g->tensor_values.data[t]))
       return false;
-    for (uint32_t k = 0; k < g->updates.len; k++)
-      if (g->updates.data[k].tensor == t) return false;
   }
   return true;
 }
 
+/* A byte for each tensor: some graph updates it. */
+static uint8_t *updated_tensors(pt_rewriter *r) {
+  uint8_t *updated = gr_calloc(r->c, r->m->tensors.len, 1);
+  for (uint32_t i = 0; updated && i < r->m->graphs.len; i++) {
+    const graft_graph *g = r->m->graphs.data[i];
+    for (uint32_t k = 0; k < g->updates.len; k++)
+      if (g->updates.data[k].tensor != GRAFT_NONE) updated[g->updates.data[k].tensor] = 1;
+  }
+  return updated;
+}
+
 /* A folded weight is called as the weight was, where nothing else needs that one. */
 static graft_status take_over(pt_rewriter *r) {
-  for (uint32_t i = 0; i < r->takeovers.len; i++) {
+  if (r->takeovers.len == 0) return GRAFT_OK;
+  uint32_t count = r->m->tensors.len;
+  uint8_t *updated = updated_tensors(r);
+  graft_status s = updated ? GRAFT_OK : GRAFT_NO_MEMORY;
+  for (uint32_t i = 0; !s && i < r->takeovers.len; i++) {
     const pt_takeover *t = &r->takeovers.data[i];
-    if (r->m->tensors.data[t->old].erased || !tensor_unused(r->m, t->old)) continue;
+    if (r->m->tensors.data[t->old].erased || updated[t->old] || !tensor_unused(r->m, t->old)) continue;
     gr_name name = r->m->tensors.data[t->old].name;
     gr_tensor_erase(r->m, t->old);
     r->m->tensors.data[t->tensor].name = name;
     if (r->m->tensor_names_built &&
         !gr_map_put(r->c, &r->m->tensor_names, (uint64_t)name.base << 32 | name.number, t->tensor))
-      return GRAFT_NO_MEMORY;
+      s = GRAFT_NO_MEMORY;
   }
-  return GRAFT_OK;
+  gr_free(r->c, updated, count);
+  return s;
 }
 
 /* `update t = t`: a statistic that nothing changes any more. */
