@@ -237,6 +237,10 @@ static bool evaluate_node(gr_cones *k, graft_node n) {
   return true;
 }
 
+bool pt_cones_can_compute(const gr_cones *k, graft_value v) {
+  return k->evaluate || gr_value_tensor(k->graph, v) != GRAFT_NONE;
+}
+
 /* The entry of a const value; producers first, without recursion. */
 uint32_t pt_cones_entry(gr_cones *k, graft_value v) {
   graft_graph *g = k->graph;

@@ -469,6 +469,7 @@ static inline graft_value pt_frame_value(const gr_match *m, int name) {
 /* ---- const values (cone.c): entries are numbered
  * ------------------------------------------------------------------------ */
 
+bool pt_cones_can_compute(const gr_cones *k, graft_value v);
 uint32_t pt_cones_entry(gr_cones *k, graft_value v); /* GRAFT_NONE with a diagnostic */
 uint32_t pt_cones_call(gr_cones *k, uint32_t op, uint32_t attrs, const uint32_t *inputs, uint32_t count,
                        uint32_t result_count, gr_loc where);

@@ -21,6 +21,7 @@ enum {
   EXPORT_STATE,
   QUANTIZER_FILE,
   PATTERN_FILE,
+  EXPLAIN,
   LIST_PASSES,
   LIST_OPS,
   LIST_PATTERNS,
@@ -40,6 +41,7 @@ static const cli_option option_table[] = {
     {EXPORT_STATE, "export-state", "DIR", "write every tensor of the module as DIR/NAME.npy"},
     {QUANTIZER_FILE, "quantizer-file", "FILE", "a quantizer beside the built-in ones; may be repeated"},
     {PATTERN_FILE, "pattern-file", "FILE", "rules beside the built-in ones; may be repeated"},
+    {EXPLAIN, "explain", "NODE", "say why rules leave NODE alone (after the passes); the module goes to OUT only"},
     {LIST_PASSES, "list-passes", NULL, "list the passes and pipelines"},
     {LIST_OPS, "list-ops", NULL, "list the ops"},
     {LIST_PATTERNS, "list-patterns", NULL, "list the rules"},
@@ -60,7 +62,7 @@ static const char examples[] =
 
 typedef struct arguments {
   const cli_command *command;
-  const char *input, *output, *passes, *export_state;
+  const char *input, *output, *passes, *export_state, *explain;
   graft_format format; /* GRAFT_FORMAT_AUTO: not given */
   bool verify_each, print_after_all, timing, stats;
   cli_list before, after, pattern_files, quantizer_files;
@@ -107,6 +109,7 @@ static bool set_option(void *user, int id, const char *argument) {
   case EXPORT_STATE: a->export_state = argument; return true;
   case QUANTIZER_FILE: return cli_list_add(&a->quantizer_files, argument);
   case PATTERN_FILE: return cli_list_add(&a->pattern_files, argument);
+  case EXPLAIN: a->explain = argument; return true;
   case LIST_PASSES:
   case LIST_OPS:
   case LIST_PATTERNS:
@@ -143,11 +146,35 @@ static void print_indented(const char *text) {
   }
 }
 
-static bool list_patterns(graft_context *context, const arguments *a) {
+/* Those that ship and those of the files; NULL with diagnostics. */
+static graft_rules *read_rules(graft_context *context, const arguments *a) {
   graft_rules *rules = graft_rules_create(context, true);
+  for (uint32_t i = 0; rules && i < a->pattern_files.count; i++) {
+    if (graft_rules_load(rules, a->pattern_files.items[i]) == GRAFT_OK) continue;
+    graft_rules_destroy(rules);
+    return NULL;
+  }
+  return rules;
+}
+
+/* Of the entry graph. */
+static bool explain(const arguments *a, graft_module *module) {
+  graft_context *context = graft_module_get_context(module);
+  graft_rules *rules = read_rules(context, a);
+  char *text;
+  size_t size;
+  bool ok = rules && graft_rules_explain(rules, graft_module_get_graph(module, 0), a->explain, &text, &size) == GRAFT_OK;
+  if (ok) {
+    fputs(text, stdout);
+    graft_free(context, text, size);
+  }
+  graft_rules_destroy(rules);
+  return ok;
+}
+
+static bool list_patterns(graft_context *context, const arguments *a) {
+  graft_rules *rules = read_rules(context, a);
   bool ok = rules != NULL;
-  for (uint32_t i = 0; ok && i < a->pattern_files.count; i++)
-    ok = graft_rules_load(rules, a->pattern_files.items[i]) == GRAFT_OK;
   for (uint32_t i = 0; ok && i < graft_rules_count(rules); i++) {
     printf("%s  (%s)\n", graft_rules_name(rules, i), graft_rules_file(rules, i));
     print_indented(graft_rules_doc(rules, i));
@@ -288,6 +315,7 @@ static bool print_to_stdout(graft_module *module, graft_format format) {
 /* Whoever asks for the state alone does not want the text too. */
 static bool write_module(const arguments *a, graft_module *module) {
   if (a->output && strcmp(a->output, "-") != 0) return graft_module_save(module, a->output, a->format) == GRAFT_OK;
+  if (!a->output && a->explain) return true;
   if (!a->output && a->export_state && a->format == GRAFT_FORMAT_AUTO) return true;
   return print_to_stdout(module, a->format);
 }
@@ -302,6 +330,7 @@ static bool process(session *s, graft_context *context) {
   ok = ok && (!a->passes || graft_module_verify(module) == GRAFT_OK);
   if (a->passes) report_step(&s->report, "verify", cli_now() - start);
   start = cli_now();
+  ok = ok && (!a->explain || explain(a, module));
   ok = ok && (!a->export_state || export_state(module, a->export_state) == EXIT_DONE) && write_module(a, module);
   report_step(&s->report, "write", cli_now() - start);
   graft_module_destroy(module);

@@ -1,0 +1,115 @@
+/* Why rules leave a node alone: each rule is tried at the roots near it, and the check that came furthest tells. */
+#include "ir/io_int.h"
+#include "patterns/rules_impl.h"
+
+#include <string.h>
+
+#define MAX_NEAR 200 /* roots that are looked at */
+
+typedef struct explainer {
+  graft_graph *g;
+  graft_node node;
+  gr_matcher matcher;
+  pt_failure failure;
+  char reason[256];
+  graft_node near[MAX_NEAR];
+  uint32_t near_count;
+  gr_sink out;
+  uint32_t said;
+} explainer;
+
+static bool is_near(const explainer *x, graft_node n) {
+  for (uint32_t i = 0; i < x->near_count; i++)
+    if (x->near[i] == n) return true;
+  return false;
+}
+
+/* The node, its users, theirs …: a rule's root uses what it matches, directly or not. */
+static void find_near(explainer *x) {
+  const graft_graph *g = x->g;
+  x->near[x->near_count++] = x->node;
+  for (uint32_t at = 0; at < x->near_count; at++) {
+    const gr_node *n = gr_node_at(g, x->near[at]);
+    for (uint32_t i = 0; i < n->result_count; i++)
+      for (uint32_t u = gr_value_at(g, n->first_result + i)->first_use; u != GRAFT_NONE; u = gr_use_at(g, u)->next) {
+        uint32_t user = gr_use_at(g, u)->user;
+        if (gr_user_is_node(user) && !is_near(x, user) && x->near_count < MAX_NEAR) x->near[x->near_count++] = user;
+      }
+  }
+}
+
+/* Was the node among those that the attempt had bound? */
+static bool concerns(const explainer *x, const pt_rule *rule, uint32_t variant) {
+  const pt_frame *f = pt_frame_of(&x->matcher);
+  for (uint32_t i = 0; i < rule->pattern->variants[variant].node_count; i++)
+    if (f->nodes[i] == x->node) return true;
+  return false;
+}
+
+static void forget_nodes(explainer *x, const pt_rule *rule, uint32_t variant) {
+  const pt_variant *v = &rule->pattern->variants[variant];
+  if (!pt_frame_reserve(&x->matcher, rule->pattern, v)) return;
+  memset(pt_frame_of(&x->matcher)->nodes, 0xff, v->node_count * sizeof(graft_node));
+}
+
+static void explain_at(explainer *x, const pt_rule *rule, graft_node root) {
+  pt_failure best = {0};
+  bool about = false;
+  for (uint32_t v = 0; v < rule->pattern->variant_count; v++) {
+    gr_match match;
+    x->failure = (pt_failure){0};
+    forget_nodes(x, rule, v);
+    bool matches = pt_match_variant(&x->matcher, rule->pattern, v, root, &match);
+    if (!concerns(x, rule, v)) continue;
+    if (matches) {
+      gr_sink_format(&x->out, "%s matches at %%%s\n", rule->name, gr_node_label(x->g, root));
+      x->said++;
+      return;
+    }
+    if (!x->failure.text[0] || (about && x->failure.pc <= best.pc)) continue;
+    best = x->failure;
+    about = true;
+  }
+  if (!about) return;
+  gr_sink_format(&x->out, "%s at %%%s: %s\n", rule->name, gr_node_label(x->g, root), best.text);
+  gr_sink_format(&x->out, "    %s:%u:%u: ", best.where.file, best.where.line, best.where.column);
+  gr_sink_write(&x->out, best.where.source, strcspn(best.where.source, "\n"));
+  gr_sink_text(&x->out, "\n");
+  x->said++;
+}
+
+graft_status graft_rules_explain(const graft_rules *rules, graft_graph *g, const char *name, char **text, size_t *size) {
+  graft_context *c = g->module->context;
+  graft_value value = graft_value_find(g, name);
+  graft_node node = value == GRAFT_NONE ? GRAFT_NONE : gr_value_node(g, value);
+  if (node == GRAFT_NONE) return gr_error(c, GRAFT_NAME, (gr_loc){.node = name}, "no node is called so");
+  explainer *x = gr_calloc(c, 1, sizeof *x);
+  if (!x) return GRAFT_NO_MEMORY;
+  x->g = g;
+  x->node = node;
+  gr_cones *cones = gr_cones_create(g, NULL, NULL);
+  gr_matcher_init(&x->matcher, g, NULL, cones);
+  x->matcher.reason = x->reason;
+  x->matcher.reason_size = sizeof x->reason;
+  x->matcher.failure = &x->failure;
+  gr_sink_init(&x->out, c);
+  find_near(x);
+  gr_sink_format(&x->out, "%%%s is a %s\n", gr_node_label(g, node), gr_op_text(g->module, gr_node_at(g, node)->op));
+  for (uint32_t i = 0; cones && i < graft_rules_count(rules); i++)
+    for (uint32_t k = 0; k < x->near_count; k++) explain_at(x, pt_rules_at(rules, i), x->near[k]);
+  if (!x->said) gr_sink_text(&x->out, "no rule looks at it\n");
+  graft_status status = x->out.failed || !cones ? GRAFT_NO_MEMORY : GRAFT_OK;
+  *text = status ? NULL : gr_alloc(c, x->out.bytes.len + 1);
+  if (*text) {
+    memcpy(*text, x->out.bytes.data, x->out.bytes.len);
+    (*text)[x->out.bytes.len] = '\0';
+    *size = x->out.bytes.len + 1;
+  } else {
+    status = GRAFT_NO_MEMORY;
+  }
+  gr_sink_free(&x->out);
+  gr_matcher_free(&x->matcher);
+  gr_cones_destroy(cones);
+  gr_free(c, x, sizeof *x);
+  return status;
+}
