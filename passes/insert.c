@@ -40,6 +40,8 @@ typedef struct inserter {
   uint32_t edge_count, value_count;
   GR_VEC(uint32_t) moved; /* uses of one value */
   uint32_t pass_name;     /* string, for provenance */
+  uint32_t state_name;    /* string that states are called as, with numbers */
+  uint32_t scalar[2];     /* types f32[] and i32[] */
   recipe *recipes;        /* by spec */
   uint32_t recipe_count;
   gr_buffer *fresh; /* the state before any step, shared by all that have the type; NULL: none yet */
@@ -137,8 +139,9 @@ static gr_loc where_of(const inserter *s, const place *p) {
   return p->from == GRAFT_NONE ? (gr_loc){.file = gr_string_text(s->m, s->m->file)} : gr_node_loc(s->g, p->from);
 }
 
+/* `types`: of the results, where they are known; NULL: inferred. */
 static graft_node add(inserter *s, const place *p, uint32_t op, uint32_t attrs, const graft_value *operands,
-                      uint32_t count, uint32_t results) {
+                      uint32_t count, uint32_t results, const uint32_t *types) {
   if (attrs == GRAFT_NONE) return GRAFT_NONE;
   gr_node_desc d = {.op = op,
                     .attrs = attrs,
@@ -146,11 +149,14 @@ static graft_node add(inserter *s, const place *p, uint32_t op, uint32_t attrs, 
                     .operand_count = count,
                     .result_count = results,
                     .provenance = p->provenance,
+                    .types = types,
                     .before = p->before};
   graft_node n = gr_node_add(s->g, &d);
   if (n == GRAFT_NONE) gr_note(s->c, where_of(s, p), "while quantizing this");
   return n;
 }
+
+static uint32_t type_id(const inserter *s, graft_value v) { return gr_value_at(s->g, v)->type; }
 
 static graft_status fail(const inserter *s, const place *p, const char *why) {
   char label[300];
@@ -202,10 +208,7 @@ static graft_status make_state(inserter *s, const place *p, const gr_spec *spec)
   graft_type type = r->per_channel ? graft_type_make(GRAFT_F32, 2, (int64_t[]){2, n})
                                    : graft_type_make(GRAFT_F32, 1, (int64_t[]){2 + bins});
   uint32_t id = gr_type_intern(s->m, &type);
-  char text[64];
-  int length = snprintf(text, sizeof text, "activation_post_process_%u.state", p->group);
-  gr_name name = gr_name_split(s->m, text, (size_t)length);
-  if (name.base != GRAFT_NONE) name = gr_name_unique(s->m, name);
+  gr_name name = gr_name_next(s->m, s->state_name);
   if (id == GRAFT_NONE || name.base == GRAFT_NONE) return GRAFT_NO_MEMORY;
   gr_buffer *b = fresh_state(s, id, n);
   graft_tensor t = b ? gr_tensor_add(s->m, name, GRAFT_BUFFER, id, b, 0) : GRAFT_NONE;
@@ -235,12 +238,10 @@ static graft_status given(inserter *s, const place *p, const gr_spec *spec) {
     for (int64_t i = 0; i < n; i++)
       scale[i] = fixed ? (float)gr_attr_float(s->m, spec->op, spec->attrs, "scale") : 1.0f;
     if (fixed) zero[0] = (int32_t)gr_attr_int(s->m, spec->op, spec->attrs, "zero_point");
-    char name[64];
-    snprintf(name, sizeof name, "activation_post_process_%u.scale", p->group);
+    const char *name = "activation_post_process.scale";
     a = fixed ? gr_constant(s->m, name, &type, scale) : graft_tensor_create(s->m, name, GRAFT_PARAMETER, &type, scale);
-    snprintf(name, sizeof name, "activation_post_process_%u.zero_point", p->group);
     type.dtype = GRAFT_I32;
-    if (a != GRAFT_NONE) b = gr_constant(s->m, name, &type, zero);
+    if (a != GRAFT_NONE) b = gr_constant(s->m, "activation_post_process.zero_point", &type, zero);
   }
   if (scale) gr_free(s->c, scale, (size_t)(n ? n : 1) * sizeof *scale);
   if (zero) gr_free(s->c, zero, (size_t)(n ? n : 1) * sizeof *zero);
@@ -264,12 +265,12 @@ static graft_status observed(inserter *s, const place *p, const gr_spec *spec) {
     graft_status status = make_state(s, p, spec);
     if (status) return status;
   }
-  uint32_t attrs = set_of(s, p->group, &r->observe, GR_OP_observe, r->per_channel);
-  graft_node n = add(s, p, GR_OP_observe, attrs, (graft_value[]){p->x, st->state}, 2, 1);
+  uint32_t state_type = type_id(s, st->state), attrs = set_of(s, p->group, &r->observe, GR_OP_observe, r->per_channel);
+  graft_node n = add(s, p, GR_OP_observe, attrs, (graft_value[]){p->x, st->state}, 2, 1, &state_type);
   if (n == GRAFT_NONE) return GRAFT_PASS;
   st->state = gr_result(s->g, n, 0);
   attrs = set_of(s, p->group, &r->qparams, GR_OP_qparams, r->per_channel);
-  return take_qparams(s, p, add(s, p, GR_OP_qparams, attrs, &st->state, 1, 2));
+  return take_qparams(s, p, add(s, p, GR_OP_qparams, attrs, &st->state, 1, 2, r->per_channel ? NULL : s->scalar));
 }
 
 /* Scale: the product of the others' scales; zero point 0. */
@@ -295,7 +296,7 @@ static graft_status derived(inserter *s, const place *p, const gr_spec *spec) {
     if (scale == GRAFT_NONE) {
       scale = s->state[group].scale;
     } else {
-      graft_node n = add(s, p, GR_OP_mul, 0, (graft_value[]){scale, s->state[group].scale}, 2, 1);
+      graft_node n = add(s, p, GR_OP_mul, 0, (graft_value[]){scale, s->state[group].scale}, 2, 1, NULL);
       if (n == GRAFT_NONE) return GRAFT_PASS;
       scale = gr_result(s->g, n, 0);
     }
@@ -321,7 +322,7 @@ static graft_status make_qparams(inserter *s, const place *p) {
   if (r->dynamic) {
     if (r->per_channel) return fail(s, p, "dynamic quantization is per tensor");
     uint32_t attrs = set_of(s, p->group, &r->choose_qparams, GR_OP_choose_qparams, false);
-    return take_qparams(s, p, add(s, p, GR_OP_choose_qparams, attrs, &p->x, 1, 2));
+    return take_qparams(s, p, add(s, p, GR_OP_choose_qparams, attrs, &p->x, 1, 2, s->scalar));
   }
   if (spec->op == GR_OP_fixed || r->learnable) return given(s, p, spec);
   return spec->op == GR_OP_derived ? derived(s, p, spec) : observed(s, p, spec);
@@ -335,8 +336,10 @@ static graft_value make_place(inserter *s, const place *p) {
   if (make_qparams(s, p)) return GRAFT_NONE;
   recipe *r = recipe_of(s, p->group);
   bool has_axis = gr_type_of(s->g, st->scale)->rank == 1;
+  uint32_t type = type_id(s, p->x);
   uint32_t attrs = set_of(s, p->group, &r->fake_quantize[has_axis], GR_OP_fake_quantize, has_axis);
-  graft_node n = add(s, p, GR_OP_fake_quantize, attrs, (graft_value[]){p->x, st->scale, st->zero_point}, 3, 1);
+  graft_node n = add(s, p, GR_OP_fake_quantize, attrs, (graft_value[]){p->x, st->scale, st->zero_point}, 3, 1,
+                     has_axis ? NULL : &type);
   if (n == GRAFT_NONE) return GRAFT_NONE;
   gr_count(s->pass, r->enabled ? "fake-quants" : "observed places", 1);
   return gr_result(s->g, n, 0);
@@ -480,7 +483,13 @@ static graft_status insert(gr_pass *p, graft_graph *g, bool train) {
   s.recipe_count = s.m->specs.len;
   s.recipes = gr_calloc(c, (size_t)s.recipe_count + 1, sizeof *s.recipes);
   s.pass_name = gr_intern(s.m, p->info->name, strlen(p->info->name));
-  status = s.state && s.recipes && s.pass_name != GRAFT_NONE ? GRAFT_OK : GRAFT_NO_MEMORY;
+  static const char state_name[] = "activation_post_process";
+  s.state_name = gr_intern(s.m, state_name, sizeof state_name - 1);
+  s.scalar[0] = gr_type_intern(s.m, &(graft_type){.dtype = GRAFT_F32});
+  s.scalar[1] = gr_type_intern(s.m, &(graft_type){.dtype = GRAFT_I32});
+  bool interned =
+      s.pass_name != GRAFT_NONE && s.state_name != GRAFT_NONE && s.scalar[0] != GRAFT_NONE && s.scalar[1] != GRAFT_NONE;
+  status = s.state && s.recipes && interned ? GRAFT_OK : GRAFT_NO_MEMORY;
   if (!status) {
     memset(s.state, 0xFF, groups * sizeof *s.state); /* GRAFT_NONE throughout */
     status = insert_all(&s);
