@@ -12,11 +12,7 @@
 #ifndef GRAFT_PASSES_H
 #define GRAFT_PASSES_H
 
-#if __has_include("ir/ir.h")
-#include "ir/ir.h"
-#else
-#include <graft/ir.h>
-#endif
+#include "ir.h"
 
 #if defined(__cplusplus)
 extern "C" {

@@ -6,11 +6,7 @@
 #ifndef GRAFT_PATTERNS_H
 #define GRAFT_PATTERNS_H
 
-#if __has_include("ir/ir.h")
-#include "ir/ir.h"
-#else
-#include <graft/ir.h>
-#endif
+#include "ir.h"
 
 #if defined(__cplusplus)
 extern "C" {

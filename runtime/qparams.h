@@ -4,11 +4,7 @@
 #ifndef GRAFT_QPARAMS_H
 #define GRAFT_QPARAMS_H
 
-#if __has_include("ir/ir.h")
-#include "ir/ir.h"
-#else
-#include <graft/ir.h>
-#endif
+#include "ir.h"
 
 #if defined(__cplusplus)
 extern "C" {

@@ -17,13 +17,8 @@
 #ifndef GRAFT_RUNTIME_H
 #define GRAFT_RUNTIME_H
 
-#if __has_include("ir/ir.h")
-#include "ir/ir.h"
-#include "runtime/qparams.h"
-#else
-#include <graft/ir.h>
-#include <graft/qparams.h>
-#endif
+#include "ir.h"
+#include "qparams.h"
 
 #if defined(__cplusplus)
 extern "C" {
