@@ -72,7 +72,7 @@ static uint32_t node_attrs(const inserter *s, uint32_t op, const gr_spec *spec, 
     graft_attr attr = gr_attr_public(s->m, from, spec->attrs, (uint32_t)slot);
     if (gr_attrs_set(s->m, &b, to, &attr, (gr_loc){0})) return GRAFT_NONE;
   }
-  graft_qparams_options o = {.size = sizeof o};
+  graft_qparams_config o = {.size = sizeof o};
   o.quant_min = gr_attr_int(s->m, spec->op, spec->attrs, "quant_min");
   o.quant_max = gr_attr_int(s->m, spec->op, spec->attrs, "quant_max");
   o.reduce_range = spec->op == GR_OP_spec && gr_attr_bool(s->m, spec->op, spec->attrs, "reduce_range");

@@ -16,7 +16,7 @@ bool graft_dtype_range(graft_dtype dtype, int64_t *min, int64_t *max) {
 
 static int64_t half_down(int64_t v) { return v / 2 - (v % 2 < 0); }
 
-void graft_qparams_range(const graft_qparams_options *options, int64_t *quant_min, int64_t *quant_max) {
+void graft_qparams_range(const graft_qparams_config *options, int64_t *quant_min, int64_t *quant_max) {
   *quant_min = options->reduce_range ? half_down(options->quant_min) : options->quant_min;
   *quant_max = options->reduce_range ? half_down(options->quant_max) : options->quant_max;
 }
@@ -32,7 +32,7 @@ static float usable(float scale, double exact) {
   return scale < FLT_MIN ? FLT_MIN : scale;
 }
 
-static void observer_formula(const graft_qparams_options *o, int64_t qmin, int64_t qmax, float min, float max,
+static void observer_formula(const graft_qparams_config *o, int64_t qmin, int64_t qmax, float min, float max,
                              float *scale, int32_t *zero_point) {
   float lo = min < 0.0f ? min : 0.0f, hi = max > 0.0f ? max : 0.0f;
   float eps = (float)o->eps;
@@ -52,7 +52,7 @@ static void observer_formula(const graft_qparams_options *o, int64_t qmin, int64
 
 #define SMALL_SCALE 6.1e-5f
 
-static void kernel_formula(const graft_qparams_options *o, int64_t qmin, int64_t qmax, float min, float max,
+static void kernel_formula(const graft_qparams_config *o, int64_t qmin, int64_t qmax, float min, float max,
                            float *scale, int32_t *zero_point) {
   if (o->symmetric && min < 0.0f && max > 0.0f) {
     int64_t top = (qmax - qmin) / 2, bottom = -(top + 1);
@@ -87,7 +87,7 @@ static void kernel_formula(const graft_qparams_options *o, int64_t qmin, int64_t
   *zero_point = clamp_zero_point(rint(zp), qmin, qmax);
 }
 
-graft_status graft_qparams(const graft_qparams_options *options, float min, float max, float *scale,
+graft_status graft_qparams(const graft_qparams_config *options, float min, float max, float *scale,
                            int32_t *zero_point) {
   int64_t qmin, qmax, lowest, highest;
   *scale = 1.0f;

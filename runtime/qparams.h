@@ -15,7 +15,7 @@ typedef enum graft_formula {
   GRAFT_FORMULA_KERNEL    /* PyTorch's ChooseQuantizationParams, which its fused fake-quants train with */
 } graft_formula;
 
-typedef struct graft_qparams_options {
+typedef struct graft_qparams_config {
   size_t size;
   graft_dtype dtype; /* an integer type; u8 has a zero point of its own where symmetric */
   int64_t quant_min, quant_max;
@@ -25,14 +25,14 @@ typedef struct graft_qparams_options {
   bool custom_range; /* quant_min and quant_max were given by the user: symmetric u8 has its middle as zero point, not
                         128 */
   double eps;        /* smallest scale; the kernel formula has its own */
-} graft_qparams_options;
+} graft_qparams_config;
 
 /* Scale and zero point of the range [min, max]. A range that was never observed (min > max) or that is not a number
  * gives (1, 0). GRAFT_INVALID_ARGUMENT, and (1, 0), when quant_min >= quant_max or they do not fit the dtype. */
-GRAFT_API graft_status graft_qparams(const graft_qparams_options *options, float min, float max, float *scale,
+GRAFT_API graft_status graft_qparams(const graft_qparams_config *options, float min, float max, float *scale,
                                      int32_t *zero_point);
 /* The bounds that values are clamped to: quant_min and quant_max, halved (rounding down) where reduce_range. */
-GRAFT_API void graft_qparams_range(const graft_qparams_options *options, int64_t *quant_min, int64_t *quant_max);
+GRAFT_API void graft_qparams_range(const graft_qparams_config *options, int64_t *quant_min, int64_t *quant_max);
 /* The smallest and largest value of an integer dtype; false for any other. */
 GRAFT_API bool graft_dtype_range(graft_dtype dtype, int64_t *min, int64_t *max);
 

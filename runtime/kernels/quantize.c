@@ -197,14 +197,14 @@ graft_status gr_kernel_observe(const gr_kernel_call *k) {
 
 /* ---- parameters ---- */
 
-static graft_status qparams_options(const gr_kernel_call *k, graft_qparams_options *o) {
+static graft_status qparams_options(const gr_kernel_call *k, graft_qparams_config *o) {
   const char *formula = gr_k_str(k, "formula"), *scheme = gr_k_str(k, "scheme");
   bool per_channel;
-  *o = (graft_qparams_options){.size = sizeof *o,
-                               .dtype = dtype_attr(k),
-                               .quant_min = gr_k_int(k, "quant_min"),
-                               .quant_max = gr_k_int(k, "quant_max"),
-                               .eps = gr_k_float(k, "eps")};
+  *o = (graft_qparams_config){.size = sizeof *o,
+                              .dtype = dtype_attr(k),
+                              .quant_min = gr_k_int(k, "quant_min"),
+                              .quant_max = gr_k_int(k, "quant_max"),
+                              .eps = gr_k_float(k, "eps")};
   if (!gr_scheme_find(scheme, &o->symmetric, &per_channel)) return gr_kernel_error(k, "unknown scheme '%s'", scheme);
   if (strcmp(formula, "kernel") == 0) {
     o->formula = GRAFT_FORMULA_KERNEL;
@@ -219,7 +219,7 @@ graft_status gr_kernel_qparams(const gr_kernel_call *k) {
   const float *s = state->data;
   float *scale = k->results[0].data;
   int32_t *zp = k->results[1].data;
-  graft_qparams_options o;
+  graft_qparams_config o;
   graft_status status = qparams_options(k, &o);
   if (status) return status;
   o.reduce_range = gr_k_bool(k, "reduce_range");
@@ -249,7 +249,7 @@ graft_status gr_kernel_qparams(const gr_kernel_call *k) {
 }
 
 graft_status gr_kernel_choose_qparams(const gr_kernel_call *k) {
-  graft_qparams_options o;
+  graft_qparams_config o;
   float range[2], scale;
   int32_t zp;
   if (k->operands[0].type->dtype != GRAFT_F32) return gr_kernel_no_dtype(k, k->operands[0].type->dtype);

@@ -22,6 +22,8 @@ for header in "$work/root$prefix"/include/graft/*.h; do # each public header sta
   cc -std=c17 -Wall -Wextra -Wpedantic -Werror -fsyntax-only -x c "$header" -I"$work/root$prefix/include"
   c++ -std=c++17 -Wall -Wextra -Werror -fsyntax-only -x c++ "$header" -I"$work/root$prefix/include"
 done
+for header in ir ops patterns passes runtime; do echo "#include <graft/$header.h>"; done >"$work/all.c" # and all together
+cc -std=c17 -Wall -Wextra -Wpedantic -Werror -fsyntax-only "$work/all.c" -I"$work/root$prefix/include"
 # Nothing but graft_… is exported.
 others=$(nm -D --defined-only "$library/libgraft.so" | awk '$2 ~ /[TDBRV]/ && $3 !~ /^(graft_|_init$|_fini$)/ { print $3 }')
 [ -z "$others" ] || { echo "exported: $others" >&2; exit 1; }

@@ -64,7 +64,7 @@ static float *fill(const char *name, const json_t *from, const graft_type *type,
 }
 
 typedef struct spec {
-  graft_qparams_options qparams;
+  graft_qparams_config qparams;
   gr_observer observer;
   bool per_channel, fixed, fake;
   int64_t axis, bins;
@@ -155,7 +155,7 @@ static void observe(run *r, const float *x, int64_t count, bool first) {
 
 static bool qparams(run *r, const json_t *c, graft_formula formula) {
   const spec *s = &r->spec;
-  graft_qparams_options o = s->qparams;
+  graft_qparams_config o = s->qparams;
   o.formula = formula;
   const float *state = r->state;
   float range[2];
@@ -191,7 +191,7 @@ static bool same(const char *what, size_t step, const run *r, const json_t *scal
 /* One fake quantization, channel by channel. */
 static void fake_quantize(const run *r, const float *x, float *y) {
   gr_channels ch = r->channels;
-  graft_qparams_options o = r->spec.qparams;
+  graft_qparams_config o = r->spec.qparams;
   gr_qrange range;
   graft_qparams_range(&o, &range.quant_min, &range.quant_max);
   for (int64_t i = 0; i < ch.groups * ch.outer * ch.count; i++, x += ch.inner, y += ch.inner) {
