@@ -552,9 +552,10 @@ graft_status gr_plan_begin(gr_plan *plan, graft_graph *g, const gr_plan_options 
   p.done = gr_calloc(c, nodes, sizeof *p.done);
   p.updated = gr_calloc(c, tensors, sizeof *p.updated);
   p.scratch = gr_scratch_create(c);
+  uint32_t errors = graft_diagnostic_count(c);
   if (!options->reference) plan->fast = gr_fast_create(c, options->threads);
   graft_status status = GRAFT_NO_MEMORY;
-  if (plan->slots && p.needed && p.done && p.updated && p.scratch) {
+  if (graft_diagnostic_count(c) == errors && plan->slots && p.needed && p.done && p.updated && p.scratch) {
     for (uint32_t i = 0; i < plan->slot_count; i++) plan->slots[i] = (gr_slot){.storage = GRAFT_NONE};
     status = walk(&p);
   }

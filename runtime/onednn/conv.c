@@ -51,7 +51,7 @@ bool gr_dnnl_plan_conv(gr_fast *f, const gr_kernel_call *k, uint32_t fixed, gr_d
   /* Each weight meets every position of x (transposed) or of y, in every image. */
   double positions =
       transposed ? (double)k->operands[0].count / (double)x->dims[1] : (double)k->results[0].count / (double)y->dims[1];
-  if (positions * (double)k->operands[1].count < WORTHWHILE) return false;
+  if (positions * (double)k->operands[1].count < WORTHWHILE || !gr_dnnl_start(f)) return false;
   window win = read_window(k, transposed);
   dnnl_memory_desc_t src = gr_dnnl_type(x), dst = gr_dnnl_type(y), bias = {0};
   dnnl_memory_desc_t weight = weight_desc(w, gr_k_int(k, "groups"), transposed);

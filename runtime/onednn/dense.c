@@ -6,7 +6,7 @@
 bool gr_dnnl_plan_linear(gr_fast *f, const gr_kernel_call *k, uint32_t fixed, gr_dnnl_plan *p) {
   const graft_type *w = k->operands[1].type, *b = k->operands[2].type;
   int64_t rows = k->results[0].count / w->dims[0];
-  if ((double)rows * (double)k->operands[1].count < WORTHWHILE) return false;
+  if ((double)rows * (double)k->operands[1].count < WORTHWHILE || !gr_dnnl_start(f)) return false;
   dnnl_memory_desc_t src = gr_dnnl_rows(2, (int64_t[]){rows, w->dims[1]}), weight = gr_dnnl_type(w), bias = {0};
   dnnl_memory_desc_t dst = gr_dnnl_rows(2, (int64_t[]){rows, w->dims[0]}), any_weight = gr_dnnl_any(&weight);
   if (b) bias = gr_dnnl_type(b);
@@ -43,6 +43,7 @@ bool gr_dnnl_plan_matmul(gr_fast *f, const gr_kernel_call *k, uint32_t fixed, gr
   if (rank < 2) rank = 2;
   if (k->operands[0].count == 0 || (double)k->results[0].count * (double)a->dims[a->rank - 1] < WORTHWHILE)
     return false;
+  if (!gr_dnnl_start(f)) return false;
   dnnl_memory_desc_t left = matrix(a, rank, true), right = matrix(b, rank, false);
   int64_t dims[DNNL_MAX_NDIMS];
   for (int i = 0; i < rank - 2; i++) dims[i] = y->dims[i];

@@ -54,13 +54,17 @@ gr_fast *gr_fast_create(graft_context *c, uint32_t threads) {
   gr_fast *f = gr_alloc(c, sizeof *f);
   if (!f) return NULL;
   *f = (gr_fast){.context = c, .threads = threads ? threads : 1};
-  if (dnnl_engine_create(&f->engine, dnnl_cpu, 0) == dnnl_success &&
-      dnnl_stream_create(&f->stream, f->engine, dnnl_stream_default_flags) == dnnl_success &&
-      dnnl_primitive_attr_create(&f->attr) == dnnl_success &&
-      dnnl_primitive_attr_set_scratchpad_mode(f->attr, dnnl_scratchpad_mode_user) == dnnl_success)
-    return f;
-  gr_fast_destroy(f);
-  return NULL;
+  return f;
+}
+
+bool gr_dnnl_start(gr_fast *f) {
+  if (f->failed || f->ready) return f->ready;
+  f->ready = dnnl_engine_create(&f->engine, dnnl_cpu, 0) == dnnl_success &&
+             dnnl_stream_create(&f->stream, f->engine, dnnl_stream_default_flags) == dnnl_success &&
+             dnnl_primitive_attr_create(&f->attr) == dnnl_success &&
+             dnnl_primitive_attr_set_scratchpad_mode(f->attr, dnnl_scratchpad_mode_user) == dnnl_success;
+  f->failed = !f->ready;
+  return f->ready;
 }
 
 void gr_fast_destroy(gr_fast *f) {

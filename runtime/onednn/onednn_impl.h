@@ -27,10 +27,14 @@ typedef struct gr_dnnl_plan {
 struct gr_fast {
   graft_context *context;
   uint32_t threads;
+  bool ready, failed; /* what follows */
   dnnl_engine_t engine;
   dnnl_stream_t stream;
   dnnl_primitive_attr_t attr; /* scratch memory is given to each call */
 };
+
+/* Made when the first step wants it; false: not to be had. */
+bool gr_dnnl_start(gr_fast *f);
 
 /* False: this step is not for oneDNN. On success `desc` is set. `fixed` as in gr_fast_prepare. */
 typedef bool (*gr_dnnl_planner)(gr_fast *f, const gr_kernel_call *k, uint32_t fixed, gr_dnnl_plan *p);

@@ -16,6 +16,7 @@ bool gr_dnnl_plan_pool(gr_fast *f, const gr_kernel_call *k, uint32_t fixed, gr_d
     int64_t reach = (y->dims[2 + i] - 1) * stride[i] + kernel[i];
     if (reach > x->dims[2 + i] + 2 * padding[i]) return false;
   }
+  if (!gr_dnnl_start(f)) return false;
   dnnl_memory_desc_t src = gr_dnnl_type(x), dst = gr_dnnl_type(y);
   dnnl_pooling_desc_t desc;
   if (dnnl_pooling_forward_desc_init(&desc, dnnl_forward_inference,
@@ -36,6 +37,7 @@ bool gr_dnnl_plan_batch_norm(gr_fast *f, const gr_kernel_call *k, uint32_t fixed
   if (k->operands[0].count < WORTHWHILE || gr_k_bool(k, "training")) return false;
   for (uint32_t i = 1; i < k->result_count; i++)
     if (k->results[i].type) return false;
+  if (!gr_dnnl_start(f)) return false;
   unsigned flags = dnnl_use_global_stats;
   if (k->operands[WEIGHT].type) flags |= dnnl_use_scale;
   if (k->operands[BIAS].type) flags |= dnnl_use_shift;

@@ -595,6 +595,7 @@ START_TEST(running_out_of_memory_is_an_error) {
       }
       done = graft_session_run(s) == GRAFT_OK;
     }
+    ck_assert(done != graft_context_has_errors(context));
     ck_assert(done || left <= 0);
     left = INT64_MAX;
     graft_session_destroy(s);
