@@ -22,7 +22,7 @@ static bool is_dynamic(const graft_graph *g, graft_node dq) {
   return false;
 }
 
-static graft_node copy_node(graft_graph *g, graft_node n) {
+static graft_node copy_node(graft_graph *g, graft_node n, graft_node before) {
   graft_value operands[GR_MAX_OPERANDS];
   gr_node node = *gr_node_at(g, n);
   for (uint32_t i = 0; i < node.operand_count && i < GR_MAX_OPERANDS; i++) operands[i] = gr_operand(g, n, i);
@@ -34,7 +34,7 @@ static graft_node copy_node(graft_graph *g, graft_node n) {
                        .result_count = node.result_count,
                        .name_base = base,
                        .provenance = node.provenance,
-                       .before = node.next,
+                       .before = before,
                        .where = gr_node_loc(g, n)};
   return gr_node_add(g, &desc);
 }
@@ -59,11 +59,12 @@ static graft_status duplicate(gr_pass *p, graft_graph *g, graft_node dq, use_lis
   for (uint32_t u = gr_value_at(g, v)->first_use; u != GRAFT_NONE; u = gr_use_at(g, u)->next)
     if (!gr_vec_push(p->context, &users->uses, u)) return GRAFT_NO_MEMORY;
   uint32_t keeps = keeper(g, users);
+  graft_node behind = gr_node_at(g, dq)->next;
   for (uint32_t i = users->uses.len; i-- > 0;) {
     const gr_use *use = gr_use_at(g, users->uses.data[i]);
     uint32_t user = use->user;
     if (use->value != v || user == keeps || !gr_user_is_node(user) || !is_annotated(g, user)) continue;
-    graft_node copy = copy_node(g, dq);
+    graft_node copy = copy_node(g, dq, behind);
     if (copy == GRAFT_NONE) return GRAFT_NO_MEMORY;
     uint32_t first = gr_node_at(g, user)->first_use, count = gr_node_at(g, user)->operand_count;
     for (uint32_t slot = 0; slot < count; slot++)
