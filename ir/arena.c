@@ -49,7 +49,8 @@ void *gr_realloc(graft_context *c, void *p, size_t old_size, size_t new_size) {
     gr_free(c, p, old_size);
     return NULL;
   }
-  void *q = new_size <= PTRDIFF_MAX ? c->allocator(c->allocator_user, p, old_size, new_size) : NULL;
+  void *q =
+      new_size <= PTRDIFF_MAX ? c->allocator(c->allocator_user, p, p && !old_size ? 1 : old_size, new_size) : NULL;
   if (!q) gr_no_memory(c);
   return q;
 }
@@ -67,7 +68,7 @@ void *gr_calloc(graft_context *c, size_t count, size_t size) {
 }
 
 void gr_free(graft_context *c, void *p, size_t size) {
-  if (p) c->allocator(c->allocator_user, p, size, 0);
+  if (p) c->allocator(c->allocator_user, p, size ? size : 1, 0); /* 0 bytes were asked for as 1 */
 }
 
 void graft_free(graft_context *c, void *p, size_t size) { gr_free(c, p, size); }

@@ -1,5 +1,6 @@
 #include "attempt.h"
 #include "ir/io_int.h"
+#include "passes/passes.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,18 +10,29 @@
  * and an allocation that follows the claim and not the file is seen. */
 #define MEMORY ((size_t)256 << 20)
 
+typedef struct memory {
+  size_t used;
+  bool lied; /* a block was given back with another size than it was asked for */
+} memory;
+
+#define HEADER 16 /* before each block: its size */
+
 static void *bounded(void *user, void *p, size_t old_size, size_t new_size) {
-  size_t *used = user;
-  if (new_size > MEMORY || *used - (p ? old_size : 0) > MEMORY - new_size) return NULL;
-  void *q = NULL;
+  memory *m = user;
+  char *block = p ? (char *)p - HEADER : NULL;
+  size_t had = 0;
+  if (block) memcpy(&had, block, sizeof had);
+  if (had != old_size && p) m->lied = true;
+  if (new_size > MEMORY || m->used - had > MEMORY - new_size) return NULL;
   if (new_size) {
-    q = realloc(p, new_size);
-    if (!q) return NULL;
+    block = realloc(block, new_size + HEADER);
+    if (!block) return NULL;
+    memcpy(block, &new_size, sizeof new_size);
   } else {
-    free(p);
+    free(block);
   }
-  *used = *used - (p ? old_size : 0) + new_size;
-  return q;
+  m->used = m->used - had + new_size;
+  return new_size ? block + HEADER : NULL;
 }
 
 static graft_module *reload(graft_module *m, graft_format format, char **bytes, size_t *size) {
@@ -57,7 +69,16 @@ static bool out_of_memory(const graft_context *c) {
   return false;
 }
 
-static const char *check_module(graft_context *c, graft_module *m) {
+/* The passes may refuse the module, but not without saying why, and what they leave is whole. */
+static const char *run_passes(graft_context *c, graft_module *m, const char *pipeline) {
+  graft_pass_options o = {.size = sizeof o, .verify_each = true};
+  graft_status status = graft_run_passes(m, pipeline, &o);
+  if (out_of_memory(c)) return NULL;
+  if (status != GRAFT_OK) return graft_context_has_errors(c) ? NULL : "passes fail without a diagnostic";
+  return graft_module_verify(m) == GRAFT_OK ? NULL : "the module does not pass the verifier after the passes";
+}
+
+static const char *check_module(graft_context *c, graft_module *m, const char *pipeline) {
   if (graft_context_has_errors(c)) return "a module was given, and an error";
   if (graft_module_verify(m) != GRAFT_OK) return "the module does not pass the verifier";
   const char *wrong = round_trip(m, GRAFT_FORMAT_BINARY, "its .gfb does not give the same module");
@@ -66,7 +87,8 @@ static const char *check_module(graft_context *c, graft_module *m) {
   char *text = NULL;
   size_t size = 0;
   if (graft_module_print(m, GRAFT_FORMAT_JSON, &text, &size) == GRAFT_OK) graft_free(c, text, size);
-  return NULL;
+  graft_diagnostics_clear(c);
+  return pipeline ? run_passes(c, m, pipeline) : NULL;
 }
 
 static graft_status visit(void *user, const char *name, const graft_type *type, const void *data, size_t size) {
@@ -75,11 +97,12 @@ static graft_status visit(void *user, const char *name, const graft_type *type, 
   return GRAFT_OK;
 }
 
-static bool read_bytes(attempt_kind kind, graft_context *c, const void *bytes, size_t size, const char **wrong) {
+static bool read_bytes(attempt_kind kind, graft_context *c, const void *bytes, size_t size, const char *pipeline,
+                       const char **wrong) {
   if (kind == ATTEMPT_MODULE) {
     graft_load_options o = {.size = sizeof o, .check_hashes = size % 2 == 0};
     graft_module *m = graft_module_load_memory(c, bytes, size, "", &o);
-    if (m) *wrong = check_module(c, m);
+    if (m) *wrong = check_module(c, m, pipeline);
     graft_module_destroy(m);
     return m != NULL;
   }
@@ -99,18 +122,19 @@ static bool read_bytes(attempt_kind kind, graft_context *c, const void *bytes, s
   return good;
 }
 
-attempt_result attempt(attempt_kind kind, const void *bytes, size_t size) {
+attempt_result attempt(attempt_kind kind, const void *bytes, size_t size, const char *pipeline) {
   attempt_result r = {0};
-  size_t used = 0;
-  graft_context_options options = {.size = sizeof options, .allocator = bounded, .allocator_user = &used};
+  memory m = {0};
+  graft_context_options options = {.size = sizeof options, .allocator = bounded, .allocator_user = &m};
   graft_context *c = graft_context_create(&options);
-  r.accepted = read_bytes(kind, c, bytes, size, &r.wrong);
+  r.accepted = read_bytes(kind, c, bytes, size, pipeline, &r.wrong);
   if (!r.accepted && !graft_context_has_errors(c)) r.wrong = "refused without a diagnostic";
   if (graft_diagnostic_count(c)) {
     graft_diagnostic d = graft_diagnostic_get(c, 0);
     graft_diagnostic_format(&d, r.detail, sizeof r.detail);
   }
   graft_context_destroy(c);
-  if (!r.wrong && used != 0) r.wrong = "memory was not given back";
+  if (!r.wrong && m.lied) r.wrong = "memory was given back with another size";
+  if (!r.wrong && m.used != 0) r.wrong = "memory was not given back";
   return r;
 }

@@ -15,6 +15,7 @@ typedef struct attempt_result {
   char detail[512];  /* the first diagnostic, if any */
 } attempt_result;
 
-attempt_result attempt(attempt_kind kind, const void *bytes, size_t size);
+/* `pipeline`: passes that a good module goes through as well; NULL: none. */
+attempt_result attempt(attempt_kind kind, const void *bytes, size_t size, const char *pipeline);
 
 #endif

@@ -1,7 +1,7 @@
-/* mutate [-n COUNT] [-s SEED] [-i NUMBER] [-o FILE] FOLDER...: damages good files in COUNT ways, always the same for
- * one SEED, and checks that each either is refused with a diagnostic or gives a sound module. Exit status 1 when
- * something did not hold; the bytes are then in FILE (default mutated.bin). -i: only the mutation of this number, whose
- * bytes are kept before they are tried. Run under the sanitizers.
+/* mutate [-n COUNT] [-s SEED] [-i NUMBER] [-o FILE] [-p PIPELINE] FOLDER...: damages good files in COUNT ways, always
+ * the same for one SEED, and checks that each either is refused with a diagnostic or gives a sound module. Exit status
+ * 1 when something did not hold; the bytes are then in FILE (default mutated.bin). -i: only the mutation of this
+ * number, whose bytes are kept before they are tried. Run under the sanitizers.
  *
  * mutate -f FILE [-k npy|safetensors]: one file as it is. */
 #include "seeds.h"
@@ -165,6 +165,7 @@ static void do_damage(bytes *b, bool text, const seed *other) {
 /* ---- running ---- */
 
 static char running[256];
+static const char *pipeline; /* passes that good modules go through */
 
 static void too_slow(int signal) {
   (void)signal;
@@ -234,7 +235,7 @@ static unsigned check_seeds(const seed_list *list) {
   unsigned bad = 0;
   for (unsigned i = 0; i < list->count; i++) {
     const seed *s = &list->items[i];
-    attempt_result r = attempt(s->kind, s->bytes, s->size);
+    attempt_result r = attempt(s->kind, s->bytes, s->size, pipeline);
     if (!r.wrong) continue;
     printf("%s, unchanged: %s\n  %s\n", s->name, r.wrong, r.detail);
     bad++;
@@ -260,7 +261,7 @@ static unsigned mutate_all(const seed_list *list, unsigned first, unsigned count
     if (b.size) memcpy(exact, b.data, b.size);
     double start = seconds();
     alarm(TIME_LIMIT);
-    attempt_result r = attempt(s->kind, exact, b.size);
+    attempt_result r = attempt(s->kind, exact, b.size, pipeline);
     alarm(0);
     double took = seconds() - start;
     free(exact);
@@ -291,7 +292,7 @@ static int run_file(const char *path, attempt_kind kind) {
     n = fread(b.data + b.size, 1, 65536, f);
   }
   fclose(f);
-  attempt_result r = attempt(kind, b.data, b.size);
+  attempt_result r = attempt(kind, b.data, b.size, pipeline);
   printf("%s%s%s\n", r.accepted ? "good" : r.detail, r.wrong ? ": " : "", r.wrong ? r.wrong : "");
   free(b.data);
   return r.wrong ? 1 : 0;
@@ -302,12 +303,13 @@ int main(int argc, char **argv) {
   uint64_t seed_number = 1;
   const char *out = "mutated.bin", *file = NULL;
   attempt_kind kind = ATTEMPT_MODULE;
-  for (int option; (option = getopt(argc, argv, "n:s:i:o:f:k:")) != -1;) {
+  for (int option; (option = getopt(argc, argv, "n:s:i:o:p:f:k:")) != -1;) {
     switch (option) {
     case 'n': count = (unsigned)strtoul(optarg, NULL, 10); break;
     case 's': seed_number = strtoull(optarg, NULL, 10); break;
     case 'i': first = (unsigned)strtoul(optarg, NULL, 10), count = 1; break;
     case 'o': out = optarg; break;
+    case 'p': pipeline = optarg; break;
     case 'f': file = optarg; break;
     case 'k': kind = strcmp(optarg, "npy") == 0 ? ATTEMPT_NPY : ATTEMPT_SAFETENSORS; break;
     default: return 2;
