@@ -1,6 +1,6 @@
 /* Common subexpressions: of equal nodes (op, attributes, operands, annotations) the first stays. Equal constants are
- * merged before; parameters and buffers never are. One look-up a node. The pass merge-dequantize is this for
- * dequantize nodes alone. */
+ * merged before; parameters and buffers never are. One look-up a node. The passes merge-dequantize and dedup-qdq are this
+ * for dequantize, and for quantize and dequantize nodes alone. */
 #include <string.h>
 
 #include "passes/passes_int.h"
@@ -137,3 +137,8 @@ graft_status gr_pass_cse(gr_pass *p) {
 }
 
 graft_status gr_pass_merge_dequantize(gr_pass *p) { return merge_nodes(p, GR_F_DQ); }
+
+graft_status gr_pass_dedup_qdq(gr_pass *p) {
+  graft_status s = merge_constants(p);
+  return s ? s : merge_nodes(p, GR_F_Q | GR_F_DQ);
+}
