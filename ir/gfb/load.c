@@ -6,7 +6,8 @@
 
 #include <string.h>
 
-#define NAME_NUMBER_MAX 999999999u /* nine digits, as gr_name_split has it */
+#define MAX_ENTRIES (UINT64_C(1) << 26) /* of all graphs' tables by tensor, unless the file is large itself */
+#define NAME_NUMBER_MAX 999999999u      /* nine digits, as gr_name_split has it */
 
 /* How far each table is read; lists belong to their owners in order. */
 typedef struct cursors {
@@ -27,6 +28,7 @@ typedef struct loader {
   cursors at;
   gr_buffer *file;
   uint64_t data_start;
+  uint64_t entries;     /* so far, in all graphs' tables by tensor */
   uint32_t *types;      /* the file's number -> the module's */
   uint64_t *sizes;      /* bytes of a tensor of each type */
   uint32_t *ops, *sets; /* of each kind */
@@ -304,6 +306,13 @@ static void link_use(graft_graph *g, uint32_t value, uint32_t user) {
   g->uses.data[u] = use;
 }
 
+/* Each graph with handles has an entry for every tensor: many graphs times many tensors must not make a small file
+ * take all memory. */
+static bool too_wide(loader *l, const gr_gfb_graph *in) {
+  l->entries += in->handles ? l->m->tensors.len : 0;
+  return l->entries > MAX_ENTRIES && l->entries / 16 > l->file->size;
+}
+
 static bool reserve_graph(loader *l, graft_graph *g, const gr_gfb_graph *in) {
   uint64_t values = (uint64_t)in->inputs + in->results + in->handles;
   uint64_t uses = (uint64_t)in->operands + in->outputs + in->updates;
@@ -441,6 +450,7 @@ static graft_status load_graph(loader *l, uint32_t index) {
     return DAMAGED(l, "graph %u is larger than the tables", index);
   graft_graph *g = graft_graph_create(l->m, gr_string_text(l->m, in->name));
   if (!g) return GRAFT_NO_MEMORY;
+  if (too_wide(l, in)) return DAMAGED(l, "too many graphs for so many tensors");
   if (!reserve_graph(l, g, in)) return gr_no_memory(l->c);
   graft_status status = load_values(l, g, in->inputs, GR_DEF_INPUT, 0);
   if (!status) status = load_values(l, g, in->results, GR_DEF_NODE, 0); /* load_nodes says of which node */
