@@ -450,9 +450,18 @@ static graft_status sort_edges(inserter *s) {
   return GRAFT_OK;
 }
 
+/* Most groups have one place: three nodes with six operands and four results, and a state. */
+static bool reserve(inserter *s) {
+  uint32_t places = s->groups.list.len;
+  if (places > (1u << 26)) return true;
+  return gr_vec_reserve(s->c, &s->g->nodes, 3 * places) && gr_vec_reserve(s->c, &s->g->uses, 7 * places) &&
+         gr_vec_reserve(s->c, &s->g->values, 5 * places) && gr_vec_reserve(s->c, &s->m->tensors, places) &&
+         gr_vec_reserve(s->c, &s->g->updates, places);
+}
+
 static graft_status insert_all(inserter *s) {
   graft_graph *g = s->g;
-  graft_status status = sort_edges(s);
+  graft_status status = reserve(s) ? sort_edges(s) : GRAFT_NO_MEMORY;
   graft_node first = g->first;
   for (uint32_t v = 0; v < s->value_count && !status; v++)
     if (gr_value_at(g, v)->def_kind == GR_DEF_TENSOR) status = quantize_value(s, v, first);
