@@ -106,8 +106,19 @@ static graft_status annotate(gr_pass *p, graft_graph *g, const gr_quantizer *q, 
   return status;
 }
 
+static graft_status call_back(gr_pass *p) {
+  const graft_pass_options *o = p->env->options;
+  graft_status status = GRAFT_OK;
+  if (!o->annotate)
+    return gr_error(p->context, GRAFT_NAME, gr_option_loc(p, "quantizer"), "there is no callback to annotate with");
+  for (uint32_t i = 0; i < p->module->graphs.len && !status; i++)
+    status = o->annotate(o->user, p->module->graphs.data[i]);
+  return status;
+}
+
 graft_status gr_pass_annotate(gr_pass *p) {
   const char *name = gr_option_string(p, "quantizer");
+  if (strcmp(name, "callback") == 0) return call_back(p);
   selection s;
   graft_quantizers *set = read_quantizers(p);
   if (!set) return GRAFT_RULE;

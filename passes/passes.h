@@ -48,6 +48,9 @@ typedef struct graft_pass_options {
   uint32_t pattern_file_count;
   const char *const *quantizer_files; /* quantizers beside the built-in ones, by the name inside the file */
   uint32_t quantizer_file_count;
+  /* What `annotate{quantizer=callback}` calls for each graph, with `user`; it uses graft_annotate (patterns.h). Nodes
+   * that the pass's options leave out are not known to it. */
+  graft_status (*annotate)(void *user, graft_graph *graph);
 } graft_pass_options;
 
 /* Runs the passes in order over all graphs of the module. The whole text is checked before the first pass runs. After a

@@ -277,15 +277,6 @@ static graft_status run_rule(annotator *a, const qz_rule *r) {
   return GRAFT_OK;
 }
 
-static bool has_specs(const graft_graph *g, graft_node n) {
-  const gr_node *node = gr_node_at(g, n);
-  for (uint32_t i = 0; i < node->operand_count; i++)
-    if (gr_spec_of_use(g, node->first_use + i)) return true;
-  for (uint32_t i = 0; i < node->result_count; i++)
-    if (gr_spec_of_value(g, node->first_result + i)) return true;
-  return false;
-}
-
 graft_status gr_annotate(graft_graph *g, const gr_quantizer *q, const gr_annotate_options *options,
                          gr_annotate_stats *stats) {
   annotator a = {.g = g, .m = g->module, .c = g->module->context, .q = q, .scope = options->scope, .stats = stats};
@@ -300,7 +291,7 @@ graft_status gr_annotate(graft_graph *g, const gr_quantizer *q, const gr_annotat
   gr_matcher_init(&a.matcher, g, a.options, NULL);
   status = a.claimed && a.cache && a.order ? GRAFT_OK : GRAFT_NO_MEMORY;
   for (graft_node n = g->first; n != GRAFT_NONE && !status; n = gr_node_at(g, n)->next) {
-    a.claimed[n] = has_specs(g, n);
+    a.claimed[n] = graft_is_annotated(g, n);
     if (a.scope[n]) a.order[a.count++] = n;
   }
   for (uint32_t i = 0; i < q->rules.len && !status; i++) status = run_rule(&a, &q->rules.data[i]);

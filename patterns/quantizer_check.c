@@ -1,6 +1,5 @@
 /* What a quantizer's specs mean under given options, and the checks at load: kinds, names and ranges in every choice of
  * the bool options, places that exist, rules that no graph can reach. */
-#include <stdio.h>
 #include <string.h>
 
 #include "patterns/quantizer_impl.h"
@@ -36,142 +35,32 @@ bool qz_value_eval(const gr_quantizer *q, const qz_value *v, const graft_attr *o
 
 /* ---- one spec ---- */
 
-static const struct {
-  const char *attr;
-  const char *words[5];
-} vocabulary[] = {
-    {"scheme", {"per_tensor_affine", "per_tensor_symmetric", "per_channel_affine", "per_channel_symmetric"}},
-    {"observer", {"min_max", "moving_average_min_max", "histogram", "placeholder"}},
-    {"formula", {"observer", "kernel"}},
-    {"function", {"product"}},
-};
-
-static bool check_word(const gr_quantizer *q, gr_loc where, const gr_attr_decl *d, const char *word) {
-  for (size_t i = 0; i < sizeof vocabulary / sizeof *vocabulary; i++) {
-    if (strcmp(vocabulary[i].attr, d->name) != 0) continue;
-    char known[200] = "";
-    size_t at = 0;
-    for (const char *const *w = vocabulary[i].words; *w; w++) {
-      if (strcmp(*w, word) == 0) return true;
-      int n = snprintf(known + at, sizeof known - at, "%s%s", at ? ", " : "", *w);
-      if (n > 0 && (size_t)n < sizeof known - at) at += (size_t)n;
-    }
-    gr_error(q->context, GRAFT_RULE, where, "%s is one of %s", d->name, known);
-    return false;
-  }
-  return true;
-}
-
-static bool check_kind(const gr_quantizer *q, gr_loc where, const gr_attr_decl *d, graft_attr *a) {
-  if (a->kind == GRAFT_ATTR_NONE && d->none_allowed) return true;
-  if (a->kind == GRAFT_ATTR_INT && d->kind == GRAFT_ATTR_FLOAT) {
-    a->kind = GRAFT_ATTR_FLOAT;
-    a->as.f = (double)a->as.i;
-  }
-  if (a->kind == GRAFT_ATTR_STRING && d->kind == GRAFT_ATTR_STRING) return check_word(q, where, d, a->as.s);
-  if (a->kind == d->kind) return true;
-  gr_error(q->context, GRAFT_RULE, where, "%s cannot have this value", d->name);
-  return false;
-}
-
-static int slot_of(const gr_op_info *op, const char *name) { return gr_op_attr_slot(op, name, strlen(name)); }
-
-static bool dtype_range(graft_dtype dtype, int64_t *min, int64_t *max) {
-  if (dtype != GRAFT_I8 && dtype != GRAFT_U8 && dtype != GRAFT_I16 && dtype != GRAFT_I32) return false;
-  int bits = 8 * (int)graft_dtype_size(dtype);
-  *min = dtype == GRAFT_U8 ? 0 : -((int64_t)1 << (bits - 1));
-  *max = dtype == GRAFT_U8 ? 255 : ((int64_t)1 << (bits - 1)) - 1;
-  return true;
-}
-
-/* Where an attribute is given, else the spec's name. */
-static gr_loc where_of(const qz_spec *s, const char *attr) {
-  int slot = slot_of(gr_op_get(s->op), attr);
-  return slot >= 0 && s->values[slot] ? s->values[slot]->where : s->where;
-}
-
-static bool check_range(const gr_quantizer *q, const qz_spec *s, const graft_attr *a) {
-  const gr_op_info *op = gr_op_get(s->op);
-  graft_dtype dtype = a[slot_of(op, "dtype")].as.dtype;
-  int64_t low = a[slot_of(op, "quant_min")].as.i, high = a[slot_of(op, "quant_max")].as.i, lowest, highest;
-  if (!dtype_range(dtype, &lowest, &highest)) {
-    gr_error(q->context, GRAFT_RULE, where_of(s, "dtype"), "%s is no type to quantize to: i8, u8, i16 or i32",
-             graft_dtype_name(dtype));
-    return false;
-  }
-  if (low >= high) {
-    gr_error(q->context, GRAFT_RULE, where_of(s, "quant_min"),
-             "impossible range: quant_min %lld is not below quant_max %lld", (long long)low, (long long)high);
-    return false;
-  }
-  if (low < lowest || high > highest) {
-    gr_error(q->context, GRAFT_RULE, where_of(s, low < lowest ? "quant_min" : "quant_max"),
-             "impossible range: %lld to %lld does not fit %s (%lld to %lld)", (long long)low, (long long)high,
-             graft_dtype_name(dtype), (long long)lowest, (long long)highest);
-    return false;
-  }
-  if (s->op != GR_OP_fixed) return true;
-  int64_t zp = a[slot_of(op, "zero_point")].as.i;
-  double scale = a[slot_of(op, "scale")].as.f;
-  if (!(scale > 0.0 && scale < 3.4028234663852886e38))
-    return fail(q, where_of(s, "scale"), "a scale is positive and finite");
-  return (zp >= low && zp <= high) || fail(q, where_of(s, "zero_point"), "the zero point is outside the range");
-}
-
-/* What does not go together. */
-static bool check_whole(const gr_quantizer *q, const qz_spec *s, const graft_attr *a) {
-  const gr_op_info *op = gr_op_get(s->op);
-  if (s->op != GR_OP_spec) return true;
-  const char *observer = a[slot_of(op, "observer")].as.s;
-  bool channels = strncmp(a[slot_of(op, "scheme")].as.s, "per_channel", 11) == 0,
-       dynamic = a[slot_of(op, "dynamic")].as.b;
-  double c = a[slot_of(op, "averaging_constant")].as.f, eps = a[slot_of(op, "eps")].as.f;
-  int64_t bins = a[slot_of(op, "bins")].as.i;
-  if (!(c > 0.0 && c <= 1.0))
-    return fail(q, where_of(s, "averaging_constant"), "averaging_constant is above 0 and at most 1");
-  if (!(eps > 0.0)) return fail(q, where_of(s, "eps"), "eps is positive");
-  if (bins < 1 || bins > 1 << 20) return fail(q, where_of(s, "bins"), "bins is 1 to 1048576");
-  if (channels && a[slot_of(op, "axis")].kind == GRAFT_ATTR_NONE)
-    return fail(q, where_of(s, "scheme"), "a scheme per channel needs an axis");
-  if (channels && strcmp(observer, "histogram") == 0)
-    return fail(q, where_of(s, "observer"), "a histogram is per tensor");
-  if (channels && dynamic) return fail(q, where_of(s, "dynamic"), "dynamic quantization is per tensor");
-  if (!dynamic && strcmp(observer, "placeholder") == 0)
-    return fail(q, where_of(s, "observer"), "the placeholder observes nothing: only a dynamic spec can have it");
-  return true;
-}
-
 bool qz_spec_eval(const gr_quantizer *q, const qz_spec *s, const graft_attr *options, int64_t axis, int64_t groups,
                   graft_attr attrs[GR_MAX_ATTRS], bool *weight_axis) {
   const gr_op_info *op = gr_op_get(s->op);
   gr_attr_builder defaults;
+  gr_loc where[GR_MAX_ATTRS];
+  int at = gr_op_attr_slot(op, "axis", 4), parts = gr_op_attr_slot(op, "groups", 6);
   *weight_axis = false;
   gr_attrs_begin(&defaults, op);
   for (uint32_t i = 0; i < op->attr_count; i++) {
     bool from_op = false;
     attrs[i] = defaults.items[i];
+    where[i] = s->values[i] ? s->values[i]->where : s->where;
     if (!s->values[i]) {
       if (!op->attrs[i].required) continue;
       gr_error(q->context, GRAFT_RULE, s->where, "a %s needs %s", op->name, op->attrs[i].name);
       return false;
     }
     if (!qz_value_eval(q, s->values[i], options, &attrs[i], &from_op)) return false;
-    if (from_op) {
-      if (strcmp(op->attrs[i].name, "axis") != 0) return fail(q, s->values[i]->where, "only axis comes from the op");
-      attrs[i].as.i = axis;
-      *weight_axis = true;
-    }
-    if (!check_kind(q, s->values[i]->where, &op->attrs[i], &attrs[i])) return false;
+    if (from_op && (int)i != at) return fail(q, where[i], "only axis comes from the op");
+    if (from_op) attrs[i].as.i = axis;
+    *weight_axis = *weight_axis || from_op;
     attrs[i].name = op->attrs[i].name;
   }
-  int scheme = slot_of(op, "scheme"), at = slot_of(op, "axis"), parts = slot_of(op, "groups");
   if (*weight_axis && parts >= 0) attrs[parts].as.i = groups;
-  if (!check_range(q, s, attrs) || !check_whole(q, s, attrs)) return false;
-  if (scheme >= 0 && at >= 0 && strncmp(attrs[scheme].as.s, "per_tensor", 10) == 0) {
-    attrs[at] = (graft_attr){.name = "axis", .kind = GRAFT_ATTR_NONE};
-    if (parts >= 0) attrs[parts].as.i = 1;
-    *weight_axis = false;
-  }
+  if (!qz_spec_check(q->context, s->op, attrs, where)) return false;
+  *weight_axis = *weight_axis && attrs[at].kind != GRAFT_ATTR_NONE;
   return true;
 }
 

@@ -103,6 +103,8 @@ bool qz_value_eval(const gr_quantizer *q, const qz_value *v, const graft_attr *o
  * kinds, range, names. A spec per tensor has no axis. */
 bool qz_spec_eval(const gr_quantizer *q, const qz_spec *s, const graft_attr *options, int64_t axis, int64_t groups,
                   graft_attr attrs[GR_MAX_ATTRS], bool *weight_axis);
+/* Kinds, names, ranges and what does not go together (spec_check.c). A spec per tensor loses its axis. */
+bool qz_spec_check(graft_context *c, uint32_t op, graft_attr attrs[GR_MAX_ATTRS], const gr_loc where[GR_MAX_ATTRS]);
 bool qz_condition(const gr_quantizer *q, const gr_expr *e, const gr_match *m, const graft_attr *options, bool *out);
 
 #endif
