@@ -26,7 +26,7 @@ static void count_rewrites(gr_pass *p, const gr_rewrite_stats *stats) {
   if (stats->overlaps) gr_count(p, "overlaps", stats->overlaps);
 }
 
-graft_status gr_apply_rules(gr_pass *p, const char *rules, bool fixed_point, gr_loc where) {
+static graft_status apply_rules(gr_pass *p, const char *rules, bool fixed_point, bool overlaps, gr_loc where) {
   const graft_rules *set = gr_pass_env_rules(p->env);
   if (!set) return GRAFT_RULE;
   gr_arena arena;
@@ -37,6 +37,7 @@ graft_status gr_apply_rules(gr_pass *p, const char *rules, bool fixed_point, gr_
   if (!s && count == 0)
     s = gr_error(p->context, GRAFT_INVALID_ARGUMENT, where, "'%s' needs the option 'rules'", p->info->name);
   gr_rewrite_options options = {.pass = p->info->name, .fixed_point = fixed_point};
+  options.report_overlaps = overlaps;
   options.evaluate = gr_pass_evaluator(p, &options.evaluate_user);
   for (uint32_t i = 0; !s && i < p->module->graphs.len; i++) {
     gr_rewrite_stats stats = {0};
@@ -47,9 +48,14 @@ graft_status gr_apply_rules(gr_pass *p, const char *rules, bool fixed_point, gr_
   return s;
 }
 
+graft_status gr_apply_rules(gr_pass *p, const char *rules, bool fixed_point, gr_loc where) {
+  return apply_rules(p, rules, fixed_point, false, where);
+}
+
 graft_status gr_pass_rewrite(gr_pass *p) {
   if (p->info->members) return gr_apply_rules(p, p->info->members, false, (gr_loc){0});
-  return gr_apply_rules(p, gr_option_string(p, "rules"), gr_option_bool(p, "fixed-point"), gr_option_loc(p, "rules"));
+  return apply_rules(p, gr_option_string(p, "rules"), gr_option_bool(p, "fixed-point"), gr_option_bool(p, "overlaps"),
+                     gr_option_loc(p, "rules"));
 }
 
 graft_status gr_pass_canonicalize(gr_pass *p) { return gr_apply_rules(p, "canonicalize", true, (gr_loc){0}); }

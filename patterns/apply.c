@@ -216,8 +216,21 @@ static bool materialize(apply *a, const pt_step *s, uint32_t result, uint32_t en
 
 static graft_value root_result(const apply *a, uint32_t i) { return gr_result(a->r->g, a->root, i); }
 
+/* What stands for a result of the root must be of its type: its users are not looked at again. */
+static bool same_type(apply *a, const graft_type *old, graft_value now) {
+  const graft_type *t = gr_type_of(a->r->g, now);
+  if (gr_type_compatible(old, t)) return true;
+  char from[128], to[128];
+  gr_type_format(old, from, sizeof from);
+  gr_type_format(t, to, sizeof to);
+  gr_error(a->r->c, GRAFT_TYPE, root_loc(a), "the rule %s would change the result from %s to %s", a->rule->name, from,
+           to);
+  return false;
+}
+
 static bool replace(apply *a, graft_value from, graft_value to) {
   pt_rewriter *r = a->r;
+  if (!same_type(a, gr_type_of(r->g, from), to)) return false;
   for (uint32_t u = gr_value_at(r->g, from)->first_use; u != GRAFT_NONE; u = gr_use_at(r->g, u)->next)
     if (gr_user_is_node(gr_use_at(r->g, u)->user) && !gr_vec_push(r->c, &r->touched, gr_use_at(r->g, u)->user))
       return false;
@@ -372,8 +385,9 @@ static bool run_root(apply *a, const pt_step *s) {
                     .where = root_loc(a)};
   if (d.attrs == GRAFT_NONE || !leave_operands(r, a->root)) return false;
   d.provenance = record_of(a, s->source);
+  const graft_type old = *gr_type_of(r->g, gr_node_at(r->g, a->root)->first_result);
   if (d.provenance == GRAFT_NONE || gr_node_become(r->g, a->root, &d) != GRAFT_OK) return false;
-  return pt_cones_changed(r->cones, a->root);
+  return same_type(a, &old, gr_node_at(r->g, a->root)->first_result) && pt_cones_changed(r->cones, a->root);
 }
 
 /* %m1 = %mean : users of the root's result read something else. */

@@ -78,7 +78,8 @@ static void explain_at(explainer *x, const pt_rule *rule, graft_node root) {
   x->said++;
 }
 
-graft_status graft_rules_explain(const graft_rules *rules, graft_graph *g, const char *name, char **text, size_t *size) {
+graft_status graft_rules_explain(const graft_rules *rules, graft_graph *g, const char *name, char **text,
+                                 size_t *size) {
   graft_context *c = g->module->context;
   graft_value value = graft_value_find(g, name);
   graft_node node = value == GRAFT_NONE ? GRAFT_NONE : gr_value_node(g, value);

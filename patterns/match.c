@@ -104,8 +104,8 @@ static graft_value operand_of(const run *r, const pt_instr *i) {
 
 static bool match_number(const run *r, const pt_instr *i) {
   graft_value v = operand_of(r, i);
-  if (v == GRAFT_NONE || !r->m->cones || !gr_cones_is_const(r->m->cones, v) ||
-      !pt_cones_can_compute(r->m->cones, v)) return why(r, v, "is no constant");
+  if (v == GRAFT_NONE || !r->m->cones || !gr_cones_is_const(r->m->cones, v) || !pt_cones_can_compute(r->m->cones, v))
+    return why(r, v, "is no constant");
   double want = r->v->nodes[i->a].call->args.data[i->b].number;
   return gr_cones_all(r->m->cones, v, want) || why(r, v, "is another number");
 }

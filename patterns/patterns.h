@@ -29,8 +29,8 @@ GRAFT_API const char *graft_rules_doc(const graft_rules *rules, uint32_t index);
 /* The file's name as given to graft_rules_add; "qat/fuse_conv_bn_qat.pat" for rules that ship. */
 GRAFT_API const char *graft_rules_file(const graft_rules *rules, uint32_t index);
 
-/* For each rule that looks at a node (called by its first result's name): where it matches, or the check that failed and
- * why. NUL-terminated; the caller frees *text with graft_free(context, *text, *size). */
+/* For each rule that looks at a node (called by its first result's name): where it matches, or the check that failed
+ * and why. NUL-terminated; the caller frees *text with graft_free(context, *text, *size). */
 GRAFT_API graft_status graft_rules_explain(const graft_rules *rules, graft_graph *graph, const char *node, char **text,
                                            size_t *size);
 

@@ -118,7 +118,7 @@ typedef struct gr_rewrite_options {
   gr_evaluator evaluate; /* NULL: rules with const lines fail */
   void *evaluate_user;
   bool fixed_point;     /* reconsider new nodes and the users of changed ones until nothing matches */
-  bool report_overlaps; /* a note for each pair of matches, on the graph as it was, that want the same node */
+  bool report_overlaps; /* a warning for each match, on the graph as it was, that wants what an earlier one does */
 } gr_rewrite_options;
 
 typedef struct gr_rewrite_stats {

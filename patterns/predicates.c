@@ -187,7 +187,8 @@ static bool data_of(pt_eval *e, const gr_expr *x, gr_array *out) {
   graft_value v = pt_frame_value(e->match, x->name);
   if (v == GRAFT_NONE || !e->match->matcher->cones || !is_const(e, v, false))
     return fail(e, x, "the value is not const");
-  if (e->quiet && !pt_cones_can_compute(e->match->matcher->cones, v)) return fail(e, x, "the value cannot be computed here");
+  if (e->quiet && !pt_cones_can_compute(e->match->matcher->cones, v))
+    return fail(e, x, "the value cannot be computed here");
   return gr_cones_value(e->match->matcher->cones, v, out);
 }
 

@@ -190,6 +190,50 @@ static graft_status try_rule(driver *d, const pt_rule *rule, graft_node n, uint3
   return record_made(d, round) ? GRAFT_OK : GRAFT_NO_MEMORY;
 }
 
+/* What a match would take: the root, and nodes that go with it. Shared side nodes are not taken. */
+static bool takes(const pt_variant *v, uint32_t n) { return n == 0 || v->program->dies[n]; }
+
+/* Matches on the graph as it is, before any rewrite: who wants a node that an earlier match wants? */
+static graft_status report_overlaps(driver *d) {
+  pt_rewriter *r = &d->r;
+  typedef struct owner {
+    const pt_rule *rule;
+    graft_node root;
+  } owner;
+  uint32_t count = r->g->nodes.len;
+  owner *owners = gr_calloc(r->c, count + 1u, sizeof *owners);
+  graft_status status = owners ? GRAFT_OK : GRAFT_NO_MEMORY;
+  for (uint32_t i = 0; i < d->rule_count && status == GRAFT_OK; i++) {
+    if (!gather(d, d->rules[i])) status = GRAFT_NO_MEMORY;
+    for (uint32_t k = 0; k < d->candidates.len && status == GRAFT_OK; k++) {
+      gr_match match;
+      if (!gr_pattern_match(&r->matcher, d->rules[i]->pattern, d->candidates.data[k], &match)) continue;
+      const pt_variant *v = &match.pattern->variants[match.variant];
+      const owner *other = NULL;
+      graft_node wanted = GRAFT_NONE;
+      for (uint32_t n = 0; n < v->node_count; n++) {
+        graft_node node = gr_match_node_at(&match, n);
+        if (!takes(v, n)) continue;
+        if (owners[node].rule && !other) {
+          other = &owners[node];
+          wanted = node;
+        } else if (!owners[node].rule) {
+          owners[node] = (owner){d->rules[i], d->candidates.data[k]};
+        }
+      }
+      if (!other) continue;
+      r->stats->overlaps++;
+      char root[128];
+      graft_node_name(r->g, other->root, root, sizeof root);
+      gr_warning(r->c, GRAFT_PASS, gr_node_loc(r->g, d->candidates.data[k]),
+                 "%s matches here and %s at %%%s: both want %%%s; the first listed wins", d->rules[i]->name,
+                 other->rule->name, root, gr_node_label(r->g, wanted));
+    }
+  }
+  if (owners) gr_free(r->c, owners, (size_t)(count + 1u) * sizeof *owners);
+  return status;
+}
+
 static graft_status sweep(driver *d) {
   for (uint32_t i = 0; i < d->rule_count; i++) {
     if (!gather(d, d->rules[i])) return GRAFT_NO_MEMORY;
@@ -334,6 +378,7 @@ graft_status gr_rewrite(graft_graph *g, const graft_rules *rules, const char *co
   graft_status status = begin(d, g, rules, options, stats) ? GRAFT_OK : GRAFT_NO_MEMORY;
   if (status == GRAFT_OK) status = choose_rules(d, rules, names, name_count);
   if (status == GRAFT_OK && !fill_buckets(d)) status = GRAFT_NO_MEMORY;
+  if (status == GRAFT_OK && options->report_overlaps) status = report_overlaps(d);
   if (status == GRAFT_OK) status = sweep(d);
   if (status == GRAFT_OK && options->fixed_point) status = settle(d);
   if (status == GRAFT_OK) status = pt_carry_finish(&d->r);
