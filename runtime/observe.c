@@ -1,6 +1,5 @@
 /* Observers: what a state becomes when it sees a tensor. Only finite elements count: one infinity or NaN in a step
  * must not spoil a range for good. A tensor without any leaves the state as it is. */
-#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -52,30 +51,37 @@ bool gr_channels_make(const graft_type *type, int64_t axis, int64_t groups, gr_c
   return true;
 }
 
-/* Eight running ranges, so that the compiler can keep them in vector registers. The comparisons leave out what is not
- * finite: every comparison with NaN is false, and +-FLT_MAX bound the rest. */
-enum { LANES = 8 };
+enum { LANES = 16 };
 
+/* Of the finite elements alone. */
+static void range_of_finite(const float *x, int64_t n, float *min, float *max) {
+  for (int64_t i = 0; i < n; i++) {
+    if (!isfinite(x[i])) continue;
+    *min = x[i] < *min ? x[i] : *min;
+    *max = x[i] > *max ? x[i] : *max;
+  }
+}
+
+/* Comparisons with NaN are false, so NaN never gets into a lane; where an infinity did, the run is looked at again. */
 static void range_of_run(const float *x, int64_t n, float *min, float *max) {
-  float lo[LANES], hi[LANES];
+  float lo[LANES], hi[LANES], least = INFINITY, most = -INFINITY;
+  int64_t whole = n - n % LANES;
   for (int j = 0; j < LANES; j++) lo[j] = INFINITY, hi[j] = -INFINITY;
-  int64_t i = 0;
-  for (; i + LANES <= n; i += LANES) {
+  for (int64_t i = 0; i < whole; i += LANES) {
     for (int j = 0; j < LANES; j++) {
-      float v = x[i + j], a = v >= -FLT_MAX ? v : INFINITY, b = v <= FLT_MAX ? v : -INFINITY;
-      lo[j] = a < lo[j] ? a : lo[j];
-      hi[j] = b > hi[j] ? b : hi[j];
+      float v = x[i + j];
+      lo[j] = v < lo[j] ? v : lo[j];
+      hi[j] = v > hi[j] ? v : hi[j];
     }
   }
-  for (; i < n; i++) {
-    if (!isfinite(x[i])) continue;
-    lo[0] = x[i] < lo[0] ? x[i] : lo[0];
-    hi[0] = x[i] > hi[0] ? x[i] : hi[0];
-  }
   for (int j = 0; j < LANES; j++) {
-    if (lo[j] < *min) *min = lo[j];
-    if (hi[j] > *max) *max = hi[j];
+    least = lo[j] < least ? lo[j] : least;
+    most = hi[j] > most ? hi[j] : most;
   }
+  if (isinf(least) || isinf(most)) least = INFINITY, most = -INFINITY, whole = 0;
+  range_of_finite(x + whole, n - whole, &least, &most);
+  if (least < *min) *min = least;
+  if (most > *max) *max = most;
 }
 
 void gr_range_f32(const float *x, gr_channels ch, float *min, float *max) {
