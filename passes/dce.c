@@ -25,7 +25,7 @@ enum { READ = 1, HAS_READER = 2 };
 static void free_sweep(sweep *s) {
   graft_context *c = s->pass->context;
   uint32_t graphs = s->module->graphs.len, tensors = s->module->tensors.len;
-  for (uint32_t i = 0; s->live && i < graphs; i++) gr_free(c, s->live[i], s->node_counts[i] + 1);
+  for (uint32_t i = 0; s->live && s->node_counts && i < graphs; i++) gr_free(c, s->live[i], s->node_counts[i] + 1);
   gr_free(c, s->live, graphs * sizeof *s->live);
   gr_free(c, s->node_counts, graphs * sizeof *s->node_counts);
   gr_free(c, s->tensor_flags, (size_t)tensors + 1);
