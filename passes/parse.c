@@ -129,13 +129,16 @@ static graft_status option(parser *p, gr_pipe_item *item, gr_pipe_option **made)
 
 static graft_status options(parser *p, gr_pipe_item *item) {
   if (!accept(p, '{') || accept(p, '}')) return GRAFT_OK;
-  gr_pipe_option **end = &item->options;
+  gr_pipe_option *last = NULL;
   do {
     gr_pipe_option *o = NULL;
     graft_status s = option(p, item, &o);
     if (s) return s;
-    *end = o;
-    end = &o->next;
+    if (last)
+      last->next = o;
+    else
+      item->options = o;
+    last = o;
   } while (accept(p, ','));
   return accept(p, '}') ? GRAFT_OK : syntax(p, "',' or '}'");
 }

@@ -27,12 +27,12 @@ static void print_help(const cli_command *command) {
 }
 
 int cli_usage_error(const cli_command *command, const char *format, ...) {
+  fprintf(stderr, "%s: ", command->name);
   va_list args;
   va_start(args, format);
-  fprintf(stderr, "%s: ", command->name);
   vfprintf(stderr, format, args);
-  fprintf(stderr, "\ntry '%s --help'\n", command->name);
   va_end(args);
+  fprintf(stderr, "\ntry '%s --help'\n", command->name);
   return EXIT_USAGE;
 }
 
@@ -131,14 +131,12 @@ bool cli_make_directory(const char *path) {
 
 char *cli_path(const char *directory, const char *name, const char *suffix) {
   static const char keep[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
-  size_t d = strlen(directory), n = strlen(name);
-  char *path = malloc(d + n + strlen(suffix) + 3);
+  size_t size = strlen(directory) + strlen(name) + strlen(suffix) + 3;
+  char *path = malloc(size);
   if (!path) return NULL;
-  memcpy(path, directory, d);
-  path[d] = '/';
-  for (size_t i = 0; i < n; i++) path[d + 1 + i] = strchr(keep, name[i]) ? name[i] : '_';
-  path[d + 1 + n] = '.';
-  memcpy(path + d + n + 2, suffix, strlen(suffix) + 1);
+  snprintf(path, size, "%s/%s.%s", directory, name, suffix);
+  for (char *s = path + strlen(directory) + 1; *s; s++)
+    if (!strchr(keep, *s)) *s = '_'; /* a suffix has none of these */
   return path;
 }
 
@@ -168,12 +166,12 @@ void cli_print_diagnostics(const graft_context *context, const char *file) {
 }
 
 int cli_fail(const char *file, const char *format, ...) {
+  fprintf(stderr, "%s: error: ", file);
   va_list args;
   va_start(args, format);
-  fprintf(stderr, "%s: error: ", file);
   vfprintf(stderr, format, args);
-  fprintf(stderr, "\n");
   va_end(args);
+  fprintf(stderr, "\n");
   return EXIT_FAILED;
 }
 

@@ -70,9 +70,9 @@ static bool parse(golden *t) {
         header(line, "# warning: ", t->warning, sizeof t->warning))
       continue;
     if (header(line, "# tolerance: ", number, sizeof number))
-      t->tolerance = atof(number);
+      t->tolerance = strtod(number, NULL);
     else if (header(line, "# steps: ", number, sizeof number))
-      t->steps = atoi(number);
+      t->steps = (int)strtol(number, NULL, 10);
     if (!line[strcspn(line, "\n")]) break;
   }
   char *at = strstr(t->text, separator);
