@@ -75,6 +75,7 @@ typedef struct spec {
 static bool read_spec(const json_t *c, spec *s) {
   const char *kind = string_of(c, "kind"), *observer = string_of(c, "observer"), *dtype = string_of(c, "dtype");
   *s = (spec){.qparams = {.size = sizeof s->qparams}};
+  if (strncmp(dtype, "torch.", 6) == 0) dtype += 6;
   if (dtype[0] == 'q') dtype++;
   s->qparams.dtype = strcmp(dtype, "int8") == 0    ? GRAFT_I8
                      : strcmp(dtype, "uint8") == 0 ? GRAFT_U8
@@ -174,6 +175,7 @@ static bool qparams(run *r, const json_t *c, graft_formula formula) {
 }
 
 static bool same(const char *what, size_t step, const run *r, const json_t *scale, const json_t *zero_point) {
+  if (!scale) return true; /* a placeholder has none */
   if ((int64_t)json_array_size(scale) != r->n)
     return fail("step %zu: %s has %zu entries", step, what, json_array_size(scale));
   for (int64_t i = 0; i < r->n; i++) {
