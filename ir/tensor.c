@@ -117,8 +117,8 @@ graft_tensor graft_tensor_fill(graft_module *m, const char *name, graft_tensor_k
   }
   if (!begin(m, name, type, &unique, &id)) return GRAFT_NONE;
   gr_tensor t = {.name = unique, .type = id, .kind = (uint8_t)kind, .source = GR_TENSOR_FILL, .lo = lo, .hi = hi};
-  t.fill = unique.number ? gr_intern(m, name, strlen(name)) : unique.base;
-  return t.fill == GRAFT_NONE ? GRAFT_NONE : add_record(m, t);
+  t.fill = gr_name_split(m, name, strlen(name));
+  return t.fill.base == GRAFT_NONE ? GRAFT_NONE : add_record(m, t);
 }
 
 uint32_t graft_tensor_count(const graft_module *m) { return m->tensors.len; }
@@ -138,9 +138,10 @@ graft_tensor_kind graft_tensor_get_kind(const graft_module *m, graft_tensor t) {
 
 graft_type graft_tensor_get_type(const graft_module *m, graft_tensor t) { return *gr_tensor_type(m, t); }
 
-/* design.md section 3: value(i) = lo + (hi-lo) u, u = (splitmix64(fnv1a64(name) + i) >> 11) 2^-53. */
-static uint64_t fnv1a64(const char *name) {
-  uint64_t h = 0xcbf29ce484222325u;
+#define FNV_BASIS 0xcbf29ce484222325u
+
+/* design.md section 3: value(i) = lo + (hi-lo) u, u = (splitmix64(fnv1a64(FNV_BASIS, name) + i) >> 11) 2^-53. */
+static uint64_t fnv1a64(uint64_t h, const char *name) {
   for (; *name; name++) h = (h ^ (unsigned char)*name) * 0x100000001b3u;
   return h;
 }
@@ -154,7 +155,7 @@ static double fill_value(uint64_t seed, uint64_t index, double lo, double hi) {
 }
 
 float graft_fill_element(const char *name, uint64_t index, double lo, double hi) {
-  return (float)fill_value(fnv1a64(name), index, lo, hi);
+  return (float)fill_value(fnv1a64(FNV_BASIS, name), index, lo, hi);
 }
 
 static bool materialize(graft_module *m, gr_tensor *t) {
@@ -162,7 +163,12 @@ static bool materialize(graft_module *m, gr_tensor *t) {
   size_t n = (size_t)graft_type_elements(type), size = n * graft_dtype_size(type->dtype);
   gr_buffer *b = gr_buffer_alloc(m->context, size);
   if (!b) return false;
-  uint64_t seed = fnv1a64(gr_string_text(m, t->fill));
+  uint64_t seed = fnv1a64(FNV_BASIS, gr_string_text(m, t->fill.base));
+  if (t->fill.number) {
+    char number[16];
+    snprintf(number, sizeof number, "_%u", t->fill.number);
+    seed = fnv1a64(seed, number);
+  }
   if (type->dtype == GRAFT_F32)
     for (size_t i = 0; i < n; i++) ((float *)b->data)[i] = (float)fill_value(seed, i, t->lo, t->hi);
   else

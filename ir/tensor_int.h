@@ -23,8 +23,7 @@ typedef struct gr_tensor {
   uint64_t offset;   /* in the buffer */
   uint64_t hash;     /* xxHash64 of the bytes; 0: not known */
   double lo, hi;     /* of a fill */
-  uint32_t fill;     /* string: the name in the formula */
-  uint32_t pad2;
+  gr_name fill;      /* the name in its formula */
 } gr_tensor; /* 72 bytes */
 
 /* A tensor's type and bytes outside any module: what an evaluator takes and gives. `data` NULL: an absent operand. A

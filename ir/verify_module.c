@@ -153,7 +153,7 @@ static graft_status check_tensors(gr_verifier *v) {
     const gr_tensor *t = &m->tensors.data[i];
     if (i + AHEAD < m->tensors.len) __builtin_prefetch(t[AHEAD].buffer);
     if (t->erased != 0) continue;
-    if (t->type >= m->types.len || t->name.base >= m->strings.items.len || t->fill >= m->strings.items.len ||
+    if (t->type >= m->types.len || t->name.base >= m->strings.items.len || t->fill.base >= m->strings.items.len ||
         t->kind > GRAFT_CONSTANT || t->source > GR_TENSOR_ELIDED) {
       gr_verify_fail(v, 1, "", "tensor %u is out of range", i);
       continue;

@@ -198,7 +198,8 @@ static void add_tensors(saver *s) {
     } else if (t->source == GR_TENSOR_FILL) {
       tensor.lo = plain(t->lo);
       tensor.hi = plain(t->hi);
-      tensor.fill = string_id(s, t->fill);
+      tensor.fill = string_id(s, t->fill.base);
+      tensor.fill_number = t->fill.number;
     } else {
       tensor.source = GR_TENSOR_ELIDED;
       tensor.hash = t->hash;

@@ -153,9 +153,8 @@ static graft_tensor parse_fill(parser *p, const line *t) {
   }
   if (!gr_parse_string(p, &name)) return GRAFT_NONE;
   /* Most are called as their tensor. */
-  bool same = t->name.number == 0 && gr_token_same(&name, &t->name_token);
-  uint32_t fill = same ? t->name.base : gr_intern(p->module, name.text, name.length);
-  graft_tensor id = fill == GRAFT_NONE ? GRAFT_NONE : add(p, t, NULL, 0);
+  gr_name fill = gr_token_same(&name, &t->name_token) ? t->name : gr_name_split(p->module, name.text, name.length);
+  graft_tensor id = fill.base == GRAFT_NONE ? GRAFT_NONE : add(p, t, NULL, 0);
   if (id == GRAFT_NONE) return GRAFT_NONE;
   gr_tensor *tensor = &p->module->tensors.data[id];
   tensor->source = GR_TENSOR_FILL;

@@ -53,6 +53,7 @@ void gr_print_int(printer *p, int64_t value);
 void gr_print_double(printer *p, double value);
 
 /* print_value.c */
+void gr_print_quoted_name(printer *p, gr_name name);
 void gr_print_name(printer *p, gr_name name); /* with % */
 void gr_print_string(printer *p, uint32_t id);
 void gr_print_type(printer *p, uint32_t type);

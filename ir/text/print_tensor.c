@@ -146,7 +146,7 @@ static void print_data(printer *p, graft_tensor id) {
   graft_type type = *gr_tensor_type(m, id);
   if (t->source == GR_TENSOR_FILL) {
     gr_print_text(p, "fill(");
-    gr_print_string(p, t->fill);
+    gr_print_quoted_name(p, t->fill);
     gr_print_text(p, ", ");
     gr_print_double(p, t->lo);
     gr_print_text(p, ", ");

@@ -34,26 +34,28 @@ static bool plain(printer *p, uint32_t base) {
   return p->name_form[base] == 1;
 }
 
-void gr_print_name(printer *p, gr_name name) {
-  const graft_module *m = p->module;
-  if (name.base == 0 && p->status == GRAFT_OK)
-    p->status = gr_error(m->context, GRAFT_VERIFY, (gr_loc){.file = gr_string_text(m, m->file)}, "a value has no name");
-  gr_print_text(p, "%");
-  const char *base = gr_string_text(m, name.base);
-  uint32_t length = gr_string_length(m, name.base);
-  if (plain(p, name.base)) {
-    gr_print(p, base, length);
-    if (!name.number) return;
-    gr_print_text(p, "_");
-    gr_print_int(p, name.number);
-    return;
-  }
-  gr_sink_quoted(p->out, base, length);
+void gr_print_quoted_name(printer *p, gr_name name) {
+  gr_print_string(p, name.base);
   if (!name.number) return;
   p->out->bytes.len -= p->out->failed ? 0 : 1; /* the closing quote comes after the number */
   gr_print_text(p, "_");
   gr_print_int(p, name.number);
   gr_print_text(p, "\"");
+}
+
+void gr_print_name(printer *p, gr_name name) {
+  const graft_module *m = p->module;
+  if (name.base == 0 && p->status == GRAFT_OK)
+    p->status = gr_error(m->context, GRAFT_VERIFY, (gr_loc){.file = gr_string_text(m, m->file)}, "a value has no name");
+  gr_print_text(p, "%");
+  if (!plain(p, name.base)) {
+    gr_print_quoted_name(p, name);
+    return;
+  }
+  gr_print(p, gr_string_text(m, name.base), gr_string_length(m, name.base));
+  if (!name.number) return;
+  gr_print_text(p, "_");
+  gr_print_int(p, name.number);
 }
 
 void gr_print_graph_name(printer *p, uint32_t string) {

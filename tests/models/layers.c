@@ -29,7 +29,7 @@ graft_value net_op(net *n, const char *op, const char *name, const graft_value *
                           .operand_count = count,
                           .attrs = attrs,
                           .attr_count = attr_count,
-                          .source = name};
+                          .source = n->number ? NULL : name};
   graft_node node = graft_node_create(n->graph, &o);
   if (node == GRAFT_NONE) return n->failed = true, GRAFT_NONE;
   return graft_node_result(n->graph, node, 0);
@@ -39,12 +39,19 @@ graft_value net_op1(net *n, const char *op, const char *name, graft_value x) {
   return net_op(n, op, name, &x, 1, NULL, 0);
 }
 
+static void tensor_name(const net *n, char *text, const char *name, const char *part) {
+  if (n->number)
+    snprintf(text, NAME_MAX, "%s.%s_%u", name, part, n->number);
+  else
+    snprintf(text, NAME_MAX, "%s.%s", name, part);
+}
+
 /* A filled tensor NAME.PART and its handle. */
 static graft_value filled(net *n, const char *name, const char *part, graft_tensor_kind kind, int rank,
                           const int64_t *dims, double lo, double hi) {
   if (n->failed) return GRAFT_NONE;
   char text[NAME_MAX];
-  snprintf(text, sizeof text, "%s.%s", name, part);
+  tensor_name(n, text, name, part);
   graft_type type = graft_type_make(GRAFT_F32, rank, dims);
   graft_tensor t = graft_tensor_fill(n->module, text, kind, &type, lo, hi);
   if (t == GRAFT_NONE) return n->failed = true, GRAFT_NONE;
@@ -71,7 +78,7 @@ graft_value net_conv(net *n, const char *name, graft_value x, conv_shape s) {
 graft_value net_batch_norm(net *n, const char *name, graft_value x, int64_t channels) {
   if (n->failed) return GRAFT_NONE;
   char text[NAME_MAX];
-  snprintf(text, sizeof text, "%s.num_batches_tracked", name);
+  tensor_name(n, text, name, "num_batches_tracked");
   graft_type scalar = graft_type_make(GRAFT_I64, 0, NULL);
   graft_value operands[] = {
       x,
@@ -92,7 +99,7 @@ graft_value net_batch_norm(net *n, const char *name, graft_value x, int64_t chan
                           .attrs = &training,
                           .attr_count = 1,
                           .result_count = 4,
-                          .source = name};
+                          .source = n->number ? NULL : name};
   graft_node node = graft_node_create(n->graph, &o);
   if (node == GRAFT_NONE) return n->failed = true, GRAFT_NONE;
   for (uint32_t i = 3; i < 6; i++)
