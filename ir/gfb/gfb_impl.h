@@ -32,7 +32,7 @@ typedef struct gr_gfb_attr {
 typedef struct gr_gfb_tensor {
   uint64_t offset, length, hash;
   double lo, hi;
-  uint32_t name, number, type, fill, fill_number, kind, source;
+  uint32_t name, number, type, fill, fill_number, kind, source, reserved;
 } gr_gfb_tensor;
 
 typedef struct gr_gfb_record {
