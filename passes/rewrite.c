@@ -1,4 +1,4 @@
-/* Applying rules by name: the pass `rewrite`, its aliases and canonicalize. */
+/* Applying rules by name: the pass `rewrite`, its aliases and the passes that are nothing but rules. */
 #include <string.h>
 
 #include "passes/passes_impl.h"
@@ -56,6 +56,11 @@ graft_status gr_pass_rewrite(gr_pass *p) {
   if (p->info->members) return gr_apply_rules(p, p->info->members, false, (gr_loc){0});
   return apply_rules(p, gr_option_string(p, "rules"), gr_option_bool(p, "fixed-point"), gr_option_bool(p, "overlaps"),
                      gr_option_loc(p, "rules"));
+}
+
+graft_status gr_pass_fuse_conv_bn_qat(gr_pass *p) {
+  graft_status s = gr_apply_rules(p, "fuse_conv_bn_qat", false, (gr_loc){0});
+  return s || !gr_option_bool(p, "exact") ? s : gr_apply_rules(p, "exact_bn_scale", false, (gr_loc){0});
 }
 
 graft_status gr_pass_canonicalize(gr_pass *p) { return gr_apply_rules(p, "canonicalize", true, (gr_loc){0}); }

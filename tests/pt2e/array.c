@@ -31,7 +31,12 @@ array array_fill(const char *name, int64_t n, int64_t c, int64_t h, int64_t w, d
 
 /* ---- fake quantization ---- */
 
-static int64_t channel_of(const fake_quant *q, int64_t i) { return q->channels ? i / q->inner % q->channels : 0; }
+static int64_t channel_of(const fake_quant *q, int64_t i) {
+  if (!q->channels) return 0;
+  if (!q->group) return i / q->inner % q->channels;
+  int64_t part = q->channels / q->groups;
+  return i / q->group * part + i / q->inner % part;
+}
 
 static void observe(fake_quant *q, const float *x, int64_t count) {
   float low[MAX_CHANNELS], high[MAX_CHANNELS];

@@ -29,7 +29,10 @@ enum { MAX_CHANNELS = 16 };
 /* A fake-quant with a moving average: one state, any number of places. */
 typedef struct fake_quant {
   graft_qparams_config options;
-  int64_t channels, inner; /* element i belongs to channel i / inner % channels; channels 0: one for the tensor */
+  int64_t channels; /* 0: one for the tensor */
+  int64_t inner;    /* element i belongs to channel i / inner % channels … */
+  int64_t group;    /* … or, not 0, in each run of this many to that entry of the run's own part of the channels */
+  int64_t groups;
   bool seen;
   float min[MAX_CHANNELS], max[MAX_CHANNELS], scale[MAX_CHANNELS];
   int32_t zero_point[MAX_CHANNELS];

@@ -156,8 +156,8 @@ void run_passes_error(network *n, const char *pipeline, const char *message) {
   ck_assert_msg(strstr(errors(n->context), message) != NULL, "%s", errors(n->context));
 }
 
-static array run_with(network *n, array x, bool reference) {
-  graft_session_options o = {.size = sizeof o, .reference = reference};
+static array run_with(network *n, array x, bool reference, uint32_t threads) {
+  graft_session_options o = {.size = sizeof o, .reference = reference, .threads = threads};
   graft_session *s = graft_session_create(n->graph, &o);
   ck_assert_msg(s != NULL, "%s", errors(n->context));
   graft_type type = graft_value_get_type(n->graph, graft_input_get(n->graph, 0));
@@ -174,8 +174,9 @@ static array run_with(network *n, array x, bool reference) {
   return y;
 }
 
-array run(network *n, array x) { return run_with(n, x, true); }
-array run_int8(network *n, array x) { return run_with(n, x, false); }
+array run(network *n, array x) { return run_with(n, x, true, 1); }
+array run_fast(network *n, array x) { return run_with(n, x, false, 1); }
+array run_on_threads(network *n, array x, uint32_t threads) { return run_with(n, x, true, threads); }
 
 void expect_close(array got, array want, double tolerance) {
   double top = 0;
@@ -206,7 +207,9 @@ void expect_quantized(array got, array want, double step) {
 
 void expect_vector(network *n, const char *tensor, const float *want, int64_t size, double tolerance) {
   const float *got = tensor_floats(n, tensor);
-  for (int64_t i = 0; i < size; i++) ck_assert_double_eq_tol((double)got[i], (double)want[i], tolerance);
+  for (int64_t i = 0; i < size; i++)
+    ck_assert_msg(fabs((double)got[i] - (double)want[i]) <= tolerance, "%s[%d] is %.9g, expected %.9g", tensor, (int)i,
+                  (double)got[i], (double)want[i]);
 }
 
 /* ---- looking ---- */

@@ -40,7 +40,8 @@ void run_passes(network *n, const char *pipeline);
 void run_passes_error(network *n, const char *pipeline, const char *message);
 /* One step of a new session with the plain kernels; state of the module moves on. */
 array run(network *n, array x);
-array run_int8(network *n, array x); /* with the fastest kernels there are */
+array run_fast(network *n, array x); /* with the fastest kernels there are */
+array run_on_threads(network *n, array x, uint32_t threads);
 
 /* Equal up to `tolerance` of the largest. */
 void expect_close(array got, array want, double tolerance);

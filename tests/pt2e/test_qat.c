@@ -271,7 +271,7 @@ static void verify_model(network n, op_counts want, bool per_channel) {
   network_destroy(&open);
   network_destroy(&plain);
 
-  run_int8(&n, x);
+  run_fast(&n, x);
   network eval = network_clone(&n);
   run_passes(&n, "to-eval,convert");
   ck_assert_int_eq(count(&n, "conv2d"), want.convs);
@@ -280,7 +280,7 @@ static void verify_model(network n, op_counts want, bool per_channel) {
   ck_assert_int_eq(count(&n, "dequantize_per_channel"), per_channel ? want.dequantize_channel : 0);
   ck_assert_int_eq(count(&n, "dequantize_per_tensor"), want.dequantize + (per_channel ? 0 : want.dequantize_channel));
   run_passes(&eval, "to-eval,freeze-observers");
-  ck_assert_double_gt(signal_to_noise(run_int8(&n, x), run_int8(&eval, x)),
+  ck_assert_double_gt(signal_to_noise(run_fast(&n, x), run_fast(&eval, x)),
                       14.0); /* single roundings grow with depth */
   network_destroy(&eval);
   network_destroy(&n);
