@@ -622,13 +622,24 @@ static bool add_warning(builder *b, const pt_item *item) {
   return pt_push(b->parser->arena, &b->steps, s);
 }
 
+static bool read_by_rewrite(const builder *b, uint16_t slot) {
+  const pt_program *p = b->program;
+  for (uint32_t i = 0; i < p->step_count; i++) {
+    const pt_step *s = &p->steps[i];
+    if (s->kind == PT_S_ALIAS && s->alias == slot) return true;
+    for (uint32_t k = 0; k < s->operand_count; k++)
+      if (s->operands[k].kind == PT_O_SLOT && s->operands[k].slot == slot) return true;
+  }
+  return false;
+}
+
 /* A matched node that only dying nodes of the match use leaves with the root. */
 static void find_dying(builder *b) {
   const pt_variant *v = b->v;
   pt_program *p = b->program;
   for (uint32_t n = 1; n < v->node_count; n++) {
     const pt_vnode *node = &v->nodes[n];
-    if (!node->line || !node->line->one_use || node->result_count != 1) continue;
+    if (!node->line || !node->line->one_use || node->result_count != 1 || read_by_rewrite(b, node->result_slots[0])) continue;
     for (uint32_t k = 0; k < n; k++)
       for (uint32_t i = 0; i < v->nodes[k].call->args.len; i++)
         if (v->nodes[k].operand_slots[i] == node->result_slots[0] && (k == 0 || p->dies[k])) p->dies[n] = true;
