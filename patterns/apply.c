@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define FEW 32
+
 typedef struct apply {
   pt_rewriter *r;
   const pt_rule *rule;
@@ -12,14 +14,15 @@ typedef struct apply {
   const pt_variant *v;
   pt_frame *f;
   graft_node root;
-  uint32_t record_of[2]; /* the last record made: of which source node, and its id */
+  uint32_t record_of[FEW]; /* records made, by the source's place */
   gr_name *taken;
 } apply;
 
 static gr_loc root_loc(const apply *a) { return gr_node_loc(a->r->g, a->root); }
 
 static graft_status failed(const apply *a) {
-  gr_note(a->r->c, a->rule->where, "while the rule %s was applied", a->rule->name);
+  gr_note(a->r->c, a->rule->where, "while the rule %s was applied at %%%s", a->rule->name,
+          gr_node_label(a->r->g, a->root));
   return GRAFT_PASS;
 }
 
@@ -278,22 +281,29 @@ static bool run_const(apply *a, const pt_step *s) {
 /* Made by (pass, rule) from all matched nodes' records; `source` comes first: what the node goes back to. */
 static uint32_t record_of(apply *a, int source) {
   pt_rewriter *r = a->r;
-  uint32_t first = source < 0 ? 0 : (uint32_t)source;
-  if (a->record_of[0] == first) return a->record_of[1];
+  uint32_t first = source < 0 ? 0 : (uint32_t)source, unused = GRAFT_NONE;
+  uint32_t *known = first < FEW ? &a->record_of[first] : &unused;
+  if (*known != GRAFT_NONE) return *known;
   r->records.len = 0;
   for (uint32_t i = 0; i <= a->v->node_count; i++) {
     uint32_t n = i == 0 ? first : i - 1;
     if (i > 0 && n == first) continue;
     uint32_t record = gr_node_at(r->g, a->f->nodes[n])->provenance;
-    bool known = record == 0;
-    for (uint32_t k = 0; k < r->records.len && !known; k++) known = r->records.data[k] == record;
-    if (!known && !gr_vec_push(r->c, &r->records, record)) return GRAFT_NONE;
+    bool listed = record == 0;
+    for (uint32_t k = 0; k < r->records.len && !listed; k++) listed = r->records.data[k] == record;
+    if (!listed && !gr_vec_push(r->c, &r->records, record)) return GRAFT_NONE;
   }
-  gr_record x = {
-      .pass = r->pass, .rule = gr_intern(r->m, a->rule->name, strlen(a->rule->name)), .parent_count = r->records.len};
-  if (x.rule == GRAFT_NONE) return GRAFT_NONE;
-  a->record_of[0] = first;
-  return a->record_of[1] = gr_record_intern(r->m, &x, r->records.data);
+  if (r->rule != a->rule) { /* what the last rewrite has looked up already */
+    r->rule = a->rule;
+    r->rule_string = gr_intern(r->m, a->rule->name, strlen(a->rule->name));
+    r->rootless = GRAFT_NONE;
+  }
+  if (r->rule_string == GRAFT_NONE) return GRAFT_NONE;
+  if (r->records.len == 0 && r->rootless != GRAFT_NONE) return *known = r->rootless;
+  gr_record x = {.pass = r->pass, .rule = r->rule_string, .parent_count = r->records.len};
+  *known = gr_record_intern(r->m, &x, r->records.data);
+  if (r->records.len == 0) r->rootless = *known;
+  return *known;
 }
 
 /* ---- node steps ---- */
@@ -382,7 +392,8 @@ static bool run_root(apply *a, const pt_step *s) {
                     .result_count = count,
                     .absent_results = absent,
                     .before = GRAFT_NONE,
-                    .where = root_loc(a)};
+                    .where = {0}};
+  d.where = (gr_loc){.file = gr_string_text(r->m, r->m->file)}; /* `failed` names the node */
   if (d.attrs == GRAFT_NONE || !leave_operands(r, a->root)) return false;
   d.provenance = record_of(a, s->source);
   const graft_type old = *gr_type_of(r->g, gr_node_at(r->g, a->root)->first_result);
@@ -497,9 +508,9 @@ graft_status pt_apply(pt_rewriter *r, const pt_rule *rule, const gr_match *match
   const pt_program *p = a.v->program;
   *applied = false;
   a.root = a.f->nodes[0];
-  a.record_of[0] = GRAFT_NONE;
-  gr_name few[32] = {{0, 0}};
-  a.taken = a.v->node_count <= 32 ? few : gr_arena_alloc(&r->matcher.scratch, a.v->node_count * sizeof *a.taken);
+  memset(a.record_of, 0xff, sizeof a.record_of);
+  gr_name few[FEW] = {{0, 0}};
+  a.taken = a.v->node_count <= FEW ? few : gr_arena_alloc(&r->matcher.scratch, a.v->node_count * sizeof *a.taken);
   if (!a.taken) return GRAFT_NO_MEMORY;
   if (a.taken != few) memset(a.taken, 0, a.v->node_count * sizeof *a.taken);
   if (!possible(&a)) return GRAFT_OK;

@@ -16,6 +16,7 @@ typedef struct builder {
   bool *absent, *used;
   PT_VEC(pt_vnode) nodes;
   PT_VEC(pt_instr) code;
+  PT_VEC(gr_loc) code_where;
   PT_VEC(gr_expr *) wheres;
   uint32_t *order; /* nodes in visit order */
   uint32_t visited;
@@ -188,8 +189,8 @@ static void find_optional(builder *b) {
 /* ---- code ---- */
 
 static bool emit(builder *b, pt_code code, uint32_t a, uint32_t slot, uint32_t c, gr_loc where) {
-  pt_instr i = {.code = (uint8_t)code, .a = (uint16_t)a, .b = (uint16_t)slot, .c = (uint16_t)c, .where = where};
-  return pt_push(b->parser->arena, &b->code, i);
+  pt_instr i = {.code = (uint8_t)code, .a = (uint16_t)a, .b = (uint16_t)slot, .c = (uint16_t)c};
+  return pt_push(b->parser->arena, &b->code, i) && pt_push(b->parser->arena, &b->code_where, where);
 }
 
 static bool commutes(const pt_call *c) {
@@ -451,6 +452,7 @@ static bool finish(builder *b) {
     if (!emit(b, PT_WHERE, 0, i, 0, e->where)) return false;
   }
   v->code = b->code.data;
+  v->code_where = b->code_where.data;
   v->code_count = b->code.len;
   v->wheres = b->wheres.data;
   v->where_count = b->wheres.len;

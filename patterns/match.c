@@ -289,7 +289,7 @@ static bool step(const run *r, const pt_instr *i) {
 static void note_failure(const run *r, uint32_t pc) {
   pt_failure *f = r->m->failure;
   if (!f || (f->text[0] && pc < f->pc)) return;
-  *f = (pt_failure){.variant = r->match->variant, .pc = pc, .where = r->v->code[pc].where};
+  *f = (pt_failure){.variant = r->match->variant, .pc = pc, .where = r->v->code_where[pc]};
   snprintf(f->text, sizeof f->text, "%s", r->m->reason && r->m->reason[0] ? r->m->reason : "the condition is false");
 }
 

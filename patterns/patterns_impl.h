@@ -275,7 +275,6 @@ typedef enum pt_code {
 typedef struct pt_instr {
   uint8_t code;
   uint16_t a, b, c;
-  gr_loc where;
 } pt_instr;
 
 /* An attribute in a matched line, ready to be compared or bound. */
@@ -315,6 +314,7 @@ typedef struct pt_variant {
   pt_vnode *nodes;                            /* the root first, users before producers */
   uint32_t node_count;
   pt_instr *code;
+  gr_loc *code_where; /* by instruction, for --explain */
   uint32_t code_count;
   gr_expr **wheres;
   uint32_t where_count;

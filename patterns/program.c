@@ -639,7 +639,8 @@ static void find_dying(builder *b) {
   pt_program *p = b->program;
   for (uint32_t n = 1; n < v->node_count; n++) {
     const pt_vnode *node = &v->nodes[n];
-    if (!node->line || !node->line->one_use || node->result_count != 1 || read_by_rewrite(b, node->result_slots[0])) continue;
+    if (!node->line || !node->line->one_use || node->result_count != 1 || read_by_rewrite(b, node->result_slots[0]))
+      continue;
     for (uint32_t k = 0; k < n; k++)
       for (uint32_t i = 0; i < v->nodes[k].call->args.len; i++)
         if (v->nodes[k].operand_slots[i] == node->result_slots[0] && (k == 0 || p->dies[k])) p->dies[n] = true;

@@ -33,7 +33,9 @@ typedef struct pt_rewriter {
   gr_cones *cones;
   pt_attr_cache *caches; /* by step number */
   uint32_t cache_count;
-  uint32_t pass; /* string */
+  uint32_t pass;                  /* string */
+  const pt_rule *rule;            /* applied last, */
+  uint32_t rule_string, rootless; /* its name, and its record where the matched nodes have none */
   bool specs, refs;
   GR_VEC(graft_value) operands;
   GR_VEC(uint32_t) entries, records, dead;
