@@ -68,6 +68,7 @@ static void range_of_run(const float *x, int64_t n, float *min, float *max) {
   int64_t whole = n - n % LANES;
   for (int j = 0; j < LANES; j++) lo[j] = INFINITY, hi[j] = -INFINITY;
   for (int64_t i = 0; i < whole; i += LANES) {
+#pragma GCC unroll 1 /* unrolled, the lanes would become scalars */
     for (int j = 0; j < LANES; j++) {
       float v = x[i + j];
       lo[j] = v < lo[j] ? v : lo[j];
