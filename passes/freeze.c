@@ -5,6 +5,9 @@
 
 #include "passes/passes_impl.h"
 
+/* Scaled weights are needed one after the other: their memory is used again. */
+enum { FORGET_ABOVE = 1 << 20 };
+
 typedef struct freezer {
   gr_pass *pass;
   graft_graph *graph;
@@ -69,6 +72,7 @@ static graft_status run_observer(freezer *f, graft_node n, gr_buffer **states) {
   else
     gr_count(f->pass, "weights observed", 1);
   states[t] = copy;
+  gr_cones_forget(f->cones, FORGET_ABOVE);
   return GRAFT_OK;
 }
 

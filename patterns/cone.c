@@ -26,6 +26,7 @@ struct gr_cones {
   GR_VEC(uint32_t) inputs;
   GR_VEC(graft_value) stack;
   gr_map by_value, by_call;
+  size_t held; /* bytes of what was computed */
 };
 
 gr_cones *gr_cones_create(graft_graph *g, gr_evaluator evaluate, void *user) {
@@ -48,6 +49,16 @@ void gr_cones_destroy(gr_cones *k) {
   gr_map_free(c, &k->by_value);
   gr_map_free(c, &k->by_call);
   gr_free(c, k, sizeof *k);
+}
+
+void gr_cones_forget(gr_cones *k, size_t above) {
+  graft_context *c = k->graph->module->context;
+  if (k->held <= above) return;
+  for (uint32_t i = 0; i < k->entries.len; i++) gr_buffer_release(c, k->entries.data[i].array.buffer);
+  k->entries.len = k->inputs.len = 0;
+  k->held = 0;
+  gr_map_free(c, &k->by_value);
+  gr_map_free(c, &k->by_call);
 }
 
 /* ---- constness ---- */
@@ -137,6 +148,7 @@ bool pt_cones_changed(gr_cones *k, graft_node n) {
 
 static uint32_t add_entry(gr_cones *k, entry e) {
   graft_context *c = k->graph->module->context;
+  if (e.tensor == GRAFT_NONE && e.array.buffer) k->held += e.array.buffer->size;
   if (gr_vec_push(c, &k->entries, e)) return k->entries.len - 1;
   gr_buffer_release(c, e.array.buffer);
   return GRAFT_NONE;

@@ -108,6 +108,8 @@ bool gr_cones_is_const(gr_cones *k, graft_value v);
 bool gr_cones_is_constant(gr_cones *k, graft_value v); /* tensors of kind constant only */
 /* Its data, kept by `k`; false with a diagnostic when it is not const or cannot be evaluated. */
 bool gr_cones_value(gr_cones *k, graft_value v, gr_array *out);
+/* Drops the data of everything when it is more than `above` bytes: for who needs one value after the other. */
+void gr_cones_forget(gr_cones *k, size_t above);
 bool gr_cones_all(gr_cones *k, graft_value v, double number); /* every element equals the number */
 
 /* ---- rewriting (rules.c, apply.c) -----------------------------------------------------------------------------------
