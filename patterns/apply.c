@@ -33,7 +33,7 @@ static bool holds(apply *a, const pt_step *s, bool *yes) {
   if (!s->condition) return true;
   pt_eval e = {.match = a->match, .context = a->r->c, .options = a->r->matcher.options};
   bool c;
-  if (!pt_eval_condition(&e, s->condition, &c)) return false;
+  if (!gr_pt_eval_condition(&e, s->condition, &c)) return false;
   *yes = c != s->negate;
   return true;
 }
@@ -81,7 +81,7 @@ static uint32_t build_attrs(apply *a, const pt_step *s, uint32_t op) {
         continue;
       }
       graft_attr value;
-      if (!pt_eval_expr(&e, attr->value, &value)) return GRAFT_NONE;
+      if (!gr_pt_eval_expr(&e, attr->value, &value)) return GRAFT_NONE;
       char name[64];
       snprintf(name, sizeof name, "%.*s", (int)attr->length, attr->text);
       value.name = name;
@@ -113,7 +113,7 @@ static const pt_naming *naming_of(apply *a, const pt_naming *n) {
   pt_eval e = {.match = a->match, .context = a->r->c, .options = a->r->matcher.options};
   while (n && n->condition) {
     bool yes;
-    if (!pt_eval_condition(&e, n->condition, &yes)) return NULL;
+    if (!gr_pt_eval_condition(&e, n->condition, &yes)) return NULL;
     if (yes) break;
     n = n->otherwise;
   }
@@ -157,9 +157,9 @@ static gr_name tensor_name(apply *a, const pt_step *s, uint32_t result, graft_te
 /* ---- const steps ---- */
 
 static uint32_t operand_entry(apply *a, const pt_operand *o) {
-  if (o->kind == PT_O_LITERAL) return pt_cones_number(a->r->cones, o->dtype, o->number);
+  if (o->kind == PT_O_LITERAL) return gr_pt_cones_number(a->r->cones, o->dtype, o->number);
   if (a->f->consts[o->slot] != GRAFT_NONE) return a->f->consts[o->slot];
-  return pt_cones_entry(a->r->cones, a->f->values[o->slot]);
+  return gr_pt_cones_entry(a->r->cones, a->f->values[o->slot]);
 }
 
 static bool gather_entries(apply *a, const pt_step *s) {
@@ -171,7 +171,7 @@ static bool gather_entries(apply *a, const pt_step *s) {
       const pt_range *x = &a->f->ranges[o->slot];
       for (uint32_t k = 0; k < x->count; k++) {
         graft_value v = x->results ? gr_result(r->g, x->node, x->first + k) : gr_operand(r->g, x->node, x->first + k);
-        uint32_t e = v == GRAFT_NONE ? GRAFT_NONE : pt_cones_entry(r->cones, v);
+        uint32_t e = v == GRAFT_NONE ? GRAFT_NONE : gr_pt_cones_entry(r->cones, v);
         if ((v != GRAFT_NONE && e == GRAFT_NONE) || !gr_vec_push(r->c, &r->entries, e)) return false;
       }
       continue;
@@ -187,14 +187,15 @@ static bool gather_entries(apply *a, const pt_step *s) {
 static uint32_t expr_entry(apply *a, const pt_step *s) {
   pt_eval e = {.match = a->match, .context = a->r->c, .options = a->r->matcher.options};
   graft_attr x;
-  if (!pt_eval_expr(&e, s->line->expr, &x)) return GRAFT_NONE;
+  if (!gr_pt_eval_expr(&e, s->line->expr, &x)) return GRAFT_NONE;
   graft_dtype d = s->line->dtype;
-  if (x.kind == GRAFT_ATTR_INT) return pt_cones_number(a->r->cones, d == GRAFT_UNKNOWN ? GRAFT_I64 : d, (double)x.as.i);
-  if (x.kind == GRAFT_ATTR_FLOAT) return pt_cones_number(a->r->cones, d == GRAFT_UNKNOWN ? GRAFT_F32 : d, x.as.f);
+  if (x.kind == GRAFT_ATTR_INT)
+    return gr_pt_cones_number(a->r->cones, d == GRAFT_UNKNOWN ? GRAFT_I64 : d, (double)x.as.i);
+  if (x.kind == GRAFT_ATTR_FLOAT) return gr_pt_cones_number(a->r->cones, d == GRAFT_UNKNOWN ? GRAFT_F32 : d, x.as.f);
   if (x.kind == GRAFT_ATTR_INTS && (d == GRAFT_UNKNOWN || d == GRAFT_I64)) {
     int64_t count = x.count;
     graft_type type = graft_type_make(GRAFT_I64, 1, &count);
-    return pt_cones_bytes(a->r->cones, &type, x.as.ints);
+    return gr_pt_cones_bytes(a->r->cones, &type, x.as.ints);
   }
   gr_error(a->r->c, GRAFT_RULE, s->line->expr->where, "a constant is made of a number or a list of i64");
   return GRAFT_NONE;
@@ -206,8 +207,8 @@ static bool materialize(apply *a, const pt_step *s, uint32_t result, uint32_t en
   graft_tensor old = GRAFT_NONE;
   gr_name name = {0, 0};
   bool made = false;
-  if (pt_cones_is_new(r->cones, entry, (graft_tensor_kind)kind)) name = tensor_name(a, s, result, &old);
-  graft_tensor t = pt_cones_tensor(r->cones, entry, (graft_tensor_kind)kind, name, &made);
+  if (gr_pt_cones_is_new(r->cones, entry, (graft_tensor_kind)kind)) name = tensor_name(a, s, result, &old);
+  graft_tensor t = gr_pt_cones_tensor(r->cones, entry, (graft_tensor_kind)kind, name, &made);
   if (t == GRAFT_NONE) return false;
   if (made) {
     r->stats->tensors_added++;
@@ -250,7 +251,7 @@ static bool run_const(apply *a, const pt_step *s) {
     if (op == GRAFT_NONE || !gather_entries(a, s)) return false;
     uint32_t attrs = attrs_of(a, s, op);
     if (attrs == GRAFT_NONE) return false;
-    first = pt_cones_call(r->cones, op, attrs, r->entries.data, r->entries.len, count, root_loc(a));
+    first = gr_pt_cones_call(r->cones, op, attrs, r->entries.data, r->entries.len, count, root_loc(a));
   } else if (s->line->kind == PT_LINE_EXPR) {
     first = expr_entry(a, s);
   } else if (s->line->kind == PT_LINE_ALIAS &&
@@ -360,7 +361,7 @@ static bool run_node(apply *a, const pt_step *s, graft_node *out) {
   *out = n;
   r->stats->nodes_added++;
   for (uint32_t i = 0; i < s->result_count; i++) a->f->values[s->results[i]] = gr_result(r->g, n, i);
-  return gr_vec_push(r->c, &r->made, n) && pt_cones_changed(r->cones, n);
+  return gr_vec_push(r->c, &r->made, n) && gr_pt_cones_changed(r->cones, n);
 }
 
 /* Producers of the root's operands may be dead afterwards. */
@@ -398,7 +399,7 @@ static bool run_root(apply *a, const pt_step *s) {
   d.provenance = record_of(a, s->source);
   const graft_type old = *gr_type_of(r->g, gr_node_at(r->g, a->root)->first_result);
   if (d.provenance == GRAFT_NONE || gr_node_become(r->g, a->root, &d) != GRAFT_OK) return false;
-  return same_type(a, &old, gr_node_at(r->g, a->root)->first_result) && pt_cones_changed(r->cones, a->root);
+  return same_type(a, &old, gr_node_at(r->g, a->root)->first_result) && gr_pt_cones_changed(r->cones, a->root);
 }
 
 /* %m1 = %mean : users of the root's result read something else. */
@@ -499,7 +500,7 @@ static bool run_step(apply *a, uint32_t i) {
   return true;
 }
 
-graft_status pt_apply(pt_rewriter *r, const pt_rule *rule, const gr_match *match, bool *applied) {
+graft_status gr_pt_apply(pt_rewriter *r, const pt_rule *rule, const gr_match *match, bool *applied) {
   apply a = {.r = r,
              .rule = rule,
              .match = match,
@@ -518,13 +519,13 @@ graft_status pt_apply(pt_rewriter *r, const pt_rule *rule, const gr_match *match
   if (!gr_vec_reserve(r->c, &r->step_nodes, p->step_count)) return GRAFT_NO_MEMORY;
   for (uint32_t i = 0; i < p->step_count; i++) r->step_nodes.data[r->step_nodes.len++] = GRAFT_NONE;
   for (uint32_t i = 0; i < a.v->slot_count; i++) a.f->consts[i] = GRAFT_NONE;
-  if (!pt_carry_begin(r, match)) return GRAFT_NO_MEMORY;
+  if (!gr_pt_carry_begin(r, match)) return GRAFT_NO_MEMORY;
   uint32_t old_result = gr_node_at(r->g, a.root)->first_result;
   for (uint32_t i = 0; i < p->step_count; i++)
     if (!run_step(&a, i)) return failed(&a);
   for (uint32_t i = 0; i < r->touched.len; i++)
-    if (!pt_cones_changed(r->cones, r->touched.data[i])) return GRAFT_NO_MEMORY;
-  if (!pt_carry_end(r, match, old_result) || !clean(&a) || !take_names(&a)) return GRAFT_NO_MEMORY;
+    if (!gr_pt_cones_changed(r->cones, r->touched.data[i])) return GRAFT_NO_MEMORY;
+  if (!gr_pt_carry_end(r, match, old_result) || !clean(&a) || !take_names(&a)) return GRAFT_NO_MEMORY;
   if (p->keeps_root && !gr_vec_push(r->c, &r->made, a.root)) return GRAFT_NO_MEMORY;
   *applied = true;
   r->stats->matches++;

@@ -19,7 +19,7 @@ static bool add_edge(pt_rewriter *r, const gr_match *match, const pt_carry *c, u
 }
 
 /* Before anything changes: what is there. */
-bool pt_carry_begin(pt_rewriter *r, const gr_match *match) {
+bool gr_pt_carry_begin(pt_rewriter *r, const gr_match *match) {
   const pt_variant *v = &match->pattern->variants[match->variant];
   r->pending.len = 0;
   if (!r->specs) return true;
@@ -74,7 +74,7 @@ static bool settle(pt_rewriter *r, const gr_match *match, bool of_root) {
   return true;
 }
 
-bool pt_carry_end(pt_rewriter *r, const gr_match *match, uint32_t old_root_result) {
+bool gr_pt_carry_end(pt_rewriter *r, const gr_match *match, uint32_t old_root_result) {
   graft_graph *g = r->g;
   const pt_frame *f = pt_frame_of(match->matcher);
   if (!settle(r, match, true) || !settle(r, match, false)) return false;
@@ -124,7 +124,7 @@ static uint32_t new_spec(remap *x, uint32_t spec) {
   return to != GRAFT_NONE && gr_map_put(x->r->c, &x->done, spec, to) ? to : GRAFT_NONE;
 }
 
-graft_status pt_carry_finish(pt_rewriter *r) {
+graft_status gr_pt_carry_finish(pt_rewriter *r) {
   if (r->moved_uses.len == 0 && r->moved_values.len == 0) return GRAFT_OK;
   graft_graph *g = r->g;
   uint32_t uses = g->uses.len, values = g->values.len;

@@ -96,10 +96,10 @@ static bool check_duplicates(gr_parser *p, const pt_call *c) {
   return true;
 }
 
-bool pt_check_shape(gr_parser *p, const pt_call *c, uint32_t result_count, bool range_results) {
+bool gr_pt_check_shape(gr_parser *p, const pt_call *c, uint32_t result_count, bool range_results) {
   if (!check_duplicates(p, c)) return false;
   for (uint32_t m = 0; m < c->ops->count; m++) {
-    const gr_op_info *op = pt_member_info(c->ops, m);
+    const gr_op_info *op = gr_pt_member_info(c->ops, m);
     if (!op) continue;
     if (!check_args(p, c, op)) return false;
     bool variadic = op->result_count && op->results[op->result_count - 1].variadic;
@@ -113,10 +113,10 @@ bool pt_check_shape(gr_parser *p, const pt_call *c, uint32_t result_count, bool 
   return true;
 }
 
-bool pt_check_call(gr_parser *p, const pt_call *c, uint32_t result_count, bool range_results, bool complete) {
-  if (!pt_check_shape(p, c, result_count, range_results)) return false;
+bool gr_pt_check_call(gr_parser *p, const pt_call *c, uint32_t result_count, bool range_results, bool complete) {
+  if (!gr_pt_check_shape(p, c, result_count, range_results)) return false;
   for (uint32_t m = 0; complete && m < c->ops->count; m++) {
-    const gr_op_info *op = pt_member_info(c->ops, m);
+    const gr_op_info *op = gr_pt_member_info(c->ops, m);
     if (op && !check_complete(p, c, op)) return false;
   }
   return true;
@@ -124,7 +124,7 @@ bool pt_check_call(gr_parser *p, const pt_call *c, uint32_t result_count, bool r
 
 /* ---- expressions ---- */
 
-int pt_static(const pt_variant *v, const gr_expr *e) {
+int gr_pt_static(const pt_variant *v, const gr_expr *e) {
   switch (e->kind) {
   case PT_E_LITERAL: return e->value.kind == GRAFT_ATTR_BOOL ? e->value.as.b : -1;
   case PT_E_GROUP: return v->groups[e->name];
@@ -134,20 +134,20 @@ int pt_static(const pt_variant *v, const gr_expr *e) {
     return slot == 0 ? 0 : v->slot_optional[slot] ? -1 : 1;
   }
   case PT_E_NOT: {
-    int x = pt_static(v, e->args[0]);
+    int x = gr_pt_static(v, e->args[0]);
     return x < 0 ? -1 : !x;
   }
   case PT_E_AND: {
-    int x = pt_static(v, e->args[0]), y = pt_static(v, e->args[1]);
+    int x = gr_pt_static(v, e->args[0]), y = gr_pt_static(v, e->args[1]);
     return x == 0 || y == 0 ? 0 : x == 1 && y == 1 ? 1 : -1;
   }
   case PT_E_OR: {
-    int x = pt_static(v, e->args[0]), y = pt_static(v, e->args[1]);
+    int x = gr_pt_static(v, e->args[0]), y = gr_pt_static(v, e->args[1]);
     return x == 1 || y == 1 ? 1 : x == 0 && y == 0 ? 0 : -1;
   }
   case PT_E_IF: {
-    int c = pt_static(v, e->args[1]);
-    return c < 0 ? -1 : pt_static(v, c ? e->args[0] : e->args[2]);
+    int c = gr_pt_static(v, e->args[1]);
+    return c < 0 ? -1 : gr_pt_static(v, c ? e->args[0] : e->args[2]);
   }
   default: return -1;
   }
@@ -169,7 +169,7 @@ static bool check_edge(gr_parser *p, const gr_pattern *pattern, const pt_variant
     return false;
   }
   const gr_opset *ops = v->nodes[v->slot_node[slot]].call->ops;
-  if (pt_opset_operand(ops, e->text, e->length) >= 0) return true;
+  if (gr_pt_opset_operand(ops, e->text, e->length) >= 0) return true;
   gr_error(p->context, GRAFT_RULE, e->where, "%s has no operand '%.*s'", ops->name, (int)e->length, e->text);
   return false;
 }
@@ -181,7 +181,7 @@ static bool check_rest_attr(gr_parser *p, const gr_pattern *pattern, const pt_va
   for (uint32_t i = 0; i < c->attrs.len; i++)
     named |= c->attrs.data[i].text && c->attrs.data[i].length == e->length &&
              memcmp(c->attrs.data[i].text, e->text, e->length) == 0;
-  if (!named && pt_opset_attr(c->ops, e->text, e->length, NULL) != -1) return true;
+  if (!named && gr_pt_opset_attr(c->ops, e->text, e->length, NULL) != -1) return true;
   gr_error(p->context, GRAFT_RULE, e->where, "the rest $%.*s has no attribute '%.*s'",
            (int)pattern->names.kind[PT_REST].data[e->name].length, pattern->names.kind[PT_REST].data[e->name].text,
            (int)e->length, e->text);
@@ -199,13 +199,13 @@ static bool gives_condition(const pt_variant *v, const gr_expr *e) {
   case PT_E_MUL:
   case PT_E_DIV:
   case PT_E_NEGATE: return false;
-  case PT_E_CALL: return pt_function_get(e->index)->result == GRAFT_ATTR_BOOL;
+  case PT_E_CALL: return gr_pt_function_get(e->index)->result == GRAFT_ATTR_BOOL;
   case PT_E_ATTR: return v->attr_kinds[e->name] == GRAFT_ATTR_BOOL + 1 || v->attr_kinds[e->name] == UINT8_MAX;
   default: return true;
   }
 }
 
-bool pt_check_expr(gr_parser *p, const gr_pattern *pattern, const pt_variant *v, const gr_expr *e, bool condition) {
+bool gr_pt_check_expr(gr_parser *p, const gr_pattern *pattern, const pt_variant *v, const gr_expr *e, bool condition) {
   const pt_names *n = &pattern->names;
   if (condition && !gives_condition(v, e)) {
     gr_error(p->context, GRAFT_RULE, e->where, "this is no condition");
@@ -219,23 +219,23 @@ bool pt_check_expr(gr_parser *p, const gr_pattern *pattern, const pt_variant *v,
   case PT_E_REST_ATTR: return check_rest_attr(p, pattern, v, e);
   case PT_E_PROPERTY:
   case PT_E_IN: return v->tag_bound[e->name] || unbound(p, e, &n->kind[PT_TAG].data[e->name], "@");
-  case PT_E_NOT: return pt_check_expr(p, pattern, v, e->args[0], true);
+  case PT_E_NOT: return gr_pt_check_expr(p, pattern, v, e->args[0], true);
   case PT_E_AND:
   case PT_E_OR: {
     int decides = e->kind == PT_E_OR; /* what makes the other side irrelevant */
-    if (pt_static(v, e->args[0]) == decides) return true;
-    if (pt_static(v, e->args[1]) == decides) return true;
-    return pt_check_expr(p, pattern, v, e->args[0], true) && pt_check_expr(p, pattern, v, e->args[1], true);
+    if (gr_pt_static(v, e->args[0]) == decides) return true;
+    if (gr_pt_static(v, e->args[1]) == decides) return true;
+    return gr_pt_check_expr(p, pattern, v, e->args[0], true) && gr_pt_check_expr(p, pattern, v, e->args[1], true);
   }
   case PT_E_IF: {
-    int c = pt_static(v, e->args[1]);
-    if (c < 0 && !pt_check_expr(p, pattern, v, e->args[1], true)) return false;
-    return (c == 0 || pt_check_expr(p, pattern, v, e->args[0], condition)) &&
-           (c == 1 || pt_check_expr(p, pattern, v, e->args[2], condition));
+    int c = gr_pt_static(v, e->args[1]);
+    if (c < 0 && !gr_pt_check_expr(p, pattern, v, e->args[1], true)) return false;
+    return (c == 0 || gr_pt_check_expr(p, pattern, v, e->args[0], condition)) &&
+           (c == 1 || gr_pt_check_expr(p, pattern, v, e->args[2], condition));
   }
   default:
     for (uint32_t i = 0; i < e->arg_count; i++)
-      if (!pt_check_expr(p, pattern, v, e->args[i], false)) return false;
+      if (!gr_pt_check_expr(p, pattern, v, e->args[i], false)) return false;
     return true;
   }
 }

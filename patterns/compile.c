@@ -38,12 +38,12 @@ static void *zeroed(gr_arena *a, size_t count, size_t size) {
 
 static const pt_name *value_info(const gr_pattern *p, int name) { return &p->names.kind[PT_VALUE].data[name]; }
 
-bool pt_flatten(gr_parser *p, const pt_items *items, const bool *groups, pt_items *out) {
+bool gr_pt_flatten(gr_parser *p, const pt_items *items, const bool *groups, pt_items *out) {
   for (uint32_t i = 0; i < items->len; i++) {
     const pt_item *item = &items->data[i];
     if (item->kind == PT_ITEM_GROUP) {
       const pt_group *g = item->group;
-      if (!pt_flatten(p, groups[g->name] ? &g->present : &g->absent, groups, out)) return false;
+      if (!gr_pt_flatten(p, groups[g->name] ? &g->present : &g->absent, groups, out)) return false;
     } else if (!pt_push(p->arena, out, *item)) {
       return false;
     }
@@ -116,7 +116,7 @@ static bool fill_args(builder *b, uint32_t node, const pt_call *call) {
 static int add_node(builder *b, const pt_call *call, const pt_line *line, uint16_t result_slot) {
   pt_vnode n = {.call = call, .line = line, .result_count = line ? line->results.len : 1};
   bool range = line && line->results.data[line->results.len - 1].range;
-  if (!pt_check_call(b->parser, call, n.result_count, range, !b->pattern->bare)) return -1;
+  if (!gr_pt_check_call(b->parser, call, n.result_count, range, !b->pattern->bare)) return -1;
   n.result_slots = gr_arena_alloc(b->parser->arena, (n.result_count + 1) * sizeof *n.result_slots);
   if (!n.result_slots) return -1;
   if (!line) n.result_slots[0] = result_slot;
@@ -196,7 +196,7 @@ static bool emit(builder *b, pt_code code, uint32_t a, uint32_t slot, uint32_t c
 static bool commutes(const pt_call *c) {
   if (c->args.len != 2 || c->args.data[1].kind == PT_ARG_RANGE) return false;
   for (uint32_t i = 0; i < c->ops->count; i++) {
-    const gr_op_info *info = pt_member_info(c->ops, i);
+    const gr_op_info *info = gr_pt_member_info(c->ops, i);
     if (!info || !(info->families & GR_F_COMMUTES)) return false;
   }
   return true;
@@ -302,7 +302,7 @@ static bool plan_attrs(builder *b, uint32_t place, pt_vnode *node) {
     if (!step->slots) return false;
     graft_attr_kind kind = GRAFT_ATTR_NONE;
     for (uint32_t m = 0; m < call->ops->count; m++) {
-      const gr_op_info *info = pt_member_info(call->ops, m);
+      const gr_op_info *info = gr_pt_member_info(call->ops, m);
       step->slots[m] = (int8_t)(info ? gr_op_attr_slot(info, a->text, a->length) : -1);
       if (info) kind = info->attrs[step->slots[m]].kind;
     }
@@ -372,7 +372,7 @@ static bool begin(builder *b) {
     b->parent[i] = i;
   }
   v->slot_count = 1;
-  return pt_flatten(b->parser, &b->pattern->items, v->groups, &b->items) && join_aliases(b);
+  return gr_pt_flatten(b->parser, &b->pattern->items, v->groups, &b->items) && join_aliases(b);
 }
 
 static bool make_nodes(builder *b, uint32_t *root) {
@@ -443,12 +443,12 @@ static bool finish(builder *b) {
   for (uint32_t n = 0; n < v->node_count; n++)
     for (uint32_t i = 0; i < v->nodes[n].attr_count; i++)
       if (v->nodes[n].attrs[i].how == PT_ATTR_COMPARE_LATE &&
-          !pt_check_expr(b->parser, b->pattern, v, v->nodes[n].attrs[i].attr->value, false))
+          !gr_pt_check_expr(b->parser, b->pattern, v, v->nodes[n].attrs[i].attr->value, false))
         return false;
   for (uint32_t i = 0; i < b->wheres.len; i++) {
     const gr_expr *e = b->wheres.data[i];
-    if (!pt_check_expr(b->parser, b->pattern, v, e, true)) return false;
-    if (pt_static(v, e) == 1) continue;
+    if (!gr_pt_check_expr(b->parser, b->pattern, v, e, true)) return false;
+    if (gr_pt_static(v, e) == 1) continue;
     if (!emit(b, PT_WHERE, 0, i, 0, e->where)) return false;
   }
   v->code = b->code.data;
@@ -521,7 +521,7 @@ static bool make_variants(gr_parser *p, gr_pattern *pattern) {
   }
 }
 
-bool pt_compile_match(gr_parser *p, gr_pattern *pattern) {
+bool gr_pt_compile_match(gr_parser *p, gr_pattern *pattern) {
   if (!make_variants(p, pattern)) return false;
   for (uint32_t i = 0; i < pattern->variant_count; i++)
     if (!compile_variant(p, pattern, &pattern->variants[i])) return false;
@@ -531,7 +531,7 @@ bool pt_compile_match(gr_parser *p, gr_pattern *pattern) {
 /* ---- for other readers ---- */
 
 int gr_pattern_value(const gr_pattern *p, const char *name, size_t length) {
-  return pt_name_find(&p->names, PT_VALUE, name, length);
+  return gr_pt_name_find(&p->names, PT_VALUE, name, length);
 }
 
 uint32_t gr_pattern_variant_count(const gr_pattern *p) { return p->variant_count; }
@@ -546,7 +546,7 @@ bool gr_pattern_is_node(const gr_pattern *p, uint32_t variant, int value) { retu
 
 int gr_pattern_operand_slot(const gr_pattern *p, uint32_t variant, int value, const char *operand, size_t length) {
   const pt_vnode *n = node_of(p, variant, value);
-  int slot = n ? pt_opset_operand(n->call->ops, operand, length) : -1;
+  int slot = n ? gr_pt_opset_operand(n->call->ops, operand, length) : -1;
   return slot < 0 ? -1 : slot;
 }
 

@@ -125,7 +125,7 @@ bool gr_cones_is_const(gr_cones *k, graft_value v) { return begin(k) && state_of
 bool gr_cones_is_constant(gr_cones *k, graft_value v) { return begin(k) && state_of(k, v) == CONSTANT; }
 
 /* The node is new, or its operands changed: its users may be const now. */
-bool pt_cones_changed(gr_cones *k, graft_node n) {
+bool gr_pt_cones_changed(gr_cones *k, graft_node n) {
   if (!k || !k->states.len) return true;
   graft_graph *g = k->graph;
   graft_context *c = g->module->context;
@@ -189,8 +189,8 @@ static uint32_t find_call(const gr_cones *k, uint64_t *key, uint32_t op, uint32_
 #define MANY 16
 
 /* Runs an op on entries; the first of `result_count` entries in a row, or GRAFT_NONE with a diagnostic. */
-uint32_t pt_cones_call(gr_cones *k, uint32_t op, uint32_t attrs, const uint32_t *inputs, uint32_t count,
-                       uint32_t result_count, gr_loc where) {
+uint32_t gr_pt_cones_call(gr_cones *k, uint32_t op, uint32_t attrs, const uint32_t *inputs, uint32_t count,
+                          uint32_t result_count, gr_loc where) {
   graft_module *m = k->graph->module;
   graft_context *c = m->context;
   uint64_t key = call_key(op, attrs, inputs, count);
@@ -240,7 +240,7 @@ static bool evaluate_node(gr_cones *k, graft_node n) {
     inputs[i] = v == GRAFT_NONE ? GRAFT_NONE : gr_map_get(&k->by_value, v);
   }
   const gr_node *node = gr_node_at(g, n);
-  uint32_t at = pt_cones_call(k, node->op, node->attrs, inputs, count, node->result_count, gr_node_loc(g, n));
+  uint32_t at = gr_pt_cones_call(k, node->op, node->attrs, inputs, count, node->result_count, gr_node_loc(g, n));
   if (inputs != few) gr_free(c, inputs, count * sizeof *inputs);
   if (at == GRAFT_NONE) return false;
   node = gr_node_at(g, n);
@@ -249,12 +249,12 @@ static bool evaluate_node(gr_cones *k, graft_node n) {
   return true;
 }
 
-bool pt_cones_can_compute(const gr_cones *k, graft_value v) {
+bool gr_pt_cones_can_compute(const gr_cones *k, graft_value v) {
   return k->evaluate || gr_value_tensor(k->graph, v) != GRAFT_NONE;
 }
 
 /* The entry of a const value; producers first, without recursion. */
-uint32_t pt_cones_entry(gr_cones *k, graft_value v) {
+uint32_t gr_pt_cones_entry(gr_cones *k, graft_value v) {
   graft_graph *g = k->graph;
   graft_context *c = g->module->context;
   k->stack.len = 0;
@@ -287,10 +287,10 @@ uint32_t pt_cones_entry(gr_cones *k, graft_value v) {
   return gr_map_get(&k->by_value, v);
 }
 
-const gr_array *pt_cones_array(const gr_cones *k, uint32_t e) { return &k->entries.data[e].array; }
+const gr_array *gr_pt_cones_array(const gr_cones *k, uint32_t e) { return &k->entries.data[e].array; }
 
 /* An entry of bytes that are copied. */
-uint32_t pt_cones_bytes(gr_cones *k, const graft_type *type, const void *data) {
+uint32_t gr_pt_cones_bytes(gr_cones *k, const graft_type *type, const void *data) {
   graft_context *c = k->graph->module->context;
   size_t size = (size_t)graft_type_elements(type) * graft_dtype_size(type->dtype);
   gr_buffer *b = gr_buffer_alloc(c, size);
@@ -300,7 +300,7 @@ uint32_t pt_cones_bytes(gr_cones *k, const graft_type *type, const void *data) {
 }
 
 /* A rank-0 number; equal ones have one entry. */
-uint32_t pt_cones_number(gr_cones *k, graft_dtype dtype, double number) {
+uint32_t gr_pt_cones_number(gr_cones *k, graft_dtype dtype, double number) {
   graft_context *c = k->graph->module->context;
   uint32_t bits[2];
   memcpy(bits, &number, sizeof bits);
@@ -317,7 +317,7 @@ uint32_t pt_cones_number(gr_cones *k, graft_dtype dtype, double number) {
       [GRAFT_F32] = &single, [GRAFT_F64] = &number, [GRAFT_I8] = &i8,     [GRAFT_U8] = &u8,
       [GRAFT_I16] = &i16,    [GRAFT_I32] = &i32,    [GRAFT_I64] = &whole, [GRAFT_BOOL] = &u8};
   graft_type type = graft_type_make(dtype, 0, NULL);
-  at = pt_cones_bytes(k, &type, data[dtype]);
+  at = gr_pt_cones_bytes(k, &type, data[dtype]);
   if (at == GRAFT_NONE || !gr_vec_reserve(c, &k->inputs, 2u)) return GRAFT_NONE;
   entry *e = &k->entries.data[at];
   e->op = GRAFT_NONE;
@@ -330,7 +330,7 @@ uint32_t pt_cones_number(gr_cones *k, graft_dtype dtype, double number) {
 }
 
 /* The tensor an entry is or was made into; *made says that it is new and has no name yet to speak of. */
-graft_tensor pt_cones_tensor(gr_cones *k, uint32_t at, graft_tensor_kind kind, gr_name name, bool *made) {
+graft_tensor gr_pt_cones_tensor(gr_cones *k, uint32_t at, graft_tensor_kind kind, gr_name name, bool *made) {
   graft_module *m = k->graph->module;
   entry *e = &k->entries.data[at];
   *made = false;
@@ -347,21 +347,21 @@ graft_tensor pt_cones_tensor(gr_cones *k, uint32_t at, graft_tensor_kind kind, g
 }
 
 /* Would the tensor be new? */
-bool pt_cones_is_new(const gr_cones *k, uint32_t at, graft_tensor_kind kind) {
+bool gr_pt_cones_is_new(const gr_cones *k, uint32_t at, graft_tensor_kind kind) {
   const entry *e = &k->entries.data[at];
   const graft_module *m = k->graph->module;
   return e->tensor == GRAFT_NONE || m->tensors.data[e->tensor].kind != kind || m->tensors.data[e->tensor].erased;
 }
 
 bool gr_cones_value(gr_cones *k, graft_value v, gr_array *out) {
-  uint32_t e = pt_cones_entry(k, v);
+  uint32_t e = gr_pt_cones_entry(k, v);
   if (e == GRAFT_NONE) return false;
   *out = k->entries.data[e].array;
   return true;
 }
 
 /* The element of an array as a number; *whole holds it exactly where it is an integer. */
-double pt_array_element(const gr_array *a, int64_t i, int64_t *whole) {
+double gr_pt_array_element(const gr_array *a, int64_t i, int64_t *whole) {
   *whole = 0;
   switch (a->type.dtype) {
   case GRAFT_F32: return (double)((const float *)a->data)[i];
@@ -382,6 +382,6 @@ bool gr_cones_all(gr_cones *k, graft_value v, double number) {
   if (!gr_cones_value(k, v, &a)) return false;
   int64_t n = graft_type_elements(&a.type), whole;
   for (int64_t i = 0; i < n; i++)
-    if (pt_array_element(&a, i, &whole) != number) return false;
+    if (gr_pt_array_element(&a, i, &whole) != number) return false;
   return true;
 }

@@ -48,7 +48,7 @@ static bool concerns(const explainer *x, const pt_rule *rule, uint32_t variant) 
 
 static void forget_nodes(explainer *x, const pt_rule *rule, uint32_t variant) {
   const pt_variant *v = &rule->pattern->variants[variant];
-  if (!pt_frame_reserve(&x->matcher, rule->pattern, v)) return;
+  if (!gr_pt_frame_reserve(&x->matcher, rule->pattern, v)) return;
   memset(pt_frame_of(&x->matcher)->nodes, 0xff, v->node_count * sizeof(graft_node));
 }
 
@@ -59,7 +59,7 @@ static void explain_at(explainer *x, const pt_rule *rule, graft_node root) {
     gr_match match;
     x->failure = (pt_failure){0};
     forget_nodes(x, rule, v);
-    bool matches = pt_match_variant(&x->matcher, rule->pattern, v, root, &match);
+    bool matches = gr_pt_match_variant(&x->matcher, rule->pattern, v, root, &match);
     if (!concerns(x, rule, v)) continue;
     if (matches) {
       gr_sink_format(&x->out, "%s matches at %%%s\n", rule->name, gr_node_label(x->g, root));
@@ -97,7 +97,7 @@ graft_status graft_rules_explain(const graft_rules *rules, graft_graph *g, const
   find_near(x);
   gr_sink_format(&x->out, "%%%s is a %s\n", gr_node_label(g, node), gr_op_text(g->module, gr_node_at(g, node)->op));
   for (uint32_t i = 0; cones && i < graft_rules_count(rules); i++)
-    for (uint32_t k = 0; k < x->near_count; k++) explain_at(x, pt_rules_at(rules, i), x->near[k]);
+    for (uint32_t k = 0; k < x->near_count; k++) explain_at(x, gr_pt_rules_at(rules, i), x->near[k]);
   if (!x->said) gr_sink_text(&x->out, "no rule looks at it\n");
   graft_status status = x->out.failed || !cones ? GRAFT_NO_MEMORY : GRAFT_OK;
   *text = status ? NULL : gr_alloc(c, x->out.bytes.len + 1);

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-bool pt_reason(const gr_matcher *m, const char *format, ...) {
+bool gr_pt_reason(const gr_matcher *m, const char *format, ...) {
   if (!m->reason || m->reason_size == 0) return false;
   va_list args;
   va_start(args, format);
@@ -19,7 +19,7 @@ bool pt_reason(const gr_matcher *m, const char *format, ...) {
 /* No value: an error outside of matches, inside a reason. Always false. */
 static bool no_value(pt_eval *e, const gr_expr *x, const char *message) {
   if (!e->quiet) gr_error(e->context, GRAFT_RULE, x->where, "%s", message);
-  return e->match ? pt_reason(e->match->matcher, "%s", message) : false;
+  return e->match ? gr_pt_reason(e->match->matcher, "%s", message) : false;
 }
 
 static const graft_module *module_of(const pt_eval *e) { return e->match->matcher->graph->module; }
@@ -78,7 +78,7 @@ static bool eval_equal(const graft_attr *a, const graft_attr *b) {
 
 static bool eval_compare(pt_eval *e, const gr_expr *x, graft_attr *out) {
   graft_attr a, b;
-  if (!pt_eval_expr(e, x->args[0], &a) || !pt_eval_expr(e, x->args[1], &b)) return false;
+  if (!gr_pt_eval_expr(e, x->args[0], &a) || !gr_pt_eval_expr(e, x->args[1], &b)) return false;
   *out = (graft_attr){.kind = GRAFT_ATTR_BOOL};
   if (x->kind == PT_E_EQ || x->kind == PT_E_NE) {
     out->as.b = eval_equal(&a, &b) == (x->kind == PT_E_EQ);
@@ -113,8 +113,8 @@ static bool eval_int(pt_eval *e, const gr_expr *x, int64_t a, int64_t b, graft_a
 
 static bool eval_arithmetic(pt_eval *e, const gr_expr *x, graft_attr *out) {
   graft_attr a, b = {.kind = GRAFT_ATTR_INT};
-  if (!pt_eval_expr(e, x->args[0], &a)) return false;
-  if (x->kind != PT_E_NEGATE && !pt_eval_expr(e, x->args[1], &b)) return false;
+  if (!gr_pt_eval_expr(e, x->args[0], &a)) return false;
+  if (x->kind != PT_E_NEGATE && !gr_pt_eval_expr(e, x->args[1], &b)) return false;
   double p, q;
   if (!as_number(&a, &p) || !as_number(&b, &q)) return no_value(e, x, "arithmetic needs numbers");
   if (x->kind == PT_E_NEGATE) {
@@ -135,7 +135,7 @@ static bool eval_list(pt_eval *e, const gr_expr *x, graft_attr *out) {
   graft_attr items[GRAFT_MAX_RANK * 2];
   bool real = false;
   for (uint32_t i = 0; i < x->arg_count; i++) {
-    if (!pt_eval_expr(e, x->args[i], &items[i])) return false;
+    if (!gr_pt_eval_expr(e, x->args[i], &items[i])) return false;
     double unused;
     if (!as_number(&items[i], &unused)) return no_value(e, x->args[i], "lists hold numbers");
     real |= items[i].kind == GRAFT_ATTR_FLOAT;
@@ -161,7 +161,7 @@ static bool eval_list(pt_eval *e, const gr_expr *x, graft_attr *out) {
 
 static bool eval_index(pt_eval *e, const gr_expr *x, graft_attr *out) {
   graft_attr list, index;
-  if (!pt_eval_expr(e, x->args[0], &list) || !pt_eval_expr(e, x->args[1], &index)) return false;
+  if (!gr_pt_eval_expr(e, x->args[0], &list) || !gr_pt_eval_expr(e, x->args[1], &index)) return false;
   if ((list.kind != GRAFT_ATTR_INTS && list.kind != GRAFT_ATTR_FLOATS) || index.kind != GRAFT_ATTR_INT)
     return no_value(e, x, "only a list has entries");
   int64_t i = index.as.i < 0 ? index.as.i + list.count : index.as.i;
@@ -173,10 +173,10 @@ static bool eval_index(pt_eval *e, const gr_expr *x, graft_attr *out) {
   return true;
 }
 
-bool pt_eval_condition(pt_eval *e, const gr_expr *x, bool *out) {
+bool gr_pt_eval_condition(pt_eval *e, const gr_expr *x, bool *out) {
   graft_attr a;
   *out = false;
-  if (!pt_eval_expr(e, x, &a)) return false;
+  if (!gr_pt_eval_expr(e, x, &a)) return false;
   if (a.kind != GRAFT_ATTR_BOOL) return no_value(e, x, "a condition must be true or false");
   *out = a.as.b;
   return true;
@@ -185,19 +185,19 @@ bool pt_eval_condition(pt_eval *e, const gr_expr *x, bool *out) {
 static bool eval_logic(pt_eval *e, const gr_expr *x, graft_attr *out) {
   bool a, b;
   *out = (graft_attr){.kind = GRAFT_ATTR_BOOL};
-  if (!pt_eval_condition(e, x->args[0], &a)) return false;
+  if (!gr_pt_eval_condition(e, x->args[0], &a)) return false;
   if (x->kind == PT_E_NOT || a == (x->kind == PT_E_OR)) {
     out->as.b = x->kind == PT_E_NOT ? !a : a;
     return true;
   }
-  if (!pt_eval_condition(e, x->args[1], &b)) return false;
+  if (!gr_pt_eval_condition(e, x->args[1], &b)) return false;
   out->as.b = b;
   return true;
 }
 
 static bool eval_if(pt_eval *e, const gr_expr *x, graft_attr *out) {
   bool c;
-  return pt_eval_condition(e, x->args[1], &c) && pt_eval_expr(e, x->args[c ? 0 : 2], out);
+  return gr_pt_eval_condition(e, x->args[1], &c) && gr_pt_eval_expr(e, x->args[c ? 0 : 2], out);
 }
 
 static bool eval_in(pt_eval *e, const gr_expr *x, graft_attr *out) {
@@ -206,13 +206,13 @@ static bool eval_in(pt_eval *e, const gr_expr *x, graft_attr *out) {
   for (uint32_t n = 0; n < v->node_count; n++)
     if (v->nodes[n].call->tag == x->name) {
       const graft_graph *g = e->match->matcher->graph;
-      out->as.b = pt_opset_find(x->ops, g->module, gr_node_at(g, frame_of(e)->nodes[n])->op) >= 0;
+      out->as.b = gr_pt_opset_find(x->ops, g->module, gr_node_at(g, frame_of(e)->nodes[n])->op) >= 0;
       return out->as.b || true;
     }
   return no_value(e, x, "no member of the family is bound");
 }
 
-bool pt_eval_expr(pt_eval *e, const gr_expr *x, graft_attr *out) {
+bool gr_pt_eval_expr(pt_eval *e, const gr_expr *x, graft_attr *out) {
   switch (x->kind) {
   case PT_E_LITERAL: *out = x->value; return true;
   case PT_E_OPTION: *out = e->options[x->index]; return true;
@@ -231,7 +231,7 @@ bool pt_eval_expr(pt_eval *e, const gr_expr *x, graft_attr *out) {
   }
   case PT_E_PROPERTY: return eval_property(e, x, out);
   case PT_E_IN: return eval_in(e, x, out);
-  case PT_E_CALL: return pt_eval_function(e, x, out);
+  case PT_E_CALL: return gr_pt_eval_function(e, x, out);
   case PT_E_LIST: return eval_list(e, x, out);
   case PT_E_INDEX: return eval_index(e, x, out);
   case PT_E_IF: return eval_if(e, x, out);
@@ -255,5 +255,5 @@ bool pt_eval_expr(pt_eval *e, const gr_expr *x, graft_attr *out) {
 
 bool gr_expr_eval(const gr_expr *x, const gr_match *m, const graft_attr *options, graft_context *c, graft_attr *out) {
   pt_eval e = {.match = m, .context = c, .options = options};
-  return pt_eval_expr(&e, x, out);
+  return gr_pt_eval_expr(&e, x, out);
 }

@@ -39,7 +39,7 @@ static bool grow(graft_context *c, void **array, uint32_t *cap, size_t item, uin
 }
 
 /* Room for everything the pattern and its rewrite may bind. */
-bool pt_frame_reserve(gr_matcher *m, const gr_pattern *p, const pt_variant *v) {
+bool gr_pt_frame_reserve(gr_matcher *m, const gr_pattern *p, const pt_variant *v) {
   graft_context *c = m->graph->module->context;
   if (!m->frame && !(m->frame = gr_calloc(c, 1, sizeof(pt_frame)))) return false;
   pt_frame *f = m->frame;
@@ -64,19 +64,19 @@ typedef struct run {
 static bool why(const run *r, graft_value v, const char *what) {
   if (!r->m->reason) return false;
   char name[128] = "";
-  if (v != GRAFT_NONE) pt_value_text(r->m, v, name, sizeof name);
-  return pt_reason(r->m, "%s%s%s%s", v != GRAFT_NONE ? "%" : "", name, v != GRAFT_NONE ? " " : "", what);
+  if (v != GRAFT_NONE) gr_pt_value_text(r->m, v, name, sizeof name);
+  return gr_pt_reason(r->m, "%s%s%s%s", v != GRAFT_NONE ? "%" : "", name, v != GRAFT_NONE ? " " : "", what);
 }
 
 /* ---- nodes ---- */
 
 static bool bind_node(const run *r, uint32_t place, graft_node n) {
   const pt_vnode *node = &r->v->nodes[place];
-  int member = pt_opset_find(node->call->ops, r->g->module, gr_node_at(r->g, n)->op);
+  int member = gr_pt_opset_find(node->call->ops, r->g->module, gr_node_at(r->g, n)->op);
   if (member < 0) {
     if (r->m->reason)
-      pt_reason(r->m, "%s is no %s%s", gr_op_text(r->g->module, gr_node_at(r->g, n)->op),
-                node->call->ops->family ? "@" : "", node->call->ops->name);
+      gr_pt_reason(r->m, "%s is no %s%s", gr_op_text(r->g->module, gr_node_at(r->g, n)->op),
+                   node->call->ops->family ? "@" : "", node->call->ops->name);
     return false;
   }
   if (node->call->tag >= 0) {
@@ -104,7 +104,7 @@ static graft_value operand_of(const run *r, const pt_instr *i) {
 
 static bool match_number(const run *r, const pt_instr *i) {
   graft_value v = operand_of(r, i);
-  if (v == GRAFT_NONE || !r->m->cones || !gr_cones_is_const(r->m->cones, v) || !pt_cones_can_compute(r->m->cones, v))
+  if (v == GRAFT_NONE || !r->m->cones || !gr_cones_is_const(r->m->cones, v) || !gr_pt_cones_can_compute(r->m->cones, v))
     return why(r, v, "is no constant");
   double want = r->v->nodes[i->a].call->args.data[i->b].number;
   return gr_cones_all(r->m->cones, v, want) || why(r, v, "is another number");
@@ -142,7 +142,7 @@ static bool match_unused(const run *r, const pt_instr *i) {
 }
 
 /* Does nothing but matched nodes use the value? A foreign user is met after at most as many uses as the match has. */
-bool pt_used_here_only(const gr_match *match, graft_value v) {
+bool gr_pt_used_here_only(const gr_match *match, graft_value v) {
   const graft_graph *g = match->matcher->graph;
   const pt_frame *f = pt_frame_of(match->matcher);
   uint32_t nodes = match->pattern->variants[match->variant].node_count;
@@ -200,10 +200,10 @@ static int opaque_slot(const run *r, const gr_node *node, const pt_attr *a) {
 static bool compare_attr(const run *r, const pt_attr *a, const graft_attr *have) {
   pt_eval e = {.match = r->match, .context = r->g->module->context, .options = r->m->options, .quiet = true};
   graft_attr want;
-  if (!pt_eval_expr(&e, a->value, &want)) return false;
+  if (!gr_pt_eval_expr(&e, a->value, &want)) return false;
   if (want.kind == GRAFT_ATTR_INT && have->kind == GRAFT_ATTR_FLOAT)
     want = (graft_attr){.kind = GRAFT_ATTR_FLOAT, .as.f = (double)want.as.i};
-  return gr_attr_equal(&want, have) || pt_reason(r->m, "attribute %.*s differs", (int)a->length, a->text);
+  return gr_attr_equal(&want, have) || gr_pt_reason(r->m, "attribute %.*s differs", (int)a->length, a->text);
 }
 
 static bool match_attr(const run *r, uint32_t place, const pt_attr_step *s, bool late) {
@@ -218,9 +218,9 @@ static bool match_attr(const run *r, uint32_t place, const pt_attr_step *s, bool
       return why(r, GRAFT_NONE, "the rest of the attributes differs");
     return true;
   }
-  int member = call->ops->count == 1 ? 0 : pt_opset_find(call->ops, r->g->module, node->op);
+  int member = call->ops->count == 1 ? 0 : gr_pt_opset_find(call->ops, r->g->module, node->op);
   int slot = s->slots[member] >= 0 ? s->slots[member] : opaque_slot(r, node, s->attr);
-  if (slot < 0) return pt_reason(r->m, "there is no attribute %.*s", (int)s->attr->length, s->attr->text);
+  if (slot < 0) return gr_pt_reason(r->m, "there is no attribute %.*s", (int)s->attr->length, s->attr->text);
   if (s->how == PT_ATTR_BIND) {
     r->f->captures[s->capture] = (pt_capture){.op = node->op, .set = node->attrs, .slot = (uint32_t)slot};
     return true;
@@ -230,7 +230,8 @@ static bool match_attr(const run *r, uint32_t place, const pt_attr_step *s, bool
   if (s->how != PT_ATTR_SAME) return compare_attr(r, s->attr, &have);
   const pt_capture *c = &r->f->captures[s->capture];
   graft_attr bound = gr_attr_public(m, gr_op_get(c->op), c->set, c->slot);
-  return gr_attr_equal(&bound, &have) || pt_reason(r->m, "attribute %.*s differs", (int)s->attr->length, s->attr->text);
+  return gr_attr_equal(&bound, &have) ||
+         gr_pt_reason(r->m, "attribute %.*s differs", (int)s->attr->length, s->attr->text);
 }
 
 static bool match_attrs(const run *r, const pt_instr *i) {
@@ -243,7 +244,7 @@ static bool match_attrs(const run *r, const pt_instr *i) {
 static bool match_where(const run *r, const pt_instr *i) {
   pt_eval e = {.match = r->match, .context = r->g->module->context, .options = r->m->options, .quiet = true};
   bool yes = false;
-  return pt_eval_condition(&e, r->v->wheres[i->b], &yes) && yes;
+  return gr_pt_eval_condition(&e, r->v->wheres[i->b], &yes) && yes;
 }
 
 /* ---- the program ---- */
@@ -277,7 +278,7 @@ static bool step(const run *r, const pt_instr *i) {
     return v == *slot || why(r, v, "is another value than the one the name stands for");
   case PT_UNUSED: return match_unused(r, i);
   case PT_ONE_USE:
-    return pt_used_here_only(r->match, *slot) || why(r, *slot, "is used outside of what the rule matches");
+    return gr_pt_used_here_only(r->match, *slot) || why(r, *slot, "is used outside of what the rule matches");
   case PT_ATTRS:
   case PT_ATTRS_LATE: return match_attrs(r, i);
   case PT_WHERE: return match_where(r, i);
@@ -311,10 +312,10 @@ static bool go(const run *r, uint32_t pc) {
   return true;
 }
 
-bool pt_match_variant(gr_matcher *m, const gr_pattern *p, uint32_t variant, graft_node root, gr_match *out) {
+bool gr_pt_match_variant(gr_matcher *m, const gr_pattern *p, uint32_t variant, graft_node root, gr_match *out) {
   const pt_variant *v = &p->variants[variant];
-  int member = pt_opset_find(v->root_ops, m->graph->module, gr_node_at(m->graph, root)->op);
-  if (member < 0 || !pt_frame_reserve(m, p, v)) return false;
+  int member = gr_pt_opset_find(v->root_ops, m->graph->module, gr_node_at(m->graph, root)->op);
+  if (member < 0 || !gr_pt_frame_reserve(m, p, v)) return false;
   *out = (gr_match){.pattern = p, .variant = variant, .matcher = m};
   run r = {.m = m, .g = m->graph, .pattern = p, .v = v, .f = m->frame, .match = out};
   r.f->values[0] = GRAFT_NONE;
@@ -324,7 +325,7 @@ bool pt_match_variant(gr_matcher *m, const gr_pattern *p, uint32_t variant, graf
 
 bool gr_pattern_match(gr_matcher *m, const gr_pattern *p, graft_node root, gr_match *out) {
   for (uint32_t i = 0; i < p->variant_count; i++)
-    if (pt_match_variant(m, p, i, root, out)) return true;
+    if (gr_pt_match_variant(m, p, i, root, out)) return true;
   return false;
 }
 

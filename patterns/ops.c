@@ -24,7 +24,7 @@ static void add_member(gr_opset *s, pt_member m) {
   s->members[s->count++] = m;
 }
 
-const gr_opset *pt_opset_of_op(gr_parser *p, const char *name, size_t length, gr_loc where) {
+const gr_opset *gr_pt_opset_of_op(gr_parser *p, const char *name, size_t length, gr_loc where) {
   uint32_t op = gr_op_find(name, length);
   const gr_op_info *info = gr_op_get(op);
   if (!info || (info->families & GR_F_SPEC)) {
@@ -37,7 +37,7 @@ const gr_opset *pt_opset_of_op(gr_parser *p, const char *name, size_t length, gr
   return s;
 }
 
-const gr_opset *pt_opset_of_opaque(gr_parser *p, const char *name, size_t length) {
+const gr_opset *gr_pt_opset_of_opaque(gr_parser *p, const char *name, size_t length) {
   gr_opset *s = new_set(p, name, length, 1);
   if (!s) return NULL;
   uint32_t op = gr_op_find(name, length);
@@ -56,7 +56,7 @@ static gr_opset *from_table(gr_parser *p, const char *name, size_t length, uint3
   return s;
 }
 
-const gr_opset *pt_opset_of_family(gr_parser *p, const char *name, size_t length, gr_loc where) {
+const gr_opset *gr_pt_opset_of_family(gr_parser *p, const char *name, size_t length, gr_loc where) {
   for (uint32_t i = 0; i < p->families.len; i++) {
     const gr_opset *f = p->families.data[i];
     if (strlen(f->name) == length && memcmp(f->name, name, length) == 0) return f;
@@ -77,7 +77,7 @@ const gr_opset *pt_opset_of_family(gr_parser *p, const char *name, size_t length
   return s;
 }
 
-const gr_opset *pt_opset_join(gr_parser *p, const gr_opset *a, const gr_opset *b, gr_loc where) {
+const gr_opset *gr_pt_opset_join(gr_parser *p, const gr_opset *a, const gr_opset *b, gr_loc where) {
   size_t la = strlen(a->name), lb = strlen(b->name);
   if (a->count + b->count >= UINT8_MAX) {
     gr_error(p->context, GRAFT_RULE, where, "more than %d ops", UINT8_MAX - 1);
@@ -116,10 +116,10 @@ bool gr_parse_family(gr_parser *p) {
   s->family = true;
   while (!l->token.line_start &&
          (l->token.kind == GR_T_IDENT || l->token.kind == GR_T_FAMILY || l->token.kind == GR_T_STRING)) {
-    const gr_opset *m = l->token.kind == GR_T_IDENT ? pt_opset_of_op(p, l->token.text, l->token.length, gr_lex_loc(l))
-                        : l->token.kind == GR_T_STRING
-                            ? pt_opset_of_opaque(p, l->token.text, l->token.length)
-                            : pt_opset_of_family(p, l->token.text, l->token.length, gr_lex_loc(l));
+    const gr_opset *m =
+        l->token.kind == GR_T_IDENT    ? gr_pt_opset_of_op(p, l->token.text, l->token.length, gr_lex_loc(l))
+        : l->token.kind == GR_T_STRING ? gr_pt_opset_of_opaque(p, l->token.text, l->token.length)
+                                       : gr_pt_opset_of_family(p, l->token.text, l->token.length, gr_lex_loc(l));
     if (!m) return false;
     if (s->count + m->count > UINT8_MAX - 1) {
       gr_error(p->context, GRAFT_RULE, gr_lex_loc(l), "a family of more than %d ops", UINT8_MAX - 1);
@@ -135,7 +135,7 @@ bool gr_parse_family(gr_parser *p) {
   return gr_vec_push(p->context, &p->families, s);
 }
 
-int pt_opset_find(const gr_opset *s, const graft_module *m, uint32_t op) {
+int gr_pt_opset_find(const gr_opset *s, const graft_module *m, uint32_t op) {
   if (op < GR_OP_COUNT) return (int)s->index[op] - 1;
   if (op == GRAFT_NONE) return -1;
   for (uint32_t i = 0; i < s->count; i++)
@@ -143,14 +143,14 @@ int pt_opset_find(const gr_opset *s, const graft_module *m, uint32_t op) {
   return -1;
 }
 
-const gr_op_info *pt_member_info(const gr_opset *s, uint32_t member) {
+const gr_op_info *gr_pt_member_info(const gr_opset *s, uint32_t member) {
   return s->members[member].op < GR_OP_COUNT ? gr_op_get(s->members[member].op) : NULL;
 }
 
-int pt_opset_attr(const gr_opset *s, const char *name, size_t length, graft_attr_kind *kind) {
+int gr_pt_opset_attr(const gr_opset *s, const char *name, size_t length, graft_attr_kind *kind) {
   int slot = -1;
   for (uint32_t i = 0; i < s->count; i++) {
-    const gr_op_info *info = pt_member_info(s, i);
+    const gr_op_info *info = gr_pt_member_info(s, i);
     if (!info) return -3;
     int at = gr_op_attr_slot(info, name, length);
     if (at < 0) return -1;
@@ -160,11 +160,11 @@ int pt_opset_attr(const gr_opset *s, const char *name, size_t length, graft_attr
   return slot;
 }
 
-int pt_opset_operand(const gr_opset *s, const char *name, size_t length) {
+int gr_pt_opset_operand(const gr_opset *s, const char *name, size_t length) {
   if (length == 1 && name[0] >= '0' && name[0] <= '9') return name[0] - '0'; /* %y.0: of an opaque op, or a rest's */
   int slot = -1;
   for (uint32_t i = 0; i < s->count; i++) {
-    const gr_op_info *info = pt_member_info(s, i);
+    const gr_op_info *info = gr_pt_member_info(s, i);
     if (!info) return -3;
     int at = gr_op_operand_slot(info, name, length);
     if (at < 0) return -1;

@@ -18,7 +18,7 @@ static int value_name(pt_parse *s, pt_name_kind kind, gr_loc *where) {
     fail(s, *where, "a value's name in a rule has no point; %name.operand is an edge");
     return -1;
   }
-  return pt_name_id(s, kind, t.text, t.length, *where);
+  return gr_pt_name_id(s, kind, t.text, t.length, *where);
 }
 
 /* ---- calls ---- */
@@ -77,7 +77,7 @@ static bool parse_attr(pt_parse *s, pt_attr *a) {
     a->kind = PT_ATTR_REST_OF;
     a->where = gr_lex_loc(l);
     if (!gr_lex_expect(l, GR_T_CAPTURE, NULL)) return false;
-    a->name = pt_name_id(s, PT_REST, t.text, t.length, a->where);
+    a->name = gr_pt_name_id(s, PT_REST, t.text, t.length, a->where);
     return a->name >= 0;
   }
   gr_token t = l->token;
@@ -103,10 +103,10 @@ static bool parse_attr(pt_parse *s, pt_attr *a) {
     gr_lex_next(&ahead);
     binds = ahead.token.kind == ',' || ahead.token.kind == '}';
   }
-  if (!binds) return (a->value = pt_parse_expr(s)) != NULL;
-  a->value = pt_new_expr(s, PT_E_ATTR, gr_lex_loc(l));
+  if (!binds) return (a->value = gr_pt_parse_expr(s)) != NULL;
+  a->value = gr_pt_new_expr(s, PT_E_ATTR, gr_lex_loc(l));
   if (!a->value) return false;
-  int name = pt_name_id(s, PT_ATTR, l->token.text, l->token.length, a->value->where);
+  int name = gr_pt_name_id(s, PT_ATTR, l->token.text, l->token.length, a->value->where);
   a->value->name = (uint16_t)name;
   gr_lex_next(l);
   return name >= 0;
@@ -116,9 +116,9 @@ static const gr_opset *parse_op(pt_parse *s) {
   gr_lexer *l = &s->parser->lex;
   gr_loc where = gr_lex_loc(l);
   switch (l->token.kind) {
-  case GR_T_IDENT: return pt_opset_of_op(s->parser, l->token.text, l->token.length, where);
-  case GR_T_STRING: return pt_opset_of_opaque(s->parser, l->token.text, l->token.length);
-  case GR_T_FAMILY: return pt_opset_of_family(s->parser, l->token.text, l->token.length, where);
+  case GR_T_IDENT: return gr_pt_opset_of_op(s->parser, l->token.text, l->token.length, where);
+  case GR_T_STRING: return gr_pt_opset_of_opaque(s->parser, l->token.text, l->token.length);
+  case GR_T_FAMILY: return gr_pt_opset_of_family(s->parser, l->token.text, l->token.length, where);
   default: gr_lex_unexpected(l, "an op, \"op\" or @family"); return NULL;
   }
 }
@@ -129,7 +129,7 @@ static bool parse_opset(pt_parse *s, pt_call *c) {
   gr_lexer *l = &s->parser->lex;
   gr_token t = l->token;
   if (s->rewrite && t.kind == GR_T_FAMILY) {
-    int tag = pt_name_find(s->names, PT_TAG, t.text, t.length);
+    int tag = gr_pt_name_find(s->names, PT_TAG, t.text, t.length);
     if (tag >= 0) {
       gr_lexer ahead = *l;
       gr_lex_next(&ahead);
@@ -153,7 +153,7 @@ static bool parse_opset(pt_parse *s, pt_call *c) {
     gr_lex_next(l);
     gr_loc where = gr_lex_loc(l);
     const gr_opset *more = parse_op(s);
-    ops = more ? pt_opset_join(s->parser, ops, more, where) : NULL;
+    ops = more ? gr_pt_opset_join(s->parser, ops, more, where) : NULL;
     if (!ops) return false;
     gr_lex_next(l);
   }
@@ -168,7 +168,7 @@ static bool parse_opset(pt_parse *s, pt_call *c) {
     length = l->token.length;
     if (!gr_lex_expect(l, GR_T_IDENT, "a name for the member that matches")) return false;
   }
-  c->tag = pt_name_id(s, PT_TAG, text, length, where);
+  c->tag = gr_pt_name_id(s, PT_TAG, text, length, where);
   if (c->tag < 0) return false;
   pt_name *n = &s->names->kind[PT_TAG].data[c->tag];
   if (!n->ops && !s->rewrite) n->ops = ops;
@@ -240,7 +240,7 @@ static bool parse_right(pt_parse *s, pt_line *line) {
   }
   if (!is_op(l) && line->is_const) {
     line->kind = PT_LINE_EXPR;
-    line->expr = pt_parse_expr(s);
+    line->expr = gr_pt_parse_expr(s);
     if (!line->expr) return false;
     return !gr_lex_accept(l, ':') || parse_dtype(s, &line->dtype);
   }
@@ -266,7 +266,7 @@ static pt_naming *parse_naming(pt_parse *s) {
     if (!gr_lex_expect(l, GR_T_IDENT, "the last part of the name")) return NULL;
   }
   if (gr_lex_accept_word(l, "if")) {
-    n->condition = pt_parse_expr(s);
+    n->condition = gr_pt_parse_expr(s);
     if (!n->condition) return NULL;
     if (!gr_lex_accept_word(l, "else")) {
       gr_lex_unexpected(l, "`else`");
@@ -300,7 +300,7 @@ static bool parse_suffix(pt_parse *s, pt_line *line, bool *any) {
   }
   if (gr_lex_is(l, "if") && !l->token.line_start) {
     gr_lex_next(l);
-    line->condition = pt_parse_expr(s);
+    line->condition = gr_pt_parse_expr(s);
     if (!line->condition) return false;
     if (!gr_lex_accept_word(l, "else")) return true;
     pt_line *other = gr_arena_alloc(s->parser->arena, sizeof *other);
@@ -356,7 +356,7 @@ static pt_line *parse_line(pt_parse *s, bool is_const) {
 /* ---- sections ---- */
 
 static bool parse_block(pt_parse *s, pt_items *items) {
-  return gr_lex_expect(&s->parser->lex, '{', NULL) && pt_parse_items(s, items) &&
+  return gr_lex_expect(&s->parser->lex, '{', NULL) && gr_pt_parse_items(s, items) &&
          gr_lex_expect(&s->parser->lex, '}', "a line of the rule or }");
 }
 
@@ -368,9 +368,9 @@ static bool parse_group(pt_parse *s, pt_item *item) {
   *item = (pt_item){.kind = PT_ITEM_GROUP, .group = g, .where = g->where};
   if (s->rewrite) {
     gr_lex_next(l); /* if */
-    if (!(g->condition = pt_parse_expr(s))) return false;
+    if (!(g->condition = gr_pt_parse_expr(s))) return false;
   } else {
-    g->name = pt_name_id(s, PT_GROUP, l->token.text, l->token.length, g->where);
+    g->name = gr_pt_name_id(s, PT_GROUP, l->token.text, l->token.length, g->where);
     if (g->name < 0) return false;
     gr_lex_next(l);
     gr_lex_next(l); /* ? */
@@ -385,9 +385,9 @@ static bool parse_move(pt_parse *s, pt_item *item, pt_item_kind kind) {
   gr_lexer *l = &s->parser->lex;
   *item = (pt_item){.kind = kind, .where = gr_lex_loc(l)};
   gr_lex_next(l);
-  if (!pt_parse_reference(s, &item->expr)) return false;
+  if (!gr_pt_parse_reference(s, &item->expr)) return false;
   if (kind == PT_ITEM_DROP) return true;
-  if (!gr_lex_expect(l, GR_T_ARROW, NULL) || !pt_parse_reference(s, &item->to)) return false;
+  if (!gr_lex_expect(l, GR_T_ARROW, NULL) || !gr_pt_parse_reference(s, &item->to)) return false;
   pt_expr_kind want = kind == PT_ITEM_EDGE ? PT_E_EDGE : PT_E_VALUE;
   if (item->expr->kind != want || item->to->kind != want)
     return fail(s, item->where, kind == PT_ITEM_EDGE ? "edge %a.operand -> %b.operand" : "value %a -> %b");
@@ -402,15 +402,15 @@ static bool parse_warning(pt_parse *s, pt_item *item) {
   if (!gr_lex_expect(l, GR_T_STRING, "the warning's text")) return false;
   item->text = gr_arena_copy(s->parser->arena, t.text, t.length);
   if (!item->text) return false;
-  if (gr_lex_accept_word(l, "if") && !(item->expr = pt_parse_expr(s))) return false;
+  if (gr_lex_accept_word(l, "if") && !(item->expr = gr_pt_parse_expr(s))) return false;
   return true;
 }
 
-bool pt_parse_conditions(pt_parse *s, pt_items *items) {
+bool gr_pt_parse_conditions(pt_parse *s, pt_items *items) {
   do {
     pt_item item = {.kind = PT_ITEM_WHERE, .where = gr_lex_loc(&s->parser->lex)};
     s->nodes = 0;
-    if (!(item.expr = pt_parse_expr(s)) || !pt_push(s->parser->arena, items, item)) return false;
+    if (!(item.expr = gr_pt_parse_expr(s)) || !pt_push(s->parser->arena, items, item)) return false;
   } while (gr_lex_accept(&s->parser->lex, ','));
   return true;
 }
@@ -421,7 +421,7 @@ static bool is_group(const gr_lexer *l) {
   return l->token.kind == GR_T_IDENT && ahead.token.kind == '?';
 }
 
-bool pt_parse_items(pt_parse *s, pt_items *items) {
+bool gr_pt_parse_items(pt_parse *s, pt_items *items) {
   gr_lexer *l = &s->parser->lex;
   for (;;) {
     pt_item item = {.kind = PT_ITEM_LINE, .where = gr_lex_loc(l)};
@@ -431,7 +431,7 @@ bool pt_parse_items(pt_parse *s, pt_items *items) {
       ok = (item.line = parse_line(s, false)) != NULL;
     } else if (!s->rewrite && gr_lex_is(l, "where") && s->depth > 0) {
       gr_lex_next(l);
-      if (!pt_parse_conditions(s, items)) return false;
+      if (!gr_pt_parse_conditions(s, items)) return false;
       continue;
     } else if (!s->rewrite && is_group(l)) {
       ok = parse_group(s, &item);
@@ -468,19 +468,19 @@ void gr_parser_free(gr_parser *p) {
 
 bool gr_parser_option(gr_parser *p, const char *name) { return gr_vec_push(p->context, &p->options, name); }
 
-gr_pattern *pt_parse_match(gr_parser *p) {
+gr_pattern *gr_pt_parse_match(gr_parser *p) {
   gr_pattern *pattern = gr_arena_alloc(p->arena, sizeof *pattern);
   if (!pattern) return NULL;
   *pattern = (gr_pattern){.parser = p, .where = gr_lex_loc(&p->lex)};
   pt_parse s = {.parser = p, .names = &pattern->names};
-  if (!pt_parse_items(&s, &pattern->items)) return NULL;
-  if (gr_lex_accept_word(&p->lex, "where") && !pt_parse_conditions(&s, &pattern->items)) return NULL;
+  if (!gr_pt_parse_items(&s, &pattern->items)) return NULL;
+  if (gr_lex_accept_word(&p->lex, "where") && !gr_pt_parse_conditions(&s, &pattern->items)) return NULL;
   return pattern;
 }
 
 gr_pattern *gr_pattern_parse(gr_parser *p) {
-  gr_pattern *pattern = pt_parse_match(p);
+  gr_pattern *pattern = gr_pt_parse_match(p);
   if (!pattern) return NULL;
   pattern->bare = true;
-  return pt_compile_match(p, pattern) ? pattern : NULL;
+  return gr_pt_compile_match(p, pattern) ? pattern : NULL;
 }

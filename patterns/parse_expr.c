@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-bool pt_grow(gr_arena *a, void *vec, size_t item_size) {
+bool gr_pt_grow(gr_arena *a, void *vec, size_t item_size) {
   struct {
     void *data;
     uint32_t len, cap;
@@ -22,7 +22,7 @@ bool pt_grow(gr_arena *a, void *vec, size_t item_size) {
 static const char *const kind_text[PT_NAME_KINDS] = {"value %", "rest %",   "attribute $",
                                                      "rest $",  "family @", "group "};
 
-int pt_name_find(const pt_names *n, pt_name_kind kind, const char *text, size_t length) {
+int gr_pt_name_find(const pt_names *n, pt_name_kind kind, const char *text, size_t length) {
   for (uint32_t i = 0; i < n->kind[kind].len; i++) {
     const pt_name *name = &n->kind[kind].data[i];
     if (name->length == length && memcmp(name->text, text, length) == 0) return (int)i;
@@ -33,19 +33,19 @@ int pt_name_find(const pt_names *n, pt_name_kind kind, const char *text, size_t 
 /* $a and ..$a, %a and ..%a may not be two things in one rule. */
 static bool other_kind(pt_parse *s, pt_name_kind kind, const char *text, size_t length, gr_loc where) {
   static const pt_name_kind other[PT_NAME_KINDS] = {PT_RANGE, PT_VALUE, PT_REST, PT_ATTR, PT_NAME_KINDS, PT_NAME_KINDS};
-  if (other[kind] == PT_NAME_KINDS || pt_name_find(s->names, other[kind], text, length) < 0) return false;
+  if (other[kind] == PT_NAME_KINDS || gr_pt_name_find(s->names, other[kind], text, length) < 0) return false;
   gr_error(s->parser->context, GRAFT_RULE, where, "%c%.*s is used both with and without `..`",
            kind == PT_VALUE || kind == PT_RANGE ? '%' : '$', (int)length, text);
   return true;
 }
 
-int pt_name_id(pt_parse *s, pt_name_kind kind, const char *text, size_t length, gr_loc where) {
+int gr_pt_name_id(pt_parse *s, pt_name_kind kind, const char *text, size_t length, gr_loc where) {
   graft_context *c = s->parser->context;
   if (!s->names) {
     gr_error(c, GRAFT_RULE, where, "only options may be named here");
     return -1;
   }
-  int found = pt_name_find(s->names, kind, text, length);
+  int found = gr_pt_name_find(s->names, kind, text, length);
   if (found < 0) {
     if (other_kind(s, kind, text, length, where)) return -1;
     if (s->names->kind[kind].len >= PT_MAX_NAMES) {
@@ -68,12 +68,12 @@ int pt_name_id(pt_parse *s, pt_name_kind kind, const char *text, size_t length, 
 static int reference(pt_parse *s, pt_name_kind kind, const char *text, size_t length, gr_loc where) {
   bool rewrite = s->rewrite;
   s->rewrite = true;
-  int n = pt_name_id(s, kind, text, length, where);
+  int n = gr_pt_name_id(s, kind, text, length, where);
   s->rewrite = rewrite;
   return n;
 }
 
-gr_expr *pt_new_expr(pt_parse *s, pt_expr_kind kind, gr_loc where) {
+gr_expr *gr_pt_new_expr(pt_parse *s, pt_expr_kind kind, gr_loc where) {
   if (++s->nodes > PT_MAX_NODES) { /* bounds the depth of the tree too: evaluation recurses */
     gr_error(s->parser->context, GRAFT_RULE, where, "an expression of more than %d parts", PT_MAX_NODES);
     return NULL;
@@ -87,7 +87,7 @@ gr_expr *pt_new_expr(pt_parse *s, pt_expr_kind kind, gr_loc where) {
 }
 
 static gr_expr *with_args(pt_parse *s, pt_expr_kind kind, gr_loc where, gr_expr *a, gr_expr *b, gr_expr *c) {
-  gr_expr *e = pt_new_expr(s, kind, where);
+  gr_expr *e = gr_pt_new_expr(s, kind, where);
   if (!e) return NULL;
   e->args = gr_arena_alloc(s->parser->arena, 3 * sizeof *e->args);
   if (!e->args) return NULL;
@@ -99,14 +99,14 @@ static gr_expr *with_args(pt_parse *s, pt_expr_kind kind, gr_loc where, gr_expr 
 }
 
 static gr_expr *literal(pt_parse *s, graft_attr value) {
-  gr_expr *e = pt_new_expr(s, PT_E_LITERAL, gr_lex_loc(&s->parser->lex));
+  gr_expr *e = gr_pt_new_expr(s, PT_E_LITERAL, gr_lex_loc(&s->parser->lex));
   if (e) e->value = value;
   gr_lex_next(&s->parser->lex);
   return e;
 }
 
 /* %y or %y.weight, the token being a value's. */
-bool pt_parse_reference(pt_parse *s, gr_expr **out) {
+bool gr_pt_parse_reference(pt_parse *s, gr_expr **out) {
   gr_lexer *l = &s->parser->lex;
   if (l->token.kind != GR_T_VALUE) {
     gr_lex_unexpected(l, "%name or %name.operand");
@@ -114,7 +114,7 @@ bool pt_parse_reference(pt_parse *s, gr_expr **out) {
   }
   const char *text = l->token.text, *dot = memchr(text, '.', l->token.length);
   size_t length = dot ? (size_t)(dot - text) : l->token.length;
-  gr_expr *e = pt_new_expr(s, dot ? PT_E_EDGE : PT_E_VALUE, gr_lex_loc(l));
+  gr_expr *e = gr_pt_new_expr(s, dot ? PT_E_EDGE : PT_E_VALUE, gr_lex_loc(l));
   if (!e) return false;
   int name = reference(s, PT_VALUE, text, length, e->where);
   if (name < 0) return false;
@@ -138,7 +138,7 @@ static gr_expr *family(pt_parse *s) {
   gr_loc where = gr_lex_loc(l);
   const char *dot = memchr(t.text, '.', t.length);
   size_t length = dot ? (size_t)(dot - t.text) : t.length;
-  gr_expr *e = pt_new_expr(s, dot ? PT_E_PROPERTY : PT_E_IN, where);
+  gr_expr *e = gr_pt_new_expr(s, dot ? PT_E_PROPERTY : PT_E_IN, where);
   if (!e) return NULL;
   int name = reference(s, PT_TAG, t.text, length, where);
   if (name < 0) return NULL;
@@ -164,14 +164,14 @@ static gr_expr *family(pt_parse *s) {
   do {
     where = gr_lex_loc(l);
     const gr_opset *next =
-        l->token.kind == GR_T_FAMILY  ? pt_opset_of_family(s->parser, l->token.text, l->token.length, where)
-        : l->token.kind == GR_T_IDENT ? pt_opset_of_op(s->parser, l->token.text, l->token.length, where)
+        l->token.kind == GR_T_FAMILY  ? gr_pt_opset_of_family(s->parser, l->token.text, l->token.length, where)
+        : l->token.kind == GR_T_IDENT ? gr_pt_opset_of_op(s->parser, l->token.text, l->token.length, where)
                                       : NULL;
     if (!next) {
       if (l->token.kind != GR_T_FAMILY && l->token.kind != GR_T_IDENT) gr_lex_unexpected(l, "an op or @family");
       return NULL;
     }
-    ops = ops ? pt_opset_join(s->parser, ops, next, where) : next;
+    ops = ops ? gr_pt_opset_join(s->parser, ops, next, where) : next;
     if (!ops) return NULL;
     gr_lex_next(l);
   } while (gr_lex_accept(l, '|'));
@@ -185,7 +185,7 @@ static gr_expr *capture(pt_parse *s) {
   gr_loc where = gr_lex_loc(l);
   gr_lex_next(l);
   bool rest = l->token.kind == '.' && !l->token.line_start;
-  gr_expr *e = pt_new_expr(s, rest ? PT_E_REST_ATTR : PT_E_ATTR, where);
+  gr_expr *e = gr_pt_new_expr(s, rest ? PT_E_REST_ATTR : PT_E_ATTR, where);
   if (!e) return NULL;
   int name = reference(s, rest ? PT_REST : PT_ATTR, t.text, t.length, where);
   if (name < 0) return NULL;
@@ -199,13 +199,13 @@ static gr_expr *capture(pt_parse *s) {
 
 static gr_expr *list(pt_parse *s) {
   gr_lexer *l = &s->parser->lex;
-  gr_expr *e = pt_new_expr(s, PT_E_LIST, gr_lex_loc(l));
+  gr_expr *e = gr_pt_new_expr(s, PT_E_LIST, gr_lex_loc(l));
   if (!e) return NULL;
   gr_lex_next(l);
   PT_VEC(gr_expr *) args = {0};
   while (l->token.kind != ']') {
     if (args.len && !gr_lex_expect(l, ',', NULL)) return NULL;
-    gr_expr *a = pt_parse_expr(s);
+    gr_expr *a = gr_pt_parse_expr(s);
     if (!a) return NULL;
     if (args.len == GRAFT_MAX_RANK * 2) {
       gr_error(s->parser->context, GRAFT_RULE, a->where, "a list of more than %d entries", GRAFT_MAX_RANK * 2);
@@ -223,9 +223,9 @@ static gr_expr *list(pt_parse *s) {
 static gr_expr *argument(pt_parse *s, char letter) {
   gr_lexer *l = &s->parser->lex;
   gr_expr *e = NULL;
-  if (letter == 'n') return pt_parse_expr(s);
+  if (letter == 'n') return gr_pt_parse_expr(s);
   if (l->token.kind == GR_T_DOTS && (letter == 'r' || letter == 'e')) {
-    e = pt_new_expr(s, letter == 'r' ? PT_E_RANGE : PT_E_ALL, gr_lex_loc(l));
+    e = gr_pt_new_expr(s, letter == 'r' ? PT_E_RANGE : PT_E_ALL, gr_lex_loc(l));
     gr_lex_next(l);
     if (!e || letter == 'e') return e;
     int name = l->token.kind == GR_T_VALUE ? reference(s, PT_RANGE, l->token.text, l->token.length, gr_lex_loc(l)) : -1;
@@ -233,7 +233,7 @@ static gr_expr *argument(pt_parse *s, char letter) {
     e->name = (uint16_t)name;
     return e;
   }
-  if (!pt_parse_reference(s, &e)) return NULL;
+  if (!gr_pt_parse_reference(s, &e)) return NULL;
   if (e->kind == PT_E_EDGE && letter != 'e') {
     gr_error(s->parser->context, GRAFT_RULE, e->where, "a value is needed here, not an edge");
     return NULL;
@@ -243,15 +243,15 @@ static gr_expr *argument(pt_parse *s, char letter) {
 
 static gr_expr *call(pt_parse *s, const gr_token *t, gr_loc where) {
   gr_lexer *l = &s->parser->lex;
-  uint32_t f = pt_function_find(t->text, t->length);
+  uint32_t f = gr_pt_function_find(t->text, t->length);
   if (f == PT_F_COUNT) {
     gr_error(s->parser->context, GRAFT_RULE, where, "unknown predicate '%.*s'", (int)t->length, t->text);
     return NULL;
   }
   gr_lex_next(l);
-  const pt_function_info *info = pt_function_get(f);
+  const pt_function_info *info = gr_pt_function_get(f);
   const char *p = info->params;
-  gr_expr *e = pt_new_expr(s, PT_E_CALL, where);
+  gr_expr *e = gr_pt_new_expr(s, PT_E_CALL, where);
   if (!e) return NULL;
   e->index = (uint16_t)f;
   PT_VEC(gr_expr *) args = {0};
@@ -295,20 +295,20 @@ static gr_expr *word(pt_parse *s) {
       return literal(s, (graft_attr){.kind = GRAFT_ATTR_DTYPE, .as.dtype = (graft_dtype)d});
   for (uint32_t i = 0; i < p->options.len; i++)
     if (gr_lex_is(l, p->options.data[i])) {
-      gr_expr *e = pt_new_expr(s, PT_E_OPTION, where);
+      gr_expr *e = gr_pt_new_expr(s, PT_E_OPTION, where);
       if (e) e->index = (uint16_t)i;
       gr_lex_next(l);
       return e;
     }
   gr_lex_next(l);
   if (l->token.kind == '(' && !l->token.line_start) return call(s, &t, where);
-  int g = s->names ? pt_name_find(s->names, PT_GROUP, t.text, t.length) : -1;
+  int g = s->names ? gr_pt_name_find(s->names, PT_GROUP, t.text, t.length) : -1;
   if (g < 0) {
     gr_error(p->context, GRAFT_RULE, where, "'%.*s' is no group of this rule and no option", (int)t.length, t.text);
     return NULL;
   }
   s->names->kind[PT_GROUP].data[g].other_uses++;
-  gr_expr *e = pt_new_expr(s, PT_E_GROUP, where);
+  gr_expr *e = gr_pt_new_expr(s, PT_E_GROUP, where);
   if (e) e->name = (uint16_t)g;
   return e;
 }
@@ -326,7 +326,7 @@ static gr_expr *primary(pt_parse *s) {
   case GR_T_CAPTURE: return capture(s);
   case GR_T_FAMILY: return family(s);
   case GR_T_VALUE:
-    if (!pt_parse_reference(s, &e)) return NULL;
+    if (!gr_pt_parse_reference(s, &e)) return NULL;
     if (e->kind == PT_E_EDGE) {
       gr_error(s->parser->context, GRAFT_RULE, e->where, "an edge is not a condition: has_spec(…) or no_spec(…)");
       return NULL;
@@ -336,7 +336,7 @@ static gr_expr *primary(pt_parse *s) {
   case '[': return list(s);
   case '(':
     gr_lex_next(l);
-    e = pt_parse_expr(s);
+    e = gr_pt_parse_expr(s);
     return e && gr_lex_expect(l, ')', NULL) ? e : NULL;
   default: gr_lex_unexpected(l, "an expression"); return NULL;
   }
@@ -348,7 +348,7 @@ static gr_expr *postfix(pt_parse *s) {
   while (e && l->token.kind == '[' && !l->token.line_start) {
     gr_loc where = gr_lex_loc(l);
     gr_lex_next(l);
-    gr_expr *index = pt_parse_expr(s);
+    gr_expr *index = gr_pt_parse_expr(s);
     if (!index || !gr_lex_expect(l, ']', NULL)) return NULL;
     e = with_args(s, PT_E_INDEX, where, e, index, NULL);
   }
@@ -425,7 +425,7 @@ static gr_expr *logical(pt_parse *s, const char *keyword, pt_expr_kind kind, gr_
 static gr_expr *conjunction(pt_parse *s) { return logical(s, "and", PT_E_AND, negation); }
 static gr_expr *disjunction(pt_parse *s) { return logical(s, "or", PT_E_OR, conjunction); }
 
-gr_expr *pt_parse_expr(pt_parse *s) {
+gr_expr *gr_pt_parse_expr(pt_parse *s) {
   gr_lexer *l = &s->parser->lex;
   if (s->depth == 0) s->nodes = 0;
   if (++s->depth > PT_MAX_DEPTH) {
@@ -442,7 +442,7 @@ gr_expr *pt_parse_expr(pt_parse *s) {
       gr_lex_unexpected(l, "`else`");
       return NULL;
     }
-    gr_expr *other = pt_parse_expr(s);
+    gr_expr *other = gr_pt_parse_expr(s);
     e = other ? with_args(s, PT_E_IF, where, e, condition, other) : NULL;
   }
   s->depth--;
@@ -457,7 +457,7 @@ gr_expr *gr_expr_parse(gr_parser *p, gr_pattern *pattern) {
   pt_parse s = {.parser = p, .names = pattern ? &pattern->names : NULL, .rewrite = true};
   uint32_t before[PT_NAME_KINDS] = {0};
   for (int k = 0; pattern && k < PT_NAME_KINDS; k++) before[k] = pattern->names.kind[k].len;
-  gr_expr *e = pt_parse_expr(&s);
+  gr_expr *e = gr_pt_parse_expr(&s);
   if (!e || !pattern) return e;
   for (int k = 0; k < PT_NAME_KINDS; k++)
     if (pattern->names.kind[k].len > before[k]) {

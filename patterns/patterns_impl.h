@@ -22,9 +22,9 @@
     T *data; \
     uint32_t len, cap; \
   }
-bool pt_grow(gr_arena *a, void *vec, size_t item_size);
+bool gr_pt_grow(gr_arena *a, void *vec, size_t item_size);
 #define pt_push(a, v, item) \
-  ((v)->len < (v)->cap || pt_grow((a), (v), sizeof *(v)->data) ? ((v)->data[(v)->len++] = (item), true) : false)
+  ((v)->len < (v)->cap || gr_pt_grow((a), (v), sizeof *(v)->data) ? ((v)->data[(v)->len++] = (item), true) : false)
 
 /* ---- ops ----------------------------------------------------------------------------------------------------------
  */
@@ -44,18 +44,18 @@ struct gr_opset {
   uint8_t index[GR_OP_COUNT]; /* member number + 1; 0: none */
 };
 
-const gr_opset *pt_opset_of_op(gr_parser *p, const char *name, size_t length, gr_loc where); /* an op of the table */
-const gr_opset *pt_opset_of_opaque(gr_parser *p, const char *name, size_t length);           /* "vendor.op" */
-const gr_opset *pt_opset_of_family(gr_parser *p, const char *name, size_t length, gr_loc where); /* @name */
-const gr_opset *pt_opset_join(gr_parser *p, const gr_opset *a, const gr_opset *b, gr_loc where);
+const gr_opset *gr_pt_opset_of_op(gr_parser *p, const char *name, size_t length, gr_loc where); /* an op of the table */
+const gr_opset *gr_pt_opset_of_opaque(gr_parser *p, const char *name, size_t length);           /* "vendor.op" */
+const gr_opset *gr_pt_opset_of_family(gr_parser *p, const char *name, size_t length, gr_loc where); /* @name */
+const gr_opset *gr_pt_opset_join(gr_parser *p, const gr_opset *a, const gr_opset *b, gr_loc where);
 /* The member number of a node's op; -1: none. */
-int pt_opset_find(const gr_opset *s, const graft_module *m, uint32_t op);
+int gr_pt_opset_find(const gr_opset *s, const graft_module *m, uint32_t op);
 /* The table's row of a member, NULL for an opaque one. */
-const gr_op_info *pt_member_info(const gr_opset *s, uint32_t member);
+const gr_op_info *gr_pt_member_info(const gr_opset *s, uint32_t member);
 /* What all members agree on: the slot of an attribute or operand; -1: some member lacks it; -2: slots differ; -3:
  * opaque members. */
-int pt_opset_attr(const gr_opset *s, const char *name, size_t length, graft_attr_kind *kind);
-int pt_opset_operand(const gr_opset *s, const char *name, size_t length);
+int gr_pt_opset_attr(const gr_opset *s, const char *name, size_t length, graft_attr_kind *kind);
+int gr_pt_opset_operand(const gr_opset *s, const char *name, size_t length);
 
 /* ---- names ----------------------------------------------------------------------------------------------------------
  */
@@ -124,8 +124,8 @@ typedef struct pt_function_info {
   const char *doc;
 } pt_function_info;
 
-const pt_function_info *pt_function_get(uint32_t function);
-uint32_t pt_function_find(const char *name, size_t length); /* PT_F_COUNT: none */
+const pt_function_info *gr_pt_function_get(uint32_t function);
+uint32_t gr_pt_function_find(const char *name, size_t length); /* PT_F_COUNT: none */
 
 typedef enum pt_property { PT_P_WEIGHT_AXIS, PT_P_WEIGHT_GROUPS, PT_P_COUNT } pt_property;
 
@@ -400,7 +400,7 @@ typedef struct pt_rule {
   gr_loc where;
 } pt_rule;
 
-bool pt_compile_rewrite(gr_parser *p, pt_rule *rule, uint32_t *step_number);
+bool gr_pt_compile_rewrite(gr_parser *p, pt_rule *rule, uint32_t *step_number);
 
 /* ---- what a match bound
  * ------------------------------------------------------------------------------------------------ */
@@ -429,10 +429,10 @@ typedef struct pt_frame {
 
 static inline pt_frame *pt_frame_of(const gr_matcher *m) { return m->frame; }
 
-bool pt_frame_reserve(gr_matcher *m, const gr_pattern *p, const pt_variant *v);
-bool pt_match_variant(gr_matcher *m, const gr_pattern *p, uint32_t variant, graft_node root, gr_match *out);
+bool gr_pt_frame_reserve(gr_matcher *m, const gr_pattern *p, const pt_variant *v);
+bool gr_pt_match_variant(gr_matcher *m, const gr_pattern *p, uint32_t variant, graft_node root, gr_match *out);
 
-bool pt_used_here_only(const gr_match *match, graft_value v);
+bool gr_pt_used_here_only(const gr_match *match, graft_value v);
 
 /* The check that came furthest before it failed: for --explain. */
 typedef struct pt_failure {
@@ -451,15 +451,15 @@ typedef struct pt_eval {
   bool quiet; /* a condition in a match: what cannot be computed is false, with a reason and no diagnostic */
 } pt_eval;
 
-bool pt_eval_expr(pt_eval *e, const gr_expr *x, graft_attr *out);
+bool gr_pt_eval_expr(pt_eval *e, const gr_expr *x, graft_attr *out);
 /* A condition: false where it is false or has no value. */
-bool pt_eval_condition(pt_eval *e, const gr_expr *x, bool *out);
+bool gr_pt_eval_condition(pt_eval *e, const gr_expr *x, bool *out);
 /* Notes why something failed, when anyone wants to know; always false. */
-bool pt_reason(const gr_matcher *m, const char *format, ...) __attribute__((format(printf, 2, 3)));
-bool pt_eval_function(pt_eval *e, const gr_expr *x, graft_attr *out);
+bool gr_pt_reason(const gr_matcher *m, const char *format, ...) __attribute__((format(printf, 2, 3)));
+bool gr_pt_eval_function(pt_eval *e, const gr_expr *x, graft_attr *out);
 /* The use that `%y.weight` is; GRAFT_NONE when the operand is absent. */
-uint32_t pt_eval_edge(pt_eval *e, const gr_expr *x);
-void pt_value_text(const gr_matcher *m, graft_value v, char *buffer, size_t size);
+uint32_t gr_pt_eval_edge(pt_eval *e, const gr_expr *x);
+void gr_pt_value_text(const gr_matcher *m, graft_value v, char *buffer, size_t size);
 static inline graft_value pt_frame_value(const gr_match *m, int name) {
   const pt_variant *v = &m->pattern->variants[m->variant];
   uint16_t slot = v->slots[name];
@@ -469,17 +469,17 @@ static inline graft_value pt_frame_value(const gr_match *m, int name) {
 /* ---- const values (cone.c): entries are numbered
  * ------------------------------------------------------------------------ */
 
-bool pt_cones_can_compute(const gr_cones *k, graft_value v);
-uint32_t pt_cones_entry(gr_cones *k, graft_value v); /* GRAFT_NONE with a diagnostic */
-uint32_t pt_cones_call(gr_cones *k, uint32_t op, uint32_t attrs, const uint32_t *inputs, uint32_t count,
-                       uint32_t result_count, gr_loc where);
-uint32_t pt_cones_bytes(gr_cones *k, const graft_type *type, const void *data);
-uint32_t pt_cones_number(gr_cones *k, graft_dtype dtype, double number);
-const gr_array *pt_cones_array(const gr_cones *k, uint32_t entry);
-bool pt_cones_is_new(const gr_cones *k, uint32_t entry, graft_tensor_kind kind);
-graft_tensor pt_cones_tensor(gr_cones *k, uint32_t entry, graft_tensor_kind kind, gr_name name, bool *made);
-bool pt_cones_changed(gr_cones *k, graft_node n); /* k may be NULL */
-double pt_array_element(const gr_array *a, int64_t i, int64_t *whole);
+bool gr_pt_cones_can_compute(const gr_cones *k, graft_value v);
+uint32_t gr_pt_cones_entry(gr_cones *k, graft_value v); /* GRAFT_NONE with a diagnostic */
+uint32_t gr_pt_cones_call(gr_cones *k, uint32_t op, uint32_t attrs, const uint32_t *inputs, uint32_t count,
+                          uint32_t result_count, gr_loc where);
+uint32_t gr_pt_cones_bytes(gr_cones *k, const graft_type *type, const void *data);
+uint32_t gr_pt_cones_number(gr_cones *k, graft_dtype dtype, double number);
+const gr_array *gr_pt_cones_array(const gr_cones *k, uint32_t entry);
+bool gr_pt_cones_is_new(const gr_cones *k, uint32_t entry, graft_tensor_kind kind);
+graft_tensor gr_pt_cones_tensor(gr_cones *k, uint32_t entry, graft_tensor_kind kind, gr_name name, bool *made);
+bool gr_pt_cones_changed(gr_cones *k, graft_node n); /* k may be NULL */
+double gr_pt_array_element(const gr_array *a, int64_t i, int64_t *whole);
 
 /* ---- parsing (parse.c, parse_expr.c)
  * ------------------------------------------------------------------------------------- */
@@ -491,29 +491,29 @@ typedef struct pt_parse {
   uint32_t depth, nodes; /* of the expression being read */
 } pt_parse;
 
-int pt_name_id(pt_parse *s, pt_name_kind kind, const char *text, size_t length,
-               gr_loc where); /* finds or adds; -1: error */
-int pt_name_find(const pt_names *n, pt_name_kind kind, const char *text, size_t length);
-gr_expr *pt_parse_expr(pt_parse *s);
-bool pt_parse_items(pt_parse *s, pt_items *items);      /* lines of a match or rewrite section */
-bool pt_parse_conditions(pt_parse *s, pt_items *items); /* after `where` */
-gr_expr *pt_new_expr(pt_parse *s, pt_expr_kind kind, gr_loc where);
-bool pt_parse_reference(pt_parse *s, gr_expr **out); /* %y or %y.weight */
-gr_pattern *pt_parse_match(gr_parser *p);            /* a match and its where, not compiled yet */
+int gr_pt_name_id(pt_parse *s, pt_name_kind kind, const char *text, size_t length,
+                  gr_loc where); /* finds or adds; -1: error */
+int gr_pt_name_find(const pt_names *n, pt_name_kind kind, const char *text, size_t length);
+gr_expr *gr_pt_parse_expr(pt_parse *s);
+bool gr_pt_parse_items(pt_parse *s, pt_items *items);      /* lines of a match or rewrite section */
+bool gr_pt_parse_conditions(pt_parse *s, pt_items *items); /* after `where` */
+gr_expr *gr_pt_new_expr(pt_parse *s, pt_expr_kind kind, gr_loc where);
+bool gr_pt_parse_reference(pt_parse *s, gr_expr **out); /* %y or %y.weight */
+gr_pattern *gr_pt_parse_match(gr_parser *p);            /* a match and its where, not compiled yet */
 
 /* ---- compiling (compile.c, names.c)
  * ------------------------------------------------------------------------------------- */
 
 /* Lines and conditions of one choice of groups, aliases still among them. */
-bool pt_flatten(gr_parser *p, const pt_items *items, const bool *groups, pt_items *out);
-bool pt_compile_match(gr_parser *p, gr_pattern *pattern);
+bool gr_pt_flatten(gr_parser *p, const pt_items *items, const bool *groups, pt_items *out);
+bool gr_pt_compile_match(gr_parser *p, gr_pattern *pattern);
 /* The smaller checks of a call in the match: arity, attributes and that none is forgotten. */
-bool pt_check_shape(gr_parser *p, const pt_call *call, uint32_t result_count,
-                    bool range_results); /* of a rewrite too */
-bool pt_check_call(gr_parser *p, const pt_call *call, uint32_t result_count, bool range_results, bool complete);
+bool gr_pt_check_shape(gr_parser *p, const pt_call *call, uint32_t result_count,
+                       bool range_results); /* of a rewrite too */
+bool gr_pt_check_call(gr_parser *p, const pt_call *call, uint32_t result_count, bool range_results, bool complete);
 /* Static truth of a condition in a variant: 0 false, 1 true, -1 known at match time only. */
-int pt_static(const pt_variant *v, const gr_expr *e);
+int gr_pt_static(const pt_variant *v, const gr_expr *e);
 /* Every name in the parts of the expression that are live is bound in the variant. */
-bool pt_check_expr(gr_parser *p, const gr_pattern *pattern, const pt_variant *v, const gr_expr *e, bool condition);
+bool gr_pt_check_expr(gr_parser *p, const gr_pattern *pattern, const pt_variant *v, const gr_expr *e, bool condition);
 
 #endif

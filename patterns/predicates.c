@@ -15,9 +15,9 @@ static const pt_function_info functions[] = {
 #undef PREDICATE
 };
 
-const pt_function_info *pt_function_get(uint32_t f) { return &functions[f]; }
+const pt_function_info *gr_pt_function_get(uint32_t f) { return &functions[f]; }
 
-uint32_t pt_function_find(const char *name, size_t length) {
+uint32_t gr_pt_function_find(const char *name, size_t length) {
   for (uint32_t f = 0; f < PT_F_COUNT; f++)
     if (strlen(functions[f].name) == length && memcmp(functions[f].name, name, length) == 0) return f;
   return PT_F_COUNT;
@@ -25,7 +25,7 @@ uint32_t pt_function_find(const char *name, size_t length) {
 
 static graft_graph *graph_of(const pt_eval *e) { return e->match->matcher->graph; }
 
-void pt_value_text(const gr_matcher *m, graft_value v, char *buffer, size_t size) {
+void gr_pt_value_text(const gr_matcher *m, graft_value v, char *buffer, size_t size) {
   if (v == GRAFT_NONE)
     gr_name_format(m->graph->module, (gr_name){0}, buffer, size);
   else
@@ -37,8 +37,8 @@ static bool because(pt_eval *e, graft_value v, const char *what) {
   gr_matcher *m = e->match->matcher;
   if (!m->reason) return true;
   char name[128] = "";
-  if (v != GRAFT_NONE) pt_value_text(m, v, name, sizeof name);
-  pt_reason(m, "%%%s %s", name, what);
+  if (v != GRAFT_NONE) gr_pt_value_text(m, v, name, sizeof name);
+  gr_pt_reason(m, "%%%s %s", name, what);
   return true;
 }
 
@@ -108,7 +108,7 @@ static bool test_static(pt_eval *e, graft_value v) {
 
 /* ---- annotations ---- */
 
-uint32_t pt_eval_edge(pt_eval *e, const gr_expr *x) {
+uint32_t gr_pt_eval_edge(pt_eval *e, const gr_expr *x) {
   const gr_match *m = e->match;
   const pt_variant *v = &m->pattern->variants[m->variant];
   uint16_t slot = v->slots[x->name];
@@ -130,7 +130,7 @@ uint32_t pt_eval_edge(pt_eval *e, const gr_expr *x) {
 static bool has_spec(pt_eval *e, const gr_expr *x) {
   const graft_graph *g = graph_of(e);
   if (x->kind == PT_E_EDGE) {
-    uint32_t use = pt_eval_edge(e, x);
+    uint32_t use = gr_pt_eval_edge(e, x);
     return use != GRAFT_NONE && gr_spec_of_use(g, use) != 0;
   }
   graft_value v = pt_frame_value(e->match, x->name);
@@ -179,7 +179,7 @@ static bool no_spec(pt_eval *e, const gr_expr *x) {
 
 static bool fail(pt_eval *e, const gr_expr *x, const char *message) {
   if (!e->quiet) gr_error(e->context, GRAFT_RULE, x->where, "%s", message);
-  return pt_reason(e->match->matcher, "%s", message);
+  return gr_pt_reason(e->match->matcher, "%s", message);
 }
 
 /* The data of a const value, from a tensor or computed. */
@@ -187,7 +187,7 @@ static bool data_of(pt_eval *e, const gr_expr *x, gr_array *out) {
   graft_value v = pt_frame_value(e->match, x->name);
   if (v == GRAFT_NONE || !e->match->matcher->cones || !is_const(e, v, false))
     return fail(e, x, "the value is not const");
-  if (e->quiet && !pt_cones_can_compute(e->match->matcher->cones, v))
+  if (e->quiet && !gr_pt_cones_can_compute(e->match->matcher->cones, v))
     return fail(e, x, "the value cannot be computed here");
   return gr_cones_value(e->match->matcher->cones, v, out);
 }
@@ -199,23 +199,23 @@ static bool eval_data(pt_eval *e, const gr_expr *x, graft_attr *out) {
   bool real = a.type.dtype == GRAFT_F32 || a.type.dtype == GRAFT_F64;
   if (x->index == PT_F_number || x->index == PT_F_int) {
     if (count != 1 || (real && x->index == PT_F_int)) return fail(e, x, "not a single number of that kind");
-    double f = pt_array_element(&a, 0, &whole);
+    double f = gr_pt_array_element(&a, 0, &whole);
     *out = x->index == PT_F_int ? (graft_attr){.kind = INT, .as.i = whole} : (graft_attr){.kind = FLOAT, .as.f = f};
     return true;
   }
   if (x->index == PT_F_all) {
     graft_attr n;
-    if (!pt_eval_expr(e, x->args[1], &n)) return false;
+    if (!gr_pt_eval_expr(e, x->args[1], &n)) return false;
     double want = n.kind == INT ? (double)n.as.i : n.as.f;
     *out = (graft_attr){.kind = BOOL, .as.b = n.kind == INT || n.kind == FLOAT};
-    for (int64_t i = 0; i < count && out->as.b; i++) out->as.b = pt_array_element(&a, i, &whole) == want;
+    for (int64_t i = 0; i < count && out->as.b; i++) out->as.b = gr_pt_array_element(&a, i, &whole) == want;
     return true;
   }
   if (real || count < 0 || count > 1024) return fail(e, x, "not a short list of integers");
   int64_t *ints = gr_arena_alloc(&e->match->matcher->scratch, (size_t)(count + 1) * sizeof *ints);
   if (!ints) return false;
   for (int64_t i = 0; i < count; i++) {
-    pt_array_element(&a, i, &whole);
+    gr_pt_array_element(&a, i, &whole);
     ints[i] = whole;
   }
   *out = (graft_attr){.kind = INTS, .count = (uint32_t)count, .as.ints = ints};
@@ -224,7 +224,7 @@ static bool eval_data(pt_eval *e, const gr_expr *x, graft_attr *out) {
 
 static bool eval_min_max(pt_eval *e, const gr_expr *x, graft_attr *out) {
   graft_attr a, b;
-  if (!pt_eval_expr(e, x->args[0], &a) || !pt_eval_expr(e, x->args[1], &b)) return false;
+  if (!gr_pt_eval_expr(e, x->args[0], &a) || !gr_pt_eval_expr(e, x->args[1], &b)) return false;
   if (a.kind != b.kind || (a.kind != INT && a.kind != FLOAT)) return fail(e, x, "two numbers of a kind are needed");
   bool first = a.kind == INT ? a.as.i < b.as.i : a.as.f < b.as.f;
   *out = first == (x->index == PT_F_min) ? a : b;
@@ -236,7 +236,7 @@ static bool eval_min_max(pt_eval *e, const gr_expr *x, graft_attr *out) {
 static bool eval_extents(pt_eval *e, const gr_expr *x, graft_type t, graft_attr *out) {
   graft_attr start, end;
   if (t.rank < 0) return fail(e, x, "the rank is not known");
-  if (!pt_eval_expr(e, x->args[1], &start) || !pt_eval_expr(e, x->args[2], &end)) return false;
+  if (!gr_pt_eval_expr(e, x->args[1], &start) || !gr_pt_eval_expr(e, x->args[2], &end)) return false;
   int64_t from = start.kind == INT ? start.as.i : 0, to = end.kind == INT ? end.as.i : t.rank;
   if (from < 0) from += t.rank;
   if (to < 0) to += t.rank;
@@ -270,7 +270,7 @@ static bool eval_type(pt_eval *e, const gr_expr *x, graft_value v, graft_attr *o
   }
   default: { /* dim */
     graft_attr axis;
-    if (!pt_eval_expr(e, x->args[1], &axis)) return false;
+    if (!gr_pt_eval_expr(e, x->args[1], &axis)) return false;
     if (axis.kind != INT || t->rank < 0) return fail(e, x, "no such axis");
     int64_t i = axis.as.i < 0 ? axis.as.i + t->rank : axis.as.i;
     if (i < 0 || i >= t->rank) return fail(e, x, "no such axis");
@@ -318,7 +318,7 @@ static bool on_value(pt_eval *e, const gr_expr *x, graft_value v) {
   case PT_F_tensor: return is_tensor(e, v, -1);
   case PT_F_training: return training(e, v);
   case PT_F_one_use:
-    yes = pt_used_here_only(e->match, v);
+    yes = gr_pt_used_here_only(e->match, v);
     if (!yes) because(e, v, "is used outside of what the rule matches");
     return yes;
   default:
@@ -328,7 +328,7 @@ static bool on_value(pt_eval *e, const gr_expr *x, graft_value v) {
   }
 }
 
-bool pt_eval_function(pt_eval *e, const gr_expr *x, graft_attr *out) {
+bool gr_pt_eval_function(pt_eval *e, const gr_expr *x, graft_attr *out) {
   *out = (graft_attr){.kind = BOOL};
   switch ((pt_function)x->index) {
   case PT_F_const: out->as.b = on_values(e, x, test_const); return true;
@@ -350,7 +350,7 @@ bool pt_eval_function(pt_eval *e, const gr_expr *x, graft_attr *out) {
   case PT_F_length:
   case PT_F_is_none: {
     graft_attr a;
-    if (!pt_eval_expr(e, x->args[0], &a)) return false;
+    if (!gr_pt_eval_expr(e, x->args[0], &a)) return false;
     if (x->index == PT_F_is_none)
       out->as.b = a.kind == NONE;
     else

@@ -148,9 +148,9 @@ static bool rest_fits(builder *b, const pt_attr *a, const pt_call *to) {
   if (!from) return error_at(b, a->where, "this rest of attributes is not bound here");
   bool paired = from->tag >= 0 && from->tag == to->tag && from->ops->count == to->ops->count;
   for (uint32_t m = 0; m < from->ops->count; m++) {
-    const gr_op_info *source = pt_member_info(from->ops, m);
+    const gr_op_info *source = gr_pt_member_info(from->ops, m);
     for (uint32_t t = paired ? m : 0; t < (paired ? m + 1 : to->ops->count); t++) {
-      const gr_op_info *target = pt_member_info(to->ops, t);
+      const gr_op_info *target = gr_pt_member_info(to->ops, t);
       if (!source || !target) continue;
       for (uint32_t i = 0; i < source->attr_count; i++) {
         const char *name = source->attrs[i].name;
@@ -236,13 +236,13 @@ static bool plan_attrs(builder *b, pt_step *s, const pt_call *call) {
       if (!is_input(s, b->v->rest_node[a->name])) s->cached = false;
       continue;
     }
-    if (!pt_check_expr(b->parser, b->pattern, b->v, a->value, false)) return false;
+    if (!gr_pt_check_expr(b->parser, b->pattern, b->v, a->value, false)) return false;
     if (s->cached && !inputs_of(b, s, a->value)) s->cached = false;
   }
   for (uint32_t n = 0; n < b->v->node_count && s->copy < 0; n++)
     if (copies(b, call, n)) s->copy = (int)n;
   for (uint32_t m = 0; m < call->ops->count; m++) { /* required attributes */
-    const gr_op_info *op = pt_member_info(call->ops, m);
+    const gr_op_info *op = gr_pt_member_info(call->ops, m);
     for (uint32_t k = 0; op && k < op->attr_count; k++) {
       bool given = !op->attrs[k].required;
       for (uint32_t i = 0; i < call->attrs.len && !given; i++)
@@ -357,7 +357,7 @@ static int add_call(builder *b, const pt_call *call, const pt_line *line, const 
     error_at(b, call->where, "no matched line says which member of the family this is");
     return -1;
   }
-  if (!pt_check_shape(b->parser, call, line ? line->results.len : 1, range)) return -1;
+  if (!gr_pt_check_shape(b->parser, call, line ? line->results.len : 1, range)) return -1;
   pt_step s = begin_step(b, line, condition, negate);
   s.kind = is_const ? PT_S_CONST : PT_S_NODE;
   s.call = call;
@@ -416,7 +416,7 @@ static bool add_alias(builder *b, const pt_line *line, const gr_expr *condition,
     if (!readable(b, &a, s.alias, is_const)) return false;
     if (!is_const && b->program->slot_const[s.alias]) mark_materialized(b, s.alias);
   } else if (line->kind == PT_LINE_EXPR) {
-    if (!pt_check_expr(b->parser, b->pattern, b->v, line->expr, false)) return false;
+    if (!gr_pt_check_expr(b->parser, b->pattern, b->v, line->expr, false)) return false;
   }
   if (!add_results(b, &s, line, condition != NULL && !negate && !line->otherwise, negate)) return false;
   uint16_t slot = s.results[0];
@@ -432,15 +432,15 @@ static bool add_alias(builder *b, const pt_line *line, const gr_expr *condition,
 
 static bool add_line(builder *b, const pt_line *line, const gr_expr *condition, bool negate) {
   if (line->condition) {
-    int known = pt_static(b->v, line->condition);
-    if (known < 0 && !pt_check_expr(b->parser, b->pattern, b->v, line->condition, true)) return false;
+    int known = gr_pt_static(b->v, line->condition);
+    if (known < 0 && !gr_pt_check_expr(b->parser, b->pattern, b->v, line->condition, true)) return false;
     if (known == 0) return line->otherwise ? add_line(b, line->otherwise, NULL, false) : true;
     if (known < 0) condition = line->condition;
   }
   if (line->naming)
     for (const pt_naming *n = line->naming; n; n = n->otherwise) {
-      int known = n->condition ? pt_static(b->v, n->condition) : 1;
-      if (known < 0 && !pt_check_expr(b->parser, b->pattern, b->v, n->condition, true)) return false;
+      int known = n->condition ? gr_pt_static(b->v, n->condition) : 1;
+      if (known < 0 && !gr_pt_check_expr(b->parser, b->pattern, b->v, n->condition, true)) return false;
       if (known != 0 && b->v->slots[n->name] == PT_UNBOUND)
         return error_name(b, n->where, n->name, "is not bound here");
     }
@@ -455,7 +455,7 @@ static bool add_line(builder *b, const pt_line *line, const gr_expr *condition, 
 /* ---- annotations ---- */
 
 static bool edge_operand(builder *b, const gr_expr *e, const gr_opset *ops, int *operand) {
-  *operand = pt_opset_operand(ops, e->text, e->length);
+  *operand = gr_pt_opset_operand(ops, e->text, e->length);
   if (*operand >= 0) return true;
   gr_error(b->parser->context, GRAFT_RULE, e->where, "%s has no operand '%.*s'", ops->name, (int)e->length, e->text);
   return false;
@@ -520,7 +520,7 @@ static void claim_excluded(builder *b, const gr_expr *e) {
     uint16_t slot = a->kind == PT_E_ALL ? PT_UNBOUND : b->v->slots[a->name];
     if (a->kind == PT_E_VALUE) claim_value(b, slot);
     if (a->kind == PT_E_EDGE && slot != PT_UNBOUND && b->v->slot_node[slot] != PT_UNBOUND) {
-      int operand = pt_opset_operand(b->v->nodes[b->v->slot_node[slot]].call->ops, a->text, a->length);
+      int operand = gr_pt_opset_operand(b->v->nodes[b->v->slot_node[slot]].call->ops, a->text, a->length);
       if (operand >= 0) claim(b, b->v->slot_node[slot], operand);
     }
   }
@@ -547,7 +547,7 @@ static bool check_node_claims(builder *b, uint32_t place) {
   for (uint32_t i = 0; i < n->call->args.len; i++) {
     const pt_arg *a = &n->call->args.data[i];
     if (a->kind == PT_ARG_ABSENT || n->operand_slots[i] == 0 || c->operands >> (i < 63 ? i : 63) & 1) continue;
-    const gr_op_info *op = pt_member_info(n->call->ops, 0);
+    const gr_op_info *op = gr_pt_member_info(n->call->ops, 0);
     const char *operand = op && i < op->operand_count ? op->operands[i].name : "…";
     gr_error(b->parser->context, GRAFT_RULE, a->where,
              "an annotation on the edge %s.%s would be lost: carry it (edges from, edge … -> …), drop it, or exclude "
@@ -602,7 +602,7 @@ static bool flatten(builder *b, const pt_items *items) {
       if (!pt_push(b->parser->arena, &b->items, *item)) return false;
       continue;
     }
-    int known = pt_static(b->v, item->group->condition);
+    int known = gr_pt_static(b->v, item->group->condition);
     if (known < 0)
       return error_at(b, item->group->condition->where,
                       "a block may only depend on the match's groups; a line takes any condition");
@@ -612,8 +612,8 @@ static bool flatten(builder *b, const pt_items *items) {
 }
 
 static bool add_warning(builder *b, const pt_item *item) {
-  if (item->expr && pt_static(b->v, item->expr) == 0) return true;
-  if (item->expr && !pt_check_expr(b->parser, b->pattern, b->v, item->expr, true)) return false;
+  if (item->expr && gr_pt_static(b->v, item->expr) == 0) return true;
+  if (item->expr && !gr_pt_check_expr(b->parser, b->pattern, b->v, item->expr, true)) return false;
   pt_line *line = gr_arena_alloc(b->parser->arena, sizeof *line);
   if (!line) return false;
   *line = (pt_line){.where = item->where, .text = item->text};
@@ -730,7 +730,7 @@ static bool check_used(gr_parser *p, const pt_rule *rule) {
   return true;
 }
 
-bool pt_compile_rewrite(gr_parser *p, pt_rule *rule, uint32_t *step_number) {
+bool gr_pt_compile_rewrite(gr_parser *p, pt_rule *rule, uint32_t *step_number) {
   for (uint32_t i = 0; i < rule->pattern->variant_count; i++) {
     builder b = {.parser = p,
                  .rule = rule,

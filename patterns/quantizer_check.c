@@ -96,7 +96,7 @@ static bool check_place(const gr_quantizer *q, const gr_pattern *p, const qz_pla
     if (!at->edge) continue;
     const gr_opset *ops = variant->nodes[variant->slot_node[slot]].call->ops;
     for (uint32_t m = 0; m < ops->count; m++) {
-      const gr_op_info *op = pt_member_info(ops, m);
+      const gr_op_info *op = gr_pt_member_info(ops, m);
       int operand = op ? gr_op_operand_slot(op, at->operand, at->operand_length) : -1;
       if (operand < 0) {
         gr_error(q->context, GRAFT_RULE, at->where, "%s has no operand '%s'", op ? op->name : "an opaque op",

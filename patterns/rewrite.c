@@ -38,7 +38,7 @@ static graft_status choose_rules(driver *d, const graft_rules *set, const char *
   for (uint32_t n = 0; n < count; n++) {
     uint32_t before = d->rule_count;
     for (uint32_t i = 0; i < total; i++)
-      if (name_fits(pt_rules_at(set, i), names[n])) d->rules[d->rule_count++] = pt_rules_at(set, i);
+      if (name_fits(gr_pt_rules_at(set, i), names[n])) d->rules[d->rule_count++] = gr_pt_rules_at(set, i);
     if (d->rule_count == before)
       return gr_error(c, GRAFT_NAME, (gr_loc){0}, "there is no rule and no file of rules called '%s'", names[n]);
   }
@@ -185,7 +185,7 @@ static graft_status try_rule(driver *d, const pt_rule *rule, graft_node n, uint3
   bool applied = false;
   if (!gr_node_live(d->r.g, n)) return GRAFT_OK;
   if (!gr_pattern_match(&d->r.matcher, rule->pattern, n, &match)) return GRAFT_OK;
-  graft_status status = pt_apply(&d->r, rule, &match, &applied);
+  graft_status status = gr_pt_apply(&d->r, rule, &match, &applied);
   if (status != GRAFT_OK || !applied) return status;
   return record_made(d, round) ? GRAFT_OK : GRAFT_NO_MEMORY;
 }
@@ -334,7 +334,7 @@ static bool begin(driver *d, graft_graph *g, const graft_rules *rules, const gr_
   for (uint32_t i = 1; i < g->module->specs.len; i++) r->refs |= g->module->specs.data[i].ref_count > 0;
   r->cones = gr_cones_create(g, options->evaluate, options->evaluate_user);
   gr_matcher_init(&r->matcher, g, NULL, r->cones);
-  r->cache_count = pt_rules_step_count(rules);
+  r->cache_count = gr_pt_rules_step_count(rules);
   r->caches = gr_alloc(c, (size_t)(r->cache_count + 1) * sizeof *r->caches);
   for (uint32_t i = 0; r->caches && i < r->cache_count; i++) r->caches[i].set = GRAFT_NONE;
   const char *pass = options->pass ? options->pass : "";
@@ -381,7 +381,7 @@ graft_status gr_rewrite(graft_graph *g, const graft_rules *rules, const char *co
   if (status == GRAFT_OK && options->report_overlaps) status = report_overlaps(d);
   if (status == GRAFT_OK) status = sweep(d);
   if (status == GRAFT_OK && options->fixed_point) status = settle(d);
-  if (status == GRAFT_OK) status = pt_carry_finish(&d->r);
+  if (status == GRAFT_OK) status = gr_pt_carry_finish(&d->r);
   if (status == GRAFT_OK) status = take_over(&d->r);
   if (status == GRAFT_OK && stats->matches) drop_updates(g);
   uint32_t total = graft_rules_count(rules) * (name_count ? name_count : 1) + 1;

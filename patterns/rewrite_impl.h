@@ -48,11 +48,11 @@ typedef struct pt_rewriter {
 } pt_rewriter;
 
 /* Rewrites what the matcher has just bound. *applied: false when the rule has to leave this match alone. */
-graft_status pt_apply(pt_rewriter *r, const pt_rule *rule, const gr_match *match, bool *applied);
+graft_status gr_pt_apply(pt_rewriter *r, const pt_rule *rule, const gr_match *match, bool *applied);
 
 /* carry.c */
-bool pt_carry_begin(pt_rewriter *r, const gr_match *match);
-bool pt_carry_end(pt_rewriter *r, const gr_match *match, uint32_t old_root_result);
-graft_status pt_carry_finish(pt_rewriter *r); /* once a pass */
+bool gr_pt_carry_begin(pt_rewriter *r, const gr_match *match);
+bool gr_pt_carry_end(pt_rewriter *r, const gr_match *match, uint32_t old_root_result);
+graft_status gr_pt_carry_finish(pt_rewriter *r); /* once a pass */
 
 #endif

@@ -72,10 +72,10 @@ static pt_rule *parse_rule(graft_rules *set, rule_file *f, gr_parser *p, const c
              "the rule %s has no heading: say above it, in a comment, what it does and why that is sound", rule->name);
     return NULL;
   }
-  if (!expect_word(p, "match") || !(rule->pattern = pt_parse_match(p)) || !expect_word(p, "rewrite")) return NULL;
+  if (!expect_word(p, "match") || !(rule->pattern = gr_pt_parse_match(p)) || !expect_word(p, "rewrite")) return NULL;
   pt_parse s = {.parser = p, .names = &rule->pattern->names, .rewrite = true};
-  if (!pt_parse_items(&s, &rule->rewrite) || !pt_compile_match(p, rule->pattern) ||
-      !pt_compile_rewrite(p, rule, &set->step_count))
+  if (!gr_pt_parse_items(&s, &rule->rewrite) || !gr_pt_compile_match(p, rule->pattern) ||
+      !gr_pt_compile_rewrite(p, rule, &set->step_count))
     return NULL;
   return rule;
 }
@@ -103,7 +103,8 @@ graft_status graft_rules_add(graft_rules *set, const char *text, size_t size, co
       } else if (gr_lex_is(&p.lex, "rule")) {
         pt_rule *rule = parse_rule(set, f, &p, copy);
         ok = rule && gr_vec_push(c, &set->rules, rule);
-        for (uint32_t i = before; ok && i + 1 < set->rules.len; i++) ok = pt_check_shadow(c, set->rules.data[i], rule);
+        for (uint32_t i = before; ok && i + 1 < set->rules.len; i++)
+          ok = gr_pt_check_shadow(c, set->rules.data[i], rule);
       } else {
         gr_lex_unexpected(&p.lex, "`rule` or `family`");
         ok = false;
@@ -152,5 +153,5 @@ uint32_t graft_rules_count(const graft_rules *set) { return set->rules.len; }
 const char *graft_rules_name(const graft_rules *set, uint32_t i) { return set->rules.data[i]->name; }
 const char *graft_rules_doc(const graft_rules *set, uint32_t i) { return set->rules.data[i]->doc; }
 const char *graft_rules_file(const graft_rules *set, uint32_t i) { return set->rules.data[i]->file; }
-const pt_rule *pt_rules_at(const graft_rules *set, uint32_t i) { return set->rules.data[i]; }
-uint32_t pt_rules_step_count(const graft_rules *set) { return set->step_count; }
+const pt_rule *gr_pt_rules_at(const graft_rules *set, uint32_t i) { return set->rules.data[i]; }
+uint32_t gr_pt_rules_step_count(const graft_rules *set) { return set->step_count; }

@@ -10,9 +10,9 @@ typedef struct gr_builtin_rule {
 } gr_builtin_rule;
 extern const gr_builtin_rule gr_builtin_rules[];
 
-const pt_rule *pt_rules_at(const graft_rules *set, uint32_t i);
-uint32_t pt_rules_step_count(const graft_rules *set);
+const pt_rule *gr_pt_rules_at(const graft_rules *set, uint32_t i);
+uint32_t gr_pt_rules_step_count(const graft_rules *set);
 /* False with an error: every match of the later rule is one of the earlier. */
-bool pt_check_shadow(graft_context *c, const pt_rule *earlier, const pt_rule *later);
+bool gr_pt_check_shadow(graft_context *c, const pt_rule *earlier, const pt_rule *later);
 
 #endif

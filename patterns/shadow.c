@@ -133,7 +133,7 @@ static bool same_expr(const cover *c, const gr_expr *x, const gr_expr *y) {
 
 static bool covers_conditions(const cover *c) {
   for (uint32_t i = 0; i < c->a->where_count; i++) {
-    bool found = pt_static(c->a, c->a->wheres[i]) == 1;
+    bool found = gr_pt_static(c->a, c->a->wheres[i]) == 1;
     for (uint32_t k = 0; k < c->b->where_count && !found; k++) found = same_expr(c, c->a->wheres[i], c->b->wheres[k]);
     if (!found) return false;
   }
@@ -153,7 +153,7 @@ static bool covers_variant(graft_context *context, const gr_pattern *pa, uint32_
   return yes;
 }
 
-bool pt_check_shadow(graft_context *c, const pt_rule *earlier, const pt_rule *later) {
+bool gr_pt_check_shadow(graft_context *c, const pt_rule *earlier, const pt_rule *later) {
   for (uint32_t b = 0; b < later->pattern->variant_count; b++) {
     bool covered = false;
     for (uint32_t a = 0; a < earlier->pattern->variant_count && !covered; a++)
