@@ -1,28 +1,11 @@
 /* From a rewrite section to steps, for each variant; and the checks that need both sides: nothing lost, nothing unused.
  */
-#include "patterns/patterns_impl.h"
+#include "patterns/program_impl.h"
 
 #include <stdio.h>
 #include <string.h>
 
-typedef struct builder {
-  gr_parser *parser;
-  pt_rule *rule;
-  gr_pattern *pattern;
-  pt_variant *v;
-  pt_program *program;
-  pt_items items; /* flattened */
-  PT_VEC(pt_step) steps;
-  PT_VEC(pt_carry) carries;
-  uint32_t slot_cap;
-  bool *made;         /* by slot: a rewrite line makes it */
-  bool *maybe_absent; /* by slot: made under a condition, without else */
-  bool *done;         /* by root result */
-  uint32_t *step_number;
-  uint32_t root_step;
-  const gr_expr *condition; /* of the line being compiled */
-  bool negate;
-} builder;
+typedef pt_program_builder builder;
 
 static bool error_at(const builder *b, gr_loc where, const char *message) {
   gr_error(b->parser->context, GRAFT_RULE, where, "%s", message);
@@ -31,7 +14,7 @@ static bool error_at(const builder *b, gr_loc where, const char *message) {
 
 static const pt_name *value_info(const builder *b, int name) { return &b->pattern->names.kind[PT_VALUE].data[name]; }
 
-static bool error_name(const builder *b, gr_loc where, int name, const char *message) {
+bool gr_program_error_name(const builder *b, gr_loc where, int name, const char *message) {
   const pt_name *n = value_info(b, name);
   gr_error(b->parser->context, GRAFT_RULE, where, "%%%.*s %s", (int)n->length, n->text, message);
   return false;
@@ -86,12 +69,12 @@ static bool implies(const builder *b, const gr_expr *e, bool negate, uint16_t sl
 
 static bool readable(builder *b, const pt_arg *a, uint16_t slot, bool is_const) {
   if (slot == PT_UNBOUND)
-    return error_name(b, a->where, a->name, "is not bound here, or not in every choice of the groups");
+    return gr_program_error_name(b, a->where, a->name, "is not bound here, or not in every choice of the groups");
   bool optional = slot == 0 || (b->made[slot] ? b->maybe_absent[slot] : b->v->slot_optional[slot]);
   if (optional && !a->optional && !implies(b, b->condition, b->negate, slot))
-    return error_name(b, a->where, a->name, "may be absent: write ? after it, or make it with an else");
+    return gr_program_error_name(b, a->where, a->name, "may be absent: write ? after it, or make it with an else");
   if (is_const && b->made[slot] && !b->program->slot_const[slot])
-    return error_name(b, a->where, a->name, "is made by the rewrite: const lines need values known before");
+    return gr_program_error_name(b, a->where, a->name, "is made by the rewrite: const lines need values known before");
   return true;
 }
 
@@ -271,21 +254,26 @@ static int result_slot(builder *b, const pt_result *r, bool conditional, bool ot
     b->maybe_absent[slot] = conditional;
     return slot;
   }
-  if (slot == 0) return error_name(b, r->where, r->name, "stands for nothing in this choice of the groups"), -1;
+  if (slot == 0)
+    return gr_program_error_name(b, r->where, r->name, "stands for nothing in this choice of the groups"), -1;
   if (b->made[slot]) {
-    if (!otherwise) return error_name(b, r->where, r->name, "is made by two lines"), -1;
+    if (!otherwise) return gr_program_error_name(b, r->where, r->name, "is made by two lines"), -1;
     b->maybe_absent[slot] = conditional;
     return slot;
   }
   if (v->slot_node[slot] != 0)
-    return error_name(b, r->where, r->name, "belongs to the match: only the root's results can be made again"), -1;
-  if (conditional) return error_name(b, r->where, r->name, "is the root's result: its line takes no condition"), -1;
-  if (b->done[v->slot_result[slot]] && !otherwise) return error_name(b, r->where, r->name, "is made by two lines"), -1;
+    return gr_program_error_name(b, r->where, r->name,
+                                 "belongs to the match: only the root's results can be made again"),
+           -1;
+  if (conditional)
+    return gr_program_error_name(b, r->where, r->name, "is the root's result: its line takes no condition"), -1;
+  if (b->done[v->slot_result[slot]] && !otherwise)
+    return gr_program_error_name(b, r->where, r->name, "is made by two lines"), -1;
   b->done[v->slot_result[slot]] = true;
   return slot;
 }
 
-static int place_of(builder *b, int name, gr_loc where, const char *what) {
+int gr_program_place(builder *b, int name, gr_loc where, const char *what) {
   uint16_t slot = b->v->slots[name];
   if (slot == PT_UNBOUND || b->made[slot] || b->v->slot_node[slot] == PT_UNBOUND) {
     const pt_name *n = value_info(b, name);
@@ -393,9 +381,11 @@ static int add_call(builder *b, const pt_call *call, const pt_line *line, const 
     s.kind = PT_S_ROOT;
     b->program->keeps_root = true;
   }
-  if (line && line->edges_from >= 0 && (s.edges = place_of(b, line->edges_from, line->edges_where, "edges from")) < -1)
+  if (line && line->edges_from >= 0 &&
+      (s.edges = gr_program_place(b, line->edges_from, line->edges_where, "edges from")) < -1)
     return -1;
-  if (line && line->source >= 0 && (s.source = place_of(b, line->source, line->source_where, "source")) < -1) return -1;
+  if (line && line->source >= 0 && (s.source = gr_program_place(b, line->source, line->source_where, "source")) < -1)
+    return -1;
   if (is_const && (s.edges >= 0 || s.source >= 0)) {
     error_at(b, line->where, "a const line makes no node: neither edges nor source");
     return -1;
@@ -442,7 +432,7 @@ static bool add_line(builder *b, const pt_line *line, const gr_expr *condition, 
       int known = n->condition ? gr_pt_static(b->v, n->condition) : 1;
       if (known < 0 && !gr_pt_check_expr(b->parser, b->pattern, b->v, n->condition, true)) return false;
       if (known != 0 && b->v->slots[n->name] == PT_UNBOUND)
-        return error_name(b, n->where, n->name, "is not bound here");
+        return gr_program_error_name(b, n->where, n->name, "is not bound here");
     }
   b->condition = condition;
   b->negate = negate;
@@ -450,147 +440,6 @@ static bool add_line(builder *b, const pt_line *line, const gr_expr *condition, 
                                        : add_alias(b, line, condition, negate, line->is_const);
   return ok && (condition != line->condition || !condition || !line->otherwise ||
                 add_line(b, line->otherwise, condition, true));
-}
-
-/* ---- annotations ---- */
-
-static bool edge_operand(builder *b, const gr_expr *e, const gr_opset *ops, int *operand) {
-  *operand = gr_pt_opset_operand(ops, e->text, e->length);
-  if (*operand >= 0) return true;
-  gr_error(b->parser->context, GRAFT_RULE, e->where, "%s has no operand '%.*s'", ops->name, (int)e->length, e->text);
-  return false;
-}
-
-static void claim(builder *b, uint32_t place, int operand) {
-  b->v->claims[place].operands |= operand < 0 ? UINT64_MAX : UINT64_C(1) << (operand < 63 ? operand : 63);
-}
-
-static void claim_value(builder *b, uint16_t slot) {
-  if (slot != PT_UNBOUND && slot != 0 && b->v->slot_node[slot] != PT_UNBOUND)
-    b->v->claims[b->v->slot_node[slot]].results |= UINT64_C(1)
-                                                   << (b->v->slot_result[slot] < 63 ? b->v->slot_result[slot] : 63);
-}
-
-/* The step that makes a name in the rewrite; GRAFT_NONE with an error where it is none. */
-static uint32_t step_of(builder *b, const gr_expr *e) {
-  uint16_t slot = b->v->slots[e->name];
-  for (uint32_t i = 0; i < b->steps.len && slot != PT_UNBOUND; i++) {
-    const pt_step *s = &b->steps.data[i];
-    if (s->kind != PT_S_NODE && s->kind != PT_S_ROOT) continue;
-    for (uint32_t r = 0; r < s->result_count; r++)
-      if (s->results[r] == slot) return i;
-  }
-  error_name(b, e->where, e->name, "is no node that the rewrite makes");
-  return GRAFT_NONE;
-}
-
-static bool add_move(builder *b, const pt_item *item) {
-  pt_carry c = {.step = GRAFT_NONE, .value = item->kind == PT_ITEM_VALUE};
-  const gr_expr *from = item->expr;
-  if (from->kind == PT_E_VALUE) {
-    if (b->v->slots[from->name] == PT_UNBOUND) return error_name(b, from->where, from->name, "is not bound here");
-    c.from = b->v->slots[from->name];
-    claim_value(b, c.from);
-    if (item->kind == PT_ITEM_DROP) return true;
-    c.to = b->v->slots[item->to->name];
-    if (c.to == PT_UNBOUND) return error_name(b, item->to->where, item->to->name, "is not bound here");
-    return pt_push(b->parser->arena, &b->carries, c);
-  }
-  int place = place_of(b, from->name, from->where, "edge");
-  if (place < 0) return false;
-  c.node = (uint16_t)place;
-  if (!edge_operand(b, from, b->v->nodes[place].call->ops, &c.operand)) return false;
-  claim(b, (uint32_t)place, c.operand);
-  if (item->kind == PT_ITEM_DROP) return true;
-  c.step = step_of(b, item->to);
-  if (c.step == GRAFT_NONE || !edge_operand(b, item->to, b->steps.data[c.step].call->ops, &c.to_operand)) return false;
-  return pt_push(b->parser->arena, &b->carries, c);
-}
-
-/* no_spec(…) among the conditions that must all hold. */
-static void claim_excluded(builder *b, const gr_expr *e) {
-  if (e->kind == PT_E_AND) {
-    claim_excluded(b, e->args[0]);
-    claim_excluded(b, e->args[1]);
-    return;
-  }
-  if (e->kind != PT_E_CALL || e->index != PT_F_no_spec) return;
-  for (uint32_t i = 0; i < e->arg_count; i++) {
-    const gr_expr *a = e->args[i];
-    uint16_t slot = a->kind == PT_E_ALL ? PT_UNBOUND : b->v->slots[a->name];
-    if (a->kind == PT_E_VALUE) claim_value(b, slot);
-    if (a->kind == PT_E_EDGE && slot != PT_UNBOUND && b->v->slot_node[slot] != PT_UNBOUND) {
-      int operand = gr_pt_opset_operand(b->v->nodes[b->v->slot_node[slot]].call->ops, a->text, a->length);
-      if (operand >= 0) claim(b, b->v->slot_node[slot], operand);
-    }
-  }
-}
-
-static bool excludes_all(const gr_expr *e) {
-  if (e->kind == PT_E_AND) return excludes_all(e->args[0]) || excludes_all(e->args[1]);
-  if (e->kind != PT_E_CALL || e->index != PT_F_no_spec) return false;
-  for (uint32_t i = 0; i < e->arg_count; i++)
-    if (e->args[i]->kind == PT_E_ALL) return true;
-  return false;
-}
-
-static bool check_node_claims(builder *b, uint32_t place) {
-  const pt_vnode *n = &b->v->nodes[place];
-  const pt_claims *c = &b->v->claims[place];
-  char name[80] = "";
-  if (n->line) {
-    const pt_name *of = n->line->results.data[0].range
-                            ? &b->pattern->names.kind[PT_RANGE].data[n->line->results.data[0].name]
-                            : value_info(b, n->line->results.data[0].name);
-    snprintf(name, sizeof name, "%%%.*s", (int)(of->length < 64 ? of->length : 64), of->text);
-  }
-  for (uint32_t i = 0; i < n->call->args.len; i++) {
-    const pt_arg *a = &n->call->args.data[i];
-    if (a->kind == PT_ARG_ABSENT || n->operand_slots[i] == 0 || c->operands >> (i < 63 ? i : 63) & 1) continue;
-    const gr_op_info *op = gr_pt_member_info(n->call->ops, 0);
-    const char *operand = op && i < op->operand_count ? op->operands[i].name : "…";
-    gr_error(b->parser->context, GRAFT_RULE, a->where,
-             "an annotation on the edge %s.%s would be lost: carry it (edges from, edge … -> …), drop it, or exclude "
-             "it with no_spec",
-             name[0] ? name : n->call->ops->name, operand);
-    return false;
-  }
-  for (uint32_t i = 0; n->line && i < n->result_count; i++) {
-    if (c->results >> (i < 63 ? i : 63) & 1) continue;
-    gr_error(
-        b->parser->context, GRAFT_RULE, n->line->results.data[i].where,
-        "an annotation on this value would be lost: carry it (value %%a -> %%b), drop it, or exclude it with no_spec");
-    return false;
-  }
-  return true;
-}
-
-static bool annotations(builder *b) {
-  pt_variant *v = b->v;
-  gr_arena *a = b->parser->arena;
-  v->claims = gr_arena_alloc(a, v->node_count * sizeof *v->claims);
-  if (!v->claims) return false;
-  memset(v->claims, 0, v->node_count * sizeof *v->claims);
-  bool all = false;
-  for (uint32_t i = 0; i < v->where_count; i++) {
-    claim_excluded(b, v->wheres[i]);
-    all |= excludes_all(v->wheres[i]);
-  }
-  if (b->program->keeps_root) v->claims[0].results = UINT64_MAX;
-  for (uint32_t i = 0; i < b->steps.len; i++) {
-    const pt_step *s = &b->steps.data[i];
-    if (s->edges < 0) continue;
-    claim(b, (uint32_t)s->edges, -1);
-    pt_carry c = {.node = (uint16_t)s->edges, .operand = -1, .step = i};
-    if (!pt_push(a, &b->carries, c)) return false;
-  }
-  for (uint32_t i = 0; i < b->items.len; i++) {
-    pt_item_kind k = b->items.data[i].kind;
-    if ((k == PT_ITEM_EDGE || k == PT_ITEM_VALUE || k == PT_ITEM_DROP) && !add_move(b, &b->items.data[i])) return false;
-  }
-  for (uint32_t n = 0; n < v->node_count && !all; n++)
-    if (!check_node_claims(b, n)) return false;
-  return true;
 }
 
 /* ---- a variant ---- */
@@ -653,7 +502,7 @@ static bool root_is_made(builder *b) {
     const pt_result *r = &root->results.data[i];
     if (b->done[i]) continue;
     return r->range ? error_at(b, r->where, "the rewrite does not make these results of the root")
-                    : error_name(b, r->where, r->name, "is a result of the root: the rewrite must make it");
+                    : gr_program_error_name(b, r->where, r->name, "is a result of the root: the rewrite must make it");
   }
   return true;
 }
@@ -708,7 +557,7 @@ static bool compile_variant(builder *b) {
     if (item->kind == PT_ITEM_LINE && !add_line(b, item->line, NULL, false)) return false;
     if (item->kind == PT_ITEM_WARN && !add_warning(b, item)) return false;
   }
-  if (!root_is_made(b) || !annotations(b) || !order(b)) return false;
+  if (!root_is_made(b) || !gr_program_annotations(b) || !order(b)) return false;
   find_dying(b);
   return true;
 }

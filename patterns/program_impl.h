@@ -1,0 +1,32 @@
+/* The state of compiling a rewrite section for one variant: what program.c and claims.c share. */
+#ifndef GRAFT_PROGRAM_IMPL_H
+#define GRAFT_PROGRAM_IMPL_H
+
+#include "patterns/patterns_impl.h"
+
+typedef struct pt_program_builder {
+  gr_parser *parser;
+  pt_rule *rule;
+  gr_pattern *pattern;
+  pt_variant *v;
+  pt_program *program;
+  pt_items items; /* flattened */
+  PT_VEC(pt_step) steps;
+  PT_VEC(pt_carry) carries;
+  uint32_t slot_cap;
+  bool *made;         /* by slot: a rewrite line makes it */
+  bool *maybe_absent; /* by slot: made under a condition, without else */
+  bool *done;         /* by root result */
+  uint32_t *step_number;
+  uint32_t root_step;
+  const gr_expr *condition; /* of the line being compiled */
+  bool negate;
+} pt_program_builder;
+
+/* Both report and give false, or -2. */
+bool gr_program_error_name(const pt_program_builder *b, gr_loc where, int name, const char *message);
+int gr_program_place(pt_program_builder *b, int name, gr_loc where, const char *what);
+/* Every annotation that a matched node may have is carried, dropped or excluded (claims.c). */
+bool gr_program_annotations(pt_program_builder *b);
+
+#endif

@@ -1,0 +1,263 @@
+/* Rules as written: op sets, names, expressions, and the lines of match and rewrite sections. Everything lives in the
+ * parser's arena; nothing here is freed on its own. */
+#ifndef GRAFT_SYNTAX_IMPL_H
+#define GRAFT_SYNTAX_IMPL_H
+
+#include "patterns/patterns_int.h"
+
+#define PT_MAX_NAMES 1000  /* of each kind in one rule */
+#define PT_MAX_VARIANTS 64 /* of one pattern */
+#define PT_MAX_DEPTH 40    /* nesting of expressions, calls and groups */
+#define PT_MAX_NODES 1000  /* of one expression */
+#define PT_MAX_COMMUTES 8  /* commutative lines in one variant: 2^n orders */
+
+/* A growing array in an arena; what it grows out of is not given back. */
+#define PT_VEC(T) \
+  struct { \
+    T *data; \
+    uint32_t len, cap; \
+  }
+bool gr_pt_grow(gr_arena *a, void *vec, size_t item_size);
+#define pt_push(a, v, item) \
+  ((v)->len < (v)->cap || gr_pt_grow((a), (v), sizeof *(v)->data) ? ((v)->data[(v)->len++] = (item), true) : false)
+
+/* ---- ops ----------------------------------------------------------------------------------------------------------
+ */
+
+typedef struct pt_member {
+  uint32_t op;        /* GR_OP_COUNT: opaque */
+  const char *opaque; /* its name */
+} pt_member;
+
+/* One op, or the members of a family in order. */
+struct gr_opset {
+  const char *name; /* without @ */
+  bool family;
+  uint32_t count;
+  pt_member *members;
+  const gr_opset *pair;       /* member i goes with member i of this one: @dq with @q */
+  uint8_t index[GR_OP_COUNT]; /* member number + 1; 0: none */
+};
+
+const gr_opset *gr_pt_opset_of_op(gr_parser *p, const char *name, size_t length, gr_loc where); /* an op of the table */
+const gr_opset *gr_pt_opset_of_opaque(gr_parser *p, const char *name, size_t length);           /* "vendor.op" */
+const gr_opset *gr_pt_opset_of_family(gr_parser *p, const char *name, size_t length, gr_loc where); /* @name */
+const gr_opset *gr_pt_opset_join(gr_parser *p, const gr_opset *a, const gr_opset *b, gr_loc where);
+/* The member number of a node's op; -1: none. */
+int gr_pt_opset_find(const gr_opset *s, const graft_module *m, uint32_t op);
+/* The table's row of a member, NULL for an opaque one. */
+const gr_op_info *gr_pt_member_info(const gr_opset *s, uint32_t member);
+/* What all members agree on: the slot of an attribute or operand; -1: some member lacks it; -2: slots differ; -3:
+ * opaque members. */
+int gr_pt_opset_attr(const gr_opset *s, const char *name, size_t length, graft_attr_kind *kind);
+int gr_pt_opset_operand(const gr_opset *s, const char *name, size_t length);
+
+/* ---- names ----------------------------------------------------------------------------------------------------------
+ */
+
+typedef enum pt_name_kind { PT_VALUE, PT_RANGE, PT_ATTR, PT_REST, PT_TAG, PT_GROUP, PT_NAME_KINDS } pt_name_kind;
+
+typedef struct pt_name {
+  const char *text;
+  uint32_t length;
+  gr_loc first;        /* where it was met first */
+  uint32_t match_uses; /* in match lines */
+  uint32_t other_uses; /* in conditions and rewrite lines */
+  const gr_opset *ops; /* of a tag */
+} pt_name;
+
+typedef struct pt_names {
+  PT_VEC(pt_name) kind[PT_NAME_KINDS];
+} pt_names;
+
+/* ---- expressions --------------------------------------------------------------------------------------------------
+ */
+
+typedef enum pt_expr_kind {
+  PT_E_LITERAL,
+  PT_E_LIST,      /* args */
+  PT_E_ATTR,      /* $a: name */
+  PT_E_REST_ATTR, /* $conv.groups: name, text */
+  PT_E_PROPERTY,  /* @conv.weight_axis: name, index */
+  PT_E_IN,        /* @c in @conv: name, ops */
+  PT_E_VALUE,     /* %a: name; a condition: is it present */
+  PT_E_EDGE,      /* %y.weight: name, text */
+  PT_E_RANGE,     /* ..%xs: name */
+  PT_E_ALL,       /* .. : no_spec(..) */
+  PT_E_GROUP,     /* name */
+  PT_E_OPTION,    /* index */
+  PT_E_CALL,      /* function, args */
+  PT_E_INDEX,     /* args[0][args[1]] */
+  PT_E_IF,        /* args[0] if args[1] else args[2] */
+  PT_E_NOT,
+  PT_E_AND,
+  PT_E_OR,
+  PT_E_EQ,
+  PT_E_NE,
+  PT_E_LT,
+  PT_E_LE,
+  PT_E_GT,
+  PT_E_GE,
+  PT_E_ADD,
+  PT_E_SUB,
+  PT_E_MUL,
+  PT_E_DIV,
+  PT_E_NEGATE
+} pt_expr_kind;
+
+typedef enum pt_function {
+#define PREDICATE(name, ...) PT_F_##name,
+#include "patterns/predicates.def"
+#undef PREDICATE
+  PT_F_COUNT
+} pt_function;
+
+typedef struct pt_function_info {
+  const char *name;
+  const char *params;     /* a letter each: see predicates.def */
+  graft_attr_kind result; /* GRAFT_ATTR_NONE: depends */
+  const char *doc;
+} pt_function_info;
+
+const pt_function_info *gr_pt_function_get(uint32_t function);
+uint32_t gr_pt_function_find(const char *name, size_t length); /* PT_F_COUNT: none */
+
+typedef enum pt_property { PT_P_WEIGHT_AXIS, PT_P_WEIGHT_GROUPS, PT_P_COUNT } pt_property;
+
+struct gr_expr {
+  uint8_t kind; /* pt_expr_kind */
+  uint8_t arg_count;
+  uint16_t name;
+  uint16_t index;  /* function, property, option */
+  uint32_t length; /* of text */
+  const char *text;
+  graft_attr value; /* of a literal */
+  const gr_opset *ops;
+  struct gr_expr **args;
+  gr_loc where;
+};
+
+/* ---- sections, as written
+ * -------------------------------------------------------------------------------------------- */
+
+struct pt_call;
+
+typedef enum pt_arg_kind { PT_ARG_VALUE, PT_ARG_RANGE, PT_ARG_ABSENT, PT_ARG_LITERAL, PT_ARG_CALL } pt_arg_kind;
+
+typedef struct pt_arg {
+  pt_arg_kind kind;
+  bool optional;
+  int name;
+  struct pt_call *call;
+  graft_dtype dtype; /* of a literal; GRAFT_UNKNOWN: as written, f32 in rewrites */
+  double number;
+  gr_loc where;
+} pt_arg;
+
+typedef enum pt_attr_kind { PT_ATTR_NAMED, PT_ATTR_REST_OF, PT_ATTR_DROP, PT_ATTR_DROP_REST } pt_attr_kind;
+
+typedef struct pt_attr {
+  pt_attr_kind kind;
+  const char *text; /* the attribute's name */
+  uint32_t length;
+  gr_expr *value;
+  int name; /* of a rest */
+  gr_loc where;
+} pt_attr;
+
+typedef struct pt_call {
+  const gr_opset *ops;
+  int tag; /* -1: a single op */
+  PT_VEC(pt_arg) args;
+  PT_VEC(pt_attr) attrs;
+  gr_loc where;
+} pt_call;
+
+typedef struct pt_result {
+  int name;
+  bool optional, range;
+  gr_loc where;
+} pt_result;
+
+typedef enum pt_line_kind { PT_LINE_CALL, PT_LINE_ALIAS, PT_LINE_ABSENT, PT_LINE_EXPR } pt_line_kind;
+
+typedef struct pt_naming { /* named %w, named %w:bias, named %a if C else … */
+  int name;
+  const char *suffix; /* replaces what follows the last point */
+  uint32_t length;
+  gr_expr *condition; /* NULL: always */
+  struct pt_naming *otherwise;
+  gr_loc where;
+} pt_naming;
+
+typedef struct pt_line {
+  PT_VEC(pt_result) results;
+  pt_line_kind kind;
+  pt_call *call;
+  int alias; /* value name */
+  bool alias_optional;
+  gr_expr *expr;
+  graft_dtype dtype; /* of an expression's constant */
+  bool one_use, is_const;
+  gr_expr *condition; /* if … */
+  struct pt_line *otherwise;
+  int edges_from, source; /* value names, -1: none */
+  gr_loc edges_where, source_where;
+  pt_naming *naming;
+  int tensor_kind;  /* graft_tensor_kind, -1: constant */
+  const char *text; /* of a warning */
+  gr_loc where;
+} pt_line;
+
+struct pt_group;
+
+typedef enum pt_item_kind {
+  PT_ITEM_LINE,
+  PT_ITEM_GROUP, /* match: name? { … } else { … }; rewrite: if C { … } else { … } */
+  PT_ITEM_WHERE,
+  PT_ITEM_EDGE,  /* edge %y.weight -> %z.x */
+  PT_ITEM_VALUE, /* value %y -> %z */
+  PT_ITEM_DROP,  /* drop %y.weight, drop %y */
+  PT_ITEM_WARN   /* warn "…" %x if C */
+} pt_item_kind;
+
+typedef struct pt_item {
+  pt_item_kind kind;
+  pt_line *line;
+  struct pt_group *group;
+  gr_expr *expr;    /* a condition, or the left side of edge, value and drop */
+  gr_expr *to;      /* the right side */
+  const char *text; /* of warn */
+  gr_loc where;
+} pt_item;
+
+typedef PT_VEC(pt_item) pt_items;
+
+typedef struct pt_group {
+  int name;           /* of a match group; -1: rewrite */
+  gr_expr *condition; /* of a rewrite group */
+  pt_items present, absent;
+  gr_loc where;
+} pt_group;
+
+/* ---- parsing (parse.c, parse_expr.c)
+ * ------------------------------------------------------------------------------------- */
+
+typedef struct pt_parse {
+  gr_parser *parser;
+  pt_names *names;       /* NULL: options alone */
+  bool rewrite;          /* uses count as other_uses, and no name may be met first */
+  uint32_t depth, nodes; /* of the expression being read */
+} pt_parse;
+
+int gr_pt_name_id(pt_parse *s, pt_name_kind kind, const char *text, size_t length,
+                  gr_loc where); /* finds or adds; -1: error */
+int gr_pt_name_find(const pt_names *n, pt_name_kind kind, const char *text, size_t length);
+gr_expr *gr_pt_parse_expr(pt_parse *s);
+bool gr_pt_parse_items(pt_parse *s, pt_items *items);      /* lines of a match or rewrite section */
+bool gr_pt_parse_conditions(pt_parse *s, pt_items *items); /* after `where` */
+gr_expr *gr_pt_new_expr(pt_parse *s, pt_expr_kind kind, gr_loc where);
+bool gr_pt_parse_reference(pt_parse *s, gr_expr **out); /* %y or %y.weight */
+gr_pattern *gr_pt_parse_match(gr_parser *p);            /* a match and its where, not compiled yet */
+
+#endif
