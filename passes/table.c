@@ -60,10 +60,15 @@ typedef struct signature {
   char *buffer;
   size_t size, at;
   const char *between;
+  const char *seen[32]; /* members may share an option */
+  uint32_t seen_count;
 } signature;
 
 static void add_option(signature *s, const gr_option_decl *o) {
   char number[32];
+  for (uint32_t i = 0; i < s->seen_count; i++)
+    if (strcmp(s->seen[i], o->name) == 0) return;
+  if (s->seen_count < sizeof s->seen / sizeof s->seen[0]) s->seen[s->seen_count++] = o->name;
   snprintf(number, sizeof number, "%lld", (long long)o->i);
   const char *value = "";
   switch (o->kind) {

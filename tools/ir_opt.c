@@ -30,7 +30,7 @@ enum {
 
 static const cli_option option_table[] = {
     {'o', "output", "OUT", "write the module to OUT (- : standard output)"},
-    {PASSES, "passes", "PIPELINE", "run these passes: NAME{option=value,…},NAME,…"},
+    {PASSES, "passes", "PIPELINE", "run these passes: NAME{option=value,...},NAME,..."},
     {EMIT, "emit", "FORMAT", "text, binary, onnx, json or dot; else by OUT's extension, else text"},
     {VERIFY_EACH, "verify-each", NULL, "check the graph after every pass"},
     {PRINT_BEFORE, "print-before", "PASS", "print the module before each run of PASS (standard error)"},
@@ -163,7 +163,8 @@ static bool explain(const arguments *a, graft_module *module) {
   graft_rules *rules = read_rules(context, a);
   char *text;
   size_t size;
-  bool ok = rules && graft_rules_explain(rules, graft_module_get_graph(module, 0), a->explain, &text, &size) == GRAFT_OK;
+  bool ok =
+      rules && graft_rules_explain(rules, graft_module_get_graph(module, 0), a->explain, &text, &size) == GRAFT_OK;
   if (ok) {
     fputs(text, stdout);
     graft_free(context, text, size);

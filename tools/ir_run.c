@@ -11,7 +11,7 @@
 enum { INPUT = 256, OUTPUT_DIR, THREADS, TIMING, BATCH, LABELS };
 
 static const cli_option option_table[] = {
-    {INPUT, "input", "NAME=A.npy,…", "the files of one graph input, one step each; may be repeated"},
+    {INPUT, "input", "NAME=A.npy,...", "the files of one graph input, one step each; may be repeated"},
     {OUTPUT_DIR, "output-dir", "DIR", "write each result of each step as DIR/RESULT.STEP.npy"},
     {'o', "output", "STATE_OUT", "write the module with its state after the last step"},
     {BATCH, "batch", "N", "cut each file along its first axis into steps of N; a rest is dropped"},
@@ -70,7 +70,7 @@ static bool split_feed(feed *f) {
 static bool add_feed(arguments *a, const char *argument) {
   const char *equals = strchr(argument, '=');
   if (!equals || equals == argument || !equals[1]) {
-    cli_usage_error(a->command, "--input takes NAME=A.npy[,B.npy…], not '%s'", argument);
+    cli_usage_error(a->command, "--input takes NAME=A.npy[,B.npy...], not '%s'", argument);
     return false;
   }
   feed *feeds = realloc(a->feeds, (a->feed_count + 1) * sizeof *feeds);
@@ -280,6 +280,9 @@ static bool run_all(runner *r) {
   for (uint32_t file = 0; file < files; file++) {
     int64_t steps = 1;
     if (!read_files(r, file) || (a->feed_count && !count_steps(a, file, &steps))) return false;
+    if (steps == 0)
+      return cli_fail(a->feeds[0].files.items[file], "fewer than --batch %lld rows: there is no step",
+                      (long long)a->batch) == EXIT_DONE;
     for (int64_t step = 0; step < steps; step++)
       if (!set_inputs(r, step) || !run_step(r)) return false;
   }
@@ -348,7 +351,7 @@ static int run(graft_context *context, const arguments *a) {
 int main(int argc, char **argv) {
   arguments a = {.threads = 1};
   cli_command command = {.name = "ir-run",
-                         .usage = "MODULE [--input NAME=A.npy[,B.npy…]]… [options]",
+                         .usage = "MODULE [--input NAME=A.npy[,B.npy...]]... [options]",
                          .summary = "Runs a module and writes its results, and its state when it trains or observes.",
                          .examples = examples,
                          .options = option_table,

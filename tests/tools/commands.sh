@@ -50,7 +50,7 @@ expect 2 "unknown format" "$opt" net.gir --emit pdf
 expect 2 "unknown pass to print" "$opt" net.gir --print-after nonsense
 expect 0 "help" "$opt" --help
 for option in output passes emit verify-each print-before print-after print-after-all timing stats export-state \
-  quantizer-file pattern-file list-passes list-ops list-patterns list-quantizers; do
+  quantizer-file pattern-file list-passes list-ops list-patterns list-quantizers explain; do
   printed "--$option" "help"
 done
 expect 0 "list of passes" "$opt" --list-passes
@@ -137,6 +137,12 @@ expect 1 "a wrong rule" "$opt" net.gir --pattern-file wrong.pat --passes 'rewrit
 said "wrong.pat:5:" "a wrong rule"
 absent never.gir "a wrong rule"
 
+# -- ir-opt: explain
+expect 0 "explain" "$opt" net.gir --explain conv
+printed "is a conv2d" "explain"
+expect 1 "explain what is not there" "$opt" net.gir --explain nonsense
+said "nonsense" "explain what is not there"
+
 # -- ir-opt: state
 expect 0 "export" "$opt" net.gir --export-state state/deep
 present state/deep/conv.weight.npy "export"
@@ -202,6 +208,8 @@ present batch/y.2.npy "run: batch"
 absent batch/y.3.npy "run: batch drops the rest"
 expect 0 "run: labels" "$run" net.gir --input x=data/b.npy --batch 7 --labels data/labels.npy
 printed "^accuracy: .*of 7)" "run: labels"
+expect 1 "run: fewer rows than a batch" "$run" net.gir --input x=data/a.npy --batch 2 -o never.gfb
+absent never.gfb "run: fewer rows than a batch"
 expect 1 "run: too few labels" "$run" net.gir --input x=data/b.npy,data/b.npy --labels data/labels.npy
 expect 0 "run: summary" "$run" net.gir --input x=data/a.npy
 printed "step 0  y  f32\[1, 2\]" "run: summary"
