@@ -27,7 +27,10 @@ struct gr_cones {
   GR_VEC(graft_value) stack;
   gr_map by_value, by_call;
   size_t held; /* bytes of what was computed */
+  bool failed; /* no memory for the states */
 };
+
+bool gr_cones_failed(const gr_cones *k) { return k->failed; }
 
 gr_cones *gr_cones_create(graft_graph *g, gr_evaluator evaluate, void *user) {
   gr_cones *k = gr_calloc(g->module->context, 1, sizeof *k);
@@ -116,7 +119,10 @@ static bool set_state(gr_cones *k, graft_node n) {
 
 static bool begin(gr_cones *k) {
   if (k->states.len) return true;
-  if (!grow_states(k)) return false;
+  if (!grow_states(k)) {
+    k->failed = true;
+    return false;
+  }
   for (graft_node n = k->graph->first; n != GRAFT_NONE; n = gr_node_at(k->graph, n)->next) set_state(k, n);
   return true;
 }

@@ -46,10 +46,11 @@ static bool concerns(const explainer *x, const pt_rule *rule, uint32_t variant) 
   return false;
 }
 
-static void forget_nodes(explainer *x, const pt_rule *rule, uint32_t variant) {
+static bool forget_nodes(explainer *x, const pt_rule *rule, uint32_t variant) {
   const pt_variant *v = &rule->pattern->variants[variant];
-  if (!gr_pt_frame_reserve(&x->matcher, rule->pattern, v)) return;
+  if (!gr_pt_frame_reserve(&x->matcher, rule->pattern, v)) return false;
   memset(pt_frame_of(&x->matcher)->nodes, 0xff, v->node_count * sizeof(graft_node));
+  return true;
 }
 
 static void explain_at(explainer *x, const pt_rule *rule, graft_node root) {
@@ -58,7 +59,10 @@ static void explain_at(explainer *x, const pt_rule *rule, graft_node root) {
   for (uint32_t v = 0; v < rule->pattern->variant_count; v++) {
     gr_match match;
     x->failure = (pt_failure){0};
-    forget_nodes(x, rule, v);
+    if (!forget_nodes(x, rule, v)) {
+      x->out.failed = true;
+      return;
+    }
     bool matches = gr_pt_match_variant(&x->matcher, rule->pattern, v, root, &match);
     if (!concerns(x, rule, v)) continue;
     if (matches) {

@@ -143,7 +143,10 @@ static bool eval_list(pt_eval *e, const gr_expr *x, graft_attr *out) {
   *out = (graft_attr){.kind = real ? GRAFT_ATTR_FLOATS : GRAFT_ATTR_INTS, .count = x->arg_count};
   if (!e->match) return no_value(e, x, "no lists here");
   void *data = gr_arena_alloc(&e->match->matcher->scratch, (x->arg_count + 1) * sizeof(int64_t));
-  if (!data) return false;
+  if (!data) {
+    e->match->matcher->failed = true;
+    return false;
+  }
   int64_t *ints = data;
   double *floats = data;
   for (uint32_t i = 0; i < x->arg_count; i++) {

@@ -315,7 +315,11 @@ static bool go(const run *r, uint32_t pc) {
 bool gr_pt_match_variant(gr_matcher *m, const gr_pattern *p, uint32_t variant, graft_node root, gr_match *out) {
   const pt_variant *v = &p->variants[variant];
   int member = gr_pt_opset_find(v->root_ops, m->graph->module, gr_node_at(m->graph, root)->op);
-  if (member < 0 || !gr_pt_frame_reserve(m, p, v)) return false;
+  if (member < 0) return false;
+  if (!gr_pt_frame_reserve(m, p, v)) {
+    m->failed = true;
+    return false;
+  }
   *out = (gr_match){.pattern = p, .variant = variant, .matcher = m};
   run r = {.m = m, .g = m->graph, .pattern = p, .v = v, .f = m->frame, .match = out};
   r.f->values[0] = GRAFT_NONE;

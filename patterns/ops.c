@@ -19,7 +19,7 @@ static void add_member(gr_opset *s, pt_member m) {
     s->index[m.op] = (uint8_t)(s->count + 1);
   } else {
     for (uint32_t i = 0; i < s->count; i++)
-      if (s->members[i].opaque && strcmp(s->members[i].opaque, m.opaque) == 0) return;
+      if (s->members[i].opaque && m.opaque && strcmp(s->members[i].opaque, m.opaque) == 0) return;
   }
   s->members[s->count++] = m;
 }

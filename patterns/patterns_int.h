@@ -64,6 +64,7 @@ typedef struct gr_matcher {
   const graft_attr *options; /* values of the parser's options, same order */
   gr_cones *cones;           /* NULL: const(%x) looks at tensors only, and no value can be computed */
   gr_arena scratch;
+  bool failed; /* no memory: a match was refused that might have been one */
   void *frame; /* bindings of the last match */
   size_t frame_size;
   char *reason; /* not NULL: where the reason of a failed check is written, reason_size bytes */
@@ -105,6 +106,7 @@ gr_cones *gr_cones_create(graft_graph *g, gr_evaluator evaluate,
                           void *user); /* evaluate NULL: no data, only const(%x) */
 void gr_cones_destroy(gr_cones *k);
 bool gr_cones_is_const(gr_cones *k, graft_value v);
+bool gr_cones_failed(const gr_cones *k);               /* there was no memory: what is said not to be const may be */
 bool gr_cones_is_constant(gr_cones *k, graft_value v); /* tensors of kind constant only */
 /* Its data, kept by `k`; false with a diagnostic when it is not const or cannot be evaluated. */
 bool gr_cones_value(gr_cones *k, graft_value v, gr_array *out);

@@ -23,6 +23,11 @@ uint32_t gr_pt_function_find(const char *name, size_t length) {
   return PT_F_COUNT;
 }
 
+static bool no_memory(pt_eval *e) {
+  e->match->matcher->failed = true;
+  return false;
+}
+
 static graft_graph *graph_of(const pt_eval *e) { return e->match->matcher->graph; }
 
 void gr_pt_value_text(const gr_matcher *m, graft_value v, char *buffer, size_t size) {
@@ -213,7 +218,7 @@ static bool eval_data(pt_eval *e, const gr_expr *x, graft_attr *out) {
   }
   if (real || count < 0 || count > 1024) return fail(e, x, "not a short list of integers");
   int64_t *ints = gr_arena_alloc(&e->match->matcher->scratch, (size_t)(count + 1) * sizeof *ints);
-  if (!ints) return false;
+  if (!ints) return no_memory(e);
   for (int64_t i = 0; i < count; i++) {
     gr_pt_array_element(&a, i, &whole);
     ints[i] = whole;
@@ -243,7 +248,7 @@ static bool eval_extents(pt_eval *e, const gr_expr *x, graft_type t, graft_attr 
   if (from < 0) from = 0;
   if (to > t.rank) to = t.rank;
   int64_t *dims = gr_arena_alloc(&e->match->matcher->scratch, sizeof t.dims);
-  if (!dims) return false;
+  if (!dims) return no_memory(e);
   *out = (graft_attr){.kind = INTS, .as.ints = dims};
   for (; from < to; from++) dims[out->count++] = t.dims[from];
   return true;
@@ -263,7 +268,7 @@ static bool eval_type(pt_eval *e, const gr_expr *x, graft_value v, graft_attr *o
   case PT_F_dims: {
     if (t->rank < 0) return fail(e, x, "the rank is not known");
     int64_t *dims = gr_arena_alloc(&e->match->matcher->scratch, sizeof t->dims); /* the type table may move */
-    if (!dims) return false;
+    if (!dims) return no_memory(e);
     memcpy(dims, t->dims, sizeof t->dims);
     *out = (graft_attr){.kind = INTS, .count = (uint32_t)t->rank, .as.ints = dims};
     return true;

@@ -184,7 +184,8 @@ static graft_status try_rule(driver *d, const pt_rule *rule, graft_node n, uint3
   gr_match match;
   bool applied = false;
   if (!gr_node_live(d->r.g, n)) return GRAFT_OK;
-  if (!gr_pattern_match(&d->r.matcher, rule->pattern, n, &match)) return GRAFT_OK;
+  if (!gr_pattern_match(&d->r.matcher, rule->pattern, n, &match))
+    return d->r.matcher.failed || gr_cones_failed(d->r.cones) ? GRAFT_NO_MEMORY : GRAFT_OK;
   graft_status status = gr_pt_apply(&d->r, rule, &match, &applied);
   if (status != GRAFT_OK || !applied) return status;
   return record_made(d, round) ? GRAFT_OK : GRAFT_NO_MEMORY;

@@ -1,0 +1,171 @@
+/* Rule sets through the public API, --explain, and rules when memory runs out. */
+#include "ir/io_int.h"
+#include "patterns/patterns_int.h"
+#include "runtime/runtime_int.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char network[] = "graft 1\n"
+                              "tensor %w: f32[2, 2, 1, 1] parameter = [1.0, 2.0, 3.0, 4.0]\n"
+                              "tensor %b: f32[2] parameter = [1.0, 2.0]\n"
+                              "tensor %m: f32[2] buffer = [0.5, 0.25]\n"
+                              "tensor %v: f32[2] buffer = [1.5, 1.25]\n"
+                              "graph main(%x: f32[1, 2, 2, 2]) {\n"
+                              "  spec 1 = spec\n"
+                              "  %c = conv2d(%x ~1, %w ~1, %b): f32[1, 2, 2, 2]\n"
+                              "  %y = batch_norm(%c, %b, %b, %m, %v): f32[1, 2, 2, 2] ~1\n"
+                              "  %d = conv2d(%y, %w): f32[1, 2, 2, 2]\n"
+                              "  %z = batch_norm(%d, _, _, %m, %v): f32[1, 2, 2, 2]\n"
+                              "  %r = relu(%d): f32[1, 2, 2, 2]\n"
+                              "  return %z, %r\n"
+                              "}\n";
+
+static graft_module *load(graft_context *c) {
+  return graft_module_load_memory(c, network, sizeof network - 1, "net", NULL);
+}
+
+static int find(const graft_rules *rules, const char *name) {
+  for (uint32_t i = 0; i < graft_rules_count(rules); i++)
+    if (strcmp(graft_rules_name(rules, i), name) == 0) return (int)i;
+  return -1;
+}
+
+START_TEST(builtin_rules_are_listed) {
+  graft_context *c = graft_context_create(NULL);
+  graft_rules *rules = graft_rules_create(c, true);
+  ck_assert_ptr_nonnull(rules);
+  int i = find(rules, "fold_conv_bn");
+  ck_assert_int_ge(i, 0);
+  ck_assert_str_eq(graft_rules_file(rules, (uint32_t)i), "convert/fold_conv_bn.pat");
+  ck_assert_ptr_eq(strstr(graft_rules_doc(rules, (uint32_t)i), "bn(conv(x, Q(w*s), Q(0))/s + b)"),
+                   graft_rules_doc(rules, (uint32_t)i));
+  graft_rules_destroy(rules);
+  graft_context_destroy(c);
+}
+END_TEST
+
+START_TEST(a_wrong_text_adds_nothing) {
+  static const char text[] = "# one\nrule one\nmatch\n  %y = relu(%x)\nwhere no_spec(..)\nrewrite\n  %y = silu(%x)\n"
+                             "# two\nrule two\nmatch\n  %y = relu(%q)\nrewrite\n  %y = silu(%x)\n";
+  graft_context *c = graft_context_create(NULL);
+  graft_rules *rules = graft_rules_create(c, false);
+  ck_assert_int_ne(graft_rules_add(rules, text, sizeof text - 1, "text"), GRAFT_OK);
+  ck_assert_uint_eq(graft_rules_count(rules), 0);
+  ck_assert_uint_eq(graft_diagnostic_get(c, 0).line, 13);
+  graft_rules_destroy(rules);
+  graft_context_destroy(c);
+}
+END_TEST
+
+START_TEST(an_unknown_rule_is_an_error) {
+  graft_context *c = graft_context_create(NULL);
+  graft_rules *rules = graft_rules_create(c, true);
+  graft_module *m = load(c);
+  const char *names[] = {"fold_conv_nb"};
+  gr_rewrite_options options = {.pass = "test"};
+  ck_assert_int_eq(gr_rewrite(graft_module_get_graph(m, 0), rules, names, 1, &options, NULL), GRAFT_NAME);
+  graft_module_destroy(m);
+  graft_rules_destroy(rules);
+  graft_context_destroy(c);
+}
+END_TEST
+
+static void explains(const char *node, const char *what) {
+  graft_context *c = graft_context_create(NULL);
+  graft_rules *rules = graft_rules_create(c, true);
+  graft_module *m = load(c);
+  char *text;
+  size_t size;
+  ck_assert_int_eq(graft_rules_explain(rules, graft_module_get_graph(m, 0), node, &text, &size), GRAFT_OK);
+  if (!strstr(text, what)) ck_abort_msg("'%s' is not in\n%s", what, text);
+  graft_free(c, text, size);
+  graft_module_destroy(m);
+  graft_rules_destroy(rules);
+  graft_context_destroy(c);
+}
+
+START_TEST(explain_names_the_second_user) {
+  explains("d", "fold_conv_bn at %z: %d is used outside of what the rule matches");
+}
+END_TEST
+
+START_TEST(explain_names_the_annotation) {
+  explains("d", "fuse_conv_bn_qat at %z: %d is used outside of what the rule matches");
+  explains("y", "fuse_conv_bn_qat matches at %y");
+  explains("r", "%r is a relu");
+}
+END_TEST
+
+/* ---- no memory ---- */
+
+typedef struct budget {
+  long left; /* allocations that still succeed */
+  long live;
+} budget;
+
+static void *limited(void *user, void *p, size_t old_size, size_t new_size) {
+  budget *b = user;
+  (void)old_size;
+  if (new_size == 0) {
+    b->live -= p != NULL;
+    free(p);
+    return NULL;
+  }
+  if (b->left-- <= 0) return NULL;
+  void *q = realloc(p, new_size);
+  b->live += q && !p;
+  return q;
+}
+
+/* Loads rules and applies them with `left` allocations; true when it all succeeded. */
+static bool attempt(long left) {
+  budget b = {.left = left};
+  graft_context_options o = {.size = sizeof o, .allocator = limited, .allocator_user = &b};
+  graft_context *c = graft_context_create(&o);
+  if (!c) return false;
+  graft_rules *rules = graft_rules_create(c, true);
+  graft_module *m = rules ? load(c) : NULL;
+  bool ok = m != NULL;
+  const char *names[] = {"fuse_conv_bn_qat", "fold_conv_bn", "fold_quantize", "canonicalize"};
+  gr_rewrite_options options = {
+      .pass = "test", .evaluate = gr_runtime_evaluate, .fixed_point = true, .report_overlaps = true};
+  gr_rewrite_stats stats;
+  for (uint32_t i = 0; ok && i < 4; i++)
+    ok = gr_rewrite(graft_module_get_graph(m, 0), rules, names + i, 1, &options, &stats) == GRAFT_OK;
+  char *text;
+  size_t size;
+  ok = ok && graft_rules_explain(rules, graft_module_get_graph(m, 0), "d", &text, &size) == GRAFT_OK;
+  if (ok) graft_free(c, text, size);
+  graft_module_destroy(m);
+  graft_rules_destroy(rules);
+  graft_context_destroy(c);
+  ck_assert_int_eq(b.live, 0);
+  return ok;
+}
+
+START_TEST(every_allocation_may_fail) {
+  long n = 0;
+  while (!attempt(n)) n += n < 40 ? 1 : 1 + n / 97;
+  ck_assert_int_gt(n, 50);
+}
+END_TEST
+
+int main(void) {
+  Suite *suite = suite_create("patterns");
+  TCase *t = tcase_create("rules");
+  tcase_set_timeout(t, 120);
+  tcase_add_test(t, builtin_rules_are_listed);
+  tcase_add_test(t, a_wrong_text_adds_nothing);
+  tcase_add_test(t, an_unknown_rule_is_an_error);
+  tcase_add_test(t, explain_names_the_second_user);
+  tcase_add_test(t, explain_names_the_annotation);
+  tcase_add_test(t, every_allocation_may_fail);
+  suite_add_tcase(suite, t);
+  SRunner *runner = srunner_create(suite);
+  srunner_run_all(runner, CK_NORMAL);
+  int failed = srunner_ntests_failed(runner);
+  srunner_free(runner);
+  return failed != 0;
+}
