@@ -24,7 +24,7 @@ typedef struct gr_tensor {
   uint64_t hash;     /* xxHash64 of the bytes; 0: not known */
   double lo, hi;     /* of a fill */
   gr_name fill;      /* the name in its formula */
-} gr_tensor; /* 72 bytes */
+} gr_tensor;         /* 72 bytes */
 
 /* A tensor's type and bytes outside any module: what an evaluator takes and gives. `data` NULL: an absent operand. A
  * result owns one reference of its buffer; of an operand it may be NULL (borrowed bytes). */

@@ -1,6 +1,6 @@
 /* Common subexpressions: of equal nodes (op, attributes, operands, annotations) the first stays. Equal constants are
- * merged before; parameters and buffers never are. One look-up a node. The passes merge-dequantize and dedup-qdq are this
- * for dequantize, and for quantize and dequantize nodes alone. */
+ * merged before; parameters and buffers never are. One look-up a node. The passes merge-dequantize and dedup-qdq are
+ * this for dequantize, and for quantize and dequantize nodes alone. */
 #include <string.h>
 
 #include "passes/passes_int.h"

@@ -10,9 +10,9 @@ extern "C" {
 #endif
 
 #define GR_GFB_VERSION 1u
-#define GR_GFB_ALIGNMENT 64u         /* of each tensor's data */
+#define GR_GFB_ALIGNMENT 64u                    /* of each tensor's data */
 #define GR_GFB_NAN UINT64_C(0x7ff8000000000000) /* the only NaN that attributes are written as */
-#define GR_GFB_MAX_BLOCK 0x7fffffffu /* FlatBuffers' own limit */
+#define GR_GFB_MAX_BLOCK 0x7fffffffu            /* FlatBuffers' own limit */
 
 typedef struct gr_gfb_type {
   uint32_t dtype;

@@ -7,7 +7,7 @@
 typedef struct net {
   graft_module *module;
   graft_graph *graph;
-  bool failed; /* a layer could not be added; later ones do nothing */
+  bool failed;     /* a layer could not be added; later ones do nothing */
   uint32_t number; /* not 0: layers share their names, and tensors are called NAME.PART_number, without provenance */
 } net;
 
