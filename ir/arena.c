@@ -18,9 +18,8 @@ static void *default_allocator(void *user, void *pointer, size_t old_size, size_
   void *p = realloc(pointer, new_size);
   if (p && new_size >= LARGE) {
     /* Only advice: the first touch of a large array costs one fault in 2 MiB, where the system allows it. */
-    uintptr_t from = ((uintptr_t)p + HUGE_PAGE - 1) & ~(uintptr_t)(HUGE_PAGE - 1);
-    uintptr_t to = ((uintptr_t)p + new_size) & ~(uintptr_t)(HUGE_PAGE - 1);
-    if (to > from) madvise((void *)from, to - from, MADV_HUGEPAGE);
+    size_t skip = (HUGE_PAGE - (uintptr_t)p % HUGE_PAGE) % HUGE_PAGE;
+    madvise((char *)p + skip, (new_size - skip) / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
   }
   return p;
 }

@@ -74,13 +74,19 @@ graft_status gr_attrs_set(graft_module *m, gr_attr_builder *b, const gr_op_info 
   return GRAFT_OK;
 }
 
+static uint64_t bits_of(double f) {
+  uint64_t bits;
+  memcpy(&bits, &f, sizeof bits);
+  return bits;
+}
+
 bool gr_attr_equal(const graft_attr *a, const graft_attr *b) {
   if (a->kind != b->kind) return false;
   switch (a->kind) {
   case GRAFT_ATTR_NONE: return true;
   case GRAFT_ATTR_BOOL: return a->as.b == b->as.b;
   case GRAFT_ATTR_INT: return a->as.i == b->as.i;
-  case GRAFT_ATTR_FLOAT: return memcmp(&a->as.f, &b->as.f, sizeof(double)) == 0;
+  case GRAFT_ATTR_FLOAT: return bits_of(a->as.f) == bits_of(b->as.f); /* 0 is not -0, NaN is NaN */
   case GRAFT_ATTR_STRING: return strcmp(a->as.s, b->as.s) == 0;
   case GRAFT_ATTR_DTYPE: return a->as.dtype == b->as.dtype;
   case GRAFT_ATTR_INTS:
@@ -99,7 +105,7 @@ static uint64_t hash_attr(const graft_attr *a, bool with_name) {
   case GRAFT_ATTR_NONE: break;
   case GRAFT_ATTR_BOOL: bits = a->as.b; break;
   case GRAFT_ATTR_INT: bits = (uint64_t)a->as.i; break;
-  case GRAFT_ATTR_FLOAT: memcpy(&bits, &a->as.f, sizeof bits); break;
+  case GRAFT_ATTR_FLOAT: bits = bits_of(a->as.f); break;
   case GRAFT_ATTR_STRING: bits = gr_hash_bytes(a->as.s, strlen(a->as.s)); break;
   case GRAFT_ATTR_DTYPE: bits = (uint64_t)a->as.dtype; break;
   case GRAFT_ATTR_INTS:

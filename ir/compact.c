@@ -1,6 +1,7 @@
 /* Compaction: erased nodes, uses, values and tensors go, the rest is renumbered in graph order. */
 #include "ir/ir_int.h"
 
+#include <assert.h>
 #include <string.h>
 
 /* Old index -> new index; GRAFT_NONE: dropped. */
@@ -26,12 +27,14 @@ static void add_value(graft_graph *g, dense *d, maps *map, graft_value v, uint32
   value.def = def & 0x3FFFFFFFu;
   value.first_use = GRAFT_NONE;
   map->values[v] = d->values.len;
+  assert(d->values.data); /* reserved for all of them */
   d->values.data[d->values.len++] = value;
 }
 
 /* A use in its new place; linked by relink. */
 static uint32_t add_use(graft_graph *g, dense *d, maps *map, uint32_t use, uint32_t user) {
   map->uses[use] = d->uses.len;
+  assert(d->uses.data);
   d->uses.data[d->uses.len++] = (gr_use){gr_use_at(g, use)->value, user, GRAFT_NONE, GRAFT_NONE};
   return d->uses.len - 1;
 }
@@ -90,7 +93,10 @@ static graft_status remap_specs(graft_graph *g, const maps *map, uint32_t uses, 
         now = s.ref_count ? refs.len ? gr_spec_intern(m, s.op, s.attrs, refs.data, refs.len) : 0 : spec;
         if (now == GRAFT_NONE || !gr_map_put(c, &done, spec, now)) status = GRAFT_NO_MEMORY;
       }
-      if (status == GRAFT_OK) *(pass ? &of_value.data[at] : &of_use.data[at]) = now;
+      if (status != GRAFT_OK) break;
+      uint32_t *specs = pass ? of_value.data : of_use.data;
+      assert(specs);
+      specs[at] = now;
     }
   }
   if (status == GRAFT_OK) {

@@ -1,6 +1,7 @@
 /* The string pool and names made of a string and a number. */
 #include "ir/ir_int.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -52,6 +53,7 @@ uint32_t gr_intern(graft_module *m, const char *text, size_t length) {
   size_t at = inside ? (size_t)(text - s->bytes.data) : 0;
   if (length > UINT32_MAX / 2 || !gr_vec_reserve(c, &s->bytes, (uint32_t)length + 1))
     return gr_no_memory(c), GRAFT_NONE;
+  assert(s->bytes.data);
   if (inside) text = s->bytes.data + at;
   gr_string item = {.offset = s->bytes.len, .length = (uint32_t)length};
   if (!gr_vec_push(c, &s->items, item)) return GRAFT_NONE;
