@@ -279,12 +279,9 @@ static bool run_const(apply *a, const pt_step *s) {
 
 /* ---- provenance and names of nodes ---- */
 
-/* Made by (pass, rule) from all matched nodes' records; `source` comes first: what the node goes back to. */
-static uint32_t record_of(apply *a, int source) {
+/* Into r->records: those of all matched nodes, that of `first` first. */
+static bool gather_records(apply *a, uint32_t first) {
   pt_rewriter *r = a->r;
-  uint32_t first = source < 0 ? 0 : (uint32_t)source, unused = GRAFT_NONE;
-  uint32_t *known = first < FEW ? &a->record_of[first] : &unused;
-  if (*known != GRAFT_NONE) return *known;
   r->records.len = 0;
   for (uint32_t i = 0; i <= a->v->node_count; i++) {
     uint32_t n = i == 0 ? first : i - 1;
@@ -292,19 +289,38 @@ static uint32_t record_of(apply *a, int source) {
     uint32_t record = gr_node_at(r->g, a->f->nodes[n])->provenance;
     bool listed = record == 0;
     for (uint32_t k = 0; k < r->records.len && !listed; k++) listed = r->records.data[k] == record;
-    if (!listed && !gr_vec_push(r->c, &r->records, record)) return GRAFT_NONE;
+    if (!listed && !gr_vec_push(r->c, &r->records, record)) return false;
   }
-  if (r->rule != a->rule) { /* what the last rewrite has looked up already */
-    r->rule = a->rule;
-    r->rule_string = gr_intern(r->m, a->rule->name, strlen(a->rule->name));
-    r->rootless = GRAFT_NONE;
-  }
-  if (r->rule_string == GRAFT_NONE) return GRAFT_NONE;
+  if (r->rule == a->rule) return true;
+  r->rule = a->rule; /* what the last rewrite has looked up already */
+  r->rule_string = gr_intern(r->m, a->rule->name, strlen(a->rule->name));
+  r->rootless = GRAFT_NONE;
+  return r->rule_string != GRAFT_NONE;
+}
+
+/* Made by (pass, rule) from all matched nodes; the record of `source` comes first: what the node goes back to. */
+static uint32_t record_of(apply *a, int source) {
+  pt_rewriter *r = a->r;
+  uint32_t first = source < 0 ? 0 : (uint32_t)source, unused = GRAFT_NONE;
+  uint32_t *known = first < FEW ? &a->record_of[first] : &unused;
+  if (*known != GRAFT_NONE) return *known;
+  if (!gather_records(a, first)) return GRAFT_NONE;
   if (r->records.len == 0 && r->rootless != GRAFT_NONE) return *known = r->rootless;
   gr_record x = {.pass = r->pass, .rule = r->rule_string, .parent_count = r->records.len};
   *known = gr_record_intern(r->m, &x, r->records.data);
   if (r->records.len == 0) r->rootless = *known;
   return *known;
+}
+
+/* The root's result equals what it was before: the record says under which name, where there are records at all. */
+static uint32_t record_of_root(apply *a, int source) {
+  pt_rewriter *r = a->r;
+  if (!gather_records(a, source < 0 ? 0 : (uint32_t)source)) return GRAFT_NONE;
+  if (r->records.len == 0) return record_of(a, source);
+  const char *name = gr_node_label(r->g, a->root);
+  gr_record x = {.pass = r->pass, .rule = r->rule_string, .parent_count = r->records.len};
+  x.equals = gr_intern(r->m, name, strlen(name));
+  return x.equals == GRAFT_NONE ? GRAFT_NONE : gr_record_intern(r->m, &x, r->records.data);
 }
 
 /* ---- node steps ---- */
@@ -396,7 +412,7 @@ static bool run_root(apply *a, const pt_step *s) {
                     .where = {0}};
   d.where = (gr_loc){.file = gr_string_text(r->m, r->m->file)}; /* `failed` names the node */
   if (d.attrs == GRAFT_NONE || !leave_operands(r, a->root)) return false;
-  d.provenance = record_of(a, s->source);
+  d.provenance = record_of_root(a, s->source);
   const graft_type old = *gr_type_of(r->g, gr_node_at(r->g, a->root)->first_result);
   if (d.provenance == GRAFT_NONE || gr_node_become(r->g, a->root, &d) != GRAFT_OK) return false;
   return same_type(a, &old, gr_node_at(r->g, a->root)->first_result) && gr_pt_cones_changed(r->cones, a->root);
