@@ -312,6 +312,15 @@ static bool training(pt_eval *e, graft_value v) {
   return yes;
 }
 
+static bool is_dequantized(pt_eval *e, graft_value v) {
+  const graft_graph *g = graph_of(e);
+  graft_node n = gr_value_node(g, v);
+  const gr_op_info *info = n == GRAFT_NONE ? NULL : gr_info(g, n);
+  bool yes = info && (info->families & GR_F_DQ);
+  because(e, v, yes ? "is made by a dequantize" : "is not made by a dequantize");
+  return yes;
+}
+
 static bool on_value(pt_eval *e, const gr_expr *x, graft_value v) {
   const graft_graph *g = graph_of(e);
   bool yes;
@@ -321,6 +330,7 @@ static bool on_value(pt_eval *e, const gr_expr *x, graft_value v) {
   case PT_F_parameter: return is_tensor(e, v, GRAFT_PARAMETER);
   case PT_F_buffer: return is_tensor(e, v, GRAFT_BUFFER);
   case PT_F_tensor: return is_tensor(e, v, -1);
+  case PT_F_is_dequantized: return is_dequantized(e, v);
   case PT_F_training: return training(e, v);
   case PT_F_one_use:
     yes = gr_pt_used_here_only(e->match, v);

@@ -1,10 +1,12 @@
 # bn(conv(x, Q(w*s), Q(0))/s + b)  ==>  conv(x, Q(w*t), Q((b - mean)*t + beta)),   t = gamma / sqrt(var + eps)
-# bn(conv(x, Q(w), Q(b)))          ==>  the same
+# bn(conv(x, w, b))                ==>  conv(x, w*t, (b - mean)*t + beta)
 #
-# A batch norm that uses its running statistics is y*t + (beta - mean*t) per channel, and a convolution is linear in its
-# weight and bias. t is the exact scale: where gamma = 0 the folded weight is 0 and the bias beta, although the QAT form
-# divides by 1 there. The weight's and the bias's quantization parameters are kept. What the batch norm would have made
-# of its statistics is dropped: they stay as they are, in training too, since folding means freezing them.
+# A batch norm that uses its running statistics is y*t + (beta - mean*t) per channel, and a convolution is linear in
+# its weight and bias. t is the exact scale: where gamma = 0 the folded weight is 0 and the bias beta, although the
+# QAT form divides by 1 there. The weight's and the bias's quantization parameters are kept: those of the QAT form
+# were made for the folded weight. Parameters made for w itself would not fit w*t, so a weight quantized apart from
+# the batch norm stays. What the batch norm would have made of its statistics is dropped: they stay as they are, in
+# training too, since folding means freezing them.
 rule fold_conv_bn
 match
   qat? {
@@ -46,6 +48,7 @@ where
   is_float(%w), const(%w), const(%mean), const(%var),
   not %gamma or const(%gamma), not %beta or const(%beta),
   not (@c in linear) or rank(%y) == 2,
+  qat or not qweight, qat or not qbias, not is_dequantized(%w), not is_dequantized(%b?),
   no_spec(..)
 rewrite
   const %t  = bn_scale(%gamma?, %var) {eps: $eps, exact: true}
