@@ -17,15 +17,6 @@ static bool is_constant(const graft_graph *g, graft_value v) {
          g->module->tensors.data[t].source != GR_TENSOR_ELIDED;
 }
 
-static bool has_spec(const graft_graph *g, graft_node n) {
-  const gr_node *node = gr_node_at(g, n);
-  for (uint32_t i = 0; i < node->operand_count; i++)
-    if (gr_spec_of_use(g, node->first_use + i)) return true;
-  for (uint32_t i = 0; i < node->result_count; i++)
-    if (gr_spec_of_value(g, node->first_result + i)) return true;
-  return false;
-}
-
 static bool can_fold(const folder *f, graft_graph *g, graft_node n) {
   const gr_op_info *info = gr_info(g, n);
   const gr_node *node = gr_node_at(g, n);
@@ -43,7 +34,7 @@ static bool can_fold(const folder *f, graft_graph *g, graft_node n) {
     if (count < 0 || count > f->max_elements - total) return false;
     total += count;
   }
-  return !has_spec(g, n);
+  return !gr_is_annotated(g, n);
 }
 
 static graft_status evaluate(folder *f, graft_graph *g, graft_node n) {

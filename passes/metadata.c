@@ -8,15 +8,6 @@
 
 #include "passes/passes_int.h"
 
-static bool is_annotated(const graft_graph *g, graft_node n) {
-  const gr_node *node = gr_node_at(g, n);
-  for (uint32_t i = 0; i < node->operand_count; i++)
-    if (gr_spec_of_use(g, node->first_use + i)) return true;
-  for (uint32_t i = 0; i < node->result_count; i++)
-    if (gr_spec_of_value(g, node->first_result + i)) return true;
-  return false;
-}
-
 static uint32_t families_of(const graft_graph *g, graft_node n) {
   const gr_op_info *info = gr_info(g, n);
   return info ? info->families : 0;
@@ -33,7 +24,7 @@ static graft_node served_by(const graft_graph *g, graft_node n) {
   graft_value y = (families & GR_F_DQ) ? gr_result(g, n, 0) : GRAFT_NONE;
   if (y == GRAFT_NONE || !gr_one_use(g, y)) return GRAFT_NONE;
   uint32_t user = gr_use_at(g, gr_value_at(g, y)->first_use)->user;
-  return gr_user_is_node(user) && is_annotated(g, user) ? user : GRAFT_NONE;
+  return gr_user_is_node(user) && gr_is_annotated(g, user) ? user : GRAFT_NONE;
 }
 
 /* An earlier convert has done it already. */

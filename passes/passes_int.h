@@ -93,6 +93,9 @@ gr_evaluator gr_pass_evaluator(const gr_pass *p, void **user);
  * the statistics. `where` is of the names. */
 graft_status gr_apply_rules(gr_pass *p, const char *rules, bool fixed_point, gr_loc where);
 
+/* Has an edge or a result of the node a quantization spec? (qdq.c) */
+bool gr_is_annotated(const graft_graph *g, graft_node n);
+
 /* `--quantizer-file`, in the order given. */
 const char *const *gr_pass_quantizer_files(const gr_pass *p, uint32_t *count);
 

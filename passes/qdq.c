@@ -6,7 +6,7 @@
 /* ---- duplicate-dequantize
  * ---------------------------------------------------------------------------------------------- */
 
-static bool is_annotated(const graft_graph *g, graft_node n) {
+bool gr_is_annotated(const graft_graph *g, graft_node n) {
   const gr_node *node = gr_node_at(g, n);
   for (uint32_t i = 0; i < node->operand_count; i++)
     if (gr_spec_of_use(g, node->first_use + i)) return true;
@@ -47,7 +47,7 @@ typedef struct use_list {
 static uint32_t keeper(const graft_graph *g, const use_list *users) {
   for (uint32_t i = 0; i < users->uses.len; i++) {
     uint32_t user = gr_use_at(g, users->uses.data[i])->user;
-    if (!gr_user_is_node(user) || !is_annotated(g, user)) return GRAFT_NONE;
+    if (!gr_user_is_node(user) || !gr_is_annotated(g, user)) return GRAFT_NONE;
   }
   return gr_use_at(g, users->uses.data[users->uses.len - 1])->user;
 }
@@ -63,7 +63,7 @@ static graft_status duplicate(gr_pass *p, graft_graph *g, graft_node dq, use_lis
   for (uint32_t i = users->uses.len; i-- > 0;) {
     const gr_use *use = gr_use_at(g, users->uses.data[i]);
     uint32_t user = use->user;
-    if (use->value != v || user == keeps || !gr_user_is_node(user) || !is_annotated(g, user)) continue;
+    if (use->value != v || user == keeps || !gr_user_is_node(user) || !gr_is_annotated(g, user)) continue;
     graft_node copy = copy_node(g, dq, behind);
     if (copy == GRAFT_NONE) return GRAFT_NO_MEMORY;
     uint32_t first = gr_node_at(g, user)->first_use, count = gr_node_at(g, user)->operand_count;
