@@ -123,8 +123,10 @@ graft_status gr_pass_annotate(gr_pass *p) {
   graft_quantizers *set = read_quantizers(p);
   if (!set) return GRAFT_RULE;
   const gr_quantizer *q = gr_quantizers_find(set, name);
+  static const char *const lists[] = {"scope", "name", "skip-name"};
   graft_status status = q ? select_begin(p, &s) : GRAFT_NAME;
   if (q) {
+    for (size_t i = 0; i < sizeof lists / sizeof *lists && !status; i++) status = gr_selector_check(p, lists[i]);
     for (uint32_t i = 0; i < p->module->graphs.len && !status; i++)
       status = annotate(p, p->module->graphs.data[i], q, &s);
     select_end(p, &s);

@@ -21,6 +21,9 @@ size_t gr_source_path(graft_graph *g, graft_node n, char *buffer, size_t size);
 /* Number of the longest name that the path is or is below of, from 1; 0: none. */
 uint32_t gr_selector_find(const gr_selector *s, const char *path);
 
+/* A warning for each name of the option's list that selects nothing. */
+graft_status gr_selector_check(gr_pass *p, const char *option);
+
 /* The scope of each node: 0 is none; with no list every node is in scope 1. The caller frees `nodes.len` entries. */
 uint32_t *gr_scope_of_nodes(graft_graph *g, const char *list);
 

@@ -45,13 +45,18 @@ size_t gr_source_path(graft_graph *g, graft_node n, char *buffer, size_t size) {
   return length;
 }
 
+/* Is the path the name, or below it? */
+static bool is_below(const char *path, const char *name, size_t length) {
+  return strncmp(path, name, length) == 0 && (!path[length] || path[length] == '.');
+}
+
 uint32_t gr_selector_find(const gr_selector *s, const char *path) {
   uint32_t best = 0;
   size_t longest = 0;
   for (uint32_t i = 0; i < s->names.len; i++) {
     const char *name = s->names.data[i];
     size_t length = strlen(name);
-    if (length < longest || strncmp(path, name, length) != 0 || (path[length] && path[length] != '.')) continue;
+    if (length < longest || !is_below(path, name, length)) continue;
     best = i + 1;
     longest = length;
   }
@@ -73,4 +78,27 @@ uint32_t *gr_scope_of_nodes(graft_graph *g, const char *list) {
   }
   gr_selector_free(&s);
   return scope;
+}
+
+graft_status gr_selector_check(gr_pass *p, const char *option) {
+  gr_selector s;
+  char path[1024];
+  if (!gr_option_given(p, option)) return GRAFT_OK;
+  if (!gr_selector_init(&s, p->context, gr_option_string(p, option))) return GRAFT_NO_MEMORY;
+  for (uint32_t i = 0; i < s.names.len; i++) {
+    size_t length = strlen(s.names.data[i]);
+    bool found = false;
+    for (uint32_t k = 0; k < p->module->graphs.len && !found; k++) {
+      graft_graph *g = p->module->graphs.data[k];
+      for (graft_node n = g->first; n != GRAFT_NONE && !found; n = gr_node_at(g, n)->next) {
+        gr_source_path(g, n, path, sizeof path);
+        found = is_below(path, s.names.data[i], length);
+      }
+    }
+    if (!found)
+      gr_warning(p->context, GRAFT_NAME, gr_option_loc(p, option), "no node is called '%s' or stands below it",
+                 s.names.data[i]);
+  }
+  gr_selector_free(&s);
+  return GRAFT_OK;
 }

@@ -123,6 +123,7 @@ typedef struct gr_rewrite_options {
   void *evaluate_user;
   bool fixed_point;     /* reconsider new nodes and the users of changed ones until nothing matches */
   bool report_overlaps; /* a warning for each match, on the graph as it was, that wants what an earlier one does */
+  gr_loc where;         /* of the names, for a name that is none */
 } gr_rewrite_options;
 
 typedef struct gr_rewrite_stats {

@@ -30,7 +30,8 @@ static bool name_fits(const pt_rule *rule, const char *name) {
           (strcmp(rule->file + n, ".pat") == 0 || rule->file[n] == '/' || rule->file[n] == '\0'));
 }
 
-static graft_status choose_rules(driver *d, const graft_rules *set, const char *const *names, uint32_t count) {
+static graft_status choose_rules(driver *d, const graft_rules *set, const char *const *names, uint32_t count,
+                                 gr_loc where) {
   graft_context *c = d->r.c;
   uint32_t total = graft_rules_count(set);
   d->rules = gr_alloc(c, (size_t)(total * (count ? count : 1) + 1) * sizeof *d->rules);
@@ -40,7 +41,7 @@ static graft_status choose_rules(driver *d, const graft_rules *set, const char *
     for (uint32_t i = 0; i < total; i++)
       if (name_fits(gr_pt_rules_at(set, i), names[n])) d->rules[d->rule_count++] = gr_pt_rules_at(set, i);
     if (d->rule_count == before)
-      return gr_error(c, GRAFT_NAME, (gr_loc){0}, "there is no rule and no file of rules called '%s'", names[n]);
+      return gr_error(c, GRAFT_NAME, where, "there is no rule and no file of rules called '%s'", names[n]);
   }
   return GRAFT_OK;
 }
@@ -377,7 +378,7 @@ graft_status gr_rewrite(graft_graph *g, const graft_rules *rules, const char *co
   driver *d = gr_calloc(c, 1, sizeof *d);
   if (!d) return GRAFT_NO_MEMORY;
   graft_status status = begin(d, g, rules, options, stats) ? GRAFT_OK : GRAFT_NO_MEMORY;
-  if (status == GRAFT_OK) status = choose_rules(d, rules, names, name_count);
+  if (status == GRAFT_OK) status = choose_rules(d, rules, names, name_count, options->where);
   if (status == GRAFT_OK && !fill_buckets(d)) status = GRAFT_NO_MEMORY;
   if (status == GRAFT_OK && options->report_overlaps) status = report_overlaps(d);
   if (status == GRAFT_OK) status = sweep(d);

@@ -98,6 +98,7 @@ said "pipeline:1:5: error" "unknown pass"
 said "^ *^$" "unknown pass has no caret"
 absent never.gir "unknown pass"
 expect 1 "a pass fails" "$opt" net.gir --passes 'rewrite{rules=no_such_rule}' -o never.gir
+said "pipeline:1:15: error" "a pass fails"
 absent never.gir "a pass fails"
 expect 0 "verify-each" "$opt" net.gir --passes dce,cse --verify-each -o never.gir
 rm -f never.gir
