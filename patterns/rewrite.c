@@ -236,10 +236,26 @@ static graft_status report_overlaps(driver *d) {
   return status;
 }
 
+#define SAMPLE 1024 /* candidates after which the rest is foreseen */
+
+/* Room for what the rest of the candidates will add if they go on like the first ones: growing arrays of millions step
+ * by step costs more than filling them. */
+static bool foresee(driver *d, uint32_t nodes, uint32_t uses, uint32_t values) {
+  graft_graph *g = d->r.g;
+  graft_context *c = d->r.c;
+  uint64_t rest = d->candidates.len - SAMPLE;
+#define REST(array, before) ((uint64_t)(g->array.len - (before)) * rest / SAMPLE)
+  return gr_vec_reserve(c, &g->nodes, REST(nodes, nodes)) && gr_vec_reserve(c, &g->uses, REST(uses, uses)) &&
+         gr_vec_reserve(c, &g->values, REST(values, values));
+#undef REST
+}
+
 static graft_status sweep(driver *d) {
   for (uint32_t i = 0; i < d->rule_count; i++) {
     if (!gather(d, d->rules[i])) return GRAFT_NO_MEMORY;
+    uint32_t nodes = d->r.g->nodes.len, uses = d->r.g->uses.len, values = d->r.g->values.len;
     for (uint32_t k = 0; k < d->candidates.len; k++) {
+      if (k == SAMPLE && !foresee(d, nodes, uses, values)) return GRAFT_NO_MEMORY;
       graft_status status = try_rule(d, d->rules[i], d->candidates.data[k], 0);
       if (status != GRAFT_OK) return status;
     }
