@@ -372,7 +372,7 @@ double gr_pt_array_element(const gr_array *a, int64_t i, int64_t *whole) {
   switch (a->type.dtype) {
   case GRAFT_F32: return (double)((const float *)a->data)[i];
   case GRAFT_F64: return ((const double *)a->data)[i];
-  case GRAFT_I8: *whole = ((const int8_t *)a->data)[i]; break;
+  case GRAFT_I8: *whole = (int64_t)((const int8_t *)a->data)[i]; break; // NOLINT(bugprone-signed-char-misuse): a number
   case GRAFT_U8: *whole = ((const uint8_t *)a->data)[i]; break;
   case GRAFT_I16: *whole = ((const int16_t *)a->data)[i]; break;
   case GRAFT_I32: *whole = ((const int32_t *)a->data)[i]; break;

@@ -57,7 +57,7 @@ static bool eval_property(pt_eval *e, const gr_expr *x, graft_attr *out) {
     out->as.i = info ? info->weight_axis : -1;
     return out->as.i >= 0 || no_value(e, x, "the op has no weight axis");
   }
-  /* entries of a per-channel vector go along the weight's channel axis group by group where the groups lie along axis 0
+  /* along the channel axis of a transposed convolution's weight a vector goes group by group, the groups along axis 0
    */
   bool transposed = info && (info->families & GR_F_CONV_TRANSPOSE);
   out->as.i = transposed ? gr_attr_int(module_of(e), node->op, node->attrs, "groups") : 1;
@@ -77,7 +77,7 @@ static bool eval_equal(const graft_attr *a, const graft_attr *b) {
 }
 
 static bool eval_compare(pt_eval *e, const gr_expr *x, graft_attr *out) {
-  graft_attr a, b;
+  graft_attr a = {0}, b = {0};
   if (!gr_pt_eval_expr(e, x->args[0], &a) || !gr_pt_eval_expr(e, x->args[1], &b)) return false;
   *out = (graft_attr){.kind = GRAFT_ATTR_BOOL};
   if (x->kind == PT_E_EQ || x->kind == PT_E_NE) {
@@ -112,7 +112,7 @@ static bool eval_int(pt_eval *e, const gr_expr *x, int64_t a, int64_t b, graft_a
 }
 
 static bool eval_arithmetic(pt_eval *e, const gr_expr *x, graft_attr *out) {
-  graft_attr a, b = {.kind = GRAFT_ATTR_INT};
+  graft_attr a = {0}, b = {.kind = GRAFT_ATTR_INT};
   if (!gr_pt_eval_expr(e, x->args[0], &a)) return false;
   if (x->kind != PT_E_NEGATE && !gr_pt_eval_expr(e, x->args[1], &b)) return false;
   double p, q;
@@ -163,7 +163,7 @@ static bool eval_list(pt_eval *e, const gr_expr *x, graft_attr *out) {
 }
 
 static bool eval_index(pt_eval *e, const gr_expr *x, graft_attr *out) {
-  graft_attr list, index;
+  graft_attr list = {0}, index = {0};
   if (!gr_pt_eval_expr(e, x->args[0], &list) || !gr_pt_eval_expr(e, x->args[1], &index)) return false;
   if ((list.kind != GRAFT_ATTR_INTS && list.kind != GRAFT_ATTR_FLOATS) || index.kind != GRAFT_ATTR_INT)
     return no_value(e, x, "only a list has entries");
@@ -177,7 +177,7 @@ static bool eval_index(pt_eval *e, const gr_expr *x, graft_attr *out) {
 }
 
 bool gr_pt_eval_condition(pt_eval *e, const gr_expr *x, bool *out) {
-  graft_attr a;
+  graft_attr a = {0};
   *out = false;
   if (!gr_pt_eval_expr(e, x, &a)) return false;
   if (a.kind != GRAFT_ATTR_BOOL) return no_value(e, x, "a condition must be true or false");
@@ -216,6 +216,7 @@ static bool eval_in(pt_eval *e, const gr_expr *x, graft_attr *out) {
 }
 
 bool gr_pt_eval_expr(pt_eval *e, const gr_expr *x, graft_attr *out) {
+  *out = (graft_attr){0};
   switch (x->kind) {
   case PT_E_LITERAL: *out = x->value; return true;
   case PT_E_OPTION: *out = e->options[x->index]; return true;

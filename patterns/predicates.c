@@ -198,7 +198,7 @@ static bool data_of(pt_eval *e, const gr_expr *x, gr_array *out) {
 }
 
 static bool eval_data(pt_eval *e, const gr_expr *x, graft_attr *out) {
-  gr_array a;
+  gr_array a = {0};
   if (!data_of(e, x->args[0], &a)) return false;
   int64_t count = graft_type_elements(&a.type), whole = 0;
   bool real = a.type.dtype == GRAFT_F32 || a.type.dtype == GRAFT_F64;
@@ -209,7 +209,7 @@ static bool eval_data(pt_eval *e, const gr_expr *x, graft_attr *out) {
     return true;
   }
   if (x->index == PT_F_all) {
-    graft_attr n;
+    graft_attr n = {0};
     if (!gr_pt_eval_expr(e, x->args[1], &n)) return false;
     double want = n.kind == INT ? (double)n.as.i : n.as.f;
     *out = (graft_attr){.kind = BOOL, .as.b = n.kind == INT || n.kind == FLOAT};
@@ -228,7 +228,7 @@ static bool eval_data(pt_eval *e, const gr_expr *x, graft_attr *out) {
 }
 
 static bool eval_min_max(pt_eval *e, const gr_expr *x, graft_attr *out) {
-  graft_attr a, b;
+  graft_attr a = {0}, b = {0};
   if (!gr_pt_eval_expr(e, x->args[0], &a) || !gr_pt_eval_expr(e, x->args[1], &b)) return false;
   if (a.kind != b.kind || (a.kind != INT && a.kind != FLOAT)) return fail(e, x, "two numbers of a kind are needed");
   bool first = a.kind == INT ? a.as.i < b.as.i : a.as.f < b.as.f;
@@ -239,7 +239,7 @@ static bool eval_min_max(pt_eval *e, const gr_expr *x, graft_attr *out) {
 /* ---- types ---- */
 
 static bool eval_extents(pt_eval *e, const gr_expr *x, graft_type t, graft_attr *out) {
-  graft_attr start, end;
+  graft_attr start = {0}, end = {0};
   if (t.rank < 0) return fail(e, x, "the rank is not known");
   if (!gr_pt_eval_expr(e, x->args[1], &start) || !gr_pt_eval_expr(e, x->args[2], &end)) return false;
   int64_t from = start.kind == INT ? start.as.i : 0, to = end.kind == INT ? end.as.i : t.rank;
@@ -274,7 +274,7 @@ static bool eval_type(pt_eval *e, const gr_expr *x, graft_value v, graft_attr *o
     return true;
   }
   default: { /* dim */
-    graft_attr axis;
+    graft_attr axis = {0};
     if (!gr_pt_eval_expr(e, x->args[1], &axis)) return false;
     if (axis.kind != INT || t->rank < 0) return fail(e, x, "no such axis");
     int64_t i = axis.as.i < 0 ? axis.as.i + t->rank : axis.as.i;
@@ -364,7 +364,7 @@ bool gr_pt_eval_function(pt_eval *e, const gr_expr *x, graft_attr *out) {
   case PT_F_max: return eval_min_max(e, x, out);
   case PT_F_length:
   case PT_F_is_none: {
-    graft_attr a;
+    graft_attr a = {0};
     if (!gr_pt_eval_expr(e, x->args[0], &a)) return false;
     if (x->index == PT_F_is_none)
       out->as.b = a.kind == NONE;

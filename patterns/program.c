@@ -513,7 +513,7 @@ static bool order(builder *b) {
   p->steps = gr_arena_alloc(b->parser->arena, (b->steps.len + 1) * sizeof *p->steps);
   uint32_t *place = gr_arena_alloc(b->parser->arena, (b->steps.len + 1) * sizeof *place);
   if (!p->steps || !place) return false;
-  for (uint8_t kind = PT_S_CONST; kind <= PT_S_ROOT; kind++)
+  for (int kind = PT_S_CONST; kind <= PT_S_ROOT; kind++)
     for (uint32_t i = 0; i < b->steps.len; i++) {
       uint8_t k = b->steps.data[i].kind;
       bool middle = k == PT_S_NODE || (k == PT_S_ALIAS && b->made[b->steps.data[i].results[0]]);

@@ -41,12 +41,9 @@ static const char *heading(gr_arena *arena, const char *text, const char *line) 
   return doc;
 }
 
-static bool expect_word(gr_parser *p, const char *word) {
+static bool expect_word(gr_parser *p, const char *word, const char *quoted) {
   if (gr_lex_accept_word(&p->lex, word)) return true;
-  char what[32] = "`";
-  strncat(what, word, 20);
-  strcat(what, "`");
-  gr_lex_unexpected(&p->lex, what);
+  gr_lex_unexpected(&p->lex, quoted);
   return false;
 }
 
@@ -72,7 +69,9 @@ static pt_rule *parse_rule(graft_rules *set, rule_file *f, gr_parser *p, const c
              "the rule %s has no heading: say above it, in a comment, what it does and why that is sound", rule->name);
     return NULL;
   }
-  if (!expect_word(p, "match") || !(rule->pattern = gr_pt_parse_match(p)) || !expect_word(p, "rewrite")) return NULL;
+  if (!expect_word(p, "match", "`match`") || !(rule->pattern = gr_pt_parse_match(p)) ||
+      !expect_word(p, "rewrite", "`rewrite`"))
+    return NULL;
   pt_parse s = {.parser = p, .names = &rule->pattern->names, .rewrite = true};
   if (!gr_pt_parse_items(&s, &rule->rewrite) || !gr_pt_compile_match(p, rule->pattern) ||
       !gr_pt_compile_rewrite(p, rule, &set->step_count))

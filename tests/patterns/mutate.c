@@ -100,7 +100,7 @@ static size_t mutate(char *out, const char *in, size_t size, size_t room) {
     default:
       if (size + w > room) break;
       memmove(out + at + w, out + at, size - at);
-      memcpy(out + at, word, w);
+      memcpy(out + at, word, w); /* NOLINT(bugprone-not-null-terminated-result): the text has a size */
       size += w;
     }
   }
@@ -108,7 +108,7 @@ static size_t mutate(char *out, const char *in, size_t size, size_t room) {
 }
 
 int main(int argc, char **argv) {
-  int count = argc > 1 ? atoi(argv[1]) : 0, silent = 0, accepted = 0, total = 0;
+  int count = argc > 1 ? (int)strtol(argv[1], NULL, 10) : 0, silent = 0, accepted = 0, total = 0;
   for (int f = 2; f < argc; f++) {
     char *text = list_contents(argv[f]);
     if (!text) return 2;
