@@ -51,10 +51,9 @@ START_TEST(pitfall_05_zero_gamma_is_finite) {
   set_floats(&n, "bn.bias", beta);
   network exact = network_clone(&n);
   prepare_qat(&n, "xnnpack", _i == 1);
-  array y = array_make(0, 0, 0, 0);
   for (int step = 0; step < STEPS + 1; step++) {
     if (step == STEPS) run_passes(&n, "to-eval,convert");
-    y = run(&n, input(&n, step));
+    array y = run(&n, input(&n, step));
     for (int64_t i = 0; i < array_count(y); i++) {
       int64_t c = i / (y.h * y.w) % 3;
       ck_assert(isfinite(y.data[i]));
@@ -429,12 +428,13 @@ END_TEST
 
 /* Other ranges, granularities, names and types change the specs, not what is fused. */
 START_TEST(pitfall_36_fusion_whatever_the_configuration) {
-  static const char *const pipelines[] = {
+  static const char two_configurations[] =
+      "annotate{quantizer=xnnpack,qat=true,name=\"conv,bn,relu\",per-channel=true},"
+      "annotate{quantizer=xnnpack,qat=true},fuse-conv-bn-qat,insert-fake-quant";
+  const char *const pipelines[] = {
       "prepare-qat{act_qmin=0}",
       "prepare-qat{weight_qmin=-8,weight_qmax=7,per-channel=true}",
-      "annotate{quantizer=xnnpack,qat=true,name=\"conv,bn,relu\",per-channel=true},annotate{quantizer=xnnpack,qat=true}"
-      ","
-      "fuse-conv-bn-qat,insert-fake-quant",
+      two_configurations,
       "prepare-qat{quantizer=onednn}",
       "prepare-qat{quantizer=derived_bias}",
       "prepare-qat{quantizer=int32_weight}",

@@ -39,7 +39,7 @@ static int64_t channel_of(const fake_quant *q, int64_t i) {
 }
 
 static void observe(fake_quant *q, const float *x, int64_t count) {
-  float low[MAX_CHANNELS], high[MAX_CHANNELS];
+  float low[MAX_CHANNELS] = {0}, high[MAX_CHANNELS] = {0};
   int64_t channels = q->channels ? q->channels : 1;
   for (int64_t c = 0; c < channels; c++) low[c] = INFINITY, high[c] = -INFINITY;
   for (int64_t i = 0; i < count; i++) {
@@ -157,7 +157,7 @@ static void batch_norm(unit *u, array y) {
 }
 
 array qat_conv_bn(unit *u, array x) {
-  float scale[MAX_CHANNELS];
+  float scale[MAX_CHANNELS] = {0};
   for (int64_t c = 0; c < u->layer.out; c++)
     scale[c] = (u->gamma ? u->gamma[c] : 1.0f) / sqrtf(u->var[c] + (float)u->eps);
   array y = conv_forward(u, x, quantized_weight(u, scale), NULL);

@@ -64,7 +64,7 @@ void network_destroy(network *n) {
 }
 
 graft_value add_input(network *n, int64_t batch, int64_t channels, int64_t extent) {
-  graft_type type = graft_type_make(GRAFT_F32, n->dim + 2, (int64_t[]){batch, channels, extent, extent});
+  graft_type type = graft_type_make(GRAFT_F32, n->dim + 2, (int64_t[GRAFT_MAX_RANK]){batch, channels, extent, extent});
   return graft_input_add(n->graph, "x", &type);
 }
 
@@ -84,7 +84,8 @@ static graft_value weight(network *n, const char *name, int32_t rank, const int6
 
 graft_value add_conv(network *n, const char *name, graft_value x, layer l) {
   int64_t groups = l.groups ? l.groups : 1, one = l.stride ? l.stride : 1, dilation = l.dilation ? l.dilation : 1;
-  int64_t dims[] = {l.transpose ? l.in : l.out, (l.transpose ? l.out : l.in) / groups, l.kernel, l.kernel};
+  int64_t dims[GRAFT_MAX_RANK] = {l.transpose ? l.in : l.out, (l.transpose ? l.out : l.in) / groups, l.kernel,
+                                  l.kernel};
   graft_value operands[] = {x, weight(n, name, n->dim + 2, dims),
                             l.bias ? filled(n, name, "bias", GRAFT_PARAMETER, 1, &l.out, -0.1, 0.1) : GRAFT_NONE};
   graft_attr attrs[] = {graft_attr_ints("stride", (int64_t[]){one, one}, (uint32_t)n->dim),

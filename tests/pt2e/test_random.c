@@ -91,8 +91,25 @@ static graft_value batch_norm(maker_state *s, graft_value x) {
   return r.y;
 }
 
+static graft_value max_pool(maker_state *s) {
+  graft_max_pool2d_options o = GRAFT_MAX_POOL2D_DEFAULTS;
+  o.padding[0] = o.padding[1] = 1;
+  return graft_build_max_pool2d(s->n.graph, pick(s), (const int64_t[]){3, 3}, &o).y;
+}
+
+static graft_value cat_and_conv(maker_state *s) {
+  graft_cat_options o = GRAFT_CAT_DEFAULTS;
+  o.dim = 1;
+  graft_value y = graft_build_cat(s->n.graph, (graft_value[]){pick(s), pick(s)}, 2, &o);
+  graft_value w = tensor(s, "weight", GRAFT_PARAMETER, 4, (int64_t[]){CHANNELS, 2 * CHANNELS, 1, 1}, -0.6, 0.6);
+  return graft_build_conv2d(s->n.graph, y, w, GRAFT_NONE, NULL);
+}
+
 static graft_value any_op(maker_state *s) {
-  switch (below(s, 8)) {
+  switch (below(s, 12)) {
+  case 3: return graft_build_mul(s->n.graph, pick(s), pick(s), NULL);
+  case 4: return max_pool(s);
+  case 5: return cat_and_conv(s);
   case 0: return graft_build_add(s->n.graph, pick(s), pick(s), NULL);
   case 1: return graft_build_hardtanh(s->n.graph, pick(s), NULL);
   case 2: return batch_norm(s, pick(s));
@@ -171,8 +188,14 @@ static void verify_quantized(const network *n, const char *prepare, int seed) {
 }
 
 START_TEST(random_networks_keep_their_meaning) {
-  static const char *const prepare[] = {"prepare-qat", "prepare-qat{per-channel=true}", "prepare-qat{quantizer=onednn}",
-                                        "to-eval,prepare", "to-eval,prepare{per-channel=true}"};
+  static const char *const prepare[] = {"prepare-qat",
+                                        "prepare-qat{per-channel=true}",
+                                        "prepare-qat{quantizer=onednn}",
+                                        "prepare-qat{quantizer=derived_bias}",
+                                        "prepare-qat{quantizer=int32_weight}",
+                                        "to-eval,prepare",
+                                        "to-eval,prepare{per-channel=true}",
+                                        "to-eval,prepare{quantizer=onednn}"};
   network n = random_network(_i);
   verify_float(&n);
   for (size_t k = 0; k < sizeof prepare / sizeof *prepare; k++) verify_quantized(&n, prepare[k], _i);
@@ -183,7 +206,7 @@ END_TEST
 static void setup(void) { arrays_reset(); }
 
 int main(int argc, char **argv) {
-  if (argc > 2) first_seed = atoi(argv[1]), seeds = atoi(argv[2]);
+  if (argc > 2) first_seed = (int)strtol(argv[1], NULL, 10), seeds = (int)strtol(argv[2], NULL, 10);
   Suite *suite = suite_create("random");
   TCase *c = tcase_create("random");
   tcase_add_checked_fixture(c, setup, NULL);
