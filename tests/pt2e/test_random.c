@@ -12,7 +12,7 @@
 
 enum { CHANNELS = 4, SIZE = 6, VALUES = 24, LAYERS = 9 };
 
-static int first_seed = 0, seeds = 40;
+static int first_seed = 0, seeds = 25;
 
 /* ---- making one ---- */
 
@@ -49,6 +49,9 @@ static graft_value vector(maker_state *s, const char *part, graft_tensor_kind ki
 /* The newest value half of the time, else any. */
 static graft_value pick(maker_state *s) { return s->values[below(s, 2) ? s->count - 1 : below(s, s->count)]; }
 
+/* Each node belongs to one part of the network or the other. */
+static const char *scope(maker_state *s) { return below(s, 2) ? "a" : "b"; }
+
 /* Plain, grouped or transposed; the result has the shape of its input. A weight or bias is an earlier one's at times.
  */
 static graft_value conv(maker_state *s) {
@@ -66,11 +69,13 @@ static graft_value conv(maker_state *s) {
   if (kind == 2) {
     graft_conv_transpose2d_options o = GRAFT_CONV_TRANSPOSE2D_DEFAULTS;
     o.padding[0] = o.padding[1] = 1;
+    o.source = scope(s);
     return graft_build_conv_transpose2d(s->n.graph, pick(s), w, b, &o);
   }
   graft_conv2d_options o = GRAFT_CONV2D_DEFAULTS;
   o.padding[0] = o.padding[1] = 1;
   o.groups = kind == 1 ? 2 : 1;
+  o.source = scope(s);
   return graft_build_conv2d(s->n.graph, pick(s), w, b, &o);
 }
 
@@ -85,6 +90,7 @@ static graft_value batch_norm(maker_state *s, graft_value x) {
   o.training = below(s, 5) > 0;
   o.eps = below(s, 2) ? 1e-5 : 0.01;
   o.results = 3;
+  o.source = scope(s);
   graft_batch_norm_results r = graft_build_batch_norm(s->n.graph, x, gamma, beta, mean, var, GRAFT_NONE, &o);
   ck_assert_int_eq(graft_update_add(s->n.graph, graft_value_tensor(s->n.graph, mean), r.mean), GRAFT_OK);
   ck_assert_int_eq(graft_update_add(s->n.graph, graft_value_tensor(s->n.graph, var), r.var), GRAFT_OK);
@@ -110,7 +116,11 @@ static graft_value any_op(maker_state *s) {
   case 3: return graft_build_mul(s->n.graph, pick(s), pick(s), NULL);
   case 4: return max_pool(s);
   case 5: return cat_and_conv(s);
-  case 0: return graft_build_add(s->n.graph, pick(s), pick(s), NULL);
+  case 0: {
+    graft_add_options o = GRAFT_ADD_DEFAULTS;
+    o.source = scope(s);
+    return graft_build_add(s->n.graph, pick(s), pick(s), &o);
+  }
   case 1: return graft_build_hardtanh(s->n.graph, pick(s), NULL);
   case 2: return batch_norm(s, pick(s));
   default: break;
@@ -187,6 +197,18 @@ static void verify_quantized(const network *n, const char *prepare, int seed) {
   network_destroy(&late);
 }
 
+/* One part in training, the other after it, in two rounds on one graph. */
+START_TEST(random_networks_in_two_rounds) {
+  network n = random_network(_i);
+  run_passes(&n, _i % 2 ? "prepare-qat{scope=a}" : "prepare-qat{name=a,per-channel=true}");
+  for (int step = 0; step < 2; step++) run(&n, input(step));
+  run_passes(&n, "to-eval,convert");
+  verify_quantized(&n, "prepare{scope=b}", _i);
+  verify_quantized(&n, "prepare{skip-name=a,per-channel=true}", _i);
+  network_destroy(&n);
+}
+END_TEST
+
 START_TEST(random_networks_keep_their_meaning) {
   static const char *const prepare[] = {"prepare-qat",
                                         "prepare-qat{per-channel=true}",
@@ -211,6 +233,7 @@ int main(int argc, char **argv) {
   TCase *c = tcase_create("random");
   tcase_add_checked_fixture(c, setup, NULL);
   tcase_add_loop_test(c, random_networks_keep_their_meaning, first_seed, first_seed + seeds);
+  tcase_add_loop_test(c, random_networks_in_two_rounds, first_seed, first_seed + seeds);
   tcase_set_timeout(c, 60);
   suite_add_tcase(suite, c);
   SRunner *runner = srunner_create(suite);
