@@ -435,9 +435,17 @@ static bool run_alias(apply *a, const pt_step *s) {
 
 /* ---- what is left over ---- */
 
-static bool erasable(const pt_rewriter *r, graft_node n) {
+static bool matched(const apply *a, graft_node n) {
+  for (uint32_t i = 0; i < a->v->node_count; i++)
+    if (a->f->nodes[i] == n) return true;
+  return false;
+}
+
+/* Without users; what may have an effect goes only where the rule itself names it. */
+static bool erasable(const apply *a, graft_node n) {
+  const pt_rewriter *r = a->r;
   const gr_op_info *op = gr_info(r->g, n);
-  if (!op || (op->families & GR_F_RANDOM)) return false;
+  if ((!op || (op->families & GR_F_RANDOM)) && !matched(a, n)) return false;
   const gr_node *node = gr_node_at(r->g, n);
   for (uint32_t i = 0; i < node->result_count; i++)
     if (gr_result(r->g, n, i) != GRAFT_NONE && !gr_unused(r->g, node->first_result + i)) return false;
@@ -451,7 +459,7 @@ static bool clean(apply *a) {
     if ((i > 0 || !a->v->program->keeps_root) && !gr_vec_push(r->c, &r->dead, a->f->nodes[i])) return false;
   while (r->dead.len) {
     graft_node n = r->dead.data[--r->dead.len];
-    if (!gr_node_live(r->g, n) || !erasable(r, n)) continue;
+    if (!gr_node_live(r->g, n) || !erasable(a, n)) continue;
     if (n == a->root && a->v->program->keeps_root) continue;
     if (!leave_operands(r, n)) return false;
     gr_node_erase(r->g, n);

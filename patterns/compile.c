@@ -448,7 +448,9 @@ static bool finish(builder *b) {
   for (uint32_t i = 0; i < b->wheres.len; i++) {
     const gr_expr *e = b->wheres.data[i];
     if (!gr_pt_check_expr(b->parser, b->pattern, v, e, true)) return false;
-    if (gr_pt_static(v, e) == 1) continue;
+    int known = gr_pt_static(v, e);
+    v->never |= known == 0;
+    if (known >= 0) continue;
     if (!emit(b, PT_WHERE, 0, i, 0, e->where)) return false;
   }
   v->code = b->code.data;
@@ -523,9 +525,12 @@ static bool make_variants(gr_parser *p, gr_pattern *pattern) {
 
 bool gr_pt_compile_match(gr_parser *p, gr_pattern *pattern) {
   if (!make_variants(p, pattern)) return false;
-  for (uint32_t i = 0; i < pattern->variant_count; i++)
+  bool ever = false;
+  for (uint32_t i = 0; i < pattern->variant_count; i++) {
     if (!compile_variant(p, pattern, &pattern->variants[i])) return false;
-  return true;
+    ever |= !pattern->variants[i].never;
+  }
+  return ever || error_at(p, pattern->where, "the conditions exclude every choice of the groups");
 }
 
 /* ---- for other readers ---- */

@@ -76,12 +76,46 @@ static bool eval_equal(const graft_attr *a, const graft_attr *b) {
   return gr_attr_equal(a, b);
 }
 
+void gr_pt_attr_text(const graft_attr *a, char *buffer, size_t size) {
+  switch (a->kind) {
+  case GRAFT_ATTR_NONE: snprintf(buffer, size, "none"); return;
+  case GRAFT_ATTR_BOOL: snprintf(buffer, size, a->as.b ? "true" : "false"); return;
+  case GRAFT_ATTR_INT: snprintf(buffer, size, "%" PRId64, a->as.i); return;
+  case GRAFT_ATTR_FLOAT: {
+    char number[GR_NUMBER_SIZE];
+    gr_number_format(number, a->as.f, false);
+    snprintf(buffer, size, "%s", number);
+    return;
+  }
+  case GRAFT_ATTR_STRING: snprintf(buffer, size, "\"%s\"", a->as.s); return;
+  case GRAFT_ATTR_DTYPE: snprintf(buffer, size, "%s", graft_dtype_name(a->as.dtype)); return;
+  case GRAFT_ATTR_INTS: {
+    size_t n = (size_t)snprintf(buffer, size, "[");
+    for (uint32_t i = 0; i < a->count && n + 24 < size; i++)
+      n += (size_t)snprintf(buffer + n, size - n, "%s%" PRId64, i ? ", " : "", a->as.ints[i]);
+    snprintf(buffer + n, size - n, "]");
+    return;
+  }
+  default: snprintf(buffer, size, "another value"); return;
+  }
+}
+
+/* A comparison that is false: what was compared. */
+static void because_of(pt_eval *e, const graft_attr *a, const graft_attr *b) {
+  char left[100], right[100];
+  if (!e->match || !e->match->matcher->reason) return;
+  gr_pt_attr_text(a, left, sizeof left);
+  gr_pt_attr_text(b, right, sizeof right);
+  gr_pt_reason(e->match->matcher, "the left side is %s, the right side %s", left, right);
+}
+
 static bool eval_compare(pt_eval *e, const gr_expr *x, graft_attr *out) {
   graft_attr a = {0}, b = {0};
   if (!gr_pt_eval_expr(e, x->args[0], &a) || !gr_pt_eval_expr(e, x->args[1], &b)) return false;
   *out = (graft_attr){.kind = GRAFT_ATTR_BOOL};
   if (x->kind == PT_E_EQ || x->kind == PT_E_NE) {
     out->as.b = eval_equal(&a, &b) == (x->kind == PT_E_EQ);
+    if (!out->as.b) because_of(e, &a, &b);
     return true;
   }
   double p, q;
@@ -94,6 +128,7 @@ static bool eval_compare(pt_eval *e, const gr_expr *x, graft_attr *out) {
   } else {
     out->as.b = x->kind == PT_E_LT ? p < q : x->kind == PT_E_LE ? p <= q : x->kind == PT_E_GT ? p > q : p >= q;
   }
+  if (!out->as.b) because_of(e, &a, &b);
   return true;
 }
 

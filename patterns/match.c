@@ -197,13 +197,22 @@ static int opaque_slot(const run *r, const gr_node *node, const pt_attr *a) {
   return -1;
 }
 
+/* "eps is 0.5, not 1e-05"; always false. */
+static bool differs(const run *r, const pt_attr *a, const graft_attr *have, const graft_attr *want) {
+  char left[100], right[100];
+  if (!r->m->reason) return false;
+  gr_pt_attr_text(have, left, sizeof left);
+  gr_pt_attr_text(want, right, sizeof right);
+  return gr_pt_reason(r->m, "%.*s is %s, not %s", (int)a->length, a->text, left, right);
+}
+
 static bool compare_attr(const run *r, const pt_attr *a, const graft_attr *have) {
   pt_eval e = {.match = r->match, .context = r->g->module->context, .options = r->m->options, .quiet = true};
   graft_attr want;
   if (!gr_pt_eval_expr(&e, a->value, &want)) return false;
   if (want.kind == GRAFT_ATTR_INT && have->kind == GRAFT_ATTR_FLOAT)
     want = (graft_attr){.kind = GRAFT_ATTR_FLOAT, .as.f = (double)want.as.i};
-  return gr_attr_equal(&want, have) || gr_pt_reason(r->m, "attribute %.*s differs", (int)a->length, a->text);
+  return gr_attr_equal(&want, have) || differs(r, a, have, &want);
 }
 
 static bool match_attr(const run *r, uint32_t place, const pt_attr_step *s, bool late) {
@@ -230,8 +239,7 @@ static bool match_attr(const run *r, uint32_t place, const pt_attr_step *s, bool
   if (s->how != PT_ATTR_SAME) return compare_attr(r, s->attr, &have);
   const pt_capture *c = &r->f->captures[s->capture];
   graft_attr bound = gr_attr_public(m, gr_op_get(c->op), c->set, c->slot);
-  return gr_attr_equal(&bound, &have) ||
-         gr_pt_reason(r->m, "attribute %.*s differs", (int)s->attr->length, s->attr->text);
+  return gr_attr_equal(&bound, &have) || differs(r, s->attr, &have, &bound);
 }
 
 static bool match_attrs(const run *r, const pt_instr *i) {
@@ -315,7 +323,7 @@ static bool go(const run *r, uint32_t pc) {
 bool gr_pt_match_variant(gr_matcher *m, const gr_pattern *p, uint32_t variant, graft_node root, gr_match *out) {
   const pt_variant *v = &p->variants[variant];
   int member = gr_pt_opset_find(v->root_ops, m->graph->module, gr_node_at(m->graph, root)->op);
-  if (member < 0) return false;
+  if (member < 0 || v->never) return false;
   if (!gr_pt_frame_reserve(m, p, v)) {
     m->failed = true;
     return false;

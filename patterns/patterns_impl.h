@@ -67,6 +67,7 @@ typedef struct pt_claims {
 } pt_claims;
 
 typedef struct pt_variant {
+  bool never;      /* a condition excludes this choice of the groups */
   bool *groups;    /* by group name */
   uint16_t *slots; /* by value name */
   uint16_t slot_count;
@@ -224,6 +225,7 @@ bool gr_pt_reason(const gr_matcher *m, const char *format, ...) __attribute__((f
 bool gr_pt_eval_function(pt_eval *e, const gr_expr *x, graft_attr *out);
 /* The use that `%y.weight` is; GRAFT_NONE when the operand is absent. */
 uint32_t gr_pt_eval_edge(pt_eval *e, const gr_expr *x);
+void gr_pt_attr_text(const graft_attr *a, char *buffer, size_t size);
 void gr_pt_value_text(const gr_matcher *m, graft_value v, char *buffer, size_t size);
 static inline graft_value pt_frame_value(const gr_match *m, int name) {
   const pt_variant *v = &m->pattern->variants[m->variant];

@@ -1,6 +1,7 @@
 /* The functions of predicates.def. A predicate over an absent value is false. */
 #include "patterns/patterns_impl.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define NONE GRAFT_ATTR_NONE
@@ -351,7 +352,14 @@ bool gr_pt_eval_function(pt_eval *e, const gr_expr *x, graft_attr *out) {
   case PT_F_static_shape: out->as.b = on_values(e, x, test_static); return true;
   case PT_F_has_spec:
     out->as.b = has_spec(e, x->args[0]);
-    if (!out->as.b) because(e, pt_frame_value(e->match, x->args[0]->name), "has no annotation there");
+    if (!out->as.b) {
+      char what[100];
+      const gr_expr *a = x->args[0];
+      snprintf(what, sizeof what,
+               a->kind == PT_E_EDGE ? "has no annotation on its operand %.*s" : "has no annotation%.*s",
+               (int)(a->length < 60 ? a->length : 60), a->length ? a->text : "");
+      because(e, pt_frame_value(e->match, a->name), what);
+    }
     return true;
   case PT_F_no_spec: out->as.b = no_spec(e, x); return true;
   case PT_F_same_shape: out->as.b = same(e, x, false); return true;

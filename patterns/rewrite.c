@@ -311,6 +311,20 @@ static uint8_t *updated_tensors(pt_rewriter *r) {
   return updated;
 }
 
+/* What is said of the old tensor's handle is said of the new one's. */
+static graft_status move_spec(pt_rewriter *r, const pt_takeover *t) {
+  graft_graph *g = r->g;
+  graft_value from = t->old < g->tensor_values.len ? g->tensor_values.data[t->old] : GRAFT_NONE,
+              to = gr_handle(g, t->tensor);
+  if (from == GRAFT_NONE || !r->specs) return GRAFT_OK;
+  uint32_t spec = gr_spec_of_value(g, from);
+  if (to == GRAFT_NONE || (r->refs && !gr_vec_push(r->c, &r->moved_values, ((pt_moved){from, to}))))
+    return GRAFT_NO_MEMORY;
+  if (!spec) return GRAFT_OK;
+  graft_status status = gr_spec_set_value(g, to, spec);
+  return status == GRAFT_OK ? gr_spec_set_value(g, from, 0) : status;
+}
+
 /* A folded weight is called as the weight was, where nothing else needs that one. */
 static graft_status take_over(pt_rewriter *r) {
   if (r->takeovers.len == 0) return GRAFT_OK;
@@ -320,6 +334,7 @@ static graft_status take_over(pt_rewriter *r) {
   for (uint32_t i = 0; !s && i < r->takeovers.len; i++) {
     const pt_takeover *t = &r->takeovers.data[i];
     if (r->m->tensors.data[t->old].erased || updated[t->old] || !tensor_unused(r->m, t->old)) continue;
+    s = move_spec(r, t);
     gr_name name = r->m->tensors.data[t->old].name;
     gr_tensor_erase(r->m, t->old);
     r->m->tensors.data[t->tensor].name = name;
@@ -399,8 +414,8 @@ graft_status gr_rewrite(graft_graph *g, const graft_rules *rules, const char *co
   if (status == GRAFT_OK && options->report_overlaps) status = report_overlaps(d);
   if (status == GRAFT_OK) status = sweep(d);
   if (status == GRAFT_OK && options->fixed_point) status = settle(d);
-  if (status == GRAFT_OK) status = gr_pt_carry_finish(&d->r);
   if (status == GRAFT_OK) status = take_over(&d->r);
+  if (status == GRAFT_OK) status = gr_pt_carry_finish(&d->r);
   if (status == GRAFT_OK && stats->matches) drop_updates(g);
   uint32_t total = graft_rules_count(rules) * (name_count ? name_count : 1) + 1;
   if (d->rules) gr_free(c, d->rules, (size_t)total * sizeof *d->rules);
