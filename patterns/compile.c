@@ -132,8 +132,8 @@ static int add_node(builder *b, const pt_call *call, const pt_line *line, uint16
       return -1;
     }
   }
-  if (b->nodes.len >= 1000) {
-    error_at(b->parser, call->where, "more than 1000 nodes in a pattern");
+  if (b->nodes.len >= PT_MAX_NODES_MATCHED) {
+    error_at(b->parser, call->where, "too many nodes in one pattern");
     return -1;
   }
   uint32_t at = b->nodes.len;

@@ -58,6 +58,10 @@ static pt_rule *parse_rule(graft_rules *set, rule_file *f, gr_parser *p, const c
   if (!rule->doc || !gr_lex_expect(&p->lex, GR_T_IDENT, "the rule's name")) return NULL;
   rule->name = gr_arena_copy(p->arena, name.text, name.length);
   if (!rule->name) return NULL;
+  if (set->rules.len >= PT_MAX_RULES) {
+    gr_error(p->context, GRAFT_RULE, rule->where, "more than %d rules", PT_MAX_RULES);
+    return NULL;
+  }
   for (uint32_t i = 0; i < set->rules.len; i++)
     if (strcmp(set->rules.data[i]->name, rule->name) == 0) {
       gr_error(p->context, GRAFT_RULE, rule->where, "there is a rule %s already, in %s", rule->name,

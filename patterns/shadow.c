@@ -155,9 +155,9 @@ static bool covers_variant(graft_context *context, const gr_pattern *pa, uint32_
 
 bool gr_pt_check_shadow(graft_context *c, const pt_rule *earlier, const pt_rule *later) {
   for (uint32_t b = 0; b < later->pattern->variant_count; b++) {
-    bool covered = false;
+    bool covered = later->pattern->variants[b].never;
     for (uint32_t a = 0; a < earlier->pattern->variant_count && !covered; a++)
-      covered = covers_variant(c, earlier->pattern, a, later->pattern, b);
+      covered = !earlier->pattern->variants[a].never && covers_variant(c, earlier->pattern, a, later->pattern, b);
     if (!covered) return true;
   }
   gr_error(c, GRAFT_RULE, later->where, "the rule %s is never reached: %s, before it, takes every match", later->name,
