@@ -1,10 +1,12 @@
 /* scale [SIZES…]: speed and memory against the number of nodes, on conv-bn-relu chains. Prints, per size, millions of
- * nodes a second for each step and bytes a node, then the ratio of each figure to that of 1/10 and 1/100 of the size.
- */
+ * nodes a second for each step, then the time a node takes at the largest size as a multiple of that at each smaller
+ * one, then bytes a node. Sizes are compared on warm memory: the heap keeps what one repeat frees for the next, since
+ * the first touch of fresh pages is the system's time and differs between machines. */
 #include "ir/io_int.h"
 #include "models.h"
 #include "passes/passes.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -114,9 +116,12 @@ int main(int argc, char **argv) {
   static const uint32_t usual[] = {1000, 10000, 100000, 1000000};
   uint32_t count = argc > 1 ? (uint32_t)argc - 1 : 4;
   char file[64];
-  snprintf(file, sizeof file, "/tmp/graft-scale-%ld.gfb", (long)getpid());
+  snprintf(file, sizeof file, "%s/graft-scale-%ld.gfb", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp",
+           (long)getpid());
   figures *all = calloc(count, sizeof *all);
   if (!all) return 1;
+  mallopt(M_MMAP_MAX, 0);
+  mallopt(M_TRIM_THRESHOLD, -1);
   printf("%-12s", "M nodes/s");
   for (int i = 0; i < STEPS; i++) printf("%12s", step_names[i]);
   putchar('\n');
