@@ -138,17 +138,18 @@ static graft_format by_extension(const char *path) {
   return GRAFT_FORMAT_TEXT;
 }
 
-static graft_status print(graft_module *m, graft_format format, gr_sink *out, const gr_text_options *text) {
+/* `path`: for diagnostics. */
+static graft_status print(graft_module *m, const char *path, graft_format format, gr_sink *out) {
   switch (format) {
   case GRAFT_FORMAT_AUTO:
-  case GRAFT_FORMAT_TEXT: return gr_text_print(m, out, text);
+  case GRAFT_FORMAT_TEXT: return gr_text_print(m, out, NULL);
   case GRAFT_FORMAT_BINARY: return gr_gfb_print(m, out);
   case GRAFT_FORMAT_JSON: return gr_json_print(m, out);
   case GRAFT_FORMAT_DOT: return gr_dot_print(m, out);
   case GRAFT_FORMAT_ONNX: break;
   }
-  return gr_error(m->context, GRAFT_UNSUPPORTED, (gr_loc){.file = gr_string_text(m, m->file)},
-                  "modules cannot be written as ONNX");
+  return gr_error(m->context, GRAFT_UNSUPPORTED, (gr_loc){.file = path},
+                  "writing ONNX is not supported; .gir, .gfb, .json and .dot are");
 }
 
 /* Tensors that the companion holds, `*count` of them. */
@@ -206,7 +207,7 @@ graft_status graft_module_save(graft_module *m, const char *path, graft_format f
   if (format == GRAFT_FORMAT_BINARY) return gr_gfb_save(m, path);
   gr_sink out;
   gr_sink_init(&out, m->context);
-  graft_status status = print(m, format, &out, NULL);
+  graft_status status = print(m, path, format, &out);
   if (status == GRAFT_OK) status = gr_file_write(m->context, path, out.bytes.data, out.bytes.len);
   gr_sink_free(&out);
   return status;
@@ -215,7 +216,7 @@ graft_status graft_module_save(graft_module *m, const char *path, graft_format f
 graft_status graft_module_print(graft_module *m, graft_format format, char **bytes, size_t *size) {
   gr_sink out;
   gr_sink_init(&out, m->context);
-  graft_status status = print(m, format, &out, NULL);
+  graft_status status = print(m, gr_string_text(m, m->file), format, &out);
   *bytes = NULL;
   *size = 0;
   if (status == GRAFT_OK) { /* the caller frees `size` bytes, so that many it must be */

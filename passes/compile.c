@@ -1,5 +1,6 @@
 /* From a parsed pipeline to the list of passes that run: named pipelines are opened up, each option goes to the members
  * that declare it, values are checked against the declared kinds. Nothing runs before all of this has succeeded. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,8 +36,10 @@ static graft_status set_value(graft_context *c, const gr_option_decl *decl, cons
     v->b = strcmp(o->value, "true") == 0;
     return v->b || strcmp(o->value, "false") == 0 ? GRAFT_OK : bad_value(c, o, "true or false");
   case GR_OPTION_INT:
+    errno = 0;
     v->i = strtoll(o->value, &end, 10);
-    return end != o->value && *end == '\0' ? GRAFT_OK : bad_value(c, o, "a whole number");
+    return end != o->value && *end == '\0' && v->i >= 0 && errno != ERANGE ? GRAFT_OK
+                                                                           : bad_value(c, o, "a whole number");
   case GR_OPTION_CHOICE: return is_choice(decl->choices, o->value) ? GRAFT_OK : bad_value(c, o, decl->choices);
   case GR_OPTION_STRING: return strchr(o->value, ',') ? bad_value(c, o, "one word") : GRAFT_OK;
   case GR_OPTION_LIST:

@@ -82,12 +82,22 @@ static void explain_at(explainer *x, const pt_rule *rule, graft_node root) {
   x->said++;
 }
 
+/* By its first result's name, else by its name in the source network: the first node that continues it. */
+static graft_node find_node(graft_graph *g, const char *name) {
+  graft_value value = graft_value_find(g, name);
+  if (value != GRAFT_NONE) return gr_value_node(g, value);
+  const graft_module *m = g->module;
+  for (graft_node n = g->first; n != GRAFT_NONE; n = gr_node_at(g, n)->next)
+    if (strcmp(gr_string_text(m, gr_record_source(m, gr_node_at(g, n)->provenance)), name) == 0) return n;
+  return GRAFT_NONE;
+}
+
 graft_status graft_rules_explain(const graft_rules *rules, graft_graph *g, const char *name, char **text,
                                  size_t *size) {
   graft_context *c = g->module->context;
-  graft_value value = graft_value_find(g, name);
-  graft_node node = value == GRAFT_NONE ? GRAFT_NONE : gr_value_node(g, value);
-  if (node == GRAFT_NONE) return gr_error(c, GRAFT_NAME, (gr_loc){.node = name}, "no node is called so");
+  graft_node node = find_node(g, name);
+  if (node == GRAFT_NONE)
+    return gr_error(c, GRAFT_NAME, (gr_loc){.node = name}, "no node's first result or source is called so");
   explainer *x = gr_calloc(c, 1, sizeof *x);
   if (!x) return GRAFT_NO_MEMORY;
   x->g = g;

@@ -29,8 +29,8 @@ GRAFT_API const char *graft_rules_doc(const graft_rules *rules, uint32_t index);
 /* The file's name as given to graft_rules_add; "qat/fuse_conv_bn_qat.pat" for rules that ship. */
 GRAFT_API const char *graft_rules_file(const graft_rules *rules, uint32_t index);
 
-/* For each rule that looks at a node (called by its first result's name): where it matches, or the check that failed
- * and why. NUL-terminated; the caller frees *text with graft_free(context, *text, *size). */
+/* For each rule that looks at a node (called by its first result's name, or its source's): where it matches, or the
+ * check that failed and why. NUL-terminated; the caller frees *text with graft_free(context, *text, *size). */
 GRAFT_API graft_status graft_rules_explain(const graft_rules *rules, graft_graph *graph, const char *node, char **text,
                                            size_t *size);
 
@@ -47,6 +47,9 @@ GRAFT_API graft_status graft_quantizers_load(graft_quantizers *quantizers, const
 
 GRAFT_API uint32_t graft_quantizers_count(const graft_quantizers *quantizers);
 GRAFT_API const char *graft_quantizers_name(const graft_quantizers *quantizers, uint32_t index);
+/* "xnnpack{per-channel=false, …}": its options and their defaults, into `buffer` as snprintf does. */
+GRAFT_API size_t graft_quantizers_signature(const graft_quantizers *quantizers, uint32_t index, char *buffer,
+                                            size_t size);
 GRAFT_API const char *graft_quantizers_doc(const graft_quantizers *quantizers, uint32_t index);
 GRAFT_API const char *graft_quantizers_file(const graft_quantizers *quantizers, uint32_t index);
 

@@ -1,4 +1,6 @@
 /* Sets of quantizers: those that ship, compiled into the library, and those of files. */
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "ir/io_int.h"
@@ -74,6 +76,32 @@ static const gr_quantizer *at(const graft_quantizers *set, uint32_t index) {
 const char *graft_quantizers_name(const graft_quantizers *set, uint32_t index) {
   const gr_quantizer *q = at(set, index);
   return q ? q->name : NULL;
+}
+
+/* Appends at `used`; the length so far, whether or not it fits. */
+__attribute__((format(printf, 4, 5))) static size_t append(char *buffer, size_t size, size_t used, const char *format,
+                                                           ...) {
+  va_list args;
+  va_start(args, format);
+  int n = vsnprintf(used < size ? buffer + used : NULL, used < size ? size - used : 0, format, args);
+  va_end(args);
+  return used + (n > 0 ? (size_t)n : 0);
+}
+
+size_t graft_quantizers_signature(const graft_quantizers *set, uint32_t index, char *buffer, size_t size) {
+  const gr_quantizer *q = at(set, index);
+  size_t used = append(buffer, size, 0, "%s", q ? q->name : "");
+  for (uint32_t i = 0; q && i < q->options.len; i++) {
+    const qz_option *o = &q->options.data[i];
+    used = append(buffer, size, used, "%s", i ? ", " : "{");
+    for (const char *s = o->name; *s; s++) used = append(buffer, size, used, "%c", *s == '_' ? '-' : *s);
+    switch (o->value.kind) {
+    case GRAFT_ATTR_BOOL: used = append(buffer, size, used, "=%s", o->value.as.b ? "true" : "false"); break;
+    case GRAFT_ATTR_INT: used = append(buffer, size, used, "=%lld", (long long)o->value.as.i); break;
+    default: used = append(buffer, size, used, "=%g", o->value.as.f); break;
+    }
+  }
+  return q && q->options.len ? append(buffer, size, used, "}") : used;
 }
 
 const char *graft_quantizers_doc(const graft_quantizers *set, uint32_t index) {

@@ -116,13 +116,21 @@ static graft_status input_error(graft_session *s, uint32_t index, const char *me
   return gr_error(s->context, GRAFT_TYPE, where, "%s", message);
 }
 
+static graft_status wrong_type(graft_session *s, uint32_t index, const graft_type *given, const graft_type *declared) {
+  char mine[160], wanted[160];
+  gr_type_format(given, mine, sizeof mine);
+  gr_type_format(declared, wanted, sizeof wanted);
+  gr_loc where = {.node = gr_value_label(s->graph, s->graph->inputs.data[index])};
+  return gr_error(s->context, GRAFT_TYPE, where, "the input is %s, the graph's is %s", mine, wanted);
+}
+
 /* The type that an input gets, checked against the graph's. */
 static graft_status set_type(graft_session *s, uint32_t index, const graft_type *type) {
   const graft_type *declared = gr_type_of(s->graph, s->graph->inputs.data[index]);
   size_t bytes;
   if (!gr_type_bytes(type, &bytes)) return input_error(s, index, "the type of an input must be fully known");
   graft_type t = graft_type_make(type->dtype, type->rank, type->dims);
-  if (!gr_type_compatible(&t, declared)) return input_error(s, index, "the input's dtype or shape is not the graph's");
+  if (!gr_type_compatible(&t, declared)) return wrong_type(s, index, &t, declared);
   if (s->planned && !gr_type_equal(&t, &s->inputs[index].type)) s->planned = false;
   s->inputs[index].type = t;
   return GRAFT_OK;
@@ -246,7 +254,8 @@ static graft_status resolve(graft_session *s) {
       if (!s->base[i]) {
         char name[128];
         graft_tensor_name(s->graph->module, storage->id, name, sizeof name);
-        return gr_error(s->context, GRAFT_RUN, (gr_loc){.node = name}, "the tensor has no data");
+        return gr_error(s->context, GRAFT_RUN, (gr_loc){.node = name},
+                        "the tensor has no data: its text was printed without it");
       }
       watch(s, i);
       break;

@@ -31,7 +31,7 @@ enum {
 static const cli_option option_table[] = {
     {'o', "output", "OUT", "write the module to OUT (- : standard output)"},
     {PASSES, "passes", "PIPELINE", "run these passes: NAME{option=value,...},NAME,..."},
-    {EMIT, "emit", "FORMAT", "text, binary, onnx, json or dot; else by OUT's extension, else text"},
+    {EMIT, "emit", "FORMAT", "text, binary, json or dot; else by OUT's extension (.gir .gfb .json .dot), else text"},
     {VERIFY_EACH, "verify-each", NULL, "check the graph after every pass"},
     {PRINT_BEFORE, "print-before", "PASS", "print the module before each run of PASS (standard error)"},
     {PRINT_AFTER, "print-after", "PASS", "print the module after each run of PASS"},
@@ -57,7 +57,8 @@ static const char examples[] =
     "  ir-opt trained.gfb --passes to-eval,convert -o int8.gfb\n"
     "  ir-opt net.onnx --passes 'prepare-qat{quantizer=xnnpack,per-channel=true}' --stats --timing -o qat.gfb\n"
     "\n"
-    "INPUT is .gir, .gfb or .onnx, told by its content; - is standard input.\n"
+    "INPUT is .gir, .gfb or .onnx, told by its content; - is standard input. Text in a file keeps large tensors in a\n"
+    ".safetensors file beside it; on standard output it leaves them out.\n"
     "Exit status: 0 done, 1 the input or a pass failed (nothing is written to OUT), 2 wrong usage.\n";
 
 typedef struct arguments {
@@ -184,13 +185,34 @@ static bool list_patterns(graft_context *context, const arguments *a) {
   return ok;
 }
 
-static bool list_quantizers(graft_context *context, const arguments *a) {
+static graft_quantizers *read_quantizers(graft_context *context, const arguments *a) {
   graft_quantizers *set = graft_quantizers_create(context, true);
+  for (uint32_t i = 0; set && i < a->quantizer_files.count; i++) {
+    if (graft_quantizers_load(set, a->quantizer_files.items[i]) == GRAFT_OK) continue;
+    graft_quantizers_destroy(set);
+    return NULL;
+  }
+  return set;
+}
+
+/* A wrong file is said even where no pass reads it. */
+static bool check_files(graft_context *context, const arguments *a) {
+  graft_rules *rules = a->pattern_files.count ? read_rules(context, a) : NULL;
+  bool ok = rules || !a->pattern_files.count;
+  graft_quantizers *quantizers = ok && a->quantizer_files.count ? read_quantizers(context, a) : NULL;
+  ok = ok && (quantizers || !a->quantizer_files.count);
+  graft_rules_destroy(rules);
+  graft_quantizers_destroy(quantizers);
+  return ok;
+}
+
+static bool list_quantizers(graft_context *context, const arguments *a) {
+  graft_quantizers *set = read_quantizers(context, a);
   bool ok = set != NULL;
-  for (uint32_t i = 0; ok && i < a->quantizer_files.count; i++)
-    ok = graft_quantizers_load(set, a->quantizer_files.items[i]) == GRAFT_OK;
   for (uint32_t i = 0; ok && i < graft_quantizers_count(set); i++) {
-    printf("%s  (%s)\n", graft_quantizers_name(set, i), graft_quantizers_file(set, i));
+    char signature[1024];
+    graft_quantizers_signature(set, i, signature, sizeof signature);
+    printf("%s  (%s)\n", signature, graft_quantizers_file(set, i));
     print_indented(graft_quantizers_doc(set, i));
   }
   graft_quantizers_destroy(set);
@@ -324,7 +346,7 @@ static bool write_module(const arguments *a, graft_module *module) {
 static bool process(session *s, graft_context *context) {
   const arguments *a = s->arguments;
   double start = cli_now();
-  graft_module *module = cli_load(context, a->input);
+  graft_module *module = check_files(context, a) ? cli_load(context, a->input) : NULL;
   report_step(&s->report, "read and verify", cli_now() - start);
   bool ok = module && run_passes(s, module) == GRAFT_OK;
   start = cli_now();

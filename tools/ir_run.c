@@ -30,6 +30,7 @@ static const char examples[] =
     "All --input lists have the same length; without one there is one step. With neither --output-dir, --labels nor "
     "-o\n"
     "the results are summarized on standard output.\n"
+    "MODULE is .gir, .gfb or .onnx, told by its content; - is standard input.\n"
     "Exit status: 0 done, 1 the module or a file is wrong, 2 wrong usage.\n";
 
 /* One --input: a graph input and its files. */
@@ -311,6 +312,9 @@ static bool prepare(runner *r) {
 static bool finish(runner *r) {
   const arguments *a = r->arguments;
   double start = cli_now();
+  if (a->labels && !a->batch && r->labels.seen < r->labels.count)
+    return cli_fail(a->labels, "%lld labels for %lld rows of the first result", (long long)r->labels.count,
+                    (long long)r->labels.seen) == EXIT_DONE;
   bool ok = !a->state_out || graft_module_save(r->module, a->state_out, GRAFT_FORMAT_AUTO) == GRAFT_OK;
   r->write_seconds += cli_now() - start;
   if (ok && a->labels) labels_print(&r->labels, stdout);
@@ -338,7 +342,7 @@ static void print_timing(const runner *r) {
 static int run(graft_context *context, const arguments *a) {
   runner r = {.arguments = a, .context = context};
   bool ok = prepare(&r) && run_all(&r) && finish(&r);
-  cli_print_diagnostics(context, a->module);
+  cli_print_diagnostics(context, strcmp(a->module, "-") == 0 ? "<stdin>" : a->module);
   if (a->timing) print_timing(&r);
   graft_session_destroy(r.session); /* it borrows the inputs */
   for (uint32_t i = 0; i < a->feed_count; i++)

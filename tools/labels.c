@@ -4,6 +4,10 @@
 bool labels_read(labels *l, graft_context *context, const char *path) {
   if (gr_npy_read(context, path, &l->type, &l->data) != GRAFT_OK) return false;
   l->count = graft_type_elements(&l->type);
+  if (l->type.rank != 1) {
+    gr_error(context, GRAFT_TYPE, (gr_loc){.file = path}, "labels have one axis, not %d", (int)l->type.rank);
+    return false;
+  }
   switch (l->type.dtype) {
   case GRAFT_I64:
   case GRAFT_I32:
@@ -31,10 +35,11 @@ const char *labels_score(labels *l, const graft_type *type, const void *data) {
   if (classes < 1) return "the first result has no classes";
   for (int64_t rows = total / classes; rows > 0; rows--, row += classes) {
     if (l->seen == l->count) return "fewer labels than rows of the first result";
-    int64_t best = 0;
+    int64_t best = 0, label = label_at(l, l->seen++);
+    if (label < 0 || label >= classes) return "a label is not the number of a class of the first result";
     for (int64_t k = 1; k < classes; k++)
       if (row[k] > row[best]) best = k;
-    l->right += best == label_at(l, l->seen++);
+    l->right += best == label;
   }
   return NULL;
 }

@@ -63,6 +63,8 @@ printed "^fold_conv_bn" "list of rules"
 expect 0 "list of quantizers" "$opt" --list-quantizers
 printed "^xnnpack" "list of quantizers"
 
+printed "^xnnpack{per-channel=false" "options of quantizers"
+
 # -- ir-opt: reading and writing
 expect 0 "text" "$opt" net.gir
 cp out once.gir
@@ -88,6 +90,12 @@ absent never.gir "no such file"
 expect 1 "bad file" "$opt" bad.gir -o never.gir
 said "bad.gir:3:[0-9]*: error" "bad file"
 absent never.gir "bad file"
+expect 1 "a folder as input" "$opt" . -o never.gir
+said "^[.]: error: " "a folder as input"
+expect 1 "a folder as output" "$opt" net.gir -o .
+expect 1 "onnx out" "$opt" net.gir -o never.onnx
+said "^never.onnx: error: writing ONNX is not supported" "onnx out"
+absent never.onnx "onnx out"
 expect 1 "no such folder" "$opt" net.gir -o no/such/folder/net.gfb
 
 # -- ir-opt: passes
@@ -100,6 +108,8 @@ absent never.gir "unknown pass"
 expect 1 "a pass fails" "$opt" net.gir --passes 'rewrite{rules=no_such_rule}' -o never.gir
 said "pipeline:1:15: error" "a pass fails"
 absent never.gir "a pass fails"
+expect 2 "a number below 0" "$opt" net.gir --passes 'fold-constants{max-elements=-3}'
+expect 2 "a number too large" "$opt" net.gir --passes 'fold-constants{max-elements=99999999999999999999}'
 expect 0 "verify-each" "$opt" net.gir --passes dce,cse --verify-each -o never.gir
 rm -f never.gir
 expect 0 "print-after" "$opt" net.gir --passes cse,dce --print-after dce -o new.gir
@@ -137,6 +147,11 @@ sed 's/relu(%x)/nonsense(%x)/' my.pat >wrong.pat
 expect 1 "a wrong rule" "$opt" net.gir --pattern-file wrong.pat --passes 'rewrite{rules=my_relu}' -o never.gir
 said "wrong.pat:5:" "a wrong rule"
 absent never.gir "a wrong rule"
+expect 1 "a wrong rule that no pass reads" "$opt" net.gir --pattern-file wrong.pat
+said "wrong.pat:5:" "a wrong rule that no pass reads"
+expect 1 "no such quantizer file" "$opt" net.gir --quantizer-file none.qz -o never.gir
+said "none.qz" "no such quantizer file"
+absent never.gir "no such quantizer file"
 
 # -- ir-opt: explain
 expect 0 "explain" "$opt" net.gir --explain conv
@@ -173,6 +188,8 @@ graft 1
 tensor %a: f32[1, 3, 5, 5] constant = fill("a", -1, 1)
 tensor %b: f32[7, 3, 5, 5] constant = fill("b", -1, 1)
 tensor %labels: i64[7] constant = [0, 0, 0, 0, 0, 0, 0]
+tensor %table: i64[1, 7] constant = [0, 0, 0, 0, 0, 0, 0]
+tensor %no_class: i64[7] constant = [0, 0, 0, 0, 0, 0, 2]
 tensor %small: f32[3] constant = [1, 2, 3]
 graph main(%x: f32[1]) {
   %y = relu(%x): f32[1]
@@ -196,6 +213,7 @@ said "no input called 'z'" "run: no such input"
 absent never "run: no such input"
 expect 1 "run: no such file" "$run" net.gir --input x=data/none.npy
 expect 1 "run: wrong shape" "$run" net.gir --input x=data/small.npy -o never.gfb
+said "net.gir: error: x: the input is f32\[3\], the graph's is f32\[?, 3, 5, 5\]" "run: wrong shape"
 absent never.gfb "run: wrong shape"
 expect 1 "run: an input is missing" "$run" net.gir -o never.gfb
 absent never.gfb "run: an input is missing"
@@ -212,6 +230,11 @@ printed "^accuracy: .*of 7)" "run: labels"
 expect 1 "run: fewer rows than a batch" "$run" net.gir --input x=data/a.npy --batch 2 -o never.gfb
 absent never.gfb "run: fewer rows than a batch"
 expect 1 "run: too few labels" "$run" net.gir --input x=data/b.npy,data/b.npy --labels data/labels.npy
+expect 1 "run: too many labels" "$run" net.gir --input x=data/a.npy --labels data/labels.npy -o never.gfb
+said "7 labels for 1 rows" "run: too many labels"
+absent never.gfb "run: too many labels"
+expect 1 "run: a table of labels" "$run" net.gir --input x=data/b.npy --labels data/table.npy
+expect 1 "run: a label that is no class" "$run" net.gir --input x=data/b.npy --labels data/no_class.npy
 expect 0 "run: summary" "$run" net.gir --input x=data/a.npy
 printed "step 0  y  f32\[1, 2\]" "run: summary"
 cp out one
