@@ -4,13 +4,19 @@
  *
  *     # what it shows
  *     # passes: canonicalize,dce
- *     # tolerance: 1e-5              the outputs before and after, on fill inputs, may differ by this share of the
- * largest # steps: 2                     of such a run (1) # error: the message           the passes fail, and a
- * diagnostic holds this text # warning: the message         a diagnostic holds this text, and they succeed graft 1
+ *     # tolerance: 1e-5
+ *     graft 1
  *     graph main(…) { … }
  *     # ---- expected
  *     graft 1
  *     …
+ *
+ * Further lines of the head:
+ *
+ *     # tolerance: X: outputs before and after, on fill inputs, differ at most by this share of the largest
+ *     # steps: N: of such a run (1)
+ *     # error: TEXT: the passes fail, and a diagnostic holds the text
+ *     # warning: TEXT: they succeed, and a diagnostic holds the text
  *
  * With an error there is no expected part. Lines that begin with `#|` are a file of rules beside those that ship. */
 #include <dirent.h>
