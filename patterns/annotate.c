@@ -270,7 +270,10 @@ static graft_status run_rule(annotator *a, const qz_rule *r) {
     graft_node n = a->order[i];
     gr_match match;
     if (!is_root(&wanted, gr_node_at(a->g, n)->op) || a->claimed[n]) continue;
-    if (!gr_pattern_match(&a->matcher, r->pattern, n, &match)) continue;
+    if (!gr_pattern_match(&a->matcher, r->pattern, n, &match)) {
+      if (a->matcher.failed) return GRAFT_NO_MEMORY;
+      continue;
+    }
     graft_status status = apply(a, r, &match);
     if (status) return status;
   }
