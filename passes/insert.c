@@ -423,6 +423,65 @@ static graft_status quantize_derived(inserter *s, graft_node n) {
   return GRAFT_OK;
 }
 
+/* ---- what an earlier round did ---- */
+
+bool gr_is_inserted(const graft_graph *g, graft_node n) {
+  static const char prefix[] = "insert-";
+  uint32_t record = gr_node_at(g, n)->provenance, pass = record ? gr_record_get(g->module, record)->pass : 0;
+  return pass && strncmp(gr_string_text(g->module, pass), prefix, sizeof prefix - 1) == 0;
+}
+
+/* Does a fake-quant that was inserted before quantize as the group's spec says? Whether it is enabled does not matter.
+ */
+static bool is_made(const inserter *s, graft_node n, uint32_t group) {
+  const gr_node *node = gr_node_at(s->g, n);
+  if (node->op != GR_OP_fake_quantize || !gr_is_inserted(s->g, n)) return false;
+  const gr_spec *spec = spec_of_group(s, group);
+  graft_qparams_config o = {.size = sizeof o};
+  o.quant_min = gr_attr_int(s->m, spec->op, spec->attrs, "quant_min");
+  o.quant_max = gr_attr_int(s->m, spec->op, spec->attrs, "quant_max");
+  o.reduce_range = spec->op == GR_OP_spec && gr_attr_bool(s->m, spec->op, spec->attrs, "reduce_range");
+  int64_t low, high;
+  graft_qparams_range(&o, &low, &high);
+  return gr_attr_int(s->m, node->op, node->attrs, "quant_min") == low &&
+         gr_attr_int(s->m, node->op, node->attrs, "quant_max") == high &&
+         gr_attr_int(s->m, node->op, node->attrs, "dtype") == gr_attr_int(s->m, spec->op, spec->attrs, "dtype");
+}
+
+/* Once placed, a value is read by nothing but what observes and quantizes it. */
+static bool is_placed(const inserter *s, graft_value v, uint32_t group) {
+  bool made = false;
+  for (uint32_t u = gr_value_at(s->g, v)->first_use; u != GRAFT_NONE; u = gr_use_at(s->g, u)->next) {
+    uint32_t user = gr_use_at(s->g, u)->user;
+    if (!gr_user_is_node(user)) {
+      if ((user & GR_USER_UPDATE) == GR_USER_UPDATE) continue;
+      return false;
+    }
+    uint32_t op = gr_node_at(s->g, user)->op;
+    made |= is_made(s, user, group);
+    if (op != GR_OP_fake_quantize && op != GR_OP_observe && op != GR_OP_choose_qparams) return false;
+  }
+  return made;
+}
+
+/* Specs stay in the graph: those that have their places are not acted on again. */
+static void forget_placed(inserter *s) {
+  const graft_graph *g = s->g;
+  for (graft_node n = g->first; n != GRAFT_NONE; n = gr_node_at(g, n)->next) {
+    const gr_node *node = gr_node_at(g, n);
+    for (uint32_t use = node->first_use; use < node->first_use + node->operand_count; use++) {
+      graft_value v = gr_use_at(g, use)->value;
+      graft_node maker = v == GRAFT_NONE ? GRAFT_NONE : gr_value_node(g, v);
+      uint32_t *group = &s->groups.of_use[use];
+      if (maker != GRAFT_NONE && *group != GRAFT_NONE && is_made(s, maker, *group)) *group = GRAFT_NONE;
+    }
+  }
+  for (graft_value v = 0; v < g->values.len; v++) {
+    uint32_t *group = &s->groups.of_value[v];
+    if (*group != GRAFT_NONE && is_placed(s, v, *group)) *group = GRAFT_NONE;
+  }
+}
+
 /* Annotated uses by value, in node order. */
 static graft_status sort_edges(inserter *s) {
   graft_graph *g = s->g;
@@ -501,6 +560,7 @@ static graft_status insert(gr_pass *p, graft_graph *g, bool train) {
   status = s.state && s.recipes && interned ? GRAFT_OK : GRAFT_NO_MEMORY;
   if (!status) {
     memset(s.state, 0xFF, groups * sizeof *s.state); /* GRAFT_NONE throughout */
+    forget_placed(&s);
     status = insert_all(&s);
   }
   if (s.state) gr_free(c, s.state, (groups + 1) * sizeof *s.state);

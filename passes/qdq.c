@@ -97,16 +97,20 @@ graft_status gr_pass_clear_annotations(gr_pass *p) {
   return GRAFT_OK;
 }
 
-/* Made by the rule that grafts the training form in, and still here: then the folding rule did not match. */
-static bool is_training_form(const graft_module *m, uint32_t record, uint32_t rule) {
-  return record && rule != GRAFT_NONE && gr_record_get(m, record)->rule == rule;
+uint32_t gr_training_form(const graft_module *m) {
+  static const char rule[] = "fuse_conv_bn_qat";
+  return gr_intern_find(m, rule, sizeof rule - 1);
+}
+
+bool gr_is_training_form(const graft_graph *g, graft_node n, uint32_t rule) {
+  uint32_t record = gr_node_at(g, n)->provenance;
+  return record && rule != GRAFT_NONE && gr_record_get(g->module, record)->rule == rule;
 }
 
 /* What only a prepared graph may hold is an error after convert; each such node is named. */
 graft_status gr_pass_check_converted(gr_pass *p) {
   graft_module *m = p->module;
-  static const char rule_name[] = "fuse_conv_bn_qat";
-  uint32_t rule = gr_intern_find(m, rule_name, sizeof rule_name - 1);
+  uint32_t rule = gr_training_form(m);
   graft_status s = GRAFT_OK;
   for (uint32_t i = 0; i < m->graphs.len; i++) {
     graft_graph *g = m->graphs.data[i];
@@ -115,7 +119,7 @@ graft_status gr_pass_check_converted(gr_pass *p) {
       if (info && (info->families & (GR_F_OBSERVE | GR_F_QPARAMS | GR_F_FAKE_QUANTIZE)))
         s = gr_error(p->context, GRAFT_PASS, gr_node_loc(g, n),
                      "%s is left after convert: it was not turned into q/dq nodes", info->name);
-      else if (is_training_form(m, gr_node_at(g, n)->provenance, rule))
+      else if (gr_is_training_form(g, n, rule))
         s = gr_error(p->context, GRAFT_PASS, gr_node_loc(g, n),
                      "%s of the training form is left after convert: the batch norm was not folded",
                      gr_op_text(m, gr_node_at(g, n)->op));
