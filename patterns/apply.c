@@ -551,6 +551,7 @@ graft_status gr_pt_apply(pt_rewriter *r, const pt_rule *rule, const gr_match *ma
     if (!gr_pt_cones_changed(r->cones, r->touched.data[i])) return GRAFT_NO_MEMORY;
   if (!gr_pt_carry_end(r, match, old_result) || !clean(&a) || !take_names(&a)) return GRAFT_NO_MEMORY;
   if (p->keeps_root && !gr_vec_push(r->c, &r->made, a.root)) return GRAFT_NO_MEMORY;
+  if (r->cones) gr_pt_cones_trim(r->cones);
   *applied = true;
   r->stats->matches++;
   return GRAFT_OK;

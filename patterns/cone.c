@@ -26,7 +26,8 @@ struct gr_cones {
   GR_VEC(uint32_t) inputs;
   GR_VEC(graft_value) stack;
   gr_map by_value, by_call;
-  size_t held; /* bytes of what was computed */
+  GR_VEC(uint32_t) large; /* entries computed since gr_pt_cones_trim */
+  size_t held;            /* bytes of what was computed */
   bool failed; /* no memory for the states */
 };
 
@@ -46,6 +47,7 @@ void gr_cones_destroy(gr_cones *k) {
   graft_context *c = k->graph->module->context;
   for (uint32_t i = 0; i < k->entries.len; i++) gr_buffer_release(c, k->entries.data[i].array.buffer);
   gr_vec_free(c, &k->entries);
+  gr_vec_free(c, &k->large);
   gr_vec_free(c, &k->states);
   gr_vec_free(c, &k->inputs);
   gr_vec_free(c, &k->stack);
@@ -58,7 +60,7 @@ void gr_cones_forget(gr_cones *k, size_t above) {
   graft_context *c = k->graph->module->context;
   if (k->held <= above) return;
   for (uint32_t i = 0; i < k->entries.len; i++) gr_buffer_release(c, k->entries.data[i].array.buffer);
-  k->entries.len = k->inputs.len = 0;
+  k->entries.len = k->inputs.len = k->large.len = 0;
   k->held = 0;
   gr_map_free(c, &k->by_value);
   gr_map_free(c, &k->by_call);
@@ -192,7 +194,52 @@ static uint32_t find_call(const gr_cones *k, uint64_t *key, uint32_t op, uint32_
   }
 }
 
+/* Large data that became no tensor is let go after each rewrite, so that the next one finds its memory warm; the entry
+ * stays, and is computed again in the rare case that somebody asks. */
+#define LARGE_DATA ((size_t)1 << 20)
+
+void gr_pt_cones_trim(gr_cones *k) {
+  for (uint32_t i = 0; i < k->large.len; i++) {
+    entry *e = &k->entries.data[k->large.data[i]];
+    if (e->tensor != GRAFT_NONE || !e->array.buffer) continue;
+    k->held -= e->array.buffer->size;
+    gr_buffer_release(k->graph->module->context, e->array.buffer);
+    e->array.buffer = NULL;
+    e->array.data = NULL;
+  }
+  k->large.len = 0;
+}
+
 #define MANY 16
+
+static bool evaluate(gr_cones *k, uint32_t op, uint32_t attrs, const uint32_t *inputs, uint32_t count, gr_array *results,
+                     uint32_t result_count, gr_loc where);
+
+/* Data that was let go, again. As deep as large data hangs on large data that one rewrite held at a time. */
+static bool revive(gr_cones *k, uint32_t at, gr_loc where) {
+  const entry e = k->entries.data[at];
+  if (e.array.data || e.op == GRAFT_NONE || e.tensor != GRAFT_NONE) return true;
+  gr_array result = {0};
+  if (!evaluate(k, e.op, e.attrs, &k->inputs.data[e.first_input], e.input_count, &result, 1, where)) return false;
+  k->entries.data[at].array = result;
+  k->held += result.buffer ? result.buffer->size : 0;
+  return gr_vec_push(k->graph->module->context, &k->large, at);
+}
+
+static bool evaluate(gr_cones *k, uint32_t op, uint32_t attrs, const uint32_t *inputs, uint32_t count, gr_array *results,
+                     uint32_t result_count, gr_loc where) {
+  graft_module *m = k->graph->module;
+  graft_context *c = m->context;
+  gr_array few[MANY], *operands = count <= MANY ? few : gr_alloc(c, count * sizeof *operands);
+  if (!operands) return false;
+  bool ok = true;
+  for (uint32_t i = 0; i < count && ok; i++) ok = inputs[i] == GRAFT_NONE || revive(k, inputs[i], where);
+  for (uint32_t i = 0; i < count && ok; i++)
+    operands[i] = inputs[i] == GRAFT_NONE ? (gr_array){0} : k->entries.data[inputs[i]].array;
+  ok = ok && k->evaluate(k->user, m, op, attrs, operands, count, results, result_count, where) == GRAFT_OK;
+  if (operands != few) gr_free(c, operands, count * sizeof *operands);
+  return ok;
+}
 
 /* Runs an op on entries; the first of `result_count` entries in a row, or GRAFT_NONE with a diagnostic. */
 uint32_t gr_pt_cones_call(gr_cones *k, uint32_t op, uint32_t attrs, const uint32_t *inputs, uint32_t count,
@@ -201,19 +248,16 @@ uint32_t gr_pt_cones_call(gr_cones *k, uint32_t op, uint32_t attrs, const uint32
   graft_context *c = m->context;
   uint64_t key = call_key(op, attrs, inputs, count);
   uint32_t at = find_call(k, &key, op, attrs, inputs, count);
-  if (at != GRAFT_NONE) return at;
+  if (at != GRAFT_NONE) return revive(k, at, where) ? at : GRAFT_NONE;
   if (!k->evaluate) {
     gr_error(c, GRAFT_PASS, where, "nothing here can evaluate %s", gr_op_text(m, op));
     return GRAFT_NONE;
   }
-  gr_array few[MANY], *operands = count <= MANY ? few : gr_alloc(c, count * sizeof *operands);
-  gr_array few_results[MANY],
-      *results = result_count <= MANY ? few_results : gr_alloc(c, result_count * sizeof *results);
-  if (operands && results && gr_vec_reserve(c, &k->inputs, count) && gr_vec_reserve(c, &k->entries, result_count)) {
+  gr_array few[MANY], *results = result_count <= MANY ? few : gr_alloc(c, result_count * sizeof *results);
+  if (results && gr_vec_reserve(c, &k->inputs, count) && gr_vec_reserve(c, &k->entries, result_count) &&
+      gr_vec_reserve(c, &k->large, 1u)) {
     memset(results, 0, result_count * sizeof *results);
-    for (uint32_t i = 0; i < count; i++)
-      operands[i] = inputs[i] == GRAFT_NONE ? (gr_array){0} : k->entries.data[inputs[i]].array;
-    if (k->evaluate(k->user, m, op, attrs, operands, count, results, result_count, where) == GRAFT_OK) {
+    if (evaluate(k, op, attrs, inputs, count, results, result_count, where)) {
       at = k->entries.len;
       uint32_t first = k->inputs.len;
       if (count) memcpy(k->inputs.data + first, inputs, count * sizeof *inputs);
@@ -226,11 +270,13 @@ uint32_t gr_pt_cones_call(gr_cones *k, uint32_t op, uint32_t attrs, const uint32
                                                     .result = i,
                                                     .first_input = first,
                                                     .input_count = count};
+      for (uint32_t i = 0; i < result_count; i++) k->held += results[i].buffer ? results[i].buffer->size : 0;
+      if (result_count == 1 && results[0].buffer && results[0].buffer->size >= LARGE_DATA)
+        k->large.data[k->large.len++] = at;
       if (!gr_map_put(c, &k->by_call, key, at)) at = GRAFT_NONE;
     }
   }
-  if (operands != few) gr_free(c, operands, count * sizeof *operands);
-  if (results != few_results) gr_free(c, results, result_count * sizeof *results);
+  if (results != few) gr_free(c, results, result_count * sizeof *results);
   return at;
 }
 
@@ -290,7 +336,8 @@ uint32_t gr_pt_cones_entry(gr_cones *k, graft_value v) {
     }
     if (k->stack.len == depth && !evaluate_node(k, n)) return GRAFT_NONE;
   }
-  return gr_map_get(&k->by_value, v);
+  uint32_t at = gr_map_get(&k->by_value, v);
+  return at != GRAFT_NONE && revive(k, at, (gr_loc){0}) ? at : GRAFT_NONE;
 }
 
 const gr_array *gr_pt_cones_array(const gr_cones *k, uint32_t e) { return &k->entries.data[e].array; }

@@ -39,6 +39,7 @@ match
   qweight? {
     %wi = @q:qw(%ws, %sw, %zw) {..$qw}
     %wc = @dq:qw(%wi, %sw, %zw) {..$dqw}
+    where const(%sw), const(%zw)
   } else {
     %wc = %ws
   }
@@ -52,13 +53,13 @@ where
   no_spec(..)
 rewrite
   const %t  = bn_scale(%gamma?, %var) {eps: $eps, exact: true}
-  const %w2 = mul(%w, channel(%t, %w) {axis: @c.weight_axis, groups: @c.weight_groups})   named %w  kind parameter
   const %b2 = bn_shift(%b?, %mean, %beta?, %t)   named %b if bias else %w:bias  kind parameter
   if qweight {
-    %wi2 = @q:qw(%w2, %sw, %zw) {..$qw}     source %wi
+    const %wi2 = @q:qw(mul(%w, channel(%t, %w) {axis: @c.weight_axis, groups: @c.weight_groups}), %sw, %zw) {..$qw}
+      named %w  kind constant
     %wc2 = @dq:qw(%wi2, %sw, %zw) {..$dqw}  source %wc
   } else {
-    %wc2 = %w2
+    const %wc2 = mul(%w, channel(%t, %w) {axis: @c.weight_axis, groups: @c.weight_groups})   named %w  kind parameter
   }
   if qbias {
     %bi2 = @q:qb(%b2, %sb, %zb) {..$qb}     source %bi
