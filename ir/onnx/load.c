@@ -44,6 +44,7 @@ static bool import_model(gr_onnx *in, const Onnx__ModelProto *model) {
   if (model->n_functions)
     gr_warning(in->context, GRAFT_UNSUPPORTED, in->where,
                "the model's functions are left out: calls of them stay opaque");
+  in->pytorch = model->producer_name && strcmp(model->producer_name, "pytorch") == 0;
   graft_module *m = in->module;
   m->file = gr_intern(m, in->file, strlen(in->file));
   if (m->file == GRAFT_NONE) return false;

@@ -86,6 +86,7 @@ struct gr_onnx {
   graft_module *module;
   const char *file, *directory;
   int64_t opset; /* of the default domain; 0: not imported */
+  bool pytorch;  /* its exporter wrote the model */
   gr_arena scratch;
   GR_VEC(gr_onnx_file) files;    /* external data, each opened once */
   GR_VEC(graft_tensor) consumed; /* tensors that became attributes: nobody may use them any more */

@@ -147,10 +147,33 @@ static graft_value shares(gr_onnx *in, const gr_window *given, const gr_window *
   return gr_onnx_make_constant(in, "window_shares", &type, share);
 }
 
+/* What PyTorch's exporter makes of adaptive_avg_pool: windows that tile the input, and no word of padding, which it
+ * writes for avg_pool always. The mean is the same; a quantizer takes the two for different ops. */
+static bool is_adaptive(gr_onnx *in, const gr_window *w, graft_value x) {
+  const graft_type *t = gr_onnx_value_type(in, x);
+  static const char *const absent[] = {"pads", "auto_pad", "ceil_mode", "count_include_pad"};
+  for (size_t i = 0; i < sizeof absent / sizeof *absent; i++)
+    if (gr_onnx_attr(in, absent[i])) return false;
+  for (uint32_t i = 0; i < w->n; i++)
+    if (w->stride[i] != w->kernel[i] || t->rank < 0 || t->dims[i + 2] < 0 || t->dims[i + 2] % w->kernel[i])
+      return false;
+  return in->pytorch;
+}
+
+static bool adaptive_pool(gr_onnx *in, const gr_window *w, graft_value x) {
+  const graft_type *t = gr_onnx_value_type(in, x);
+  int64_t size[GR_ONNX_SPATIAL] = {0};
+  for (uint32_t i = 0; i < w->n; i++) size[i] = t->dims[i + 2] / w->kernel[i];
+  gr_onnx_begin(in, GR_OP_adaptive_avg_pool1d + w->n - 1);
+  gr_onnx_set_ints(in, "output_size", size, w->n);
+  return gr_onnx_finish(in, &x, 1);
+}
+
 bool gr_onnx_average_pool(gr_onnx *in) {
   graft_value x = gr_onnx_input(in, 0);
   gr_window w = {0};
   if (in->failed || !read_kernel(in, &w, x)) return false;
+  if (is_adaptive(in, &w, x)) return adaptive_pool(in, &w, x);
   bool ceil_mode = gr_onnx_attr_bool(in, "ceil_mode", false), count = gr_onnx_attr_bool(in, "count_include_pad", false);
   bool plain = plain_padding(&w);
   const gr_window given = w;

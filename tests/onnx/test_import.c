@@ -346,6 +346,39 @@ START_TEST(transposes) {
 }
 END_TEST
 
+/* x -> AveragePool /p -> y, with windows of 3 x 2 that tile the input. */
+static Onnx__NodeProto *pool_model(const char *producer) {
+  if (producer) proto->producer_name = strdup(producer);
+  add_input(g, "x", 1, 4, INTS(1, 3, 6, 8));
+  Onnx__NodeProto *n = add_node(g, "AveragePool", "/p", NAMES("x"), NAMES("y"));
+  add_ints(n, "kernel_shape", 2, INTS(3, 2));
+  add_ints(n, "strides", 2, INTS(3, 2));
+  add_untyped_output(g, "y");
+  return n;
+}
+
+START_TEST(adaptive_avg_pool_of_pytorch) {
+  pool_model("pytorch");
+  load();
+  ck_assert_str_eq(node_text("y"), "adaptive_avg_pool2d(x)");
+  check_ints(attr("y", "output_size"), 2, INTS(2, 4));
+}
+END_TEST
+
+START_TEST(avg_pool_of_pytorch) {
+  add_ints(pool_model("pytorch"), "pads", 4, INTS(0, 0, 0, 0));
+  load();
+  ck_assert_str_eq(node_text("y"), "avg_pool2d(x)");
+}
+END_TEST
+
+START_TEST(avg_pool_of_others) {
+  pool_model(NULL);
+  load();
+  ck_assert_str_eq(node_text("y"), "avg_pool2d(x)");
+}
+END_TEST
+
 START_TEST(hardsigmoid_of_pytorch) {
   add_input(g, "x", 1, 1, INTS(4));
   add_float(add_node(g, "HardSigmoid", "/h", NAMES("x"), NAMES("y")), "alpha", 1.0f / 6.0f);
@@ -628,7 +661,8 @@ int main(void) {
       conv_same_upper, conv_same_lower, conv_same_even, conv_valid, conv_same_of_unknown_extent,
       conv_weight_contradicts, conv_kernel_shape_contradicts, conv_transpose_uneven_pads_are_cut_off,
       conv_transpose_of_pytorch, linear_of_three_axes, gemm_of_linear, reshape_copies_known_extents,
-      module_without_consumed_tensors_is_written, reshape_copies_unknown_extents, transposes, hardsigmoid_of_pytorch,
+      module_without_consumed_tensors_is_written, reshape_copies_unknown_extents, transposes,
+      adaptive_avg_pool_of_pytorch, avg_pool_of_pytorch, avg_pool_of_others, hardsigmoid_of_pytorch,
       names_survive_in_any_order, identity_is_another_name, defined_twice, initializer_twice, cycle,
       missing_initializer, missing_output, output_of_another_rank, unnamed_node_is_called_by_its_output,
       unknown_op_is_kept, unknown_op_of_the_default_domain, graphs_among_attributes, graphs_two_levels_deep,
