@@ -1,7 +1,9 @@
 /* Why rules leave a node alone: each rule is tried at the roots near it, and the check that came furthest tells. */
 #include "ir/io_int.h"
+#include "patterns/quantizer_impl.h"
 #include "patterns/rules_impl.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define MAX_NEAR 200 /* roots that are looked at */
@@ -15,6 +17,7 @@ typedef struct explainer {
   graft_node near[MAX_NEAR];
   uint32_t near_count;
   gr_sink out;
+  gr_cones *cones;
   uint32_t said;
 } explainer;
 
@@ -39,34 +42,34 @@ static void find_near(explainer *x) {
 }
 
 /* Was the node among those that the attempt had bound? */
-static bool concerns(const explainer *x, const pt_rule *rule, uint32_t variant) {
+static bool concerns(const explainer *x, const gr_pattern *pattern, uint32_t variant) {
   const pt_frame *f = pt_frame_of(&x->matcher);
-  for (uint32_t i = 0; i < rule->pattern->variants[variant].node_count; i++)
+  for (uint32_t i = 0; i < pattern->variants[variant].node_count; i++)
     if (f->nodes[i] == x->node) return true;
   return false;
 }
 
-static bool forget_nodes(explainer *x, const pt_rule *rule, uint32_t variant) {
-  const pt_variant *v = &rule->pattern->variants[variant];
-  if (!gr_pt_frame_reserve(&x->matcher, rule->pattern, v)) return false;
+static bool forget_nodes(explainer *x, const gr_pattern *pattern, uint32_t variant) {
+  const pt_variant *v = &pattern->variants[variant];
+  if (!gr_pt_frame_reserve(&x->matcher, pattern, v)) return false;
   memset(pt_frame_of(&x->matcher)->nodes, 0xff, v->node_count * sizeof(graft_node));
   return true;
 }
 
-static void explain_at(explainer *x, const pt_rule *rule, graft_node root) {
+static void explain_at(explainer *x, const char *rule, const gr_pattern *pattern, graft_node root) {
   pt_failure best = {0};
   bool about = false;
-  for (uint32_t v = 0; v < rule->pattern->variant_count; v++) {
+  for (uint32_t v = 0; v < pattern->variant_count; v++) {
     gr_match match;
     x->failure = (pt_failure){0};
-    if (!forget_nodes(x, rule, v)) {
+    if (!forget_nodes(x, pattern, v)) {
       x->out.failed = true;
       return;
     }
-    bool matches = gr_pt_match_variant(&x->matcher, rule->pattern, v, root, &match);
-    if (!concerns(x, rule, v)) continue;
+    bool matches = gr_pt_match_variant(&x->matcher, pattern, v, root, &match);
+    if (!concerns(x, pattern, v)) continue;
     if (matches) {
-      gr_sink_format(&x->out, "%s matches at %%%s\n", rule->name, gr_node_label(x->g, root));
+      gr_sink_format(&x->out, "%s matches at %%%s\n", rule, gr_node_label(x->g, root));
       x->said++;
       return;
     }
@@ -75,7 +78,7 @@ static void explain_at(explainer *x, const pt_rule *rule, graft_node root) {
     about = true;
   }
   if (!about) return;
-  gr_sink_format(&x->out, "%s at %%%s: %s\n", rule->name, gr_node_label(x->g, root), best.text);
+  gr_sink_format(&x->out, "%s at %%%s: %s\n", rule, gr_node_label(x->g, root), best.text);
   gr_sink_format(&x->out, "    %s:%u:%u: ", best.where.file, best.where.line, best.where.column);
   gr_sink_write(&x->out, best.where.source, strcspn(best.where.source, "\n"));
   gr_sink_text(&x->out, "\n");
@@ -92,28 +95,32 @@ static graft_node find_node(graft_graph *g, const char *name) {
   return GRAFT_NONE;
 }
 
-graft_status graft_rules_explain(const graft_rules *rules, graft_graph *g, const char *name, char **text,
-                                 size_t *size) {
+/* NULL with a diagnostic. `options`: a quantizer's, NULL: none. */
+static explainer *begin(graft_graph *g, const char *name, const graft_attr *options) {
   graft_context *c = g->module->context;
   graft_node node = find_node(g, name);
-  if (node == GRAFT_NONE)
-    return gr_error(c, GRAFT_NAME, (gr_loc){.node = name}, "no node's first result or source is called so");
+  if (node == GRAFT_NONE) {
+    gr_error(c, GRAFT_NAME, (gr_loc){.node = name}, "no node's first result or source is called so");
+    return NULL;
+  }
   explainer *x = gr_calloc(c, 1, sizeof *x);
-  if (!x) return GRAFT_NO_MEMORY;
+  if (!x) return NULL;
   x->g = g;
   x->node = node;
-  gr_cones *cones = gr_cones_create(g, NULL, NULL);
-  gr_matcher_init(&x->matcher, g, NULL, cones);
+  x->cones = gr_cones_create(g, NULL, NULL);
+  gr_matcher_init(&x->matcher, g, options, x->cones);
   x->matcher.reason = x->reason;
   x->matcher.reason_size = sizeof x->reason;
   x->matcher.failure = &x->failure;
   gr_sink_init(&x->out, c);
   find_near(x);
-  gr_sink_format(&x->out, "%%%s is a %s\n", gr_node_label(g, node), gr_op_text(g->module, gr_node_at(g, node)->op));
-  for (uint32_t i = 0; cones && i < graft_rules_count(rules); i++)
-    for (uint32_t k = 0; k < x->near_count; k++) explain_at(x, gr_pt_rules_at(rules, i), x->near[k]);
-  if (!x->said) gr_sink_text(&x->out, "no rule looks at it\n");
-  graft_status status = x->out.failed || !cones ? GRAFT_NO_MEMORY : GRAFT_OK;
+  return x;
+}
+
+/* The text to the caller. */
+static graft_status finish(explainer *x, char **text, size_t *size) {
+  graft_context *c = x->g->module->context;
+  graft_status status = x->out.failed || !x->cones ? GRAFT_NO_MEMORY : GRAFT_OK;
   *text = status ? NULL : gr_alloc(c, x->out.bytes.len + 1);
   if (*text) {
     memcpy(*text, x->out.bytes.data, x->out.bytes.len);
@@ -124,7 +131,41 @@ graft_status graft_rules_explain(const graft_rules *rules, graft_graph *g, const
   }
   gr_sink_free(&x->out);
   gr_matcher_free(&x->matcher);
-  gr_cones_destroy(cones);
+  gr_cones_destroy(x->cones);
   gr_free(c, x, sizeof *x);
   return status;
+}
+
+graft_status graft_rules_explain(const graft_rules *rules, graft_graph *g, const char *name, char **text,
+                                 size_t *size) {
+  explainer *x = begin(g, name, NULL);
+  if (!x) return GRAFT_NAME;
+  gr_sink_format(&x->out, "%%%s is a %s\n", gr_node_label(g, x->node),
+                 gr_op_text(g->module, gr_node_at(g, x->node)->op));
+  for (uint32_t i = 0; x->cones && i < graft_rules_count(rules); i++) {
+    const pt_rule *rule = gr_pt_rules_at(rules, i);
+    for (uint32_t k = 0; k < x->near_count; k++) explain_at(x, rule->name, rule->pattern, x->near[k]);
+  }
+  if (!x->said) gr_sink_text(&x->out, "no rule looks at it\n");
+  return finish(x, text, size);
+}
+
+graft_status graft_quantizers_explain(const graft_quantizers *quantizers, uint32_t index, graft_graph *g,
+                                      const char *name, char **text, size_t *size) {
+  const gr_quantizer *q = gr_quantizers_find(quantizers, graft_quantizers_name(quantizers, index));
+  graft_attr options[QZ_MAX_OPTIONS];
+  for (uint32_t i = 0; i < q->options.len; i++) options[i] = q->options.data[i].value;
+  explainer *x = begin(g, name, options);
+  if (!x) return GRAFT_NAME;
+  if (graft_is_annotated(g, x->node))
+    gr_sink_format(&x->out, "%%%s is annotated: quantizers leave it alone\n", gr_node_label(g, x->node));
+  for (uint32_t i = 0; x->cones && i < q->rules.len && !graft_is_annotated(g, x->node); i++) {
+    const qz_rule *rule = &q->rules.data[i];
+    bool active;
+    if (!qz_condition(q, rule->condition, NULL, options, &active)) x->out.failed = true;
+    char label[300];
+    snprintf(label, sizeof label, "%s: %s%s", q->name, rule->name, active ? "" : " (not with the default options)");
+    for (uint32_t k = 0; k < x->near_count; k++) explain_at(x, label, rule->pattern, x->near[k]);
+  }
+  return finish(x, text, size);
 }

@@ -53,6 +53,10 @@ GRAFT_API size_t graft_quantizers_signature(const graft_quantizers *quantizers, 
 GRAFT_API const char *graft_quantizers_doc(const graft_quantizers *quantizers, uint32_t index);
 GRAFT_API const char *graft_quantizers_file(const graft_quantizers *quantizers, uint32_t index);
 
+/* As graft_rules_explain, for the rules of one quantizer with the default values of its options. */
+GRAFT_API graft_status graft_quantizers_explain(const graft_quantizers *quantizers, uint32_t index, graft_graph *graph,
+                                                const char *node, char **text, size_t *size);
+
 /* ---- annotating in C: what a quantizer file does ---- */
 
 /* A value, or, where `value` is GRAFT_NONE, the edge by which operand `slot` of `node` is read. */

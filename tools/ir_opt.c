@@ -41,7 +41,7 @@ static const cli_option option_table[] = {
     {EXPORT_STATE, "export-state", "DIR", "write every tensor of the module as DIR/NAME.npy"},
     {QUANTIZER_FILE, "quantizer-file", "FILE", "a quantizer beside the built-in ones; may be repeated"},
     {PATTERN_FILE, "pattern-file", "FILE", "rules beside the built-in ones; may be repeated"},
-    {EXPLAIN, "explain", "NODE", "say why rules leave NODE alone (after the passes); the module goes to OUT only"},
+    {EXPLAIN, "explain", "NODE", "say why rules and quantizers leave NODE alone (after the passes)"},
     {LIST_PASSES, "list-passes", NULL, "list the passes and pipelines"},
     {LIST_OPS, "list-ops", NULL, "list the ops"},
     {LIST_PATTERNS, "list-patterns", NULL, "list the rules"},
@@ -158,22 +158,6 @@ static graft_rules *read_rules(graft_context *context, const arguments *a) {
   return rules;
 }
 
-/* Of the entry graph. */
-static bool explain(const arguments *a, graft_module *module) {
-  graft_context *context = graft_module_get_context(module);
-  graft_rules *rules = read_rules(context, a);
-  char *text;
-  size_t size;
-  bool ok =
-      rules && graft_rules_explain(rules, graft_module_get_graph(module, 0), a->explain, &text, &size) == GRAFT_OK;
-  if (ok) {
-    fputs(text, stdout);
-    graft_free(context, text, size);
-  }
-  graft_rules_destroy(rules);
-  return ok;
-}
-
 static bool list_patterns(graft_context *context, const arguments *a) {
   graft_rules *rules = read_rules(context, a);
   bool ok = rules != NULL;
@@ -193,6 +177,34 @@ static graft_quantizers *read_quantizers(graft_context *context, const arguments
     return NULL;
   }
   return set;
+}
+
+/* Frees the text. */
+static void print_explanation(graft_context *context, char *text, size_t size) {
+  fputs(text, stdout);
+  graft_free(context, text, size);
+}
+
+/* Of the entry graph: all rules, and those of the default quantizer and of files. */
+static bool explain(const arguments *a, graft_module *module) {
+  graft_context *context = graft_module_get_context(module);
+  graft_graph *graph = graft_module_get_graph(module, 0);
+  graft_rules *rules = read_rules(context, a);
+  graft_quantizers *quantizers = rules ? read_quantizers(context, a) : NULL;
+  char *text;
+  size_t size;
+  bool ok = quantizers && graft_rules_explain(rules, graph, a->explain, &text, &size) == GRAFT_OK;
+  if (ok) print_explanation(context, text, size);
+  uint32_t count = ok ? graft_quantizers_count(quantizers) : 0;
+  for (uint32_t i = 0; ok && i < count; i++) {
+    bool of_file = i + a->quantizer_files.count >= count;
+    if (!of_file && strcmp(graft_quantizers_name(quantizers, i), "xnnpack") != 0) continue;
+    ok = graft_quantizers_explain(quantizers, i, graph, a->explain, &text, &size) == GRAFT_OK;
+    if (ok) print_explanation(context, text, size);
+  }
+  graft_rules_destroy(rules);
+  graft_quantizers_destroy(quantizers);
+  return ok;
 }
 
 /* A wrong file is said even where no pass reads it. */

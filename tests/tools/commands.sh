@@ -156,6 +156,7 @@ absent never.gir "no such quantizer file"
 # -- ir-opt: explain
 expect 0 "explain" "$opt" net.gir --explain conv
 printed "is a conv2d" "explain"
+printed "^xnnpack: conv_bn (not with the default options) at\|^xnnpack: conv at\|^xnnpack: conv matches" "explain: quantizers"
 expect 1 "explain what is not there" "$opt" net.gir --explain nonsense
 said "nonsense" "explain what is not there"
 
