@@ -128,8 +128,10 @@ static bool check_refs(const gr_quantizer *q, const qz_rule *r, const qz_setting
     bool set = !p->edge; /* a value may have its spec from another rule */
     if (!check_place(q, r->pattern, p, false)) return false;
     if (p->edge && p->last == GRAFT_NONE && p->first > 0) return fail(q, p->where, "one place is needed here");
-    for (uint32_t k = 0; k < r->lines.len && !set; k++)
-      set = same_place(p, &r->lines.data[k].target) && r->lines.data[k].setting->kind != QZ_NONE;
+    for (uint32_t k = 0; k < r->lines.len && !set; k++) {
+      const qz_setting *other = r->lines.data[k].setting; /* parsed, so it is there */
+      set = same_place(p, &r->lines.data[k].target) && other && other->kind != QZ_NONE;
+    }
     if (!set) return fail(q, p->where, "this rule does not annotate the edge that is referred to");
   }
   return true;

@@ -65,17 +65,18 @@ static void once(figures *f, const char *file) {
   f->name_bytes = (double)(memory.strings + memory.provenance) / f->nodes;
   f->tensor_bytes = (double)memory.tensors / graft_tensor_count(m);
 
-  char *text;
-  size_t size;
+  gr_sink text;
   t = now();
-  if (graft_module_print(m, GRAFT_FORMAT_TEXT, &text, &size) != GRAFT_OK) fail(c, "print");
+  gr_sink_init(&text, c);
+  if (gr_text_print(m, &text, NULL) != GRAFT_OK) fail(c, "print");
   note(f, PRINT, t);
   t = now();
-  graft_module *parsed = gr_text_parse(c, text, size, "scale", "");
+  gr_sink_write(&text, "", 1); /* the lexer wants a NUL after the text */
+  graft_module *parsed = gr_text_parse(c, text.bytes.data, text.bytes.len - 1, "scale", "");
   if (!parsed) fail(c, "parse");
   note(f, PARSE, t);
   graft_module_destroy(parsed);
-  graft_free(c, text, size);
+  gr_sink_free(&text);
 
   t = now();
   if (graft_module_save(m, file, GRAFT_FORMAT_BINARY) != GRAFT_OK) fail(c, "save");
