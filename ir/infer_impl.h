@@ -24,15 +24,14 @@ typedef struct gr_rule {
   const gr_attr *attrs; /* by slot; interning and the verifier have checked kinds and list lengths */
 } gr_rule;
 
+// clang-format off
 #define GR_RULES(X) \
-  X(conv) \
-  X(conv_transpose) \
-  X(linear) \
-  X(addmm) \
-  X(matmul) X(batch_norm) X(same) X(same_float) X(broadcast) X(softmax) X(pool) X(adaptive_pool) X(mean) X(flatten) \
-      X(reshape) X(view) X(permute) X(transpose) X(squeeze) X(unsqueeze) X(expand) X(slice) X(split) X(cat) X(pad) \
-          X(index_select) X(shape) X(to) X(quantize) X(dequantize) X(choose_qparams) X(observe) X(qparams) \
-              X(fake_quantize) X(bn_scale) X(bn_shift) X(channel) X(none)
+  X(conv) X(conv_transpose) X(linear) X(addmm) X(matmul) X(batch_norm) X(same) X(same_float) X(broadcast) \
+  X(softmax) X(pool) X(adaptive_pool) X(mean) X(flatten) X(reshape) X(view) X(permute) X(transpose) X(squeeze) \
+  X(unsqueeze) X(expand) X(slice) X(split) X(cat) X(pad) X(index_select) X(shape) X(to) X(quantize) \
+  X(dequantize) X(choose_qparams) X(observe) X(qparams) X(fake_quantize) X(bn_scale) X(bn_shift) X(channel) \
+  X(none)
+// clang-format on
 #define GR_RULE_DECLARATION(name) bool gr_rule_##name(const gr_rule *r);
 GR_RULES(GR_RULE_DECLARATION)
 #undef GR_RULE_DECLARATION

@@ -28,7 +28,7 @@ struct gr_cones {
   gr_map by_value, by_call;
   GR_VEC(uint32_t) large; /* entries computed since gr_pt_cones_trim */
   size_t held;            /* bytes of what was computed */
-  bool failed; /* no memory for the states */
+  bool failed;            /* no memory for the states */
 };
 
 bool gr_cones_failed(const gr_cones *k) { return k->failed; }
@@ -212,8 +212,8 @@ void gr_pt_cones_trim(gr_cones *k) {
 
 #define MANY 16
 
-static bool evaluate(gr_cones *k, uint32_t op, uint32_t attrs, const uint32_t *inputs, uint32_t count, gr_array *results,
-                     uint32_t result_count, gr_loc where);
+static bool evaluate(gr_cones *k, uint32_t op, uint32_t attrs, const uint32_t *inputs, uint32_t count,
+                     gr_array *results, uint32_t result_count, gr_loc where);
 
 /* Data that was let go, again. As deep as large data hangs on large data that one rewrite held at a time. */
 static bool revive(gr_cones *k, uint32_t at, gr_loc where) {
@@ -226,8 +226,8 @@ static bool revive(gr_cones *k, uint32_t at, gr_loc where) {
   return gr_vec_push(k->graph->module->context, &k->large, at);
 }
 
-static bool evaluate(gr_cones *k, uint32_t op, uint32_t attrs, const uint32_t *inputs, uint32_t count, gr_array *results,
-                     uint32_t result_count, gr_loc where) {
+static bool evaluate(gr_cones *k, uint32_t op, uint32_t attrs, const uint32_t *inputs, uint32_t count,
+                     gr_array *results, uint32_t result_count, gr_loc where) {
   graft_module *m = k->graph->module;
   graft_context *c = m->context;
   gr_array few[MANY], *operands = count <= MANY ? few : gr_alloc(c, count * sizeof *operands);
