@@ -27,10 +27,25 @@ static char *put(char **at, const char *text, size_t length) {
   return start;
 }
 
+/* The last warning with its notes makes room for an error: an error is never lost for warnings. */
+static bool displace_warning(graft_context *c) {
+  gr_diagnostic_text *all = c->diagnostics.data;
+  uint32_t at = c->diagnostics.len, end;
+  while (at > 0 && all[at - 1].public.severity != GRAFT_WARNING) at--;
+  if (at-- == 0) return false;
+  for (end = at + 1; end < c->diagnostics.len && all[end].public.severity == GRAFT_NOTE;) end++;
+  for (uint32_t i = at; i < end; i++) gr_free(c, all[i].text, all[i].text_size);
+  memmove(all + at, all + end, (c->diagnostics.len - end) * sizeof *all);
+  c->diagnostics.len -= end - at;
+  c->dropped += end - at;
+  return true;
+}
+
 __attribute__((format(printf, 5, 0))) static void add(graft_context *c, graft_severity severity, graft_status code,
                                                       gr_loc where, const char *format, va_list args) {
   if (severity == GRAFT_ERROR) c->has_errors = true;
-  if (c->diagnostics.len >= c->max_diagnostics || c->out_of_memory) {
+  bool full = c->diagnostics.len >= c->max_diagnostics && !(severity == GRAFT_ERROR && displace_warning(c));
+  if (full || c->out_of_memory) {
     c->dropped++;
     return;
   }
@@ -85,6 +100,8 @@ graft_status gr_no_memory(graft_context *c) {
 }
 
 uint32_t graft_diagnostic_count(const graft_context *c) { return c->diagnostics.len + (c->out_of_memory ? 1 : 0); }
+
+uint32_t graft_diagnostic_dropped(const graft_context *c) { return c->dropped; }
 
 graft_diagnostic graft_diagnostic_get(const graft_context *c, uint32_t index) {
   if (index < c->diagnostics.len) return c->diagnostics.data[index].public;

@@ -56,7 +56,7 @@ typedef struct graft_context_options {
   size_t size;
   graft_allocator allocator; /* NULL: the C library's */
   void *allocator_user;
-  uint32_t max_diagnostics; /* further ones are counted, not kept; 0: 64 */
+  uint32_t max_diagnostics; /* further ones are counted, not kept, errors before warnings; 0: 64 */
 } graft_context_options;
 
 typedef enum graft_severity { GRAFT_ERROR, GRAFT_WARNING, GRAFT_NOTE } graft_severity;
@@ -76,6 +76,7 @@ GRAFT_API graft_context *graft_context_create(const graft_context_options *optio
 /* Every module of the context must have been destroyed. NULL is fine. */
 GRAFT_API void graft_context_destroy(graft_context *context);
 GRAFT_API uint32_t graft_diagnostic_count(const graft_context *context);
+GRAFT_API uint32_t graft_diagnostic_dropped(const graft_context *context); /* past the maximum */
 /* Borrowed until the next call that changes the context. */
 GRAFT_API graft_diagnostic graft_diagnostic_get(const graft_context *context, uint32_t index);
 GRAFT_API bool graft_context_has_errors(const graft_context *context);

@@ -151,6 +151,11 @@ const char *cli_collision(char **paths, uint32_t count) {
 
 /* ---- messages ---- */
 
+graft_context *cli_context(void) {
+  graft_context_options options = {.size = sizeof options, .max_diagnostics = 1000};
+  return graft_context_create(&options);
+}
+
 void cli_print_diagnostics(const graft_context *context, const char *file) {
   uint32_t count = graft_diagnostic_count(context);
   for (uint32_t i = 0; i < count; i++) {
@@ -163,6 +168,8 @@ void cli_print_diagnostics(const graft_context *context, const char *file) {
     fprintf(stderr, "%s%s", text, length && text[length - 1] == '\n' ? "" : "\n");
     free(text);
   }
+  uint32_t dropped = graft_diagnostic_dropped(context);
+  if (dropped) fprintf(stderr, "%s: note: %u further messages are not shown\n", file, dropped);
 }
 
 int cli_fail(const char *file, const char *format, ...) {

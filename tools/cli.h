@@ -53,6 +53,8 @@ char *cli_path(const char *directory, const char *name, const char *suffix);
 /* Do two paths of a list agree? Sorts it; gives the path, or NULL. */
 const char *cli_collision(char **paths, uint32_t count);
 
+/* A context that keeps more diagnostics than a library's would. NULL: no memory. */
+graft_context *cli_context(void);
 /* Prints the context's diagnostics on standard error; `file` stands for those that name none. */
 void cli_print_diagnostics(const graft_context *context, const char *file);
 /* "file: error: message" on standard error; gives EXIT_FAILED. */

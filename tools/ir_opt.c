@@ -404,7 +404,7 @@ int main(int argc, char **argv) {
     status = cli_usage_error(&command, "one INPUT, not also '%s'", argv[first + 1]);
   if (status < 0) {
     a.input = argv[first];
-    graft_context *context = graft_context_create(NULL);
+    graft_context *context = cli_context();
     status = context ? run(context, &a) : cli_fail("ir-opt", "out of memory");
     graft_context_destroy(context);
   }

@@ -368,7 +368,7 @@ int main(int argc, char **argv) {
   if (status < 0) status = check_arguments(&a);
   if (status < 0) {
     a.module = argv[first];
-    graft_context *context = graft_context_create(NULL);
+    graft_context *context = cli_context();
     status = context ? run(context, &a) : cli_fail("ir-run", "out of memory");
     graft_context_destroy(context);
   }

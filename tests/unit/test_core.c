@@ -301,6 +301,29 @@ START_TEST(types_count_elements_without_overflow) {
 }
 END_TEST
 
+START_TEST(warnings_make_room_for_errors) {
+  graft_context *c =
+      graft_context_create(&(graft_context_options){.size = sizeof(graft_context_options), .max_diagnostics = 4});
+  gr_error(c, GRAFT_NAME, (gr_loc){0}, "first");
+  gr_warning(c, GRAFT_NAME, (gr_loc){0}, "kept");
+  gr_warning(c, GRAFT_NAME, (gr_loc){0}, "gone");
+  gr_note(c, (gr_loc){0}, "gone too");
+  gr_warning(c, GRAFT_NAME, (gr_loc){0}, "never there");
+  ck_assert_uint_eq(graft_diagnostic_dropped(c), 1);
+  gr_error(c, GRAFT_NAME, (gr_loc){0}, "second");
+  ck_assert_uint_eq(graft_diagnostic_dropped(c), 3);
+  static const char *const expected[] = {"first", "kept", "second", "third"};
+  gr_error(c, GRAFT_NAME, (gr_loc){0}, "third");
+  ck_assert_uint_eq(graft_diagnostic_count(c), 4);
+  for (uint32_t i = 0; i < 4; i++) ck_assert_str_eq(graft_diagnostic_get(c, i).message, expected[i]);
+  gr_error(c, GRAFT_NAME, (gr_loc){0}, "fourth"); /* instead of the warning */
+  gr_error(c, GRAFT_NAME, (gr_loc){0}, "fifth");
+  ck_assert_uint_eq(graft_diagnostic_count(c), 4);
+  ck_assert_str_eq(graft_diagnostic_get(c, 3).message, "fourth");
+  graft_context_destroy(c);
+}
+END_TEST
+
 START_TEST(diagnostics_point_at_the_place) {
   const char *line = "  %y = frob(%x)\nnext";
   gr_error(context, GRAFT_SYNTAX, (gr_loc){.file = "a.gir", .line = 3, .column = 8, .source = line, .node = "y"},
@@ -366,6 +389,7 @@ int main(void) {
   tcase_add_test(tests, scalars_are_merged_and_saturate);
   tcase_add_test(tests, provenance_leads_back_to_the_source);
   tcase_add_test(tests, types_count_elements_without_overflow);
+  tcase_add_test(tests, warnings_make_room_for_errors);
   tcase_add_test(tests, diagnostics_point_at_the_place);
   tcase_add_test(tests, allocation_failure_is_an_error);
   suite_add_tcase(suite, tests);
