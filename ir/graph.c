@@ -199,72 +199,17 @@ void gr_node_move_before(graft_graph *g, graft_node n, graft_node before) {
   link_node(g, n, before);
 }
 
-/* The string that made-up names of an op's results begin with. */
-static uint32_t name_base(graft_module *m, uint32_t op) {
+/* The string that made-up names of result i begin with: the op's name, the result's own from the second on. */
+static uint32_t name_base(graft_module *m, uint32_t op, uint32_t i) {
   if (op >= GR_OP_COUNT) return op - GR_OP_COUNT;
-  if (!m->op_strings[op]) {
-    const char *name = gr_op_get(op)->name;
+  uint32_t *known = &m->result_strings[op][i];
+  if (!*known) {
+    const char *name = i ? gr_op_get(op)->results[i].name : gr_op_get(op)->name;
     uint32_t id = gr_intern(m, name, strlen(name));
     if (id == GRAFT_NONE) return GRAFT_NONE;
-    m->op_strings[op] = id;
+    *known = id;
   }
-  return m->op_strings[op];
-}
-
-/* Constant integers behind a small operand, for shape inference: at most GRAFT_MAX_RANK of them. */
-typedef struct constant_user {
-  const graft_graph *g;
-  const graft_value *operands;
-  int64_t ints[GRAFT_MAX_RANK];
-} constant_user;
-
-static const int64_t *constant_ints(void *user, uint32_t operand, uint32_t *count) {
-  constant_user *u = user;
-  graft_tensor t = gr_value_tensor(u->g, u->operands[operand]);
-  return t == GRAFT_NONE ? NULL : gr_constant_ints(u->g->module, t, u->ints, count);
-}
-
-#define INLINE_COUNT 16
-
-/* Result types of a node to be, interned, into `types`. */
-static graft_status infer(graft_graph *g, const gr_node_desc *d, uint32_t operand_count, uint32_t *types) {
-  graft_module *m = g->module;
-  graft_context *c = m->context;
-  const graft_type *inline_operands[INLINE_COUNT], **operands = inline_operands;
-  graft_type inline_results[INLINE_COUNT], *results = inline_results;
-  graft_status status = GRAFT_OK;
-  if (operand_count > INLINE_COUNT) operands = gr_alloc(c, operand_count * sizeof *operands);
-  if (d->result_count > INLINE_COUNT) results = gr_alloc(c, d->result_count * sizeof *results);
-  if (!operands || !results) {
-    status = GRAFT_NO_MEMORY;
-    goto done;
-  }
-  for (uint32_t i = 0; i < operand_count; i++)
-    operands[i] = d->operands[i] == GRAFT_NONE ? NULL : gr_type_of(g, d->operands[i]);
-  constant_user user = {.g = g, .operands = d->operands};
-  char error[160] = "";
-  gr_infer in = {.module = m,
-                 .op = d->op,
-                 .attrs = d->attrs,
-                 .operands = operands,
-                 .operand_count = operand_count,
-                 .constant = constant_ints,
-                 .user = &user,
-                 .results = results,
-                 .result_count = d->result_count,
-                 .error = error};
-  if (!gr_infer_types(&in)) {
-    status = gr_error(c, GRAFT_TYPE, d->where, "%s: %s", gr_op_text(m, d->op), error);
-    goto done;
-  }
-  for (uint32_t i = 0; i < d->result_count && status == GRAFT_OK; i++) {
-    types[i] = i < 32 && d->absent_results >> i & 1 ? GRAFT_NONE : gr_type_intern(m, &results[i]);
-    if (types[i] == GRAFT_NONE && !(i < 32 && d->absent_results >> i & 1)) status = GRAFT_NO_MEMORY;
-  }
-done:
-  if (operands != inline_operands) gr_free(c, operands, operand_count * sizeof *operands);
-  if (results != inline_results) gr_free(c, results, d->result_count * sizeof *results);
-  return status;
+  return *known;
 }
 
 /* Arity by the table; the operand count without trailing absent ones. GRAFT_NONE: an error was reported. */
@@ -301,22 +246,17 @@ static uint32_t checked_operands(graft_graph *g, const gr_node_desc *d) {
 static bool add_results(graft_graph *g, graft_node n, const gr_node_desc *d, const uint32_t *types, uint32_t from) {
   graft_module *m = g->module;
   const gr_op_info *op = gr_op_get(d->op);
-  uint32_t base = d->name_base ? d->name_base : name_base(m, d->op);
+  uint32_t base = d->name_base ? d->name_base : name_base(m, d->op, 0);
   if (base == GRAFT_NONE) return false;
   for (uint32_t i = from; i < d->result_count; i++) {
     gr_name name = {0, 0};
     if (types[i] != GRAFT_NONE) {
       if (d->names && d->names[i].base)
         gr_name_taken(m, name = d->names[i]);
-      else if (i == 0 || !op || i >= op->result_count || op->results[i].variadic)
-        name = gr_name_next(m, base);
       else {
-        const char *result = op->results[i].name;
-        uint32_t string = gr_intern(m, result, strlen(result));
-        if (string != GRAFT_NONE)
-          name = gr_name_next(m, string);
-        else
-          name.base = GRAFT_NONE;
+        bool own = op && i > 0 && i < op->result_count && !op->results[i].variadic;
+        uint32_t string = own ? name_base(m, d->op, i) : base;
+        name = string == GRAFT_NONE ? (gr_name){GRAFT_NONE, 0} : gr_name_next(m, string);
       }
       if (name.base == GRAFT_NONE) return false;
     }
@@ -338,7 +278,7 @@ graft_node gr_node_add(graft_graph *g, const gr_node_desc *d) {
   if (d->result_count > INLINE_RESULTS && !(types = gr_alloc(c, d->result_count * sizeof *types))) return GRAFT_NONE;
   if (d->types)
     memcpy(types, d->types, d->result_count * sizeof *types);
-  else if (infer(g, d, operand_count, types) != GRAFT_OK)
+  else if (gr_result_types(g, d, operand_count, types) != GRAFT_OK)
     goto done;
   if (g->nodes.len >= 0x3FFFFFFEu || g->uses.len > GR_USER_NODE_MAX - operand_count) {
     gr_no_memory(c);
@@ -399,7 +339,7 @@ graft_status gr_node_become(graft_graph *g, graft_node n, const gr_node_desc *d)
   if (d->types)
     memcpy(types, d->types, d->result_count * sizeof *types);
   else
-    status = infer(g, d, operand_count, types);
+    status = gr_result_types(g, d, operand_count, types);
   if (status != GRAFT_OK) goto done;
   uint32_t old_results = gr_node_at(g, n)->result_count, old_operands = gr_node_at(g, n)->operand_count;
   bool more_operands = operand_count > old_operands, more_results = d->result_count > old_results;
@@ -443,7 +383,7 @@ graft_status gr_node_become(graft_graph *g, graft_node n, const gr_node_desc *d)
       gr_value *v = gr_value_at(g, node->first_result + i);
       bool was_absent = v->type == GRAFT_NONE;
       v->type = types[i];
-      if (was_absent && types[i] != GRAFT_NONE) v->name = gr_name_next(m, name_base(m, d->op));
+      if (was_absent && types[i] != GRAFT_NONE) v->name = gr_name_next(m, name_base(m, d->op, 0));
       if (v->name.base == GRAFT_NONE) status = GRAFT_NO_MEMORY;
     }
     for (uint32_t i = d->result_count; i < old_results; i++) kill_value(g, node->first_result + i);

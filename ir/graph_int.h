@@ -167,4 +167,17 @@ const int64_t *gr_constant_ints(graft_module *m, graft_tensor t, int64_t *ints, 
 /* Result types from operand types; false with `error` set when they contradict the op. Opaque: unknown. */
 bool gr_infer_types(gr_infer *in);
 
+/* One remembered inference (result_types.c): types by id, unused entries 0. */
+#define GR_INFERRED_OPERANDS 6
+#define GR_INFERRED_RESULTS 4
+#define GR_INFERRED_COUNT 64 /* a module remembers */
+typedef struct gr_inferred {
+  uint32_t op, attrs, absent_results, operand_count, result_count; /* result_count 0: nothing is remembered here */
+  uint32_t operands[GR_INFERRED_OPERANDS];                         /* GRAFT_NONE: absent */
+  uint32_t results[GR_INFERRED_RESULTS];                           /* last: what stands before is the key */
+} gr_inferred;
+
+/* Result types of a node to be, interned, into `types`: GRAFT_NONE for absent ones. */
+graft_status gr_result_types(graft_graph *g, const gr_node_desc *d, uint32_t operand_count, uint32_t *types);
+
 #endif

@@ -38,7 +38,9 @@ struct graft_module {
   uint32_t records_known;
   char labels[4][256]; /* names as text, for diagnostics */
   uint32_t next_label;
-  uint32_t op_strings[GR_OP_COUNT]; /* string id of each op's name, for made-up names; 0: not yet */
+  gr_inferred inferred[GR_INFERRED_COUNT];
+  /* String ids that made-up names of an op's results begin with; 0: not yet. */
+  uint32_t result_strings[GR_OP_COUNT][GR_MAX_RESULTS];
 };
 
 static inline const graft_type *gr_tensor_type(const graft_module *m, graft_tensor t) {

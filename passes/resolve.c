@@ -144,6 +144,16 @@ static graft_status follow(resolver *r, uint32_t place) {
 
 /* ---- implicit sharing ---- */
 
+static uint32_t *numbers(graft_context *c, size_t count) {
+  uint32_t *n = gr_alloc(c, (count + 1) * sizeof *n);
+  if (n) memset(n, 0xFF, (count + 1) * sizeof *n);
+  return n;
+}
+
+static void free_numbers(graft_context *c, uint32_t *n, size_t count) {
+  if (n) gr_free(c, n, (count + 1) * sizeof *n);
+}
+
 static graft_attr attr_of(const graft_module *m, const gr_spec *s, const char *name) {
   const gr_op_info *op = gr_op_get(s->op);
   int slot = gr_op_attr_slot(op, name, strlen(name));
@@ -188,21 +198,29 @@ typedef struct key_first {
   uint32_t value, class, scope, place;
 } key_first;
 
+/* Most values have edges of one kind only: that is found by the value, any other through the map. */
 typedef struct firsts {
-  gr_map map; /* hash -> in `list` */
+  uint32_t *of_value; /* in `list` */
+  gr_map map;         /* hash -> in `list` */
   GR_VEC(key_first) list;
 } firsts;
 
+static bool same_kind(const key_first *a, const key_first *b) {
+  return a->value == b->value && a->class == b->class && a->scope == b->scope;
+}
+
 /* The first edge of the same kind; GRAFT_NONE: this is it. */
 static graft_status first_edge(resolver *r, firsts *seen, key_first k, uint32_t *first) {
-  uint64_t key = gr_mix(((uint64_t)k.value << 32 | k.class) + gr_mix(k.scope));
+  uint32_t *of_value = &seen->of_value[k.value];
   *first = GRAFT_NONE;
-  for (uint32_t at; (at = gr_map_get(&seen->map, key)) < seen->list.len; key++) {
-    const key_first *other = &seen->list.data[at];
-    if (other->value != k.value || other->class != k.class || other->scope != k.scope) continue;
-    *first = other->place;
-    return GRAFT_OK;
+  if (*of_value == GRAFT_NONE) {
+    *of_value = seen->list.len;
+    return gr_vec_push(r->c, &seen->list, k) ? GRAFT_OK : GRAFT_NO_MEMORY;
   }
+  if (same_kind(&seen->list.data[*of_value], &k)) return *first = seen->list.data[*of_value].place, GRAFT_OK;
+  uint64_t key = gr_mix(((uint64_t)k.value << 32 | k.class) + gr_mix(k.scope));
+  for (uint32_t at; (at = gr_map_get(&seen->map, key)) < seen->list.len; key++)
+    if (same_kind(&seen->list.data[at], &k)) return *first = seen->list.data[at].place, GRAFT_OK;
   return gr_map_put(r->c, &seen->map, key, seen->list.len) && gr_vec_push(r->c, &seen->list, k) ? GRAFT_OK
                                                                                                 : GRAFT_NO_MEMORY;
 }
@@ -223,12 +241,13 @@ static graft_status join_edge(resolver *r, firsts *seen, graft_node n, uint32_t 
 
 static graft_status join_implicitly(resolver *r) {
   graft_graph *g = r->g;
-  firsts seen = {0};
-  graft_status status = GRAFT_OK;
+  firsts seen = {.of_value = numbers(r->c, r->values)};
+  graft_status status = seen.of_value ? GRAFT_OK : GRAFT_NO_MEMORY;
   for (graft_node n = g->first; n != GRAFT_NONE && !status; n = gr_node_at(g, n)->next) {
     uint32_t first = gr_node_at(g, n)->first_use, count = gr_node_at(g, n)->operand_count;
     for (uint32_t i = 0; i < count && !status; i++) status = join_edge(r, &seen, n, first + i);
   }
+  free_numbers(r->c, seen.of_value, r->values);
   gr_vec_free(r->c, &seen.list);
   gr_map_free(r->c, &seen.map);
   return status;
@@ -274,16 +293,6 @@ static graft_status resolve(resolver *r, gr_groups *out) {
   if (!status) status = classify(r);
   if (!status) status = join_implicitly(r);
   return status ? status : number_all(r, out);
-}
-
-static uint32_t *numbers(graft_context *c, size_t count) {
-  uint32_t *n = gr_alloc(c, (count + 1) * sizeof *n);
-  if (n) memset(n, 0xFF, (count + 1) * sizeof *n);
-  return n;
-}
-
-static void free_numbers(graft_context *c, uint32_t *n, size_t count) {
-  if (n) gr_free(c, n, (count + 1) * sizeof *n);
 }
 
 graft_status gr_groups_resolve(graft_graph *g, const uint32_t *scope, gr_groups *out) {

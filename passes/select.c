@@ -69,10 +69,9 @@ uint32_t *gr_scope_of_nodes(graft_graph *g, const char *list) {
   uint32_t *scope = gr_calloc(c, g->nodes.len, sizeof *scope);
   if (!scope) return NULL;
   if (!gr_selector_init(&s, c, list)) return gr_free(c, scope, g->nodes.len * sizeof *scope), NULL;
+  for (graft_node n = 0; s.names.len == 0 && n < g->nodes.len; n++) scope[n] = 1;
   char path[1024];
-  for (graft_node n = g->first; n != GRAFT_NONE; n = gr_node_at(g, n)->next) {
-    scope[n] = 1;
-    if (s.names.len == 0) continue;
+  for (graft_node n = g->first; s.names.len && n != GRAFT_NONE; n = gr_node_at(g, n)->next) {
     gr_source_path(g, n, path, sizeof path);
     scope[n] = gr_selector_find(&s, path);
   }

@@ -1,0 +1,106 @@
+/* Result types of a node to be. Networks repeat their layers: the last inferences are remembered in the module. */
+#include "ir/ir_int.h"
+
+#include <stddef.h>
+#include <string.h>
+
+/* Constant integers behind a small operand, for shape inference: at most GRAFT_MAX_RANK of them. */
+typedef struct constant_user {
+  const graft_graph *g;
+  const graft_value *operands;
+  int64_t ints[GRAFT_MAX_RANK];
+  bool asked; /* the types depend on more than the operands' types */
+} constant_user;
+
+static const int64_t *constant_ints(void *user, uint32_t operand, uint32_t *count) {
+  constant_user *u = user;
+  u->asked = true;
+  graft_tensor t = gr_value_tensor(u->g, u->operands[operand]);
+  return t == GRAFT_NONE ? NULL : gr_constant_ints(u->g->module, t, u->ints, count);
+}
+
+#define INLINE_COUNT 16
+
+static graft_status infer(graft_graph *g, const gr_node_desc *d, uint32_t operand_count, uint32_t *types,
+                          bool *repeatable) {
+  graft_module *m = g->module;
+  graft_context *c = m->context;
+  const graft_type *inline_operands[INLINE_COUNT], **operands = inline_operands;
+  graft_type inline_results[INLINE_COUNT], *results = inline_results;
+  graft_status status = GRAFT_OK;
+  if (operand_count > INLINE_COUNT) operands = gr_alloc(c, operand_count * sizeof *operands);
+  if (d->result_count > INLINE_COUNT) results = gr_alloc(c, d->result_count * sizeof *results);
+  if (!operands || !results) {
+    status = GRAFT_NO_MEMORY;
+    goto done;
+  }
+  for (uint32_t i = 0; i < operand_count; i++)
+    operands[i] = d->operands[i] == GRAFT_NONE ? NULL : gr_type_of(g, d->operands[i]);
+  constant_user user = {.g = g, .operands = d->operands};
+  char error[160];
+  error[0] = '\0';
+  gr_infer in = {.module = m,
+                 .op = d->op,
+                 .attrs = d->attrs,
+                 .operands = operands,
+                 .operand_count = operand_count,
+                 .constant = constant_ints,
+                 .user = &user,
+                 .results = results,
+                 .result_count = d->result_count,
+                 .error = error};
+  if (!gr_infer_types(&in)) {
+    status = gr_error(c, GRAFT_TYPE, d->where, "%s: %s", gr_op_text(m, d->op), error);
+    goto done;
+  }
+  for (uint32_t i = 0; i < d->result_count && status == GRAFT_OK; i++) {
+    types[i] = i < 32 && d->absent_results >> i & 1 ? GRAFT_NONE : gr_type_intern(m, &results[i]);
+    if (types[i] == GRAFT_NONE && !(i < 32 && d->absent_results >> i & 1)) status = GRAFT_NO_MEMORY;
+  }
+  *repeatable = !user.asked;
+done:
+  if (operands != inline_operands) gr_free(c, operands, operand_count * sizeof *operands);
+  if (results != inline_results) gr_free(c, results, d->result_count * sizeof *results);
+  return status;
+}
+
+/* False where the node has more operands or results than a remembered inference holds. */
+static bool key_of(const graft_graph *g, const gr_node_desc *d, uint32_t operand_count, gr_inferred *key) {
+  if (operand_count > GR_INFERRED_OPERANDS || d->result_count > GR_INFERRED_RESULTS || d->result_count == 0)
+    return false;
+  *key = (gr_inferred){.op = d->op,
+                       .attrs = d->attrs,
+                       .absent_results = d->absent_results,
+                       .operand_count = operand_count,
+                       .result_count = d->result_count};
+  for (uint32_t i = 0; i < operand_count; i++) {
+    bool absent = d->operands[i] == GRAFT_NONE;
+    key->operands[i] = absent ? GRAFT_NONE : g->values.data[d->operands[i]].type;
+    if (!absent && key->operands[i] == GRAFT_NONE) return false;
+  }
+  return true;
+}
+
+static gr_inferred *place_of(graft_module *m, const gr_inferred *key) {
+  uint64_t h = (uint64_t)key->op << 32 | key->attrs;
+  for (uint32_t i = 0; i < key->operand_count; i++) h = (h ^ key->operands[i]) * 0x9e3779b97f4a7c15u;
+  return &m->inferred[gr_mix(h) % GR_INFERRED_COUNT];
+}
+
+graft_status gr_result_types(graft_graph *g, const gr_node_desc *d, uint32_t operand_count, uint32_t *types) {
+  gr_inferred key, *known = NULL;
+  if (key_of(g, d, operand_count, &key)) {
+    known = place_of(g->module, &key);
+    if (memcmp(known, &key, offsetof(gr_inferred, results)) == 0) {
+      memcpy(types, known->results, d->result_count * sizeof *types);
+      return GRAFT_OK;
+    }
+  }
+  bool repeatable = false;
+  graft_status status = infer(g, d, operand_count, types, &repeatable);
+  if (status == GRAFT_OK && known && repeatable) {
+    memcpy(key.results, types, d->result_count * sizeof *types);
+    *known = key;
+  }
+  return status;
+}
