@@ -65,6 +65,7 @@ static graft_status read_options(annotator *a, const gr_annotate_options *given)
     const gr_quantizer_option *o = &given->options[i];
     uint32_t k = 0;
     while (k < a->q->options.len && !same_name(a->options[k].name, o->name)) k++;
+    if (k == a->q->options.len && strcmp(o->name, "qat") == 0) continue; /* the pipeline's word: one that serves both */
     if (k == a->q->options.len)
       return gr_error(a->c, GRAFT_NAME, o->name_where, "quantizer %s has no option '%s'", a->q->name, o->name);
     if (!read_option(&a->options[k], o->value))

@@ -152,6 +152,23 @@ said "wrong.pat:5:" "a wrong rule that no pass reads"
 expect 1 "no such quantizer file" "$opt" net.gir --quantizer-file none.qz -o never.gir
 said "none.qz" "no such quantizer file"
 absent never.gir "no such quantizer file"
+cat >my.qz <<'QZ'
+quantizer mine "one rule, for training and after it"
+spec act { dtype: u8, quant_min: 0, quant_max: 255, observer: min_max }
+rule relu
+match
+  %y = relu(%x)
+annotate
+  %y = act
+QZ
+for flow in prepare prepare-qat; do
+  expect 0 "a quantizer of a file, $flow" "$opt" net.gir --quantizer-file my.qz --passes "$flow{quantizer=mine}"
+  printed "fake_quantize(%relu" "a quantizer of a file, $flow"
+done
+expect 0 "a listed quantizer of a file" "$opt" --quantizer-file my.qz --list-quantizers
+printed "^mine  (my.qz)" "a listed quantizer of a file"
+expect 0 "an explained quantizer of a file" "$opt" --quantizer-file my.qz net.gir --explain relu
+printed "^mine: relu matches at %relu" "an explained quantizer of a file"
 
 # -- ir-opt: explain
 expect 0 "explain" "$opt" net.gir --explain conv
