@@ -106,11 +106,20 @@ void gr_fake_quantize_f32(const float *x, int64_t count, float scale, int32_t ze
 
 /* ---- learned step size ---- */
 
+static int32_t lsq_clamp(const gr_lsq *p, double z) {
+  double low = (double)p->range.quant_min, high = (double)p->range.quant_max;
+  return (int32_t)(z < low ? low : z > high ? high : z);
+}
+
 /* A learned zero point is used rounded and clamped to the range. */
 static int32_t lsq_zero_point(const gr_lsq *p) {
-  float z = p->zero_point == p->zero_point ? p->zero_point : 0.0f;
-  double r = rint((double)z), low = (double)p->range.quant_min, high = (double)p->range.quant_max;
-  return (int32_t)(r < low ? low : r > high ? high : r);
+  return lsq_clamp(p, p->zero_point == p->zero_point ? rint((double)p->zero_point) : 0.0);
+}
+
+/* That of the gradients: per tensor PyTorch adds a half and cuts, towards zero, so that -20 becomes -19. */
+static int32_t lsq_gradient_zero_point(const gr_lsq *p) {
+  if (!p->per_tensor || !(p->zero_point == p->zero_point)) return lsq_zero_point(p);
+  return lsq_clamp(p, (double)(p->zero_point + 0.5f));
 }
 
 void gr_lsq_forward(const float *x, int64_t count, const gr_lsq *p, float *y) {
@@ -119,8 +128,7 @@ void gr_lsq_forward(const float *x, int64_t count, const gr_lsq *p, float *y) {
 
 void gr_lsq_backward(const float *x, const float *grad_y, int64_t count, const gr_lsq *p, float *grad_x,
                      double *grad_scale, double *grad_zero_point) {
-  int32_t zp = lsq_zero_point(p);
-  bounds b = bounds_of(p->range, zp);
+  bounds b = bounds_of(p->range, lsq_gradient_zero_point(p));
   float inverse = 1.0f / p->scale, low = (float)b.low, high = (float)b.high, factor = p->grad_factor;
   for (int64_t i = 0; i < count; i++) {
     float dy = grad_y[i], r = rintf(x[i] * inverse);

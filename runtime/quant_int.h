@@ -63,6 +63,7 @@ typedef struct gr_lsq {
   float scale, zero_point; /* learned: the zero point is rounded and clamped before use */
   gr_qrange range;
   float grad_factor;
+  bool per_tensor; /* PyTorch's gradients then take another zero point where it is negative or not an integer */
 } gr_lsq;
 
 void gr_lsq_forward(const float *x, int64_t count, const gr_lsq *p, float *y);

@@ -296,7 +296,8 @@ static bool run_learnable(const json_t *c) {
     gr_lsq p = {.scale = (float)json_number_value(json_array_get(scale, (size_t)k)),
                 .zero_point = (float)json_number_value(json_array_get(zero_point, (size_t)k)),
                 .range = {(int64_t)number_of(c, "quant_min", -128), (int64_t)number_of(c, "quant_max", 127)},
-                .grad_factor = (float)number_of(c, "grad_factor", 1.0)};
+                .grad_factor = (float)number_of(c, "grad_factor", 1.0),
+                .per_tensor = !json_is_integer(axis)};
     gr_lsq_forward(x + at, ch.inner, &p, y + at);
     gr_lsq_backward(x + at, dy + at, ch.inner, &p, dx + at, &ds[k], &dz[k]);
   }
