@@ -141,10 +141,16 @@ graft_status gr_pass_freeze_observers(gr_pass *p) {
 /* ---- freeze-qparams -------------------------------------------------------------------------------------------------
  */
 
-/* A scale or zero point that tensors alone give becomes a constant; equal ones are one. `made` is by value. */
+static bool is_constant(const graft_graph *g, graft_value v) {
+  graft_tensor t = gr_value_tensor(g, v);
+  return t != GRAFT_NONE && g->module->tensors.data[t].kind == GRAFT_CONSTANT;
+}
+
+/* A scale or zero point that tensors alone give, a learnable one too, becomes a constant; equal ones are one. `made` is
+ * by value. */
 static graft_status freeze_operand(gr_pass *p, graft_graph *g, gr_cones *cones, uint32_t use, graft_tensor *made) {
   graft_value v = gr_use_at(g, use)->value;
-  if (v == GRAFT_NONE || gr_value_node(g, v) == GRAFT_NONE || !gr_cones_is_const(cones, v)) return GRAFT_OK;
+  if (v == GRAFT_NONE || is_constant(g, v) || !gr_cones_is_const(cones, v)) return GRAFT_OK;
   if (made[v] == GRAFT_NONE) {
     gr_array data;
     char name[256];
