@@ -327,6 +327,19 @@ static void kill_value(graft_graph *g, graft_value v) {
   if (v < g->spec_of_value.len) g->spec_of_value.data[v] = 0;
 }
 
+/* A first result called after the node's op, as made-up names are, is called after the new one. */
+static bool rename_made_up(graft_graph *g, graft_node n, uint32_t op) {
+  graft_module *m = g->module;
+  const gr_node *node = gr_node_at(g, n);
+  graft_value v = gr_result(g, n, 0);
+  if (v == GRAFT_NONE) return true;
+  uint32_t old_base = name_base(m, node->op, 0), base = name_base(m, op, 0);
+  if (old_base == GRAFT_NONE || base == GRAFT_NONE) return false;
+  if (gr_value_at(g, v)->name.base != old_base) return true;
+  gr_name name = gr_name_next(m, base);
+  return name.base != GRAFT_NONE && gr_value_rename(g, v, name) == GRAFT_OK;
+}
+
 graft_status gr_node_become(graft_graph *g, graft_node n, const gr_node_desc *d) {
   graft_module *m = g->module;
   graft_context *c = m->context;
@@ -360,6 +373,8 @@ graft_status gr_node_become(graft_graph *g, graft_node n, const gr_node_desc *d)
   }
   for (uint32_t i = operand_count; !more_operands && i < old_operands; i++)
     g->uses.data[node->first_use + i] = (gr_use){GRAFT_NONE, n, GRAFT_NONE, GRAFT_NONE};
+  if (d->op != node->op && !rename_made_up(g, n, d->op)) status = GRAFT_NO_MEMORY;
+  node = gr_node_at(g, n);
   node->op = d->op;
   node->attrs = d->attrs;
   node->operand_count = operand_count;
