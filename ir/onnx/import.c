@@ -245,6 +245,10 @@ static bool import_node(gr_onnx *in, const Onnx__NodeProto *node) {
     if (r.source == GRAFT_NONE || (in->record = gr_record_intern(in->module, &r, NULL)) == GRAFT_NONE) return false;
   }
   in->row = in_default_domain ? find_row(node->op_type) : NULL;
+  if (!in->row && in_default_domain && strcmp(node->op_type, "ConstantOfShape") == 0) {
+    if (gr_onnx_constant_of_shape(in)) return true;
+    if (in->failed) return false;
+  }
   if (!in->row) return gr_onnx_opaque(in);
   if (in->opset == 0) return gr_onnx_fail(in, GRAFT_FORMAT, "the model imports no opset of the default domain"), false;
   if (in->opset < in->row->since)

@@ -160,6 +160,10 @@ graft_tensor gr_onnx_constant(gr_onnx *in, uint32_t i);
 const void *gr_onnx_consume(gr_onnx *in, graft_tensor t);
 /* The integers of a constant input, for as long as the import; NULL with an error when it is not constant. */
 const int64_t *gr_onnx_ints(gr_onnx *in, uint32_t i, const char *what, uint32_t *count);
+/* Input i where the model computes it from constants and known extents; else NULL, without an error. */
+const int64_t *gr_onnx_computed_ints(gr_onnx *in, uint32_t i, uint32_t *count);
+/* ConstantOfShape where the shape is known: a constant. False otherwise: it stays opaque. */
+bool gr_onnx_constant_of_shape(gr_onnx *in);
 /* The same from the constant input i or, as older opsets have it, an attribute; NULL without an error: neither is
  * there. */
 const int64_t *gr_onnx_list(gr_onnx *in, const char *name, uint32_t i, uint32_t *count);

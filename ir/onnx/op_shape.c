@@ -236,7 +236,9 @@ bool gr_onnx_shape(gr_onnx *in) {
 /* Begins and ends by axis, from the operands pads and axes. */
 static bool read_pads(gr_onnx *in, int32_t rank, int64_t *begin, int64_t *end) {
   uint32_t count, axis_count = (uint32_t)rank;
-  const int64_t *pads = gr_onnx_ints(in, 1, "pads", &count), *axes = NULL;
+  const int64_t *pads = gr_onnx_constant(in, 1) == GRAFT_NONE ? gr_onnx_computed_ints(in, 1, &count) : NULL,
+                *axes = NULL;
+  if (!pads) pads = gr_onnx_ints(in, 1, "pads", &count);
   if (!pads || (gr_onnx_has_input(in, 3) && !(axes = gr_onnx_ints(in, 3, "axes", &axis_count)))) return false;
   if (count != 2 * axis_count || axis_count > (uint32_t)rank)
     return gr_onnx_fail(in, GRAFT_TYPE, "Pad: %u pads for %u axes", count, axis_count), false;

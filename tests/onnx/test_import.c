@@ -379,6 +379,51 @@ START_TEST(avg_pool_of_others) {
 }
 END_TEST
 
+/* F.pad(x, (1, 2, 0, 3)) of a training export: the list is filled up, turned round and cut in two by nodes. */
+static void pad_model(int64_t rows) {
+  Onnx__TensorProto *zero = new_tensor(NULL, 7, 1, INTS(1));
+  zero->has_raw_data = 1;
+  zero->raw_data.len = 8;
+  zero->raw_data.data = calloc(8, 1);
+  add_input(g, "x", 1, 4, INTS(1, 3, 6, 8));
+  add_i64(g, "pad", 4, INTS(1, 2, 0, 3));
+  add_i64(g, "zero", 1, INTS(0));
+  add_i64(g, "two", 1, INTS(2));
+  add_i64(g, "rank", 1, INTS(4));
+  add_i64(g, "pairs", 2, INTS(rows, 2));
+  add_i64(g, "minus_one", 1, INTS(-1));
+  add_i64(g, "low", 1, INTS(INT64_MIN + 1));
+  add_int(add_node(g, "Shape", "/s", NAMES("pad"), NAMES("s")), "start", 0);
+  add_node(g, "Gather", "/g", NAMES("s", "zero"), NAMES("length"));
+  add_node(g, "Mul", "/m", NAMES("rank", "two"), NAMES("all"));
+  add_node(g, "Sub", "/d", NAMES("all", "length"), NAMES("more"));
+  Onnx__AttributeProto *a = add_attr(add_node(g, "ConstantOfShape", "/f", NAMES("more"), NAMES("zeros")), "value",
+                                     ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__TENSOR);
+  a->t = zero;
+  add_int(add_node(g, "Concat", "/c", NAMES("pad", "zeros"), NAMES("list")), "axis", 0);
+  add_node(g, "Reshape", "/r", NAMES("list", "pairs"), NAMES("table"));
+  add_node(g, "Slice", "/b", NAMES("table", "minus_one", "low", "zero", "minus_one"), NAMES("back"));
+  add_ints(add_node(g, "Transpose", "/t", NAMES("back"), NAMES("turned")), "perm", 2, INTS(1, 0));
+  add_node(g, "Reshape", "/q", NAMES("turned", "minus_one"), NAMES("flat"));
+  add_int(add_node(g, "Cast", "/i", NAMES("flat"), NAMES("pads")), "to", 7);
+  add_node(g, "Pad", "/p", NAMES("x", "pads"), NAMES("y"));
+  add_untyped_output(g, "y");
+}
+
+START_TEST(computed_pads_of_pytorch) {
+  pad_model(-1);
+  load();
+  ck_assert_str_eq(node_text("y"), "pad(x)");
+  check_ints(attr("y", "pad"), 4, INTS(1, 2, 0, 3));
+}
+END_TEST
+
+START_TEST(computed_pads_that_do_not_fit) {
+  pad_model(3);
+  load_fails("/r", "");
+}
+END_TEST
+
 START_TEST(hardsigmoid_of_pytorch) {
   add_input(g, "x", 1, 1, INTS(4));
   add_float(add_node(g, "HardSigmoid", "/h", NAMES("x"), NAMES("y")), "alpha", 1.0f / 6.0f);
@@ -662,13 +707,14 @@ int main(void) {
       conv_weight_contradicts, conv_kernel_shape_contradicts, conv_transpose_uneven_pads_are_cut_off,
       conv_transpose_of_pytorch, linear_of_three_axes, gemm_of_linear, reshape_copies_known_extents,
       module_without_consumed_tensors_is_written, reshape_copies_unknown_extents, transposes,
-      adaptive_avg_pool_of_pytorch, avg_pool_of_pytorch, avg_pool_of_others, hardsigmoid_of_pytorch,
-      names_survive_in_any_order, identity_is_another_name, defined_twice, initializer_twice, cycle,
-      missing_initializer, missing_output, output_of_another_rank, unnamed_node_is_called_by_its_output,
-      unknown_op_is_kept, unknown_op_of_the_default_domain, graphs_among_attributes, graphs_two_levels_deep,
-      initializer_that_is_an_input_too, nested_graph_reads_what_comes_later, slice_by_computed_starts,
-      unknown_attribute, attribute_of_wrong_kind, float16_is_refused, opset_out_of_range, op_of_an_older_meaning,
-      raw_data_of_wrong_length, huge_dims, negative_dims);
+      adaptive_avg_pool_of_pytorch, avg_pool_of_pytorch, avg_pool_of_others, computed_pads_of_pytorch,
+      computed_pads_that_do_not_fit, hardsigmoid_of_pytorch, names_survive_in_any_order, identity_is_another_name,
+      defined_twice, initializer_twice, cycle, missing_initializer, missing_output, output_of_another_rank,
+      unnamed_node_is_called_by_its_output, unknown_op_is_kept, unknown_op_of_the_default_domain,
+      graphs_among_attributes, graphs_two_levels_deep, initializer_that_is_an_input_too,
+      nested_graph_reads_what_comes_later, slice_by_computed_starts, unknown_attribute, attribute_of_wrong_kind,
+      float16_is_refused, opset_out_of_range, op_of_an_older_meaning, raw_data_of_wrong_length, huge_dims,
+      negative_dims);
   suite_add_tcase(s, model);
   return run_suite(s);
 }
