@@ -34,14 +34,6 @@ const gr_spec_ref *gr_spec_refs(const graft_module *m, uint32_t spec) {
   return m->spec_refs.data + m->specs.data[spec].first_ref;
 }
 
-uint32_t gr_spec_of_use(const graft_graph *g, uint32_t use) {
-  return use < g->spec_of_use.len ? g->spec_of_use.data[use] : 0;
-}
-
-uint32_t gr_spec_of_value(const graft_graph *g, graft_value v) {
-  return v < g->spec_of_value.len ? g->spec_of_value.data[v] : 0;
-}
-
 /* Arrays of one length with uses and values: grown to all of them at once, so that setting each is O(1). */
 #define SET(array, index, total, spec) \
   if ((index) >= (array).len) { \

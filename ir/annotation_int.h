@@ -19,8 +19,7 @@ typedef struct gr_spec {
 uint32_t gr_spec_intern(graft_module *m, uint32_t op, uint32_t attrs, const gr_spec_ref *refs, uint32_t ref_count);
 const gr_spec *gr_spec_get(const graft_module *m, uint32_t spec); /* spec > 0 */
 const gr_spec_ref *gr_spec_refs(const graft_module *m, uint32_t spec);
-uint32_t gr_spec_of_use(const graft_graph *g, uint32_t use); /* 0: none */
-uint32_t gr_spec_of_value(const graft_graph *g, graft_value v);
+/* gr_spec_of_use and gr_spec_of_value are in graph_int.h. */
 graft_status gr_spec_set_use(graft_graph *g, uint32_t use, uint32_t spec);
 graft_status gr_spec_set_value(graft_graph *g, graft_value v, uint32_t spec);
 void gr_spec_clear(graft_graph *g);

@@ -93,6 +93,13 @@ static inline bool gr_one_use(const graft_graph *g, graft_value v) {
   return u != GRAFT_NONE && g->uses.data[u].next == GRAFT_NONE;
 }
 static inline bool gr_unused(const graft_graph *g, graft_value v) { return g->values.data[v].first_use == GRAFT_NONE; }
+/* The annotation of an edge or value; 0: none. */
+static inline uint32_t gr_spec_of_use(const graft_graph *g, uint32_t use) {
+  return use < g->spec_of_use.len ? g->spec_of_use.data[use] : 0;
+}
+static inline uint32_t gr_spec_of_value(const graft_graph *g, graft_value v) {
+  return v < g->spec_of_value.len ? g->spec_of_value.data[v] : 0;
+}
 /* The slot of a use in its user node. */
 static inline uint32_t gr_use_slot(const graft_graph *g, uint32_t use) {
   return use - g->nodes.data[g->uses.data[use].user].first_use;

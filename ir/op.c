@@ -113,6 +113,13 @@ static const struct {
     {"fake_quantize", GR_F_FAKE_QUANTIZE},
 };
 
+/* Lengths of the names: few names have the one that is looked for. */
+static const uint8_t name_lengths[] = {
+#define OP(id, ...) sizeof #id - 1,
+#include "ir/ops.def"
+#undef OP
+};
+
 static bool is(const char *name, const char *text, size_t length) {
   return strncmp(name, text, length) == 0 && name[length] == '\0';
 }
@@ -121,7 +128,7 @@ const gr_op_info *gr_op_get(uint32_t op) { return op < GR_OP_COUNT ? &table[op] 
 
 uint32_t gr_op_find(const char *name, size_t length) {
   for (uint32_t i = 0; i < GR_OP_COUNT; i++)
-    if (is(table[i].name, name, length)) return i;
+    if (name_lengths[i] == length && memcmp(table[i].name, name, length) == 0) return i;
   return GR_OP_COUNT;
 }
 

@@ -191,7 +191,7 @@ static void check_absent(gr_verifier *v, graft_graph *g) {
 
 /* ---- outputs and updates ---- */
 
-static graft_status check_interface(gr_verifier *v, graft_graph *g) {
+static graft_status check_outputs(gr_verifier *v, graft_graph *g) {
   graft_module *m = v->module;
   graft_context *c = m->context;
   graft_status status = GRAFT_OK;
@@ -209,26 +209,35 @@ static graft_status check_interface(gr_verifier *v, graft_graph *g) {
     if (!gr_map_put(c, &names, o->name, i)) status = GRAFT_NO_MEMORY;
   }
   gr_map_free(c, &names);
-  gr_map updated = {0};
-  for (uint32_t i = 0; i < g->updates.len && status == GRAFT_OK; ++i) {
+  return status;
+}
+
+static graft_status check_updates(gr_verifier *v, graft_graph *g) {
+  graft_module *m = v->module;
+  if (g->updates.len == 0) return GRAFT_OK;
+  const size_t words = m->tensors.len / 64 + 1;
+  uint64_t *updated = gr_calloc(m->context, words, sizeof *updated);
+  if (updated == NULL) return GRAFT_NO_MEMORY;
+  for (uint32_t i = 0; i < g->updates.len; ++i) {
     const gr_update *u = &g->updates.data[i];
     if (u->tensor == GRAFT_NONE) continue;
     const gr_tensor *t = &m->tensors.data[u->tensor];
-    const char *name = gr_name_label(m, t->name);
     const graft_value value = gr_use_at(g, u->use)->value;
     /* V17: an update gives a parameter or buffer a value of its type, once. */
     if (t->erased != 0 || t->kind == GRAFT_CONSTANT)
-      gr_verify_fail(v, 17, name, "%s is updated", t->erased != 0 ? "an erased tensor" : "a constant");
+      gr_verify_fail(v, 17, gr_name_label(m, t->name), "%s is updated",
+                     t->erased != 0 ? "an erased tensor" : "a constant");
     else if (value == GRAFT_NONE || gr_value_at(g, value)->def_kind == GR_DEF_DEAD ||
              gr_value_at(g, value)->type == GRAFT_NONE)
-      gr_verify_fail(v, 17, name, "the update has no value");
+      gr_verify_fail(v, 17, gr_name_label(m, t->name), "the update has no value");
     else if (!gr_type_compatible(gr_type_of(g, value), gr_tensor_type(m, u->tensor)))
-      gr_verify_fail(v, 17, name, "the update %%%s has another type than the tensor", gr_value_label(g, value));
-    if (gr_map_get(&updated, u->tensor) != GRAFT_NONE) gr_verify_fail(v, 17, name, "the tensor is updated twice");
-    if (!gr_map_put(c, &updated, u->tensor, i)) status = GRAFT_NO_MEMORY;
+      gr_verify_fail(v, 17, gr_name_label(m, t->name), "the update %%%s has another type than the tensor",
+                     gr_value_label(g, value));
+    if (gr_bit(updated, u->tensor)) gr_verify_fail(v, 17, gr_name_label(m, t->name), "the tensor is updated twice");
+    gr_bit_set(updated, u->tensor);
   }
-  gr_map_free(c, &updated);
-  return status;
+  gr_free(m->context, updated, words * sizeof *updated);
+  return GRAFT_OK;
 }
 
 graft_status gr_verify_graph(gr_verifier *v, graft_graph *g) {
@@ -239,6 +248,7 @@ graft_status gr_verify_graph(gr_verifier *v, graft_graph *g) {
   graft_status status = check_values(v, g, &c);
   if (v->errors > 0 || status != GRAFT_OK) return status;
   if (c.absent_used) check_absent(v, g);
-  status = check_interface(v, g);
+  status = check_outputs(v, g);
+  if (status == GRAFT_OK) status = check_updates(v, g);
   return status == GRAFT_OK && g->index + 1 < v->module->graphs.len ? forget_names(v, g) : status;
 }
