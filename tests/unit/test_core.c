@@ -139,6 +139,21 @@ START_TEST(become_keeps_the_result) {
 }
 END_TEST
 
+/* Types are remembered by op, attributes and operand types: not where the numbers of an operand decide. */
+START_TEST(remembered_types_are_those_of_the_node) {
+  graft_type two = graft_type_make(GRAFT_I64, 1, (int64_t[]){2});
+  static const int64_t sizes[][2] = {{3, 25}, {5, 15}, {3, 25}};
+  for (int i = 0; i < 3; i++) {
+    graft_value size = gr_handle(graph, graft_tensor_create(module, "size", GRAFT_CONSTANT, &two, sizes[i]));
+    graft_value y = op2("reshape", input, size);
+    ck_assert_int_eq(gr_type_of(graph, y)->dims[0], sizes[i][0]);
+    ck_assert_int_eq(gr_type_of(graph, y)->dims[1], sizes[i][1]);
+    graft_attr dim = {.name = "dim", .kind = GRAFT_ATTR_INTS, .as.ints = (int64_t[]){i % 2}, .count = 1};
+    ck_assert_int_eq(gr_type_of(graph, graft_build(graph, "mean", &y, 1, &dim, 1))->dims[0], sizes[i][1 - i % 2]);
+  }
+}
+END_TEST
+
 START_TEST(attributes_are_checked_and_interned) {
   graft_attr p = {.name = "min_val", .kind = GRAFT_ATTR_INT, .as.i = 0};
   graft_value a = graft_build(graph, "hardtanh", &input, 1, &p, 1),
@@ -382,6 +397,7 @@ int main(void) {
   tcase_add_test(tests, made_names_never_meet_given_ones);
   tcase_add_test(tests, replace_uses_moves_outputs_and_updates);
   tcase_add_test(tests, become_keeps_the_result);
+  tcase_add_test(tests, remembered_types_are_those_of_the_node);
   tcase_add_test(tests, attributes_are_checked_and_interned);
   tcase_add_test(tests, many_attribute_sets_survive_growth);
   tcase_add_test(tests, compaction_keeps_the_graph);
