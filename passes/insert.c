@@ -457,9 +457,8 @@ static bool is_placed(const inserter *s, graft_value v, uint32_t group) {
       if ((user & GR_USER_UPDATE) == GR_USER_UPDATE) continue;
       return false;
     }
-    uint32_t op = gr_node_at(s->g, user)->op;
+    if (!gr_is_inserted(s->g, user)) return false;
     made |= is_made(s, user, group);
-    if (op != GR_OP_fake_quantize && op != GR_OP_observe && op != GR_OP_choose_qparams) return false;
   }
   return made;
 }
