@@ -543,6 +543,7 @@ graft_status gr_pt_apply(pt_rewriter *r, const pt_rule *rule, const gr_match *ma
   if (!gr_vec_reserve(r->c, &r->step_nodes, p->step_count)) return GRAFT_NO_MEMORY;
   for (uint32_t i = 0; i < p->step_count; i++) r->step_nodes.data[r->step_nodes.len++] = GRAFT_NONE;
   for (uint32_t i = 0; i < a.v->slot_count; i++) a.f->consts[i] = GRAFT_NONE;
+  for (uint32_t i = p->first_slot; i < a.v->slot_count; i++) a.f->values[i] = GRAFT_NONE;
   if (!gr_pt_carry_begin(r, match)) return GRAFT_NO_MEMORY;
   uint32_t old_result = gr_node_at(r->g, a.root)->first_result;
   for (uint32_t i = 0; i < p->step_count; i++)

@@ -150,6 +150,7 @@ typedef struct pt_carry { /* an annotation that goes to another place */
 } pt_carry;
 
 typedef struct pt_program {
+  uint16_t first_slot; /* of the names that the rewrite makes; those before are the match's */
   pt_step *steps;
   uint32_t step_count;
   pt_carry *carries;

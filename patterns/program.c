@@ -551,6 +551,7 @@ static bool compile_variant(builder *b) {
   uint16_t before = v->slot_count;
   if (new_slot(b) < 0) return false; /* makes room in every array */
   v->slot_count = before;
+  b->program->first_slot = before;
   if (!flatten(b, &b->rule->rewrite)) return false;
   for (uint32_t i = 0; i < b->items.len; i++) {
     const pt_item *item = &b->items.data[i];
