@@ -151,7 +151,6 @@ uint32_t gr_op_required_results(const gr_op_info *op) {
 
 int gr_op_attr_slot(const gr_op_info *op, const char *name, size_t length) { SLOT(op->attrs, op->attr_count); }
 int gr_op_operand_slot(const gr_op_info *op, const char *name, size_t length) { SLOT(op->operands, op->operand_count); }
-int gr_op_result_slot(const gr_op_info *op, const char *name, size_t length) { SLOT(op->results, op->result_count); }
 
 uint32_t graft_op_count(void) { return GR_OP_COUNT; }
 const char *graft_op_name(uint32_t index) { return index < GR_OP_COUNT ? table[index].name : ""; }

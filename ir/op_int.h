@@ -77,9 +77,8 @@ const gr_op_info *gr_op_get(uint32_t op);
 uint32_t gr_op_find(const char *name, size_t length);
 /* Families by the name rules use ("conv", "q"); 0 when unknown. */
 uint32_t gr_family_find(const char *name, size_t length);
-/* Slot of an attribute, operand or result; -1 when the op has none of this name. */
+/* Slot of an attribute or operand; -1 when the op has none of this name. */
 int gr_op_attr_slot(const gr_op_info *op, const char *name, size_t length);
 int gr_op_operand_slot(const gr_op_info *op, const char *name, size_t length);
-int gr_op_result_slot(const gr_op_info *op, const char *name, size_t length);
 
 #endif

@@ -20,8 +20,6 @@ const graft_rules *gr_pass_env_rules(gr_pass_env *env); /* NULL with a diagnosti
 /* ---- the table (table.c)
  * ---------------------------------------------------------------------------------------------- */
 
-uint32_t gr_pass_table_count(void);
-const gr_pass_info *gr_pass_table_at(uint32_t index);
 const gr_pass_info *gr_pass_find(const char *name, size_t length); /* NULL: none */
 
 /* ---- pipeline text (parse.c)

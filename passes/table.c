@@ -30,10 +30,6 @@ static const gr_pass_info table[] = {
 
 #define COUNT ((uint32_t)(sizeof table / sizeof table[0]))
 
-uint32_t gr_pass_table_count(void) { return COUNT; }
-
-const gr_pass_info *gr_pass_table_at(uint32_t index) { return index < COUNT ? &table[index] : NULL; }
-
 const gr_pass_info *gr_pass_find(const char *name, size_t length) {
   for (uint32_t i = 0; i < COUNT; i++)
     if (strlen(table[i].name) == length && memcmp(table[i].name, name, length) == 0) return &table[i];

@@ -539,22 +539,6 @@ int gr_pattern_value(const gr_pattern *p, const char *name, size_t length) {
   return gr_pt_name_find(&p->names, PT_VALUE, name, length);
 }
 
-uint32_t gr_pattern_variant_count(const gr_pattern *p) { return p->variant_count; }
-
-static const pt_vnode *node_of(const gr_pattern *p, uint32_t variant, int value) {
-  const pt_variant *v = &p->variants[variant];
-  uint16_t slot = v->slots[value];
-  return slot == PT_UNBOUND || v->slot_node[slot] == PT_UNBOUND ? NULL : &v->nodes[v->slot_node[slot]];
-}
-
-bool gr_pattern_is_node(const gr_pattern *p, uint32_t variant, int value) { return node_of(p, variant, value) != NULL; }
-
-int gr_pattern_operand_slot(const gr_pattern *p, uint32_t variant, int value, const char *operand, size_t length) {
-  const pt_vnode *n = node_of(p, variant, value);
-  int slot = n ? gr_pt_opset_operand(n->call->ops, operand, length) : -1;
-  return slot < 0 ? -1 : slot;
-}
-
 void gr_pattern_root_ops(const gr_pattern *p, void (*report)(void *user, uint32_t op, const char *opaque), void *user) {
   const gr_opset *ops = p->variants[0].root_ops; /* the root is in no group: the same in all variants */
   for (uint32_t i = 0; i < ops->count; i++) report(user, ops->members[i].op, ops->members[i].opaque);

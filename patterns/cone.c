@@ -340,8 +340,6 @@ uint32_t gr_pt_cones_entry(gr_cones *k, graft_value v) {
   return at != GRAFT_NONE && revive(k, at, (gr_loc){0}) ? at : GRAFT_NONE;
 }
 
-const gr_array *gr_pt_cones_array(const gr_cones *k, uint32_t e) { return &k->entries.data[e].array; }
-
 /* An entry of bytes that are copied. */
 uint32_t gr_pt_cones_bytes(gr_cones *k, const graft_type *type, const void *data) {
   graft_context *c = k->graph->module->context;

@@ -244,7 +244,6 @@ uint32_t gr_pt_cones_call(gr_cones *k, uint32_t op, uint32_t attrs, const uint32
 void gr_pt_cones_trim(gr_cones *k); /* after a rewrite: lets go of large data that became no tensor */
 uint32_t gr_pt_cones_bytes(gr_cones *k, const graft_type *type, const void *data);
 uint32_t gr_pt_cones_number(gr_cones *k, graft_dtype dtype, double number);
-const gr_array *gr_pt_cones_array(const gr_cones *k, uint32_t entry);
 bool gr_pt_cones_is_new(const gr_cones *k, uint32_t entry, graft_tensor_kind kind);
 graft_tensor gr_pt_cones_tensor(gr_cones *k, uint32_t entry, graft_tensor_kind kind, gr_name name, bool *made);
 bool gr_pt_cones_changed(gr_cones *k, graft_node n); /* k may be NULL */

@@ -47,11 +47,6 @@ gr_loc gr_expr_loc(const gr_expr *e);
 
 /* A name's number in the pattern, for gr_match_value; -1 when the pattern has no value of this name. */
 int gr_pattern_value(const gr_pattern *p, const char *name, size_t length);
-uint32_t gr_pattern_variant_count(const gr_pattern *p);
-/* Is the name the result of a matched node, in this variant? Its op set then tells which operand names exist: the slot
- * of operand `operand` (-1: some op that the line may match has none, or the slots differ). */
-bool gr_pattern_is_node(const gr_pattern *p, uint32_t variant, int value);
-int gr_pattern_operand_slot(const gr_pattern *p, uint32_t variant, int value, const char *operand, size_t length);
 
 /* ---- matching (match.c) -------------------------------------------------------------------------------------------
  */

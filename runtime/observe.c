@@ -14,10 +14,6 @@ gr_observer gr_observer_find(const char *name) {
   return GR_OBSERVER_COUNT;
 }
 
-const char *gr_observer_name(gr_observer observer) {
-  return observer < GR_OBSERVER_COUNT ? observer_names[observer] : "?";
-}
-
 bool gr_scheme_find(const char *name, bool *symmetric, bool *per_channel) {
   static const char *const names[] = {"per_tensor_affine", "per_tensor_symmetric", "per_channel_affine",
                                       "per_channel_symmetric"};

@@ -31,7 +31,6 @@ typedef enum gr_observer {
 
 /* GR_OBSERVER_COUNT when the name is unknown. */
 gr_observer gr_observer_find(const char *name);
-const char *gr_observer_name(gr_observer observer);
 bool gr_scheme_find(const char *name, bool *symmetric, bool *per_channel);
 
 /* Smallest and largest finite element of each channel into min and max; a channel without any keeps (inf, -inf). */

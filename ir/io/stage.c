@@ -54,11 +54,6 @@ void gr_stage_write(gr_stage *s, const void *data, size_t size) {
   if (fwrite(data, 1, size, s->file) != size) s->error = errno ? errno : EIO;
 }
 
-void gr_stage_pad(gr_stage *s, size_t zeros) {
-  static const char nothing[64];
-  gr_stage_write(s, nothing, zeros);
-}
-
 graft_status gr_stage_close(gr_stage *s, bool keep) {
   errno = 0;
   if (fclose(s->file) != 0 && !s->error) s->error = errno ? errno : EIO;

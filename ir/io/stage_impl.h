@@ -17,7 +17,6 @@ typedef struct gr_stage {
 
 graft_status gr_stage_open(gr_stage *s, graft_context *c, const char *path);
 void gr_stage_write(gr_stage *s, const void *data, size_t size);
-void gr_stage_pad(gr_stage *s, size_t zeros); /* at most 64 */
 /* Ends a stage that was opened. `keep` false, or any failed write: the file is as it was before. */
 graft_status gr_stage_close(gr_stage *s, bool keep);
 
