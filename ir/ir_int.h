@@ -6,13 +6,13 @@
 #ifndef GRAFT_IR_INT_H
 #define GRAFT_IR_INT_H
 
-#include "ir/annotation_int.h"
-#include "ir/attr_int.h"
-#include "ir/base_int.h"
-#include "ir/graph_int.h"
-#include "ir/intern_int.h"
-#include "ir/op_int.h"
-#include "ir/tensor_int.h"
+#include "ir/graph/annotation_int.h"
+#include "ir/graph/attr_int.h"
+#include "ir/graph/base_int.h"
+#include "ir/graph/graph_int.h"
+#include "ir/graph/intern_int.h"
+#include "ir/graph/op_int.h"
+#include "ir/graph/tensor_int.h"
 
 /* ---- the module (module.c) ---- */
 

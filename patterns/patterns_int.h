@@ -8,7 +8,7 @@
 #define GRAFT_PATTERNS_INT_H
 
 #include "ir/ir_int.h"
-#include "ir/text/lex_int.h"
+#include "ir/formats/text/lex_int.h"
 #include "patterns/patterns.h"
 
 /* ---- parsing (parse.c, expr.c, compile.c) -------------------------------------------------------------------------

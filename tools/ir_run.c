@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ir/io_int.h"
+#include "ir/formats/io_int.h"
 #include "runtime/runtime.h"
 #include "tools/cli.h"
 #include "tools/labels.h"

@@ -1,5 +1,5 @@
 #include "attempt.h"
-#include "ir/io_int.h"
+#include "ir/formats/io_int.h"
 #include "passes/passes.h"
 
 #include <stdio.h>

@@ -4,8 +4,8 @@
  *     node_tests DIRECTORY...   each holds model.onnx and test_data_set_N/
  *
  * Prints the tests skipped with their reason and "N passed, M failed, K skipped"; exit status 1 if any failed. */
-#include "ir/io_int.h"
-#include "ir/onnx/onnx.pb-c.h"
+#include "ir/formats/io_int.h"
+#include "ir/formats/onnx/onnx.pb-c.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -62,7 +62,7 @@ static Onnx__TensorProto *read_tensor(const char *directory, int set, const char
 static bool is_imported(const char *op) {
   static const char *const ops[] = {
 #define ONNX(name, ...) #name,
-#include "ir/onnx/import.def"
+#include "ir/formats/onnx/import.def"
 #undef ONNX
   };
   for (size_t i = 0; i < sizeof ops / sizeof *ops; i++)

@@ -1,6 +1,6 @@
 /* ONNX import beyond ONNX's node tests: what PyTorch's exporters write, names and kinds, opaque nodes and nested
  * graphs, models that are wrong. */
-#include "ir/onnx/onnx_impl.h"
+#include "ir/formats/onnx/onnx_impl.h"
 
 #include "fixture.h"
 

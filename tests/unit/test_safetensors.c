@@ -1,5 +1,5 @@
 /* .safetensors: bounds, holes, overlaps, and that what we write reads back. */
-#include "ir/io_int.h"
+#include "ir/formats/io_int.h"
 #include "scratch.h"
 
 static graft_context *context;

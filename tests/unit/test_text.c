@@ -1,6 +1,6 @@
 /* Tokens, decimal numbers, quoted strings. */
-#include "ir/io_int.h"
-#include "ir/text/lex_int.h"
+#include "ir/formats/io_int.h"
+#include "ir/formats/text/lex_int.h"
 
 #include <check.h>
 #include <locale.h>

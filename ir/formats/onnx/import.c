@@ -1,0 +1,275 @@
+/* One graph of the file: names first, then tensors and inputs, then every node through its row of import.def. */
+#include "ir/formats/onnx/onnx_impl.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define GR_OP_OF_COUNT GR_OP_COUNT
+#define ATTRS(...) __VA_ARGS__
+#define A_INT(n) {n, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT},
+#define A_INTS(n) {n, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INTS},
+#define A_FLOAT(n) {n, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOAT},
+#define A_FLOATS(n) {n, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOATS},
+#define A_STRING(n) {n, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRING},
+#define A_STRINGS(n) {n, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRINGS},
+#define A_TENSOR(n) {n, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__TENSOR},
+#define A_SPARSE(n) {n, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__SPARSE_TENSOR},
+
+static const gr_onnx_op rows[] = {
+#define ONNX(name, handler, op, since, min_inputs, max_inputs, max_outputs, attrs) \
+  {#name, gr_onnx_##handler, GR_OP_##op, since, min_inputs, max_inputs, max_outputs, {attrs{NULL, 0}}},
+#include "ir/formats/onnx/import.def"
+#undef ONNX
+};
+
+static int compare(const void *key, const void *row) { return strcmp(key, ((const gr_onnx_op *)row)->name); }
+
+static const gr_onnx_op *find_row(const char *name) {
+  return bsearch(name, rows, sizeof rows / sizeof *rows, sizeof *rows, compare);
+}
+
+bool gr_onnx_direct(gr_onnx *in) {
+  graft_value operands[2] = {GRAFT_NONE, GRAFT_NONE};
+  uint32_t n = in->row->max_inputs;
+  for (uint32_t i = 0; i < n; i++) operands[i] = gr_onnx_input(in, i);
+  gr_onnx_begin(in, in->row->op);
+  return gr_onnx_finish(in, operands, n);
+}
+
+/* ---- names ---- */
+
+static graft_value tensor_now(gr_onnx *in, gr_onnx_scope *s, graft_tensor t) {
+  graft_value v = t < s->updates.len ? s->updates.data[t] : GRAFT_NONE;
+  if (v == GRAFT_NONE) v = gr_handle(s->graph, t);
+  if (v == GRAFT_NONE) in->failed = true;
+  return v;
+}
+
+graft_value gr_onnx_value(gr_onnx *in, const char *name) {
+  gr_onnx_scope *own = in->scope;
+  const gr_onnx_symbol *s = NULL;
+  for (const gr_onnx_scope *scope = own; scope && !s; scope = scope->outer) s = gr_onnx_scope_find(scope, name);
+  if (!s) {
+    gr_onnx_fail(in, GRAFT_NAME, "'%s' is not an input, an initializer or the output of a node", name);
+    return GRAFT_NONE;
+  }
+  if (s->tensor != GRAFT_NONE) return tensor_now(in, own, s->tensor);
+  if (s->value != GRAFT_NONE && gr_onnx_scope_find(own, name) == s) return s->value;
+  gr_onnx_fail(in, GRAFT_NAME, "'%s' is read before the node that makes it: the nodes are not sorted, or form a cycle",
+               name);
+  return GRAFT_NONE;
+}
+
+static const char *tensor_label(gr_onnx *in, const char *name) {
+  size_t size = strlen(name) + 24;
+  char *text = gr_arena_alloc(&in->scratch, size);
+  if (!text) return "an initializer";
+  snprintf(text, size, "initializer '%s'", name);
+  return text;
+}
+
+/* Everything that the graph defines, before anything is made: graft's own names must keep clear of them. */
+static bool define_names(gr_onnx *in, gr_onnx_scope *s, const char *const *captured, uint32_t captured_count) {
+  const Onnx__GraphProto *g = s->proto;
+  graft_module *m = in->module;
+  in->where.node = NULL;
+  for (size_t i = 0; i < g->n_initializer; i++) {
+    const char *name = g->initializer[i]->name;
+    if (!name || !name[0]) return gr_onnx_fail(in, GRAFT_FORMAT, "initializer %zu has no name", i), false;
+    if (!gr_onnx_scope_define(m, s, name, in->where)) return false;
+  }
+  uint32_t initializers = s->symbols.len;
+  for (size_t i = 0; i < g->n_input; i++) {
+    const char *name = g->input[i]->name;
+    if (!name || !name[0]) return gr_onnx_fail(in, GRAFT_FORMAT, "input %zu has no name", i), false;
+    const gr_onnx_symbol *known = gr_onnx_scope_find(s, name);
+    if (known && known < s->symbols.data + initializers) continue; /* an input with a default value: a tensor */
+    if (!gr_onnx_scope_define(m, s, name, in->where)) return false;
+  }
+  for (uint32_t i = 0; i < captured_count; i++)
+    if (!gr_onnx_scope_define(m, s, captured[i], in->where)) return false;
+  for (size_t i = 0; i < g->n_node; i++) {
+    const Onnx__NodeProto *node = g->node[i];
+    in->where.node = node->name;
+    for (size_t k = 0; k < node->n_output; k++)
+      if (node->output[k][0] && !gr_onnx_scope_define(m, s, node->output[k], in->where)) return false;
+  }
+  in->where.node = NULL;
+  bool nested = s->outer != NULL;
+  for (uint32_t i = 0; i < s->symbols.len; i++) {
+    gr_onnx_symbol *symbol = &s->symbols.data[i];
+    /* Sibling graphs may use a name twice: the second one is called otherwise. */
+    if (nested)
+      symbol->name = gr_name_unique(m, symbol->name);
+    else
+      gr_name_taken(m, symbol->name);
+    if (symbol->name.base == GRAFT_NONE) return false;
+  }
+  for (size_t i = 0; i < g->n_value_info + g->n_output; i++) {
+    const Onnx__ValueInfoProto *info = i < g->n_value_info ? g->value_info[i] : g->output[i - g->n_value_info];
+    gr_onnx_symbol *symbol = info->name ? gr_onnx_scope_find(s, info->name) : NULL;
+    if (symbol) symbol->info = info;
+  }
+  gr_onnx_scope_mark_reads(s, g);
+  return true;
+}
+
+/* ---- tensors, inputs, outputs ---- */
+
+static bool add_initializers(gr_onnx *in, gr_onnx_scope *s) {
+  graft_module *m = in->module;
+  for (size_t i = 0; i < s->proto->n_initializer; i++) {
+    Onnx__TensorProto *t = s->proto->initializer[i];
+    graft_type type;
+    uint64_t offset;
+    gr_buffer *b = gr_onnx_tensor(in, t, tensor_label(in, t->name), &type, &offset);
+    if (!b) return false;
+    uint32_t id = gr_type_intern(m, &type);
+    gr_onnx_symbol *symbol = gr_onnx_scope_find(s, t->name);
+    if (id == GRAFT_NONE) {
+      gr_buffer_release(in->context, b);
+      return false;
+    }
+    symbol->tensor = gr_tensor_add(m, symbol->name, GRAFT_CONSTANT, id, b, offset);
+    if (symbol->tensor == GRAFT_NONE) return false;
+  }
+  if (s->proto->n_sparse_initializer)
+    return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "sparse initializers are not supported"), false;
+  return true;
+}
+
+static bool add_inputs(gr_onnx *in, gr_onnx_scope *s, const char *const *captured, uint32_t captured_count) {
+  const Onnx__GraphProto *g = s->proto;
+  for (size_t i = 0; i < g->n_input; i++) {
+    gr_onnx_symbol *symbol = gr_onnx_scope_find(s, g->input[i]->name);
+    if (symbol->tensor != GRAFT_NONE) continue;
+    graft_type type;
+    const char *why = NULL;
+    if (!gr_onnx_type(g->input[i]->type, &type, &why)) {
+      if (!s->outer)
+        return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "input '%s' cannot be imported: %s", symbol->text, why), false;
+      type = (graft_type){.dtype = GRAFT_UNKNOWN, .rank = -1}; /* a loop's body may leave types to be inferred */
+    }
+    symbol->value = gr_input_add(s->graph, symbol->name, &type);
+    if (symbol->value == GRAFT_NONE) return false;
+  }
+  for (uint32_t i = 0; i < captured_count; i++) {
+    const gr_onnx_symbol *outer = gr_onnx_scope_find(s->outer, captured[i]);
+    graft_type type = *gr_type_of(s->outer->graph, outer->value);
+    gr_onnx_symbol *symbol = gr_onnx_scope_find(s, captured[i]);
+    symbol->value = gr_input_add(s->graph, symbol->name, &type);
+    if (symbol->value == GRAFT_NONE) return false;
+  }
+  return true;
+}
+
+/* What the file says an output is against what the graph makes of it. */
+static bool check_output(gr_onnx *in, const Onnx__ValueInfoProto *info, graft_value v) {
+  graft_type said;
+  const char *why;
+  if (!gr_onnx_type(info->type, &said, &why)) return true;
+  const graft_type *made = gr_onnx_value_type(in, v);
+  if (made->dtype != GRAFT_UNKNOWN && made->dtype != said.dtype)
+    return gr_onnx_fail(in, GRAFT_TYPE, "output '%s' is declared %s, the graph makes %s", info->name,
+                        graft_dtype_name(said.dtype), graft_dtype_name(made->dtype)),
+           false;
+  if (made->rank >= 0 && said.rank >= 0 && made->rank != said.rank)
+    return gr_onnx_fail(in, GRAFT_TYPE, "output '%s' is declared with rank %d, the graph makes rank %d", info->name,
+                        said.rank, made->rank),
+           false;
+  if (!gr_type_compatible(&said, made)) /* exporters get these wrong */
+    gr_warning(in->context, GRAFT_TYPE, in->where, "output '%s' is declared with other extents than the graph makes",
+               info->name);
+  return true;
+}
+
+static bool add_outputs(gr_onnx *in, gr_onnx_scope *s) {
+  for (size_t i = 0; i < s->proto->n_output; i++) {
+    const Onnx__ValueInfoProto *info = s->proto->output[i];
+    if (!info->name || !info->name[0]) return gr_onnx_fail(in, GRAFT_FORMAT, "output %zu has no name", i), false;
+    graft_value v = gr_onnx_value(in, info->name);
+    if (v == GRAFT_NONE || !check_output(in, info, v) || graft_output_add(s->graph, info->name, v) != GRAFT_OK)
+      return false;
+  }
+  for (uint32_t t = 0; t < s->updates.len; t++)
+    if (s->updates.data[t] != GRAFT_NONE && graft_update_add(s->graph, t, s->updates.data[t]) != GRAFT_OK) return false;
+  return true;
+}
+
+/* ---- nodes ---- */
+
+static bool check_attributes(gr_onnx *in) {
+  uint32_t seen = 0;
+  for (size_t i = 0; i < in->node->n_attribute; i++) {
+    const Onnx__AttributeProto *a = in->node->attribute[i];
+    uint32_t k = 0;
+    while (in->row->attrs[k].name && strcmp(in->row->attrs[k].name, a->name) != 0) k++;
+    if (!in->row->attrs[k].name)
+      return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "%s has no attribute '%s'", in->row->name, a->name), false;
+    if (seen >> k & 1)
+      return gr_onnx_fail(in, GRAFT_FORMAT, "%s: attribute '%s' is given twice", in->row->name, a->name), false;
+    seen |= 1u << k;
+    if ((int)a->type != in->row->attrs[k].type || a->ref_attr_name)
+      return gr_onnx_fail(in, GRAFT_TYPE, "%s: attribute '%s' is of the wrong kind", in->row->name, a->name), false;
+  }
+  return true;
+}
+
+static bool check_counts(gr_onnx *in) {
+  const gr_onnx_op *row = in->row;
+  size_t inputs = in->node->n_input, outputs = in->node->n_output;
+  for (uint32_t i = 0; i < row->min_inputs; i++)
+    if (!gr_onnx_has_input(in, i)) return gr_onnx_fail(in, GRAFT_TYPE, "%s: input %u is missing", row->name, i), false;
+  if (inputs > row->max_inputs)
+    return gr_onnx_fail(in, GRAFT_TYPE, "%s has %zu inputs, at most %u are known", row->name, inputs, row->max_inputs),
+           false;
+  if (outputs > row->max_outputs || outputs > UINT16_MAX)
+    return gr_onnx_fail(in, GRAFT_TYPE, "%s has %zu outputs, at most %u are known", row->name, outputs,
+                        row->max_outputs),
+           false;
+  return outputs > 0 || (gr_onnx_fail(in, GRAFT_TYPE, "%s has no output", row->name), false);
+}
+
+static bool import_node(gr_onnx *in, const Onnx__NodeProto *node) {
+  bool in_default_domain = !node->domain || !node->domain[0] || strcmp(node->domain, "ai.onnx") == 0;
+  in->node = node;
+  in->record = 0;
+  in->where.node = node->name && node->name[0] ? node->name : node->n_output ? node->output[0] : NULL;
+  if (!node->op_type || !node->op_type[0]) return gr_onnx_fail(in, GRAFT_FORMAT, "a node without an op"), false;
+  for (size_t i = 0; i < node->n_attribute; i++)
+    if (!node->attribute[i]->name || !node->attribute[i]->name[0])
+      return gr_onnx_fail(in, GRAFT_FORMAT, "an attribute without a name"), false;
+  if (node->name && node->name[0]) {
+    gr_record r = {.source = gr_intern(in->module, node->name, strlen(node->name))};
+    if (r.source == GRAFT_NONE || (in->record = gr_record_intern(in->module, &r, NULL)) == GRAFT_NONE) return false;
+  }
+  in->row = in_default_domain ? find_row(node->op_type) : NULL;
+  if (!in->row && in_default_domain && strcmp(node->op_type, "ConstantOfShape") == 0) {
+    if (gr_onnx_constant_of_shape(in)) return true;
+    if (in->failed) return false;
+  }
+  if (!in->row) return gr_onnx_opaque(in);
+  if (in->opset == 0) return gr_onnx_fail(in, GRAFT_FORMAT, "the model imports no opset of the default domain"), false;
+  if (in->opset < in->row->since)
+    return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "%s is read from opset %lld on, the model has opset %lld", in->row->name,
+                        (long long)in->row->since, (long long)in->opset),
+           false;
+  return check_counts(in) && check_attributes(in) && in->row->handler(in) && !in->failed;
+}
+
+bool gr_onnx_graph(gr_onnx *in, graft_graph *g, const Onnx__GraphProto *proto, gr_onnx_scope *outer,
+                   const char *const *captured, uint32_t captured_count) {
+  gr_onnx_scope scope = {.outer = outer, .graph = g, .proto = proto};
+  in->scope = &scope;
+  bool good = define_names(in, &scope, captured, captured_count) && add_initializers(in, &scope) &&
+              add_inputs(in, &scope, captured, captured_count);
+  for (size_t i = 0; good && i < proto->n_node; i++) good = import_node(in, proto->node[i]);
+  if (good) {
+    in->where.node = NULL;
+    good = add_outputs(in, &scope);
+  }
+  gr_onnx_scope_free(in->context, &scope);
+  in->scope = outer;
+  return good && !in->failed;
+}

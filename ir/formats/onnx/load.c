@@ -1,0 +1,76 @@
+/* From the bytes of an .onnx file to a module: bounded, unpacked, then imported graph by graph. */
+#include "ir/formats/onnx/onnx_impl.h"
+
+#include <string.h>
+
+/* Written for 13 to 18; an older model is read where its ops mean what they do in 13 (import.def). */
+#define LAST_OPSET 18
+
+static bool read_opsets(gr_onnx *in, const Onnx__ModelProto *model) {
+  for (size_t i = 0; i < model->n_opset_import; i++) {
+    const Onnx__OperatorSetIdProto *o = model->opset_import[i];
+    if (o->domain && o->domain[0] && strcmp(o->domain, "ai.onnx") != 0) continue;
+    if (in->opset) return gr_onnx_fail(in, GRAFT_FORMAT, "two opsets of the default domain"), false;
+    if (o->version < 1 || o->version > LAST_OPSET)
+      return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "opset %lld is not supported, %d is the last one",
+                          (long long)o->version, LAST_OPSET),
+             false;
+    in->opset = o->version;
+  }
+  return true;
+}
+
+/* What only became attributes is not kept as a tensor too. */
+static bool drop_consumed(gr_onnx *in) {
+  graft_module *m = in->module;
+  uint8_t *used = gr_calloc(in->context, (size_t)m->tensors.len + 1, 1);
+  if (!used) return false;
+  for (uint32_t i = 0; i < m->graphs.len; i++) {
+    const graft_graph *g = m->graphs.data[i];
+    for (uint32_t t = 0; t < g->tensor_values.len; t++)
+      if (g->tensor_values.data[t] != GRAFT_NONE && !gr_unused(g, g->tensor_values.data[t])) used[t] = 1;
+  }
+  for (uint32_t i = 0; i < in->consumed.len; i++) {
+    graft_tensor t = in->consumed.data[i];
+    if (!used[t] && !m->tensors.data[t].erased) gr_tensor_erase(m, t);
+  }
+  gr_free(in->context, used, (size_t)m->tensors.len + 1);
+  return true;
+}
+
+static bool import_model(gr_onnx *in, const Onnx__ModelProto *model) {
+  if (!model->graph) return gr_onnx_fail(in, GRAFT_FORMAT, "the model has no graph"), false;
+  if (!read_opsets(in, model)) return false;
+  if (model->n_functions)
+    gr_warning(in->context, GRAFT_UNSUPPORTED, in->where,
+               "the model's functions are left out: calls of them stay opaque");
+  in->pytorch = model->producer_name && strcmp(model->producer_name, "pytorch") == 0;
+  graft_module *m = in->module;
+  m->file = gr_intern(m, in->file, strlen(in->file));
+  if (m->file == GRAFT_NONE) return false;
+  graft_graph *g = graft_graph_create(m, "main");
+  return g && gr_onnx_graph(in, g, model->graph, NULL, NULL, 0) && drop_consumed(in);
+}
+
+graft_module *gr_onnx_load(graft_context *c, gr_buffer *file, const char *name, const char *directory) {
+  gr_onnx in = {.context = c, .file = name, .directory = directory, .where = {.file = name}};
+  if (gr_wire_check(c, &onnx__model_proto__descriptor, file->data, file->size, in.where) != GRAFT_OK) return NULL;
+  ProtobufCAllocator allocator = gr_onnx_allocator(c);
+  Onnx__ModelProto *model = onnx__model_proto__unpack(&allocator, file->size, file->data);
+  if (!model) {
+    if (!graft_context_has_errors(c)) gr_error(c, GRAFT_FORMAT, in.where, "not an ONNX model");
+    return NULL;
+  }
+  gr_arena_init(&in.scratch, c);
+  in.module = graft_module_create(c);
+  if (in.module && !import_model(&in, model)) {
+    graft_module_destroy(in.module);
+    in.module = NULL;
+  }
+  for (uint32_t i = 0; i < in.files.len; i++) gr_buffer_release(c, in.files.data[i].buffer);
+  gr_vec_free(c, &in.files);
+  gr_vec_free(c, &in.consumed);
+  gr_arena_free(&in.scratch);
+  onnx__model_proto__free_unpacked(model, &allocator);
+  return in.module;
+}

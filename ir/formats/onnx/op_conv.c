@@ -1,0 +1,204 @@
+/* Convolutions, and the padding that they share with pools. */
+#include "ir/formats/onnx/onnx_impl.h"
+
+#include <string.h>
+
+/* Extents of sliding windows are bounded so that no sum of a few of them overflows. */
+#define MAX_EXTENT ((int64_t)1 << 31)
+
+static bool in_range(gr_onnx *in, const gr_window *w) {
+  for (uint32_t i = 0; i < w->n; i++) {
+    bool good = w->kernel[i] >= 1 && w->kernel[i] < MAX_EXTENT && w->stride[i] >= 1 && w->stride[i] < MAX_EXTENT &&
+                w->dilation[i] >= 1 && w->dilation[i] < MAX_EXTENT && w->begin[i] >= 0 && w->begin[i] < MAX_EXTENT &&
+                w->end[i] >= 0 && w->end[i] < MAX_EXTENT;
+    if (!good) {
+      gr_onnx_fail(in, GRAFT_TYPE, "%s: a kernel, stride, dilation or padding is out of range", in->row->name);
+      return false;
+    }
+  }
+  return true;
+}
+
+/* The extent of spatial axis i; -1: not known. */
+static int64_t spatial(const gr_onnx *in, graft_value x, uint32_t i) {
+  const graft_type *t = gr_onnx_value_type(in, x);
+  return t->rank == (int32_t)i + 2 || t->rank > (int32_t)i + 2 ? t->dims[i + 2] : -1;
+}
+
+typedef enum auto_pad { NOTSET, VALID, SAME_UPPER, SAME_LOWER, BAD_AUTO_PAD } auto_pad;
+
+static auto_pad read_auto_pad(gr_onnx *in) {
+  if (!gr_onnx_attr(in, "auto_pad") || gr_onnx_attr_is(in, "auto_pad", "NOTSET")) return NOTSET;
+  if (gr_onnx_attr_is(in, "auto_pad", "VALID")) return VALID;
+  if (gr_onnx_attr_is(in, "auto_pad", "SAME_UPPER")) return SAME_UPPER;
+  if (gr_onnx_attr_is(in, "auto_pad", "SAME_LOWER")) return SAME_LOWER;
+  gr_onnx_fail(in, GRAFT_TYPE, "%s: unknown auto_pad", in->row->name);
+  return BAD_AUTO_PAD;
+}
+
+static bool read_pads(gr_onnx *in, gr_window *w) {
+  int64_t pads[2 * GR_ONNX_SPATIAL];
+  if (!gr_onnx_attr_ints(in, "pads", 2 * w->n, 0, pads)) return false;
+  memcpy(w->begin, pads, w->n * sizeof *pads);
+  memcpy(w->end, pads + w->n, w->n * sizeof *pads);
+  return true;
+}
+
+bool gr_onnx_window(gr_onnx *in, gr_window *w, graft_value x) {
+  if (!gr_onnx_attr_ints(in, "strides", w->n, 1, w->stride) ||
+      !gr_onnx_attr_ints(in, "dilations", w->n, 1, w->dilation) || !read_pads(in, w) || !in_range(in, w))
+    return false;
+  auto_pad mode = read_auto_pad(in);
+  if (mode == BAD_AUTO_PAD) return false;
+  if (mode == NOTSET) return true;
+  for (uint32_t i = 0; i < w->n; i++) {
+    w->begin[i] = w->end[i] = 0;
+    if (mode == VALID) continue;
+    int64_t reach = (w->kernel[i] - 1) * w->dilation[i] + 1, extent = spatial(in, x, i);
+    if (extent < 0 && w->stride[i] != 1) {
+      gr_onnx_fail(in, GRAFT_UNSUPPORTED, "%s: auto_pad with a stride needs to know the input's extents",
+                   in->row->name);
+      return false;
+    }
+    int64_t out = extent < 0 ? 0 : (extent + w->stride[i] - 1) / w->stride[i];
+    int64_t total = extent < 0 ? reach - 1 : (out - 1) * w->stride[i] + reach - extent;
+    if (total < 0) total = 0;
+    w->begin[i] = mode == SAME_UPPER ? total / 2 : total - total / 2;
+    w->end[i] = total - w->begin[i];
+  }
+  return in_range(in, w);
+}
+
+bool gr_onnx_symmetric(const gr_window *w) { return memcmp(w->begin, w->end, w->n * sizeof *w->begin) == 0; }
+
+graft_value gr_onnx_pad(gr_onnx *in, gr_window *w, graft_value x, double value) {
+  int64_t pads[2 * GR_ONNX_SPATIAL];
+  for (uint32_t i = 0; i < w->n; i++) { /* graft's begin with the last axis */
+    pads[2 * i] = w->begin[w->n - 1 - i];
+    pads[2 * i + 1] = w->end[w->n - 1 - i];
+    w->begin[w->n - 1 - i] = w->end[w->n - 1 - i] = 0;
+  }
+  gr_onnx_begin(in, GR_OP_pad);
+  gr_onnx_set_ints(in, "pad", pads, 2 * w->n);
+  gr_onnx_set_float(in, "value", value);
+  return gr_onnx_step(in, &x, 1);
+}
+
+/* Number of spatial axes and the kernel, from the weight and kernel_shape. */
+static bool read_kernel(gr_onnx *in, gr_window *w, graft_value weight) {
+  const graft_type *t = gr_onnx_value_type(in, weight);
+  const Onnx__AttributeProto *a = gr_onnx_attr(in, "kernel_shape");
+  int64_t n = t->rank >= 0 ? t->rank - 2 : a ? (int64_t)a->n_ints : -1;
+  if (n < 1 || n > GR_ONNX_SPATIAL) {
+    gr_onnx_fail(in, GRAFT_UNSUPPORTED, "%s: only weights with 1 to 3 spatial axes are supported", in->row->name);
+    return false;
+  }
+  w->n = (uint32_t)n;
+  if (!gr_onnx_attr_ints(in, "kernel_shape", w->n, -1, w->kernel)) return false;
+  for (uint32_t i = 0; i < w->n; i++) {
+    int64_t extent = t->rank >= 0 ? t->dims[i + 2] : -1;
+    if (w->kernel[i] < 0) w->kernel[i] = extent;
+    if (w->kernel[i] < 0 || (extent >= 0 && extent != w->kernel[i])) {
+      gr_onnx_fail(in, GRAFT_TYPE, "%s: kernel_shape contradicts the weight", in->row->name);
+      return false;
+    }
+  }
+  return true;
+}
+
+bool gr_onnx_conv(gr_onnx *in) {
+  graft_value operands[3] = {gr_onnx_input(in, 0), gr_onnx_input(in, 1), gr_onnx_input(in, 2)};
+  gr_window w = {0};
+  if (in->failed || !read_kernel(in, &w, operands[1]) || !gr_onnx_window(in, &w, operands[0])) return false;
+  if (!gr_onnx_symmetric(&w)) operands[0] = gr_onnx_pad(in, &w, operands[0], 0.0);
+  gr_onnx_begin(in, GR_OP_conv1d + w.n - 1);
+  gr_onnx_set_ints(in, "stride", w.stride, w.n);
+  gr_onnx_set_ints(in, "padding", w.begin, w.n);
+  gr_onnx_set_ints(in, "dilation", w.dilation, w.n);
+  gr_onnx_set_int(in, "groups", gr_onnx_attr_int(in, "group", 1));
+  return gr_onnx_finish(in, operands, 3);
+}
+
+/* ---- transposed convolution ---- */
+
+/* Padding of the transposed convolution: given, or from the output's shape. `extra` is output_padding. A padding below
+ * zero is one more of output_padding. */
+static bool transposed_padding(gr_onnx *in, gr_window *w, graft_value x, int64_t *extra) {
+  int64_t wanted[GR_ONNX_SPATIAL];
+  if (!gr_onnx_attr_ints(in, "strides", w->n, 1, w->stride) ||
+      !gr_onnx_attr_ints(in, "dilations", w->n, 1, w->dilation) ||
+      !gr_onnx_attr_ints(in, "output_padding", w->n, 0, extra) || !read_pads(in, w) || !in_range(in, w))
+    return false;
+  auto_pad mode = read_auto_pad(in);
+  bool shaped = gr_onnx_attr(in, "output_shape") && gr_onnx_attr(in, "output_shape")->n_ints;
+  if (mode == BAD_AUTO_PAD || (shaped && !gr_onnx_attr_ints(in, "output_shape", w->n, 0, wanted))) return false;
+  for (uint32_t i = 0; i < w->n; i++) {
+    if (extra[i] < 0 || extra[i] >= MAX_EXTENT) {
+      gr_onnx_fail(in, GRAFT_TYPE, "ConvTranspose: output_padding is out of range");
+      return false;
+    }
+    if (mode == VALID) w->begin[i] = w->end[i] = 0;
+    if (!shaped && mode != SAME_UPPER && mode != SAME_LOWER) continue;
+    int64_t extent = spatial(in, x, i), reach = (w->kernel[i] - 1) * w->dilation[i] + 1;
+    if (extent < 0 || extent >= MAX_EXTENT) {
+      gr_onnx_fail(in, GRAFT_UNSUPPORTED, "ConvTranspose: output_shape and auto_pad need to know the input's extents");
+      return false;
+    }
+    if (!shaped) wanted[i] = extent * w->stride[i];
+    if (wanted[i] < 0 || wanted[i] >= MAX_EXTENT) {
+      gr_onnx_fail(in, GRAFT_TYPE, "ConvTranspose: output_shape is out of range");
+      return false;
+    }
+    int64_t total = w->stride[i] * (extent - 1) + extra[i] + reach - wanted[i];
+    if (total < 0) {
+      extra[i] -= total;
+      total = 0;
+    }
+    w->begin[i] = mode == SAME_UPPER ? total / 2 : total - total / 2;
+    w->end[i] = total - w->begin[i];
+  }
+  return true;
+}
+
+/* What is to be cut off after a convolution with the smaller padding on both sides. */
+static bool cut(gr_onnx *in, const gr_window *w, graft_value y) {
+  uint32_t last = w->n;
+  for (uint32_t i = 0; i < w->n; i++)
+    if (w->begin[i] || w->end[i]) last = i;
+  for (uint32_t i = 0; i < w->n && y != GRAFT_NONE; i++) {
+    if (!w->begin[i] && !w->end[i]) continue;
+    gr_onnx_begin(in, GR_OP_slice);
+    gr_onnx_set_int(in, "dim", (int64_t)i + 2);
+    gr_onnx_set_int(in, "start", w->begin[i]);
+    if (w->end[i]) gr_onnx_set_int(in, "end", -w->end[i]);
+    if (i == last) return gr_onnx_finish(in, &y, 1);
+    y = gr_onnx_step(in, &y, 1);
+  }
+  return false;
+}
+
+bool gr_onnx_conv_transpose(gr_onnx *in) {
+  graft_value operands[3] = {gr_onnx_input(in, 0), gr_onnx_input(in, 1), gr_onnx_input(in, 2)};
+  int64_t extra[GR_ONNX_SPATIAL], padding[GR_ONNX_SPATIAL];
+  gr_window w = {0};
+  if (in->failed || !read_kernel(in, &w, operands[1]) || !transposed_padding(in, &w, operands[0], extra)) return false;
+  for (uint32_t i = 0; i < w.n; i++) {
+    padding[i] = w.begin[i] < w.end[i] ? w.begin[i] : w.end[i];
+    w.begin[i] -= padding[i];
+    w.end[i] -= padding[i];
+    /* Output padding takes back what padding cut off at the end. */
+    int64_t less = w.end[i] < extra[i] ? w.end[i] : extra[i];
+    w.end[i] -= less;
+    extra[i] -= less;
+  }
+  gr_onnx_begin(in, GR_OP_conv_transpose1d + w.n - 1);
+  gr_onnx_set_ints(in, "stride", w.stride, w.n);
+  gr_onnx_set_ints(in, "padding", padding, w.n);
+  gr_onnx_set_ints(in, "output_padding", extra, w.n);
+  gr_onnx_set_int(in, "groups", gr_onnx_attr_int(in, "group", 1));
+  gr_onnx_set_ints(in, "dilation", w.dilation, w.n);
+  bool whole = true;
+  for (uint32_t i = 0; i < w.n; i++) whole = whole && !w.begin[i] && !w.end[i];
+  if (whole) return gr_onnx_finish(in, operands, 3);
+  return cut(in, &w, gr_onnx_step(in, operands, 3));
+}

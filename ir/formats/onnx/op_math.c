@@ -1,0 +1,252 @@
+/* Batch norm, matrix products, elementwise ops with bounds or modes, constants. */
+#include "ir/formats/onnx/onnx_impl.h"
+
+#include <string.h>
+
+/* ---- batch norm ---- */
+
+/* The tensor behind input i, whatever updates it has seen; it holds statistics from now on. */
+static graft_tensor statistics(gr_onnx *in, uint32_t i) {
+  const gr_onnx_symbol *s = NULL;
+  for (const gr_onnx_scope *scope = in->scope; scope && !s; scope = scope->outer)
+    s = gr_onnx_scope_find(scope, in->node->input[i]);
+  if (!s || s->tensor == GRAFT_NONE) return GRAFT_NONE;
+  in->module->tensors.data[s->tensor].kind = GRAFT_BUFFER;
+  return s->tensor;
+}
+
+static bool update(gr_onnx *in, graft_tensor t, graft_value v) {
+  gr_onnx_scope *s = in->scope;
+  if (t == GRAFT_NONE) return true;
+  while (s->updates.len <= t)
+    if (!gr_vec_push(in->context, &s->updates, GRAFT_NONE)) return false;
+  s->updates.data[t] = v;
+  return true;
+}
+
+/* In training the running statistics become what PyTorch makes of them, whose variance divides by n - 1; ONNX's own
+ * definition divides by n, which only somebody who reads the outputs can want. */
+bool gr_onnx_batch_norm(gr_onnx *in) {
+  graft_value operands[5];
+  for (uint32_t i = 0; i < 5; i++) operands[i] = gr_onnx_input(in, i);
+  if (in->failed) return false;
+  bool read = false, outputs = false;
+  for (uint32_t i = 1; i < in->node->n_output; i++) {
+    outputs = outputs || in->node->output[i][0];
+    read = read || gr_onnx_output_read(in, i);
+  }
+  bool training = in->opset >= 14 ? gr_onnx_attr_bool(in, "training_mode", false) : outputs;
+  if (!training && read)
+    return gr_onnx_fail(in, GRAFT_TYPE, "BatchNormalization: statistics are made in training only"), false;
+  if (gr_onnx_output_read(in, 3) || gr_onnx_output_read(in, 4))
+    return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "BatchNormalization: saved_mean and saved_var are not supported"), false;
+  const Onnx__AttributeProto *momentum = gr_onnx_attr(in, "momentum");
+  graft_tensor mean = statistics(in, 3), var = statistics(in, 4);
+  gr_onnx_begin(in, GR_OP_batch_norm);
+  gr_onnx_set_bool(in, "training", training);
+  gr_onnx_set_float(in, "eps", gr_onnx_attr_float(in, "epsilon", 1e-5));
+  gr_onnx_set_float(in, "momentum", gr_onnx_one_minus(momentum ? momentum->f : 0.9f));
+  if (!training) return gr_onnx_finish(in, operands, 5);
+  if (mean != GRAFT_NONE && mean == var)
+    return gr_onnx_fail(in, GRAFT_TYPE, "BatchNormalization: mean and variance are one initializer"), false;
+  gr_onnx_set_bool(in, "unbiased", !read);
+  const char *names[3] = {NULL, NULL, NULL};
+  for (uint32_t i = 0; i < 3 && i < in->node->n_output; i++) names[i] = in->node->output[i];
+  graft_node n = gr_onnx_end(in, operands, 5, names, 3, 0, NULL);
+  const graft_graph *g = in->scope->graph;
+  return n != GRAFT_NONE && update(in, mean, gr_result(g, n, 1)) && update(in, var, gr_result(g, n, 2));
+}
+
+/* ---- matrix products ---- */
+
+static graft_value transposed(gr_onnx *in, graft_value v) {
+  gr_onnx_begin(in, GR_OP_transpose);
+  gr_onnx_set_int(in, "dim0", 0);
+  gr_onnx_set_int(in, "dim1", 1);
+  return gr_onnx_step(in, &v, 1);
+}
+
+bool gr_onnx_gemm(gr_onnx *in) {
+  graft_value a = gr_onnx_input(in, 0), b = gr_onnx_input(in, 1), c = gr_onnx_input(in, 2);
+  double alpha = gr_onnx_attr_float(in, "alpha", 1.0), beta = gr_onnx_attr_float(in, "beta", 1.0);
+  if (in->failed) return false;
+  gr_onnx_parameter(in, a);
+  gr_onnx_parameter(in, b);
+  gr_onnx_parameter(in, c);
+  if (gr_onnx_attr_bool(in, "transA", false)) a = transposed(in, a);
+  if (!in->failed && gr_onnx_attr_bool(in, "transB", false)) b = transposed(in, b);
+  if (in->failed) return false;
+  if (c != GRAFT_NONE) {
+    gr_onnx_begin(in, GR_OP_addmm);
+    gr_onnx_set_float(in, "alpha", alpha);
+    gr_onnx_set_float(in, "beta", beta);
+    return gr_onnx_finish(in, (graft_value[]){c, a, b}, 3);
+  }
+  gr_onnx_begin(in, GR_OP_matmul);
+  if (alpha == 1.0) return gr_onnx_finish(in, (graft_value[]){a, b}, 2);
+  graft_value product = gr_onnx_step(in, (graft_value[]){a, b}, 2);
+  if (product == GRAFT_NONE) return false;
+  graft_value factor = graft_scalar(in->scope->graph, gr_onnx_value_type(in, product)->dtype, alpha);
+  if (factor == GRAFT_NONE) return false;
+  gr_onnx_begin(in, GR_OP_mul);
+  return gr_onnx_finish(in, (graft_value[]){product, factor}, 2);
+}
+
+bool gr_onnx_matmul(gr_onnx *in) {
+  graft_value operands[2] = {gr_onnx_input(in, 0), gr_onnx_input(in, 1)};
+  if (in->failed) return false;
+  gr_onnx_parameter(in, operands[0]);
+  gr_onnx_parameter(in, operands[1]);
+  gr_onnx_begin(in, GR_OP_matmul);
+  return gr_onnx_finish(in, operands, 2);
+}
+
+/* The addition after a matrix product is how exporters write a linear layer's bias. */
+bool gr_onnx_add(gr_onnx *in) {
+  graft_value operands[2] = {gr_onnx_input(in, 0), gr_onnx_input(in, 1)};
+  const graft_graph *g = in->scope->graph;
+  if (in->failed) return false;
+  for (uint32_t i = 0; i < 2; i++) {
+    graft_node n = gr_value_node(g, operands[i]);
+    if (n != GRAFT_NONE && gr_node_at(g, n)->op == GR_OP_matmul && gr_onnx_value_type(in, operands[1 - i])->rank == 1)
+      gr_onnx_parameter(in, operands[1 - i]);
+  }
+  gr_onnx_begin(in, GR_OP_add);
+  return gr_onnx_finish(in, operands, 2);
+}
+
+/* ---- elementwise ---- */
+
+bool gr_onnx_cast(gr_onnx *in) {
+  int64_t code = gr_onnx_attr_int(in, "to", 0);
+  graft_dtype dtype;
+  if (code < 0 || code > INT32_MAX || !gr_onnx_dtype((int32_t)code, &dtype))
+    return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "Cast to %s, which graft does not have",
+                        code == (int32_t)code ? gr_onnx_dtype_name((int32_t)code) : "an unknown dtype"),
+           false;
+  graft_value x = gr_onnx_input(in, 0);
+  gr_onnx_begin(in, GR_OP_to);
+  gr_onnx_set_dtype(in, "dtype", dtype);
+  return gr_onnx_finish(in, &x, 1);
+}
+
+/* A bound as a scalar: some exporters give it one axis. */
+static graft_value bound(gr_onnx *in, uint32_t i) {
+  graft_value v = gr_onnx_input(in, i);
+  graft_tensor t = v == GRAFT_NONE ? GRAFT_NONE : gr_value_tensor(in->scope->graph, v);
+  if (t == GRAFT_NONE) return v;
+  graft_type type = *gr_tensor_type(in->module, t);
+  if (type.rank == 0 || graft_type_elements(&type) != 1) return v;
+  graft_type scalar = {.dtype = type.dtype};
+  unsigned char bytes[8] = {0};
+  const void *data = gr_onnx_consume(in, t);
+  if (!data) return GRAFT_NONE;
+  memcpy(bytes, data, graft_dtype_size(type.dtype));
+  return gr_onnx_make_constant(in, "scalar", &scalar, bytes);
+}
+
+bool gr_onnx_clip(gr_onnx *in) {
+  graft_value operands[3] = {gr_onnx_input(in, 0), bound(in, 1), bound(in, 2)};
+  gr_onnx_begin(in, GR_OP_clamp);
+  return gr_onnx_finish(in, operands, 3);
+}
+
+bool gr_onnx_hardsigmoid(gr_onnx *in) {
+  graft_value x = gr_onnx_input(in, 0);
+  double alpha = gr_onnx_attr_float(in, "alpha", 0.2);
+  gr_onnx_begin(in, GR_OP_hardsigmoid);
+  gr_onnx_set_float(in, "alpha", (float)alpha == (float)(1.0 / 6.0) ? 1.0 / 6.0 : alpha);
+  gr_onnx_set_float(in, "beta", gr_onnx_attr_float(in, "beta", 0.5));
+  return gr_onnx_finish(in, &x, 1);
+}
+
+bool gr_onnx_softmax(gr_onnx *in) {
+  graft_value x = gr_onnx_input(in, 0);
+  gr_onnx_begin(in, GR_OP_softmax);
+  gr_onnx_set_int(in, "dim", gr_onnx_attr_int(in, "axis", -1));
+  return gr_onnx_finish(in, &x, 1);
+}
+
+bool gr_onnx_identity(gr_onnx *in) { return gr_onnx_alias(in, 0, gr_onnx_input(in, 0)); }
+
+/* In evaluation the mask is all true. */
+static bool true_mask(gr_onnx *in, graft_value x) {
+  gr_onnx_begin(in, GR_OP_zeros_like);
+  graft_value zeros = gr_onnx_step(in, &x, 1);
+  graft_value one = graft_scalar(in->scope->graph, gr_onnx_value_type(in, x)->dtype, 1);
+  gr_onnx_begin(in, GR_OP_add);
+  graft_value ones = gr_onnx_step(in, (graft_value[]){zeros, one}, 2);
+  gr_onnx_begin(in, GR_OP_to);
+  gr_onnx_set_dtype(in, "dtype", GRAFT_BOOL);
+  return gr_onnx_end(in, &ones, 1, (const char *[]){in->node->output[1]}, 1, 0, NULL) != GRAFT_NONE;
+}
+
+bool gr_onnx_dropout(gr_onnx *in) {
+  graft_value x = gr_onnx_input(in, 0);
+  double ratio = gr_onnx_attr_float(in, "ratio", 0.5), training = 0;
+  if (gr_onnx_has_input(in, 1) && !gr_onnx_scalar(in, 1, "ratio", &ratio)) return false;
+  if (gr_onnx_has_input(in, 2) && !gr_onnx_scalar(in, 2, "training_mode", &training)) return false;
+  bool mask = gr_onnx_output_read(in, 1);
+  if (mask && training != 0) return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "Dropout: the mask is read in training"), false;
+  gr_onnx_begin(in, GR_OP_dropout);
+  gr_onnx_set_float(in, "p", ratio);
+  gr_onnx_set_bool(in, "training", training != 0);
+  return gr_onnx_finish(in, &x, 1) && (!mask || true_mask(in, x));
+}
+
+bool gr_onnx_reduce_mean(gr_onnx *in) {
+  graft_value x = gr_onnx_input(in, 0);
+  uint32_t count;
+  const int64_t *axes = gr_onnx_list(in, "axes", 1, &count);
+  if (in->failed) return false;
+  if (count > GRAFT_MAX_RANK) return gr_onnx_fail(in, GRAFT_TYPE, "ReduceMean: too many axes"), false;
+  if (count == 0 && gr_onnx_attr_bool(in, "noop_with_empty_axes", false)) return gr_onnx_alias(in, 0, x);
+  gr_onnx_begin(in, GR_OP_mean);
+  if (count) gr_onnx_set_ints(in, "dim", axes, count);
+  gr_onnx_set_bool(in, "keepdim", gr_onnx_attr_bool(in, "keepdims", true));
+  return gr_onnx_finish(in, &x, 1);
+}
+
+/* ---- constants ---- */
+
+/* A constant called as the node's output; a scalar is merged with its equals and needs no name. */
+static bool add_constant(gr_onnx *in, const graft_type *type, gr_buffer *b, uint64_t offset) {
+  graft_module *m = in->module;
+  gr_onnx_symbol *s = gr_onnx_scope_find(in->scope, in->node->output[0]);
+  if (!s) return gr_buffer_release(in->context, b), true;
+  if (type->rank == 0) {
+    s->tensor = gr_constant(m, "scalar", type, (const char *)b->data + offset);
+    gr_buffer_release(in->context, b);
+    return s->tensor != GRAFT_NONE;
+  }
+  uint32_t id = gr_type_intern(m, type);
+  if (id == GRAFT_NONE) return gr_buffer_release(in->context, b), false;
+  s->tensor = gr_tensor_add(m, s->name, GRAFT_CONSTANT, id, b, offset);
+  return s->tensor != GRAFT_NONE;
+}
+
+static bool add_values(gr_onnx *in, graft_dtype dtype, int32_t rank, const void *values, size_t n) {
+  graft_type type = {.dtype = dtype, .rank = rank, .dims = {rank ? (int64_t)n : 0}};
+  gr_buffer *b = gr_buffer_create(in->context, n * graft_dtype_size(dtype));
+  if (!b) return false;
+  if (n) memcpy(b->data, values, n * graft_dtype_size(dtype));
+  return add_constant(in, &type, b, 0);
+}
+
+bool gr_onnx_constant_node(gr_onnx *in) {
+  if (in->node->n_attribute != 1) return gr_onnx_fail(in, GRAFT_FORMAT, "Constant needs one value"), false;
+  const Onnx__AttributeProto *a = in->node->attribute[0];
+  switch (a->type) {
+  case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT: return add_values(in, GRAFT_I64, 0, &a->i, 1);
+  case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOAT: return add_values(in, GRAFT_F32, 0, &a->f, 1);
+  case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INTS: return add_values(in, GRAFT_I64, 1, a->ints, a->n_ints);
+  case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOATS: return add_values(in, GRAFT_F32, 1, a->floats, a->n_floats);
+  case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__TENSOR: {
+    graft_type type;
+    uint64_t offset;
+    gr_buffer *b = a->t ? gr_onnx_tensor(in, a->t, "the constant", &type, &offset) : NULL;
+    return b && add_constant(in, &type, b, offset);
+  }
+  default: return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "Constant: strings and sparse tensors are not supported"), false;
+  }
+}

@@ -1,0 +1,97 @@
+/* QuantizeLinear and DequantizeLinear. Here scale is f32 and zero point i32, both of rank 0 (per tensor) or 1. */
+#include "ir/formats/onnx/onnx_impl.h"
+
+#include <string.h>
+
+static void element(const void *data, graft_dtype dtype, int64_t i, int32_t *out) {
+  switch (dtype) {
+  case GRAFT_I8: *out = (int32_t)((const int8_t *)data)[i]; break;
+  case GRAFT_U8: *out = ((const uint8_t *)data)[i]; break;
+  default: *out = ((const int32_t *)data)[i]; break;
+  }
+}
+
+/* Input i as a vector, or as a scalar where it has one entry. */
+static graft_value shaped(gr_onnx *in, graft_value v, bool per_channel) {
+  const graft_type *t = gr_onnx_value_type(in, v);
+  if (per_channel || t->rank == 0) return v;
+  graft_tensor tensor = gr_value_tensor(in->scope->graph, v);
+  if (tensor != GRAFT_NONE && t->dtype == GRAFT_F32) {
+    graft_type scalar = {.dtype = GRAFT_F32};
+    const void *data = gr_onnx_consume(in, tensor);
+    return data ? gr_onnx_make_constant(in, "scalar", &scalar, data) : GRAFT_NONE;
+  }
+  gr_onnx_begin(in, GR_OP_view);
+  gr_onnx_set_ints(in, "size", NULL, 0);
+  return gr_onnx_step(in, &v, 1);
+}
+
+/* The zero point as i32: a constant one is converted here. Absent: zeros. */
+static graft_value zero_point(gr_onnx *in, graft_value v, const graft_type *scale, bool per_channel) {
+  graft_type type = {.dtype = GRAFT_I32, .rank = per_channel ? 1 : 0};
+  if (per_channel) type.dims[0] = scale->dims[0];
+  graft_tensor t = v == GRAFT_NONE ? GRAFT_NONE : gr_value_tensor(in->scope->graph, v);
+  if (v != GRAFT_NONE && t == GRAFT_NONE) {
+    gr_onnx_begin(in, GR_OP_to);
+    gr_onnx_set_dtype(in, "dtype", GRAFT_I32);
+    v = gr_onnx_step(in, &v, 1);
+    return v == GRAFT_NONE ? v : shaped(in, v, per_channel);
+  }
+  int64_t n = graft_type_elements(&type);
+  if (n < 0 || n > INT32_MAX)
+    return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "%s: the number of scales must be known", in->row->name), GRAFT_NONE;
+  int32_t *values = gr_arena_alloc(&in->scratch, (size_t)(n + 1) * sizeof *values);
+  if (!values) return in->failed = true, GRAFT_NONE;
+  memset(values, 0, (size_t)(n + 1) * sizeof *values);
+  if (t != GRAFT_NONE) {
+    graft_type zt = *gr_tensor_type(in->module, t);
+    if (graft_type_elements(&zt) != n)
+      return gr_onnx_fail(in, GRAFT_TYPE, "%s: scale and zero point differ in length", in->row->name), GRAFT_NONE;
+    const void *data = gr_onnx_consume(in, t);
+    for (int64_t i = 0; data && i < n; i++) element(data, zt.dtype, i, &values[i]);
+  }
+  return gr_onnx_make_constant(in, "zero_point", &type, values);
+}
+
+/* Range of the integer dtype; false where quantized data cannot be of it. */
+static bool range(graft_dtype dtype, int64_t *lo, int64_t *hi) {
+  switch (dtype) {
+  case GRAFT_I8: *lo = INT8_MIN, *hi = INT8_MAX; return true;
+  case GRAFT_U8: *lo = 0, *hi = UINT8_MAX; return true;
+  case GRAFT_I32: *lo = INT32_MIN, *hi = INT32_MAX; return true;
+  default: return false;
+  }
+}
+
+static bool linear(gr_onnx *in, bool quantize) {
+  graft_value x = gr_onnx_input(in, 0), scale = gr_onnx_input(in, 1), zero = gr_onnx_input(in, 2);
+  if (in->failed) return false;
+  graft_type xt = *gr_onnx_value_type(in, x), st = *gr_onnx_value_type(in, scale);
+  graft_dtype dtype = !quantize ? xt.dtype : zero == GRAFT_NONE ? GRAFT_U8 : gr_onnx_value_type(in, zero)->dtype;
+  int64_t lo, hi, axis = gr_onnx_attr_int(in, "axis", 1);
+  if (!range(dtype, &lo, &hi) || (quantize && dtype == GRAFT_I32))
+    return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "%s: quantized data of dtype %s", in->row->name,
+                        graft_dtype_name(dtype)),
+           false;
+  if (!quantize && zero != GRAFT_NONE && gr_onnx_value_type(in, zero)->dtype != dtype)
+    return gr_onnx_fail(in, GRAFT_TYPE, "DequantizeLinear: data and zero point differ in dtype"), false;
+  if (st.rank > 1 || st.rank < 0)
+    return gr_onnx_fail(in, GRAFT_TYPE, "%s: the scale must have rank 0 or 1", in->row->name), false;
+  bool per_channel = st.rank == 1 && st.dims[0] != 1;
+  scale = shaped(in, scale, per_channel);
+  zero = zero_point(in, zero, &st, per_channel);
+  if (scale == GRAFT_NONE || zero == GRAFT_NONE) return false;
+  gr_onnx_begin(in, quantize ? (per_channel ? GR_OP_quantize_per_channel : GR_OP_quantize_per_tensor)
+                             : (per_channel ? GR_OP_dequantize_per_channel : GR_OP_dequantize_per_tensor));
+  gr_onnx_set_int(in, "quant_min", lo);
+  gr_onnx_set_int(in, "quant_max", hi);
+  gr_onnx_set_dtype(in, "dtype", dtype);
+  if (per_channel) {
+    if (xt.rank >= 0 && !gr_onnx_axis(in, axis, xt.rank, &axis)) return false;
+    gr_onnx_set_int(in, "axis", axis);
+  }
+  return gr_onnx_finish(in, (graft_value[]){x, scale, zero}, 3);
+}
+
+bool gr_onnx_quantize(gr_onnx *in) { return linear(in, true); }
+bool gr_onnx_dequantize(gr_onnx *in) { return linear(in, false); }

@@ -1,0 +1,284 @@
+/* Ops that move or rename elements. What ONNX gives as constant operands are attributes here. */
+#include "ir/formats/onnx/onnx_impl.h"
+
+#include <string.h>
+
+bool gr_onnx_concat(gr_onnx *in) {
+  size_t n = in->node->n_input;
+  if (!gr_onnx_attr(in, "axis")) return gr_onnx_fail(in, GRAFT_TYPE, "Concat needs the attribute 'axis'"), false;
+  graft_value *operands = n < INT32_MAX ? gr_arena_alloc(&in->scratch, n * sizeof *operands) : NULL;
+  if (!operands) return false;
+  for (uint32_t i = 0; i < n; i++)
+    if ((operands[i] = gr_onnx_input(in, i)) == GRAFT_NONE) {
+      if (!in->failed) gr_onnx_fail(in, GRAFT_TYPE, "Concat: input %u is missing", i);
+      return false;
+    }
+  gr_onnx_begin(in, GR_OP_cat);
+  gr_onnx_set_int(in, "dim", gr_onnx_attr_int(in, "axis", 0));
+  return gr_onnx_finish(in, operands, (uint32_t)n);
+}
+
+/* ---- new shapes ---- */
+
+static void begin_flatten(gr_onnx *in, int64_t start, int64_t end) {
+  gr_onnx_begin(in, GR_OP_flatten);
+  gr_onnx_set_int(in, "start_dim", start);
+  gr_onnx_set_int(in, "end_dim", end);
+}
+
+static void begin_unsqueeze(gr_onnx *in, int64_t dim) {
+  gr_onnx_begin(in, GR_OP_unsqueeze);
+  gr_onnx_set_int(in, "dim", dim);
+}
+
+/* ONNX always flattens to two axes: those before `axis` and those from it on. */
+bool gr_onnx_flatten(gr_onnx *in) {
+  graft_value x = gr_onnx_input(in, 0);
+  int64_t axis = gr_onnx_attr_int(in, "axis", 1);
+  if (in->failed) return false;
+  int32_t rank = gr_onnx_value_type(in, x)->rank;
+  if (axis == 1 && rank != 1 && rank != 0) {
+    begin_flatten(in, 1, -1);
+    return gr_onnx_finish(in, &x, 1);
+  }
+  if ((rank = gr_onnx_rank(in, x)) < 0) return false;
+  if (axis < -rank || axis > rank)
+    return gr_onnx_fail(in, GRAFT_TYPE, "Flatten: axis %lld of a tensor of rank %d", (long long)axis, rank), false;
+  if (axis < 0) axis += rank;
+  if (axis == 0 || axis == rank) { /* one of the two is empty */
+    begin_flatten(in, 0, -1);
+    x = gr_onnx_step(in, &x, 1);
+    begin_unsqueeze(in, axis == 0 ? 0 : 1);
+    return gr_onnx_finish(in, &x, 1);
+  }
+  begin_flatten(in, 0, axis - 1);
+  if (axis == rank - 1) return gr_onnx_finish(in, &x, 1);
+  x = gr_onnx_step(in, &x, 1);
+  begin_flatten(in, 1, -1);
+  return gr_onnx_finish(in, &x, 1);
+}
+
+bool gr_onnx_reshape(gr_onnx *in) {
+  graft_value operands[2] = {gr_onnx_input(in, 0), gr_onnx_input(in, 1)};
+  bool allow_zero = in->opset >= 14 && gr_onnx_attr_bool(in, "allowzero", false);
+  if (in->failed) return false;
+  if (gr_onnx_constant(in, 1) == GRAFT_NONE) {
+    gr_onnx_begin(in, GR_OP_reshape);
+    gr_onnx_set_bool(in, "allowzero", allow_zero);
+    return gr_onnx_finish(in, operands, 2);
+  }
+  uint32_t count;
+  const int64_t *shape = gr_onnx_ints(in, 1, "shape", &count);
+  if (!shape) return false;
+  if (count > GRAFT_MAX_RANK) return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "Reshape to more than 8 axes"), false;
+  const graft_type *t = gr_onnx_value_type(in, operands[0]);
+  int64_t size[GRAFT_MAX_RANK];
+  bool plain = true; /* no extent that is copied without being known */
+  for (uint32_t i = 0; i < count; i++) {
+    size[i] = shape[i];
+    if (shape[i] != 0 || allow_zero) continue;
+    size[i] = (int32_t)i < t->rank ? t->dims[i] : -1;
+    plain = plain && size[i] >= 0;
+  }
+  gr_onnx_begin(in, plain ? GR_OP_view : GR_OP_reshape);
+  gr_onnx_set_ints(in, plain ? "size" : "shape", plain ? size : shape, count);
+  if (!plain) gr_onnx_set_bool(in, "allowzero", allow_zero);
+  return gr_onnx_finish(in, operands, 1);
+}
+
+bool gr_onnx_squeeze(gr_onnx *in) {
+  graft_value x = gr_onnx_input(in, 0);
+  uint32_t count;
+  const int64_t *axes = gr_onnx_list(in, "axes", 1, &count);
+  if (in->failed) return false;
+  if (count > GRAFT_MAX_RANK) return gr_onnx_fail(in, GRAFT_TYPE, "Squeeze: too many axes"), false;
+  gr_onnx_begin(in, GR_OP_squeeze);
+  if (axes) gr_onnx_set_ints(in, "dim", axes, count);
+  return gr_onnx_finish(in, &x, 1);
+}
+
+bool gr_onnx_unsqueeze(gr_onnx *in) {
+  graft_value x = gr_onnx_input(in, 0);
+  uint32_t count, left = 0;
+  const int64_t *axes = gr_onnx_list(in, "axes", 1, &count);
+  if (in->failed) return false;
+  if (!axes) return gr_onnx_fail(in, GRAFT_TYPE, "Unsqueeze without axes"), false;
+  if (count == 0) return gr_onnx_alias(in, 0, x);
+  int32_t rank = gr_onnx_rank(in, x);
+  if (rank < 0) return false;
+  if (count > (uint32_t)(GRAFT_MAX_RANK - rank))
+    return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "Unsqueeze to more than 8 axes"), false;
+  bool added[GRAFT_MAX_RANK] = {false};
+  for (uint32_t i = 0; i < count; i++) {
+    int64_t axis;
+    if (!gr_onnx_axis(in, axes[i], rank + (int32_t)count, &axis)) return false;
+    if (added[axis]) return gr_onnx_fail(in, GRAFT_TYPE, "Unsqueeze: axis %lld twice", (long long)axis), false;
+    added[axis] = true;
+  }
+  left = count;
+  for (int64_t axis = 0; axis < GRAFT_MAX_RANK; axis++) {
+    if (!added[axis]) continue;
+    begin_unsqueeze(in, axis);
+    if (--left == 0) return gr_onnx_finish(in, &x, 1);
+    x = gr_onnx_step(in, &x, 1);
+  }
+  return false;
+}
+
+bool gr_onnx_transpose(gr_onnx *in) {
+  graft_value x = gr_onnx_input(in, 0);
+  const Onnx__AttributeProto *a = gr_onnx_attr(in, "perm");
+  int64_t dims[GRAFT_MAX_RANK];
+  if (in->failed) return false;
+  int32_t rank = a ? (int32_t)(a->n_ints < 99 ? a->n_ints : 99) : gr_onnx_rank(in, x);
+  if (rank < 0) return false;
+  if (rank > GRAFT_MAX_RANK) return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "Transpose of more than 8 axes"), false;
+  int32_t moved[GRAFT_MAX_RANK], count = 0;
+  for (int32_t i = 0; i < rank; i++) {
+    dims[i] = a ? a->ints[i] : rank - 1 - i;
+    if (dims[i] != i) moved[count++] = i;
+  }
+  if (count == 2 && dims[moved[0]] == moved[1] && dims[moved[1]] == moved[0]) {
+    gr_onnx_begin(in, GR_OP_transpose);
+    gr_onnx_set_int(in, "dim0", moved[0]);
+    gr_onnx_set_int(in, "dim1", moved[1]);
+  } else {
+    gr_onnx_begin(in, GR_OP_permute);
+    gr_onnx_set_ints(in, "dims", dims, (uint32_t)rank);
+  }
+  return gr_onnx_finish(in, &x, 1);
+}
+
+/* ---- parts ---- */
+
+bool gr_onnx_slice(gr_onnx *in) {
+  graft_value x = gr_onnx_input(in, 0);
+  uint32_t count, n;
+  const int64_t *starts = gr_onnx_ints(in, 1, "starts", &count), *ends = NULL, *axes = NULL, *steps = NULL;
+  if (!starts || !(ends = gr_onnx_ints(in, 2, "ends", &n))) return false;
+  bool same = n == count;
+  if (gr_onnx_has_input(in, 3)) {
+    if (!(axes = gr_onnx_ints(in, 3, "axes", &n))) return false;
+    same = same && n == count;
+  }
+  if (gr_onnx_has_input(in, 4)) {
+    if (!(steps = gr_onnx_ints(in, 4, "steps", &n))) return false;
+    same = same && n == count;
+  }
+  if (!same || count > GRAFT_MAX_RANK)
+    return gr_onnx_fail(in, GRAFT_TYPE, "Slice: starts, ends, axes and steps differ in length"), false;
+  if (count == 0) return gr_onnx_alias(in, 0, x);
+  for (uint32_t i = 0; i < count; i++) {
+    gr_onnx_begin(in, GR_OP_slice);
+    gr_onnx_set_int(in, "dim", axes ? axes[i] : (int64_t)i);
+    gr_onnx_set_int(in, "start", starts[i]);
+    gr_onnx_set_int(in, "end", ends[i]);
+    if (steps) gr_onnx_set_int(in, "step", steps[i]);
+    if (i + 1 == count) break;
+    x = gr_onnx_step(in, &x, 1);
+    if (x == GRAFT_NONE) return false;
+  }
+  return gr_onnx_finish(in, &x, 1);
+}
+
+/* Equal parts; the last one is smaller where num_outputs asks for that. */
+static bool equal_parts(gr_onnx *in, graft_value x, int64_t axis, int64_t *sizes, uint32_t count) {
+  int32_t rank = gr_onnx_rank(in, x);
+  if (rank < 0 || !gr_onnx_axis(in, axis, rank, &axis)) return false;
+  int64_t extent = gr_onnx_value_type(in, x)->dims[axis];
+  bool rounded = gr_onnx_attr(in, "num_outputs") != NULL;
+  if (extent < 0) return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "Split needs to know the axis' extent"), false;
+  if (gr_onnx_attr_int(in, "num_outputs", count) != (int64_t)count || (!rounded && extent % count))
+    return gr_onnx_fail(in, GRAFT_TYPE, "Split: %u outputs of an axis of %lld", count, (long long)extent), false;
+  int64_t each = extent / count + (extent % count != 0), left = extent;
+  for (uint32_t i = 0; i < count; i++) {
+    sizes[i] = left < each ? left : each;
+    left -= sizes[i];
+  }
+  return true;
+}
+
+bool gr_onnx_split(gr_onnx *in) {
+  graft_value x = gr_onnx_input(in, 0);
+  uint32_t count = (uint32_t)in->node->n_output, n;
+  int64_t axis = gr_onnx_attr_int(in, "axis", 0), *equal = NULL;
+  const int64_t *sizes = gr_onnx_list(in, "split", 1, &n);
+  if (in->failed) return false;
+  if (!sizes) {
+    n = count;
+    sizes = equal = gr_arena_alloc(&in->scratch, count * sizeof *equal);
+    if (!equal || !equal_parts(in, x, axis, equal, count)) return false;
+  }
+  if (n != count) return gr_onnx_fail(in, GRAFT_TYPE, "Split: %u sizes for %u outputs", n, count), false;
+  gr_onnx_begin(in, GR_OP_split);
+  gr_onnx_set_ints(in, "split_sizes", sizes, count);
+  gr_onnx_set_int(in, "dim", axis);
+  return gr_onnx_end(in, &x, 1, (const char *const *)in->node->output, count, 0, NULL) != GRAFT_NONE;
+}
+
+bool gr_onnx_gather(gr_onnx *in) {
+  graft_value operands[2] = {gr_onnx_input(in, 0), gr_onnx_input(in, 1)};
+  gr_onnx_begin(in, GR_OP_index_select);
+  gr_onnx_set_int(in, "dim", gr_onnx_attr_int(in, "axis", 0));
+  return gr_onnx_finish(in, operands, 2);
+}
+
+bool gr_onnx_shape(gr_onnx *in) {
+  graft_value x = gr_onnx_input(in, 0);
+  gr_onnx_begin(in, GR_OP_shape);
+  gr_onnx_set_int(in, "start", gr_onnx_attr_int(in, "start", 0));
+  if (gr_onnx_attr(in, "end")) gr_onnx_set_int(in, "end", gr_onnx_attr_int(in, "end", 0));
+  return gr_onnx_finish(in, &x, 1);
+}
+
+/* ---- padding ---- */
+
+/* Begins and ends by axis, from the operands pads and axes. */
+static bool read_pads(gr_onnx *in, int32_t rank, int64_t *begin, int64_t *end) {
+  uint32_t count, axis_count = (uint32_t)rank;
+  const int64_t *pads = gr_onnx_constant(in, 1) == GRAFT_NONE ? gr_onnx_computed_ints(in, 1, &count) : NULL,
+                *axes = NULL;
+  if (!pads) pads = gr_onnx_ints(in, 1, "pads", &count);
+  if (!pads || (gr_onnx_has_input(in, 3) && !(axes = gr_onnx_ints(in, 3, "axes", &axis_count)))) return false;
+  if (count != 2 * axis_count || axis_count > (uint32_t)rank)
+    return gr_onnx_fail(in, GRAFT_TYPE, "Pad: %u pads for %u axes", count, axis_count), false;
+  for (uint32_t i = 0; i < axis_count; i++) {
+    int64_t axis = i;
+    if (axes && !gr_onnx_axis(in, axes[i], rank, &axis)) return false;
+    begin[axis] = pads[i];
+    end[axis] = pads[i + axis_count];
+  }
+  return true;
+}
+
+bool gr_onnx_pad_node(gr_onnx *in) {
+  graft_value operands[2] = {gr_onnx_input(in, 0), GRAFT_NONE};
+  int64_t begin[GRAFT_MAX_RANK] = {0}, end[GRAFT_MAX_RANK] = {0}, pads[2 * GRAFT_MAX_RANK];
+  int32_t rank = in->failed ? -1 : gr_onnx_rank(in, operands[0]);
+  if (rank < 0 || !read_pads(in, rank, begin, end)) return false;
+  const char *mode = gr_onnx_attr_is(in, "mode", "reflect") ? "reflect"
+                     : gr_onnx_attr_is(in, "mode", "edge")  ? "replicate"
+                                                            : "constant";
+  if (mode[0] == 'c' && gr_onnx_attr(in, "mode") && !gr_onnx_attr_is(in, "mode", "constant"))
+    return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "Pad: unknown mode"), false;
+  uint32_t count = 0; /* graft's list goes from the last axis to the first one that is padded */
+  for (int32_t i = 0; i < rank; i++) {
+    int32_t axis = rank - 1 - i;
+    pads[2 * i] = begin[axis];
+    pads[2 * i + 1] = end[axis];
+    if (begin[axis] || end[axis]) count = 2 * (uint32_t)(i + 1);
+  }
+  if (count == 0) return gr_onnx_alias(in, 0, operands[0]);
+  double value = 0;
+  if (gr_onnx_has_input(in, 2) && mode[0] == 'c') {
+    if (gr_onnx_constant(in, 2) == GRAFT_NONE)
+      operands[1] = gr_onnx_input(in, 2);
+    else if (!gr_onnx_scalar(in, 2, "constant_value", &value))
+      return false;
+  }
+  gr_onnx_begin(in, GR_OP_pad);
+  gr_onnx_set_ints(in, "pad", pads, count);
+  gr_onnx_set_string(in, "mode", mode);
+  gr_onnx_set_float(in, "value", value);
+  return gr_onnx_finish(in, operands, 2);
+}

@@ -1,0 +1,247 @@
+/* Nodes that the table does not know: kept as they are, with their attributes. The op is called "domain.Op", with
+ * "onnx" for the default domain. A graph among the attributes becomes a graph of the module; the values that the
+ * node's graphs capture become operands after the node's own and, in the same order, inputs after each graph's own. */
+#include "ir/formats/onnx/onnx_impl.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- captured values ---- */
+
+typedef struct captures {
+  gr_onnx *in;
+  GR_VEC(const char *) names;
+  gr_onnx_scope seen; /* as a set */
+} captures;
+
+/* Does a graph between the node and the place of the reading define the name? `chain` ends at the node's own graph. */
+typedef struct chain {
+  const struct chain *outer;
+  const gr_onnx_scope *defined;
+} chain;
+
+static bool capture(captures *c, const chain *inside, const char *name) {
+  if (!name[0]) return true;
+  for (; inside; inside = inside->outer)
+    if (gr_onnx_scope_find(inside->defined, name)) return true;
+  const gr_onnx_symbol *s = gr_onnx_scope_find(c->in->scope, name);
+  if (s && s->value == GRAFT_NONE && s->tensor == GRAFT_NONE) return gr_onnx_value(c->in, name) != GRAFT_NONE;
+  if (!s || s->tensor != GRAFT_NONE || gr_onnx_scope_find(&c->seen, name))
+    return true; /* tensors belong to the module */
+  return gr_onnx_scope_define(c->in->module, &c->seen, name, c->in->where) &&
+         gr_vec_push(c->in->context, &c->names, name);
+}
+
+static bool define(gr_onnx *in, gr_onnx_scope *s, const char *name) {
+  return !name || !name[0] || gr_onnx_scope_find(s, name) || gr_onnx_scope_define(in->module, s, name, in->where);
+}
+
+static bool collect(captures *c, const chain *outer, const Onnx__GraphProto *g) {
+  gr_onnx *in = c->in;
+  gr_onnx_scope own = {0};
+  chain here = {.outer = outer, .defined = &own};
+  bool good = true;
+  for (size_t i = 0; good && i < g->n_input; i++) good = define(in, &own, g->input[i]->name);
+  for (size_t i = 0; good && i < g->n_initializer; i++) good = define(in, &own, g->initializer[i]->name);
+  for (size_t i = 0; good && i < g->n_node; i++)
+    for (size_t k = 0; good && k < g->node[i]->n_output; k++) good = define(in, &own, g->node[i]->output[k]);
+  for (size_t i = 0; good && i < g->n_node; i++) {
+    const Onnx__NodeProto *n = g->node[i];
+    for (size_t k = 0; good && k < n->n_input; k++) good = capture(c, &here, n->input[k]);
+    for (size_t k = 0; good && k < n->n_attribute; k++)
+      if (n->attribute[k]->g) good = collect(c, &here, n->attribute[k]->g);
+  }
+  for (size_t i = 0; good && i < g->n_output; i++)
+    if (g->output[i]->name) good = capture(c, &here, g->output[i]->name);
+  gr_onnx_scope_free(in->context, &own);
+  return good;
+}
+
+/* ---- attributes ---- */
+
+static char *joined(gr_onnx *in, const char *a, const char *b) {
+  size_t size = strlen(a) + strlen(b) + 2;
+  char *text = gr_arena_alloc(&in->scratch, size);
+  if (text)
+    snprintf(text, size, "%s.%s", a, b);
+  else
+    in->failed = true;
+  return text;
+}
+
+static const char *string_of(gr_onnx *in, const char *name, const ProtobufCBinaryData *s) {
+  if (s->len && memchr(s->data, 0, s->len)) {
+    gr_onnx_fail(in, GRAFT_UNSUPPORTED, "attribute '%s' holds bytes that are no text", name);
+    return NULL;
+  }
+  const char *text = gr_arena_copy(&in->scratch, s->len ? (const char *)s->data : "", s->len);
+  if (!text) in->failed = true;
+  return text;
+}
+
+static void set_floats(gr_onnx *in, const char *name, const float *values, size_t n) {
+  double *out = n <= UINT32_MAX ? gr_arena_alloc(&in->scratch, (n ? n : 1) * sizeof *out) : NULL;
+  if (!out) {
+    in->failed = true;
+    return;
+  }
+  for (size_t i = 0; i < n; i++) out[i] = gr_onnx_decimal(values[i]);
+  graft_attr a = {.name = name, .kind = GRAFT_ATTR_FLOATS, .count = (uint32_t)n, .as.floats = out};
+  if (gr_attrs_set(in->module, &in->attrs, NULL, &a, in->where) != GRAFT_OK) in->failed = true;
+}
+
+/* A tensor is its values, and NAME.dtype and NAME.shape. */
+static void set_tensor(gr_onnx *in, const char *name, Onnx__TensorProto *t) {
+  graft_type type;
+  uint64_t offset;
+  char *what = joined(in, "attribute", name);
+  gr_buffer *b = what ? gr_onnx_tensor(in, t, what, &type, &offset) : NULL;
+  if (!b) {
+    in->failed = true;
+    return;
+  }
+  const char *data = (const char *)b->data + offset;
+  int64_t n = graft_type_elements(&type);
+  bool real = type.dtype == GRAFT_F32 || type.dtype == GRAFT_F64;
+  void *values = n <= INT32_MAX ? gr_arena_alloc(&in->scratch, (size_t)(n ? n : 1) * 8) : NULL;
+  int64_t *dims = gr_arena_alloc(&in->scratch, sizeof type.dims);
+  char *dtype_name = joined(in, name, "dtype"), *shape_name = joined(in, name, "shape");
+  if (!values || !dims || !dtype_name || !shape_name) {
+    in->failed = true;
+  } else {
+    for (int64_t i = 0; i < n; i++) switch (type.dtype) {
+      case GRAFT_F32: ((double *)values)[i] = gr_onnx_decimal(((const float *)data)[i]); break;
+      case GRAFT_F64: ((double *)values)[i] = ((const double *)data)[i]; break;
+      case GRAFT_I8: ((int64_t *)values)[i] = (int64_t)((const int8_t *)data)[i]; break;
+      case GRAFT_I16: ((int64_t *)values)[i] = ((const int16_t *)data)[i]; break;
+      case GRAFT_I32: ((int64_t *)values)[i] = ((const int32_t *)data)[i]; break;
+      case GRAFT_I64: ((int64_t *)values)[i] = ((const int64_t *)data)[i]; break;
+      default: ((int64_t *)values)[i] = ((const uint8_t *)data)[i]; break;
+      }
+    memcpy(dims, type.dims, sizeof type.dims);
+    graft_attr a = {.name = name, .kind = real ? GRAFT_ATTR_FLOATS : GRAFT_ATTR_INTS, .count = (uint32_t)n};
+    if (real)
+      a.as.floats = values;
+    else
+      a.as.ints = values;
+    if (gr_attrs_set(in->module, &in->attrs, NULL, &a, in->where) != GRAFT_OK) in->failed = true;
+    gr_onnx_set_dtype(in, dtype_name, type.dtype);
+    gr_onnx_set_ints(in, shape_name, dims, (uint32_t)type.rank);
+  }
+  gr_buffer_release(in->context, b);
+}
+
+/* The graph of an attribute; the importer's place in the outer graph is kept. */
+static void set_graph(gr_onnx *in, const char *name, const Onnx__GraphProto *proto, const captures *c) {
+  gr_onnx outer = *in;
+  char number[16];
+  snprintf(number, sizeof number, "%u", graft_module_graph_count(in->module)); /* no two graphs are called alike */
+  const char *title = joined(in, proto->name && proto->name[0] ? proto->name : name, number);
+  graft_graph *g = title ? graft_graph_create(in->module, title) : NULL;
+  bool good = g && gr_onnx_graph(in, g, proto, outer.scope, c->names.data, c->names.len);
+  in->scope = outer.scope;
+  in->node = outer.node;
+  in->row = outer.row;
+  in->where = outer.where;
+  in->record = outer.record;
+  in->op = outer.op;
+  in->attrs = outer.attrs;
+  if (!good) {
+    in->failed = true;
+    return;
+  }
+  graft_attr a = {.name = name, .kind = GRAFT_ATTR_GRAPH, .as.graph = g->index};
+  if (gr_attrs_set(in->module, &in->attrs, NULL, &a, in->where) != GRAFT_OK) in->failed = true;
+}
+
+static void set_attribute(gr_onnx *in, const Onnx__AttributeProto *a, const captures *c) {
+  char number[16];
+  switch (a->type) {
+  case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT: gr_onnx_set_int(in, a->name, a->i); return;
+  case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOAT: gr_onnx_set_float(in, a->name, gr_onnx_decimal(a->f)); return;
+  case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INTS:
+    if (a->n_ints > UINT32_MAX) break;
+    gr_onnx_set_ints(in, a->name, a->ints, (uint32_t)a->n_ints);
+    return;
+  case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOATS: set_floats(in, a->name, a->floats, a->n_floats); return;
+  case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRING: {
+    const char *text = string_of(in, a->name, &a->s);
+    if (text) gr_onnx_set_string(in, a->name, text);
+    return;
+  }
+  case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRINGS: /* NAME.0, NAME.1 … */
+    for (size_t i = 0; i < a->n_strings && !in->failed; i++) {
+      snprintf(number, sizeof number, "%u", (unsigned)i);
+      const char *text = string_of(in, a->name, &a->strings[i]);
+      char *name = joined(in, a->name, number);
+      if (text && name) gr_onnx_set_string(in, name, text);
+    }
+    return;
+  case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__TENSOR:
+    if (!a->t) break;
+    set_tensor(in, a->name, a->t);
+    return;
+  case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__GRAPH:
+    if (!a->g) break;
+    set_graph(in, a->name, a->g, c);
+    return;
+  default: break;
+  }
+  gr_onnx_fail(in, GRAFT_UNSUPPORTED, "attribute '%s' is of a kind that cannot be kept", a->name);
+}
+
+/* ---- the node ---- */
+
+/* Types of the results, as far as the file says. */
+static bool result_types(gr_onnx *in, uint32_t *types, uint32_t count) {
+  graft_type unknown = {.dtype = GRAFT_UNKNOWN, .rank = -1};
+  for (uint32_t i = 0; i < count; i++) {
+    const Onnx__TypeProto *said = NULL;
+    const gr_onnx_symbol *s = in->node->output[i][0] ? gr_onnx_scope_find(in->scope, in->node->output[i]) : NULL;
+    if (s && s->info) said = s->info->type;
+    graft_type type;
+    const char *why;
+    if (!said || !gr_onnx_type(said, &type, &why)) type = unknown;
+    if ((types[i] = gr_type_intern(in->module, &type)) == GRAFT_NONE) return false;
+  }
+  return true;
+}
+
+static bool finish(gr_onnx *in, const captures *c) {
+  const Onnx__NodeProto *node = in->node;
+  if (node->n_input > UINT16_MAX || node->n_output > UINT16_MAX || c->names.len > UINT16_MAX)
+    return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "more than 65535 inputs or outputs"), false;
+  uint32_t inputs = (uint32_t)node->n_input, outputs = (uint32_t)node->n_output, count = inputs + c->names.len;
+  graft_value *operands = gr_arena_alloc(&in->scratch, (count + 1) * sizeof *operands);
+  uint32_t *types = gr_arena_alloc(&in->scratch, (outputs + 1) * sizeof *types);
+  if (!operands || !types || !result_types(in, types, outputs)) return false;
+  for (uint32_t i = 0; i < inputs; i++) operands[i] = gr_onnx_input(in, i);
+  for (uint32_t i = 0; i < c->names.len; i++) operands[inputs + i] = gr_onnx_value(in, c->names.data[i]);
+  return gr_onnx_end(in, operands, count, (const char *const *)node->output, outputs, 0, types) != GRAFT_NONE;
+}
+
+bool gr_onnx_opaque(gr_onnx *in) {
+  const Onnx__NodeProto *node = in->node;
+  bool named = node->domain && node->domain[0] && strcmp(node->domain, "ai.onnx") != 0;
+  const char *op = joined(in, named ? node->domain : "onnx", node->op_type);
+  if (!op) return false;
+  if (gr_op_find(op, strlen(op)) != GR_OP_COUNT)
+    return gr_onnx_fail(in, GRAFT_NAME, "the op '%s' would be taken for graft's", op), false;
+  if (node->n_output == 0) return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "%s has no output", op), false;
+  uint32_t id = gr_intern(in->module, op, strlen(op));
+  if (id == GRAFT_NONE) return false;
+  captures c = {.in = in};
+  bool good = true;
+  for (size_t i = 0; good && i < node->n_attribute; i++)
+    if (node->attribute[i]->g) good = collect(&c, NULL, node->attribute[i]->g);
+  in->op = GR_OP_COUNT + id;
+  gr_attrs_begin(&in->attrs, NULL);
+  for (size_t i = 0; good && i < node->n_attribute; i++) {
+    set_attribute(in, node->attribute[i], &c);
+    good = !in->failed;
+  }
+  good = good && finish(in, &c);
+  gr_vec_free(in->context, &c.names);
+  gr_onnx_scope_free(in->context, &c.seen);
+  return good;
+}

@@ -1,0 +1,278 @@
+/* TensorProto to bytes: raw data (taken out of the message, not copied), typed lists, external files. */
+#include "ir/formats/onnx/onnx_impl.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* ---- dtypes and types ---- */
+
+bool gr_onnx_dtype(int32_t code, graft_dtype *dtype) {
+  switch (code) {
+  case ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT: *dtype = GRAFT_F32; return true;
+  case ONNX__TENSOR_PROTO__DATA_TYPE__DOUBLE: *dtype = GRAFT_F64; return true;
+  case ONNX__TENSOR_PROTO__DATA_TYPE__INT8: *dtype = GRAFT_I8; return true;
+  case ONNX__TENSOR_PROTO__DATA_TYPE__UINT8: *dtype = GRAFT_U8; return true;
+  case ONNX__TENSOR_PROTO__DATA_TYPE__INT16: *dtype = GRAFT_I16; return true;
+  case ONNX__TENSOR_PROTO__DATA_TYPE__INT32: *dtype = GRAFT_I32; return true;
+  case ONNX__TENSOR_PROTO__DATA_TYPE__INT64: *dtype = GRAFT_I64; return true;
+  case ONNX__TENSOR_PROTO__DATA_TYPE__BOOL: *dtype = GRAFT_BOOL; return true;
+  default: return false;
+  }
+}
+
+const char *gr_onnx_dtype_name(int32_t code) {
+  const ProtobufCEnumValue *v = protobuf_c_enum_descriptor_get_value(&onnx__tensor_proto__data_type__descriptor, code);
+  return v ? v->name : "unknown dtype";
+}
+
+bool gr_onnx_type(const Onnx__TypeProto *t, graft_type *type, const char **why) {
+  if (!t || t->value_case != ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE || !t->tensor_type)
+    return *why = t && t->value_case ? "it is not a tensor" : "it has no type", false;
+  const Onnx__TypeProto__Tensor *tensor = t->tensor_type;
+  *type = (graft_type){.rank = -1};
+  if (!gr_onnx_dtype(tensor->elem_type, &type->dtype)) return *why = gr_onnx_dtype_name(tensor->elem_type), false;
+  if (!tensor->shape) return true;
+  if (tensor->shape->n_dim > GRAFT_MAX_RANK) return *why = "more than 8 axes", false;
+  type->rank = (int32_t)tensor->shape->n_dim;
+  for (int32_t i = 0; i < type->rank; i++) {
+    const Onnx__TensorShapeProto__Dimension *d = tensor->shape->dim[i];
+    bool known = d->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE && d->dim_value >= 0;
+    type->dims[i] = known ? d->dim_value : -1;
+  }
+  return true;
+}
+
+/* ---- memory: each block is preceded by its size, so that a block can leave the message and be freed later ---- */
+
+#define HEADER 16
+
+static void *message_alloc(void *user, size_t size) {
+  if (size > PTRDIFF_MAX - HEADER) return NULL;
+  unsigned char *p = gr_alloc(user, size + HEADER);
+  if (!p) return NULL;
+  memcpy(p, &size, sizeof size);
+  return p + HEADER;
+}
+
+static void message_free(void *user, void *data) {
+  if (!data) return;
+  unsigned char *p = (unsigned char *)data - HEADER;
+  size_t size;
+  memcpy(&size, p, sizeof size);
+  gr_free(user, p, size + HEADER);
+}
+
+ProtobufCAllocator gr_onnx_allocator(graft_context *c) {
+  return (ProtobufCAllocator){.alloc = message_alloc, .free = message_free, .allocator_data = c};
+}
+
+static void release_taken(gr_buffer *b) { message_free(b->owner, b->data); }
+
+static gr_buffer *take_bytes(graft_context *c, ProtobufCBinaryData *bytes) {
+  gr_buffer *b = gr_alloc(c, sizeof *b);
+  if (!b) return NULL;
+  *b = (gr_buffer){.data = bytes->data, .size = bytes->len, .refs = 1, .release = release_taken, .owner = c};
+  *bytes = (ProtobufCBinaryData){0, NULL};
+  return b;
+}
+
+/* ---- external data ---- */
+
+/* Path of an external file, which must be a regular one inside the model's directory, links resolved. */
+static char *external_path(gr_onnx *in, const char *what, const char *location) {
+  char *inside = NULL, *found = NULL;
+  if (!in->directory) {
+    gr_onnx_fail(in, GRAFT_IO, "%s is in the file '%s', but the model has no directory", what, location);
+    return NULL;
+  }
+  const char *directory = in->directory[0] ? in->directory : ".";
+  size_t size = strlen(directory) + strlen(location) + 2, length;
+  char *path = gr_arena_alloc(&in->scratch, size);
+  if (!path) return NULL;
+  snprintf(path, size, "%s/%s", directory, location);
+  if (location[0] == '/' || !(inside = realpath(directory, NULL)) || !(found = realpath(path, NULL))) {
+    gr_onnx_fail(in, GRAFT_IO, "%s is in the file '%s', which cannot be opened", what, location);
+    path = NULL;
+    goto done;
+  }
+  length = strcmp(inside, "/") == 0 ? 0 : strlen(inside);
+  struct stat s;
+  if (strncmp(found, inside, length) != 0 || found[length] != '/') {
+    gr_onnx_fail(in, GRAFT_IO, "%s is in the file '%s', outside the model's directory", what, location);
+    path = NULL;
+  } else if (stat(found, &s) != 0 || !S_ISREG(s.st_mode)) {
+    gr_onnx_fail(in, GRAFT_IO, "%s is in '%s', which is not a regular file", what, location);
+    path = NULL;
+  } else {
+    path = gr_arena_copy(&in->scratch, found, strlen(found));
+  }
+done:
+  free(inside);
+  free(found);
+  return path;
+}
+
+static gr_buffer *external_file(gr_onnx *in, const char *what, const char *location) {
+  for (uint32_t i = 0; i < in->files.len; i++)
+    if (strcmp(in->files.data[i].location, location) == 0) return in->files.data[i].buffer;
+  if (in->files.len >= 1024) {
+    gr_onnx_fail(in, GRAFT_UNSUPPORTED, "more than 1024 external files");
+    return NULL;
+  }
+  const char *path = external_path(in, what, location);
+  if (!path) return NULL;
+  gr_onnx_file file = {.location = location, .buffer = gr_file_read(in->context, path, false)};
+  if (!file.buffer) return NULL;
+  if (!gr_vec_push(in->context, &in->files, file)) {
+    gr_buffer_release(in->context, file.buffer);
+    return NULL;
+  }
+  return file.buffer;
+}
+
+static bool parse_size(const char *text, uint64_t *out) {
+  uint64_t v = 0;
+  if (!*text) return false;
+  for (; *text; text++) {
+    if (*text < '0' || *text > '9' || v > (UINT64_MAX - 9) / 10) return false;
+    v = v * 10 + (uint64_t)(*text - '0');
+  }
+  *out = v;
+  return true;
+}
+
+static gr_buffer *external(gr_onnx *in, const Onnx__TensorProto *t, const char *what, size_t bytes, uint64_t *offset) {
+  const char *location = NULL;
+  uint64_t at = 0, length = bytes;
+  for (size_t i = 0; i < t->n_external_data; i++) {
+    const char *key = t->external_data[i]->key, *value = t->external_data[i]->value;
+    if (!key || !value) continue;
+    bool is_offset = strcmp(key, "offset") == 0;
+    if (strcmp(key, "location") == 0)
+      location = value;
+    else if ((is_offset || strcmp(key, "length") == 0) && !parse_size(value, is_offset ? &at : &length))
+      return gr_onnx_fail(in, GRAFT_FORMAT, "%s: the external %s '%s' is no number", what, key, value), NULL;
+  }
+  if (!location) return gr_onnx_fail(in, GRAFT_FORMAT, "%s: external data without a location", what), NULL;
+  if (length != bytes)
+    return gr_onnx_fail(in, GRAFT_FORMAT, "%s needs %zu bytes, its external data has %llu", what, bytes,
+                        (unsigned long long)length),
+           NULL;
+  gr_buffer *file = external_file(in, what, location);
+  if (!file) return NULL;
+  if (at > file->size || length > file->size - at)
+    return gr_onnx_fail(in, GRAFT_FORMAT, "%s: bytes %llu to %llu lie beyond the end of '%s'", what,
+                        (unsigned long long)at, (unsigned long long)at + (unsigned long long)length, location),
+           NULL;
+  if (at % 8 == 0) return *offset = at, gr_buffer_retain(file);
+  gr_buffer *b = gr_buffer_create(in->context, bytes); /* kernels want elements aligned */
+  if (b && bytes) memcpy(b->data, (const char *)file->data + at, bytes);
+  return b;
+}
+
+/* ---- typed lists ---- */
+
+/* Is `count` the number of elements? */
+static bool counted(gr_onnx *in, const char *what, size_t count, size_t elements) {
+  if (count == elements) return true;
+  gr_onnx_fail(in, GRAFT_FORMAT, "%s has %zu elements, but data for %zu", what, elements, count);
+  return false;
+}
+
+static gr_buffer *typed(gr_onnx *in, const Onnx__TensorProto *t, const char *what, graft_dtype dtype, size_t n) {
+  size_t each = graft_dtype_size(dtype);
+  size_t count = dtype == GRAFT_F32   ? t->n_float_data
+                 : dtype == GRAFT_F64 ? t->n_double_data
+                 : dtype == GRAFT_I64 ? t->n_int64_data
+                                      : t->n_int32_data;
+  if (!counted(in, what, count, n)) return NULL;
+  gr_buffer *b = gr_buffer_create(in->context, n * each);
+  if (!b || n == 0) return b;
+  switch (dtype) {
+  case GRAFT_F32: memcpy(b->data, t->float_data, n * each); break;
+  case GRAFT_F64: memcpy(b->data, t->double_data, n * each); break;
+  case GRAFT_I64: memcpy(b->data, t->int64_data, n * each); break;
+  case GRAFT_I32: memcpy(b->data, t->int32_data, n * each); break;
+  case GRAFT_I16:
+    for (size_t i = 0; i < n; i++) ((int16_t *)b->data)[i] = (int16_t)t->int32_data[i];
+    break;
+  default:
+    for (size_t i = 0; i < n; i++) ((uint8_t *)b->data)[i] = (uint8_t)t->int32_data[i];
+    break;
+  }
+  return b;
+}
+
+/* Raw bytes are little-endian. */
+static void to_native(unsigned char *p, size_t n, size_t each) {
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+  for (size_t i = 0; i < n; i++, p += each)
+    for (size_t k = 0; k < each / 2; k++) {
+      unsigned char b = p[k];
+      p[k] = p[each - 1 - k];
+      p[each - 1 - k] = b;
+    }
+#else
+  (void)p;
+  (void)n;
+  (void)each;
+#endif
+}
+
+static bool tensor_type(gr_onnx *in, const Onnx__TensorProto *t, const char *what, graft_type *type) {
+  *type = (graft_type){.rank = (int32_t)t->n_dims};
+  if (!gr_onnx_dtype(t->data_type, &type->dtype)) {
+    gr_onnx_fail(in, GRAFT_UNSUPPORTED, "%s is of dtype %s, which graft does not have", what,
+                 gr_onnx_dtype_name(t->data_type));
+    return false;
+  }
+  if (t->n_dims > GRAFT_MAX_RANK) {
+    gr_onnx_fail(in, GRAFT_UNSUPPORTED, "%s has %zu axes, at most %d are supported", what, t->n_dims, GRAFT_MAX_RANK);
+    return false;
+  }
+  for (size_t i = 0; i < t->n_dims; i++) {
+    type->dims[i] = t->dims[i];
+    if (t->dims[i] < 0) {
+      gr_onnx_fail(in, GRAFT_FORMAT, "%s has the extent %lld", what, (long long)t->dims[i]);
+      return false;
+    }
+  }
+  int64_t n = graft_type_elements(type);
+  if (n < 0 || (uint64_t)n > PTRDIFF_MAX / 8) {
+    gr_onnx_fail(in, GRAFT_FORMAT, "%s has too many elements", what);
+    return false;
+  }
+  return true;
+}
+
+gr_buffer *gr_onnx_tensor(gr_onnx *in, Onnx__TensorProto *t, const char *what, graft_type *type, uint64_t *offset) {
+  if (!tensor_type(in, t, what, type)) return NULL;
+  if (t->segment) return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "%s is stored in segments", what), NULL;
+  size_t n = (size_t)graft_type_elements(type), each = graft_dtype_size(type->dtype);
+  gr_buffer *b;
+  *offset = 0;
+  if (t->has_data_location && t->data_location == ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL) {
+    b = external(in, t, what, n * each, offset);
+    if (b && type->dtype == GRAFT_BOOL)
+      for (size_t i = 0; i < n; i++)
+        if (((const uint8_t *)b->data)[*offset + i] > 1) {
+          gr_onnx_fail(in, GRAFT_FORMAT, "%s holds a bool that is neither 0 nor 1", what);
+          gr_buffer_release(in->context, b);
+          return NULL;
+        }
+    return b;
+  }
+  if (t->has_raw_data && t->raw_data.len) {
+    if (t->raw_data.len != n * each)
+      return gr_onnx_fail(in, GRAFT_FORMAT, "%s needs %zu bytes, it has %zu", what, n * each, t->raw_data.len), NULL;
+    b = take_bytes(in->context, &t->raw_data);
+    if (b) to_native(b->data, n, each);
+  } else {
+    b = typed(in, t, what, type->dtype, n);
+  }
+  if (b && type->dtype == GRAFT_BOOL)
+    for (size_t i = 0; i < n; i++) ((uint8_t *)b->data)[i] = ((uint8_t *)b->data)[i] != 0;
+  return b;
+}

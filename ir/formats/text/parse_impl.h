@@ -1,0 +1,136 @@
+/* The parser's state, private to text/. Tokens go straight into the module: there is no syntax tree, and the grammar
+ * (GIR.md) does not nest, so nothing recurses. Functions that return false have reported why. */
+#ifndef GRAFT_TEXT_PARSE_IMPL_H
+#define GRAFT_TEXT_PARSE_IMPL_H
+
+#include "ir/formats/io_int.h"
+#include "ir/formats/text/lex_int.h"
+
+/* What a name stands for, by its base's string id, so that names in file order are memory in order: a graph's value, or
+ * a tensor with SCOPE_TENSOR set; GRAFT_NONE: nothing. */
+#define SCOPE_TENSOR 0x80000000u
+typedef struct scope_base {
+  uint32_t plain; /* the name without a number */
+  uint32_t row;   /* of those with one, + 1 */
+} scope_base;
+
+typedef struct scope_row {
+  uint32_t *data; /* by number */
+  uint32_t count, used;
+} scope_row;
+
+typedef struct scope {
+  GR_VEC(scope_base) bases;
+  GR_VEC(scope_row) rows;
+  gr_map sparse; /* numbers that would waste rows */
+} scope;
+
+uint32_t gr_scope_get(const scope *s, gr_name name);
+bool gr_scope_put(graft_context *c, scope *s, gr_name name, uint32_t what);
+bool gr_scope_remove(graft_context *c, scope *s, gr_name name);
+void gr_scope_free(graft_context *c, scope *s);
+
+/* Text seen before, with what it stood for: attribute lists and types repeat a lot. */
+#define MEMO_SIZE 256
+#define RECENT_TYPES 4
+typedef struct memo {
+  const char *text;
+  uint32_t length, op, id;
+} memo;
+
+/* `~3` somewhere: set once the graph's specs are known. */
+typedef struct spec_place {
+  uint32_t id; /* use or value */
+  bool is_value;
+  uint32_t number;
+  gr_token token;
+} spec_place;
+
+typedef struct spec_line {
+  uint32_t op, attrs;
+  uint32_t first_ref, ref_count;
+  uint32_t id; /* once interned */
+} spec_line;
+
+/* `%conv[0]`, `%y`, `_`: looked up at the graph's end. */
+typedef struct spec_ref {
+  gr_token token;
+  int64_t slot; /* -1: the value */
+} spec_ref;
+
+typedef struct companion {
+  uint32_t name; /* string */
+  gr_buffer *file;
+} companion;
+
+typedef struct companion_tensor {
+  graft_type type;
+  size_t offset, size;
+} companion_tensor;
+
+typedef struct parser {
+  gr_lexer lex;
+  graft_context *context;
+  graft_module *module;
+  graft_graph *graph; /* the one being read */
+  gr_arena scratch;
+  const char *directory;
+  scope scope;
+  gr_map graph_names; /* string -> index of the graph */
+  uint32_t graphs_read;
+  graft_tensor next_tensor; /* that the graph will read, at a guess */
+  memo ops[MEMO_SIZE], types[MEMO_SIZE], attrs[MEMO_SIZE], recent[RECENT_TYPES];
+  uint32_t next_recent;
+  /* of the statement being read */
+  GR_VEC(graft_value) operands;
+  GR_VEC(gr_name) names; /* base 0: absent */
+  GR_VEC(gr_token) name_tokens;
+  GR_VEC(uint32_t) result_types;
+  GR_VEC(int64_t) ints;
+  GR_VEC(double) floats;
+  /* annotations of the graph, provenance of the module */
+  GR_VEC(spec_line) specs;
+  GR_VEC(spec_ref) spec_refs;
+  GR_VEC(spec_place) places;
+  GR_VEC(gr_spec_ref) resolved;
+  GR_VEC(uint32_t) records; /* by number - 1 */
+  GR_VEC(uint32_t) parents;
+  /* tensors */
+  GR_VEC(graft_tensor) literals; /* to be named at the end */
+  GR_VEC(companion) companions;
+  GR_VEC(companion_tensor) companion_tensors;
+  gr_map companion_names; /* file << 32 | string -> companion_tensors */
+} parser;
+
+/* An error at the current token; always false. */
+bool gr_parse_fail(parser *p, graft_status code, const gr_token *t, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* parse.c */
+bool gr_parse_name(parser *p, const gr_token *t, gr_name *name); /* checks and interns a %name */
+/* The value of a %name, the handle of a tensor made on the way; GRAFT_NONE: an error was reported. */
+graft_value gr_parse_lookup(parser *p, const gr_token *t);
+
+/* parse_value.c */
+bool gr_parse_type(parser *p, uint32_t *type);
+bool gr_parse_dtype(parser *p, graft_dtype *dtype);
+/* `{…}` or nothing: the op's attribute set. `where` is the op's token. */
+bool gr_parse_attrs(parser *p, uint32_t op, const gr_token *where, uint32_t *set);
+/* A number, true or false, with its dtype: a merged rank-0 constant. */
+bool gr_parse_literal(parser *p, graft_value *value);
+/* A NUL-terminated copy; an error when the string holds a NUL. */
+const char *gr_parse_string(parser *p, const gr_token *t);
+
+/* parse_tensor.c */
+bool gr_parse_tensor(parser *p); /* after `tensor` */
+/* One element at `out`; takes the token. */
+bool gr_parse_element(parser *p, graft_dtype dtype, void *out);
+
+/* parse_notes.c */
+bool gr_parse_record(parser *p);                            /* after `record` */
+bool gr_parse_from(parser *p, uint32_t *record);            /* `from 3`, `from "name"` or nothing */
+bool gr_parse_spec(parser *p);                              /* after `spec` */
+bool gr_parse_place(parser *p, bool is_value, uint32_t id); /* `~3` or nothing */
+bool gr_parse_specs_resolve(parser *p);                     /* at the graph's end */
+
+#endif

@@ -1,0 +1,313 @@
+/* Tensors: kinds, and data inline, by formula, in a companion file, or elided. */
+#include <math.h>
+#include <string.h>
+
+#include "ir/formats/text/parse_impl.h"
+
+/* ---- elements ---- */
+
+static bool parse_float(parser *p, graft_dtype dtype, void *out) {
+  gr_token t = p->lex.token;
+  double v = 0;
+  if (!gr_lex_number(&p->lex, &v)) return false;
+  if (dtype == GRAFT_F64) {
+    memcpy(out, &v, sizeof v);
+    return true;
+  }
+  float f = (float)v;
+  if (isinf(f) && !isinf(v)) return gr_parse_fail(p, GRAFT_SYNTAX, &t, "number does not fit f32");
+  memcpy(out, &f, sizeof f);
+  return true;
+}
+
+static bool parse_bool(parser *p, void *out) {
+  uint8_t b = gr_lex_is(&p->lex, "true");
+  if (!b && !gr_lex_is(&p->lex, "false")) return gr_lex_unexpected(&p->lex, "true or false"), false;
+  gr_lex_next(&p->lex);
+  memcpy(out, &b, 1);
+  return true;
+}
+
+bool gr_parse_element(parser *p, graft_dtype dtype, void *out) {
+  int64_t i = 0;
+  switch (dtype) {
+  case GRAFT_F32:
+  case GRAFT_F64: return parse_float(p, dtype, out);
+  case GRAFT_BOOL: return parse_bool(p, out);
+  case GRAFT_I8: {
+    if (!gr_lex_int(&p->lex, INT8_MIN, INT8_MAX, "an i8", &i)) return false;
+    int8_t v = (int8_t)i;
+    memcpy(out, &v, sizeof v);
+    return true;
+  }
+  case GRAFT_U8: {
+    if (!gr_lex_int(&p->lex, 0, UINT8_MAX, "an u8", &i)) return false;
+    uint8_t v = (uint8_t)i;
+    memcpy(out, &v, sizeof v);
+    return true;
+  }
+  case GRAFT_I16: {
+    if (!gr_lex_int(&p->lex, INT16_MIN, INT16_MAX, "an i16", &i)) return false;
+    int16_t v = (int16_t)i;
+    memcpy(out, &v, sizeof v);
+    return true;
+  }
+  case GRAFT_I32: {
+    if (!gr_lex_int(&p->lex, INT32_MIN, INT32_MAX, "an i32", &i)) return false;
+    int32_t v = (int32_t)i;
+    memcpy(out, &v, sizeof v);
+    return true;
+  }
+  case GRAFT_I64:
+    if (!gr_lex_int(&p->lex, INT64_MIN, INT64_MAX, "an i64", &i)) return false;
+    memcpy(out, &i, sizeof i);
+    return true;
+  default: gr_lex_unexpected(&p->lex, "an element of a known dtype"); return false;
+  }
+}
+
+/* ---- data ---- */
+
+/* What a tensor line has said so far. */
+typedef struct line {
+  gr_token name_token, type_token;
+  gr_name name;
+  uint32_t type_id;
+  graft_type type;
+  int64_t elements;
+  graft_tensor_kind kind;
+} line;
+
+static graft_tensor add(parser *p, const line *t, gr_buffer *buffer, uint64_t offset) {
+  return gr_tensor_add(p->module, t->name, t->kind, t->type_id, buffer, offset);
+}
+
+/* `from` is just after the opening bracket. Each element takes two characters at least, so a short text cannot ask for
+ * much memory. */
+static graft_tensor parse_inline(parser *p, const line *t) {
+  gr_lexer *l = &p->lex;
+  bool scalar = t->type.rank == 0 && l->token.kind != '[';
+  if (!scalar && !gr_lex_expect(l, '[', "the elements in [ ]")) return GRAFT_NONE;
+  size_t size = graft_dtype_size(t->type.dtype);
+  if (t->elements > 1 && t->elements > (l->end - l->p) / 2 + 1) {
+    gr_parse_fail(p, GRAFT_SYNTAX, &t->type_token, "the list has fewer elements than the type");
+    return GRAFT_NONE;
+  }
+  gr_buffer *b = gr_buffer_create(p->context, (size_t)t->elements * size);
+  if (!b) return GRAFT_NONE;
+  int64_t n = 0;
+  bool ok = true;
+  for (; ok && n < t->elements; n++) {
+    if (n > 0 && !gr_lex_accept(l, ',')) break;
+    ok = gr_parse_element(p, t->type.dtype, (char *)b->data + (size_t)n * size);
+  }
+  if (ok && n < t->elements) {
+    gr_lex_unexpected(l, "',' and more elements");
+    ok = false;
+  }
+  if (ok && n > 0 && !scalar) (void)gr_lex_accept(l, ',');
+  if (ok && !scalar) ok = gr_lex_expect(l, ']', "] after the last element");
+  if (ok) return add(p, t, b, 0);
+  gr_buffer_release(p->context, b);
+  return GRAFT_NONE;
+}
+
+static int hex_value(char c) { return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1; }
+
+/* `bytes("0000c07f")`: what decimal cannot say, such as the payload of a NaN. Little endian. */
+static graft_tensor parse_bytes(parser *p, const line *t) {
+  gr_lexer *l = &p->lex;
+  if (!gr_lex_expect(l, '(', NULL)) return GRAFT_NONE;
+  gr_token hex = l->token;
+  if (!gr_lex_expect(l, GR_T_STRING, "the bytes in hexadecimal") || !gr_lex_expect(l, ')', NULL)) return GRAFT_NONE;
+  size_t size = (size_t)t->elements * graft_dtype_size(t->type.dtype);
+  if (hex.length != size * 2) {
+    gr_parse_fail(p, GRAFT_SYNTAX, &hex, "%zu bytes wanted, two digits each", size);
+    return GRAFT_NONE;
+  }
+  gr_buffer *b = gr_buffer_create(p->context, size);
+  if (!b) return GRAFT_NONE;
+  for (size_t i = 0; i < size; i++) {
+    int high = hex_value(hex.text[2 * i]), low = hex_value(hex.text[2 * i + 1]);
+    if (high < 0 || low < 0 || (t->type.dtype == GRAFT_BOOL && high * 16 + low > 1)) {
+      gr_parse_fail(p, GRAFT_SYNTAX, &hex, "not bytes of this type in hexadecimal (0-9 a-f)");
+      gr_buffer_release(p->context, b);
+      return GRAFT_NONE;
+    }
+    ((unsigned char *)b->data)[i] = (unsigned char)(high * 16 + low);
+  }
+  return add(p, t, b, 0);
+}
+
+static graft_tensor parse_fill(parser *p, const line *t) {
+  gr_lexer *l = &p->lex;
+  if (!gr_lex_expect(l, '(', NULL)) return GRAFT_NONE;
+  gr_token name = l->token;
+  double lo = 0, hi = 0;
+  if (!gr_lex_expect(l, GR_T_STRING, "the name in the formula") || !gr_lex_expect(l, ',', NULL) ||
+      !gr_lex_number(l, &lo) || !gr_lex_expect(l, ',', NULL) || !gr_lex_number(l, &hi) || !gr_lex_expect(l, ')', NULL))
+    return GRAFT_NONE;
+  if (t->type.dtype != GRAFT_F32 && t->type.dtype != GRAFT_F64) {
+    gr_parse_fail(p, GRAFT_TYPE, &t->type_token, "fill makes f32 or f64");
+    return GRAFT_NONE;
+  }
+  if (!gr_parse_string(p, &name)) return GRAFT_NONE;
+  /* Most are called as their tensor. */
+  gr_name fill = gr_token_same(&name, &t->name_token) ? t->name : gr_name_split(p->module, name.text, name.length);
+  graft_tensor id = fill.base == GRAFT_NONE ? GRAFT_NONE : add(p, t, NULL, 0);
+  if (id == GRAFT_NONE) return GRAFT_NONE;
+  gr_tensor *tensor = &p->module->tensors.data[id];
+  tensor->source = GR_TENSOR_FILL;
+  tensor->fill = fill;
+  tensor->lo = lo;
+  tensor->hi = hi;
+  return id;
+}
+
+static graft_tensor parse_elided(parser *p, const line *t) {
+  gr_lexer *l = &p->lex;
+  if (!gr_lex_expect(l, '(', NULL)) return GRAFT_NONE;
+  int64_t hash = l->token.as.i;
+  if (!gr_lex_expect(l, GR_T_INT, "the data's hash") || !gr_lex_expect(l, ')', NULL)) return GRAFT_NONE;
+  graft_tensor id = add(p, t, NULL, 0);
+  if (id == GRAFT_NONE) return GRAFT_NONE;
+  p->module->tensors.data[id].source = GR_TENSOR_ELIDED;
+  p->module->tensors.data[id].hash = (uint64_t)hash;
+  return id;
+}
+
+/* ---- companion files ---- */
+
+typedef struct visitor {
+  parser *p;
+  uint32_t file;
+} visitor;
+
+static uint64_t companion_key(uint32_t file, uint32_t name) { return (uint64_t)file << 32 | name; }
+
+static graft_status visit(void *user, const char *name, const graft_type *type, const void *data, size_t size) {
+  visitor *v = user;
+  parser *p = v->p;
+  uint32_t id = gr_intern(p->module, name, strlen(name));
+  companion_tensor t = {.type = *type, .size = size};
+  t.offset = size ? (size_t)((const char *)data - (const char *)p->companions.data[v->file].file->data) : 0;
+  if (id == GRAFT_NONE || !gr_vec_push(p->context, &p->companion_tensors, t) ||
+      !gr_map_put(p->context, &p->companion_names, companion_key(v->file, id), p->companion_tensors.len - 1))
+    return GRAFT_NO_MEMORY;
+  return GRAFT_OK;
+}
+
+/* The index of a companion, read at its first mention; GRAFT_NONE: an error was reported. */
+static uint32_t companion_open(parser *p, const gr_token *name) {
+  graft_context *c = p->context;
+  const char *text = gr_parse_string(p, name);
+  if (!text) return GRAFT_NONE;
+  uint32_t id = gr_intern(p->module, text, name->length);
+  if (id == GRAFT_NONE) return GRAFT_NONE;
+  for (uint32_t i = p->companions.len; i-- > 0;)
+    if (p->companions.data[i].name == id) return i;
+  if (strchr(text, '/') || name->length == 0 || p->companions.len == 16) {
+    gr_parse_fail(p, GRAFT_NAME, name,
+                  strchr(text, '/') ? "a companion lies beside the text: no '/' in its name"
+                                    : "no name, or more than 16 companions");
+    return GRAFT_NONE;
+  }
+  size_t directory = strlen(p->directory);
+  if (directory == 0) {
+    gr_parse_fail(p, GRAFT_IO, name, "a text from memory has no file beside it");
+    return GRAFT_NONE;
+  }
+  char *path = gr_arena_alloc(&p->scratch, directory + name->length + 2);
+  if (!path) return GRAFT_NONE;
+  memcpy(path, p->directory, directory);
+  if (path[directory - 1] != '/') path[directory++] = '/';
+  memcpy(path + directory, text, name->length + 1);
+  companion f = {.name = id};
+  f.file = gr_file_read(c, path, false);
+  if (!f.file) {
+    gr_note(c, gr_token_loc(&p->lex, name), "named here");
+    return GRAFT_NONE;
+  }
+  visitor v = {p, p->companions.len};
+  if (!gr_vec_push(c, &p->companions, f)) {
+    gr_buffer_release(c, f.file);
+    return GRAFT_NONE;
+  }
+  return gr_safetensors_parse(c, f.file, path, visit, &v) == GRAFT_OK ? v.file : GRAFT_NONE;
+}
+
+/* `file("net.safetensors")`, or with the tensor's name in the file as a second string. */
+static graft_tensor parse_file(parser *p, const line *t) {
+  gr_lexer *l = &p->lex;
+  if (!gr_lex_expect(l, '(', NULL)) return GRAFT_NONE;
+  gr_token name = l->token, key = t->name_token;
+  if (!gr_lex_expect(l, GR_T_STRING, "the file's name")) return GRAFT_NONE;
+  if (gr_lex_accept(l, ',')) {
+    key = l->token;
+    if (!gr_lex_expect(l, GR_T_STRING, "the tensor's name in the file")) return GRAFT_NONE;
+  }
+  if (!gr_lex_expect(l, ')', NULL)) return GRAFT_NONE;
+  uint32_t file = companion_open(p, &name);
+  if (file == GRAFT_NONE) return GRAFT_NONE;
+  uint32_t id = gr_intern_find(p->module, key.text, key.length);
+  uint32_t index = id == GRAFT_NONE ? GRAFT_NONE : gr_map_get(&p->companion_names, companion_key(file, id));
+  if (index == GRAFT_NONE) {
+    gr_parse_fail(p, GRAFT_NAME, &key, "the file has no tensor '%.*s'", (int)key.length, key.text);
+    return GRAFT_NONE;
+  }
+  const companion_tensor *found = &p->companion_tensors.data[index];
+  if (!gr_type_equal(&found->type, &t->type)) {
+    gr_parse_fail(p, GRAFT_TYPE, &t->type_token, "the file has another dtype or shape");
+    return GRAFT_NONE;
+  }
+  gr_buffer *whole = p->companions.data[file].file;
+  const char *data = (const char *)whole->data + found->offset;
+  size_t element = graft_dtype_size(found->type.dtype);
+  if ((uintptr_t)data % element == 0) return add(p, t, gr_buffer_retain(whole), found->offset);
+  gr_buffer *copy = gr_buffer_create(p->context, found->size);
+  if (!copy) return GRAFT_NONE;
+  memcpy(copy->data, data, found->size);
+  return add(p, t, copy, 0);
+}
+
+/* ---- the line ---- */
+
+static bool parse_kind(parser *p, graft_tensor_kind *kind) {
+  static const char *const kinds[] = {"parameter", "buffer", "constant"};
+  for (int i = 0; i < 3; i++)
+    if (gr_lex_accept_word(&p->lex, kinds[i])) {
+      *kind = (graft_tensor_kind)i;
+      return true;
+    }
+  gr_lex_unexpected(&p->lex, "parameter, buffer or constant");
+  return false;
+}
+
+bool gr_parse_tensor(parser *p) {
+  gr_lexer *l = &p->lex;
+  line t = {.name_token = l->token};
+  if (!gr_lex_expect(l, GR_T_VALUE, "the tensor's %name") || !gr_parse_name(p, &t.name_token, &t.name)) return false;
+  if (gr_scope_get(&p->scope, t.name) != GRAFT_NONE)
+    return gr_parse_fail(p, GRAFT_NAME, &t.name_token, "%%%.*s is defined already", (int)t.name_token.length,
+                         t.name_token.text);
+  if (!gr_lex_expect(l, ':', "':' and the tensor's type")) return false;
+  t.type_token = l->token;
+  if (!gr_parse_type(p, &t.type_id)) return false;
+  t.type = p->module->types.data[t.type_id];
+  t.elements = graft_type_elements(&t.type);
+  if (t.elements < 0 || t.type.dtype == GRAFT_UNKNOWN || t.elements > INT64_MAX / 8)
+    return gr_parse_fail(p, GRAFT_TYPE, &t.type_token, "a tensor's dtype and extents must all be known");
+  if (!parse_kind(p, &t.kind) || !gr_lex_expect(l, '=', "'=' and the tensor's data")) return false;
+  graft_tensor id;
+  if (gr_lex_accept_word(l, "fill"))
+    id = parse_fill(p, &t);
+  else if (gr_lex_accept_word(l, "file"))
+    id = parse_file(p, &t);
+  else if (gr_lex_accept_word(l, "elided"))
+    id = parse_elided(p, &t);
+  else if (gr_lex_accept_word(l, "bytes"))
+    id = parse_bytes(p, &t);
+  else
+    id = parse_inline(p, &t);
+  return id != GRAFT_NONE && gr_scope_put(p->context, &p->scope, t.name, SCOPE_TENSOR | id);
+}

@@ -1,0 +1,81 @@
+/* The printer's state, private to text/. */
+#ifndef GRAFT_TEXT_PRINT_IMPL_H
+#define GRAFT_TEXT_PRINT_IMPL_H
+
+#include "ir/formats/io_int.h"
+#include "ir/formats/text/lex_int.h"
+
+/* Text printed before, by where it lies in the output; length 0: not yet. */
+typedef struct printed {
+  uint32_t offset, length;
+} printed;
+
+/* A double printed lately: bounds of fills and attributes come again and again. */
+#define NUMBER_CACHE 64
+typedef struct printed_number {
+  uint64_t bits;
+  size_t length;
+  char text[GR_NUMBER_SIZE];
+} printed_number;
+
+typedef struct printer {
+  gr_sink *out;
+  graft_module *module;
+  graft_graph *graph; /* the one being printed */
+  const char *companion;
+  uint32_t large;
+  uint8_t *name_form;      /* by string: 0 not looked at, 1 plain, 2 to be quoted */
+  uint8_t *literal;        /* by tensor: written where it is used */
+  uint8_t *record;         /* by record: is it used, is it a parent */
+  uint32_t *record_number; /* by record: its number; 0: not in the table */
+  uint32_t record_count;
+  GR_VEC(uint32_t) record_stack;
+  uint32_t *spec;         /* by spec: its number in this graph */
+  GR_VEC(uint32_t) specs; /* of this graph, in their numbers' order */
+  GR_VEC(printed) types;  /* by type */
+  GR_VEC(printed) attrs;
+  gr_map attr_ids; /* op << 32 | set -> attrs */
+  printed_number numbers[NUMBER_CACHE];
+  graft_status status;
+} printer;
+
+static inline void gr_print(printer *p, const char *text, size_t size) {
+  gr_sink *s = p->out;
+  if (size > s->bytes.cap - s->bytes.len) {
+    gr_sink_write(s, text, size);
+    return;
+  }
+  __builtin_memcpy(s->bytes.data + s->bytes.len, text, size);
+  s->bytes.len += (uint32_t)size;
+}
+#define gr_print_text(p, literal) gr_print((p), (literal), sizeof(literal) - 1)
+void gr_print_int(printer *p, int64_t value);
+void gr_print_double(printer *p, double value);
+
+/* print_value.c */
+void gr_print_quoted_name(printer *p, gr_name name);
+void gr_print_name(printer *p, gr_name name); /* with % */
+void gr_print_string(printer *p, uint32_t id);
+void gr_print_type(printer *p, uint32_t type);
+void gr_print_attrs(printer *p, uint32_t op, uint32_t set); /* " {…}", or nothing */
+void gr_print_value(printer *p, graft_value v);             /* %name or a scalar */
+void gr_print_graph_name(printer *p, uint32_t string);
+
+/* print_tensor.c */
+void gr_print_find_literals(printer *p); /* fills `literal` */
+void gr_print_literal(printer *p, graft_tensor t);
+void gr_print_tensor(printer *p, graft_tensor t); /* the whole line */
+
+/* print_notes.c */
+bool gr_print_records(printer *p);
+void gr_print_from(printer *p, uint32_t record);
+bool gr_print_specs_begin(printer *p); /* numbers them, before anything of the graph is printed */
+void gr_print_specs(printer *p);       /* the graph's table */
+void gr_print_specs_end(printer *p);
+static inline void gr_print_place(printer *p, uint32_t spec) {
+  if (spec == 0) return;
+  gr_print_text(p, " ~");
+  gr_print_int(p, p->spec[spec]);
+}
+
+#endif

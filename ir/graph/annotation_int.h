@@ -1,0 +1,42 @@
+/* Quantization annotations (annotation.c) and provenance (provenance.c). */
+#ifndef GRAFT_ANNOTATION_INT_H
+#define GRAFT_ANNOTATION_INT_H
+
+#include "ir/graph/base_int.h"
+
+/* A spec says how one edge (use) or value is quantized. `op` is one of the table's spec rows (spec, shared, derived,
+ * fixed) and `attrs` its attributes; shared and derived refer to edges or values. Specs are interned. */
+typedef struct gr_spec_ref {
+  bool is_value;
+  uint32_t id; /* use or value, in the graph that the spec is used in */
+} gr_spec_ref;
+
+typedef struct gr_spec {
+  uint32_t op, attrs;
+  uint32_t first_ref, ref_count; /* in m->spec_refs */
+} gr_spec;
+
+uint32_t gr_spec_intern(graft_module *m, uint32_t op, uint32_t attrs, const gr_spec_ref *refs, uint32_t ref_count);
+const gr_spec *gr_spec_get(const graft_module *m, uint32_t spec); /* spec > 0 */
+const gr_spec_ref *gr_spec_refs(const graft_module *m, uint32_t spec);
+/* gr_spec_of_use and gr_spec_of_value are in graph_int.h. */
+graft_status gr_spec_set_use(graft_graph *g, uint32_t use, uint32_t spec);
+graft_status gr_spec_set_value(graft_graph *g, graft_value v, uint32_t spec);
+void gr_spec_clear(graft_graph *g);
+bool gr_has_specs(const graft_graph *g);
+
+/* Who made a node: a source name, or (pass, rule, records of the nodes it was made from). Interned; 0 is none. */
+typedef struct gr_record {
+  uint32_t source;                     /* string: name in the source network; 0: made by a pass */
+  uint32_t pass, rule;                 /* strings */
+  uint32_t equals;                     /* string: the old value that the first result equals; 0: none */
+  uint32_t first_parent, parent_count; /* in m->record_parents */
+} gr_record;
+
+uint32_t gr_record_intern(graft_module *m, const gr_record *r, const uint32_t *parents);
+const gr_record *gr_record_get(const graft_module *m, uint32_t record);
+const uint32_t *gr_record_parents(const graft_module *m, uint32_t record);
+/* The source name a record goes back to (the first one found through its first parents); 0: none. O(depth). */
+uint32_t gr_record_source(const graft_module *m, uint32_t record);
+
+#endif

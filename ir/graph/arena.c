@@ -1,0 +1,138 @@
+/* Allocation through the context, growing arrays, bump allocation. */
+#include "ir/graph/context_impl.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define HUGE_PAGE ((size_t)2 << 20)
+#define LARGE (2 * HUGE_PAGE)
+
+static void *default_allocator(void *user, void *pointer, size_t old_size, size_t new_size) {
+  (void)user;
+  (void)old_size;
+  if (new_size == 0) {
+    free(pointer);
+    return NULL;
+  }
+  void *p = realloc(pointer, new_size);
+  if (p && new_size >= LARGE) {
+    /* Only advice: the first touch of a large array costs one fault in 2 MiB, where the system allows it. */
+    size_t skip = (HUGE_PAGE - (uintptr_t)p % HUGE_PAGE) % HUGE_PAGE;
+    madvise((char *)p + skip, (new_size - skip) / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
+  }
+  return p;
+}
+
+graft_context *graft_context_create(const graft_context_options *options) {
+  graft_allocator allocator = options && options->allocator ? options->allocator : default_allocator;
+  void *user = options ? options->allocator_user : NULL;
+  graft_context *c = allocator(user, NULL, 0, sizeof *c);
+  if (!c) return NULL;
+  memset(c, 0, sizeof *c);
+  c->allocator = allocator;
+  c->allocator_user = user;
+  c->max_diagnostics = options && options->max_diagnostics ? options->max_diagnostics : 64;
+  return c;
+}
+
+void graft_context_destroy(graft_context *c) {
+  if (!c) return;
+  graft_diagnostics_clear(c);
+  gr_vec_free(c, &c->diagnostics);
+  c->allocator(c->allocator_user, c, sizeof *c, 0);
+}
+
+void *gr_realloc(graft_context *c, void *p, size_t old_size, size_t new_size) {
+  if (new_size == 0) {
+    gr_free(c, p, old_size);
+    return NULL;
+  }
+  void *q =
+      new_size <= PTRDIFF_MAX ? c->allocator(c->allocator_user, p, p && !old_size ? 1 : old_size, new_size) : NULL;
+  if (!q) gr_no_memory(c);
+  return q;
+}
+
+void *gr_alloc(graft_context *c, size_t size) { return gr_realloc(c, NULL, 0, size ? size : 1); }
+
+void *gr_calloc(graft_context *c, size_t count, size_t size) {
+  if (size && count > PTRDIFF_MAX / size) {
+    gr_no_memory(c);
+    return NULL;
+  }
+  void *p = gr_alloc(c, count * size);
+  if (p) memset(p, 0, count * size);
+  return p;
+}
+
+void gr_free(graft_context *c, void *p, size_t size) {
+  if (p) c->allocator(c->allocator_user, p, size ? size : 1, 0); /* 0 bytes were asked for as 1 */
+}
+
+void graft_free(graft_context *c, void *p, size_t size) { gr_free(c, p, size); }
+
+/* GR_VEC of any item type: the data pointer is copied through memcpy, since its type is not known here. */
+bool gr_vec_grow(graft_context *c, void *vec, size_t item_size, uint64_t need) {
+  struct {
+    void *data;
+    uint32_t len, cap;
+  } v;
+  memcpy(&v, vec, sizeof v);
+  if (need <= v.cap) return true;
+  if (need > GRAFT_NONE - 1u) return gr_no_memory(c), false;
+  uint64_t cap = (uint64_t)v.cap + v.cap / 2 + 8;
+  if (cap < need) cap = need;
+  if (cap > GRAFT_NONE - 1u) cap = GRAFT_NONE - 1u;
+  void *data = gr_realloc(c, v.data, (size_t)v.cap * item_size, (size_t)cap * item_size);
+  if (!data) return false;
+  v.data = data;
+  v.cap = (uint32_t)cap;
+  memcpy(vec, &v, sizeof v);
+  return true;
+}
+
+#define BLOCK_SIZE ((size_t)64 * 1024)
+
+struct gr_arena_block {
+  struct gr_arena_block *next;
+  size_t size; /* of the whole block */
+};
+
+#define BLOCK_HEADER ((sizeof(struct gr_arena_block) + 15) & ~(size_t)15)
+
+void gr_arena_init(gr_arena *a, graft_context *c) { *a = (gr_arena){.context = c}; }
+
+void *gr_arena_alloc(gr_arena *a, size_t size) {
+  if (size > PTRDIFF_MAX / 2) return gr_no_memory(a->context), NULL;
+  size = (size + 15) & ~(size_t)15;
+  if (!a->block || a->used + size > a->block->size) {
+    size_t block_size = BLOCK_HEADER + size > BLOCK_SIZE ? BLOCK_HEADER + size : BLOCK_SIZE;
+    struct gr_arena_block *b = gr_alloc(a->context, block_size);
+    if (!b) return NULL;
+    b->size = block_size;
+    b->next = a->block;
+    a->block = b;
+    a->used = BLOCK_HEADER;
+  }
+  void *p = (char *)a->block + a->used;
+  a->used += size;
+  return p;
+}
+
+char *gr_arena_copy(gr_arena *a, const char *text, size_t length) {
+  char *p = gr_arena_alloc(a, length + 1);
+  if (!p) return NULL;
+  memcpy(p, text, length);
+  p[length] = '\0';
+  return p;
+}
+
+void gr_arena_free(gr_arena *a) {
+  while (a->block) {
+    struct gr_arena_block *next = a->block->next;
+    gr_free(a->context, a->block, a->block->size);
+    a->block = next;
+  }
+  a->used = 0;
+}

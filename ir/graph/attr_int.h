@@ -1,0 +1,65 @@
+/* Attribute sets (attr.c). */
+#ifndef GRAFT_ATTR_INT_H
+#define GRAFT_ATTR_INT_H
+
+#include "ir/graph/op_int.h"
+
+/* Attribute sets are interned: equal sets have equal ids, so comparing attributes is comparing two numbers. The set of
+ * a known op has exactly its declared attributes, in the table's order; that of an opaque op has names of its own. */
+typedef struct gr_attr {
+  uint32_t name; /* string id; known ops: unused, 0 */
+  uint16_t kind; /* graft_attr_kind */
+  uint16_t pad;
+  union {
+    int64_t i; /* bool, int, dtype, graph, string id */
+    double f;
+    struct {
+      uint32_t offset, count;
+    } list; /* in m->attrs.ints or .floats */
+  } as;
+} gr_attr;
+
+typedef struct gr_attr_set {
+  uint32_t first, count; /* in m->attrs.items */
+  uint32_t hash;
+} gr_attr_set;
+
+typedef struct gr_attr_table {
+  GR_VEC(gr_attr_set) sets; /* 0 is the empty set */
+  GR_VEC(gr_attr) items;
+  GR_VEC(int64_t) ints;
+  GR_VEC(double) floats;
+  uint32_t *slots;
+  uint32_t slot_count;
+} gr_attr_table;
+
+/* A set under construction, outside any module's tables. Strings and lists are borrowed until gr_attrs_intern. */
+typedef struct gr_attr_builder {
+  graft_attr items[GR_MAX_ATTRS]; /* known op: by slot; opaque: in order */
+  uint32_t count;
+} gr_attr_builder;
+
+/* The op's defaults (required ones: kind NONE with `name` set, reported by gr_attrs_intern); opaque: empty. */
+void gr_attrs_begin(gr_attr_builder *b, const gr_op_info *op);
+/* Begins with an existing set. */
+void gr_attrs_begin_from(gr_attr_builder *b, const graft_module *m, const gr_op_info *op, uint32_t set);
+/* Checks name and kind (an int stands for a float; none where allowed); `where` and `node` are for the diagnostic. */
+graft_status gr_attrs_set(graft_module *m, gr_attr_builder *b, const gr_op_info *op, const graft_attr *attr,
+                          gr_loc where);
+/* The set's id, or GRAFT_NONE with a diagnostic (a required attribute missing, no memory). */
+uint32_t gr_attrs_intern(graft_module *m, gr_attr_builder *b, const gr_op_info *op, gr_loc where);
+/* The attributes of a set, in order; `*count` of them. */
+const gr_attr *gr_attrs_get(const graft_module *m, uint32_t set, uint32_t *count);
+/* Attribute `slot` in the public form; strings and lists borrowed. op NULL: opaque. */
+graft_attr gr_attr_public(const graft_module *m, const gr_op_info *op, uint32_t set, uint32_t slot);
+bool gr_attr_equal(const graft_attr *a, const graft_attr *b); /* names apart */
+/* By name, for code that knows its op; the attribute must exist with that kind. */
+int64_t gr_attr_int(const graft_module *m, uint32_t op, uint32_t set, const char *name);
+double gr_attr_float(const graft_module *m, uint32_t op, uint32_t set, const char *name);
+bool gr_attr_bool(const graft_module *m, uint32_t op, uint32_t set, const char *name);
+const char *gr_attr_str(const graft_module *m, uint32_t op, uint32_t set, const char *name);
+/* NULL and 0 for none. */
+const int64_t *gr_attr_ints(const graft_module *m, uint32_t op, uint32_t set, const char *name, uint32_t *count);
+bool gr_attr_is_none(const graft_module *m, uint32_t op, uint32_t set, const char *name);
+
+#endif

@@ -1,0 +1,139 @@
+/* Diagnostics: copied into the context, formatted on demand. */
+#include "ir/graph/context_impl.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define MESSAGE_MAX 2048
+#define SOURCE_MAX 200
+
+const char *graft_status_text(graft_status status) {
+  switch (status) {
+#define ERROR(code, text) \
+  case GRAFT_##code: \
+    return text;
+#include "ir/errors.def"
+#undef ERROR
+  }
+  return "unknown status";
+}
+
+static char *put(char **at, const char *text, size_t length) {
+  char *start = *at;
+  memcpy(start, text, length);
+  start[length] = '\0';
+  *at += length + 1;
+  return start;
+}
+
+/* The last warning with its notes makes room for an error: an error is never lost for warnings. */
+static bool displace_warning(graft_context *c) {
+  gr_diagnostic_text *all = c->diagnostics.data;
+  uint32_t at = c->diagnostics.len, end;
+  while (at > 0 && all[at - 1].public.severity != GRAFT_WARNING) at--;
+  if (at-- == 0) return false;
+  for (end = at + 1; end < c->diagnostics.len && all[end].public.severity == GRAFT_NOTE;) end++;
+  for (uint32_t i = at; i < end; i++) gr_free(c, all[i].text, all[i].text_size);
+  memmove(all + at, all + end, (c->diagnostics.len - end) * sizeof *all);
+  c->diagnostics.len -= end - at;
+  c->dropped += end - at;
+  return true;
+}
+
+__attribute__((format(printf, 5, 0))) static void add(graft_context *c, graft_severity severity, graft_status code,
+                                                      gr_loc where, const char *format, va_list args) {
+  if (severity == GRAFT_ERROR) c->has_errors = true;
+  bool full = c->diagnostics.len >= c->max_diagnostics && !(severity == GRAFT_ERROR && displace_warning(c));
+  if (full || c->out_of_memory) {
+    c->dropped++;
+    return;
+  }
+  char message[MESSAGE_MAX];
+  int printed = vsnprintf(message, sizeof message, format, args);
+  size_t message_length = printed < 0 ? 0 : (size_t)printed < sizeof message ? (size_t)printed : sizeof message - 1;
+  const char *file = where.file ? where.file : "", *node = where.node ? where.node : "";
+  size_t source_length = 0, file_length = strlen(file), node_length = strnlen(node, MESSAGE_MAX);
+  if (where.source)
+    while (source_length < SOURCE_MAX && where.source[source_length] && where.source[source_length] != '\n')
+      source_length++;
+  size_t size = message_length + file_length + node_length + source_length + 4;
+  char *text = gr_alloc(c, size);
+  if (!text) return;
+  gr_diagnostic_text d = {.text = text, .text_size = size};
+  d.public = (graft_diagnostic){.code = code, .severity = severity, .line = where.line, .column = where.column};
+  char *at = text;
+  d.public.message = put(&at, message, message_length);
+  d.public.file = put(&at, file, file_length);
+  d.public.node = put(&at, node, node_length);
+  d.public.source = put(&at, where.source ? where.source : "", source_length);
+  if (!gr_vec_push(c, &c->diagnostics, d)) gr_free(c, text, size);
+}
+
+graft_status gr_error(graft_context *c, graft_status code, gr_loc where, const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  add(c, GRAFT_ERROR, code, where, format, args);
+  va_end(args);
+  return code;
+}
+
+void gr_warning(graft_context *c, graft_status code, gr_loc where, const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  add(c, GRAFT_WARNING, code, where, format, args);
+  va_end(args);
+}
+
+void gr_note(graft_context *c, gr_loc where, const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  add(c, GRAFT_NOTE, GRAFT_OK, where, format, args);
+  va_end(args);
+}
+
+/* Needs no memory: the diagnostic is static and comes last (graft_diagnostic_get). */
+graft_status gr_no_memory(graft_context *c) {
+  c->out_of_memory = true;
+  c->has_errors = true;
+  return GRAFT_NO_MEMORY;
+}
+
+uint32_t graft_diagnostic_count(const graft_context *c) { return c->diagnostics.len + (c->out_of_memory ? 1 : 0); }
+
+uint32_t graft_diagnostic_dropped(const graft_context *c) { return c->dropped; }
+
+graft_diagnostic graft_diagnostic_get(const graft_context *c, uint32_t index) {
+  if (index < c->diagnostics.len) return c->diagnostics.data[index].public;
+  return (graft_diagnostic){.code = GRAFT_NO_MEMORY, .file = "", .node = "", .source = "", .message = "out of memory"};
+}
+
+bool graft_context_has_errors(const graft_context *c) { return c->has_errors; }
+
+void graft_diagnostics_clear(graft_context *c) {
+  for (uint32_t i = 0; i < c->diagnostics.len; i++)
+    gr_free(c, c->diagnostics.data[i].text, c->diagnostics.data[i].text_size);
+  c->diagnostics.len = 0;
+  c->dropped = 0;
+  c->has_errors = c->out_of_memory = false;
+}
+
+size_t graft_diagnostic_format(const graft_diagnostic *d, char *buffer, size_t size) {
+  static const char *const severities[] = {[GRAFT_ERROR] = "error", [GRAFT_WARNING] = "warning", [GRAFT_NOTE] = "note"};
+  char place[48] = "";
+  if (d->line && d->column)
+    snprintf(place, sizeof place, ":%u:%u", d->line, d->column);
+  else if (d->line)
+    snprintf(place, sizeof place, ":%u", d->line);
+  char caret[SOURCE_MAX + 2] = "";
+  if (d->source[0] && d->column && d->column <= SOURCE_MAX) { /* tabs stay tabs, so that the caret lines up */
+    const size_t length = strlen(d->source);                  /* a line with a zero byte ends there */
+    for (uint32_t i = 0; i + 1 < d->column; i++) caret[i] = i < length && d->source[i] == '\t' ? '\t' : ' ';
+    caret[d->column - 1] = '^';
+    caret[d->column] = '\0';
+  }
+  int n = snprintf(buffer, size, "%s%s%s%s: %s%s%s%s%s%s%s", d->file, place, d->file[0] || place[0] ? ": " : "",
+                   severities[d->severity], d->node[0] ? d->node : "", d->node[0] ? ": " : "", d->message,
+                   d->source[0] ? "\n  " : "", d->source, caret[0] ? "\n  " : "", caret);
+  return n < 0 ? 0 : (size_t)n;
+}

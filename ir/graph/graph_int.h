@@ -1,0 +1,190 @@
+/* Graphs: nodes, uses, values; adding, changing, reading (graph.c); types and their inference (type.c, infer*.c). */
+#ifndef GRAFT_GRAPH_INT_H
+#define GRAFT_GRAPH_INT_H
+
+#include "ir/graph/attr_int.h"
+#include "ir/graph/intern_int.h"
+
+typedef struct gr_node {
+  uint32_t op;        /* gr_op, or opaque */
+  uint32_t attrs;     /* attribute set */
+  uint32_t first_use; /* operand i is use first_use + i */
+  uint32_t operand_count;
+  uint32_t first_result; /* result i is value first_result + i */
+  uint32_t result_count;
+  uint32_t prev, next; /* graph order; GRAFT_NONE at the ends */
+  uint32_t provenance; /* record, 0: none */
+} gr_node;
+
+/* Who uses a value: a node's operand slot, or, flagged in the top bits of `user`, an output or an update. */
+#define GR_USER_OUTPUT 0x80000000u
+#define GR_USER_UPDATE 0xC0000000u
+#define GR_USER_INDEX 0x3FFFFFFFu
+#define GR_USER_NODE_MAX 0x7FFFFFFEu
+
+typedef struct gr_use {
+  uint32_t value; /* GRAFT_NONE: an absent optional operand, or erased */
+  uint32_t user;
+  uint32_t prev, next; /* among the value's uses */
+} gr_use;
+
+typedef enum gr_def { GR_DEF_DEAD, GR_DEF_INPUT, GR_DEF_NODE, GR_DEF_TENSOR } gr_def;
+
+typedef struct gr_value {
+  uint32_t type; /* GRAFT_NONE: an absent optional result */
+  uint32_t def : 30;
+  uint32_t def_kind : 2; /* gr_def; def is the input's index, the node, or the tensor */
+  uint32_t first_use;    /* the newest; GRAFT_NONE: unused */
+  gr_name name;          /* of an input or result; a tensor's handle is called as the tensor */
+} gr_value;
+
+typedef struct gr_output {
+  uint32_t use;
+  uint32_t name; /* string: the interface's name, which no pass changes */
+} gr_output;
+
+typedef struct gr_update {
+  uint32_t use;
+  graft_tensor tensor; /* GRAFT_NONE: erased */
+} gr_update;
+
+struct graft_graph {
+  graft_module *module;
+  uint32_t index; /* in the module */
+  uint32_t name;  /* string */
+  GR_VEC(gr_node) nodes;
+  GR_VEC(gr_use) uses;
+  GR_VEC(gr_value) values;
+  GR_VEC(graft_value) inputs;
+  GR_VEC(gr_output) outputs;
+  GR_VEC(gr_update) updates;
+  GR_VEC(graft_value) tensor_values; /* by tensor: its handle here, GRAFT_NONE: not used yet */
+  GR_VEC(uint32_t) spec_of_use;      /* by use; shorter than uses means 0 from there on; 0: no spec */
+  GR_VEC(uint32_t) spec_of_value;    /* by value */
+  uint32_t first, last, live;        /* nodes in order; how many */
+  gr_map names;                      /* gr_name -> value, built on first use */
+  bool names_built;
+};
+
+static inline gr_node *gr_node_at(const graft_graph *g, graft_node n) { return &g->nodes.data[n]; }
+static inline gr_value *gr_value_at(const graft_graph *g, graft_value v) { return &g->values.data[v]; }
+static inline gr_use *gr_use_at(const graft_graph *g, uint32_t u) { return &g->uses.data[u]; }
+/* GRAFT_NONE for an absent operand, also past the end. */
+static inline graft_value gr_operand(const graft_graph *g, graft_node n, uint32_t slot) {
+  const gr_node *node = &g->nodes.data[n];
+  return slot < node->operand_count ? g->uses.data[node->first_use + slot].value : GRAFT_NONE;
+}
+static inline graft_value gr_result(const graft_graph *g, graft_node n, uint32_t i) {
+  const gr_node *node = &g->nodes.data[n];
+  return i < node->result_count && g->values.data[node->first_result + i].type != GRAFT_NONE ? node->first_result + i
+                                                                                             : GRAFT_NONE;
+}
+/* An erased node has op GRAFT_NONE. */
+static inline bool gr_node_live(const graft_graph *g, graft_node n) { return g->nodes.data[n].op != GRAFT_NONE; }
+static inline graft_node gr_value_node(const graft_graph *g, graft_value v) {
+  return g->values.data[v].def_kind == GR_DEF_NODE ? g->values.data[v].def : GRAFT_NONE;
+}
+static inline graft_tensor gr_value_tensor(const graft_graph *g, graft_value v) {
+  return g->values.data[v].def_kind == GR_DEF_TENSOR ? g->values.data[v].def : GRAFT_NONE;
+}
+static inline bool gr_user_is_node(uint32_t user) { return user <= GR_USER_NODE_MAX; }
+static inline bool gr_one_use(const graft_graph *g, graft_value v) {
+  uint32_t u = g->values.data[v].first_use;
+  return u != GRAFT_NONE && g->uses.data[u].next == GRAFT_NONE;
+}
+static inline bool gr_unused(const graft_graph *g, graft_value v) { return g->values.data[v].first_use == GRAFT_NONE; }
+/* The annotation of an edge or value; 0: none. */
+static inline uint32_t gr_spec_of_use(const graft_graph *g, uint32_t use) {
+  return use < g->spec_of_use.len ? g->spec_of_use.data[use] : 0;
+}
+static inline uint32_t gr_spec_of_value(const graft_graph *g, graft_value v) {
+  return v < g->spec_of_value.len ? g->spec_of_value.data[v] : 0;
+}
+/* The slot of a use in its user node. */
+static inline uint32_t gr_use_slot(const graft_graph *g, uint32_t use) {
+  return use - g->nodes.data[g->uses.data[use].user].first_use;
+}
+const graft_type *gr_type_of(const graft_graph *g, graft_value v); /* borrowed from the type table */
+const char *gr_op_text(const graft_module *m, uint32_t op);        /* the op's name, opaque ones too */
+const gr_op_info *gr_info(const graft_graph *g, graft_node n);     /* NULL for an opaque node */
+
+typedef struct gr_node_desc {
+  uint32_t op, attrs;
+  const graft_value *operands;
+  uint32_t operand_count;
+  uint32_t result_count;
+  uint32_t absent_results; /* bit i: optional result i is absent */
+  const gr_name *names;    /* one a result, or NULL: made from the op's name */
+  uint32_t name_base;      /* without `names`: string that the made name begins with; 0: the op's name */
+  uint32_t provenance;
+  graft_node before;     /* GRAFT_NONE: append */
+  const uint32_t *types; /* result types, when known (a reader that verifies later, opaque nodes); NULL: infer */
+  gr_loc where;          /* for diagnostics */
+} gr_node_desc;
+
+/* GRAFT_NONE with a diagnostic: the operands contradict the op, or no memory. Trailing absent operands are dropped. */
+graft_node gr_node_add(graft_graph *g, const gr_node_desc *desc);
+/* The node becomes another one in place: its id, position and first results stay, so users of them are untouched.
+ * Results past the new count must be unused. More results than before get new value ids, and the old ones' uses move to
+ * them. Specs on its uses are dropped (callers carry them), those on its values stay. */
+graft_status gr_node_become(graft_graph *g, graft_node n, const gr_node_desc *desc);
+void gr_node_erase(graft_graph *g, graft_node n); /* results must be unused */
+graft_status gr_use_set(graft_graph *g, uint32_t use, graft_value v);
+void gr_replace_uses(graft_graph *g, graft_value from, graft_value to);
+void gr_node_move_before(graft_graph *g, graft_node n, graft_node before);
+graft_value gr_handle(graft_graph *g, graft_tensor t);
+/* An input of exactly this name, which the giver knows to be free. */
+graft_value gr_input_add(graft_graph *g, gr_name name, const graft_type *type);
+graft_value gr_find_value(graft_graph *g, gr_name name); /* inputs, results, tensors' handles; GRAFT_NONE */
+graft_status gr_value_rename(graft_graph *g, graft_value v, gr_name name);
+gr_name gr_value_get_name(const graft_graph *g, graft_value v);
+gr_loc gr_node_loc(graft_graph *g, graft_node n); /* for diagnostics; good for the next few calls */
+/* The node's name as text, in a buffer that is overwritten by the fourth call from now. */
+const char *gr_node_label(graft_graph *g, graft_node n);
+const char *gr_value_label(graft_graph *g, graft_value v);
+const char *gr_name_label(graft_module *m, gr_name name);
+void gr_update_erase(graft_graph *g, uint32_t index);
+
+/* ---- types (type.c) and inference (infer*.c) ---- */
+
+uint32_t gr_type_intern(graft_module *m, const graft_type *t); /* GRAFT_NONE: no memory */
+bool gr_type_equal(const graft_type *a, const graft_type *b);
+/* Equal, or an unknown dtype, rank or extent on either side. */
+bool gr_type_compatible(const graft_type *a, const graft_type *b);
+/* "f32[1, 3, ?, 5]" (a rank-0 type has no brackets, an unknown rank is *), into `buffer` as snprintf does. */
+size_t gr_type_format(const graft_type *t, char *buffer, size_t size);
+/* Least and greatest value of a type that quantized numbers can have; false for any other type. */
+bool gr_dtype_range(graft_dtype dtype, int64_t *low, int64_t *high);
+
+typedef struct gr_infer {
+  const graft_module *module;
+  uint32_t op, attrs;
+  const graft_type *const *operands; /* NULL: absent */
+  uint32_t operand_count;
+  /* Data of a constant integer operand, for shapes (reshape's size); NULL: not known. May be NULL. */
+  const int64_t *(*constant)(void *user, uint32_t operand, uint32_t *count);
+  void *user;
+  graft_type *results; /* result_count of them */
+  uint32_t result_count;
+  char *error; /* 160 bytes: "C2: weight has 4 input channels, x has 3" */
+} gr_infer;
+
+/* The values of a constant i64 or i32 tensor of at most GRAFT_MAX_RANK elements, into `ints`; NULL for any other. */
+const int64_t *gr_constant_ints(graft_module *m, graft_tensor t, int64_t *ints, uint32_t *count);
+/* Result types from operand types; false with `error` set when they contradict the op. Opaque: unknown. */
+bool gr_infer_types(gr_infer *in);
+
+/* One remembered inference (result_types.c): types by id, unused entries 0. */
+#define GR_INFERRED_OPERANDS 6
+#define GR_INFERRED_RESULTS 4
+#define GR_INFERRED_COUNT 64 /* a module remembers */
+typedef struct gr_inferred {
+  uint32_t op, attrs, absent_results, operand_count, result_count; /* result_count 0: nothing is remembered here */
+  uint32_t operands[GR_INFERRED_OPERANDS];                         /* GRAFT_NONE: absent */
+  uint32_t results[GR_INFERRED_RESULTS];                           /* last: what stands before is the key */
+} gr_inferred;
+
+/* Result types of a node to be, interned, into `types`: GRAFT_NONE for absent ones. */
+graft_status gr_result_types(graft_graph *g, const gr_node_desc *d, uint32_t operand_count, uint32_t *types);
+
+#endif

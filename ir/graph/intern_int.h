@@ -1,0 +1,48 @@
+/* Interned strings, and names made of a string and a number (intern.c). */
+#ifndef GRAFT_INTERN_INT_H
+#define GRAFT_INTERN_INT_H
+
+#include "ir/graph/base_int.h"
+
+/* A name is a string and a number: "relu_2" is ("relu", 2), "relu" is ("relu", 0), so that made-up names cost no bytes.
+ * gr_name_split keeps the two forms one to one ("a_0", "a_01" have no number). Base 0 (the empty string): unnamed. */
+typedef struct gr_name {
+  uint32_t base, number;
+} gr_name;
+
+typedef struct gr_string {
+  uint32_t offset, length; /* in the pool's bytes; NUL-terminated there */
+  uint32_t next_number;    /* every name made so far with this base has a smaller number */
+} gr_string;
+
+typedef struct gr_strings {
+  GR_VEC(gr_string) items; /* 0 is "" */
+  GR_VEC(char) bytes;
+  uint64_t *slots; /* open addressing: hash << 32 | string id + 1, so that probing seldom leaves the table; 0: free */
+  uint32_t slot_count;
+} gr_strings;
+
+uint32_t gr_intern(graft_module *m, const char *text, size_t length); /* GRAFT_NONE: no memory */
+/* Room for that many more strings, so that the table is not rebuilt again and again. */
+bool gr_intern_reserve(graft_module *m, uint32_t extra);
+uint32_t gr_intern_find(const graft_module *m, const char *text, size_t length);
+/* Many at once, as a file has them, each followed by a zero byte; `size` bytes in all. Their ids follow each other.
+ * Gives `count`, or the index of the first that the module has already (it is then in disorder: destroy it), or
+ * GRAFT_NONE: no memory. */
+uint32_t gr_intern_pool(graft_module *m, const char *pool, uint32_t size, const uint32_t *lengths, uint32_t count);
+const char *gr_string_text(const graft_module *m, uint32_t id);
+uint32_t gr_string_length(const graft_module *m, uint32_t id);
+/* The base GRAFT_NONE: no memory. */
+gr_name gr_name_split(graft_module *m, const char *text, size_t length);
+/* The number that gr_name_split finds in a text; 0: none. */
+uint32_t gr_name_number(const char *text, size_t length);
+size_t gr_name_format(const graft_module *m, gr_name name, char *buffer, size_t size);
+/* A name that nothing in the module has: `wanted` if it is free, else its base with the next number. */
+gr_name gr_name_unique(graft_module *m, gr_name wanted);
+/* A name given from outside is in use: made-up names keep clear of it. The giver has checked that it is free. */
+void gr_name_taken(graft_module *m, gr_name name);
+/* The next free name of a base: O(1). */
+gr_name gr_name_next(graft_module *m, uint32_t base);
+static inline bool gr_name_equal(gr_name a, gr_name b) { return a.base == b.base && a.number == b.number; }
+
+#endif

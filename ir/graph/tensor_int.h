@@ -1,0 +1,64 @@
+/* Tensors: shared copy-on-write buffers, formulas, merged constants (tensor.c); data outside any module. */
+#ifndef GRAFT_TENSOR_INT_H
+#define GRAFT_TENSOR_INT_H
+
+#include "ir/graph/intern_int.h"
+
+typedef struct gr_buffer {
+  void *data;
+  size_t size;
+  uint32_t refs;
+  void (*release)(struct gr_buffer *); /* NULL: data was allocated with the context */
+  void *owner;                         /* of a mapped file */
+} gr_buffer;
+
+typedef struct gr_tensor {
+  gr_name name;
+  uint32_t type;
+  uint8_t kind;   /* graft_tensor_kind */
+  uint8_t source; /* gr_tensor_source */
+  uint8_t erased;
+  uint8_t pad;
+  gr_buffer *buffer; /* NULL: a fill not yet read, or elided */
+  uint64_t offset;   /* in the buffer */
+  uint64_t hash;     /* xxHash64 of the bytes; 0: not known */
+  double lo, hi;     /* of a fill */
+  gr_name fill;      /* the name in its formula */
+} gr_tensor;         /* 72 bytes */
+
+/* A tensor's type and bytes outside any module: what an evaluator takes and gives. `data` NULL: an absent operand. A
+ * result owns one reference of its buffer; of an operand it may be NULL (borrowed bytes). */
+typedef struct gr_array {
+  graft_type type;
+  const void *data;
+  gr_buffer *buffer;
+} gr_array;
+
+/* Runs one op on given operands; plugged into the rewriter by passes/, which alone sees runtime/. */
+typedef graft_status (*gr_evaluator)(void *user, graft_module *m, uint32_t op, uint32_t attrs, const gr_array *operands,
+                                     uint32_t operand_count, gr_array *results, uint32_t result_count, gr_loc where);
+
+typedef enum gr_tensor_source { GR_TENSOR_DATA, GR_TENSOR_FILL, GR_TENSOR_ELIDED } gr_tensor_source;
+
+static inline const graft_type *gr_tensor_type(const graft_module *m, graft_tensor t);
+graft_tensor gr_find_tensor(graft_module *m, gr_name name); /* GRAFT_NONE: none */
+/* Takes over one reference of `buffer` (also on failure). */
+graft_tensor gr_tensor_add(graft_module *m, gr_name name, graft_tensor_kind kind, uint32_t type, gr_buffer *buffer,
+                           uint64_t offset);
+gr_buffer *gr_buffer_create(graft_context *c, size_t size); /* zeroed; one reference */
+gr_buffer *gr_buffer_alloc(graft_context *c, size_t size);  /* not zeroed: large ones are not touched twice */
+gr_buffer *gr_buffer_retain(gr_buffer *b);
+void gr_buffer_release(graft_context *c, gr_buffer *b);
+/* The tensor takes another buffer of the right size (one reference is taken over). */
+void gr_tensor_set_buffer(graft_module *m, graft_tensor t, gr_buffer *buffer, uint64_t offset);
+/* Bytes for writing: copied first when shared or borrowed. */
+void *gr_tensor_write(graft_module *m, graft_tensor t);
+size_t gr_tensor_bytes(const graft_module *m, graft_tensor t);
+uint64_t gr_tensor_hash(graft_module *m, graft_tensor t);
+/* Appends "name" or a free name like it for a tensor made from another: NAME.1, NAME.2 … */
+gr_name gr_name_derived(graft_module *m, gr_name from);
+void gr_tensor_erase(graft_module *m, graft_tensor t);
+/* A rank-0 or rank-n constant equal to these bytes, merged with one the module has. */
+graft_tensor gr_constant(graft_module *m, const char *name, const graft_type *type, const void *data);
+
+#endif

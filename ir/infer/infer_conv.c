@@ -1,0 +1,203 @@
+/* Shape rules of convolutions and matrix products. */
+#include "ir/infer/infer_impl.h"
+
+typedef struct window {
+  const int64_t *stride, *padding, *dilation, *output_padding;
+  int32_t axes;
+} window;
+
+static bool check_window(const gr_rule *r, int constraint, int64_t stride, int64_t padding, int64_t dilation) {
+  if (stride < 1) return gr_infer_fail(r, constraint, "stride is %jd", stride);
+  if (dilation < 1) return gr_infer_fail(r, constraint, "dilation is %jd", dilation);
+  if (padding < 0) return gr_infer_fail(r, constraint, "padding is %jd", padding);
+  return true;
+}
+
+static bool check_operands(const gr_rule *r, int ranks, int dtypes, int32_t axes) {
+  return gr_check_rank(r, ranks, 0, axes + 2) && gr_check_rank(r, ranks, 1, axes + 2) && gr_check_float(r, dtypes, 0) &&
+         gr_check_float(r, dtypes, 1) && gr_check_same_dtype(r, dtypes, 1, 0) && gr_check_same_dtype(r, dtypes, 2, 0);
+}
+
+/* Extent `i` of a type of unknown rank is unknown. */
+static int64_t extent(const graft_type *t, int32_t i) { return t->rank < 0 ? -1 : t->dims[i]; }
+
+static void begin_result(const gr_rule *r, const graft_type *x, const graft_type *w, int32_t rank) {
+  gr_type_set(gr_rule_result(r), x->dtype != GRAFT_UNKNOWN ? x->dtype : w->dtype, rank);
+}
+
+bool gr_rule_conv(const gr_rule *r) {
+  const graft_type *x = gr_rule_operand(r, 0), *weight = gr_rule_operand(r, 1);
+  graft_type *y = gr_rule_result(r);
+  uint32_t axes;
+  const window win = {.stride = gr_rule_list(r, 0, "stride", &axes),
+                      .padding = gr_rule_list(r, 1, "padding", &axes),
+                      .dilation = gr_rule_list(r, 2, "dilation", &axes),
+                      .axes = (int32_t)axes};
+  const int64_t groups = gr_rule_int(r, 3, "groups");
+  /* C1: x is [batch, channels, space...] and weight [out, in / groups, kernel...], with the op's number of spatial
+   * axes. */
+  /* C2: x, weight and bias have the same float type. */
+  if (!check_operands(r, 1, 2, win.axes)) return false;
+  const int64_t channels = extent(x, 1), group_channels = extent(weight, 1);
+  int64_t out = extent(weight, 0);
+  /* C4: groups is at least 1 and divides the input and the output channels. */
+  if (groups < 1) return gr_infer_fail(r, 4, "groups is %jd", groups);
+  if (channels >= 0 && channels % groups != 0)
+    return gr_infer_fail(r, 4, "groups is %jd, x has %jd channels", groups, channels);
+  if (out >= 0 && out % groups != 0)
+    return gr_infer_fail(r, 4, "groups is %jd, weight has %jd output channels", groups, out);
+  /* C3: weight has channels of x / groups input channels. */
+  if (channels >= 0 && group_channels >= 0 && channels / groups != group_channels)
+    return gr_infer_fail(r, 3, "weight has %jd input channels per group, x has %jd", group_channels, channels / groups);
+  /* C5: bias is a vector of the output channels. */
+  if (!gr_check_vector(r, 5, 2, &out, "output channels")) return false;
+
+  begin_result(r, x, weight, win.axes + 2);
+  y->dims[0] = extent(x, 0);
+  y->dims[1] = out;
+  for (int32_t i = 0; i < win.axes; ++i) {
+    const int64_t n = extent(x, i + 2), k = extent(weight, i + 2);
+    const int64_t stride = win.stride[i], padding = win.padding[i], dilation = win.dilation[i];
+    /* C6: stride and dilation are positive, padding is not negative. */
+    if (!check_window(r, 6, stride, padding, dilation)) return false;
+    /* C7: the kernel has at least one element and, dilated, fits into the padded input. */
+    if (k == 0) return gr_infer_fail(r, 7, "weight is empty");
+    y->dims[i + 2] = -1;
+    if (n < 0 || k < 0) continue;
+    int64_t padded, kernel;
+    if (__builtin_mul_overflow(padding, 2, &padded) || __builtin_add_overflow(padded, n, &padded) ||
+        __builtin_mul_overflow(dilation, k - 1, &kernel) || kernel >= padded)
+      return gr_infer_fail(r, 7, "kernel of %jd (dilation %jd), input of %jd (padding %jd)", k, dilation, n, padding);
+    y->dims[i + 2] = (padded - kernel - 1) / stride + 1;
+  }
+  return true;
+}
+
+bool gr_rule_conv_transpose(const gr_rule *r) {
+  const graft_type *x = gr_rule_operand(r, 0), *weight = gr_rule_operand(r, 1);
+  graft_type *y = gr_rule_result(r);
+  uint32_t axes;
+  const window win = {.stride = gr_rule_list(r, 0, "stride", &axes),
+                      .padding = gr_rule_list(r, 1, "padding", &axes),
+                      .output_padding = gr_rule_list(r, 2, "output_padding", &axes),
+                      .dilation = gr_rule_list(r, 4, "dilation", &axes),
+                      .axes = (int32_t)axes};
+  const int64_t groups = gr_rule_int(r, 3, "groups");
+  /* C1: x is [batch, channels, space...] and weight [in, out / groups, kernel...], with the op's number of spatial
+   * axes. */
+  /* C2: x, weight and bias have the same float type. */
+  if (!check_operands(r, 1, 2, win.axes)) return false;
+  const int64_t channels = extent(x, 1), in = extent(weight, 0), columns = extent(weight, 1);
+  /* C3: weight's axis 0 is the channels of x. */
+  if (channels >= 0 && in >= 0 && channels != in)
+    return gr_infer_fail(r, 3, "weight has %jd input channels, x has %jd", in, channels);
+  /* C4: groups is at least 1 and divides the input channels. */
+  if (groups < 1) return gr_infer_fail(r, 4, "groups is %jd", groups);
+  if (channels >= 0 && channels % groups != 0)
+    return gr_infer_fail(r, 4, "groups is %jd, x has %jd channels", groups, channels);
+  if (in >= 0 && in % groups != 0)
+    return gr_infer_fail(r, 4, "groups is %jd, weight has %jd input channels", groups, in);
+  int64_t out = columns;
+  if (out >= 0 && !gr_extent_mul(&out, groups))
+    return gr_infer_fail(r, 4, "groups is %jd, weight has %jd output channels per group", groups, columns);
+  /* C5: bias is a vector of the output channels. */
+  if (!gr_check_vector(r, 5, 2, &out, "output channels")) return false;
+
+  begin_result(r, x, weight, win.axes + 2);
+  y->dims[0] = extent(x, 0);
+  y->dims[1] = out;
+  for (int32_t i = 0; i < win.axes; ++i) {
+    const int64_t n = extent(x, i + 2), k = extent(weight, i + 2);
+    const int64_t stride = win.stride[i], padding = win.padding[i], dilation = win.dilation[i];
+    /* C6: stride and dilation are positive, padding is not negative. */
+    if (!check_window(r, 6, stride, padding, dilation)) return false;
+    const int64_t extra = win.output_padding[i];
+    /* C7: output_padding is not negative and less than stride or dilation. */
+    if (extra < 0 || (extra >= stride && extra >= dilation))
+      return gr_infer_fail(r, 7, "output_padding is %jd, stride %jd and dilation %jd", extra, stride, dilation);
+    y->dims[i + 2] = -1;
+    /* C8: input and kernel are not empty, and padding leaves at least one output element. */
+    if (n == 0 || k == 0) return gr_infer_fail(r, 8, "%s is empty", n == 0 ? "x" : "weight");
+    if (n < 0 || k < 0) continue;
+    int64_t size, kernel, cut;
+    if (__builtin_mul_overflow(n - 1, stride, &size) || __builtin_mul_overflow(k - 1, dilation, &kernel) ||
+        __builtin_mul_overflow(padding, 2, &cut) || __builtin_add_overflow(size, kernel, &size) ||
+        __builtin_add_overflow(size, extra, &size) || __builtin_add_overflow(size, 1, &size) || size <= cut)
+      return gr_infer_fail(r, 8, "input of %jd, stride %jd, kernel of %jd, padding %jd", n, stride, k, padding);
+    y->dims[i + 2] = size - cut;
+  }
+  return true;
+}
+
+bool gr_rule_linear(const gr_rule *r) {
+  const graft_type *x = gr_rule_operand(r, 0), *weight = gr_rule_operand(r, 1);
+  graft_type *y = gr_rule_result(r);
+  /* C1: x has at least one axis and weight is [out, in]. */
+  if (x->rank == 0) return gr_infer_fail(r, 1, "x has rank 0");
+  if (!gr_check_rank(r, 1, 1, 2)) return false;
+  /* C2: x, weight and bias have the same float type. */
+  if (!gr_check_float(r, 2, 0) || !gr_check_float(r, 2, 1) || !gr_check_same_dtype(r, 2, 1, 0) ||
+      !gr_check_same_dtype(r, 2, 2, 0))
+    return false;
+  /* C3: weight's axis 1 is the last axis of x. */
+  const int64_t features = x->rank < 0 ? -1 : x->dims[x->rank - 1], in = extent(weight, 1);
+  if (features >= 0 && in >= 0 && features != in)
+    return gr_infer_fail(r, 3, "weight has %jd input features, x has %jd", in, features);
+  /* C4: bias is a vector of the output features. */
+  int64_t out = extent(weight, 0);
+  if (!gr_check_vector(r, 4, 2, &out, "output features")) return false;
+  *y = *x;
+  if (x->dtype == GRAFT_UNKNOWN) y->dtype = weight->dtype;
+  if (x->rank > 0) y->dims[x->rank - 1] = out;
+  return true;
+}
+
+bool gr_rule_addmm(const gr_rule *r) {
+  const graft_type *input = gr_rule_operand(r, 0), *a = gr_rule_operand(r, 1), *b = gr_rule_operand(r, 2);
+  graft_type *y = gr_rule_result(r);
+  /* C1: mat1 is [n, k] and mat2 [k, m]. */
+  if (!gr_check_rank(r, 1, 1, 2) || !gr_check_rank(r, 1, 2, 2)) return false;
+  const int64_t k1 = extent(a, 1), k2 = extent(b, 0);
+  if (k1 >= 0 && k2 >= 0 && k1 != k2) return gr_infer_fail(r, 1, "mat1 has %jd columns, mat2 %jd rows", k1, k2);
+  /* C2: all have the same element type. */
+  if (!gr_check_same_dtype(r, 2, 1, 0) || !gr_check_same_dtype(r, 2, 2, 1) || !gr_check_same_dtype(r, 2, 2, 0))
+    return false;
+  gr_type_set(y, a->dtype != GRAFT_UNKNOWN ? a->dtype : b->dtype, 2);
+  y->dims[0] = extent(a, 0);
+  y->dims[1] = extent(b, 1);
+  /* C3: input broadcasts to [n, m]. */
+  if (input->rank > 2) return gr_infer_fail(r, 3, "input has rank %d", input->rank);
+  for (int32_t i = 1; i <= input->rank; ++i) {
+    const int64_t n = input->dims[input->rank - i];
+    if (n != 1 && !gr_extent_merge(&y->dims[2 - i], n))
+      return gr_infer_fail(r, 3, "input's axis %d has %jd entries, the product's %jd", -i, n, y->dims[2 - i]);
+  }
+  return true;
+}
+
+bool gr_rule_matmul(const gr_rule *r) {
+  const graft_type *a = gr_rule_operand(r, 0), *b = gr_rule_operand(r, 1);
+  graft_type *y = gr_rule_result(r);
+  /* C1: neither operand has rank 0. */
+  if (a->rank == 0 || b->rank == 0) return gr_infer_fail(r, 1, "%s has rank 0", a->rank == 0 ? "x" : "other");
+  /* C2: both have the same element type. */
+  if (!gr_check_same_dtype(r, 2, 0, 1)) return false;
+  gr_type_set(y, a->dtype != GRAFT_UNKNOWN ? a->dtype : b->dtype, -1);
+  if (a->rank < 0 || b->rank < 0) return true;
+  /* C3: the last axis of x is the second-to-last (of a vector the only) axis of other. */
+  const int64_t k1 = a->dims[a->rank - 1], k2 = b->dims[b->rank > 1 ? b->rank - 2 : 0];
+  if (k1 >= 0 && k2 >= 0 && k1 != k2) return gr_infer_fail(r, 3, "x has %jd columns, other %jd rows", k1, k2);
+  /* C4: the axes before the last two broadcast. */
+  graft_type batch_a = *a, batch_b = *b, batch;
+  batch_a.rank = a->rank > 2 ? a->rank - 2 : 0;
+  batch_b.rank = b->rank > 2 ? b->rank - 2 : 0;
+  gr_type_set(&batch, y->dtype, 0);
+  int32_t axis;
+  if (!gr_type_broadcast(&batch_a, &batch_b, &batch, &axis))
+    return gr_infer_fail(r, 4, "x has %jd, other %jd matrices along axis %d", batch_a.dims[batch_a.rank + axis],
+                         batch_b.dims[batch_b.rank + axis], axis - 2);
+  *y = batch;
+  if (a->rank > 1) y->dims[y->rank++] = a->dims[a->rank - 2];
+  if (b->rank > 1) y->dims[y->rank++] = b->dims[b->rank - 1];
+  return true;
+}
