@@ -9,8 +9,14 @@ steps, then the test input in evaluation mode, which the observers see too, then
 """
 import json, math, os, re, statistics, subprocess, sys, tempfile
 
-sys.path.insert(0, os.path.join(sys.argv[2], "..", "oracle"))
-from check import Npy, DTYPES  # of the cases that lie beside the repository
+# Both lie beside the repository or neither does: a clone that stands alone has nothing to compare with.
+ORACLE = os.path.join(sys.argv[2], "..", "oracle")
+for needed in os.path.join(ORACLE, "check.py"), os.path.join(sys.argv[2], "resnet18.onnx"):
+    if not os.path.exists(needed):
+        print(f"skipped: there is no {needed}")
+        sys.exit(77)
+sys.path.insert(0, ORACLE)
+from check import Npy, DTYPES
 
 WORST_DB = {"resnet18": 27.0, "mobilenet_v2": 14.0}
 SAME = {"add_": "add", "relu_": "relu", "hardtanh_": "hardtanh", "mul_": "mul"}
@@ -90,9 +96,6 @@ def check(opt, runner, models, name, granularity, formula, folder):
 
 def main():
     build, models = sys.argv[1], sys.argv[2]
-    if not os.path.exists(os.path.join(models, "resnet18.onnx")):
-        print(f"skipped: there is no {models}/resnet18.onnx")
-        return 77
     opt, runner = os.path.join(build, "tools", "ir-opt"), os.path.join(build, "tools", "ir-run")
     failed = 0
     for name in sys.argv[3:] or list(WORST_DB):
