@@ -148,7 +148,7 @@ GRAFT_API void graft_free(graft_context *context, void *pointer, size_t size);
 GRAFT_API graft_status graft_module_verify(graft_module *module);
 /* Drops erased nodes, values and tensors and renumbers the rest in graph order; all indices change. */
 GRAFT_API graft_status graft_module_compact(graft_module *module);
-/* Hash of the structure and of the tensors' bytes, names and provenance left out: equal graphs hash equal. */
+/* Hash of the structure and of the tensors' bytes, names, marks and provenance left out: equal graphs hash equal. */
 GRAFT_API uint64_t graft_module_hash(graft_module *module);
 
 GRAFT_API graft_context *graft_module_get_context(const graft_module *module);
@@ -266,6 +266,13 @@ GRAFT_API graft_status graft_node_set_operand(graft_graph *graph, graft_node nod
 GRAFT_API graft_status graft_node_erase(graft_graph *graph, graft_node node);
 /* A node's name is its first result's. Into `buffer` as snprintf does. */
 GRAFT_API size_t graft_node_name(const graft_graph *graph, graft_node node, char *buffer, size_t size);
+/* What the node is for, where its op does not say: a word of marks.def ("inserted", "training_form"). Passes go by
+ * marks; rules and passes set them on what they make, and both file formats keep them. */
+GRAFT_API uint32_t graft_mark_count(void);
+GRAFT_API const char *graft_mark_name(uint32_t index);
+GRAFT_API const char *graft_mark_doc(uint32_t index);
+GRAFT_API bool graft_node_has_mark(const graft_graph *graph, graft_node node, const char *mark);
+GRAFT_API graft_status graft_node_set_mark(graft_graph *graph, graft_node node, const char *mark, bool set);
 GRAFT_API size_t graft_value_name(const graft_graph *graph, graft_value value, char *buffer, size_t size);
 GRAFT_API graft_value graft_value_find(graft_graph *graph, const char *name);
 GRAFT_API graft_type graft_value_get_type(const graft_graph *graph, graft_value value);

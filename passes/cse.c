@@ -1,6 +1,6 @@
-/* Common subexpressions: of equal nodes (op, attributes, operands, annotations) the first stays. Equal constants are
- * merged before; parameters and buffers never are. One look-up a node. The passes merge-dequantize and dedup-qdq are
- * this for dequantize, and for quantize and dequantize nodes alone. */
+/* Common subexpressions: of equal nodes (op, attributes, operands, annotations, marks) the first stays. Equal constants
+ * are merged before; parameters and buffers never are. One look-up a node. The passes merge-dequantize and dedup-qdq
+ * are this for dequantize, and for quantize and dequantize nodes alone. */
 #include <string.h>
 
 #include "passes/passes_int.h"
@@ -36,7 +36,7 @@ static uint64_t hash_node(const graft_graph *g, graft_node n) {
 
 static bool equal_nodes(const graft_graph *g, graft_node a, graft_node b) {
   const gr_node *x = gr_node_at(g, a), *y = gr_node_at(g, b);
-  if (x->op != y->op || x->attrs != y->attrs || x->operand_count != y->operand_count ||
+  if (x->op != y->op || x->attrs != y->attrs || x->marks != y->marks || x->operand_count != y->operand_count ||
       x->result_count != y->result_count)
     return false;
   bool swap_a = commuted(g, a), swap_b = commuted(g, b);

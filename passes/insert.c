@@ -149,6 +149,7 @@ static graft_node add(inserter *s, const place *p, uint32_t op, uint32_t attrs, 
                     .operand_count = count,
                     .result_count = results,
                     .provenance = p->provenance,
+                    .marks = s->pass->info->marks,
                     .types = types,
                     .before = p->before};
   graft_node n = gr_node_add(s->g, &d);
@@ -425,17 +426,11 @@ static graft_status quantize_derived(inserter *s, graft_node n) {
 
 /* ---- what an earlier round did ---- */
 
-bool gr_is_inserted(const graft_graph *g, graft_node n) {
-  static const char prefix[] = "insert-";
-  uint32_t record = gr_node_at(g, n)->provenance, pass = record ? gr_record_get(g->module, record)->pass : 0;
-  return pass && strncmp(gr_string_text(g->module, pass), prefix, sizeof prefix - 1) == 0;
-}
-
 /* Does a fake-quant that was inserted before quantize as the group's spec says? Whether it is enabled does not matter.
  */
 static bool is_made(const inserter *s, graft_node n, uint32_t group) {
   const gr_node *node = gr_node_at(s->g, n);
-  if (node->op != GR_OP_fake_quantize || !gr_is_inserted(s->g, n)) return false;
+  if (node->op != GR_OP_fake_quantize || !gr_is_marked(s->g, n, GR_MARK_INSERTED)) return false;
   const gr_spec *spec = spec_of_group(s, group);
   graft_qparams_config o = {.size = sizeof o};
   o.quant_min = gr_attr_int(s->m, spec->op, spec->attrs, "quant_min");
@@ -457,7 +452,7 @@ static bool is_placed(const inserter *s, graft_value v, uint32_t group) {
       if ((user & GR_USER_UPDATE) == GR_USER_UPDATE) continue;
       return false;
     }
-    if (!gr_is_inserted(s->g, user)) return false;
+    if (!gr_is_marked(s->g, user, GR_MARK_INSERTED)) return false;
     made |= is_made(s, user, group);
   }
   return made;

@@ -54,6 +54,7 @@ typedef struct gr_pass_info {
   gr_pass_function run; /* NULL: a named pipeline */
   const char *members;  /* of a named pipeline; of an alias of `rewrite`, the rules */
   bool open;            /* takes options that it does not declare */
+  uint32_t marks;       /* of the nodes that it makes */
   gr_option_decl options[GR_MAX_OPTIONS + 1];
   const char *doc;
 } gr_pass_info;
@@ -100,11 +101,13 @@ bool gr_is_annotated(const graft_graph *g, graft_node n);
 const char *const *gr_pass_quantizer_files(const gr_pass *p, uint32_t *count);
 
 #define PASS(name, id, ...) graft_status gr_pass_##id(gr_pass *p);
+#define MARKING_PASS(name, id, ...) graft_status gr_pass_##id(gr_pass *p);
 #define OPEN_PASS(name, id, ...) graft_status gr_pass_##id(gr_pass *p);
 #define ALIAS(...)
 #define PIPELINE(...)
 #include "passes/passes.def"
 #undef PASS
+#undef MARKING_PASS
 #undef OPEN_PASS
 #undef ALIAS
 #undef PIPELINE

@@ -34,6 +34,7 @@ static graft_node copy_node(graft_graph *g, graft_node n, graft_node before) {
                        .result_count = node.result_count,
                        .name_base = base,
                        .provenance = node.provenance,
+                       .marks = node.marks,
                        .before = before,
                        .where = gr_node_loc(g, n)};
   return gr_node_add(g, &desc);
@@ -97,20 +98,9 @@ graft_status gr_pass_clear_annotations(gr_pass *p) {
   return GRAFT_OK;
 }
 
-uint32_t gr_training_form(const graft_module *m) {
-  static const char rule[] = "fuse_conv_bn_qat";
-  return gr_intern_find(m, rule, sizeof rule - 1);
-}
-
-bool gr_is_training_form(const graft_graph *g, graft_node n, uint32_t rule) {
-  uint32_t record = gr_node_at(g, n)->provenance;
-  return record && rule != GRAFT_NONE && gr_record_get(g->module, record)->rule == rule;
-}
-
 /* What only a prepared graph may hold is an error after convert; each such node is named. */
 graft_status gr_pass_check_converted(gr_pass *p) {
   graft_module *m = p->module;
-  uint32_t rule = gr_training_form(m);
   graft_status s = GRAFT_OK;
   for (uint32_t i = 0; i < m->graphs.len; i++) {
     graft_graph *g = m->graphs.data[i];
@@ -119,7 +109,7 @@ graft_status gr_pass_check_converted(gr_pass *p) {
       if (info && (info->families & (GR_F_OBSERVE | GR_F_QPARAMS | GR_F_FAKE_QUANTIZE)))
         s = gr_error(p->context, GRAFT_PASS, gr_node_loc(g, n),
                      "%s is left after convert: it was not turned into q/dq nodes", info->name);
-      else if (gr_is_training_form(g, n, rule))
+      else if (gr_is_marked(g, n, GR_MARK_TRAINING_FORM))
         s = gr_error(p->context, GRAFT_PASS, gr_node_loc(g, n),
                      "%s of the training form is left after convert: the batch norm was not folded",
                      gr_op_text(m, gr_node_at(g, n)->op));

@@ -24,12 +24,6 @@ uint32_t gr_selector_find(const gr_selector *s, const char *path);
 /* A warning for each name of the option's list that selects nothing. */
 graft_status gr_selector_check(gr_pass *p, const char *option);
 
-/* Was the node made by the rule that grafts the training form in? `rule`: gr_training_form's. */
-uint32_t gr_training_form(const graft_module *m);
-bool gr_is_training_form(const graft_graph *g, graft_node n, uint32_t rule);
-/* Was it made by insert-fake-quant or insert-observers? */
-bool gr_is_inserted(const graft_graph *g, graft_node n);
-
 /* The scope of each node: 0 is none; with no list every node is in scope 1. The caller frees `nodes.len` entries. */
 uint32_t *gr_scope_of_nodes(graft_graph *g, const char *list);
 

@@ -36,7 +36,8 @@ static graft_status apply_rules(gr_pass *p, const char *rules, bool fixed_point,
   graft_status s = names ? GRAFT_OK : gr_no_memory(p->context);
   if (!s && count == 0)
     s = gr_error(p->context, GRAFT_INVALID_ARGUMENT, where, "'%s' needs the option 'rules'", p->info->name);
-  gr_rewrite_options options = {.pass = p->info->name, .where = where, .fixed_point = fixed_point};
+  gr_rewrite_options options = {
+      .pass = p->info->name, .marks = p->info->marks, .where = where, .fixed_point = fixed_point};
   options.report_overlaps = overlaps;
   options.evaluate = gr_pass_evaluator(p, &options.evaluate_user);
   for (uint32_t i = 0; !s && i < p->module->graphs.len; i++) {

@@ -20,6 +20,8 @@
   { __VA_ARGS__ }
 
 #define PASS(n, id, opts, text) {.name = (n), .run = gr_pass_##id, .options = opts, .doc = (text)},
+#define MARKING_PASS(n, id, mark, opts, text) \
+  {.name = (n), .run = gr_pass_##id, .marks = GR_MARK_##mark, .options = opts, .doc = (text)},
 #define OPEN_PASS(n, id, opts, text) {.name = (n), .run = gr_pass_##id, .open = true, .options = opts, .doc = (text)},
 #define ALIAS(n, rules, text) {.name = (n), .run = gr_pass_rewrite, .members = (rules), .doc = (text)},
 #define PIPELINE(n, text, help) {.name = (n), .members = (text), .doc = (help)},

@@ -355,6 +355,7 @@ static bool run_node(apply *a, const pt_step *s, graft_node *out) {
                     .operands = r->operands.data,
                     .operand_count = r->operands.len,
                     .result_count = s->result_count,
+                    .marks = a->rule->marks | r->options->marks,
                     .before = a->root};
   if (d.attrs == GRAFT_NONE) return false;
   d.provenance = record_of(a, s->source);
@@ -408,6 +409,7 @@ static bool run_root(apply *a, const pt_step *s) {
                     .operand_count = r->operands.len,
                     .result_count = count,
                     .absent_results = absent,
+                    .marks = a->rule->marks | r->options->marks,
                     .before = GRAFT_NONE,
                     .where = {0}};
   d.where = (gr_loc){.file = gr_string_text(r->m, r->m->file)}; /* `failed` names the node */

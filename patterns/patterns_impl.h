@@ -164,6 +164,7 @@ typedef struct pt_rule {
   const char *name, *doc, *file;
   gr_pattern *pattern;
   pt_items rewrite;
+  uint32_t marks; /* of the nodes that it makes */
   gr_loc where;
 } pt_rule;
 

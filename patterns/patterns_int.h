@@ -7,8 +7,8 @@
 #ifndef GRAFT_PATTERNS_INT_H
 #define GRAFT_PATTERNS_INT_H
 
-#include "ir/ir_int.h"
 #include "ir/formats/text/lex_int.h"
+#include "ir/ir_int.h"
 #include "patterns/patterns.h"
 
 /* ---- parsing (parse.c, expr.c, compile.c) -------------------------------------------------------------------------
@@ -114,6 +114,7 @@ bool gr_cones_all(gr_cones *k, graft_value v, double number); /* every element e
 
 typedef struct gr_rewrite_options {
   const char *pass;      /* for provenance and messages */
+  uint32_t marks;        /* of the nodes made, beside those that the rule names */
   gr_evaluator evaluate; /* NULL: rules with const lines fail */
   void *evaluate_user;
   bool fixed_point;     /* reconsider new nodes and the users of changed ones until nothing matches */

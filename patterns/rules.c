@@ -73,8 +73,8 @@ static pt_rule *parse_rule(graft_rules *set, rule_file *f, gr_parser *p, const c
              "the rule %s has no heading: say above it, in a comment, what it does and why that is sound", rule->name);
     return NULL;
   }
-  if (!expect_word(p, "match", "`match`") || !(rule->pattern = gr_pt_parse_match(p)) ||
-      !expect_word(p, "rewrite", "`rewrite`"))
+  if (!gr_lex_marks(&p->lex, &rule->marks) || !expect_word(p, "match", "`match`") ||
+      !(rule->pattern = gr_pt_parse_match(p)) || !expect_word(p, "rewrite", "`rewrite`"))
     return NULL;
   pt_parse s = {.parser = p, .names = &rule->pattern->names, .rewrite = true};
   if (!gr_pt_parse_items(&s, &rule->rewrite) || !gr_pt_compile_match(p, rule->pattern) ||

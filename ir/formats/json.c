@@ -198,6 +198,13 @@ static json_t *node_name(writer *w, graft_node n) {
   return text_value(w, op, strlen(op));
 }
 
+static json_t *marks_value(uint32_t marks) {
+  json_t *words = json_array();
+  for (uint32_t i = 0; i < GR_MARK_COUNT; i++)
+    if (marks & 1u << i) json_array_append_new(words, json_string(graft_mark_name(i)));
+  return words;
+}
+
 static json_t *node_value(writer *w, graft_node n) {
   const gr_node *node = gr_node_at(w->g, n);
   const char *op = gr_op_text(w->m, node->op);
@@ -216,6 +223,7 @@ static json_t *node_value(writer *w, graft_node n) {
   json_object_set_new_nocheck(object, "inputs", inputs);
   json_object_set_new_nocheck(object, "attrs", attrs_value(w, n));
   json_object_set_new_nocheck(object, "results", results);
+  if (node->marks) json_object_set_new_nocheck(object, "marks", marks_value(node->marks));
   return object;
 }
 

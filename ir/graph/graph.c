@@ -293,7 +293,8 @@ graft_node gr_node_add(graft_graph *g, const gr_node_desc *d) {
                   .operand_count = operand_count,
                   .first_result = g->values.len,
                   .result_count = d->result_count,
-                  .provenance = d->provenance};
+                  .provenance = d->provenance,
+                  .marks = d->marks};
   uint32_t id = g->nodes.len;
   if (!add_results(g, id, d, types, 0)) {
     for (uint32_t v = node.first_result; v < g->values.len; v++) gr_value_at(g, v)->def_kind = GR_DEF_DEAD;
@@ -379,6 +380,7 @@ graft_status gr_node_become(graft_graph *g, graft_node n, const gr_node_desc *d)
   node->attrs = d->attrs;
   node->operand_count = operand_count;
   if (d->provenance) node->provenance = d->provenance;
+  node->marks = d->marks;
   if (more_results) { /* a longer block at the end; users move over */
     uint32_t old_first = node->first_result, first = g->values.len;
     for (uint32_t i = 0; i < old_results; i++) {

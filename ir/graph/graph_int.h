@@ -5,6 +5,19 @@
 #include "ir/graph/attr_int.h"
 #include "ir/graph/intern_int.h"
 
+enum gr_mark_index {
+#define MARK(id, name, doc) GR_MARK_INDEX_##id,
+#include "ir/marks.def"
+#undef MARK
+  GR_MARK_COUNT
+};
+enum gr_mark {
+#define MARK(id, name, doc) GR_MARK_##id = 1 << GR_MARK_INDEX_##id,
+#include "ir/marks.def"
+#undef MARK
+};
+uint32_t gr_mark_find(const char *name, size_t length); /* the bit; 0: no mark is called so */
+
 typedef struct gr_node {
   uint32_t op;        /* gr_op, or opaque */
   uint32_t attrs;     /* attribute set */
@@ -14,6 +27,7 @@ typedef struct gr_node {
   uint32_t result_count;
   uint32_t prev, next; /* graph order; GRAFT_NONE at the ends */
   uint32_t provenance; /* record, 0: none */
+  uint32_t marks;      /* GR_MARK_…, what passes go by */
 } gr_node;
 
 /* Who uses a value: a node's operand slot, or, flagged in the top bits of `user`, an output or an update. */
@@ -79,6 +93,9 @@ static inline graft_value gr_result(const graft_graph *g, graft_node n, uint32_t
   return i < node->result_count && g->values.data[node->first_result + i].type != GRAFT_NONE ? node->first_result + i
                                                                                              : GRAFT_NONE;
 }
+static inline bool gr_is_marked(const graft_graph *g, graft_node n, uint32_t marks) {
+  return g->nodes.data[n].marks & marks;
+}
 /* An erased node has op GRAFT_NONE. */
 static inline bool gr_node_live(const graft_graph *g, graft_node n) { return g->nodes.data[n].op != GRAFT_NONE; }
 static inline graft_node gr_value_node(const graft_graph *g, graft_value v) {
@@ -117,6 +134,7 @@ typedef struct gr_node_desc {
   const gr_name *names;    /* one a result, or NULL: made from the op's name */
   uint32_t name_base;      /* without `names`: string that the made name begins with; 0: the op's name */
   uint32_t provenance;
+  uint32_t marks;        /* GR_MARK_… */
   graft_node before;     /* GRAFT_NONE: append */
   const uint32_t *types; /* result types, when known (a reader that verifies later, opaque nodes); NULL: infer */
   gr_loc where;          /* for diagnostics */

@@ -43,6 +43,7 @@ static gr_node_desc describe(graft_graph *g, graft_node n) {
                     .attrs = node->attrs,
                     .operand_count = node->operand_count,
                     .result_count = node->result_count,
+                    .marks = node->marks,
                     .before = GRAFT_NONE,
                     .where = gr_node_loc(g, n)};
   for (uint32_t i = 0; i < node->result_count && i < 32; i++)

@@ -100,6 +100,36 @@ START_TEST(replace_uses_moves_outputs_and_updates) {
 }
 END_TEST
 
+START_TEST(marks_go_with_the_node) {
+  graft_value a = op1("relu", input), b = op2("add", a, input);
+  graft_node n = graft_value_node(graph, b), dead = graft_value_node(graph, op1("relu", input));
+  ck_assert(!graft_node_has_mark(graph, n, "inserted"));
+  ck_assert_int_eq(graft_node_set_mark(graph, n, "inserted", true), GRAFT_OK);
+  ck_assert_int_eq(graft_node_set_mark(graph, n, "training_form", true), GRAFT_OK);
+  ck_assert_int_eq(graft_node_set_mark(graph, n, "inserted", false), GRAFT_OK);
+  ck_assert_int_eq(graft_node_set_operand(graph, n, 1, a), GRAFT_OK);
+  ck_assert(graft_node_has_mark(graph, n, "training_form") && !graft_node_has_mark(graph, n, "inserted"));
+  ck_assert(!graft_node_has_mark(graph, graft_value_node(graph, a), "training_form"));
+  ck_assert_int_eq(graft_node_erase(graph, dead), GRAFT_OK);
+  ck_assert_int_eq(graft_module_compact(module), GRAFT_OK);
+  n = graft_node_next(graph, graft_node_first(graph));
+  ck_assert(graft_node_has_mark(graph, n, "training_form"));
+  /* A node that becomes another one is what its maker says that it is. */
+  a = graft_node_operand(graph, n, 0);
+  gr_node_desc d = {.op = GR_OP_relu, .operands = &a, .operand_count = 1, .result_count = 1, .before = GRAFT_NONE};
+  ck_assert_int_eq(gr_node_become(graph, n, &d), GRAFT_OK);
+  ck_assert(!graft_node_has_mark(graph, n, "training_form"));
+  /* What is no mark or no node is an error, or not marked. */
+  ck_assert_int_eq(graft_node_set_mark(graph, n, "fused", true), GRAFT_NAME);
+  ck_assert_int_eq(graft_node_set_mark(graph, GRAFT_NONE, "inserted", true), GRAFT_INVALID_ARGUMENT);
+  ck_assert(!graft_node_has_mark(graph, n, "fused") && !graft_node_has_mark(graph, 99, "inserted"));
+  ck_assert_uint_eq(graft_mark_count(), 2);
+  ck_assert_str_eq(graft_mark_name(1), "training_form");
+  ck_assert_ptr_null(graft_mark_name(2));
+  graft_diagnostics_clear(context);
+}
+END_TEST
+
 START_TEST(become_keeps_the_result) {
   graft_value a = op1("relu", input), b = op2("add", a, input), y = op1("sigmoid", b);
   graft_node n = graft_value_node(graph, b);
@@ -396,6 +426,7 @@ int main(void) {
   tcase_add_test(tests, names_split_one_to_one);
   tcase_add_test(tests, made_names_never_meet_given_ones);
   tcase_add_test(tests, replace_uses_moves_outputs_and_updates);
+  tcase_add_test(tests, marks_go_with_the_node);
   tcase_add_test(tests, become_keeps_the_result);
   tcase_add_test(tests, remembered_types_are_those_of_the_node);
   tcase_add_test(tests, attributes_are_checked_and_interned);

@@ -387,20 +387,100 @@ END_TEST
 
 static void to_sink(void *user, const void *bytes, size_t size) { gr_sink_write(user, bytes, size); }
 
-START_TEST(a_version_from_the_future_is_named) {
-  gr_gfb_tables tables = {.version = 2, .string_lengths = {(uint32_t[]){0}, 1}};
-  size_t size = (size_t)gr_gfb_block_size(&tables);
+/* The file that these tables make. */
+static gr_buffer *encode(const gr_gfb_tables *tables) {
+  size_t size = (size_t)gr_gfb_block_size(tables);
   void *block = malloc(size);
   gr_sink sink;
   gr_sink_init(&sink, context);
-  gr_gfb_encode(&tables, block, size, to_sink, &sink);
+  gr_gfb_encode(tables, block, size, to_sink, &sink);
   free(block);
   gr_buffer *file = gr_buffer_create(context, (sink.bytes.len + 63) / 64 * 64);
   memcpy(file->data, sink.bytes.data, sink.bytes.len);
+  gr_sink_free(&sink);
+  return file;
+}
+
+START_TEST(a_version_from_the_future_is_named) {
+  gr_gfb_tables tables = {.version = GR_GFB_VERSION + 1, .string_lengths = {(uint32_t[]){0}, 1}};
+  gr_buffer *file = encode(&tables);
   ck_assert_ptr_null(gr_gfb_load(context, file, "a.gfb", false));
   ck_assert_int_eq(graft_diagnostic_get(context, 0).code, GRAFT_UNSUPPORTED);
   gr_buffer_release(context, file);
-  gr_sink_free(&sink);
+}
+END_TEST
+
+static uint32_t version_of(gr_buffer *file) {
+  gr_gfb_tables tables;
+  size_t end;
+  ck_assert_ptr_null(gr_gfb_decode(file->data, file->size, &tables, &end));
+  return tables.version;
+}
+
+/* A file without marks is one that version 1 of the library reads. */
+START_TEST(marks_are_kept) {
+  graft_graph *g = graft_module_get_graph(module, 0);
+  gr_buffer *unmarked = print(module);
+  ck_assert_uint_eq(version_of(unmarked), 1);
+  gr_buffer_release(context, unmarked);
+  graft_node first = graft_node_first(g), second = graft_node_next(g, first);
+  graft_graph *body = graft_module_get_graph(module, 1);
+  ck_assert_int_eq(graft_node_set_mark(g, second, "inserted", true), GRAFT_OK);
+  ck_assert_int_eq(graft_node_set_mark(g, second, "training_form", true), GRAFT_OK);
+  ck_assert_int_eq(graft_node_set_mark(body, graft_node_first(body), "training_form", true), GRAFT_OK);
+  gr_buffer *file = print(module);
+  ck_assert_uint_eq(version_of(file), GR_GFB_VERSION);
+  graft_module *copy = gr_gfb_load(context, file, "a.gfb", false);
+  ck_assert_ptr_nonnull(copy);
+  g = graft_module_get_graph(copy, 0);
+  body = graft_module_get_graph(copy, 1);
+  first = graft_node_first(g);
+  second = graft_node_next(g, first);
+  ck_assert(!gr_node_at(g, first)->marks);
+  ck_assert(graft_node_has_mark(g, second, "inserted") && graft_node_has_mark(g, second, "training_form"));
+  ck_assert(!graft_node_has_mark(body, graft_node_first(body), "inserted"));
+  ck_assert(graft_node_has_mark(body, graft_node_first(body), "training_form"));
+  graft_module_destroy(copy);
+  gr_buffer_release(context, file);
+}
+END_TEST
+
+/* One node and two marks that make no sense. */
+START_TEST(marks_are_checked) {
+  gr_buffer *good = print(module);
+  gr_gfb_tables tables;
+  size_t end;
+  ck_assert_ptr_null(gr_gfb_decode(good->data, good->size, &tables, &end));
+  uint32_t lengths[256], words = tables.string_lengths.count, bytes = tables.string_bytes.count;
+  uint8_t text[4096];
+  ck_assert(words < 250 && bytes < 4000);
+  memcpy(lengths, tables.string_lengths.data, words * sizeof *lengths);
+  memcpy(text, tables.string_bytes.data, bytes);
+  memcpy(text + bytes, "inserted\0training_form\0fused", 29);
+  lengths[words] = 8, lengths[words + 1] = 13, lengths[words + 2] = 5;
+  tables.string_lengths.data = lengths, tables.string_lengths.count = words + 3;
+  tables.string_bytes.data = text, tables.string_bytes.count = bytes + 29;
+  static const struct {
+    uint32_t node, word, second_node, second_word;
+    bool good;
+  } cases[] = {{1, 0, 1, 1, true},  {0, 1, 2, 1, true},    {1, 1, 1, 0, false}, {1, 0, 1, 0, false},
+               {1, 0, 0, 1, false}, {0, 0, 900, 1, false}, {0, 2, 1, 1, false}, {0, 900, 1, 1, false}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    gr_gfb_mark marks[] = {{cases[i].node, words + cases[i].word},
+                           {cases[i].second_node, words + cases[i].second_word}};
+    tables.marks.data = marks, tables.marks.count = 2;
+    gr_buffer *tables_only = encode(&tables);
+    size_t start = (end + 63) / 64 * 64, rest = good->size - start; /* the tensors' data, as in the good file */
+    gr_buffer *file = gr_buffer_create(context, tables_only->size + rest);
+    memcpy(file->data, tables_only->data, tables_only->size);
+    memcpy((char *)file->data + tables_only->size, (const char *)good->data + start, rest);
+    graft_module *m = gr_gfb_load(context, file, "a.gfb", false);
+    ck_assert_msg((m != NULL) == cases[i].good, "case %zu", i);
+    if (m) graft_module_destroy(m);
+    gr_buffer_release(context, file);
+    gr_buffer_release(context, tables_only);
+  }
+  gr_buffer_release(context, good);
 }
 END_TEST
 
@@ -420,6 +500,8 @@ int main(void) {
   tcase_add_test(t, a_changed_byte_of_data_is_seen_on_request);
   tcase_add_test(t, memory_may_run_out_anywhere);
   tcase_add_test(t, a_version_from_the_future_is_named);
+  tcase_add_test(t, marks_are_kept);
+  tcase_add_test(t, marks_are_checked);
   suite_add_tcase(s, t);
   SRunner *r = srunner_create(s);
   srunner_run_all(r, CK_NORMAL);

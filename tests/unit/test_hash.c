@@ -12,7 +12,7 @@ typedef struct variant {
   int64_t stride;
   uint32_t unused; /* dead values made first, so that indices differ */
   graft_tensor_kind kind;
-  bool two_weights, spec, no_update, source;
+  bool two_weights, spec, no_update, source, mark;
 } variant;
 
 static const variant base = {.input = "x", .output = "y", .prefix = "a", .lo = 0.5, .scalar = 2, .stride = 1};
@@ -54,6 +54,7 @@ static uint64_t hash_of(variant w) {
     gr_spec_set_value(
         g, y, gr_spec_intern(m, GR_OP_spec, gr_attrs_intern(m, &b, gr_op_get(GR_OP_spec), (gr_loc){0}), NULL, 0));
   }
+  if (w.mark) ck_assert(graft_node_set_mark(g, graft_value_node(g, y), "inserted", true) == GRAFT_OK);
   y = graft_build(g, "mul", (graft_value[]){y, graft_scalar(g, GRAFT_F32, w.scalar)}, 2, NULL, 0);
   graft_output_add(g, w.output, y);
   const graft_tensor state = graft_tensor_create(m, "state", GRAFT_BUFFER, &state_type, data);
@@ -87,6 +88,8 @@ END_TEST
 START_TEST(indices_do_not_count) { EQUAL(w.unused = 7); }
 END_TEST
 START_TEST(provenance_does_not_count) { EQUAL(w.source = true); }
+END_TEST
+START_TEST(marks_do_not_count) { EQUAL(w.mark = true); }
 END_TEST
 START_TEST(interface_names_count) {
   UNEQUAL(w.input = "z");
@@ -122,6 +125,7 @@ int main(void) {
   tcase_add_test(t, names_do_not_count);
   tcase_add_test(t, indices_do_not_count);
   tcase_add_test(t, provenance_does_not_count);
+  tcase_add_test(t, marks_do_not_count);
   tcase_add_test(t, interface_names_count);
   tcase_add_test(t, attributes_count);
   tcase_add_test(t, bytes_count);

@@ -9,7 +9,7 @@
 extern "C" {
 #endif
 
-#define GR_GFB_VERSION 1u
+#define GR_GFB_VERSION 2u                       /* 2: marks; a file without them is of version 1 */
 #define GR_GFB_ALIGNMENT 64u                    /* of each tensor's data */
 #define GR_GFB_NAN UINT64_C(0x7ff8000000000000) /* the only NaN that attributes are written as */
 #define GR_GFB_MAX_BLOCK 0x7fffffffu            /* FlatBuffers' own limit */
@@ -67,6 +67,10 @@ typedef struct gr_gfb_update {
   uint32_t value, tensor;
 } gr_gfb_update;
 
+typedef struct gr_gfb_mark {
+  uint32_t node, word;
+} gr_gfb_mark;
+
 typedef struct gr_gfb_annotation {
   uint32_t place, spec;
 } gr_gfb_annotation;
@@ -93,7 +97,8 @@ typedef struct gr_gfb_annotation {
   STRUCTS(outputs, gr_gfb_output, Output) \
   STRUCTS(updates, gr_gfb_update, Update) \
   STRUCTS(use_specs, gr_gfb_annotation, Annotation) \
-  STRUCTS(value_specs, gr_gfb_annotation, Annotation)
+  STRUCTS(value_specs, gr_gfb_annotation, Annotation) \
+  STRUCTS(marks, gr_gfb_mark, Mark)
 
 #define GR_GFB_ARRAY(type) \
   struct { \

@@ -12,7 +12,7 @@
 /* How far each table is read; lists belong to their owners in order. */
 typedef struct cursors {
   uint32_t attrs, ints, floats, parents, spec_refs;
-  uint32_t nodes, operands, values, handles, outputs, updates, use_specs, value_specs;
+  uint32_t nodes, operands, values, handles, outputs, updates, use_specs, value_specs, marks;
 } cursors;
 
 /* A spec as interned, and how many uses and values a graph needs for its references to exist. */
@@ -369,6 +369,17 @@ static graft_status load_operands(loader *l, graft_graph *g, uint32_t count, uin
   return GRAFT_OK;
 }
 
+/* The marks of the node read last. A word that is none is damage: what it would decide is not known here. */
+static graft_status load_marks(loader *l, gr_node *node) {
+  for (; l->at.marks < l->t.marks.count && l->t.marks.data[l->at.marks].node == l->at.nodes - 1; l->at.marks++) {
+    uint32_t word = l->t.marks.data[l->at.marks].word, mark = 0;
+    if (word < l->t.string_lengths.count) mark = gr_mark_find(gr_string_text(l->m, word), gr_string_length(l->m, word));
+    if (!mark || node->marks >= mark) return DAMAGED(l, "mark %u", l->at.marks);
+    node->marks |= mark;
+  }
+  return GRAFT_OK;
+}
+
 static graft_status load_nodes(loader *l, graft_graph *g, const gr_gfb_graph *in) {
   uint32_t results_end = in->inputs + in->results, first_result = in->inputs;
   uint32_t operands_end = l->at.operands + in->operands;
@@ -386,9 +397,11 @@ static graft_status load_nodes(loader *l, graft_graph *g, const gr_gfb_graph *in
                     .prev = i ? i - 1 : GRAFT_NONE,
                     .next = i + 1 < in->nodes ? i + 1 : GRAFT_NONE,
                     .provenance = n->record};
+    graft_status status = load_marks(l, &node);
+    if (status) return status;
     g->nodes.data[g->nodes.len++] = node;
     for (uint32_t k = 0; k < n->result_count; k++) g->values.data[first_result + k].def = i & GR_USER_INDEX;
-    graft_status status = load_operands(l, g, n->operand_count, i, first_result, results_end);
+    status = load_operands(l, g, n->operand_count, i, first_result, results_end);
     if (status) return status;
     first_result += n->result_count;
   }
@@ -481,7 +494,7 @@ static graft_status load_tables(loader *l, bool check_hashes) {
       at->parents != t->parents.count || at->spec_refs != t->spec_refs.count || at->nodes != t->nodes.count ||
       at->operands != t->operands.count || at->values != t->values.count || at->handles != t->handles.count ||
       at->outputs != t->outputs.count || at->updates != t->updates.count || at->use_specs != t->use_specs.count ||
-      at->value_specs != t->value_specs.count)
+      at->value_specs != t->value_specs.count || at->marks != t->marks.count)
     return DAMAGED(l, "the tables have entries that belong to nothing");
   return GRAFT_OK;
 }
@@ -491,8 +504,8 @@ static graft_status open_file(loader *l) {
   size_t end = 0;
   const char *error = gr_gfb_decode(l->file->data, l->file->size, &l->t, &end);
   if (error) return DAMAGED(l, "%s", error);
-  if (l->t.version != GR_GFB_VERSION) {
-    return gr_error(l->c, GRAFT_UNSUPPORTED, l->where, "version %u of .gfb; this library reads version %u",
+  if (l->t.version < 1 || l->t.version > GR_GFB_VERSION) {
+    return gr_error(l->c, GRAFT_UNSUPPORTED, l->where, "version %u of .gfb; this library reads versions 1 to %u",
                     l->t.version, GR_GFB_VERSION);
   }
   l->data_start = ((uint64_t)end + GR_GFB_ALIGNMENT - 1) / GR_GFB_ALIGNMENT * GR_GFB_ALIGNMENT;

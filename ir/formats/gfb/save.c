@@ -1,8 +1,8 @@
 /* Graph to tables: one walk in graph order that numbers whatever it meets, so erased things and the module's history
  * leave no trace in the file. The module is not changed. */
 #include "ir/formats/gfb/gfb_impl.h"
-#include "ir/formats/stage_impl.h"
 #include "ir/formats/io_int.h"
+#include "ir/formats/stage_impl.h"
 
 #include <string.h>
 
@@ -275,6 +275,14 @@ static void add_use(graph_saver *gs, uint32_t use, uint32_t *value) {
   gs->uses++;
 }
 
+static void add_marks(saver *s, uint32_t marks) {
+  for (uint32_t i = 0; i < GR_MARK_COUNT; i++) {
+    if (!(marks & 1u << i)) continue;
+    gr_gfb_mark mark = {.node = s->nodes.len, .word = text_id(s, graft_mark_name(i))};
+    PUSH(s, marks, mark);
+  }
+}
+
 static void add_nodes(graph_saver *gs, gr_gfb_graph *graph) {
   saver *s = gs->s;
   const graft_graph *g = gs->g;
@@ -292,6 +300,7 @@ static void add_nodes(graph_saver *gs, gr_gfb_graph *graph) {
       PUSH(s, operands, value);
     }
     for (uint32_t i = 0; i < node->result_count; i++) add_value(gs, node->first_result + i);
+    if (node->marks) add_marks(s, node->marks);
     PUSH(s, nodes, out);
     graph->nodes++;
   }
@@ -455,7 +464,7 @@ static void put_padding(output *o) {
 }
 
 static graft_status write_tables(saver *s, output *o) {
-  gr_gfb_tables tables = {.version = GR_GFB_VERSION, .data_length = s->data_length};
+  gr_gfb_tables tables = {.version = s->marks.len ? GR_GFB_VERSION : 1, .data_length = s->data_length};
 #define SCALARS(name, type) tables.name.data = s->name.data, tables.name.count = s->name.len;
 #define STRUCTS(name, type, schema) SCALARS(name, type)
   GR_GFB_VECTORS(SCALARS, STRUCTS)

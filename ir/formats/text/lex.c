@@ -1,5 +1,6 @@
 /* Tokens by hand, one table of character classes. */
 #include "ir/formats/text/lex_int.h"
+#include "ir/graph/graph_int.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -454,5 +455,26 @@ bool gr_lex_int(gr_lexer *l, int64_t lo, int64_t hi, const char *what, int64_t *
   }
   *value = l->token.as.i;
   gr_lex_next(l);
+  return true;
+}
+
+bool gr_lex_marks(gr_lexer *l, uint32_t *marks) {
+  *marks = 0;
+  if (!gr_lex_accept_word(l, "mark")) return true;
+  do {
+    uint32_t mark = l->token.kind == GR_T_IDENT ? gr_mark_find(l->token.text, l->token.length) : 0;
+    if (!mark) {
+      char what[200] = "a mark (";
+      for (uint32_t i = 0; i < GR_MARK_COUNT; i++) {
+        size_t at = strlen(what);
+        (void)snprintf(what + at, sizeof what - at, "%s%s", i ? ", " : "", graft_mark_name(i));
+      }
+      size_t at = strlen(what);
+      (void)snprintf(what + at, sizeof what - at, ")");
+      return gr_lex_unexpected(l, what), false;
+    }
+    *marks |= mark;
+    gr_lex_next(l);
+  } while (gr_lex_accept(l, ','));
   return true;
 }

@@ -96,6 +96,8 @@ static inline bool gr_token_same(const gr_token *a, const gr_token *b) {
   return a->length == b->length && __builtin_memcmp(a->text, b->text, a->length) == 0;
 }
 
+/* `mark inserted, training_form`, where it stands: the marks, as bits. */
+bool gr_lex_marks(gr_lexer *l, uint32_t *marks);
 /* Would this name need no quotes after % and @? */
 bool gr_lex_plain_name(const char *text, size_t length);
 

@@ -240,7 +240,7 @@ static bool unknown_types(parser *p) {
 static bool parse_node(parser *p) {
   gr_lexer *l = &p->lex;
   gr_token op_token;
-  uint32_t op = 0, attrs = 0, provenance = 0, absent = 0;
+  uint32_t op = 0, attrs = 0, provenance = 0, marks = 0, absent = 0;
   bool written = false;
   if (!parse_results(p) || !parse_op(p, &op_token, &op)) return false;
   const gr_op_info *info = gr_op_get(op);
@@ -248,7 +248,8 @@ static bool parse_node(parser *p) {
     return gr_parse_fail(p, GRAFT_NAME, &op_token, "'%s' is a kind of spec, not an op", info->name);
   if (!parse_operands(p) || !gr_parse_attrs(p, op, &op_token, &attrs)) return false;
   gr_token type_token;
-  if (!parse_result_types(p, p->graph->values.len, &written, &type_token) || !gr_parse_from(p, &provenance))
+  if (!parse_result_types(p, p->graph->values.len, &written, &type_token) || !gr_parse_from(p, &provenance) ||
+      !gr_lex_marks(l, &marks))
     return false;
   if (!end_of_line(p) || !absent_results(p, info, &absent)) return false;
   if (written && !check_type_count(p, &type_token)) return false;
@@ -261,6 +262,7 @@ static bool parse_node(parser *p) {
                     .absent_results = absent,
                     .names = p->names.data,
                     .provenance = provenance,
+                    .marks = marks,
                     .before = GRAFT_NONE,
                     .types = info ? NULL : p->result_types.data,
                     .where = gr_token_loc(l, &op_token)};

@@ -35,6 +35,16 @@ static void print_result_types(printer *p, const gr_node *node) {
   if (many) gr_print_text(p, ")");
 }
 
+static void print_marks(printer *p, uint32_t marks) {
+  const char *before = " mark ";
+  for (uint32_t i = 0; i < GR_MARK_COUNT; i++) {
+    if (!(marks & 1u << i)) continue;
+    gr_sink_text(p->out, before);
+    gr_sink_text(p->out, graft_mark_name(i));
+    before = ", ";
+  }
+}
+
 static void print_node(printer *p, graft_node n) {
   const graft_graph *g = p->graph;
   const gr_node *node = gr_node_at(g, n);
@@ -59,6 +69,7 @@ static void print_node(printer *p, graft_node n) {
   gr_print_attrs(p, node->op, node->attrs);
   print_result_types(p, node);
   gr_print_from(p, node->provenance);
+  print_marks(p, node->marks);
   gr_print_text(p, "\n");
 }
 

@@ -5,7 +5,7 @@
 # bn_scale is 1 where s is zero or subnormal, so a channel with gamma = 0 stays finite. The statistics are those before
 # this step's update. Only a convolution whose weight is annotated and whose result is not: one annotated apart from its
 # batch norm must not get a fake-quant on the rescaled result.
-rule fuse_conv_bn_qat
+rule fuse_conv_bn_qat mark training_form
 match
   %y = @conv|linear:c(%x, %w, %b?) {..$conv}   one_use
   %out, %m1?, %v1?, %n1? = batch_norm(%y, %gamma?, %beta?, %mean, %var, %n?) {eps: $eps, ..$bn}
