@@ -13,6 +13,7 @@
 #include "ir/graph/intern_int.h"
 #include "ir/graph/op_int.h"
 #include "ir/graph/tensor_int.h"
+#include "ir/graph/undo_int.h"
 
 /* ---- the module (module.c) ---- */
 
@@ -36,6 +37,7 @@ struct graft_module {
   GR_VEC(uint32_t) record_parents;
   gr_map record_ids; /* of the first `records_known` records; the rest, read from a file, on first use */
   uint32_t records_known;
+  gr_undo undo;
   char labels[4][256]; /* names as text, for diagnostics */
   uint32_t next_label;
   gr_inferred inferred[GR_INFERRED_COUNT];

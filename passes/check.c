@@ -55,8 +55,7 @@ static graft_status infer_node(gr_pass *p, graft_graph *g, graft_node n, scratch
     graft_value v = gr_result(g, n, i);
     if (v == GRAFT_NONE || gr_type_equal(gr_type_of(g, v), &s->results.data[i])) continue;
     uint32_t type = gr_type_intern(p->module, &s->results.data[i]);
-    if (type == GRAFT_NONE) return GRAFT_NO_MEMORY;
-    gr_value_at(g, v)->type = type;
+    if (type == GRAFT_NONE || gr_value_set_type(g, v, type) != GRAFT_OK) return GRAFT_NO_MEMORY;
     gr_count(p, "types changed", 1);
   }
   return GRAFT_OK;

@@ -47,8 +47,7 @@ graft_status gr_pass_port_metadata(gr_pass *p) {
       uint32_t parents[] = {theirs, own};
       gr_record r = {.pass = pass, .parent_count = own ? 2 : 1};
       uint32_t record = gr_record_intern(m, &r, parents);
-      if (record == GRAFT_NONE || record == 0) return GRAFT_NO_MEMORY;
-      gr_node_at(g, n)->provenance = record;
+      if (record == GRAFT_NONE || gr_node_set_provenance(g, n, record) != GRAFT_OK) return GRAFT_NO_MEMORY;
       gr_count(p, "nodes attributed", 1);
     }
   }

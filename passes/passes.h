@@ -53,8 +53,9 @@ typedef struct graft_pass_options {
   graft_status (*annotate)(void *user, graft_graph *graph);
 } graft_pass_options;
 
-/* Runs the passes in order over all graphs of the module. The whole text is checked before the first pass runs. After a
- * failure the module is whole (it may be destroyed) but partly rewritten. NULL options: defaults. */
+/* Runs the passes in order over all graphs of the module. The whole text is checked before the first pass runs. A pass
+ * that fails, of memory too, leaves the module as it was before this pass: valid, with what the passes before it did.
+ * NULL options: defaults. */
 GRAFT_API graft_status graft_run_passes(graft_module *module, const char *pipeline, const graft_pass_options *options);
 /* Checks a pipeline's text alone. */
 GRAFT_API graft_status graft_check_pipeline(graft_context *context, const char *pipeline);

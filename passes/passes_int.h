@@ -4,7 +4,8 @@
  *
  * that changes p->module: every graph of it, in linear time, leaving it valid, with scratch in arrays by node id. A
  * pass knows nothing of the others; what it must be told comes as options, what it has to say goes into statistics and
- * diagnostics. It matches no ops by hand: what rewrites by op is a rule under patterns/rules. */
+ * diagnostics. It matches no ops by hand: what rewrites by op is a rule under patterns/rules. When it fails, or leaves
+ * an error among the diagnostics, all that it changed is taken back (ir/graph/undo_int.h): it need not clean up. */
 #ifndef GRAFT_PASSES_INT_H
 #define GRAFT_PASSES_INT_H
 

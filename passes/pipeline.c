@@ -53,19 +53,17 @@ static graft_status run_pass(runner *r, const gr_step *step, struct gr_pass_env 
                   .rest = step->rest,
                   .rest_count = step->rest_count,
                   .env = env};
-  uint32_t diagnostics = graft_diagnostic_count(c);
+  const uint32_t diagnostics = graft_diagnostic_count(c), errors = gr_error_count(c);
   double start = now();
+  gr_edit edit = gr_edit_begin(r->module);
   s = step->info->run(&pass);
   report.seconds = now() - start;
-  if (s) {
-    if (graft_diagnostic_count(c) == diagnostics)
-      gr_error(c, s, (gr_loc){0}, "the pass '%s' failed: %s", step->info->name, graft_status_text(s));
-    return s;
-  }
-  if (r->options->verify_each || ALWAYS_VERIFY) {
-    s = verify(r, step->info, &report);
-    if (s) return s;
-  }
+  if (s && graft_diagnostic_count(c) == diagnostics)
+    gr_error(c, s, (gr_loc){0}, "the pass '%s' failed: %s", step->info->name, graft_status_text(s));
+  if (!s && gr_error_count(c) != errors) s = GRAFT_PASS; /* it went on after an error: its result is not to be had */
+  if (!s && (r->options->verify_each || ALWAYS_VERIFY)) s = verify(r, step->info, &report);
+  s = gr_edit_end(r->module, edit, s);
+  if (s) return s;
   report.statistics = pass.statistics;
   report.statistic_count = pass.statistic_count;
   return call(r, r->options->after, &report);

@@ -132,12 +132,14 @@ graft_status gr_pt_carry_finish(pt_rewriter *r) {
   uint32_t *value_to = table(r, r->moved_values.data, r->moved_values.len, values);
   remap x = {.r = r, .uses = use_to, .values = value_to};
   graft_status status = use_to && value_to ? GRAFT_OK : GRAFT_NO_MEMORY;
-  for (uint32_t i = 0; i < g->spec_of_use.len && status == GRAFT_OK; i++)
-    if (g->spec_of_use.data[i] && (g->spec_of_use.data[i] = new_spec(&x, g->spec_of_use.data[i])) == GRAFT_NONE)
-      status = GRAFT_NO_MEMORY;
-  for (uint32_t i = 0; i < g->spec_of_value.len && status == GRAFT_OK; i++)
-    if (g->spec_of_value.data[i] && (g->spec_of_value.data[i] = new_spec(&x, g->spec_of_value.data[i])) == GRAFT_NONE)
-      status = GRAFT_NO_MEMORY;
+  for (uint32_t i = 0; i < g->spec_of_use.len && status == GRAFT_OK; i++) {
+    uint32_t old = g->spec_of_use.data[i], spec = old ? new_spec(&x, old) : 0;
+    if (spec != old) status = spec == GRAFT_NONE ? GRAFT_NO_MEMORY : gr_spec_set_use(g, i, spec);
+  }
+  for (uint32_t i = 0; i < g->spec_of_value.len && status == GRAFT_OK; i++) {
+    uint32_t old = g->spec_of_value.data[i], spec = old ? new_spec(&x, old) : 0;
+    if (spec != old) status = spec == GRAFT_NONE ? GRAFT_NO_MEMORY : gr_spec_set_value(g, i, spec);
+  }
   if (use_to) gr_free(r->c, use_to, (size_t)(uses + 1) * sizeof *use_to);
   if (value_to) gr_free(r->c, value_to, (size_t)(values + 1) * sizeof *value_to);
   gr_map_free(r->c, &x.done);

@@ -337,10 +337,7 @@ static graft_status take_over(pt_rewriter *r) {
     s = move_spec(r, t);
     gr_name name = r->m->tensors.data[t->old].name;
     gr_tensor_erase(r->m, t->old);
-    r->m->tensors.data[t->tensor].name = name;
-    if (r->m->tensor_names_built &&
-        !gr_map_put(r->c, &r->m->tensor_names, (uint64_t)name.base << 32 | name.number, t->tensor))
-      s = GRAFT_NO_MEMORY;
+    if (!s) s = gr_tensor_rename(r->m, t->tensor, name);
   }
   gr_free(r->c, updated, count);
   return s;

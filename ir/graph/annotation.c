@@ -22,9 +22,10 @@ uint32_t gr_spec_intern(graft_module *m, uint32_t op, uint32_t attrs, const gr_s
   for (; (id = gr_map_get(&m->spec_ids, key)) != GRAFT_NONE; key++)
     if (same(m, id, op, attrs, refs, ref_count)) return id;
   gr_spec s = {.op = op, .attrs = attrs, .first_ref = m->spec_refs.len, .ref_count = ref_count};
-  if (!gr_vec_reserve(c, &m->spec_refs, ref_count) || !gr_vec_push(c, &m->specs, s) ||
-      !gr_map_put(c, &m->spec_ids, key, m->specs.len - 1))
+  if (!gr_vec_reserve(c, &m->spec_refs, ref_count) || !gr_vec_reserve(c, &m->specs, 1u) ||
+      !gr_map_put(c, &m->spec_ids, key, m->specs.len))
     return GRAFT_NONE;
+  m->specs.data[m->specs.len++] = s;
   for (uint32_t i = 0; i < ref_count; i++) m->spec_refs.data[m->spec_refs.len++] = refs[i];
   return m->specs.len - 1;
 }
@@ -35,25 +36,32 @@ const gr_spec_ref *gr_spec_refs(const graft_module *m, uint32_t spec) {
 }
 
 /* Arrays of one length with uses and values: grown to all of them at once, so that setting each is O(1). */
-#define SET(array, index, total, spec) \
+#define SET(array, id, index, total, spec) \
   if ((index) >= (array).len) { \
     if ((spec) == 0) return GRAFT_OK; \
     if (!gr_vec_reserve(g->module->context, &(array), (total) - (array).len)) return GRAFT_NO_MEMORY; \
     memset((array).data + (array).len, 0, ((total) - (array).len) * sizeof *(array).data); \
     (array).len = (total); \
   } \
+  if (!gr_undo_room(g->module, 1)) return GRAFT_NO_MEMORY; \
+  gr_undo_item(g, id, index); \
   (array).data[index] = (spec); \
   return GRAFT_OK
 
 graft_status gr_spec_set_use(graft_graph *g, uint32_t use, uint32_t spec) {
-  SET(g->spec_of_use, use, g->uses.len, spec);
+  SET(g->spec_of_use, GR_SPEC_OF_USE, use, g->uses.len, spec);
 }
 
 graft_status gr_spec_set_value(graft_graph *g, graft_value v, uint32_t spec) {
-  SET(g->spec_of_value, v, g->values.len, spec);
+  SET(g->spec_of_value, GR_SPEC_OF_VALUE, v, g->values.len, spec);
 }
 
-void gr_spec_clear(graft_graph *g) { g->spec_of_use.len = g->spec_of_value.len = 0; }
+void gr_spec_clear(graft_graph *g) {
+  if (!gr_undo_room(g->module, 2)) return;
+  gr_undo_array(g, GR_SPEC_OF_USE);
+  gr_undo_array(g, GR_SPEC_OF_VALUE);
+  g->spec_of_use.len = g->spec_of_value.len = 0;
+}
 
 bool gr_has_specs(const graft_graph *g) {
   for (uint32_t i = 0; i < g->spec_of_use.len; i++)

@@ -51,8 +51,9 @@ typedef struct gr_map {
   uint32_t slot_count, used;
 } gr_map;
 
-bool gr_map_put(graft_context *c, gr_map *m, uint64_t key, uint32_t value); /* replaces; false: no memory */
-uint32_t gr_map_get(const gr_map *m, uint64_t key);                         /* GRAFT_NONE: none */
+bool gr_map_put(graft_context *c, gr_map *m, uint64_t key,
+                uint32_t value);                    /* replaces, without memory; false: no memory for a new key */
+uint32_t gr_map_get(const gr_map *m, uint64_t key); /* GRAFT_NONE: none */
 bool gr_map_reserve(graft_context *c, gr_map *m, uint32_t count);
 void gr_map_free(graft_context *c, gr_map *m);
 uint64_t gr_mix(uint64_t x);                           /* a good 64-bit finalizer */
@@ -75,6 +76,9 @@ graft_status gr_error(graft_context *c, graft_status code, gr_loc where, const c
 void gr_warning(graft_context *c, graft_status code, gr_loc where, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 void gr_note(graft_context *c, gr_loc where, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* The error that needs no memory: every allocating function of the library reports so, its callers need not again. */
 graft_status gr_no_memory(graft_context *c);
+/* Errors so far, those that could not be kept too: more of them means that something went wrong. */
+uint32_t gr_error_count(const graft_context *c);
 
 #endif

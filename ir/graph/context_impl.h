@@ -16,7 +16,7 @@ struct graft_context {
   GR_VEC(gr_diagnostic_text) diagnostics;
   uint32_t max_diagnostics;
   uint32_t dropped;   /* past the maximum */
-  bool has_errors;    /* also when the diagnostic itself could not be kept */
+  uint32_t errors;    /* also those whose diagnostic could not be kept */
   bool out_of_memory; /* reported once, from static text */
 };
 

@@ -43,7 +43,7 @@ static bool displace_warning(graft_context *c) {
 
 __attribute__((format(printf, 5, 0))) static void add(graft_context *c, graft_severity severity, graft_status code,
                                                       gr_loc where, const char *format, va_list args) {
-  if (severity == GRAFT_ERROR) c->has_errors = true;
+  if (severity == GRAFT_ERROR) c->errors++;
   bool full = c->diagnostics.len >= c->max_diagnostics && !(severity == GRAFT_ERROR && displace_warning(c));
   if (full || c->out_of_memory) {
     c->dropped++;
@@ -95,7 +95,7 @@ void gr_note(graft_context *c, gr_loc where, const char *format, ...) {
 /* Needs no memory: the diagnostic is static and comes last (graft_diagnostic_get). */
 graft_status gr_no_memory(graft_context *c) {
   c->out_of_memory = true;
-  c->has_errors = true;
+  c->errors++;
   return GRAFT_NO_MEMORY;
 }
 
@@ -108,14 +108,16 @@ graft_diagnostic graft_diagnostic_get(const graft_context *c, uint32_t index) {
   return (graft_diagnostic){.code = GRAFT_NO_MEMORY, .file = "", .node = "", .source = "", .message = "out of memory"};
 }
 
-bool graft_context_has_errors(const graft_context *c) { return c->has_errors; }
+bool graft_context_has_errors(const graft_context *c) { return c->errors > 0; }
+uint32_t gr_error_count(const graft_context *c) { return c->errors; }
 
 void graft_diagnostics_clear(graft_context *c) {
   for (uint32_t i = 0; i < c->diagnostics.len; i++)
     gr_free(c, c->diagnostics.data[i].text, c->diagnostics.data[i].text_size);
   c->diagnostics.len = 0;
   c->dropped = 0;
-  c->has_errors = c->out_of_memory = false;
+  c->errors = 0;
+  c->out_of_memory = false;
 }
 
 size_t graft_diagnostic_format(const graft_diagnostic *d, char *buffer, size_t size) {

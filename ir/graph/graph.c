@@ -1,5 +1,5 @@
 /* Adding to a graph and reading it: inputs, nodes, handles of tensors, outputs, updates, names. */
-#include "ir/ir_int.h"
+#include "ir/graph/graph_impl.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -16,52 +16,45 @@ const char *gr_op_text(const graft_module *m, uint32_t op) {
 
 const gr_op_info *gr_info(const graft_graph *g, graft_node n) { return gr_op_get(g->nodes.data[n].op); }
 
-/* ---- uses ---- */
+/* ---- uses (whoever changes them has made room for the entries) ---- */
 
-static void link_use(graft_graph *g, uint32_t use) {
-  gr_use *u = gr_use_at(g, use);
-  u->prev = u->next = GRAFT_NONE;
-  if (u->value == GRAFT_NONE) return;
-  gr_value *v = gr_value_at(g, u->value);
-  u->next = v->first_use;
-  if (u->next != GRAFT_NONE) gr_use_at(g, u->next)->prev = use;
-  v->first_use = use;
+/* In front of the value's uses. */
+static void link_use(graft_graph *g, uint32_t use, graft_value value) {
+  gr_use_at(g, use)->value = value;
+  if (value != GRAFT_NONE) gr_link_use(g, use, GRAFT_NONE, gr_value_at(g, value)->first_use);
 }
 
-static void unlink_use(graft_graph *g, uint32_t use) {
-  gr_use *u = gr_use_at(g, use);
-  if (u->value == GRAFT_NONE) return;
-  if (u->prev != GRAFT_NONE)
-    gr_use_at(g, u->prev)->next = u->next;
-  else
-    gr_value_at(g, u->value)->first_use = u->next;
-  if (u->next != GRAFT_NONE) gr_use_at(g, u->next)->prev = u->prev;
-  u->value = u->prev = u->next = GRAFT_NONE;
+static void change_use(graft_graph *g, uint32_t use, graft_value value) {
+  gr_undo_unlinking(g, use);
+  gr_unlink_use(g, use);
+  link_use(g, use, value);
+  if (value != GRAFT_NONE) gr_undo_linked(g, use);
 }
 
-/* One use that belongs to an output or update; GRAFT_NONE: no memory. */
+/* One use that belongs to an output or update, which has room. */
 static uint32_t lone_use(graft_graph *g, uint32_t user, graft_value value) {
-  gr_use u = {.value = value, .user = user};
-  if (!gr_vec_push(g->module->context, &g->uses, u)) return GRAFT_NONE;
-  link_use(g, g->uses.len - 1);
-  return g->uses.len - 1;
+  gr_undo_length(g, GR_USES);
+  uint32_t use = g->uses.len++;
+  g->uses.data[use] = (gr_use){GRAFT_NONE, user, GRAFT_NONE, GRAFT_NONE};
+  change_use(g, use, value);
+  return use;
 }
 
 graft_status gr_use_set(graft_graph *g, uint32_t use, graft_value v) {
-  unlink_use(g, use);
-  gr_use_at(g, use)->value = v;
-  link_use(g, use);
+  if (!gr_undo_room(g->module, 2)) return GRAFT_NO_MEMORY;
+  change_use(g, use, v);
   return GRAFT_OK;
 }
 
 void gr_replace_uses(graft_graph *g, graft_value from, graft_value to) {
-  if (from == to) return;
+  if (from == to || !gr_undo_room(g->module, 1)) return;
   uint32_t last = GRAFT_NONE, first = gr_value_at(g, from)->first_use;
   for (uint32_t u = first; u != GRAFT_NONE; u = gr_use_at(g, u)->next) {
     gr_use_at(g, u)->value = to;
     last = u;
   }
   if (last == GRAFT_NONE) return;
+  gr_undo_moved(g, from, to, last);
   gr_value *target = gr_value_at(g, to);
   gr_use_at(g, last)->next = target->first_use;
   if (target->first_use != GRAFT_NONE) gr_use_at(g, target->first_use)->prev = last;
@@ -74,9 +67,10 @@ void gr_replace_uses(graft_graph *g, graft_value from, graft_value to) {
 static uint64_t name_key(gr_name name) { return (uint64_t)name.base << 32 | name.number; }
 
 static bool name_known(graft_graph *g, gr_name name, graft_value v) {
-  return !g->names_built || gr_map_put(g->module->context, &g->names, name_key(name), v);
+  return !g->names_built || gr_undo_put(g->module, g, GR_NAMES_VALUES, name_key(name), v);
 }
 
+/* The caller writes down that there are more values. */
 static graft_value value_add(graft_graph *g, uint32_t type, gr_def kind, uint32_t def, gr_name name) {
   gr_value v = {.type = type, .def = def & 0x3FFFFFFFu, .def_kind = kind, .first_use = GRAFT_NONE, .name = name};
   if (g->values.len >= 0x3FFFFFFFu) return gr_no_memory(g->module->context), GRAFT_NONE;
@@ -87,10 +81,13 @@ static graft_value value_add(graft_graph *g, uint32_t type, gr_def kind, uint32_
 graft_value gr_input_add(graft_graph *g, gr_name name, const graft_type *type) {
   graft_module *m = g->module;
   uint32_t id = gr_type_intern(m, type);
-  if (id == GRAFT_NONE) return GRAFT_NONE;
+  if (id == GRAFT_NONE || !gr_undo_room(m, 3) || !gr_vec_reserve(m->context, &g->inputs, 1u)) return GRAFT_NONE;
   gr_name_taken(m, name);
+  gr_undo_length(g, GR_VALUES);
   graft_value v = value_add(g, id, GR_DEF_INPUT, g->inputs.len, name);
-  if (v == GRAFT_NONE || !gr_vec_push(m->context, &g->inputs, v) || !name_known(g, name, v)) return GRAFT_NONE;
+  if (v == GRAFT_NONE || !name_known(g, name, v)) return GRAFT_NONE;
+  gr_undo_length(g, GR_INPUTS);
+  g->inputs.data[g->inputs.len++] = v;
   return v;
 }
 
@@ -116,8 +113,12 @@ graft_value gr_handle(graft_graph *g, graft_tensor t) {
     for (uint32_t i = old; i <= t; i++) g->tensor_values.data[i] = GRAFT_NONE;
     g->tensor_values.len = t + 1;
   }
-  if (g->tensor_values.data[t] == GRAFT_NONE)
+  if (g->tensor_values.data[t] == GRAFT_NONE) {
+    if (!gr_undo_room(g->module, 2)) return GRAFT_NONE;
+    gr_undo_length(g, GR_VALUES);
+    gr_undo_item(g, GR_HANDLES, t);
     g->tensor_values.data[t] = value_add(g, g->module->tensors.data[t].type, GR_DEF_TENSOR, t, (gr_name){0, 0});
+  }
   return g->tensor_values.data[t];
 }
 
@@ -129,7 +130,8 @@ gr_name gr_value_get_name(const graft_graph *g, graft_value v) {
 graft_value gr_find_value(graft_graph *g, gr_name name) {
   graft_module *m = g->module;
   if (!g->names_built) {
-    if (!gr_map_reserve(m->context, &g->names, g->values.len)) return GRAFT_NONE;
+    if (!gr_undo_room(m, 1) || !gr_map_reserve(m->context, &g->names, g->values.len)) return GRAFT_NONE;
+    gr_undo_built(m, g);
     for (graft_value v = 0; v < g->values.len; v++) {
       const gr_value *value = &g->values.data[v];
       if ((value->def_kind == GR_DEF_NODE && value->type != GRAFT_NONE) || value->def_kind == GR_DEF_INPUT)
@@ -138,8 +140,8 @@ graft_value gr_find_value(graft_graph *g, gr_name name) {
     g->names_built = true;
   }
   graft_value v = gr_map_get(&g->names, name_key(name));
-  if (v != GRAFT_NONE) {
-    const gr_value *value = &g->values.data[v]; /* names of erased and renamed values linger in the map */
+  if (v < g->values.len) {
+    const gr_value *value = &g->values.data[v]; /* names of values that are gone or renamed linger in the map */
     if ((value->def_kind == GR_DEF_NODE || value->def_kind == GR_DEF_INPUT) && gr_name_equal(value->name, name))
       return v;
   }
@@ -148,8 +150,17 @@ graft_value gr_find_value(graft_graph *g, gr_name name) {
 }
 
 graft_status gr_value_rename(graft_graph *g, graft_value v, gr_name name) {
+  if (!gr_undo_room(g->module, 1)) return GRAFT_NO_MEMORY;
+  gr_undo_item(g, GR_VALUES, v);
   gr_value_at(g, v)->name = name;
   return name_known(g, name, v) ? GRAFT_OK : GRAFT_NO_MEMORY;
+}
+
+graft_status gr_value_set_type(graft_graph *g, graft_value v, uint32_t type) {
+  if (!gr_undo_room(g->module, 1)) return GRAFT_NO_MEMORY;
+  gr_undo_item(g, GR_VALUES, v);
+  gr_value_at(g, v)->type = type;
+  return GRAFT_OK;
 }
 
 const char *gr_value_label(graft_graph *g, graft_value v) { return gr_name_label(g->module, gr_value_get_name(g, v)); }
@@ -167,36 +178,11 @@ gr_loc gr_node_loc(graft_graph *g, graft_node n) {
 
 /* ---- nodes ---- */
 
-static void link_node(graft_graph *g, graft_node n, graft_node before) {
-  gr_node *node = gr_node_at(g, n);
-  node->next = before;
-  node->prev = before == GRAFT_NONE ? g->last : gr_node_at(g, before)->prev;
-  if (node->prev != GRAFT_NONE)
-    gr_node_at(g, node->prev)->next = n;
-  else
-    g->first = n;
-  if (before != GRAFT_NONE)
-    gr_node_at(g, before)->prev = n;
-  else
-    g->last = n;
-}
-
-static void unlink_node(graft_graph *g, graft_node n) {
-  gr_node *node = gr_node_at(g, n);
-  if (node->prev != GRAFT_NONE)
-    gr_node_at(g, node->prev)->next = node->next;
-  else
-    g->first = node->next;
-  if (node->next != GRAFT_NONE)
-    gr_node_at(g, node->next)->prev = node->prev;
-  else
-    g->last = node->prev;
-}
-
-void gr_node_move_before(graft_graph *g, graft_node n, graft_node before) {
-  if (n == before) return;
-  unlink_node(g, n);
-  link_node(g, n, before);
+graft_status gr_node_set_provenance(graft_graph *g, graft_node n, uint32_t record) {
+  if (!gr_undo_room(g->module, 1)) return GRAFT_NO_MEMORY;
+  gr_undo_item(g, GR_NODES, n);
+  gr_node_at(g, n)->provenance = record;
+  return GRAFT_OK;
 }
 
 /* The string that made-up names of result i begin with: the op's name, the result's own from the second on. */
@@ -296,17 +282,17 @@ graft_node gr_node_add(graft_graph *g, const gr_node_desc *d) {
                   .provenance = d->provenance,
                   .marks = d->marks};
   uint32_t id = g->nodes.len;
-  if (!add_results(g, id, d, types, 0)) {
-    for (uint32_t v = node.first_result; v < g->values.len; v++) gr_value_at(g, v)->def_kind = GR_DEF_DEAD;
+  if (!add_results(g, id, d, types, 0) || !gr_undo_room(m, 1)) {
+    g->values.len = node.first_result; /* their names lead nowhere */
     goto done;
   }
   g->nodes.data[g->nodes.len++] = node;
   for (uint32_t i = 0; i < operand_count; i++) {
-    g->uses.data[g->uses.len++] = (gr_use){.value = d->operands[i], .user = id};
-    link_use(g, g->uses.len - 1);
+    g->uses.data[g->uses.len++] = (gr_use){GRAFT_NONE, id, GRAFT_NONE, GRAFT_NONE};
+    link_use(g, g->uses.len - 1, d->operands[i]);
   }
-  link_node(g, id, d->before);
-  g->live++;
+  gr_link_node(g, id, d->before == GRAFT_NONE ? g->last : gr_node_at(g, d->before)->prev, d->before);
+  gr_undo_added(g, id);
   n = id;
 done:
   if (types != inline_types) gr_free(c, types, d->result_count * sizeof *types);
@@ -317,15 +303,19 @@ static void drop_operands(graft_graph *g, graft_node n) {
   gr_node *node = gr_node_at(g, n);
   for (uint32_t i = 0; i < node->operand_count; i++) {
     uint32_t use = node->first_use + i;
-    unlink_use(g, use);
-    if (use < g->spec_of_use.len) g->spec_of_use.data[use] = 0;
+    change_use(g, use, GRAFT_NONE);
+    if (gr_spec_of_use(g, use) == 0) continue;
+    gr_undo_item(g, GR_SPEC_OF_USE, use);
+    g->spec_of_use.data[use] = 0;
   }
 }
 
 static void kill_value(graft_graph *g, graft_value v) {
-  gr_value *value = gr_value_at(g, v);
-  value->def_kind = GR_DEF_DEAD;
-  if (v < g->spec_of_value.len) g->spec_of_value.data[v] = 0;
+  gr_undo_item(g, GR_VALUES, v);
+  gr_value_at(g, v)->def_kind = GR_DEF_DEAD;
+  if (gr_spec_of_value(g, v) == 0) return;
+  gr_undo_item(g, GR_SPEC_OF_VALUE, v);
+  g->spec_of_value.data[v] = 0;
 }
 
 /* A first result called after the node's op, as made-up names are, is called after the new one. */
@@ -358,24 +348,22 @@ graft_status gr_node_become(graft_graph *g, graft_node n, const gr_node_desc *d)
   uint32_t old_results = gr_node_at(g, n)->result_count, old_operands = gr_node_at(g, n)->operand_count;
   bool more_operands = operand_count > old_operands, more_results = d->result_count > old_results;
   if ((more_operands && !gr_vec_reserve(c, &g->uses, operand_count)) ||
-      (more_results && !gr_vec_reserve(c, &g->values, d->result_count))) {
+      (more_results && !gr_vec_reserve(c, &g->values, d->result_count)) ||
+      (d->op != gr_node_at(g, n)->op && !rename_made_up(g, n, d->op)) ||
+      !gr_undo_room(m, 8 + 4 * ((uint64_t)old_operands + operand_count + old_results + d->result_count))) {
     status = GRAFT_NO_MEMORY;
     goto done;
   }
+  gr_undo_item(g, GR_NODES, n);
   drop_operands(g, n);
   gr_node *node = gr_node_at(g, n);
   if (more_operands) {
+    gr_undo_length(g, GR_USES);
     node->first_use = g->uses.len;
-    g->uses.len += operand_count;
+    for (uint32_t i = 0; i < operand_count; i++)
+      g->uses.data[g->uses.len++] = (gr_use){GRAFT_NONE, n, GRAFT_NONE, GRAFT_NONE};
   }
-  for (uint32_t i = 0; i < operand_count; i++) {
-    g->uses.data[node->first_use + i] = (gr_use){.value = d->operands[i], .user = n};
-    link_use(g, node->first_use + i);
-  }
-  for (uint32_t i = operand_count; !more_operands && i < old_operands; i++)
-    g->uses.data[node->first_use + i] = (gr_use){GRAFT_NONE, n, GRAFT_NONE, GRAFT_NONE};
-  if (d->op != node->op && !rename_made_up(g, n, d->op)) status = GRAFT_NO_MEMORY;
-  node = gr_node_at(g, n);
+  for (uint32_t i = 0; i < operand_count; i++) change_use(g, node->first_use + i, d->operands[i]);
   node->op = d->op;
   node->attrs = d->attrs;
   node->operand_count = operand_count;
@@ -383,7 +371,8 @@ graft_status gr_node_become(graft_graph *g, graft_node n, const gr_node_desc *d)
   node->marks = d->marks;
   if (more_results) { /* a longer block at the end; users move over */
     uint32_t old_first = node->first_result, first = g->values.len;
-    for (uint32_t i = 0; i < old_results; i++) {
+    gr_undo_length(g, GR_VALUES);
+    for (uint32_t i = 0; i < old_results && status == GRAFT_OK; i++) {
       gr_name name = g->values.data[old_first + i].name;
       if (value_add(g, types[i], GR_DEF_NODE, n, name) == GRAFT_NONE) status = GRAFT_NO_MEMORY;
       gr_replace_uses(g, old_first + i, first + i);
@@ -392,16 +381,22 @@ graft_status gr_node_become(graft_graph *g, graft_node n, const gr_node_desc *d)
       kill_value(g, old_first + i);
       if (!name_known(g, name, first + i)) status = GRAFT_NO_MEMORY;
     }
+    if (status == GRAFT_OK && !add_results(g, n, d, types, old_results)) status = GRAFT_NO_MEMORY;
     gr_node_at(g, n)->first_result = first;
-    gr_node_at(g, n)->result_count = d->result_count;
-    if (!add_results(g, n, d, types, old_results)) status = GRAFT_NO_MEMORY;
+    gr_node_at(g, n)->result_count = g->values.len - first;
   } else {
-    for (uint32_t i = 0; i < d->result_count; i++) {
+    for (uint32_t i = 0; i < d->result_count && status == GRAFT_OK; i++) {
       gr_value *v = gr_value_at(g, node->first_result + i);
       bool was_absent = v->type == GRAFT_NONE;
+      gr_name name = v->name;
+      if (was_absent && types[i] != GRAFT_NONE) name = gr_name_next(m, name_base(m, d->op, 0));
+      if (name.base == GRAFT_NONE || !gr_undo_room(m, 1)) {
+        status = GRAFT_NO_MEMORY;
+        break;
+      }
+      gr_undo_item(g, GR_VALUES, node->first_result + i);
       v->type = types[i];
-      if (was_absent && types[i] != GRAFT_NONE) v->name = gr_name_next(m, name_base(m, d->op, 0));
-      if (v->name.base == GRAFT_NONE) status = GRAFT_NO_MEMORY;
+      v->name = name;
     }
     for (uint32_t i = d->result_count; i < old_results; i++) kill_value(g, node->first_result + i);
     node->result_count = d->result_count;
@@ -412,12 +407,14 @@ done:
 }
 
 void gr_node_erase(graft_graph *g, graft_node n) {
-  drop_operands(g, n);
-  unlink_node(g, n);
   gr_node *node = gr_node_at(g, n);
+  if (!gr_undo_room(g->module, 2 + 2 * ((uint64_t)node->operand_count + node->result_count))) return;
+  drop_operands(g, n);
   for (uint32_t i = 0; i < node->result_count; i++) kill_value(g, node->first_result + i);
+  gr_undo_unordering(g, n);
+  gr_unlink_node(g, n);
+  gr_undo_item(g, GR_NODES, n);
   node->op = GRAFT_NONE;
-  g->live--;
 }
 
 /* ---- outputs and updates ---- */
@@ -427,9 +424,11 @@ graft_status graft_output_add(graft_graph *g, const char *name, graft_value valu
   if (value >= g->values.len || gr_value_at(g, value)->def_kind == GR_DEF_DEAD)
     return gr_error(m->context, GRAFT_INVALID_ARGUMENT, (gr_loc){.node = name}, "the output is no value of the graph");
   uint32_t id = gr_intern(m, name, strlen(name));
-  if (id == GRAFT_NONE || !gr_vec_reserve(m->context, &g->outputs, 1u)) return GRAFT_NO_MEMORY;
+  if (id == GRAFT_NONE || !gr_vec_reserve(m->context, &g->outputs, 1u) || !gr_vec_reserve(m->context, &g->uses, 1u) ||
+      !gr_undo_room(m, 4))
+    return GRAFT_NO_MEMORY;
+  gr_undo_length(g, GR_OUTPUTS);
   uint32_t use = lone_use(g, GR_USER_OUTPUT | g->outputs.len, value);
-  if (use == GRAFT_NONE) return GRAFT_NO_MEMORY;
   g->outputs.data[g->outputs.len++] = (gr_output){use, id};
   return GRAFT_OK;
 }
@@ -438,14 +437,18 @@ graft_status graft_update_add(graft_graph *g, graft_tensor tensor, graft_value v
   graft_context *c = g->module->context;
   if (tensor >= g->module->tensors.len || value >= g->values.len || gr_value_at(g, value)->def_kind == GR_DEF_DEAD)
     return gr_error(c, GRAFT_INVALID_ARGUMENT, (gr_loc){0}, "an update of no tensor, or with no value of the graph");
-  if (gr_handle(g, tensor) == GRAFT_NONE || !gr_vec_reserve(c, &g->updates, 1u)) return GRAFT_NO_MEMORY;
+  if (gr_handle(g, tensor) == GRAFT_NONE || !gr_vec_reserve(c, &g->updates, 1u) || !gr_vec_reserve(c, &g->uses, 1u) ||
+      !gr_undo_room(g->module, 4))
+    return GRAFT_NO_MEMORY;
+  gr_undo_length(g, GR_UPDATES);
   uint32_t use = lone_use(g, GR_USER_UPDATE | g->updates.len, value);
-  if (use == GRAFT_NONE) return GRAFT_NO_MEMORY;
   g->updates.data[g->updates.len++] = (gr_update){use, tensor};
   return GRAFT_OK;
 }
 
 void gr_update_erase(graft_graph *g, uint32_t index) {
-  unlink_use(g, g->updates.data[index].use);
+  if (!gr_undo_room(g->module, 2)) return;
+  change_use(g, g->updates.data[index].use, GRAFT_NONE);
+  gr_undo_item(g, GR_UPDATES, index);
   g->updates.data[index].tensor = GRAFT_NONE;
 }

@@ -149,12 +149,13 @@ graft_status gr_node_become(graft_graph *g, graft_node n, const gr_node_desc *de
 void gr_node_erase(graft_graph *g, graft_node n); /* results must be unused */
 graft_status gr_use_set(graft_graph *g, uint32_t use, graft_value v);
 void gr_replace_uses(graft_graph *g, graft_value from, graft_value to);
-void gr_node_move_before(graft_graph *g, graft_node n, graft_node before);
 graft_value gr_handle(graft_graph *g, graft_tensor t);
 /* An input of exactly this name, which the giver knows to be free. */
 graft_value gr_input_add(graft_graph *g, gr_name name, const graft_type *type);
 graft_value gr_find_value(graft_graph *g, gr_name name); /* inputs, results, tensors' handles; GRAFT_NONE */
 graft_status gr_value_rename(graft_graph *g, graft_value v, gr_name name);
+graft_status gr_value_set_type(graft_graph *g, graft_value v, uint32_t type);
+graft_status gr_node_set_provenance(graft_graph *g, graft_node n, uint32_t record);
 gr_name gr_value_get_name(const graft_graph *g, graft_value v);
 gr_loc gr_node_loc(graft_graph *g, graft_node n); /* for diagnostics; good for the next few calls */
 /* The node's name as text, in a buffer that is overwritten by the fourth call from now. */

@@ -134,31 +134,54 @@ uint32_t gr_name_number(const char *text, size_t length) {
   return number;
 }
 
+/* False: no memory, and nothing has changed. */
+static bool set_next_number(graft_module *m, uint32_t string, uint32_t number) {
+  if (!gr_undo_room(m, 1)) return false;
+  gr_undo_number(m, string);
+  m->strings.items.data[string].next_number = number;
+  return true;
+}
+
 void gr_name_taken(graft_module *m, gr_name name) {
-  gr_string *s = &m->strings.items.data[name.base];
-  if (name.number >= s->next_number) s->next_number = name.number + 1;
+  if (name.number >= m->strings.items.data[name.base].next_number) set_next_number(m, name.base, name.number + 1);
 }
 
 gr_name gr_name_next(graft_module *m, uint32_t base) {
-  gr_string *s = &m->strings.items.data[base];
-  gr_name name = {base, s->next_number++};
-  if (name.number <= 999999999u) return name;
+  gr_name name = {base, m->strings.items.data[base].next_number};
+  if (name.number <= 999999999u) return set_next_number(m, base, name.number + 1) ? name : (gr_name){GRAFT_NONE, 0};
   /* A number of ten digits would not split back: begin again with a longer base. */
-  s->next_number--;
   char text[64];
   int n = snprintf(text, sizeof text, "%.40s_x", gr_string_text(m, base));
   uint32_t longer = gr_intern(m, text, (size_t)n);
   return longer == GRAFT_NONE ? (gr_name){GRAFT_NONE, 0} : gr_name_next(m, longer);
 }
 
+/* NAME.1, NAME.2 …: a string of their own for each, counted by the string "NAME.". */
+gr_name gr_name_derived(graft_module *m, gr_name from) {
+  char text[512];
+  size_t length = gr_name_format(m, from, text, sizeof text - 12);
+  if (length > sizeof text - 13) length = sizeof text - 13;
+  /* NAME.1 begins a new count where NAME already ends in ".n". */
+  size_t last = length;
+  while (last > 0 && text[last - 1] >= '0' && text[last - 1] <= '9') last--;
+  if (last < length && last > 1 && text[last - 1] == '.') length = last - 1;
+  text[length] = '.';
+  uint32_t counter = gr_intern(m, text, length + 1), base = GRAFT_NONE;
+  if (counter == GRAFT_NONE) return (gr_name){GRAFT_NONE, 0};
+  do {
+    uint32_t i = m->strings.items.data[counter].next_number;
+    int n = snprintf(text + length, sizeof text - length, ".%u", i ? i : 1);
+    base = gr_intern(m, text, length + (size_t)n);
+    if (base == GRAFT_NONE || !set_next_number(m, counter, i ? i + 1 : 2)) return (gr_name){GRAFT_NONE, 0};
+  } while (m->strings.items.data[base].next_number != 0);
+  return gr_name_unique(m, (gr_name){base, 0});
+}
+
 /* Numbers grow, so a name at or past its base's next number is free; below it, it may have been taken. */
 gr_name gr_name_unique(graft_module *m, gr_name wanted) {
   if (wanted.base == GRAFT_NONE) return wanted;
-  if (wanted.number >= m->strings.items.data[wanted.base].next_number) {
-    gr_name_taken(m, wanted);
-    return wanted;
-  }
-  return gr_name_next(m, wanted.base);
+  if (wanted.number < m->strings.items.data[wanted.base].next_number) return gr_name_next(m, wanted.base);
+  return set_next_number(m, wanted.base, wanted.number + 1) ? wanted : (gr_name){GRAFT_NONE, 0};
 }
 
 const char *gr_name_label(graft_module *m, gr_name name) {

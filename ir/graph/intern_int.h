@@ -43,6 +43,8 @@ gr_name gr_name_unique(graft_module *m, gr_name wanted);
 void gr_name_taken(graft_module *m, gr_name name);
 /* The next free name of a base: O(1). */
 gr_name gr_name_next(graft_module *m, uint32_t base);
+/* A free name like this one for a tensor made from another: NAME.1, NAME.2 … */
+gr_name gr_name_derived(graft_module *m, gr_name from);
 static inline bool gr_name_equal(gr_name a, gr_name b) { return a.base == b.base && a.number == b.number; }
 
 #endif

@@ -40,9 +40,13 @@ bool gr_map_reserve(graft_context *c, gr_map *m, uint32_t count) {
 }
 
 bool gr_map_put(graft_context *c, gr_map *m, uint64_t key, uint32_t value) {
-  if (!gr_map_reserve(c, m, m->used + 1)) return false;
-  gr_map_slot *s = find(m, key);
-  if (s->value == GRAFT_NONE) m->used++;
+  gr_map_slot *s = m->slot_count ? find(m, key) : NULL;
+  if (!s || s->value == GRAFT_NONE) {
+    const gr_map_slot *slots = m->slots;
+    if (!gr_map_reserve(c, m, m->used + 1)) return false;
+    if (slots != m->slots) s = find(m, key);
+    m->used++;
+  }
   *s = (gr_map_slot){key, value};
   return true;
 }

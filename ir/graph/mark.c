@@ -34,6 +34,8 @@ graft_status graft_node_set_mark(graft_graph *g, graft_node n, const char *mark,
   uint32_t bit = gr_mark_find(mark, strlen(mark));
   if (!is_live(g, n)) return gr_error(c, GRAFT_INVALID_ARGUMENT, (gr_loc){0}, "no node to mark as '%s'", mark);
   if (!bit) return gr_error(c, GRAFT_NAME, gr_node_loc(g, n), "there is no mark '%s'", mark);
+  if (!gr_undo_room(g->module, 1)) return GRAFT_NO_MEMORY;
+  gr_undo_item(g, GR_NODES, n);
   gr_node *node = gr_node_at(g, n);
   node->marks = set ? node->marks | bit : node->marks & ~bit;
   return GRAFT_OK;

@@ -1,5 +1,5 @@
 /* Modules: creation, destruction, memory in use. */
-#include "ir/ir_int.h"
+#include "ir/graph/graph_impl.h"
 
 #include <string.h>
 
@@ -22,7 +22,7 @@ graft_module *graft_module_create(graft_context *c) {
   return m;
 }
 
-static void graph_free(graft_context *c, graft_graph *g) {
+void gr_graph_free(graft_context *c, graft_graph *g) {
   gr_vec_free(c, &g->nodes);
   gr_vec_free(c, &g->uses);
   gr_vec_free(c, &g->values);
@@ -39,7 +39,7 @@ static void graph_free(graft_context *c, graft_graph *g) {
 void graft_module_destroy(graft_module *m) {
   if (!m) return;
   graft_context *c = m->context;
-  for (uint32_t i = 0; i < m->graphs.len; i++) graph_free(c, m->graphs.data[i]);
+  for (uint32_t i = 0; i < m->graphs.len; i++) gr_graph_free(c, m->graphs.data[i]);
   for (uint32_t i = 0; i < m->tensors.len; i++) gr_buffer_release(c, m->tensors.data[i].buffer);
   gr_vec_free(c, &m->graphs);
   gr_vec_free(c, &m->strings.items);
@@ -61,6 +61,7 @@ void graft_module_destroy(graft_module *m) {
   gr_vec_free(c, &m->records);
   gr_vec_free(c, &m->record_parents);
   gr_map_free(c, &m->record_ids);
+  gr_vec_free(c, &m->undo.words);
   gr_free(c, m, sizeof *m);
 }
 
@@ -77,10 +78,11 @@ graft_graph *graft_graph_create(graft_module *m, const char *name) {
   g->index = m->graphs.len;
   g->first = g->last = GRAFT_NONE;
   g->name = gr_intern(m, name, strlen(name));
-  if (g->name == GRAFT_NONE || !gr_vec_push(m->context, &m->graphs, g)) {
+  if (g->name == GRAFT_NONE || !gr_undo_room(m, 1) || !gr_vec_push(m->context, &m->graphs, g)) {
     gr_free(m->context, g, sizeof *g);
     return NULL;
   }
+  gr_undo_graph_added(m);
   return g;
 }
 

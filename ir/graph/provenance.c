@@ -39,9 +39,10 @@ uint32_t gr_record_intern(graft_module *m, const gr_record *r, const uint32_t *p
     if (same(m, id, r, parents)) return id;
   gr_record record = *r;
   record.first_parent = m->record_parents.len;
-  if (!gr_vec_reserve(c, &m->record_parents, r->parent_count) || !gr_vec_push(c, &m->records, record) ||
-      !gr_map_put(c, &m->record_ids, key, m->records.len - 1))
+  if (!gr_vec_reserve(c, &m->record_parents, r->parent_count) || !gr_vec_reserve(c, &m->records, 1u) ||
+      !gr_map_put(c, &m->record_ids, key, m->records.len))
     return GRAFT_NONE;
+  m->records.data[m->records.len++] = record;
   m->records_known = m->records.len;
   for (uint32_t i = 0; i < r->parent_count; i++) m->record_parents.data[m->record_parents.len++] = parents[i];
   return m->records.len - 1;

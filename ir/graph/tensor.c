@@ -46,16 +46,21 @@ static bool known_size(const graft_type *t) {
   return n >= 0 && t->dtype != GRAFT_UNKNOWN && (uint64_t)n <= PTRDIFF_MAX / 8;
 }
 
+static uint64_t name_key(gr_name name) { return (uint64_t)name.base << 32 | name.number; }
+
+static bool name_known(graft_module *m, gr_name name, graft_tensor t) {
+  return !m->tensor_names_built || gr_undo_put(m, NULL, GR_NAMES_TENSORS, name_key(name), t);
+}
+
 static graft_tensor add_record(graft_module *m, gr_tensor t) {
   graft_context *c = m->context;
-  if (m->tensors.len >= 0x3FFFFFFFu)
-    gr_no_memory(c);
-  else if (gr_vec_push(c, &m->tensors, t)) {
-    uint32_t id = m->tensors.len - 1;
+  const uint32_t id = m->tensors.len;
+  if (id >= 0x3FFFFFFFu) gr_no_memory(c);
+  if (id < 0x3FFFFFFFu && gr_vec_reserve(c, &m->tensors, 1u) && name_known(m, t.name, id) && gr_undo_room(m, 2)) {
+    gr_undo_tensor_added(m);
+    m->tensors.data[m->tensors.len++] = t;
     gr_name_taken(m, t.name);
-    if (!m->tensor_names_built || gr_map_put(c, &m->tensor_names, (uint64_t)t.name.base << 32 | t.name.number, id))
-      return id;
-    m->tensors.len--;
+    return id;
   }
   gr_buffer_release(c, t.buffer);
   return GRAFT_NONE;
@@ -70,16 +75,23 @@ graft_tensor gr_tensor_add(graft_module *m, gr_name name, graft_tensor_kind kind
 
 graft_tensor gr_find_tensor(graft_module *m, gr_name name) {
   if (!m->tensor_names_built) {
-    if (!gr_map_reserve(m->context, &m->tensor_names, m->tensors.len)) return GRAFT_NONE;
-    for (graft_tensor t = 0; t < m->tensors.len; t++) {
-      gr_name n = m->tensors.data[t].name;
-      if (!m->tensors.data[t].erased && !gr_map_put(m->context, &m->tensor_names, (uint64_t)n.base << 32 | n.number, t))
+    if (!gr_undo_room(m, 1) || !gr_map_reserve(m->context, &m->tensor_names, m->tensors.len)) return GRAFT_NONE;
+    gr_undo_built(m, NULL);
+    for (graft_tensor t = 0; t < m->tensors.len; t++)
+      if (!m->tensors.data[t].erased && !gr_map_put(m->context, &m->tensor_names, name_key(m->tensors.data[t].name), t))
         return GRAFT_NONE;
-    }
     m->tensor_names_built = true;
   }
-  graft_tensor t = gr_map_get(&m->tensor_names, (uint64_t)name.base << 32 | name.number);
-  return t != GRAFT_NONE && !m->tensors.data[t].erased && gr_name_equal(m->tensors.data[t].name, name) ? t : GRAFT_NONE;
+  graft_tensor t = gr_map_get(&m->tensor_names, name_key(name)); /* names of tensors that are gone linger in the map */
+  return t < m->tensors.len && !m->tensors.data[t].erased && gr_name_equal(m->tensors.data[t].name, name) ? t
+                                                                                                          : GRAFT_NONE;
+}
+
+graft_status gr_tensor_rename(graft_module *m, graft_tensor tensor, gr_name name) {
+  if (!gr_undo_room(m, 1) || !name_known(m, name, tensor) || !gr_undo_room(m, 1)) return GRAFT_NO_MEMORY;
+  gr_undo_tensor(m, tensor);
+  m->tensors.data[tensor].name = name;
+  return GRAFT_OK;
 }
 
 /* Name and type for a tensor from outside. */
@@ -186,6 +198,11 @@ const void *graft_tensor_get_data(graft_module *m, graft_tensor tensor) {
 
 void gr_tensor_set_buffer(graft_module *m, graft_tensor tensor, gr_buffer *buffer, uint64_t offset) {
   gr_tensor *t = &m->tensors.data[tensor];
+  if (!gr_undo_room(m, 1)) {
+    gr_buffer_release(m->context, buffer);
+    return;
+  }
+  gr_undo_tensor(m, tensor);
   gr_buffer_release(m->context, t->buffer);
   t->buffer = buffer;
   t->offset = offset;
@@ -195,8 +212,9 @@ void gr_tensor_set_buffer(graft_module *m, graft_tensor tensor, gr_buffer *buffe
 
 void *gr_tensor_write(graft_module *m, graft_tensor tensor) {
   const void *data = graft_tensor_get_data(m, tensor);
-  if (!data) return NULL;
+  if (!data || !gr_undo_room(m, 2)) return NULL;
   gr_tensor *t = &m->tensors.data[tensor];
+  gr_undo_tensor(m, tensor); /* which shares the buffer from here on */
   if (t->buffer->refs > 1 || t->buffer->release) {
     size_t size = gr_tensor_bytes(m, tensor);
     gr_buffer *b = gr_buffer_alloc(m->context, size);
@@ -228,33 +246,10 @@ uint64_t gr_tensor_hash(graft_module *m, graft_tensor tensor) {
   return t->hash;
 }
 
-gr_name gr_name_derived(graft_module *m, gr_name from) {
-  char text[512];
-  size_t length = gr_name_format(m, from, text, sizeof text - 12);
-  if (length > sizeof text - 13) length = sizeof text - 13;
-  /* NAME.1 begins a new count where NAME already ends in ".n". */
-  size_t end = length;
-  while (end > 0 && text[end - 1] >= '0' && text[end - 1] <= '9') end--;
-  if (end < length && end > 1 && text[end - 1] == '.') length = end - 1;
-  text[length] = '.';
-  uint32_t counter = gr_intern(m, text, length + 1); /* "NAME." counts how far NAME.n has come */
-  if (counter == GRAFT_NONE) return (gr_name){GRAFT_NONE, 0};
-  for (;;) {
-    uint32_t i = m->strings.items.data[counter].next_number;
-    m->strings.items.data[counter].next_number = i ? i + 1 : 2;
-    int n = snprintf(text + length, sizeof text - length, ".%u", i ? i : 1);
-    uint32_t base = gr_intern(m, text, length + (size_t)n);
-    if (base == GRAFT_NONE) return (gr_name){GRAFT_NONE, 0};
-    if (m->strings.items.data[base].next_number == 0) {
-      gr_name name = {base, 0};
-      gr_name_taken(m, name);
-      return name;
-    }
-  }
-}
-
 void gr_tensor_erase(graft_module *m, graft_tensor tensor) {
+  if (!gr_undo_room(m, 1 + 2 * (uint64_t)m->graphs.len)) return;
   gr_tensor *t = &m->tensors.data[tensor];
+  gr_undo_tensor(m, tensor);
   gr_buffer_release(m->context, t->buffer);
   t->buffer = NULL;
   t->source = GR_TENSOR_ELIDED;
@@ -263,7 +258,9 @@ void gr_tensor_erase(graft_module *m, graft_tensor tensor) {
     graft_graph *g = m->graphs.data[i];
     graft_value v = tensor < g->tensor_values.len ? g->tensor_values.data[tensor] : GRAFT_NONE;
     if (v == GRAFT_NONE || !gr_unused(g, v)) continue;
+    gr_undo_item(g, GR_VALUES, v);
     gr_value_at(g, v)->def_kind = GR_DEF_DEAD;
+    gr_undo_item(g, GR_HANDLES, tensor);
     g->tensor_values.data[tensor] = GRAFT_NONE;
   }
 }
@@ -276,11 +273,12 @@ graft_tensor gr_constant(graft_module *m, const char *name, const graft_type *ty
   for (;; key++) {
     graft_tensor t = gr_map_get(&m->constants, key);
     if (t == GRAFT_NONE) break;
-    if (!m->tensors.data[t].erased && m->tensors.data[t].kind == GRAFT_CONSTANT && m->tensors.data[t].type == id) {
+    if (t < m->tensors.len && !m->tensors.data[t].erased && m->tensors.data[t].kind == GRAFT_CONSTANT &&
+        m->tensors.data[t].type == id) {
       const void *have = graft_tensor_get_data(m, t);
       if (have && memcmp(have, data, size) == 0) return t;
     }
   }
   graft_tensor t = graft_tensor_create(m, name, GRAFT_CONSTANT, type, data);
-  return t != GRAFT_NONE && gr_map_put(m->context, &m->constants, key, t) ? t : GRAFT_NONE;
+  return t != GRAFT_NONE && gr_undo_put(m, NULL, GR_CONSTANTS, key, t) ? t : GRAFT_NONE;
 }

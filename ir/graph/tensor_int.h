@@ -41,7 +41,8 @@ typedef graft_status (*gr_evaluator)(void *user, graft_module *m, uint32_t op, u
 typedef enum gr_tensor_source { GR_TENSOR_DATA, GR_TENSOR_FILL, GR_TENSOR_ELIDED } gr_tensor_source;
 
 static inline const graft_type *gr_tensor_type(const graft_module *m, graft_tensor t);
-graft_tensor gr_find_tensor(graft_module *m, gr_name name); /* GRAFT_NONE: none */
+graft_tensor gr_find_tensor(graft_module *m, gr_name name);                   /* GRAFT_NONE: none */
+graft_status gr_tensor_rename(graft_module *m, graft_tensor t, gr_name name); /* to one that the giver knows free */
 /* Takes over one reference of `buffer` (also on failure). */
 graft_tensor gr_tensor_add(graft_module *m, gr_name name, graft_tensor_kind kind, uint32_t type, gr_buffer *buffer,
                            uint64_t offset);
@@ -55,8 +56,6 @@ void gr_tensor_set_buffer(graft_module *m, graft_tensor t, gr_buffer *buffer, ui
 void *gr_tensor_write(graft_module *m, graft_tensor t);
 size_t gr_tensor_bytes(const graft_module *m, graft_tensor t);
 uint64_t gr_tensor_hash(graft_module *m, graft_tensor t);
-/* Appends "name" or a free name like it for a tensor made from another: NAME.1, NAME.2 … */
-gr_name gr_name_derived(graft_module *m, gr_name from);
 void gr_tensor_erase(graft_module *m, graft_tensor t);
 /* A rank-0 or rank-n constant equal to these bytes, merged with one the module has. */
 graft_tensor gr_constant(graft_module *m, const char *name, const graft_type *type, const void *data);
