@@ -1,9 +1,11 @@
-/* Const values: which values depend on module tensors alone, and their data, computed once.
+/* Const values: which values depend on module tensors alone, and their data.
  *
  * Constness is found for the whole graph in one forward pass when it is first asked for, and kept up after each
  * rewrite: a value may become const (an observer is frozen), never the other way, so that keeping up costs O(changes).
  * Data is memoized by value, and by (op, attributes, operands) for what rules compute: the same weight with the same
- * batch norm gives one tensor. */
+ * batch norm gives one tensor. What is large and made element by element waits until it is read: a reader that goes
+ * through it once (to quantize it, to find its range) takes it block by block from the evaluator, and it is never whole
+ * in memory. */
 #include "patterns/patterns_impl.h"
 
 #include <string.h>
@@ -15,6 +17,8 @@ typedef struct entry {
   graft_tensor tensor; /* that it was read from or became; GRAFT_NONE */
   uint32_t op, attrs, result;
   uint32_t first_input, input_count; /* entries, in `inputs` */
+  uint8_t waits; /* not computed yet: 1 + the most of its inputs; 0: computed, if only to be let go */
+  bool read;     /* in blocks, once: the next reader gets it whole */
 } entry;
 
 struct gr_cones {
@@ -195,7 +199,7 @@ static uint32_t find_call(const gr_cones *k, uint64_t *key, uint32_t op, uint32_
 }
 
 /* Large data that became no tensor is let go after each rewrite, so that the next one finds its memory warm; the entry
- * stays, and is computed again in the rare case that somebody asks. */
+ * stays, and its data is made again in the rare case that somebody asks. */
 #define LARGE_DATA ((size_t)1 << 20)
 
 void gr_pt_cones_trim(gr_cones *k) {
@@ -212,33 +216,94 @@ void gr_pt_cones_trim(gr_cones *k) {
 
 #define MANY 16
 
-static bool evaluate(gr_cones *k, uint32_t op, uint32_t attrs, const uint32_t *inputs, uint32_t count,
-                     gr_array *results, uint32_t result_count, gr_loc where);
+enum { WAIT_BYTES = 1 << 16, WAIT_OPERANDS = 3, WAIT_MAX = 8 };
 
-/* Data that was let go, again. As deep as large data hangs on large data that one rewrite held at a time. */
-static bool revive(gr_cones *k, uint32_t at, gr_loc where) {
-  const entry e = k->entries.data[at];
-  if (e.array.data || e.op == GRAFT_NONE || e.tensor != GRAFT_NONE) return true;
-  gr_array result = {0};
-  if (!evaluate(k, e.op, e.attrs, &k->inputs.data[e.first_input], e.input_count, &result, 1, where)) return false;
-  k->entries.data[at].array = result;
-  k->held += result.buffer ? result.buffer->size : 0;
-  return gr_vec_push(k->graph->module->context, &k->large, at);
+/* Entries in the evaluator's form; those that wait are links of a chain through operand 0. */
+typedef struct link {
+  gr_unmade from;
+  gr_array operands[WAIT_OPERANDS];
+} link;
+
+static bool make(gr_cones *k, uint32_t at, gr_loc where);
+
+static bool gather(gr_cones *k, const uint32_t *inputs, uint32_t count, gr_array *operands, link *links, gr_loc where) {
+  for (uint32_t i = 1; i < count; i++)
+    if (inputs[i] != GRAFT_NONE && !make(k, inputs[i], where)) return false;
+  const gr_unmade *from = NULL;
+  if (count && inputs[0] != GRAFT_NONE) {
+    entry *first = &k->entries.data[inputs[0]];
+    if (first->waits && !first->read) { /* its links are fewer: it waits for less */
+      first->read = true;
+      links->from = (gr_unmade){first->op, first->attrs, links->operands, first->input_count};
+      uint32_t from_inputs[WAIT_OPERANDS];
+      memcpy(from_inputs, &k->inputs.data[first->first_input], first->input_count * sizeof *from_inputs);
+      if (!gather(k, from_inputs, links->from.operand_count, links->operands, links + 1, where)) return false;
+      from = &links->from;
+    } else if (!make(k, inputs[0], where)) {
+      return false;
+    }
+  }
+  for (uint32_t i = 0; i < count; i++)
+    operands[i] = inputs[i] == GRAFT_NONE ? (gr_array){0} : k->entries.data[inputs[i]].array;
+  if (from) operands[0].from = from;
+  return true;
 }
 
 static bool evaluate(gr_cones *k, uint32_t op, uint32_t attrs, const uint32_t *inputs, uint32_t count,
                      gr_array *results, uint32_t result_count, gr_loc where) {
   graft_module *m = k->graph->module;
   graft_context *c = m->context;
+  link links[WAIT_MAX];
   gr_array few[MANY], *operands = count <= MANY ? few : gr_alloc(c, count * sizeof *operands);
   if (!operands) return false;
-  bool ok = true;
-  for (uint32_t i = 0; i < count && ok; i++) ok = inputs[i] == GRAFT_NONE || revive(k, inputs[i], where);
-  for (uint32_t i = 0; i < count && ok; i++)
-    operands[i] = inputs[i] == GRAFT_NONE ? (gr_array){0} : k->entries.data[inputs[i]].array;
-  ok = ok && k->evaluate(k->user, m, op, attrs, operands, count, results, result_count, where) == GRAFT_OK;
+  bool ok = gather(k, inputs, count, operands, links, where) &&
+            k->evaluate(k->user, m, op, attrs, operands, count, results, result_count, where) == GRAFT_OK;
   if (operands != few) gr_free(c, operands, count * sizeof *operands);
   return ok;
+}
+
+/* Data that waits, or that was let go. As deep as large data hangs on large data that one rewrite held at a time. */
+static bool make(gr_cones *k, uint32_t at, gr_loc where) {
+  const entry e = k->entries.data[at];
+  if (e.array.data || e.op == GRAFT_NONE || e.tensor != GRAFT_NONE) return true;
+  gr_array result = {0};
+  if (!gr_vec_reserve(k->graph->module->context, &k->large, 1u) ||
+      !evaluate(k, e.op, e.attrs, &k->inputs.data[e.first_input], e.input_count, &result, 1, where))
+    return false;
+  entry *made = &k->entries.data[at];
+  made->array = result;
+  made->waits = 0;
+  k->held += result.buffer ? result.buffer->size : 0;
+  if (!result.buffer || result.buffer->size < LARGE_DATA) return true;
+  return gr_vec_push(k->graph->module->context, &k->large, at);
+}
+
+/* The links that an op on these entries would wait for, itself counted, and its type; 0: it is computed at once. Only
+ * what cannot fail but for lack of memory waits. */
+static uint8_t waits_for(gr_cones *k, uint32_t op, uint32_t attrs, const uint32_t *inputs, uint32_t count,
+                         uint32_t result_count, graft_type *type) {
+  const gr_op_info *info = gr_op_get(op);
+  const graft_type *types[WAIT_OPERANDS];
+  uint8_t most = 0;
+  char message[160];
+  if (!info || !(info->families & GR_F_ELEMENTWISE) || result_count != 1 || count > WAIT_OPERANDS) return 0;
+  for (uint32_t i = 0; i < count; i++) {
+    const entry *e = inputs[i] == GRAFT_NONE ? NULL : &k->entries.data[inputs[i]];
+    types[i] = e ? &e->array.type : NULL;
+    if (!e) continue;
+    if (e->array.type.dtype != GRAFT_F32 || e->waits >= WAIT_MAX) return 0;
+    if (e->waits > most) most = e->waits;
+  }
+  gr_infer in = {.module = k->graph->module,
+                 .op = op,
+                 .attrs = attrs,
+                 .operands = types,
+                 .operand_count = count,
+                 .results = type,
+                 .result_count = 1,
+                 .error = message};
+  if (!gr_infer_types(&in) || type->dtype != GRAFT_F32) return 0;
+  return graft_type_elements(type) >= WAIT_BYTES / 4 ? (uint8_t)(most + 1) : 0;
 }
 
 /* Runs an op on entries; the first of `result_count` entries in a row, or GRAFT_NONE with a diagnostic. */
@@ -248,7 +313,7 @@ uint32_t gr_pt_cones_call(gr_cones *k, uint32_t op, uint32_t attrs, const uint32
   graft_context *c = m->context;
   uint64_t key = call_key(op, attrs, inputs, count);
   uint32_t at = find_call(k, &key, op, attrs, inputs, count);
-  if (at != GRAFT_NONE) return revive(k, at, where) ? at : GRAFT_NONE;
+  if (at != GRAFT_NONE) return at;
   if (!k->evaluate) {
     gr_error(c, GRAFT_PASS, where, "nothing here can evaluate %s", gr_op_text(m, op));
     return GRAFT_NONE;
@@ -257,7 +322,8 @@ uint32_t gr_pt_cones_call(gr_cones *k, uint32_t op, uint32_t attrs, const uint32
   if (results && gr_vec_reserve(c, &k->inputs, count) && gr_vec_reserve(c, &k->entries, result_count) &&
       gr_vec_reserve(c, &k->large, 1u)) {
     memset(results, 0, result_count * sizeof *results);
-    if (evaluate(k, op, attrs, inputs, count, results, result_count, where)) {
+    uint8_t waits = waits_for(k, op, attrs, inputs, count, result_count, &results[0].type);
+    if (waits || evaluate(k, op, attrs, inputs, count, results, result_count, where)) {
       at = k->entries.len;
       uint32_t first = k->inputs.len;
       if (count) memcpy(k->inputs.data + first, inputs, count * sizeof *inputs);
@@ -269,7 +335,8 @@ uint32_t gr_pt_cones_call(gr_cones *k, uint32_t op, uint32_t attrs, const uint32
                                                     .attrs = attrs,
                                                     .result = i,
                                                     .first_input = first,
-                                                    .input_count = count};
+                                                    .input_count = count,
+                                                    .waits = waits};
       for (uint32_t i = 0; i < result_count; i++) k->held += results[i].buffer ? results[i].buffer->size : 0;
       if (result_count == 1 && results[0].buffer && results[0].buffer->size >= LARGE_DATA)
         k->large.data[k->large.len++] = at;
@@ -305,7 +372,7 @@ bool gr_pt_cones_can_compute(const gr_cones *k, graft_value v) {
   return k->evaluate || gr_value_tensor(k->graph, v) != GRAFT_NONE;
 }
 
-/* The entry of a const value; producers first, without recursion. */
+/* The entry of a const value, whose data may wait; producers first, without recursion. */
 uint32_t gr_pt_cones_entry(gr_cones *k, graft_value v) {
   graft_graph *g = k->graph;
   graft_context *c = g->module->context;
@@ -336,8 +403,7 @@ uint32_t gr_pt_cones_entry(gr_cones *k, graft_value v) {
     }
     if (k->stack.len == depth && !evaluate_node(k, n)) return GRAFT_NONE;
   }
-  uint32_t at = gr_map_get(&k->by_value, v);
-  return at != GRAFT_NONE && revive(k, at, (gr_loc){0}) ? at : GRAFT_NONE;
+  return gr_map_get(&k->by_value, v);
 }
 
 /* An entry of bytes that are copied. */
@@ -387,6 +453,8 @@ graft_tensor gr_pt_cones_tensor(gr_cones *k, uint32_t at, graft_tensor_kind kind
   *made = false;
   if (e->tensor != GRAFT_NONE && m->tensors.data[e->tensor].kind == kind && !m->tensors.data[e->tensor].erased)
     return e->tensor;
+  if (!make(k, at, (gr_loc){0})) return GRAFT_NONE;
+  e = &k->entries.data[at];
   uint32_t type = gr_type_intern(m, &e->array.type);
   if (type == GRAFT_NONE || name.base == GRAFT_NONE) return GRAFT_NONE;
   uint64_t offset = (uint64_t)((const char *)e->array.data - (const char *)e->array.buffer->data);
@@ -406,7 +474,7 @@ bool gr_pt_cones_is_new(const gr_cones *k, uint32_t at, graft_tensor_kind kind) 
 
 bool gr_cones_value(gr_cones *k, graft_value v, gr_array *out) {
   uint32_t e = gr_pt_cones_entry(k, v);
-  if (e == GRAFT_NONE) return false;
+  if (e == GRAFT_NONE || !make(k, e, (gr_loc){0})) return false;
   *out = k->entries.data[e].array;
   return true;
 }

@@ -1,7 +1,9 @@
-/* One op, run once on given arrays: constant folding, and the `const` lines of rules. */
+/* Ops run once on given arrays: constant folding, and the `const` lines of rules. */
 #include "runtime/runtime_int.h"
 
-#include "runtime/kernel_impl.h"
+#include "runtime/chain_impl.h"
+
+#include <string.h>
 
 typedef struct evaluation {
   graft_context *context;
@@ -52,31 +54,38 @@ static bool begin(evaluation *e, graft_context *c, const gr_array *operands, uin
   return true;
 }
 
+graft_status gr_array_make(graft_context *c, const graft_type *type, gr_array *array) {
+  size_t bytes;
+  if (!gr_type_bytes(type, &bytes)) return gr_no_memory(c);
+  array->type = *type;
+  array->buffer = gr_buffer_alloc(c, bytes);
+  if (!array->buffer) return GRAFT_NO_MEMORY;
+  array->data = array->buffer->data;
+  return GRAFT_OK;
+}
+
 static graft_status allocate(evaluation *e, gr_array *results, uint32_t count, gr_loc where) {
   graft_context *c = e->context;
   for (uint32_t i = 0; i < count; i++) {
-    int64_t n = graft_type_elements(&e->result_types[i]);
-    size_t size = graft_dtype_size(e->result_types[i].dtype);
-    if (n < 0 || size == 0) return gr_error(c, GRAFT_RUN, where, "the type of result %u depends on data", (unsigned)i);
-    if ((uint64_t)n > PTRDIFF_MAX / size) return gr_no_memory(c);
-    results[i].type = e->result_types[i];
-    results[i].buffer = gr_buffer_alloc(c, (size_t)n * size);
-    if (!results[i].buffer) return GRAFT_NO_MEMORY;
-    results[i].data = results[i].buffer->data;
-    e->out[i] = (gr_out){.type = &e->result_types[i], .data = results[i].buffer->data, .count = n};
+    const graft_type *type = &e->result_types[i];
+    int64_t n = graft_type_elements(type);
+    if (n < 0 || graft_dtype_size(type->dtype) == 0)
+      return gr_error(c, GRAFT_RUN, where, "the type of result %u depends on data", (unsigned)i);
+    graft_status status = gr_array_make(c, type, &results[i]);
+    if (status) return status;
+    e->out[i] = (gr_out){.type = type, .data = results[i].buffer->data, .count = n};
   }
   return GRAFT_OK;
 }
 
-graft_status gr_runtime_evaluate(void *user, graft_module *m, uint32_t op, uint32_t attrs, const gr_array *operands,
-                                 uint32_t operand_count, gr_array *results, uint32_t result_count, gr_loc where) {
+/* All operands are there. */
+static graft_status run_op(graft_module *m, uint32_t op, uint32_t attrs, const gr_array *operands,
+                           uint32_t operand_count, gr_array *results, uint32_t result_count, gr_loc where) {
   graft_context *c = m->context;
   const gr_kernel_info *kernel = gr_kernel_get(op);
   char message[160] = "";
   evaluation e;
-  (void)user;
   if (!kernel) return gr_error(c, GRAFT_RUN, where, "there is no kernel for %s", gr_op_text(m, op));
-  for (uint32_t i = 0; i < result_count; i++) results[i] = (gr_array){0};
   graft_status status = begin(&e, c, operands, operand_count, result_count) ? GRAFT_OK : GRAFT_NO_MEMORY;
   if (status == GRAFT_OK) {
     gr_infer in = {.module = m,
@@ -110,5 +119,41 @@ graft_status gr_runtime_evaluate(void *user, graft_module *m, uint32_t op, uint3
     results[i] = (gr_array){0};
   }
   end(&e);
+  return status;
+}
+
+static graft_status run_chain(graft_module *m, const gr_unmade *op, gr_array *result, gr_loc where, bool *done) {
+  gr_scratch *scratch = gr_scratch_create(m->context);
+  if (!scratch) return GRAFT_NO_MEMORY;
+  graft_status status = gr_chain_run(m, scratch, op, result, where, done);
+  gr_scratch_destroy(scratch);
+  if (status) {
+    gr_buffer_release(m->context, result->buffer);
+    *result = (gr_array){0};
+  }
+  return status;
+}
+
+graft_status gr_runtime_evaluate(void *user, graft_module *m, uint32_t op, uint32_t attrs, const gr_array *operands,
+                                 uint32_t operand_count, gr_array *results, uint32_t result_count, gr_loc where) {
+  graft_context *c = m->context;
+  for (uint32_t i = 0; i < result_count; i++) results[i] = (gr_array){0};
+  if (operand_count == 0 || operands[0].data || !operands[0].from)
+    return run_op(m, op, attrs, operands, operand_count, results, result_count, where);
+  const gr_unmade *from = operands[0].from, last = {op, attrs, operands, operand_count};
+  bool done = false;
+  graft_status status = result_count == 1 ? run_chain(m, &last, &results[0], where, &done) : GRAFT_OK;
+  if (status || done) return status;
+  gr_array first = {0}, *whole = gr_alloc(c, operand_count * sizeof *whole);
+  status =
+      whole ? gr_runtime_evaluate(user, m, from->op, from->attrs, from->operands, from->operand_count, &first, 1, where)
+            : GRAFT_NO_MEMORY;
+  if (!status) {
+    memcpy(whole, operands, operand_count * sizeof *whole);
+    whole[0] = first;
+    status = run_op(m, op, attrs, whole, operand_count, results, result_count, where);
+  }
+  gr_buffer_release(c, first.buffer);
+  gr_free(c, whole, operand_count * sizeof *whole);
   return status;
 }

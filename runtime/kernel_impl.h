@@ -11,7 +11,7 @@
 #ifndef GRAFT_KERNEL_IMPL_H
 #define GRAFT_KERNEL_IMPL_H
 
-#include "ir/ir_int.h"
+#include "runtime/quant_int.h"
 
 /* An operand. Absent: type and data NULL. */
 typedef struct gr_in {
@@ -107,10 +107,32 @@ static inline int64_t gr_extent(const graft_type *t, int32_t from, int32_t to) {
   for (int32_t i = from; i < to; i++) n *= t->dims[i];
   return n;
 }
+/* Bytes of a concrete type; false when they do not fit or the type is not concrete. */
+bool gr_type_bytes(const graft_type *t, size_t *bytes);
 /* An axis attribute, which may count from the end. */
 static inline int32_t gr_axis(int64_t axis, int32_t rank) { return (int32_t)(axis < 0 ? axis + rank : axis); }
 static inline size_t gr_in_bytes(const gr_in *a) { return (size_t)a->count * graft_dtype_size(a->type->dtype); }
 static inline size_t gr_out_bytes(const gr_out *a) { return (size_t)a->count * graft_dtype_size(a->type->dtype); }
+
+/* ---- quantization in pieces (kernels/quantize.c), for chain.c
+ * -----------------------------------------------------------
+ */
+
+/* Has each channel a scale and zero point of its own? Of quantize, dequantize and fake_quantize. */
+bool gr_quantizes_by_channel(const gr_kernel_call *k);
+
+/* What an observer sees of x in one step. */
+typedef struct gr_observation {
+  gr_channels channels;
+  int64_t rows; /* of x's first axis */
+  bool by_row;  /* each is a channel */
+  double averaging_constant;
+  float *range; /* min... and max..., one for each channel; NULL: no observer that goes by ranges */
+} gr_observation;
+
+graft_status gr_observe_begin(const gr_kernel_call *k, gr_observation *o);
+void gr_observe_rows(const gr_observation *o, const float *x, int64_t row, int64_t rows);
+void gr_observe_end(const gr_kernel_call *k, const gr_observation *o);
 
 /* ---- scratch memory, gone when the kernel returns (scratch.c) -----------------------------------------------------
  */

@@ -77,13 +77,17 @@ static void range_of_run(const float *x, int64_t n, float *min, float *max) {
   }
   if (isinf(least) || isinf(most)) least = INFINITY, most = -INFINITY, whole = 0;
   range_of_finite(x + whole, n - whole, &least, &most);
-  if (least < *min) *min = least;
-  if (most > *max) *max = most;
+  if (least < *min) *min = least + 0.0f; /* one zero: which of them came first does not show */
+  if (most > *max) *max = most + 0.0f;
 }
 
 void gr_range_f32(const float *x, gr_channels ch, float *min, float *max) {
   int64_t total = gr_channels_total(ch);
   for (int64_t c = 0; c < total; c++) min[c] = INFINITY, max[c] = -INFINITY;
+  gr_range_widen_f32(x, ch, min, max);
+}
+
+void gr_range_widen_f32(const float *x, gr_channels ch, float *min, float *max) {
   for (int64_t g = 0; g < ch.groups; g++) {
     for (int64_t o = 0; o < ch.outer; o++) {
       for (int64_t j = 0; j < ch.count; j++, x += ch.inner) {

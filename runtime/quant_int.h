@@ -35,6 +35,8 @@ bool gr_scheme_find(const char *name, bool *symmetric, bool *per_channel);
 
 /* Smallest and largest finite element of each channel into min and max; a channel without any keeps (inf, -inf). */
 void gr_range_f32(const float *x, gr_channels channels, float *min, float *max);
+/* The same, widening the ranges that min and max hold already. */
+void gr_range_widen_f32(const float *x, gr_channels channels, float *min, float *max);
 
 /* One step of a min-max observer: state (min..., max...) -> next, given the step's range (min..., max...). May alias.
  * Channels that saw no finite element keep their state. averaging_constant < 0: not averaged. */

@@ -79,7 +79,5 @@ graft_status gr_plan_begin(gr_plan *p, graft_graph *g, const gr_plan_options *op
 void gr_plan_end(gr_plan *p);
 /* Gives the arena storages their offsets; sets arena_size. `reuse` false: no two overlap. */
 graft_status gr_plan_memory(gr_plan *p, bool reuse);
-/* Bytes of a concrete type; false when they do not fit or the type is not concrete. */
-bool gr_type_bytes(const graft_type *t, size_t *bytes);
 
 #endif

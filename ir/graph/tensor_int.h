@@ -26,13 +26,22 @@ typedef struct gr_tensor {
   gr_name fill;      /* the name in its formula */
 } gr_tensor;         /* 72 bytes */
 
-/* A tensor's type and bytes outside any module: what an evaluator takes and gives. `data` NULL: an absent operand. A
- * result owns one reference of its buffer; of an operand it may be NULL (borrowed bytes). */
+/* A tensor's type and bytes outside any module: what an evaluator takes and gives. `data` NULL: an absent operand, or
+ * one that is still to be made from others. A result owns one reference of its buffer; of an operand it may be NULL
+ * (borrowed bytes). */
 typedef struct gr_array {
   graft_type type;
   const void *data;
   gr_buffer *buffer;
+  const struct gr_unmade *from; /* of an operand in slot 0 alone */
 } gr_array;
+
+/* How an operand is made: an op with one result. Its reader may never need it whole. */
+typedef struct gr_unmade {
+  uint32_t op, attrs;
+  const gr_array *operands;
+  uint32_t operand_count;
+} gr_unmade;
 
 /* Runs one op on given operands; plugged into the rewriter by passes/, which alone sees runtime/. */
 typedef graft_status (*gr_evaluator)(void *user, graft_module *m, uint32_t op, uint32_t attrs, const gr_array *operands,

@@ -65,7 +65,12 @@ static graft_dtype dtype_attr(const gr_kernel_call *k) {
   return gr_attr_public(k->module, op, k->attrs, (uint32_t)slot).as.dtype;
 }
 
-static graft_status quantize_common(const gr_kernel_call *k, quantize_job *job, bool per_channel) {
+bool gr_quantizes_by_channel(const gr_kernel_call *k) {
+  if (k->op == GR_OP_fake_quantize) return !gr_k_none(k, "axis");
+  return k->op == GR_OP_quantize_per_channel || k->op == GR_OP_dequantize_per_channel;
+}
+
+static graft_status quantize_common(const gr_kernel_call *k, quantize_job *job) {
   const gr_in *x = &k->operands[0], *scale = &k->operands[1], *zp = &k->operands[2];
   job->range = (gr_qrange){gr_k_int(k, "quant_min"), gr_k_int(k, "quant_max")};
   graft_status status = check_range(k, job->range, job->dtype);
@@ -78,7 +83,7 @@ static graft_status quantize_common(const gr_kernel_call *k, quantize_job *job, 
   job->y_size = graft_dtype_size(k->results[0].type->dtype);
   job->scale = scale->data;
   job->zero_point = zp->data;
-  if (!per_channel) {
+  if (!gr_quantizes_by_channel(k)) {
     if (scale->count < 1 || zp->count < 1) return gr_kernel_error(k, "there is no scale");
     gr_parallel_for(k->threads, x->count, GRAIN, elements_range, job);
     return GRAFT_OK;
@@ -97,13 +102,13 @@ static graft_status quantize_common(const gr_kernel_call *k, quantize_job *job, 
 graft_status gr_kernel_quantize(const gr_kernel_call *k) {
   if (k->operands[0].type->dtype != GRAFT_F32) return gr_kernel_no_dtype(k, k->operands[0].type->dtype);
   quantize_job job = {.dtype = k->results[0].type->dtype, .run = run_quantize};
-  return quantize_common(k, &job, k->op == GR_OP_quantize_per_channel);
+  return quantize_common(k, &job);
 }
 
 graft_status gr_kernel_dequantize(const gr_kernel_call *k) {
   if (k->results[0].type->dtype != GRAFT_F32) return gr_kernel_no_dtype(k, k->results[0].type->dtype);
   quantize_job job = {.dtype = k->operands[0].type->dtype, .run = run_dequantize};
-  return quantize_common(k, &job, k->op == GR_OP_dequantize_per_channel);
+  return quantize_common(k, &job);
 }
 
 graft_status gr_kernel_fake_quantize(const gr_kernel_call *k) {
@@ -114,7 +119,7 @@ graft_status gr_kernel_fake_quantize(const gr_kernel_call *k) {
   }
   if (x->type->dtype != GRAFT_F32) return gr_kernel_no_dtype(k, x->type->dtype);
   quantize_job job = {.dtype = dtype_attr(k), .run = run_fake_quantize};
-  return quantize_common(k, &job, !gr_k_none(k, "axis"));
+  return quantize_common(k, &job);
 }
 
 /* ---- observe ---- */
@@ -158,41 +163,78 @@ static graft_status observe_histogram(const gr_kernel_call *k, const gr_in *x, c
   return GRAFT_OK;
 }
 
+static graft_status observer_kind(const gr_kernel_call *k, gr_observer *kind) {
+  const graft_type *x = k->operands[0].type, *state = k->operands[1].type;
+  *kind = gr_observer_find(gr_k_str(k, "observer"));
+  if (*kind == GR_OBSERVER_COUNT) return gr_kernel_error(k, "unknown observer '%s'", gr_k_str(k, "observer"));
+  if (x->dtype != GRAFT_F32) return gr_kernel_no_dtype(k, x->dtype);
+  if (state->dtype != GRAFT_F32) return gr_kernel_no_dtype(k, state->dtype);
+  if (!gr_k_bool(k, "enabled")) *kind = GR_OBSERVER_PLACEHOLDER;
+  return GRAFT_OK;
+}
+
+graft_status gr_observe_begin(const gr_kernel_call *k, gr_observation *o) {
+  const gr_in *x = &k->operands[0], *state = &k->operands[1];
+  gr_observer kind;
+  graft_status status = observer_kind(k, &kind);
+  *o = (gr_observation){.channels = gr_channels_whole(x->type), .rows = x->type->rank ? x->type->dims[0] : 1};
+  if (status || kind == GR_OBSERVER_HISTOGRAM || kind == GR_OBSERVER_PLACEHOLDER) return status;
+  bool per_channel = !gr_k_none(k, "axis");
+  if (per_channel && !gr_channels_make(x->type, gr_k_int(k, "axis"), gr_k_int(k, "groups"), &o->channels))
+    return gr_kernel_error(k, "x has no such channel axis");
+  int64_t n = gr_channels_total(o->channels);
+  if (state->count != 2 * n && !per_channel)
+    return gr_kernel_error(k, "the state has %lld entries, not 2", (long long)state->count);
+  if (state->count != 2 * n)
+    return gr_kernel_error(k, "the state has %lld entries, not 2 for each of %lld channels", (long long)state->count,
+                           (long long)n);
+  o->by_row = per_channel && gr_axis(gr_k_int(k, "axis"), x->type->rank) == 0;
+  o->averaging_constant = kind == GR_OBSERVER_MIN_MAX ? -1.0 : gr_k_float(k, "averaging_constant");
+  o->range = gr_scratch_alloc(k->scratch, (size_t)n, 2 * sizeof *o->range);
+  if (!o->range) return GRAFT_NO_MEMORY;
+  for (int64_t c = 0; c < n; c++) o->range[c] = INFINITY, o->range[n + c] = -INFINITY;
+  return GRAFT_OK;
+}
+
+void gr_observe_rows(const gr_observation *o, const float *x, int64_t row, int64_t rows) {
+  gr_channels part = o->channels;
+  float *min = o->range, *max = o->range + gr_channels_total(part);
+  if (o->by_row) {
+    part.count = rows;
+    min += row, max += row;
+  } else if (part.count > 1 || part.outer > 1) {
+    part.outer = part.outer / o->rows * rows;
+  } else {
+    part.inner = part.inner / o->rows * rows;
+  }
+  gr_range_widen_f32(x, part, min, max);
+}
+
+void gr_observe_end(const gr_kernel_call *k, const gr_observation *o) {
+  gr_range_merge(o->range, gr_channels_total(o->channels), o->averaging_constant, k->operands[1].data,
+                 k->results[0].data);
+}
+
 graft_status gr_kernel_observe(const gr_kernel_call *k) {
   const gr_in *x = &k->operands[0], *state = &k->operands[1];
   float *next = k->results[0].data;
-  gr_observer kind = gr_observer_find(gr_k_str(k, "observer"));
-  if (kind == GR_OBSERVER_COUNT) return gr_kernel_error(k, "unknown observer '%s'", gr_k_str(k, "observer"));
-  if (x->type->dtype != GRAFT_F32) return gr_kernel_no_dtype(k, x->type->dtype);
-  if (state->type->dtype != GRAFT_F32) return gr_kernel_no_dtype(k, state->type->dtype);
-  if (!gr_k_bool(k, "enabled") || kind == GR_OBSERVER_PLACEHOLDER) {
+  gr_observer kind;
+  gr_observation o;
+  graft_status status = observer_kind(k, &kind);
+  if (status) return status;
+  if (kind == GR_OBSERVER_PLACEHOLDER) {
     if (next != state->data) memcpy(next, state->data, gr_in_bytes(state));
     return GRAFT_OK;
   }
   if (kind == GR_OBSERVER_HISTOGRAM) return observe_histogram(k, x, state, next);
-  double constant = kind == GR_OBSERVER_MIN_MAX ? -1.0 : gr_k_float(k, "averaging_constant");
-  if (gr_k_none(k, "axis")) {
-    float range[2], both[2];
-    if (state->count != 2) return gr_kernel_error(k, "the state has %lld entries, not 2", (long long)state->count);
-    graft_status status = whole_range(k, x, range);
-    if (status) return status;
-    gr_range_merge(range, 1, constant, state->data, both);
-    memcpy(next, both, sizeof both);
-    return GRAFT_OK;
+  status = gr_observe_begin(k, &o);
+  if (!status && gr_k_none(k, "axis")) {
+    status = whole_range(k, x, o.range);
+  } else if (!status) {
+    gr_range_f32(x->data, o.channels, o.range, o.range + gr_channels_total(o.channels));
   }
-  gr_channels ch;
-  if (!gr_channels_make(x->type, gr_k_int(k, "axis"), gr_k_int(k, "groups"), &ch))
-    return gr_kernel_error(k, "x has no such channel axis");
-  int64_t n = gr_channels_total(ch);
-  if (state->count != 2 * n)
-    return gr_kernel_error(k, "the state has %lld entries, not 2 for each of %lld channels", (long long)state->count,
-                           (long long)n);
-  if (n == 0) return GRAFT_OK;
-  float *range = gr_scratch_alloc(k->scratch, (size_t)n, 2 * sizeof *range);
-  if (!range) return GRAFT_NO_MEMORY;
-  gr_range_f32(x->data, ch, range, range + n);
-  gr_range_merge(range, n, constant, state->data, next);
-  return GRAFT_OK;
+  if (!status) gr_observe_end(k, &o);
+  return status;
 }
 
 /* ---- parameters ---- */
