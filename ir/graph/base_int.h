@@ -81,4 +81,28 @@ graft_status gr_no_memory(graft_context *c);
 /* Errors so far, those that could not be kept too: more of them means that something went wrong. */
 uint32_t gr_error_count(const graft_context *c);
 
+/* ---- "did you mean" (closest.c): of the words that are known, the nearest to one that is not. It must be near enough
+ * to have been meant: one error (a letter missing, too many, wrong, or two swapped) for each three letters.
+ *
+ *   gr_closest near = gr_closest_begin(text, length);
+ *   for (…) gr_closest_offer(&near, known, strlen(known));
+ *   gr_error(c, GRAFT_NAME, where, "no op is called '%.*s'%s", (int)length, text, gr_closest_hint(&near, ""));
+ *
+ * Words are borrowed. A second offer of equal distance does not replace the first. */
+typedef struct gr_closest {
+  const char *written;
+  size_t length;
+  const char *word; /* the nearest so far; NULL: none is near enough */
+  size_t word_length;
+  uint32_t distance;
+  char hint[100];
+} gr_closest;
+
+gr_closest gr_closest_begin(const char *written, size_t length);
+void gr_closest_offer(gr_closest *c, const char *word, size_t length);
+/* "; did you mean '%conv'?" with `sigil` "%", or "" where nothing is near enough. */
+const char *gr_closest_hint(gr_closest *c, const char *sigil);
+/* Offers a whole list, in which NULLs are passed over, and gives the hint. */
+const char *gr_closest_of(gr_closest *c, const char *sigil, const char *const *words, size_t count);
+
 #endif

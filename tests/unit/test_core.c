@@ -389,6 +389,34 @@ START_TEST(diagnostics_point_at_the_place) {
 }
 END_TEST
 
+START_TEST(the_closest_word_is_meant) {
+  static const char *const words[] = {"relu",       "conv2d",     "conv1d", NULL,
+                                      "batch_norm", "avg_pool2d", "x",      "insert-fake-quant"};
+  static const struct {
+    const char *written, *hint;
+  } cases[] = {{"conv2", "; did you mean '@conv2d'?"}, /* of the two nearest the first */
+               {"cnov1d", "; did you mean '@conv1d'?"},
+               {"RELU", "; did you mean '@relu'?"},
+               {"rleu6", ""},
+               {"batchnorm", "; did you mean '@batch_norm'?"},
+               {"batchNorm", "; did you mean '@batch_norm'?"},
+               {"insert_fake_quant", "; did you mean '@insert-fake-quant'?"},
+               {"pool", ""},
+               {"X", "; did you mean '@x'?"},
+               {"y", ""},
+               {"", ""}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    gr_closest near = gr_closest_begin(cases[i].written, strlen(cases[i].written));
+    ck_assert_str_eq(gr_closest_of(&near, "@", words, sizeof words / sizeof *words), cases[i].hint);
+  }
+  char longer[200];
+  memset(longer, 'a', sizeof longer);
+  gr_closest near = gr_closest_begin(longer, sizeof longer);
+  gr_closest_offer(&near, longer, sizeof longer - 1);
+  ck_assert_str_eq(gr_closest_hint(&near, ""), "");
+}
+END_TEST
+
 /* Fails the allocation number `left`. */
 static void *failing(void *user, void *pointer, size_t old_size, size_t new_size) {
   int *left = user;
@@ -439,6 +467,7 @@ int main(void) {
   tcase_add_test(tests, types_count_elements_without_overflow);
   tcase_add_test(tests, warnings_make_room_for_errors);
   tcase_add_test(tests, diagnostics_point_at_the_place);
+  tcase_add_test(tests, the_closest_word_is_meant);
   tcase_add_test(tests, allocation_failure_is_an_error);
   suite_add_tcase(suite, tests);
   SRunner *runner = srunner_create(suite);
