@@ -48,6 +48,32 @@ struct graft_module {
 static inline const graft_type *gr_tensor_type(const graft_module *m, graft_tensor t) {
   return &m->types.data[m->tensors.data[t].type];
 }
+/* Attribute `slot` (GR_ATTR) of a set, for code that knows its op. A word is the number of its enum: gr_attr_int. */
+static inline const gr_attr *gr_attr_at(const graft_module *m, uint32_t set, uint32_t slot) {
+  return &m->attrs.items.data[m->attrs.sets.data[set].first + slot];
+}
+static inline int64_t gr_attr_int(const graft_module *m, uint32_t set, uint32_t slot) {
+  return gr_attr_at(m, set, slot)->as.i;
+}
+static inline bool gr_attr_bool(const graft_module *m, uint32_t set, uint32_t slot) {
+  return gr_attr_at(m, set, slot)->as.i != 0;
+}
+static inline double gr_attr_float(const graft_module *m, uint32_t set, uint32_t slot) {
+  return gr_attr_at(m, set, slot)->as.f;
+}
+static inline bool gr_attr_is_none(const graft_module *m, uint32_t set, uint32_t slot) {
+  return gr_attr_at(m, set, slot)->kind == GRAFT_ATTR_NONE;
+}
+/* NULL and 0 for none; an empty list is not NULL. */
+static inline const int64_t *gr_attr_ints(const graft_module *m, uint32_t set, uint32_t slot, uint32_t *count) {
+  static const int64_t empty = 0;
+  const gr_attr *a = gr_attr_at(m, set, slot);
+  if (a->kind != GRAFT_ATTR_INTS) return *count = 0, NULL;
+  *count = a->as.list.count;
+  return *count ? m->attrs.ints.data + a->as.list.offset : &empty;
+}
+static inline uint32_t gr_attrs_of(const graft_graph *g, graft_node n) { return g->nodes.data[n].attrs; }
+
 /* Bytes that the module's arenas hold in use, the tensors' data apart: for benchmarks. */
 typedef struct gr_memory {
   size_t graph;      /* nodes, uses, values, outputs, updates, attributes, types, annotations */

@@ -53,15 +53,12 @@ static bool equal_nodes(const graft_graph *g, graft_node a, graft_node b) {
   return true;
 }
 
-static bool is_pure(const merger *m, const graft_graph *g, graft_node n) {
-  const gr_op_info *info = gr_info(g, n);
-  if (!info || (m->families && !(info->families & m->families))) return false;
-  return !(info->families & GR_F_RANDOM) ||
-         !gr_attr_bool(g->module, gr_node_at(g, n)->op, gr_node_at(g, n)->attrs, "training");
+static bool may_merge(const merger *m, const graft_graph *g, graft_node n) {
+  return (gr_node_may(g, n) & GR_MAY_MERGE) && (!m->families || (gr_info(g, n)->families & m->families));
 }
 
 static graft_status visit(merger *m, graft_graph *g, graft_node n) {
-  if (!is_pure(m, g, n)) return GRAFT_OK;
+  if (!may_merge(m, g, n)) return GRAFT_OK;
   for (uint64_t key = hash_node(g, n);; key++) {
     uint32_t other = gr_map_get(&m->nodes, key);
     if (other == GRAFT_NONE) return gr_map_put(m->pass->context, &m->nodes, key, n) ? GRAFT_OK : GRAFT_NO_MEMORY;

@@ -101,13 +101,6 @@ static bool drain(sweep *s) {
   return true;
 }
 
-static bool has_effect(const graft_graph *g, graft_node n) {
-  const gr_op_info *info = gr_info(g, n);
-  if (!info) return true;
-  return (info->families & GR_F_RANDOM) &&
-         gr_attr_bool(g->module, gr_node_at(g, n)->op, gr_node_at(g, n)->attrs, "training");
-}
-
 /* Does anything but the tensor's own update read its handle in this graph? */
 static bool has_reader(const graft_graph *g, graft_tensor t, graft_value handle) {
   for (uint32_t u = gr_value_at(g, handle)->first_use; u != GRAFT_NONE; u = gr_use_at(g, u)->next) {
@@ -129,7 +122,7 @@ static bool mark_roots(sweep *s) {
     for (uint32_t o = 0; o < g->outputs.len; o++)
       if (!mark_value(s, i, gr_use_at(g, g->outputs.data[o].use)->value)) return false;
     for (graft_node n = g->first; n != GRAFT_NONE; n = gr_node_at(g, n)->next)
-      if (has_effect(g, n) && !mark_node(s, i, n)) return false;
+      if (!(gr_node_may(g, n) & GR_MAY_ERASE) && !mark_node(s, i, n)) return false;
     for (uint32_t u = 0; u < g->updates.len; u++) {
       graft_tensor t = g->updates.data[u].tensor;
       if (t == GRAFT_NONE || (s->tensor_flags[t] & HAS_READER)) continue;

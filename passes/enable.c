@@ -8,8 +8,9 @@ static graft_status set_enabled(gr_pass *p, uint32_t family, bool enabled) {
     graft_graph *g = p->module->graphs.data[i];
     for (graft_node n = g->first; n != GRAFT_NONE && !status; n = gr_node_at(g, n)->next) {
       const gr_op_info *op = gr_info(g, n);
+      const uint32_t slot = family == GR_F_OBSERVE ? GR_ATTR(observe, enabled) : GR_ATTR(fake_quantize, enabled);
       if (!op || !(op->families & family)) continue;
-      if (gr_attr_bool(g->module, gr_node_at(g, n)->op, gr_node_at(g, n)->attrs, "enabled") == enabled) continue;
+      if (gr_attr_bool(g->module, gr_attrs_of(g, n), slot) == enabled) continue;
       status = graft_node_set_attr(g, n, &attr);
       gr_count(p, "nodes changed", 1);
     }

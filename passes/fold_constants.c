@@ -2,8 +2,6 @@
  * stay, since folding a dequantize would undo what quantizing a constant gained. */
 #include "passes/passes_int.h"
 
-enum { KEEP = GR_F_Q | GR_F_DQ | GR_F_OBSERVE | GR_F_QPARAMS | GR_F_FAKE_QUANTIZE };
-
 typedef struct folder {
   gr_pass *pass;
   int64_t max_elements;
@@ -18,10 +16,8 @@ static bool is_constant(const graft_graph *g, graft_value v) {
 }
 
 static bool can_fold(const folder *f, graft_graph *g, graft_node n) {
-  const gr_op_info *info = gr_info(g, n);
   const gr_node *node = gr_node_at(g, n);
-  if (!info || (info->families & KEEP) || node->operand_count == 0) return false;
-  if ((info->families & GR_F_RANDOM) && gr_attr_bool(g->module, node->op, node->attrs, "training")) return false;
+  if (!(gr_node_may(g, n) & GR_MAY_FOLD) || node->operand_count == 0) return false;
   for (uint32_t i = 0; i < node->operand_count; i++) {
     graft_value v = gr_operand(g, n, i);
     if (v != GRAFT_NONE && !is_constant(g, v)) return false;

@@ -52,6 +52,16 @@ static const gr_spec *spec_of_group(const inserter *s, uint32_t group) {
   return gr_spec_get(s->m, s->groups.list.data[group].spec);
 }
 
+#define SAME_SLOT(name) \
+  GR_SAME_ATTR(name, spec, derived); \
+  GR_SAME_ATTR(name, spec, fixed)
+SAME_SLOT(quant_min);
+SAME_SLOT(quant_max);
+SAME_SLOT(dtype);
+SAME_SLOT(scheme);
+GR_SAME_ATTR(axis, spec, derived);
+GR_SAME_ATTR(groups, spec, derived);
+
 /* ---- recipes: attributes of the same name go from spec to node ---- */
 
 static graft_attr int_attr(const char *name, int64_t i) {
@@ -63,7 +73,7 @@ static graft_attr bool_attr(const char *name, bool b) {
 
 /* GRAFT_NONE with a diagnostic. The range is the one that values are clamped to: reduce_range is done. */
 static uint32_t node_attrs(const inserter *s, uint32_t op, const gr_spec *spec, bool has_axis, bool enabled) {
-  const gr_op_info *to = gr_op_get(op), *from = gr_op_get(spec->op);
+  const gr_op_info *to = gr_op_get(op), *from = gr_spec_info(spec->kind);
   gr_attr_builder b;
   gr_attrs_begin(&b, to);
   for (uint32_t i = 0; i < to->attr_count; i++) {
@@ -73,9 +83,9 @@ static uint32_t node_attrs(const inserter *s, uint32_t op, const gr_spec *spec, 
     if (gr_attrs_set(s->m, &b, to, &attr, (gr_loc){0})) return GRAFT_NONE;
   }
   graft_qparams_config o = {.size = sizeof o};
-  o.quant_min = gr_attr_int(s->m, spec->op, spec->attrs, "quant_min");
-  o.quant_max = gr_attr_int(s->m, spec->op, spec->attrs, "quant_max");
-  o.reduce_range = spec->op == GR_OP_spec && gr_attr_bool(s->m, spec->op, spec->attrs, "reduce_range");
+  o.quant_min = gr_attr_int(s->m, spec->attrs, GR_ATTR(spec, quant_min));
+  o.quant_max = gr_attr_int(s->m, spec->attrs, GR_ATTR(spec, quant_max));
+  o.reduce_range = spec->kind == GR_SPEC_spec && gr_attr_bool(s->m, spec->attrs, GR_ATTR(spec, reduce_range));
   int64_t low, high;
   graft_qparams_range(&o, &low, &high);
   graft_attr more[6] = {int_attr("quant_min", low), int_attr("quant_max", high), bool_attr("reduce_range", false),
@@ -84,7 +94,7 @@ static uint32_t node_attrs(const inserter *s, uint32_t op, const gr_spec *spec, 
   if (!has_axis) {
     more[count++] = (graft_attr){.name = "axis", .kind = GRAFT_ATTR_NONE};
     more[count++] = int_attr("groups", 1);
-  } else if (gr_attr_is_none(s->m, spec->op, spec->attrs, "axis")) {
+  } else if (gr_attr_is_none(s->m, spec->attrs, GR_ATTR(spec, axis))) {
     more[count++] = int_attr("axis", 0); /* of a bias whose scales are derived */
   }
   for (uint32_t i = 0; i < count; i++) {
@@ -95,25 +105,20 @@ static uint32_t node_attrs(const inserter *s, uint32_t op, const gr_spec *spec, 
   return gr_attrs_intern(s->m, &b, to, (gr_loc){0});
 }
 
-static bool has_prefix(const inserter *s, const gr_spec *spec, const char *attr, const char *prefix) {
-  const gr_op_info *op = gr_op_get(spec->op);
-  if (gr_op_attr_slot(op, attr, strlen(attr)) < 0) return false;
-  return strncmp(gr_attr_str(s->m, spec->op, spec->attrs, attr), prefix, strlen(prefix)) == 0;
-}
-
 static recipe *recipe_of(const inserter *s, uint32_t group) {
   uint32_t id = s->groups.list.data[group].spec;
   recipe *r = &s->recipes[id];
   if (r->known) return r;
   const gr_spec *spec = gr_spec_get(s->m, id);
-  *r = (recipe){.known = true, .is_spec = spec->op == GR_OP_spec, .enabled = s->train};
+  *r = (recipe){.known = true, .is_spec = spec->kind == GR_SPEC_spec, .enabled = s->train};
   r->observe = r->qparams = r->choose_qparams = r->fake_quantize[0] = r->fake_quantize[1] = GRAFT_NONE;
-  r->per_channel = has_prefix(s, spec, "scheme", "per_channel");
-  r->histogram = has_prefix(s, spec, "observer", "histogram");
+  int64_t scheme = spec->kind == GR_SPEC_shared ? -1 : gr_attr_int(s->m, spec->attrs, GR_ATTR(spec, scheme));
+  r->per_channel = gr_is_per_channel(scheme);
   if (!r->is_spec) return r;
-  r->dynamic = gr_attr_bool(s->m, spec->op, spec->attrs, "dynamic");
-  r->learnable = gr_attr_bool(s->m, spec->op, spec->attrs, "learnable");
-  r->enabled = s->train && gr_attr_bool(s->m, spec->op, spec->attrs, "fake_quantize");
+  r->histogram = gr_attr_int(s->m, spec->attrs, GR_ATTR(spec, observer)) == GR_observer_histogram;
+  r->dynamic = gr_attr_bool(s->m, spec->attrs, GR_ATTR(spec, dynamic));
+  r->learnable = gr_attr_bool(s->m, spec->attrs, GR_ATTR(spec, learnable));
+  r->enabled = s->train && gr_attr_bool(s->m, spec->attrs, GR_ATTR(spec, fake_quantize));
   return r;
 }
 
@@ -168,10 +173,10 @@ static graft_status fail(const inserter *s, const place *p, const char *why) {
 /* Channels of a per-channel spec: groups for each entry of the axis. */
 static graft_status count_channels(const inserter *s, const place *p, const gr_spec *spec, int64_t *channels) {
   const graft_type *x = gr_type_of(s->g, p->x);
-  if (gr_attr_is_none(s->m, spec->op, spec->attrs, "axis"))
+  if (spec->kind == GR_SPEC_fixed || gr_attr_is_none(s->m, spec->attrs, GR_ATTR(spec, axis)))
     return fail(s, p, "its spec is per channel and has no axis");
-  int64_t axis = gr_attr_int(s->m, spec->op, spec->attrs, "axis"),
-          groups = gr_attr_int(s->m, spec->op, spec->attrs, "groups");
+  int64_t axis = gr_attr_int(s->m, spec->attrs, GR_ATTR(spec, axis)),
+          groups = gr_attr_int(s->m, spec->attrs, GR_ATTR(spec, groups));
   if (x->rank < 0) return fail(s, p, "it is quantized per channel and its rank is unknown");
   if (axis < 0) axis += x->rank;
   if (axis < 0 || axis >= x->rank) return fail(s, p, "it has no such axis");
@@ -199,7 +204,7 @@ static gr_buffer *fresh_state(inserter *s, uint32_t type, int64_t channels) {
 
 static graft_status make_state(inserter *s, const place *p, const gr_spec *spec) {
   const recipe *r = recipe_of(s, p->group);
-  int64_t n = 1, bins = r->histogram ? gr_attr_int(s->m, spec->op, spec->attrs, "bins") : 0;
+  int64_t n = 1, bins = r->histogram ? gr_attr_int(s->m, spec->attrs, GR_ATTR(spec, bins)) : 0;
   if (r->histogram && r->per_channel) return fail(s, p, "a histogram cannot be per channel");
   if (r->per_channel) {
     graft_status status = count_channels(s, p, spec, &n);
@@ -223,7 +228,7 @@ static graft_status make_state(inserter *s, const place *p, const gr_spec *spec)
 /* Scale and zero point as tensors of the module: of a fixed spec, and the start of learnable ones. */
 static graft_status given(inserter *s, const place *p, const gr_spec *spec) {
   group_state *st = &s->state[p->group];
-  bool fixed = spec->op == GR_OP_fixed;
+  bool fixed = spec->kind == GR_SPEC_fixed;
   graft_type type = {.dtype = GRAFT_F32};
   int64_t n = 1;
   if (st->scale != GRAFT_NONE) return GRAFT_OK;
@@ -237,8 +242,8 @@ static graft_status given(inserter *s, const place *p, const gr_spec *spec) {
   graft_tensor a = GRAFT_NONE, b = GRAFT_NONE;
   if (scale && zero) {
     for (int64_t i = 0; i < n; i++)
-      scale[i] = fixed ? (float)gr_attr_float(s->m, spec->op, spec->attrs, "scale") : 1.0f;
-    if (fixed) zero[0] = (int32_t)gr_attr_int(s->m, spec->op, spec->attrs, "zero_point");
+      scale[i] = fixed ? (float)gr_attr_float(s->m, spec->attrs, GR_ATTR(fixed, scale)) : 1.0f;
+    if (fixed) zero[0] = (int32_t)gr_attr_int(s->m, spec->attrs, GR_ATTR(fixed, zero_point));
     const char *name = "activation_post_process.scale";
     a = fixed ? gr_constant(s->m, name, &type, scale) : graft_tensor_create(s->m, name, GRAFT_PARAMETER, &type, scale);
     type.dtype = GRAFT_I32;
@@ -280,8 +285,6 @@ static graft_status derived(inserter *s, const place *p, const gr_spec *spec) {
   char label[300], from[300];
   uint32_t id = s->groups.list.data[p->group].spec;
   graft_value scale = GRAFT_NONE;
-  if (strcmp(gr_attr_str(s->m, spec->op, spec->attrs, "function"), "product") != 0)
-    return fail(s, p, "its parameters are derived by an unknown function");
   if (spec->ref_count == 0) return fail(s, p, "its parameters are derived from nothing");
   for (uint32_t i = 0; i < spec->ref_count; i++) {
     gr_spec_ref ref = gr_spec_refs(s->m, id)[i];
@@ -325,8 +328,8 @@ static graft_status make_qparams(inserter *s, const place *p) {
     uint32_t attrs = set_of(s, p->group, &r->choose_qparams, GR_OP_choose_qparams, false);
     return take_qparams(s, p, add(s, p, GR_OP_choose_qparams, attrs, &p->x, 1, 2, s->scalar));
   }
-  if (spec->op == GR_OP_fixed || r->learnable) return given(s, p, spec);
-  return spec->op == GR_OP_derived ? derived(s, p, spec) : observed(s, p, spec);
+  if (spec->kind == GR_SPEC_fixed || r->learnable) return given(s, p, spec);
+  return spec->kind == GR_SPEC_derived ? derived(s, p, spec) : observed(s, p, spec);
 }
 
 /* One place on p->x: its fake-quantized value, GRAFT_NONE with a diagnostic. */
@@ -391,7 +394,7 @@ static graft_status quantize_value(inserter *s, graft_value v, graft_node before
   if (status) return status;
   for (uint32_t i = s->edge_first[v]; i < s->edge_first[v + 1]; i++) {
     uint32_t use = s->edges[i], group = s->groups.of_use[use];
-    if (group == s->groups.of_value[v] || spec_of_group(s, group)->op == GR_OP_derived) continue;
+    if (group == s->groups.of_value[v] || spec_of_group(s, group)->kind == GR_SPEC_derived) continue;
     group_state *st = &s->state[group];
     if (st->last_source != source) {
       graft_node maker = gr_value_node(s->g, v);
@@ -414,7 +417,7 @@ static graft_status quantize_derived(inserter *s, graft_node n) {
   for (uint32_t use = first; use < first + count; use++) {
     uint32_t group = s->groups.of_use[use];
     graft_value v = gr_use_at(s->g, use)->value;
-    if (group == GRAFT_NONE || v == GRAFT_NONE || spec_of_group(s, group)->op != GR_OP_derived) continue;
+    if (group == GRAFT_NONE || v == GRAFT_NONE || spec_of_group(s, group)->kind != GR_SPEC_derived) continue;
     place p;
     if (!begin_place(s, &p, group, v, n, n)) return GRAFT_NO_MEMORY;
     graft_value y = make_place(s, &p);
@@ -433,14 +436,15 @@ static bool is_made(const inserter *s, graft_node n, uint32_t group) {
   if (node->op != GR_OP_fake_quantize || !gr_is_marked(s->g, n, GR_MARK_INSERTED)) return false;
   const gr_spec *spec = spec_of_group(s, group);
   graft_qparams_config o = {.size = sizeof o};
-  o.quant_min = gr_attr_int(s->m, spec->op, spec->attrs, "quant_min");
-  o.quant_max = gr_attr_int(s->m, spec->op, spec->attrs, "quant_max");
-  o.reduce_range = spec->op == GR_OP_spec && gr_attr_bool(s->m, spec->op, spec->attrs, "reduce_range");
+  o.quant_min = gr_attr_int(s->m, spec->attrs, GR_ATTR(spec, quant_min));
+  o.quant_max = gr_attr_int(s->m, spec->attrs, GR_ATTR(spec, quant_max));
+  o.reduce_range = spec->kind == GR_SPEC_spec && gr_attr_bool(s->m, spec->attrs, GR_ATTR(spec, reduce_range));
   int64_t low, high;
   graft_qparams_range(&o, &low, &high);
-  return gr_attr_int(s->m, node->op, node->attrs, "quant_min") == low &&
-         gr_attr_int(s->m, node->op, node->attrs, "quant_max") == high &&
-         gr_attr_int(s->m, node->op, node->attrs, "dtype") == gr_attr_int(s->m, spec->op, spec->attrs, "dtype");
+  return gr_attr_int(s->m, node->attrs, GR_ATTR(fake_quantize, quant_min)) == low &&
+         gr_attr_int(s->m, node->attrs, GR_ATTR(fake_quantize, quant_max)) == high &&
+         gr_attr_int(s->m, node->attrs, GR_ATTR(fake_quantize, dtype)) ==
+             gr_attr_int(s->m, spec->attrs, GR_ATTR(spec, dtype));
 }
 
 /* Once placed, a value is read by nothing but what observes and quantizes it. */

@@ -122,7 +122,7 @@ static graft_status target_of(resolver *r, uint32_t place, uint32_t *target) {
 static graft_status follow(resolver *r, uint32_t place) {
   uint32_t at = place, next = GRAFT_NONE;
   while (r->end[at] == GRAFT_NONE) {
-    if (gr_spec_get(r->m, spec_of(r, at))->op != GR_OP_shared) {
+    if (gr_spec_get(r->m, spec_of(r, at))->kind != GR_SPEC_shared) {
       r->end[at] = at;
       break;
     }
@@ -155,7 +155,7 @@ static void free_numbers(graft_context *c, uint32_t *n, size_t count) {
 }
 
 static graft_attr attr_of(const graft_module *m, const gr_spec *s, const char *name) {
-  const gr_op_info *op = gr_op_get(s->op);
+  const gr_op_info *op = gr_spec_info(s->kind);
   int slot = gr_op_attr_slot(op, name, strlen(name));
   return slot < 0 ? (graft_attr){.kind = GRAFT_ATTR_NONE} : gr_attr_public(m, op, s->attrs, (uint32_t)slot);
 }
@@ -163,7 +163,7 @@ static graft_attr attr_of(const graft_module *m, const gr_spec *s, const char *n
 static bool same_class(const graft_module *m, const gr_spec *a, const gr_spec *b) {
   static const char *const names[] = {"dtype",  "quant_min", "quant_max", "scheme",    "axis",
                                       "groups", "dynamic",   "scale",     "zero_point"};
-  if (a->op != b->op) return false;
+  if (a->kind != b->kind) return false;
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
     graft_attr x = attr_of(m, a, names[i]), y = attr_of(m, b, names[i]);
     if (!gr_attr_equal(&x, &y)) return false;
@@ -178,9 +178,9 @@ static graft_status classify(resolver *r) {
   graft_status status = GRAFT_OK;
   for (uint32_t i = 0; i < r->m->specs.len; i++) {
     const gr_spec *s = gr_spec_get(r->m, i);
-    if (i == 0 || (s->op != GR_OP_spec && s->op != GR_OP_fixed)) continue;
-    uint64_t key = gr_mix((uint64_t)gr_attr_int(r->m, s->op, s->attrs, "quant_min") * 31 +
-                          (uint64_t)gr_attr_int(r->m, s->op, s->attrs, "quant_max"));
+    if (i == 0 || (s->kind != GR_SPEC_spec && s->kind != GR_SPEC_fixed)) continue;
+    uint64_t key = gr_mix((uint64_t)gr_attr_int(r->m, s->attrs, GR_ATTR(spec, quant_min)) * 31 +
+                          (uint64_t)gr_attr_int(r->m, s->attrs, GR_ATTR(spec, quant_max)));
     uint32_t other;
     while ((other = gr_map_get(&first, key)) != GRAFT_NONE && !same_class(r->m, s, gr_spec_get(r->m, other))) key++;
     r->class_of[i] = other == GRAFT_NONE ? i : other;

@@ -82,15 +82,15 @@ static graft_status weight_axis(annotator *a, graft_node n, int64_t *axis, int64
   const gr_op_info *op = n == GRAFT_NONE ? NULL : gr_info(a->g, n);
   *axis = op ? op->weight_axis : -1;
   *groups = 1;
-  if (op && op->weight_axis > 0 && gr_op_attr_slot(op, "groups", 6) >= 0)
-    *groups = gr_attr_int(a->m, gr_node_at(a->g, n)->op, gr_node_at(a->g, n)->attrs, "groups");
+  if (op && (op->families & GR_F_CONV_TRANSPOSE))
+    *groups = gr_attr_int(a->m, gr_attrs_of(a->g, n), GR_ATTR_ND(conv_transpose, groups));
   return GRAFT_OK;
 }
 
 /* The interned spec; GRAFT_NONE with a diagnostic. */
 static uint32_t make_spec(annotator *a, uint32_t index, graft_node user, const gr_spec_ref *refs, uint32_t ref_count) {
   const qz_spec *s = &a->q->specs.data[index];
-  const gr_op_info *op = gr_op_get(s->op);
+  const gr_op_info *op = gr_spec_info(s->kind);
   cached *have = &a->cache[index];
   graft_attr attrs[GR_MAX_ATTRS];
   int64_t axis, groups;
@@ -108,7 +108,7 @@ static uint32_t make_spec(annotator *a, uint32_t index, graft_node user, const g
   for (uint32_t i = 0; i < op->attr_count; i++)
     if (gr_attrs_set(a->m, &b, op, &attrs[i], s->where)) return GRAFT_NONE;
   uint32_t set = gr_attrs_intern(a->m, &b, op, s->where);
-  uint32_t spec = set == GRAFT_NONE ? GRAFT_NONE : gr_spec_intern(a->m, s->op, set, refs, ref_count);
+  uint32_t spec = set == GRAFT_NONE ? GRAFT_NONE : gr_spec_intern(a->m, s->kind, set, refs, ref_count);
   if (spec != GRAFT_NONE && ref_count == 0) *have = (cached){from_op ? axis : INT64_MIN, groups, spec};
   return spec;
 }
@@ -184,7 +184,7 @@ static bool add_action(annotator *a, bool is_value, uint32_t id, const qz_settin
   action act = {.is_value = is_value, .id = id};
   for (uint32_t i = 0; i < s->ref_count; i++)
     if (refs[i].is_value == is_value && refs[i].id == id) return true; /* add(%x, %x) and the like: itself */
-  act.spec = s->kind == QZ_SHARED ? gr_spec_intern(a->m, GR_OP_shared, 0, refs, 1)
+  act.spec = s->kind == QZ_SHARED ? gr_spec_intern(a->m, GR_SPEC_shared, 0, refs, 1)
                                   : make_spec(a, s->spec, user, refs, s->ref_count);
   return act.spec != GRAFT_NONE && gr_vec_push(a->c, &a->actions, act);
 }

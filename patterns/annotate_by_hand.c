@@ -36,9 +36,9 @@ static bool is_quantizable(const graft_graph *g, const graft_place *place) {
 }
 
 /* Attributes of the row, those given over its defaults, checked; the interned set or GRAFT_NONE. */
-static uint32_t make_attrs(graft_graph *g, uint32_t op, const graft_spec *spec, gr_loc where) {
+static uint32_t make_attrs(graft_graph *g, uint32_t kind, const graft_spec *spec, gr_loc where) {
   graft_module *m = g->module;
-  const gr_op_info *info = gr_op_get(op);
+  const gr_op_info *info = gr_spec_info(kind);
   graft_attr attrs[GR_MAX_ATTRS];
   gr_loc places[GR_MAX_ATTRS];
   gr_attr_builder b;
@@ -52,7 +52,7 @@ static uint32_t make_attrs(graft_graph *g, uint32_t op, const graft_spec *spec, 
     if (info->attrs[i].required && attrs[i].kind == GRAFT_ATTR_NONE)
       return gr_error(m->context, GRAFT_RULE, where, "a %s needs %s", info->name, attrs[i].name), GRAFT_NONE;
   }
-  if (!qz_spec_check(m->context, op, attrs, places)) return GRAFT_NONE;
+  if (!qz_spec_check(m->context, kind, attrs, places)) return GRAFT_NONE;
   for (uint32_t i = 0; i < info->attr_count; i++)
     if (gr_attrs_set(m, &b, info, &attrs[i], where)) return GRAFT_NONE;
   return gr_attrs_intern(m, &b, info, where);
@@ -71,17 +71,17 @@ graft_status graft_annotate(graft_graph *g, graft_place place, const graft_spec 
     return gr_error(c, GRAFT_NAME, where, "this place is annotated already");
   if (!is_quantizable(g, &place))
     return gr_error(c, GRAFT_RULE, where, "only data and weights are quantized, not statistics, states or parameters");
-  uint32_t op = spec.kind ? gr_op_find(spec.kind, strlen(spec.kind)) : GR_OP_COUNT;
-  if (op >= GR_OP_COUNT || !(gr_op_get(op)->families & GR_F_SPEC))
+  uint32_t kind = spec.kind ? gr_spec_kind_find(spec.kind, strlen(spec.kind)) : GR_SPEC_KIND_COUNT;
+  if (kind == GR_SPEC_KIND_COUNT)
     return gr_error(c, GRAFT_NAME, where, "there is no kind of spec '%s'", spec.kind ? spec.kind : "");
-  bool refers = op == GR_OP_shared || op == GR_OP_derived;
+  bool refers = kind == GR_SPEC_shared || kind == GR_SPEC_derived;
   if (spec.place_count > QZ_MAX_REFS || (spec.place_count > 0) != refers ||
-      (op == GR_OP_shared && spec.place_count != 1))
+      (kind == GR_SPEC_shared && spec.place_count != 1))
     return gr_error(c, GRAFT_RULE, where, "shared takes one place, derived one or more, others none");
   for (uint32_t i = 0; i < spec.place_count && !status; i++) status = find_place(g, &spec.places[i], &refs[i]);
   if (status) return status;
-  uint32_t attrs = make_attrs(g, op, &spec, where);
-  uint32_t id = attrs == GRAFT_NONE ? GRAFT_NONE : gr_spec_intern(m, op, attrs, refs, spec.place_count);
+  uint32_t attrs = make_attrs(g, kind, &spec, where);
+  uint32_t id = attrs == GRAFT_NONE ? GRAFT_NONE : gr_spec_intern(m, kind, attrs, refs, spec.place_count);
   if (id == GRAFT_NONE) return graft_context_has_errors(c) ? GRAFT_RULE : GRAFT_NO_MEMORY;
   return at.is_value ? gr_spec_set_value(g, at.id, id) : gr_spec_set_use(g, at.id, id);
 }

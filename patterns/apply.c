@@ -446,8 +446,7 @@ static bool matched(const apply *a, graft_node n) {
 /* Without users; what may have an effect goes only where the rule itself names it. */
 static bool erasable(const apply *a, graft_node n) {
   const pt_rewriter *r = a->r;
-  const gr_op_info *op = gr_info(r->g, n);
-  if ((!op || (op->families & GR_F_RANDOM)) && !matched(a, n)) return false;
+  if (!(gr_node_may(r->g, n) & GR_MAY_ERASE) && !matched(a, n)) return false;
   const gr_node *node = gr_node_at(r->g, n);
   for (uint32_t i = 0; i < node->result_count; i++)
     if (gr_result(r->g, n, i) != GRAFT_NONE && !gr_unused(r->g, node->first_result + i)) return false;

@@ -119,7 +119,7 @@ static uint32_t new_spec(remap *x, uint32_t spec) {
       ref.id = id;
       if (!gr_vec_push(x->r->c, &x->refs, ref)) return GRAFT_NONE;
     }
-    if (changed) to = gr_spec_intern(m, s.op, s.attrs, x->refs.data, s.ref_count);
+    if (changed) to = gr_spec_intern(m, s.kind, s.attrs, x->refs.data, s.ref_count);
   }
   return to != GRAFT_NONE && gr_map_put(x->r->c, &x->done, spec, to) ? to : GRAFT_NONE;
 }

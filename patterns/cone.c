@@ -72,14 +72,6 @@ void gr_cones_forget(gr_cones *k, size_t above) {
 
 /* ---- constness ---- */
 
-static bool pure(const graft_graph *g, graft_node n) {
-  const gr_op_info *op = gr_info(g, n);
-  if (!op || (op->families & GR_F_RANDOM)) return false;
-  for (uint32_t i = 0; i < op->attr_count; i++)
-    if (op->attrs[i].kind == GRAFT_ATTR_GRAPH) return false;
-  return true;
-}
-
 static uint8_t state_of(const gr_cones *k, graft_value v) {
   const graft_graph *g = k->graph;
   const gr_value *value = gr_value_at(g, v);
@@ -92,7 +84,7 @@ static uint8_t state_of(const gr_cones *k, graft_value v) {
 static uint8_t node_state(const gr_cones *k, graft_node n) {
   const graft_graph *g = k->graph;
   const gr_node *node = gr_node_at(g, n);
-  if (!pure(g, n)) return VARIABLE;
+  if (!(gr_node_may(g, n) & GR_MAY_PRECOMPUTE)) return VARIABLE;
   uint8_t state = CONSTANT;
   for (uint32_t i = 0; i < node->operand_count && state != VARIABLE; i++) {
     graft_value v = gr_operand(g, n, i);

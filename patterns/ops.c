@@ -26,8 +26,7 @@ static void add_member(gr_opset *s, pt_member m) {
 
 const gr_opset *gr_pt_opset_of_op(gr_parser *p, const char *name, size_t length, gr_loc where) {
   uint32_t op = gr_op_find(name, length);
-  const gr_op_info *info = gr_op_get(op);
-  if (!info || (info->families & GR_F_SPEC)) {
+  if (op == GR_OP_COUNT) {
     gr_error(p->context, GRAFT_RULE, where,
              "unknown op '%.*s' (an op that the table does not know is written in quotes)", (int)length, name);
     return NULL;
@@ -51,7 +50,7 @@ static gr_opset *from_table(gr_parser *p, const char *name, size_t length, uint3
   s->family = true;
   for (uint32_t op = 0; op < GR_OP_COUNT; op++) {
     uint32_t families = gr_op_get(op)->families;
-    if (!(families & GR_F_SPEC) && (mask == 0 || (families & mask))) add_member(s, (pt_member){.op = op});
+    if (mask == 0 || (families & mask)) add_member(s, (pt_member){.op = op});
   }
   return s;
 }
@@ -63,7 +62,7 @@ const gr_opset *gr_pt_opset_of_family(gr_parser *p, const char *name, size_t len
   }
   bool any = length == 3 && memcmp(name, "any", 3) == 0;
   uint32_t mask = any ? 0 : gr_family_find(name, length);
-  if (!any && (mask == 0 || (mask & GR_F_SPEC))) {
+  if (!any && mask == 0) {
     gr_error(p->context, GRAFT_RULE, where, "unknown family '@%.*s'", (int)length, name);
     return NULL;
   }

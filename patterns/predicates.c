@@ -306,9 +306,7 @@ static bool of_dtype(pt_eval *e, graft_value v, bool real) {
 static bool training(pt_eval *e, graft_value v) {
   const graft_graph *g = graph_of(e);
   graft_node n = gr_value_node(g, v);
-  const gr_op_info *info = n == GRAFT_NONE ? NULL : gr_info(g, n);
-  bool yes = info && gr_op_attr_slot(info, "training", 8) >= 0 &&
-             gr_attr_bool(g->module, gr_node_at(g, n)->op, gr_node_at(g, n)->attrs, "training");
+  bool yes = n != GRAFT_NONE && gr_is_training(g, n);
   if (!yes) because(e, v, "is not in training");
   return yes;
 }

@@ -37,7 +37,7 @@ bool qz_value_eval(const gr_quantizer *q, const qz_value *v, const graft_attr *o
 
 bool qz_spec_eval(const gr_quantizer *q, const qz_spec *s, const graft_attr *options, int64_t axis, int64_t groups,
                   graft_attr attrs[GR_MAX_ATTRS], bool *weight_axis) {
-  const gr_op_info *op = gr_op_get(s->op);
+  const gr_op_info *op = gr_spec_info(s->kind);
   gr_attr_builder defaults;
   gr_loc where[GR_MAX_ATTRS];
   int at = gr_op_attr_slot(op, "axis", 4), parts = gr_op_attr_slot(op, "groups", 6);
@@ -59,7 +59,7 @@ bool qz_spec_eval(const gr_quantizer *q, const qz_spec *s, const graft_attr *opt
     attrs[i].name = op->attrs[i].name;
   }
   if (*weight_axis && parts >= 0) attrs[parts].as.i = groups;
-  if (!qz_spec_check(q->context, s->op, attrs, where)) return false;
+  if (!qz_spec_check(q->context, s->kind, attrs, where)) return false;
   *weight_axis = *weight_axis && attrs[at].kind != GRAFT_ATTR_NONE;
   return true;
 }

@@ -31,7 +31,7 @@ typedef struct qz_value {
 
 typedef struct qz_spec {
   const char *name;
-  uint32_t op;                    /* GR_OP_spec, GR_OP_derived, GR_OP_fixed */
+  uint32_t kind;                  /* GR_SPEC_spec, GR_SPEC_derived, GR_SPEC_fixed */
   qz_value *values[GR_MAX_ATTRS]; /* by attribute; NULL: the default */
   bool used;
   gr_loc where;
@@ -104,7 +104,7 @@ bool qz_value_eval(const gr_quantizer *q, const qz_value *v, const graft_attr *o
 bool qz_spec_eval(const gr_quantizer *q, const qz_spec *s, const graft_attr *options, int64_t axis, int64_t groups,
                   graft_attr attrs[GR_MAX_ATTRS], bool *weight_axis);
 /* Kinds, names, ranges and what does not go together (spec_check.c). A spec per tensor loses its axis. */
-bool qz_spec_check(graft_context *c, uint32_t op, graft_attr attrs[GR_MAX_ATTRS], const gr_loc where[GR_MAX_ATTRS]);
+bool qz_spec_check(graft_context *c, uint32_t kind, graft_attr attrs[GR_MAX_ATTRS], const gr_loc where[GR_MAX_ATTRS]);
 bool qz_condition(const gr_quantizer *q, const gr_expr *e, const gr_match *m, const graft_attr *options, bool *out);
 
 #endif

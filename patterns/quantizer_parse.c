@@ -98,7 +98,7 @@ static qz_value *parse_value(gr_quantizer *q, uint32_t depth) {
 
 static bool parse_fields(gr_quantizer *q, qz_spec *s) {
   gr_lexer *l = &q->parser.lex;
-  const gr_op_info *info = gr_op_get(s->op);
+  const gr_op_info *info = gr_spec_info(s->kind);
   if (!gr_lex_expect(l, '{', NULL)) return false;
   while (l->token.kind != '}') {
     gr_token t = l->token;
@@ -117,9 +117,9 @@ static bool parse_fields(gr_quantizer *q, qz_spec *s) {
   return true;
 }
 
-static bool parse_spec(gr_quantizer *q, uint32_t op) {
+static bool parse_spec(gr_quantizer *q, uint32_t kind) {
   gr_lexer *l = &q->parser.lex;
-  qz_spec s = {.op = op};
+  qz_spec s = {.kind = kind};
   gr_lex_next(l);
   if (!take_name(q, "the spec's name", &s.name, &s.where)) return false;
   if (strcmp(s.name, "none") == 0 || strcmp(s.name, "shared") == 0)
@@ -198,9 +198,9 @@ static qz_setting *parse_setting(gr_quantizer *q, qz_rule *r, uint32_t depth) {
     qz_spec *spec = &q->specs.data[s->spec];
     spec->used = true;
     if (refs && !parse_refs(q, r, s)) return NULL;
-    if (spec->op == GR_OP_derived && s->ref_count == 0)
+    if (spec->kind == GR_SPEC_derived && s->ref_count == 0)
       return fail(q, s->where, "parameters derived from nothing: name the places in parentheses"), NULL;
-    if (spec->op != GR_OP_derived && refs) return fail(q, s->where, "only a derived spec takes places"), NULL;
+    if (spec->kind != GR_SPEC_derived && refs) return fail(q, s->where, "only a derived spec takes places"), NULL;
   }
   if (!gr_lex_is(l, "if") || l->token.line_start) return s;
   gr_lex_next(l);
@@ -255,11 +255,11 @@ static bool parse_file(gr_quantizer *q) {
     else if (gr_lex_is(l, "family"))
       ok = gr_parse_family(&q->parser);
     else if (gr_lex_is(l, "spec"))
-      ok = parse_spec(q, GR_OP_spec);
+      ok = parse_spec(q, GR_SPEC_spec);
     else if (gr_lex_is(l, "derived"))
-      ok = parse_spec(q, GR_OP_derived);
+      ok = parse_spec(q, GR_SPEC_derived);
     else if (gr_lex_is(l, "fixed"))
-      ok = parse_spec(q, GR_OP_fixed);
+      ok = parse_spec(q, GR_SPEC_fixed);
     else if (gr_lex_is(l, "rule"))
       ok = parse_rule(q);
     else

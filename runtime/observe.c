@@ -5,27 +5,6 @@
 
 #include "runtime/quant_int.h"
 
-static const char *const observer_names[GR_OBSERVER_COUNT] = {"min_max", "moving_average_min_max", "histogram",
-                                                              "placeholder"};
-
-gr_observer gr_observer_find(const char *name) {
-  for (int i = 0; i < GR_OBSERVER_COUNT; i++)
-    if (strcmp(name, observer_names[i]) == 0) return (gr_observer)i;
-  return GR_OBSERVER_COUNT;
-}
-
-bool gr_scheme_find(const char *name, bool *symmetric, bool *per_channel) {
-  static const char *const names[] = {"per_tensor_affine", "per_tensor_symmetric", "per_channel_affine",
-                                      "per_channel_symmetric"};
-  for (int i = 0; i < 4; i++) {
-    if (strcmp(name, names[i]) != 0) continue;
-    *symmetric = i % 2 == 1;
-    *per_channel = i >= 2;
-    return true;
-  }
-  return false;
-}
-
 static int64_t product(const int64_t *dims, int64_t from, int64_t to) {
   int64_t n = 1;
   for (int64_t i = from; i < to; i++) n *= dims[i];

@@ -258,7 +258,7 @@ static graft_status describe(planner *p, gr_kernel_call *call) {
 
 static bool can_know(const planner *p, const gr_kernel_call *call) {
   const gr_op_info *info = gr_op_get(call->op);
-  if ((info->families & GR_F_RANDOM) || call->result_count > GR_MAX_RESULTS) return false;
+  if (!(gr_node_may(p->graph, p->node) & GR_MAY_PRECOMPUTE) || call->result_count > GR_MAX_RESULTS) return false;
   for (uint32_t i = 0; i < call->result_count; i++) {
     const gr_out *r = &call->results[i];
     if (r->type && (r->count > KNOWN_MAX ||
@@ -407,9 +407,8 @@ static graft_status add_step(planner *p, const gr_kernel_info *info, const graft
 /* In the prologue: all operands are fixed, and keeping the results is not too dear. */
 static bool all_fixed(const planner *p) {
   const gr_node *node = gr_node_at(p->graph, p->node);
-  const gr_op_info *op = gr_op_get(node->op);
   uint32_t present = 0;
-  if (!op || (op->families & GR_F_RANDOM)) return false;
+  if (!(gr_node_may(p->graph, p->node) & GR_MAY_PRECOMPUTE)) return false;
   for (uint32_t i = 0; i < node->operand_count; i++) {
     graft_value v = gr_operand(p->graph, p->node, i);
     if (v == GRAFT_NONE) continue;

@@ -4,14 +4,11 @@
 #include <float.h>
 #include <math.h>
 
+#include "ir/ir_int.h"
+
 bool graft_dtype_range(graft_dtype dtype, int64_t *min, int64_t *max) {
-  switch (dtype) {
-  case GRAFT_I8: *min = INT8_MIN, *max = INT8_MAX; return true;
-  case GRAFT_U8: *min = 0, *max = UINT8_MAX; return true;
-  case GRAFT_I16: *min = INT16_MIN, *max = INT16_MAX; return true;
-  case GRAFT_I32: *min = INT32_MIN, *max = INT32_MAX; return true;
-  default: *min = *max = 0; return false;
-  }
+  *min = *max = 0;
+  return gr_dtype_range(dtype, min, max);
 }
 
 static int64_t half_down(int64_t v) { return v / 2 - (v % 2 < 0); }

@@ -21,18 +21,6 @@ gr_channels gr_channels_whole(const graft_type *type);
 
 /* ---- observers (observe.c, histogram.c) ---- */
 
-typedef enum gr_observer {
-  GR_OBSERVER_MIN_MAX,
-  GR_OBSERVER_MOVING_AVERAGE_MIN_MAX,
-  GR_OBSERVER_HISTOGRAM,
-  GR_OBSERVER_PLACEHOLDER, /* observes nothing: dynamic quantization, fixed parameters, no-op */
-  GR_OBSERVER_COUNT
-} gr_observer;
-
-/* GR_OBSERVER_COUNT when the name is unknown. */
-gr_observer gr_observer_find(const char *name);
-bool gr_scheme_find(const char *name, bool *symmetric, bool *per_channel);
-
 /* Smallest and largest finite element of each channel into min and max; a channel without any keeps (inf, -inf). */
 void gr_range_f32(const float *x, gr_channels channels, float *min, float *max);
 /* The same, widening the ranges that min and max hold already. */

@@ -8,13 +8,14 @@
 #include "ir/ir_int.h"
 
 #include <ctype.h>
+#include <float.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const char *const rule_of[] = {
-#define OP(name, families, axis, flags, operands, attrs, results, rule, doc) #rule,
+#define OP(id, name, families, axis, flags, operands, attrs, results, rule, doc) #rule,
 #include "ir/ops.def"
 #undef OP
 };
@@ -142,7 +143,11 @@ static void put_float(FILE *f, double d) {
 }
 
 static void put_c_default(FILE *f, const gr_attr_decl *a) {
-  static const char *const dtypes[] = {"UNKNOWN", "F32", "F64", "I8", "U8", "I16", "I32", "I64", "BOOL"};
+  static const char *const dtypes[] = {
+#define ELEMENT(id, ...) #id,
+#include "ir/dtypes.def"
+#undef ELEMENT
+  };
   if (a->default_none) {
     fputs(a->kind == GRAFT_ATTR_INT ? "GRAFT_NO_INT" : a->kind == GRAFT_ATTR_FLOAT ? "GRAFT_NO_FLOAT" : "NULL, 0", f);
     return;
@@ -151,7 +156,7 @@ static void put_c_default(FILE *f, const gr_attr_decl *a) {
   case GRAFT_ATTR_BOOL: fputs(a->i != 0 ? "true" : "false", f); break;
   case GRAFT_ATTR_INT: put_int(f, a->i); break;
   case GRAFT_ATTR_FLOAT: put_float(f, a->f); break;
-  case GRAFT_ATTR_STRING: fprintf(f, "\"%s\"", a->s); break;
+  case GRAFT_ATTR_STRING: fprintf(f, "\"%s\"", gr_choice_words(a->choice)[a->i]); break;
   case GRAFT_ATTR_DTYPE: fprintf(f, "GRAFT_%s", dtypes[a->i]); break;
   default:
     fputc('{', f);
@@ -161,7 +166,7 @@ static void put_c_default(FILE *f, const gr_attr_decl *a) {
 }
 
 static void put_options(FILE *f, const gr_op_info *op, const char *macro, bool counted) {
-  fprintf(f, "typedef struct graft_%s_options {\n  size_t size;\n", op->name);
+  fprintf(f, "typedef struct graft_%s_options {\n  size_t size;\n", op->id);
   for (int i = 0; i < op->attr_count; ++i) {
     const gr_attr_decl *a = &op->attrs[i];
     if (a->required) continue;
@@ -176,8 +181,8 @@ static void put_options(FILE *f, const gr_op_info *op, const char *macro, bool c
       fputs(";\n", f);
   }
   if (counted) fputs("  uint32_t results; /* how many, from the first; 0: the required ones */\n", f);
-  fprintf(f, "  const char *name, *source;\n} graft_%s_options;\n", op->name);
-  fprintf(f, "#define GRAFT_%s_DEFAULTS \\\n  { sizeof(graft_%s_options), ", macro, op->name);
+  fprintf(f, "  const char *name, *source;\n} graft_%s_options;\n", op->id);
+  fprintf(f, "#define GRAFT_%s_DEFAULTS \\\n  { sizeof(graft_%s_options), ", macro, op->id);
   for (int i = 0; i < op->attr_count; ++i) {
     if (op->attrs[i].required) continue;
     put_c_default(f, &op->attrs[i]);
@@ -188,10 +193,9 @@ static void put_options(FILE *f, const gr_op_info *op, const char *macro, bool c
 
 /* One attribute of the node: from a parameter where it is required, else from the options. */
 static void put_attr(FILE *f, const gr_attr_decl *a, int slot) {
-  static const char *const maker[] = {"", "bool", "int", "float", "string", "dtype", "ints", "", ""};
   const char *from = a->required ? "" : "o->";
   fprintf(f, "  attrs[%d] = graft_attr_%s%s(\"%s\", %s%s", slot, a->none_allowed && !any_count(a) ? "optional_" : "",
-          maker[a->kind], a->name, from, a->name);
+          gr_kind_name(a->kind), a->name, from, a->name);
   if (any_count(a))
     fprintf(f, ", %s%s_count", from, a->name);
   else if (a->kind == GRAFT_ATTR_INTS)
@@ -201,7 +205,7 @@ static void put_attr(FILE *f, const gr_attr_decl *a, int slot) {
 
 static void put_builder(FILE *f, const gr_op_info *op) {
   char macro[64];
-  upper(op->name, macro, sizeof macro);
+  upper(op->id, macro, sizeof macro);
   const bool variadic_results = op->results[op->result_count - 1].variadic;
   const bool several = op->result_count > 1 && !variadic_results;
   const bool counted = several && gr_op_required_results(op) != op->result_count;
@@ -211,13 +215,13 @@ static void put_builder(FILE *f, const gr_op_info *op) {
   char type[80] = "graft_value";
   if (variadic_results) snprintf(type, sizeof type, "graft_node");
   if (several) {
-    snprintf(type, sizeof type, "graft_%s_results", op->name);
+    snprintf(type, sizeof type, "graft_%s_results", op->id);
     fputs("typedef struct ", f);
     fprintf(f, "%s {\n  graft_value ", type);
     for (int i = 0; i < op->result_count; ++i) fprintf(f, "%s%s", i > 0 ? ", " : "", op->results[i].name);
     fprintf(f, ";\n} %s;\n", type);
   }
-  fprintf(f, "static inline %s graft_build_%s(graft_graph *graph", type, op->name);
+  fprintf(f, "static inline %s graft_build_%s(graft_graph *graph", type, op->id);
   for (int i = 0; i < op->operand_count; ++i) {
     if (op->operands[i].variadic)
       fprintf(f, ", const graft_value *%s, uint32_t %s_count", op->operands[i].name, op->operands[i].name);
@@ -230,9 +234,9 @@ static void put_builder(FILE *f, const gr_op_info *op) {
     fprintf(f, ", %s%s", c_type(a), a->name);
     if (any_count(a)) fprintf(f, ", uint32_t %s_count", a->name);
   }
-  fprintf(f, ", const graft_%s_options *options) {\n", op->name);
-  fprintf(f, "  static const graft_%s_options defaults = GRAFT_%s_DEFAULTS;\n", op->name, macro);
-  fprintf(f, "  const graft_%s_options *o = options ? options : &defaults;\n", op->name);
+  fprintf(f, ", const graft_%s_options *options) {\n", op->id);
+  fprintf(f, "  static const graft_%s_options defaults = GRAFT_%s_DEFAULTS;\n", op->id, macro);
+  fprintf(f, "  const graft_%s_options *o = options ? options : &defaults;\n", op->id);
   if (!variadic) {
     fputs("  const graft_value operands[] = {", f);
     for (int i = 0; i < op->operand_count; ++i) fprintf(f, "%s%s", i > 0 ? ", " : "", op->operands[i].name);
@@ -363,8 +367,7 @@ static void write_header(FILE *f) {
   put_maker(f, "string", "STRING", "const char *", "s");
   put_maker(f, "dtype", "DTYPE", "graft_dtype ", "dtype");
   fputs(helpers, f);
-  for (uint32_t i = 0; i < GR_OP_COUNT; ++i)
-    if ((gr_op_get(i)->families & GR_F_SPEC) == 0) put_builder(f, gr_op_get(i));
+  for (uint32_t i = 0; i < GR_OP_COUNT; ++i) put_builder(f, gr_op_get(i));
   fputs("\n#endif\n", f);
 }
 
@@ -378,10 +381,8 @@ static void put_constraints(FILE *f, char label, const char *rule) {
 }
 
 static void put_families(FILE *f, uint32_t families) {
-  static const char *const names[] = {"conv", "conv_transpose", "linear",  "q",       "dq",           "pool",
-                                      "view", "elementwise",    "observe", "qparams", "fake_quantize"};
-  for (size_t i = 0; i < sizeof names / sizeof *names; ++i)
-    if ((families & gr_family_find(names[i], strlen(names[i]))) != 0) fprintf(f, "Family `@%s`. ", names[i]);
+  for (size_t i = 0; i < GR_FAMILY_COUNT; ++i)
+    if ((families & gr_families[i].mask) != 0) fprintf(f, "Family `@%s`. ", gr_families[i].name);
   if ((families & GR_F_COMMUTES) != 0) fputs("The operands commute. ", f);
   if ((families & GR_F_RANDOM) != 0) fputs("Random in training. ", f);
 }
@@ -399,6 +400,24 @@ static void put_roles(FILE *f, const gr_op_info *op) {
   }
 }
 
+/* The words and ranges of attributes. */
+static void put_values(FILE *f, const gr_op_info *op) {
+  for (int i = 0; i < op->attr_count; ++i) {
+    const gr_attr_decl *a = &op->attrs[i];
+    char words[200];
+    if (a->choice != GR_NO_CHOICE) {
+      gr_choice_list(a->choice, words, sizeof words);
+      fprintf(f, "* `%s`: %s\n", a->name, words);
+    } else if (a->least < a->greatest) {
+      fprintf(f, "* `%s`: %" PRId64 " to %" PRId64 "\n", a->name, a->least, a->greatest);
+    } else if (a->low < a->high) {
+      fprintf(f, "* `%s`: %s %g", a->name, a->low == DBL_TRUE_MIN ? "more than" : "from",
+              a->low == DBL_TRUE_MIN ? 0 : a->low);
+      fprintf(f, a->high < FLT_MAX ? ", at most %g\n" : ", finite\n", a->high);
+    }
+  }
+}
+
 static void put_op(FILE *f, uint32_t index) {
   const gr_op_info *op = gr_op_get(index);
   char signature[1024];
@@ -408,6 +427,7 @@ static void put_op(FILE *f, uint32_t index) {
   if (op->weight_axis >= 0) fprintf(f, "Output channels are axis %d of the weight. ", op->weight_axis);
   put_roles(f, op);
   fputs("\n\n", f);
+  put_values(f, op);
   put_constraints(f, 'C', rule_of[index]);
 }
 
@@ -425,15 +445,17 @@ static void write_reference(FILE *f) {
   put_constraints(f, 'A', "");
   fputs("\nEvery module (`graft_module_verify`, the pass `verify`):\n\n", f);
   put_constraints(f, 'V', "");
-  for (uint32_t i = 0; i < GR_OP_COUNT; ++i)
-    if ((gr_op_get(i)->families & GR_F_SPEC) == 0) put_op(f, i);
+  fputs("\n# Families\n\nWhat rules and quantizers write for several ops at once; `@any` is every op.\n\n", f);
+  for (size_t i = 0; i < GR_FAMILY_COUNT; ++i) fprintf(f, "* `@%s`: %s\n", gr_families[i].name, gr_families[i].doc);
+  for (uint32_t i = 0; i < GR_OP_COUNT; ++i) put_op(f, i);
   fputs("\n# Quantization specs\n\nWhat an annotation says of an edge or a value; never nodes.\n", f);
-  for (uint32_t i = 0; i < GR_OP_COUNT; ++i) {
+  for (uint32_t i = 0; i < GR_SPEC_KIND_COUNT; ++i) {
+    const gr_op_info *spec = gr_spec_info(i);
     char signature[1024];
-    if ((gr_op_get(i)->families & GR_F_SPEC) == 0) continue;
-    graft_op_signature(i, signature, sizeof signature);
-    fprintf(f, "\n## %s\n\n%c%s.\n\n    %s\n", gr_op_get(i)->name, toupper((unsigned char)gr_op_get(i)->doc[0]),
-            gr_op_get(i)->doc + 1, signature);
+    gr_signature(spec, signature, sizeof signature);
+    fprintf(f, "\n## %s\n\n%c%s.\n\n    %s\n\n", spec->name, toupper((unsigned char)spec->doc[0]), spec->doc + 1,
+            signature);
+    put_values(f, spec);
   }
 }
 

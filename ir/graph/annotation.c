@@ -3,10 +3,10 @@
 
 #include <string.h>
 
-static bool same(const graft_module *m, uint32_t id, uint32_t op, uint32_t attrs, const gr_spec_ref *refs,
+static bool same(const graft_module *m, uint32_t id, uint32_t kind, uint32_t attrs, const gr_spec_ref *refs,
                  uint32_t count) {
   const gr_spec *s = &m->specs.data[id];
-  if (s->op != op || s->attrs != attrs || s->ref_count != count) return false;
+  if (s->kind != kind || s->attrs != attrs || s->ref_count != count) return false;
   for (uint32_t i = 0; i < count; i++) {
     const gr_spec_ref *r = &m->spec_refs.data[s->first_ref + i];
     if (r->is_value != refs[i].is_value || r->id != refs[i].id) return false;
@@ -14,14 +14,14 @@ static bool same(const graft_module *m, uint32_t id, uint32_t op, uint32_t attrs
   return true;
 }
 
-uint32_t gr_spec_intern(graft_module *m, uint32_t op, uint32_t attrs, const gr_spec_ref *refs, uint32_t ref_count) {
+uint32_t gr_spec_intern(graft_module *m, uint32_t kind, uint32_t attrs, const gr_spec_ref *refs, uint32_t ref_count) {
   graft_context *c = m->context;
-  uint64_t key = gr_mix((uint64_t)op << 32 | attrs);
+  uint64_t key = gr_mix((uint64_t)kind << 32 | attrs);
   for (uint32_t i = 0; i < ref_count; i++) key = gr_mix(key + ((uint64_t)refs[i].is_value << 32 | refs[i].id));
   uint32_t id;
   for (; (id = gr_map_get(&m->spec_ids, key)) != GRAFT_NONE; key++)
-    if (same(m, id, op, attrs, refs, ref_count)) return id;
-  gr_spec s = {.op = op, .attrs = attrs, .first_ref = m->spec_refs.len, .ref_count = ref_count};
+    if (same(m, id, kind, attrs, refs, ref_count)) return id;
+  gr_spec s = {.kind = kind, .attrs = attrs, .first_ref = m->spec_refs.len, .ref_count = ref_count};
   if (!gr_vec_reserve(c, &m->spec_refs, ref_count) || !gr_vec_reserve(c, &m->specs, 1u) ||
       !gr_map_put(c, &m->spec_ids, key, m->specs.len))
     return GRAFT_NONE;

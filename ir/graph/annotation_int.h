@@ -4,19 +4,19 @@
 
 #include "ir/graph/base_int.h"
 
-/* A spec says how one edge (use) or value is quantized. `op` is one of the table's spec rows (spec, shared, derived,
- * fixed) and `attrs` its attributes; shared and derived refer to edges or values. Specs are interned. */
+/* A spec says how one edge (use) or value is quantized. `kind` is a row of specs.def (spec, shared, derived, fixed) and
+ * `attrs` its attributes; shared and derived refer to edges or values. Specs are interned. */
 typedef struct gr_spec_ref {
   bool is_value;
   uint32_t id; /* use or value, in the graph that the spec is used in */
 } gr_spec_ref;
 
 typedef struct gr_spec {
-  uint32_t op, attrs;
+  uint32_t kind, attrs;          /* gr_spec_kind */
   uint32_t first_ref, ref_count; /* in m->spec_refs */
 } gr_spec;
 
-uint32_t gr_spec_intern(graft_module *m, uint32_t op, uint32_t attrs, const gr_spec_ref *refs, uint32_t ref_count);
+uint32_t gr_spec_intern(graft_module *m, uint32_t kind, uint32_t attrs, const gr_spec_ref *refs, uint32_t ref_count);
 const gr_spec *gr_spec_get(const graft_module *m, uint32_t spec); /* spec > 0 */
 const gr_spec_ref *gr_spec_refs(const graft_module *m, uint32_t spec);
 /* gr_spec_of_use and gr_spec_of_value are in graph_int.h. */

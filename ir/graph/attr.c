@@ -1,6 +1,8 @@
 /* Attribute sets: built in a fixed-size builder, checked against the op's declarations, interned in the module. */
 #include "ir/ir_int.h"
 
+#include <float.h>
+#include <stdio.h>
 #include <string.h>
 
 static graft_attr default_of(const gr_attr_decl *d, const int64_t *repeated) {
@@ -10,7 +12,7 @@ static graft_attr default_of(const gr_attr_decl *d, const int64_t *repeated) {
   case GRAFT_ATTR_BOOL: a.as.b = d->i != 0; break;
   case GRAFT_ATTR_INT: a.as.i = d->i; break;
   case GRAFT_ATTR_FLOAT: a.as.f = d->f; break;
-  case GRAFT_ATTR_STRING: a.as.s = d->s; break;
+  case GRAFT_ATTR_STRING: a.as.s = gr_choice_words(d->choice)[d->i]; break;
   case GRAFT_ATTR_DTYPE: a.as.dtype = (graft_dtype)d->i; break;
   case GRAFT_ATTR_INTS:
     a.as.ints = repeated;
@@ -36,9 +38,38 @@ void gr_attrs_begin_from(gr_attr_builder *b, const graft_module *m, const gr_op_
   for (uint32_t i = 0; i < b->count; i++) b->items[i] = gr_attr_public(m, op, set, i);
 }
 
-static const char *const kind_names[] = {"none",     "a bool",  "an integer",         "a number",
-                                         "a string", "a dtype", "a list of integers", "a list of numbers",
-                                         "a graph"};
+bool gr_attr_check(const gr_op_info *op, uint32_t slot, const graft_attr *a, char *message, size_t size) {
+  const gr_attr_decl *d = &op->attrs[slot];
+  if (a->kind == GRAFT_ATTR_STRING && d->choice != GR_NO_CHOICE && gr_choice_find(d->choice, a->as.s) < 0) {
+    char words[200];
+    gr_choice_list(d->choice, words, sizeof words);
+    snprintf(message, size, "%s of %s is '%.40s', not one of %s", d->name, op->name, a->as.s, words);
+    return false;
+  }
+  if (a->kind == GRAFT_ATTR_FLOAT && d->low < d->high && !(a->as.f >= d->low && a->as.f <= d->high)) {
+    const bool above = d->low == DBL_TRUE_MIN; /* more than 0 */
+    int n = snprintf(message, size, "%s of %s is %g, not ", d->name, op->name, a->as.f);
+    if (d->high < FLT_MAX)
+      snprintf(message + n, size - (size_t)n, "%s %g and at most %g", above ? "more than" : "at least",
+               above ? 0 : d->low, d->high);
+    else
+      snprintf(message + n, size - (size_t)n, "finite%s",
+               above         ? " and positive"
+               : d->low == 0 ? " and at least 0"
+                             : "");
+    return false;
+  }
+  const bool list = a->kind == GRAFT_ATTR_INTS;
+  if ((!list && a->kind != GRAFT_ATTR_INT) || d->least >= d->greatest) return true;
+  for (uint32_t i = 0; i < (list ? a->count : 1); i++) {
+    const int64_t n = list ? a->as.ints[i] : a->as.i;
+    if (n >= d->least && n <= d->greatest) continue;
+    snprintf(message, size, "%s of %s is %jd, not from %jd to %jd", d->name, op->name, (intmax_t)n, (intmax_t)d->least,
+             (intmax_t)d->greatest);
+    return false;
+  }
+  return true;
+}
 
 graft_status gr_attrs_set(graft_module *m, gr_attr_builder *b, const gr_op_info *op, const graft_attr *attr,
                           gr_loc where) {
@@ -61,14 +92,18 @@ graft_status gr_attrs_set(graft_module *m, gr_attr_builder *b, const gr_op_info 
     a.kind = GRAFT_ATTR_FLOAT;
     a.as.f = (double)a.as.i;
   } else if (a.kind != d->kind && !(d->kind == GRAFT_ATTR_INTS && a.kind == GRAFT_ATTR_FLOATS && a.count == 0)) {
-    return gr_error(c, GRAFT_TYPE, where, "attribute '%s' of %s is %s, not %s", a.name, op->name, kind_names[d->kind],
-                    kind_names[a.kind]);
+    return gr_error(c, GRAFT_TYPE, where, "attribute '%s' of %s is %s, not %s", a.name, op->name,
+                    gr_kind_phrase(d->kind), gr_kind_phrase(a.kind));
   } else if (d->kind == GRAFT_ATTR_INTS) {
     a.kind = GRAFT_ATTR_INTS;
     if (d->count >= 0 && a.count != (uint32_t)d->count)
       return gr_error(c, GRAFT_TYPE, where, "attribute '%s' of %s has %u entries, %d are wanted", a.name, op->name,
                       a.count, d->count);
   }
+  char message[GR_ATTR_MESSAGE_SIZE];
+  /* what a list holds may not be known yet: gr_attrs_intern checks it */
+  if (a.kind != GRAFT_ATTR_INTS && !gr_attr_check(op, (uint32_t)slot, &a, message, sizeof message))
+    return gr_error(c, GRAFT_TYPE, where, "%s", message);
   a.name = d->name;
   b->items[slot] = a;
   return GRAFT_OK;
@@ -152,9 +187,12 @@ static bool store_string(graft_module *m, const pools *was, const char *text, ui
 }
 
 /* The stored form of one attribute; its list goes to the pools. */
-static bool store(graft_module *m, const gr_op_info *op, const pools *was, const graft_attr *a, gr_attr *out) {
+static bool store(graft_module *m, const gr_op_info *op, uint32_t slot, const pools *was, const graft_attr *a,
+                  gr_attr *out) {
+  const gr_attr_decl *d = op ? &op->attrs[slot] : NULL;
   gr_attr_table *t = &m->attrs;
   *out = (gr_attr){.kind = (uint16_t)a->kind};
+  if (op && a->kind == GRAFT_ATTR_STRING) out->choice = (uint16_t)d->choice;
   if (!op && !store_string(m, was, a->name, &out->name)) return false;
   switch (a->kind) {
   case GRAFT_ATTR_NONE: break;
@@ -165,6 +203,10 @@ static bool store(graft_module *m, const gr_op_info *op, const pools *was, const
   case GRAFT_ATTR_GRAPH: out->as.i = a->as.graph; break;
   case GRAFT_ATTR_STRING: {
     uint32_t id;
+    if (out->choice) {
+      out->as.i = gr_choice_find(d->choice, a->as.s);
+      break;
+    }
     if (!store_string(m, was, a->as.s, &id)) return false;
     out->as.i = id;
     break;
@@ -212,6 +254,11 @@ uint32_t gr_attrs_intern(graft_module *m, gr_attr_builder *b, const gr_op_info *
       gr_error(m->context, GRAFT_TYPE, where, "%s needs the attribute '%s'", op->name, op->attrs[i].name);
       return GRAFT_NONE;
     }
+    char message[GR_ATTR_MESSAGE_SIZE];
+    if (op && b->items[i].kind == GRAFT_ATTR_INTS && !gr_attr_check(op, i, &b->items[i], message, sizeof message)) {
+      gr_error(m->context, GRAFT_TYPE, where, "%s", message);
+      return GRAFT_NONE;
+    }
     h = gr_mix(h + hash_attr(&b->items[i], !op));
   }
   if ((t->sets.len + 1) * 4u > t->slot_count * 3u && !rehash(m)) return GRAFT_NONE;
@@ -228,7 +275,7 @@ uint32_t gr_attrs_intern(graft_module *m, gr_attr_builder *b, const gr_op_info *
                .floats = (uintptr_t)t->floats.data,
                .floats_size = t->floats.len * sizeof(double)};
   for (uint32_t k = 0; k < b->count; k++)
-    if (!store(m, op, &was, &b->items[k], &t->items.data[set.first + k])) return GRAFT_NONE;
+    if (!store(m, op, k, &was, &b->items[k], &t->items.data[set.first + k])) return GRAFT_NONE;
   t->items.len += b->count;
   t->sets.data[t->sets.len++] = set;
   t->slots[i] = t->sets.len;
@@ -249,7 +296,9 @@ graft_attr gr_attr_public(const graft_module *m, const gr_op_info *op, uint32_t 
   case GRAFT_ATTR_BOOL: p.as.b = a->as.i != 0; break;
   case GRAFT_ATTR_INT: p.as.i = a->as.i; break;
   case GRAFT_ATTR_FLOAT: p.as.f = a->as.f; break;
-  case GRAFT_ATTR_STRING: p.as.s = gr_string_text(m, (uint32_t)a->as.i); break;
+  case GRAFT_ATTR_STRING:
+    p.as.s = a->choice ? gr_choice_words(a->choice)[a->as.i] : gr_string_text(m, (uint32_t)a->as.i);
+    break;
   case GRAFT_ATTR_DTYPE: p.as.dtype = (graft_dtype)a->as.i; break;
   case GRAFT_ATTR_GRAPH: p.as.graph = (uint32_t)a->as.i; break;
   case GRAFT_ATTR_INTS:
@@ -262,30 +311,4 @@ graft_attr gr_attr_public(const graft_module *m, const gr_op_info *op, uint32_t 
     break;
   }
   return p;
-}
-
-static const gr_attr *by_name(const graft_module *m, uint32_t op, uint32_t set, const char *name) {
-  return &m->attrs.items
-              .data[m->attrs.sets.data[set].first + (uint32_t)gr_op_attr_slot(gr_op_get(op), name, strlen(name))];
-}
-
-int64_t gr_attr_int(const graft_module *m, uint32_t op, uint32_t set, const char *name) {
-  return by_name(m, op, set, name)->as.i;
-}
-double gr_attr_float(const graft_module *m, uint32_t op, uint32_t set, const char *name) {
-  return by_name(m, op, set, name)->as.f;
-}
-bool gr_attr_bool(const graft_module *m, uint32_t op, uint32_t set, const char *name) {
-  return by_name(m, op, set, name)->as.i != 0;
-}
-const char *gr_attr_str(const graft_module *m, uint32_t op, uint32_t set, const char *name) {
-  return gr_string_text(m, (uint32_t)by_name(m, op, set, name)->as.i);
-}
-bool gr_attr_is_none(const graft_module *m, uint32_t op, uint32_t set, const char *name) {
-  return by_name(m, op, set, name)->kind == GRAFT_ATTR_NONE;
-}
-const int64_t *gr_attr_ints(const graft_module *m, uint32_t op, uint32_t set, const char *name, uint32_t *count) {
-  const gr_attr *a = by_name(m, op, set, name);
-  *count = a->kind == GRAFT_ATTR_INTS ? a->as.list.count : 0;
-  return a->kind == GRAFT_ATTR_INTS ? m->attrs.ints.data + a->as.list.offset : NULL;
 }

@@ -7,11 +7,11 @@
 /* Attribute sets are interned: equal sets have equal ids, so comparing attributes is comparing two numbers. The set of
  * a known op has exactly its declared attributes, in the table's order; that of an opaque op has names of its own. */
 typedef struct gr_attr {
-  uint32_t name; /* string id; known ops: unused, 0 */
-  uint16_t kind; /* graft_attr_kind */
-  uint16_t pad;
+  uint32_t name;   /* string id; known ops: unused, 0 */
+  uint16_t kind;   /* graft_attr_kind */
+  uint16_t choice; /* gr_choice of a word, GR_NO_CHOICE: a string of its own */
   union {
-    int64_t i; /* bool, int, dtype, graph, string id */
+    int64_t i; /* bool, int, dtype, graph, number of the word, string id */
     double f;
     struct {
       uint32_t offset, count;
@@ -43,23 +43,20 @@ typedef struct gr_attr_builder {
 void gr_attrs_begin(gr_attr_builder *b, const gr_op_info *op);
 /* Begins with an existing set. */
 void gr_attrs_begin_from(gr_attr_builder *b, const graft_module *m, const gr_op_info *op, uint32_t set);
-/* Checks name and kind (an int stands for a float; none where allowed); `where` and `node` are for the diagnostic. */
+#define GR_ATTR_MESSAGE_SIZE 320
+/* The value against the row: is the word one of its words, each number in its range? False with a message. */
+bool gr_attr_check(const gr_op_info *op, uint32_t slot, const graft_attr *a, char *message, size_t size);
+/* Checks name, kind (an int stands for a float; none where allowed), and the value against the row: its words, its
+ * range. `where` is for the diagnostic. */
 graft_status gr_attrs_set(graft_module *m, gr_attr_builder *b, const gr_op_info *op, const graft_attr *attr,
                           gr_loc where);
-/* The set's id, or GRAFT_NONE with a diagnostic (a required attribute missing, no memory). */
+/* The set's id, or GRAFT_NONE with a diagnostic (a required attribute missing, a list's number out of range, no
+ * memory). */
 uint32_t gr_attrs_intern(graft_module *m, gr_attr_builder *b, const gr_op_info *op, gr_loc where);
 /* The attributes of a set, in order; `*count` of them. */
 const gr_attr *gr_attrs_get(const graft_module *m, uint32_t set, uint32_t *count);
 /* Attribute `slot` in the public form; strings and lists borrowed. op NULL: opaque. */
 graft_attr gr_attr_public(const graft_module *m, const gr_op_info *op, uint32_t set, uint32_t slot);
 bool gr_attr_equal(const graft_attr *a, const graft_attr *b); /* names apart */
-/* By name, for code that knows its op; the attribute must exist with that kind. */
-int64_t gr_attr_int(const graft_module *m, uint32_t op, uint32_t set, const char *name);
-double gr_attr_float(const graft_module *m, uint32_t op, uint32_t set, const char *name);
-bool gr_attr_bool(const graft_module *m, uint32_t op, uint32_t set, const char *name);
-const char *gr_attr_str(const graft_module *m, uint32_t op, uint32_t set, const char *name);
-/* NULL and 0 for none. */
-const int64_t *gr_attr_ints(const graft_module *m, uint32_t op, uint32_t set, const char *name, uint32_t *count);
-bool gr_attr_is_none(const graft_module *m, uint32_t op, uint32_t set, const char *name);
 
 #endif

@@ -94,7 +94,7 @@ graft_node graft_node_create(graft_graph *g, const graft_node_options *o) {
   if (d.attrs == GRAFT_NONE) return GRAFT_NONE;
   if (d.result_count == 0) {
     d.result_count = op ? gr_op_required_results(op) : 1;
-    if (d.op == GR_OP_split) gr_attr_ints(m, d.op, d.attrs, "split_sizes", &d.result_count);
+    if (d.op == GR_OP_split) gr_attr_ints(m, d.attrs, GR_ATTR(split, split_sizes), &d.result_count);
   }
   if (o->source) {
     gr_record r = {.source = gr_intern(m, o->source, strlen(o->source))};

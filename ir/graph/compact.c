@@ -90,7 +90,7 @@ static graft_status remap_specs(graft_graph *g, const maps *map, uint32_t uses, 
           if (!gr_vec_push(c, &refs, r)) status = GRAFT_NO_MEMORY;
         }
         if (status != GRAFT_OK) break;
-        now = s.ref_count ? refs.len ? gr_spec_intern(m, s.op, s.attrs, refs.data, refs.len) : 0 : spec;
+        now = s.ref_count ? refs.len ? gr_spec_intern(m, s.kind, s.attrs, refs.data, refs.len) : 0 : spec;
         if (now == GRAFT_NONE || !gr_map_put(c, &done, spec, now)) status = GRAFT_NO_MEMORY;
       }
       if (status != GRAFT_OK) break;

@@ -204,8 +204,11 @@ static uint32_t checked_operands(graft_graph *g, const gr_node_desc *d) {
   const gr_op_info *op = gr_op_get(d->op);
   uint32_t n = d->operand_count;
   while (n > 0 && d->operands[n - 1] == GRAFT_NONE) n--;
-  if (!op) return n;
-  if (op->families & GR_F_SPEC) return gr_error(c, GRAFT_NAME, d->where, "'%s' is not an op", op->name), GRAFT_NONE;
+  if (!op) {
+    const char *name = gr_op_text(g->module, d->op);
+    if (gr_spec_kind_find(name, strlen(name)) == GR_SPEC_KIND_COUNT) return n;
+    return gr_error(c, GRAFT_NAME, d->where, "'%s' is a kind of spec, not an op", name), GRAFT_NONE;
+  }
   bool variadic = op->operand_count && op->operands[op->operand_count - 1].variadic;
   if (n > op->operand_count && !variadic)
     return gr_error(c, GRAFT_TYPE, d->where, "%s takes at most %d operands, not %u", op->name, op->operand_count, n),

@@ -164,6 +164,20 @@ const char *gr_value_label(graft_graph *g, graft_value v);
 const char *gr_name_label(graft_module *m, gr_name name);
 void gr_update_erase(graft_graph *g, uint32_t index);
 
+/* ---- what may happen to a node (effect.c): the one place that says so ----
+ *
+ * An opaque op may do anything, an op that draws random numbers is one that draws while it trains; everything else
+ * computes its results from its operands and nothing else, state included. */
+enum {
+  GR_MAY_ERASE = 1,      /* where nothing reads its results */
+  GR_MAY_MERGE = 2,      /* with an equal node */
+  GR_MAY_PRECOMPUTE = 4, /* once, where its operands are known before the step: by a session, by const() in a rule */
+  GR_MAY_FOLD = 8        /* into constants of the module: quantization stays, or folding a dequantize would undo it */
+};
+uint32_t gr_node_may(const graft_graph *g, graft_node n);
+/* Has the op the attribute `training`, and is it set? */
+bool gr_is_training(const graft_graph *g, graft_node n);
+
 /* ---- types (type.c) and inference (infer*.c) ---- */
 
 uint32_t gr_type_intern(graft_module *m, const graft_type *t); /* GRAFT_NONE: no memory */

@@ -118,8 +118,8 @@ static void put_use(hasher *h, const uint32_t *order, uint32_t use) {
 
 static void put_spec(hasher *h, const uint32_t *order, uint32_t spec) {
   const gr_spec *s = gr_spec_get(h->m, spec);
-  put_text(h, gr_op_text(h->m, s->op));
-  put(h, attr_hash(h, gr_op_get(s->op), s->attrs));
+  put_text(h, gr_spec_info(s->kind)->name);
+  put(h, attr_hash(h, gr_spec_info(s->kind), s->attrs));
   put(h, s->ref_count);
   for (uint32_t i = 0; i < s->ref_count; ++i) {
     const gr_spec_ref *r = &gr_spec_refs(h->m, spec)[i];

@@ -1,25 +1,19 @@
 /* The op table and look-ups in it. */
 #include "ir/ir_int.h"
 
+#include <float.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#define F_CONV GR_F_CONV
-#define F_CONV_TRANSPOSE GR_F_CONV_TRANSPOSE
-#define F_LINEAR GR_F_LINEAR
-#define F_Q GR_F_Q
-#define F_DQ GR_F_DQ
-#define F_POOL GR_F_POOL
-#define F_VIEW GR_F_VIEW
-#define F_OBSERVE GR_F_OBSERVE
-#define F_QPARAMS GR_F_QPARAMS
-#define F_FAKE_QUANTIZE GR_F_FAKE_QUANTIZE
-#define F_SPEC GR_F_SPEC
-#define F_ELEMENTWISE GR_F_ELEMENTWISE
-#define F_COMMUTES GR_F_COMMUTES
-#define F_RANDOM GR_F_RANDOM
+enum {
+#define FAMILY(id, name, doc) F_##id = GR_F_##id,
+#include "ir/families.def"
+#undef FAMILY
+  F_COMMUTES = GR_F_COMMUTES,
+  F_RANDOM = GR_F_RANDOM
+};
 #define NO_AXIS (-1)
 #define ANY_COUNT (-1)
 
@@ -33,89 +27,117 @@
 #define NO_ATTRS .attr_count = 0
 #define NO_RESULTS .result_count = 0
 #define X(n) \
-  { .name = n, .role = GR_DATA }
+  { .name = #n, .role = GR_DATA }
 #define OPT_X(n) \
-  { .name = n, .role = GR_DATA, .optional = true }
+  { .name = #n, .role = GR_DATA, .optional = true }
 #define W(n) \
-  { .name = n, .role = GR_WEIGHT }
+  { .name = #n, .role = GR_WEIGHT }
 #define OPT_W(n) \
-  { .name = n, .role = GR_WEIGHT, .optional = true }
+  { .name = #n, .role = GR_WEIGHT, .optional = true }
 #define S(n) \
-  { .name = n, .role = GR_STATISTICS }
+  { .name = #n, .role = GR_STATISTICS }
 #define OPT_S(n) \
-  { .name = n, .role = GR_STATISTICS, .optional = true }
+  { .name = #n, .role = GR_STATISTICS, .optional = true }
 #define Q(n) \
-  { .name = n, .role = GR_QPARAM }
+  { .name = #n, .role = GR_QPARAM }
 #define L(n) \
-  { .name = n, .role = GR_LIKE }
+  { .name = #n, .role = GR_LIKE }
 #define VARIADIC(n) \
-  { .name = n, .role = GR_DATA, .variadic = true }
+  { .name = #n, .role = GR_DATA, .variadic = true }
 #define R(n) \
-  { .name = n }
+  { .name = #n }
 #define OPT_R(n) \
-  { .name = n, .optional = true }
+  { .name = #n, .optional = true }
+#define R_IN(n, l, h) \
+  { .name = #n, .low = (l), .high = (h) }
 #define VARIADIC_R(n) \
-  { .name = n, .variadic = true }
+  { .name = #n, .variadic = true }
 #define BOOL(n, d) \
-  { .name = n, .kind = GRAFT_ATTR_BOOL, .i = (d) }
+  { .name = #n, .kind = GRAFT_ATTR_BOOL, .i = (d) }
 #define INT(n, d) \
-  { .name = n, .kind = GRAFT_ATTR_INT, .i = (d) }
-#define FLOAT(n, d) \
-  { .name = n, .kind = GRAFT_ATTR_FLOAT, .f = (d) }
-#define FLOAT_NONE(n, d) \
-  { .name = n, .kind = GRAFT_ATTR_FLOAT, .f = (d), .none_allowed = true }
-#define STR(n, d) \
-  { .name = n, .kind = GRAFT_ATTR_STRING, .s = (d) }
-#define DTYPE(n, d) \
-  { .name = n, .kind = GRAFT_ATTR_DTYPE, .i = (d) }
-#define INTS(n, c, d) \
-  { .name = n, .kind = GRAFT_ATTR_INTS, .count = (c), .i = (d) }
-#define REQ_INT(n) \
-  { .name = n, .kind = GRAFT_ATTR_INT, .required = true }
-#define REQ_FLOAT(n) \
-  { .name = n, .kind = GRAFT_ATTR_FLOAT, .required = true }
-#define REQ_DTYPE(n) \
-  { .name = n, .kind = GRAFT_ATTR_DTYPE, .required = true }
-#define REQ_INTS(n, c) \
-  { .name = n, .kind = GRAFT_ATTR_INTS, .count = (c), .required = true }
+  { .name = #n, .kind = GRAFT_ATTR_INT, .i = (d) }
+#define INT_IN(n, d, l, g) \
+  { .name = #n, .kind = GRAFT_ATTR_INT, .i = (d), .least = (l), .greatest = (g) }
+#define REQ_INT_IN(n, l, g) \
+  { .name = #n, .kind = GRAFT_ATTR_INT, .required = true, .least = (l), .greatest = (g) }
 #define OPT_INT(n) \
-  { .name = n, .kind = GRAFT_ATTR_INT, .none_allowed = true, .default_none = true }
+  { .name = #n, .kind = GRAFT_ATTR_INT, .none_allowed = true, .default_none = true }
+#define OPT_INT_IN(n, l, g) \
+  { .name = #n, .kind = GRAFT_ATTR_INT, .none_allowed = true, .default_none = true, .least = (l), .greatest = (g) }
+#define FLOAT(n, d) \
+  { .name = #n, .kind = GRAFT_ATTR_FLOAT, .f = (d) }
+#define FLOAT_IN(n, d, l, h) \
+  { .name = #n, .kind = GRAFT_ATTR_FLOAT, .f = (d), .low = (l), .high = (h) }
+#define FLOAT_NONE(n, d, l, h) \
+  { .name = #n, .kind = GRAFT_ATTR_FLOAT, .f = (d), .none_allowed = true, .low = (l), .high = (h) }
+#define REQ_FLOAT_IN(n, l, h) \
+  { .name = #n, .kind = GRAFT_ATTR_FLOAT, .required = true, .low = (l), .high = (h) }
+#define CHOICE(n, type, d) \
+  { .name = #n, .kind = GRAFT_ATTR_STRING, .choice = GR_CHOICE_##type, .i = GR_##type##_##d }
+#define DTYPE(n, d) \
+  { .name = #n, .kind = GRAFT_ATTR_DTYPE, .i = (d) }
+#define REQ_DTYPE(n) \
+  { .name = #n, .kind = GRAFT_ATTR_DTYPE, .required = true }
+#define INTS_IN(n, c, d, l, g) \
+  { .name = #n, .kind = GRAFT_ATTR_INTS, .count = (c), .i = (d), .least = (l), .greatest = (g) }
+#define REQ_INTS(n, c) \
+  { .name = #n, .kind = GRAFT_ATTR_INTS, .count = (c), .required = true }
+#define REQ_INTS_IN(n, c, l, g) \
+  { .name = #n, .kind = GRAFT_ATTR_INTS, .count = (c), .required = true, .least = (l), .greatest = (g) }
 #define OPT_INTS(n) \
-  { .name = n, .kind = GRAFT_ATTR_INTS, .count = ANY_COUNT, .none_allowed = true, .default_none = true }
+  { .name = #n, .kind = GRAFT_ATTR_INTS, .count = ANY_COUNT, .none_allowed = true, .default_none = true }
 
 static const gr_op_info table[] = {
-#define OP(id, family, axis, flags, operand_list, attr_list, result_list, rule, text) \
-  [GR_OP_##id] = {.name = #id, \
-                  .families = (family) | (flags), \
-                  .weight_axis = (axis), \
-                  operand_list, \
-                  attr_list, \
-                  result_list, \
-                  .doc = text},
+#define OP(op_id, text_name, family, axis, flags, operand_list, attr_list, result_list, rule, text) \
+  [GR_OP_##op_id] = {.name = text_name, \
+                     .id = #op_id, \
+                     .families = (family) | (flags), \
+                     .weight_axis = (axis), \
+                     operand_list, \
+                     attr_list, \
+                     result_list, \
+                     .doc = text},
 #include "ir/ops.def"
 #undef OP
 };
 
-static const struct {
-  const char *name;
-  uint32_t family;
-} families[] = {
-    {"conv", GR_F_CONV},
-    {"conv_transpose", GR_F_CONV_TRANSPOSE},
-    {"linear", GR_F_LINEAR},
-    {"q", GR_F_Q},
-    {"dq", GR_F_DQ},
-    {"pool", GR_F_POOL},
-    {"view", GR_F_VIEW},
-    {"elementwise", GR_F_ELEMENTWISE},
-    {"observe", GR_F_OBSERVE},
-    {"qparams", GR_F_QPARAMS},
-    {"fake_quantize", GR_F_FAKE_QUANTIZE},
+static const gr_op_info specs[] = {
+#define SPEC(spec_id, attr_list, text) \
+  [GR_SPEC_##spec_id] = {.name = #spec_id, .id = #spec_id, .weight_axis = NO_AXIS, attr_list, .doc = text},
+#include "ir/specs.def"
+#undef SPEC
 };
+
+const gr_family gr_families[GR_FAMILY_COUNT] = {
+#define FAMILY(id, text_name, text) {text_name, text, GR_F_##id},
+#include "ir/families.def"
+#undef FAMILY
+};
+
+#define WORD(type, word) #word,
+#define CHOICES(type, words) static const char *const type##_words[] = {words NULL};
+#include "ir/words.def"
+#undef CHOICES
+#undef WORD
+static const char *const no_words[] = {NULL};
+static const char *const *const choices[GR_CHOICE_COUNT] = {
+    no_words,
+#define CHOICES(type, words) type##_words,
+#include "ir/words.def"
+#undef CHOICES
+};
+
+const char *const *gr_choice_words(gr_choice choice) { return choices[choice]; }
+
+int gr_choice_find(gr_choice choice, const char *word) {
+  for (int i = 0; choices[choice][i]; i++)
+    if (strcmp(choices[choice][i], word) == 0) return i;
+  return -1;
+}
 
 /* Lengths of the names: few names have the one that is looked for. */
 static const uint8_t name_lengths[] = {
-#define OP(id, ...) sizeof #id - 1,
+#define OP(id, name, ...) sizeof name - 1,
 #include "ir/ops.def"
 #undef OP
 };
@@ -126,6 +148,14 @@ static bool is(const char *name, const char *text, size_t length) {
 
 const gr_op_info *gr_op_get(uint32_t op) { return op < GR_OP_COUNT ? &table[op] : NULL; }
 
+const gr_op_info *gr_spec_info(uint32_t kind) { return kind < GR_SPEC_KIND_COUNT ? &specs[kind] : NULL; }
+
+uint32_t gr_spec_kind_find(const char *name, size_t length) {
+  uint32_t i = 0;
+  while (i < GR_SPEC_KIND_COUNT && !is(specs[i].name, name, length)) i++;
+  return i;
+}
+
 uint32_t gr_op_find(const char *name, size_t length) {
   for (uint32_t i = 0; i < GR_OP_COUNT; i++)
     if (name_lengths[i] == length && memcmp(table[i].name, name, length) == 0) return i;
@@ -133,8 +163,8 @@ uint32_t gr_op_find(const char *name, size_t length) {
 }
 
 uint32_t gr_family_find(const char *name, size_t length) {
-  for (size_t i = 0; i < sizeof families / sizeof *families; i++)
-    if (is(families[i].name, name, length)) return families[i].family;
+  for (size_t i = 0; i < GR_FAMILY_COUNT; i++)
+    if (is(gr_families[i].name, name, length)) return gr_families[i].mask;
   return 0;
 }
 
@@ -155,6 +185,17 @@ int gr_op_operand_slot(const gr_op_info *op, const char *name, size_t length) { 
 uint32_t graft_op_count(void) { return GR_OP_COUNT; }
 const char *graft_op_name(uint32_t index) { return index < GR_OP_COUNT ? table[index].name : ""; }
 const char *graft_op_doc(uint32_t index) { return index < GR_OP_COUNT ? table[index].doc : ""; }
+
+static const struct {
+  const char *name, *phrase;
+} kinds[] = {
+#define KIND(id, text_name, text_phrase) [GRAFT_ATTR_##id] = {text_name, text_phrase},
+    GR_KINDS(KIND)
+#undef KIND
+};
+
+const char *gr_kind_name(graft_attr_kind kind) { return kinds[kind].name; }
+const char *gr_kind_phrase(graft_attr_kind kind) { return kinds[kind].phrase; }
 
 /* snprintf that goes on where the last one stopped and keeps counting past the end. */
 typedef struct out {
@@ -180,7 +221,7 @@ static void put_default(out *o, const gr_attr_decl *a) {
   case GRAFT_ATTR_BOOL: put(o, " = %s", a->i ? "true" : "false"); break;
   case GRAFT_ATTR_INT: put(o, " = %" PRId64, a->i); break;
   case GRAFT_ATTR_FLOAT: put(o, " = %.9g", a->f); break;
-  case GRAFT_ATTR_STRING: put(o, " = \"%s\"", a->s); break;
+  case GRAFT_ATTR_STRING: put(o, " = \"%s\"", gr_choice_words(a->choice)[a->i]); break;
   case GRAFT_ATTR_DTYPE: put(o, " = %s", graft_dtype_name((graft_dtype)a->i)); break;
   default:
     put(o, " = [");
@@ -189,12 +230,19 @@ static void put_default(out *o, const gr_attr_decl *a) {
   }
 }
 
-size_t graft_op_signature(uint32_t index, char *buffer, size_t size) {
-  static const char *const kinds[] = {"none", "bool", "int", "float", "string", "dtype", "ints", "floats", "graph"};
+void gr_choice_list(gr_choice choice, char *buffer, size_t size) {
   out o = {buffer, size, 0};
   if (size) buffer[0] = '\0';
-  if (index >= GR_OP_COUNT) return 0;
-  const gr_op_info *op = &table[index];
+  for (int i = 0; choices[choice][i]; i++) put(&o, "%s%s", i ? ", " : "", choices[choice][i]);
+}
+
+size_t graft_op_signature(uint32_t index, char *buffer, size_t size) {
+  if (size) buffer[0] = '\0';
+  return index < GR_OP_COUNT ? gr_signature(&table[index], buffer, size) : 0;
+}
+
+size_t gr_signature(const gr_op_info *op, char *buffer, size_t size) {
+  out o = {buffer, size, 0};
   put(&o, "%s(", op->name);
   for (int i = 0; i < op->operand_count; i++)
     put(&o, "%s%s%s", i ? ", " : "", op->operands[i].name,
@@ -204,7 +252,7 @@ size_t graft_op_signature(uint32_t index, char *buffer, size_t size) {
   put(&o, ")");
   for (int i = 0; i < op->attr_count; i++) {
     const gr_attr_decl *a = &op->attrs[i];
-    put(&o, "%s%s: %s%s", i ? ", " : " {", a->name, kinds[a->kind], a->none_allowed ? "?" : "");
+    put(&o, "%s%s: %s%s", i ? ", " : " {", a->name, gr_kind_name(a->kind), a->none_allowed ? "?" : "");
     if (!a->required) put_default(&o, a);
   }
   if (op->attr_count) put(&o, "}");

@@ -7,10 +7,11 @@
 static const struct {
   const char *name;
   size_t size;
+  int64_t least, greatest;
 } dtypes[GRAFT_DTYPE_COUNT] = {
-    [GRAFT_UNKNOWN] = {"?", 0}, [GRAFT_F32] = {"f32", 4}, [GRAFT_F64] = {"f64", 8},
-    [GRAFT_I8] = {"i8", 1},     [GRAFT_U8] = {"u8", 1},   [GRAFT_I16] = {"i16", 2},
-    [GRAFT_I32] = {"i32", 4},   [GRAFT_I64] = {"i64", 8}, [GRAFT_BOOL] = {"bool", 1},
+#define ELEMENT(id, text, bytes, low, high) [GRAFT_##id] = {text, bytes, low, high},
+#include "ir/dtypes.def"
+#undef ELEMENT
 };
 
 const char *graft_dtype_name(graft_dtype dtype) {
@@ -57,13 +58,10 @@ bool gr_type_compatible(const graft_type *a, const graft_type *b) {
 }
 
 bool gr_dtype_range(graft_dtype dtype, int64_t *low, int64_t *high) {
-  switch (dtype) {
-  case GRAFT_I8: return *low = INT8_MIN, *high = INT8_MAX, true;
-  case GRAFT_U8: return *low = 0, *high = UINT8_MAX, true;
-  case GRAFT_I16: return *low = INT16_MIN, *high = INT16_MAX, true;
-  case GRAFT_I32: return *low = INT32_MIN, *high = INT32_MAX, true;
-  default: return false;
-  }
+  if ((unsigned)dtype >= GRAFT_DTYPE_COUNT || dtypes[dtype].least >= dtypes[dtype].greatest) return false;
+  *low = dtypes[dtype].least;
+  *high = dtypes[dtype].greatest;
+  return true;
 }
 
 size_t gr_type_format(const graft_type *t, char *buffer, size_t size) {

@@ -28,11 +28,16 @@ typedef struct checker {
 
 /* ---- nodes ---- */
 
-static bool check_attrs(checker *v, const char *label, uint32_t op, uint32_t set) {
-  const gr_op_info *info = gr_op_get(op);
+static bool is_word(const gr_attr *a) {
+  int64_t n = 0;
+  while (gr_choice_words(a->choice)[n]) n++;
+  return a->as.i >= 0 && a->as.i < n;
+}
+
+static bool check_attrs(checker *v, const char *label, const gr_op_info *info, uint32_t set) {
   uint32_t count;
   const gr_attr *attrs = gr_attrs_get(v->module, set, &count);
-  /* V10: a node of the table's op has exactly the attributes declared, of their kinds and lengths. */
+  /* V10: a node of the table's op has exactly the attributes declared, of their kinds, lengths, words and ranges. */
   if (info != NULL && count != info->attr_count)
     return FAIL(10, label, "%u attributes, %s has %u", count, info->name, info->attr_count), false;
   for (uint32_t i = 0; i < count; ++i) {
@@ -47,6 +52,11 @@ static bool check_attrs(checker *v, const char *label, uint32_t op, uint32_t set
       return FAIL(10, label, "attribute %s is of the wrong kind", d->name), false;
     if (a->kind == GRAFT_ATTR_INTS && d->count >= 0 && a->as.list.count != (uint32_t)d->count)
       return FAIL(10, label, "attribute %s has %u entries, not %d", d->name, a->as.list.count, d->count), false;
+    if (a->kind == GRAFT_ATTR_STRING && (a->choice != d->choice || (a->choice && !is_word(a))))
+      return FAIL(10, label, "attribute %s is none of its words", d->name), false;
+    char message[GR_ATTR_MESSAGE_SIZE];
+    const graft_attr given = gr_attr_public(v->module, info, set, i);
+    if (!gr_attr_check(info, i, &given, message, sizeof message)) return FAIL(10, label, "%s", message), false;
   }
   return true;
 }
@@ -157,9 +167,10 @@ static void check_node(checker *v, graft_node n) {
   if (small && memcmp(known, &key, sizeof key) == 0) return;
   bool same_for_all = false;
   const uint32_t errors = v->verifier->errors;
-  if (gr_op_get(node->op) != NULL && (gr_op_get(node->op)->families & GR_F_SPEC) != 0)
-    FAIL(12, gr_node_label(g, n), "%s is not an op", gr_op_text(v->module, node->op));
-  else if (check_attrs(v, gr_node_label(g, n), node->op, node->attrs))
+  const char *name = gr_op_text(v->module, node->op);
+  if (node->op >= GR_OP_COUNT && gr_spec_kind_find(name, strlen(name)) < GR_SPEC_KIND_COUNT)
+    FAIL(12, gr_node_label(g, n), "%s is a kind of spec, not an op", name);
+  else if (check_attrs(v, gr_node_label(g, n), gr_op_get(node->op), node->attrs))
     check_inference(v, n, &same_for_all);
   if (small && same_for_all && v->verifier->errors == errors) *known = key;
 }
@@ -176,14 +187,14 @@ static bool live_ref(const graft_graph *g, const gr_spec_ref *r) {
 static void check_spec(checker *v, uint32_t spec, const char *label, const graft_type *type) {
   graft_module *m = v->module;
   const gr_spec *s = gr_spec_get(m, spec);
-  const gr_op_info *op = gr_op_get(s->op);
+  const gr_op_info *op = gr_spec_info(s->kind);
   /* V18: a spec is one of the table's, with its attributes; shared and derived ones refer to live edges and values. */
-  if (op == NULL || (op->families & GR_F_SPEC) == 0) {
+  if (op == NULL) {
     FAIL(18, label, "the spec is none of the table's");
     return;
   }
-  if (!check_attrs(v, label, s->op, s->attrs)) return;
-  const bool shared = s->op == GR_OP_shared, derived = s->op == GR_OP_derived;
+  if (!check_attrs(v, label, op, s->attrs)) return;
+  const bool shared = s->kind == GR_SPEC_shared, derived = s->kind == GR_SPEC_derived;
   if (shared ? s->ref_count != 1 : derived ? s->ref_count == 0 : s->ref_count != 0)
     FAIL(18, label, "the spec (%s) refers to %u edges or values", op->name, s->ref_count);
   for (uint32_t i = 0; i < s->ref_count; ++i)
@@ -191,13 +202,14 @@ static void check_spec(checker *v, uint32_t spec, const char *label, const graft
   if (shared) return;
   /* V19: a spec's quant_min is less than its quant_max, both in the range of its dtype; its axis is one of the value.
    */
-  const int64_t min = gr_attr_int(m, s->op, s->attrs, "quant_min"), max = gr_attr_int(m, s->op, s->attrs, "quant_max");
-  const graft_dtype dtype = (graft_dtype)gr_attr_int(m, s->op, s->attrs, "dtype");
+  const int64_t min = gr_attr_int(m, s->attrs, GR_ATTR(spec, quant_min)),
+                max = gr_attr_int(m, s->attrs, GR_ATTR(spec, quant_max));
+  const graft_dtype dtype = (graft_dtype)gr_attr_int(m, s->attrs, GR_ATTR(spec, dtype));
   int64_t low, high;
   if (!gr_dtype_range(dtype, &low, &high) || min < low || max > high || min >= max)
     FAIL(19, label, "the spec's range is %jd to %jd of %s", min, max, graft_dtype_name(dtype));
-  if (s->op == GR_OP_fixed || gr_attr_is_none(m, s->op, s->attrs, "axis")) return;
-  const int64_t axis = gr_attr_int(m, s->op, s->attrs, "axis");
+  if (s->kind == GR_SPEC_fixed || gr_attr_is_none(m, s->attrs, GR_ATTR(spec, axis))) return;
+  const int64_t axis = gr_attr_int(m, s->attrs, GR_ATTR(spec, axis));
   if (type->rank >= 0 && (axis < -type->rank || axis >= type->rank))
     FAIL(19, label, "the spec's axis is %jd, of %d", axis, type->rank);
 }

@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 static bool (*const rules[GR_OP_COUNT])(const gr_rule *) = {
-#define OP(name, families, axis, flags, operands, attrs, results, rule, doc) gr_rule_##rule,
+#define OP(id, name, families, axis, flags, operands, attrs, results, rule, doc) gr_rule_##rule,
 #include "ir/ops.def"
 #undef OP
 };
@@ -99,11 +99,6 @@ const int64_t *gr_constant_ints(graft_module *m, graft_tensor t, int64_t *ints, 
     ints[i] = type->dtype == GRAFT_I64 ? ((const int64_t *)data)[i] : ((const int32_t *)data)[i];
   *count = (uint32_t)n;
   return ints;
-}
-
-bool gr_rule_none(const gr_rule *r) {
-  /* C1: it is never a node. */
-  return gr_infer_fail(r, 1, "%s describes an annotation, it is not a node", r->op->name);
 }
 
 bool gr_check_float(const gr_rule *r, int constraint, uint32_t slot) {

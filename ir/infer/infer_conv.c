@@ -1,21 +1,19 @@
 /* Shape rules of convolutions and matrix products. */
 #include "ir/infer/infer_impl.h"
 
+GR_SAME_OPERAND(bias, conv2d, conv_transpose2d);
+
 typedef struct window {
   const int64_t *stride, *padding, *dilation, *output_padding;
   int32_t axes;
 } window;
 
-static bool check_window(const gr_rule *r, int constraint, int64_t stride, int64_t padding, int64_t dilation) {
-  if (stride < 1) return gr_infer_fail(r, constraint, "stride is %jd", stride);
-  if (dilation < 1) return gr_infer_fail(r, constraint, "dilation is %jd", dilation);
-  if (padding < 0) return gr_infer_fail(r, constraint, "padding is %jd", padding);
-  return true;
-}
-
 static bool check_operands(const gr_rule *r, int ranks, int dtypes, int32_t axes) {
-  return gr_check_rank(r, ranks, 0, axes + 2) && gr_check_rank(r, ranks, 1, axes + 2) && gr_check_float(r, dtypes, 0) &&
-         gr_check_float(r, dtypes, 1) && gr_check_same_dtype(r, dtypes, 1, 0) && gr_check_same_dtype(r, dtypes, 2, 0);
+  return gr_check_rank(r, ranks, GR_OPERAND(conv2d, x), axes + 2) &&
+         gr_check_rank(r, ranks, GR_OPERAND(conv2d, weight), axes + 2) &&
+         gr_check_float(r, dtypes, GR_OPERAND(conv2d, x)) && gr_check_float(r, dtypes, GR_OPERAND(conv2d, weight)) &&
+         gr_check_same_dtype(r, dtypes, GR_OPERAND(conv2d, weight), GR_OPERAND(conv2d, x)) &&
+         gr_check_same_dtype(r, dtypes, GR_OPERAND(conv2d, bias), GR_OPERAND(conv2d, x));
 }
 
 /* Extent `i` of a type of unknown rank is unknown. */
@@ -26,22 +24,22 @@ static void begin_result(const gr_rule *r, const graft_type *x, const graft_type
 }
 
 bool gr_rule_conv(const gr_rule *r) {
-  const graft_type *x = gr_rule_operand(r, 0), *weight = gr_rule_operand(r, 1);
+  const graft_type *x = gr_rule_operand(r, GR_OPERAND(conv2d, x)),
+                   *weight = gr_rule_operand(r, GR_OPERAND(conv2d, weight));
   graft_type *y = gr_rule_result(r);
   uint32_t axes;
-  const window win = {.stride = gr_rule_list(r, 0, "stride", &axes),
-                      .padding = gr_rule_list(r, 1, "padding", &axes),
-                      .dilation = gr_rule_list(r, 2, "dilation", &axes),
+  const window win = {.stride = gr_rule_ints(r, GR_ATTR_ND(conv, stride), &axes),
+                      .padding = gr_rule_ints(r, GR_ATTR_ND(conv, padding), &axes),
+                      .dilation = gr_rule_ints(r, GR_ATTR_ND(conv, dilation), &axes),
                       .axes = (int32_t)axes};
-  const int64_t groups = gr_rule_int(r, 3, "groups");
+  const int64_t groups = gr_rule_int(r, GR_ATTR_ND(conv, groups));
   /* C1: x is [batch, channels, space...] and weight [out, in / groups, kernel...], with the op's number of spatial
    * axes. */
   /* C2: x, weight and bias have the same float type. */
   if (!check_operands(r, 1, 2, win.axes)) return false;
   const int64_t channels = extent(x, 1), group_channels = extent(weight, 1);
   int64_t out = extent(weight, 0);
-  /* C4: groups is at least 1 and divides the input and the output channels. */
-  if (groups < 1) return gr_infer_fail(r, 4, "groups is %jd", groups);
+  /* C4: groups divides the input and the output channels. */
   if (channels >= 0 && channels % groups != 0)
     return gr_infer_fail(r, 4, "groups is %jd, x has %jd channels", groups, channels);
   if (out >= 0 && out % groups != 0)
@@ -50,7 +48,7 @@ bool gr_rule_conv(const gr_rule *r) {
   if (channels >= 0 && group_channels >= 0 && channels / groups != group_channels)
     return gr_infer_fail(r, 3, "weight has %jd input channels per group, x has %jd", group_channels, channels / groups);
   /* C5: bias is a vector of the output channels. */
-  if (!gr_check_vector(r, 5, 2, &out, "output channels")) return false;
+  if (!gr_check_vector(r, 5, GR_OPERAND(conv2d, bias), &out, "output channels")) return false;
 
   begin_result(r, x, weight, win.axes + 2);
   y->dims[0] = extent(x, 0);
@@ -58,31 +56,30 @@ bool gr_rule_conv(const gr_rule *r) {
   for (int32_t i = 0; i < win.axes; ++i) {
     const int64_t n = extent(x, i + 2), k = extent(weight, i + 2);
     const int64_t stride = win.stride[i], padding = win.padding[i], dilation = win.dilation[i];
-    /* C6: stride and dilation are positive, padding is not negative. */
-    if (!check_window(r, 6, stride, padding, dilation)) return false;
-    /* C7: the kernel has at least one element and, dilated, fits into the padded input. */
-    if (k == 0) return gr_infer_fail(r, 7, "weight is empty");
+    /* C6: the kernel has at least one element and, dilated, fits into the padded input. */
+    if (k == 0) return gr_infer_fail(r, 6, "weight is empty");
     y->dims[i + 2] = -1;
     if (n < 0 || k < 0) continue;
     int64_t padded, kernel;
     if (__builtin_mul_overflow(padding, 2, &padded) || __builtin_add_overflow(padded, n, &padded) ||
         __builtin_mul_overflow(dilation, k - 1, &kernel) || kernel >= padded)
-      return gr_infer_fail(r, 7, "kernel of %jd (dilation %jd), input of %jd (padding %jd)", k, dilation, n, padding);
+      return gr_infer_fail(r, 6, "kernel of %jd (dilation %jd), input of %jd (padding %jd)", k, dilation, n, padding);
     y->dims[i + 2] = (padded - kernel - 1) / stride + 1;
   }
   return true;
 }
 
 bool gr_rule_conv_transpose(const gr_rule *r) {
-  const graft_type *x = gr_rule_operand(r, 0), *weight = gr_rule_operand(r, 1);
+  const graft_type *x = gr_rule_operand(r, GR_OPERAND(conv_transpose2d, x)),
+                   *weight = gr_rule_operand(r, GR_OPERAND(conv_transpose2d, weight));
   graft_type *y = gr_rule_result(r);
   uint32_t axes;
-  const window win = {.stride = gr_rule_list(r, 0, "stride", &axes),
-                      .padding = gr_rule_list(r, 1, "padding", &axes),
-                      .output_padding = gr_rule_list(r, 2, "output_padding", &axes),
-                      .dilation = gr_rule_list(r, 4, "dilation", &axes),
+  const window win = {.stride = gr_rule_ints(r, GR_ATTR_ND(conv_transpose, stride), &axes),
+                      .padding = gr_rule_ints(r, GR_ATTR_ND(conv_transpose, padding), &axes),
+                      .output_padding = gr_rule_ints(r, GR_ATTR_ND(conv_transpose, output_padding), &axes),
+                      .dilation = gr_rule_ints(r, GR_ATTR_ND(conv_transpose, dilation), &axes),
                       .axes = (int32_t)axes};
-  const int64_t groups = gr_rule_int(r, 3, "groups");
+  const int64_t groups = gr_rule_int(r, GR_ATTR_ND(conv_transpose, groups));
   /* C1: x is [batch, channels, space...] and weight [in, out / groups, kernel...], with the op's number of spatial
    * axes. */
   /* C2: x, weight and bias have the same float type. */
@@ -91,8 +88,7 @@ bool gr_rule_conv_transpose(const gr_rule *r) {
   /* C3: weight's axis 0 is the channels of x. */
   if (channels >= 0 && in >= 0 && channels != in)
     return gr_infer_fail(r, 3, "weight has %jd input channels, x has %jd", in, channels);
-  /* C4: groups is at least 1 and divides the input channels. */
-  if (groups < 1) return gr_infer_fail(r, 4, "groups is %jd", groups);
+  /* C4: groups divides the input channels. */
   if (channels >= 0 && channels % groups != 0)
     return gr_infer_fail(r, 4, "groups is %jd, x has %jd channels", groups, channels);
   if (in >= 0 && in % groups != 0)
@@ -101,7 +97,7 @@ bool gr_rule_conv_transpose(const gr_rule *r) {
   if (out >= 0 && !gr_extent_mul(&out, groups))
     return gr_infer_fail(r, 4, "groups is %jd, weight has %jd output channels per group", groups, columns);
   /* C5: bias is a vector of the output channels. */
-  if (!gr_check_vector(r, 5, 2, &out, "output channels")) return false;
+  if (!gr_check_vector(r, 5, GR_OPERAND(conv_transpose2d, bias), &out, "output channels")) return false;
 
   begin_result(r, x, weight, win.axes + 2);
   y->dims[0] = extent(x, 0);
@@ -109,35 +105,35 @@ bool gr_rule_conv_transpose(const gr_rule *r) {
   for (int32_t i = 0; i < win.axes; ++i) {
     const int64_t n = extent(x, i + 2), k = extent(weight, i + 2);
     const int64_t stride = win.stride[i], padding = win.padding[i], dilation = win.dilation[i];
-    /* C6: stride and dilation are positive, padding is not negative. */
-    if (!check_window(r, 6, stride, padding, dilation)) return false;
     const int64_t extra = win.output_padding[i];
-    /* C7: output_padding is not negative and less than stride or dilation. */
-    if (extra < 0 || (extra >= stride && extra >= dilation))
-      return gr_infer_fail(r, 7, "output_padding is %jd, stride %jd and dilation %jd", extra, stride, dilation);
+    /* C6: output_padding is less than stride or dilation. */
+    if (extra >= stride && extra >= dilation)
+      return gr_infer_fail(r, 6, "output_padding is %jd, stride %jd and dilation %jd", extra, stride, dilation);
     y->dims[i + 2] = -1;
-    /* C8: input and kernel are not empty, and padding leaves at least one output element. */
-    if (n == 0 || k == 0) return gr_infer_fail(r, 8, "%s is empty", n == 0 ? "x" : "weight");
+    /* C7: input and kernel are not empty, and padding leaves at least one output element. */
+    if (n == 0 || k == 0) return gr_infer_fail(r, 7, "%s is empty", n == 0 ? "x" : "weight");
     if (n < 0 || k < 0) continue;
     int64_t size, kernel, cut;
     if (__builtin_mul_overflow(n - 1, stride, &size) || __builtin_mul_overflow(k - 1, dilation, &kernel) ||
         __builtin_mul_overflow(padding, 2, &cut) || __builtin_add_overflow(size, kernel, &size) ||
         __builtin_add_overflow(size, extra, &size) || __builtin_add_overflow(size, 1, &size) || size <= cut)
-      return gr_infer_fail(r, 8, "input of %jd, stride %jd, kernel of %jd, padding %jd", n, stride, k, padding);
+      return gr_infer_fail(r, 7, "input of %jd, stride %jd, kernel of %jd, padding %jd", n, stride, k, padding);
     y->dims[i + 2] = size - cut;
   }
   return true;
 }
 
 bool gr_rule_linear(const gr_rule *r) {
-  const graft_type *x = gr_rule_operand(r, 0), *weight = gr_rule_operand(r, 1);
+  const graft_type *x = gr_rule_operand(r, GR_OPERAND(linear, x)),
+                   *weight = gr_rule_operand(r, GR_OPERAND(linear, weight));
   graft_type *y = gr_rule_result(r);
   /* C1: x has at least one axis and weight is [out, in]. */
   if (x->rank == 0) return gr_infer_fail(r, 1, "x has rank 0");
-  if (!gr_check_rank(r, 1, 1, 2)) return false;
+  if (!gr_check_rank(r, 1, GR_OPERAND(linear, weight), 2)) return false;
   /* C2: x, weight and bias have the same float type. */
-  if (!gr_check_float(r, 2, 0) || !gr_check_float(r, 2, 1) || !gr_check_same_dtype(r, 2, 1, 0) ||
-      !gr_check_same_dtype(r, 2, 2, 0))
+  if (!gr_check_float(r, 2, GR_OPERAND(linear, x)) || !gr_check_float(r, 2, GR_OPERAND(linear, weight)) ||
+      !gr_check_same_dtype(r, 2, GR_OPERAND(linear, weight), GR_OPERAND(linear, x)) ||
+      !gr_check_same_dtype(r, 2, GR_OPERAND(linear, bias), GR_OPERAND(linear, x)))
     return false;
   /* C3: weight's axis 1 is the last axis of x. */
   const int64_t features = x->rank < 0 ? -1 : x->dims[x->rank - 1], in = extent(weight, 1);
@@ -145,7 +141,7 @@ bool gr_rule_linear(const gr_rule *r) {
     return gr_infer_fail(r, 3, "weight has %jd input features, x has %jd", in, features);
   /* C4: bias is a vector of the output features. */
   int64_t out = extent(weight, 0);
-  if (!gr_check_vector(r, 4, 2, &out, "output features")) return false;
+  if (!gr_check_vector(r, 4, GR_OPERAND(linear, bias), &out, "output features")) return false;
   *y = *x;
   if (x->dtype == GRAFT_UNKNOWN) y->dtype = weight->dtype;
   if (x->rank > 0) y->dims[x->rank - 1] = out;
@@ -153,14 +149,18 @@ bool gr_rule_linear(const gr_rule *r) {
 }
 
 bool gr_rule_addmm(const gr_rule *r) {
-  const graft_type *input = gr_rule_operand(r, 0), *a = gr_rule_operand(r, 1), *b = gr_rule_operand(r, 2);
+  const graft_type *input = gr_rule_operand(r, GR_OPERAND(addmm, input)),
+                   *a = gr_rule_operand(r, GR_OPERAND(addmm, mat1)), *b = gr_rule_operand(r, GR_OPERAND(addmm, mat2));
   graft_type *y = gr_rule_result(r);
   /* C1: mat1 is [n, k] and mat2 [k, m]. */
-  if (!gr_check_rank(r, 1, 1, 2) || !gr_check_rank(r, 1, 2, 2)) return false;
+  if (!gr_check_rank(r, 1, GR_OPERAND(addmm, mat1), 2) || !gr_check_rank(r, 1, GR_OPERAND(addmm, mat2), 2))
+    return false;
   const int64_t k1 = extent(a, 1), k2 = extent(b, 0);
   if (k1 >= 0 && k2 >= 0 && k1 != k2) return gr_infer_fail(r, 1, "mat1 has %jd columns, mat2 %jd rows", k1, k2);
   /* C2: all have the same element type. */
-  if (!gr_check_same_dtype(r, 2, 1, 0) || !gr_check_same_dtype(r, 2, 2, 1) || !gr_check_same_dtype(r, 2, 2, 0))
+  if (!gr_check_same_dtype(r, 2, GR_OPERAND(addmm, mat1), GR_OPERAND(addmm, input)) ||
+      !gr_check_same_dtype(r, 2, GR_OPERAND(addmm, mat2), GR_OPERAND(addmm, mat1)) ||
+      !gr_check_same_dtype(r, 2, GR_OPERAND(addmm, mat2), GR_OPERAND(addmm, input)))
     return false;
   gr_type_set(y, a->dtype != GRAFT_UNKNOWN ? a->dtype : b->dtype, 2);
   y->dims[0] = extent(a, 0);
@@ -176,12 +176,12 @@ bool gr_rule_addmm(const gr_rule *r) {
 }
 
 bool gr_rule_matmul(const gr_rule *r) {
-  const graft_type *a = gr_rule_operand(r, 0), *b = gr_rule_operand(r, 1);
+  const graft_type *a = gr_rule_operand(r, GR_OPERAND(matmul, x)), *b = gr_rule_operand(r, GR_OPERAND(matmul, other));
   graft_type *y = gr_rule_result(r);
   /* C1: neither operand has rank 0. */
   if (a->rank == 0 || b->rank == 0) return gr_infer_fail(r, 1, "%s has rank 0", a->rank == 0 ? "x" : "other");
   /* C2: both have the same element type. */
-  if (!gr_check_same_dtype(r, 2, 0, 1)) return false;
+  if (!gr_check_same_dtype(r, 2, GR_OPERAND(matmul, x), GR_OPERAND(matmul, other))) return false;
   gr_type_set(y, a->dtype != GRAFT_UNKNOWN ? a->dtype : b->dtype, -1);
   if (a->rank < 0 || b->rank < 0) return true;
   /* C3: the last axis of x is the second-to-last (of a vector the only) axis of other. */

@@ -10,9 +10,6 @@
 #ifndef GRAFT_INFER_IMPL_H
 #define GRAFT_INFER_IMPL_H
 
-#include <assert.h>
-#include <string.h>
-
 #include "ir/ir_int.h"
 
 #define GR_INFER_ERROR_SIZE 160
@@ -21,7 +18,7 @@
 typedef struct gr_rule {
   gr_infer *in;
   const gr_op_info *op;
-  const gr_attr *attrs; /* by slot; interning and the verifier have checked kinds and list lengths */
+  const gr_attr *attrs; /* by slot; gr_attrs_set has checked kinds, list lengths, words and ranges */
 } gr_rule;
 
 // clang-format off
@@ -29,8 +26,7 @@ typedef struct gr_rule {
   X(conv) X(conv_transpose) X(linear) X(addmm) X(matmul) X(batch_norm) X(same) X(same_float) X(broadcast) \
   X(softmax) X(pool) X(adaptive_pool) X(mean) X(flatten) X(reshape) X(view) X(permute) X(transpose) X(squeeze) \
   X(unsqueeze) X(expand) X(slice) X(split) X(cat) X(pad) X(index_select) X(shape) X(to) X(quantize) \
-  X(dequantize) X(choose_qparams) X(observe) X(qparams) X(fake_quantize) X(bn_scale) X(bn_shift) X(channel) \
-  X(none)
+  X(dequantize) X(choose_qparams) X(observe) X(qparams) X(fake_quantize) X(bn_scale) X(bn_shift) X(channel)
 // clang-format on
 #define GR_RULE_DECLARATION(name) bool gr_rule_##name(const gr_rule *r);
 GR_RULES(GR_RULE_DECLARATION)
@@ -50,37 +46,13 @@ static inline const char *gr_rule_operand_name(const gr_rule *r, uint32_t slot) 
   return r->op->operands[slot < declared ? slot : declared - 1].name;
 }
 static inline graft_type *gr_rule_result(const gr_rule *r) { return &r->in->results[0]; }
-static inline const gr_attr *gr_rule_attr(const gr_rule *r, uint32_t slot, const char *name) {
-  assert(slot < r->op->attr_count && strcmp(r->op->attrs[slot].name, name) == 0);
-  (void)name;
-  return &r->attrs[slot];
-}
-static inline int64_t gr_rule_int(const gr_rule *r, uint32_t slot, const char *name) {
-  return gr_rule_attr(r, slot, name)->as.i;
-}
-static inline double gr_rule_float(const gr_rule *r, uint32_t slot, const char *name) {
-  return gr_rule_attr(r, slot, name)->as.f;
-}
-static inline bool gr_rule_is_none(const gr_rule *r, uint32_t slot, const char *name) {
-  return gr_rule_attr(r, slot, name)->kind == GRAFT_ATTR_NONE;
-}
-static inline const char *gr_rule_str(const gr_rule *r, uint32_t slot, const char *name) {
-  return gr_string_text(r->in->module, (uint32_t)gr_rule_attr(r, slot, name)->as.i);
-}
-/* A list that cannot be none. */
-static inline const int64_t *gr_rule_list(const gr_rule *r, uint32_t slot, const char *name, uint32_t *count) {
-  const gr_attr *a = gr_rule_attr(r, slot, name);
-  *count = a->as.list.count;
-  return r->in->module->attrs.ints.data + a->as.list.offset;
-}
+/* By slot (GR_ATTR); a word is the number of its enum. */
+static inline int64_t gr_rule_int(const gr_rule *r, uint32_t slot) { return r->attrs[slot].as.i; }
+static inline double gr_rule_float(const gr_rule *r, uint32_t slot) { return r->attrs[slot].as.f; }
+static inline bool gr_rule_is_none(const gr_rule *r, uint32_t slot) { return r->attrs[slot].kind == GRAFT_ATTR_NONE; }
 /* NULL and 0 where none. */
-static inline const int64_t *gr_rule_ints(const gr_rule *r, uint32_t slot, const char *name, uint32_t *count) {
-  const gr_attr *a = gr_rule_attr(r, slot, name);
-  if (a->kind != GRAFT_ATTR_INTS) return *count = 0, NULL;
-  *count = a->as.list.count;
-  /* an empty list is not none */
-  static const int64_t empty = 0;
-  return *count == 0 ? &empty : r->in->module->attrs.ints.data + a->as.list.offset;
+static inline const int64_t *gr_rule_ints(const gr_rule *r, uint32_t slot, uint32_t *count) {
+  return gr_attr_ints(r->in->module, r->in->attrs, slot, count);
 }
 
 /* ---- types ---- */
@@ -113,7 +85,7 @@ bool gr_check_axis(const gr_rule *r, int constraint, const char *name, int64_t v
 /* The shape that both broadcast to; the dtype is not touched. `axis`: where they contradict, from the back. */
 bool gr_type_broadcast(const graft_type *a, const graft_type *b, graft_type *out, int32_t *axis);
 
-/* quant_min < quant_max, both in dtype's range; slots 0 to 2 are quant_min, quant_max, dtype. */
+/* quant_min < quant_max, both in dtype's range; every op that has them has them in the same slots. */
 bool gr_check_range(const gr_rule *r, int constraint);
 
 #endif

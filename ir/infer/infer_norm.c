@@ -1,18 +1,10 @@
 /* Shape rules of normalization and of ops that work element by element. */
 #include "ir/infer/infer_impl.h"
 
-#include <float.h>
-#include <math.h>
-
-static bool check_eps(const gr_rule *r, int constraint, double eps) {
-  if (eps >= 0 && eps <= DBL_MAX) return true;
-  return gr_infer_fail(r, constraint, "eps is %g", eps);
-}
-
 bool gr_rule_batch_norm(const gr_rule *r) {
   enum { X, WEIGHT, BIAS, MEAN, VAR, COUNT };
   const graft_type *x = gr_rule_operand(r, X), *tracked = gr_rule_operand(r, COUNT);
-  const bool training = gr_rule_int(r, 0, "training") != 0;
+  const bool training = gr_rule_int(r, GR_ATTR(batch_norm, training)) != 0;
   const uint32_t results = r->in->result_count;
   /* C1: x is [batch, channels, ...]. */
   if (x->rank == 0 || x->rank == 1) return gr_infer_fail(r, 1, "x has rank %d", x->rank);
@@ -36,15 +28,11 @@ bool gr_rule_batch_norm(const gr_rule *r) {
   /* C6: the results mean, var and count need the operands that they are the next value of. */
   if (results > 1 && !stats) return gr_infer_fail(r, 6, "result mean needs running_mean");
   if (results > 3 && tracked == NULL) return gr_infer_fail(r, 6, "result count needs num_batches_tracked");
-  /* C7: eps is finite and not negative; momentum is finite or none. */
-  if (!check_eps(r, 7, gr_rule_float(r, 2, "eps"))) return false;
-  if (!gr_rule_is_none(r, 1, "momentum") && !(fabs(gr_rule_float(r, 1, "momentum")) <= DBL_MAX))
-    return gr_infer_fail(r, 7, "momentum is %g", gr_rule_float(r, 1, "momentum"));
-  /* C8: in training a channel has more than one value. */
+  /* C7: in training a channel has more than one value. */
   if (training && x->rank > 0) {
     bool more = false;
     for (int32_t i = 0; i < x->rank; ++i) more = more || (i != 1 && x->dims[i] != 1);
-    if (!more) return gr_infer_fail(r, 8, "x has one value per channel");
+    if (!more) return gr_infer_fail(r, 7, "x has one value per channel");
   }
 
   graft_type *y = gr_rule_result(r);
@@ -58,12 +46,12 @@ bool gr_rule_batch_norm(const gr_rule *r) {
 }
 
 bool gr_rule_same(const gr_rule *r) {
-  const graft_type *x = gr_rule_operand(r, 0);
+  const graft_type *x = gr_rule_operand(r, GR_OPERAND(relu, x));
   for (uint32_t i = 1; i < r->in->operand_count; ++i) {
     const graft_type *bound = gr_rule_operand(r, i);
     if (bound == NULL) continue;
     /* C1: further operands have the element type of x. */
-    if (!gr_check_same_dtype(r, 1, i, 0)) return false;
+    if (!gr_check_same_dtype(r, 1, i, GR_OPERAND(relu, x))) return false;
     /* C2: further operands broadcast to the shape of x. */
     if (x->rank < 0 || bound->rank < 0) continue;
     if (bound->rank > x->rank)
@@ -80,25 +68,16 @@ bool gr_rule_same(const gr_rule *r) {
 
 bool gr_rule_same_float(const gr_rule *r) {
   /* C1: x is f32 or f64. */
-  if (!gr_check_float(r, 1, 0)) return false;
-  /* C2: dropout's p is from 0 to 1; gelu's approximate is none or tanh. */
-  if (r->in->op == GR_OP_dropout) {
-    const double p = gr_rule_float(r, 0, "p");
-    if (!(p >= 0 && p <= 1)) return gr_infer_fail(r, 2, "p is %g", p);
-  } else if (r->in->op == GR_OP_gelu) {
-    const char *approximate = gr_rule_str(r, 0, "approximate");
-    if (strcmp(approximate, "none") != 0 && strcmp(approximate, "tanh") != 0)
-      return gr_infer_fail(r, 2, "approximate is %.40s", approximate);
-  }
-  *gr_rule_result(r) = *gr_rule_operand(r, 0);
+  if (!gr_check_float(r, 1, GR_OPERAND(sigmoid, x))) return false;
+  *gr_rule_result(r) = *gr_rule_operand(r, GR_OPERAND(sigmoid, x));
   return true;
 }
 
 bool gr_rule_broadcast(const gr_rule *r) {
-  const graft_type *x = gr_rule_operand(r, 0), *other = gr_rule_operand(r, 1);
+  const graft_type *x = gr_rule_operand(r, GR_OPERAND(add, x)), *other = gr_rule_operand(r, GR_OPERAND(add, other));
   graft_type *y = gr_rule_result(r);
   /* C1: both operands have the same element type. */
-  if (!gr_check_same_dtype(r, 1, 1, 0)) return false;
+  if (!gr_check_same_dtype(r, 1, GR_OPERAND(add, other), GR_OPERAND(add, x))) return false;
   /* C2: the shapes broadcast: from the back, extents are equal or one of them is 1. */
   int32_t axis;
   y->dtype = x->dtype != GRAFT_UNKNOWN ? x->dtype : other->dtype;
@@ -110,11 +89,11 @@ bool gr_rule_broadcast(const gr_rule *r) {
 }
 
 bool gr_rule_softmax(const gr_rule *r) {
-  const graft_type *x = gr_rule_operand(r, 0);
-  const int64_t dim = gr_rule_int(r, 0, "dim");
+  const graft_type *x = gr_rule_operand(r, GR_OPERAND(softmax, x));
+  const int64_t dim = gr_rule_int(r, GR_ATTR(softmax, dim));
   int32_t axis;
   /* C1: x is f32 or f64. */
-  if (!gr_check_float(r, 1, 0)) return false;
+  if (!gr_check_float(r, 1, GR_OPERAND(softmax, x))) return false;
   /* C2: dim is an axis of x. */
   if (x->rank == 0 && (dim < -1 || dim > 0)) return gr_infer_fail(r, 2, "dim is %jd, of 0 axes", dim);
   if (x->rank > 0 && !gr_check_axis(r, 2, "dim", dim, x->rank, &axis)) return false;
@@ -123,37 +102,38 @@ bool gr_rule_softmax(const gr_rule *r) {
 }
 
 bool gr_rule_to(const gr_rule *r) {
-  const graft_dtype dtype = (graft_dtype)gr_rule_int(r, 0, "dtype");
+  const graft_dtype dtype = (graft_dtype)gr_rule_int(r, GR_ATTR(to, dtype));
   /* C1: dtype is a known element type. */
   if (dtype == GRAFT_UNKNOWN) return gr_infer_fail(r, 1, "dtype is unknown");
-  *gr_rule_result(r) = *gr_rule_operand(r, 0);
+  *gr_rule_result(r) = *gr_rule_operand(r, GR_OPERAND(to, x));
   gr_rule_result(r)->dtype = dtype;
   return true;
 }
 
 bool gr_rule_bn_scale(const gr_rule *r) {
-  const graft_type *var = gr_rule_operand(r, 1);
+  const graft_type *var = gr_rule_operand(r, GR_OPERAND(bn_scale, running_var));
   graft_type *y = gr_rule_result(r);
   int64_t channels = -1;
   /* C1: weight and running_var have the same float type. */
-  if (!gr_check_float(r, 1, 1) || !gr_check_same_dtype(r, 1, 0, 1)) return false;
-  /* C2: weight and running_var are vectors of the channels. */
-  if (!gr_check_vector(r, 2, 1, &channels, "channels") || !gr_check_vector(r, 2, 0, &channels, "channels"))
+  if (!gr_check_float(r, 1, GR_OPERAND(bn_scale, running_var)) ||
+      !gr_check_same_dtype(r, 1, GR_OPERAND(bn_scale, weight), GR_OPERAND(bn_scale, running_var)))
     return false;
-  /* C3: eps is finite and not negative. */
-  if (!check_eps(r, 3, gr_rule_float(r, 0, "eps"))) return false;
+  /* C2: weight and running_var are vectors of the channels. */
+  if (!gr_check_vector(r, 2, GR_OPERAND(bn_scale, running_var), &channels, "channels") ||
+      !gr_check_vector(r, 2, GR_OPERAND(bn_scale, weight), &channels, "channels"))
+    return false;
   gr_type_set(y, var->dtype, 1);
   y->dims[0] = channels;
   return true;
 }
 
 bool gr_rule_bn_shift(const gr_rule *r) {
-  const graft_type *mean = gr_rule_operand(r, 1);
+  const graft_type *mean = gr_rule_operand(r, GR_OPERAND(bn_shift, running_mean));
   graft_type *y = gr_rule_result(r);
   int64_t channels = -1;
   for (uint32_t i = 0; i < 4; ++i) {
     /* C1: all operands have the same float type. */
-    if (!gr_check_float(r, 1, i) || !gr_check_same_dtype(r, 1, i, 1)) return false;
+    if (!gr_check_float(r, 1, i) || !gr_check_same_dtype(r, 1, i, GR_OPERAND(bn_shift, running_mean))) return false;
     /* C2: all operands are vectors of the channels. */
     if (!gr_check_vector(r, 2, i, &channels, "channels")) return false;
   }
@@ -163,18 +143,18 @@ bool gr_rule_bn_shift(const gr_rule *r) {
 }
 
 bool gr_rule_channel(const gr_rule *r) {
-  const graft_type *x = gr_rule_operand(r, 0), *like = gr_rule_operand(r, 1);
+  const graft_type *x = gr_rule_operand(r, GR_OPERAND(channel, x)),
+                   *like = gr_rule_operand(r, GR_OPERAND(channel, like));
   graft_type *y = gr_rule_result(r);
-  const int64_t groups = gr_rule_int(r, 1, "groups");
+  const int64_t groups = gr_rule_int(r, GR_ATTR(channel, groups));
   int32_t axis = 0;
   /* C1: x is a vector. */
-  if (!gr_check_rank(r, 1, 0, 1)) return false;
-  /* C2: groups is at least 1; more than one needs an axis other than 0 and divides axis 0 of like. */
-  if (groups < 1) return gr_infer_fail(r, 2, "groups is %jd", groups);
+  if (!gr_check_rank(r, 1, GR_OPERAND(channel, x), 1)) return false;
+  /* C2: groups of more than one need an axis other than 0 and divide axis 0 of like. */
   gr_type_set(y, x->dtype, like->rank);
   if (like->rank < 0) return true;
   /* C3: axis is an axis of like. */
-  if (!gr_check_axis(r, 3, "axis", gr_rule_int(r, 0, "axis"), like->rank, &axis)) return false;
+  if (!gr_check_axis(r, 3, "axis", gr_rule_int(r, GR_ATTR(channel, axis)), like->rank, &axis)) return false;
   if (groups > 1 && axis == 0) return gr_infer_fail(r, 2, "groups is %jd along axis 0", groups);
   if (groups > 1 && like->dims[0] >= 0 && like->dims[0] % groups != 0)
     return gr_infer_fail(r, 2, "groups is %jd, like has %jd entries along axis 0", groups, like->dims[0]);

@@ -16,41 +16,41 @@ static int64_t count_windows(int64_t n, int64_t kernel, int64_t stride, int64_t 
   return windows;
 }
 
+GR_SAME_ATTR(kernel_size, max_pool2d, avg_pool2d);
+GR_SAME_ATTR(stride, max_pool2d, avg_pool2d);
+GR_SAME_ATTR(padding, max_pool2d, avg_pool2d);
+
 bool gr_rule_pool(const gr_rule *r) {
-  const graft_type *x = gr_rule_operand(r, 0);
+  const graft_type *x = gr_rule_operand(r, GR_OPERAND(max_pool2d, x));
   graft_type *y = gr_rule_result(r);
   const bool max = r->in->op == GR_OP_max_pool1d || r->in->op == GR_OP_max_pool2d || r->in->op == GR_OP_max_pool3d;
   uint32_t axes;
-  const int64_t *kernel = gr_rule_list(r, 0, "kernel_size", &axes), *stride = gr_rule_list(r, 1, "stride", &axes);
-  const int64_t *padding = gr_rule_list(r, 2, "padding", &axes);
-  const int64_t *dilation = max ? gr_rule_list(r, 3, "dilation", &axes) : NULL;
-  const bool ceil_mode = gr_rule_int(r, max ? 4 : 3, "ceil_mode") != 0;
+  const int64_t *kernel = gr_rule_ints(r, GR_ATTR_ND(max_pool, kernel_size), &axes),
+                *stride = gr_rule_ints(r, GR_ATTR_ND(max_pool, stride), &axes);
+  const int64_t *padding = gr_rule_ints(r, GR_ATTR_ND(max_pool, padding), &axes);
+  const int64_t *dilation = max ? gr_rule_ints(r, GR_ATTR_ND(max_pool, dilation), &axes) : NULL;
+  const bool ceil_mode = gr_rule_int(r, max ? GR_ATTR_ND(max_pool, ceil_mode) : GR_ATTR_ND(avg_pool, ceil_mode)) != 0;
   const int32_t rank = (int32_t)axes + 2;
   /* C1: x is [batch, channels, space...], with the op's number of spatial axes. */
-  if (!gr_check_rank(r, 1, 0, rank)) return false;
+  if (!gr_check_rank(r, 1, GR_OPERAND(max_pool2d, x), rank)) return false;
   /* C2: x is numeric; of an average pool f32 or f64. */
-  if (!max && !gr_check_float(r, 2, 0)) return false;
+  if (!max && !gr_check_float(r, 2, GR_OPERAND(max_pool2d, x))) return false;
   if (x->dtype == GRAFT_BOOL) return gr_infer_fail(r, 2, "x is bool");
   gr_type_set(y, x->dtype, rank);
   for (int32_t i = 0; i < rank; ++i) y->dims[i] = x->rank < 0 ? -1 : x->dims[i];
   for (uint32_t i = 0; i < axes; ++i) {
     const int64_t dilated = dilation != NULL ? dilation[i] : 1;
-    /* C3: kernel_size, stride and dilation are positive, padding is not negative. */
-    if (kernel[i] < 1) return gr_infer_fail(r, 3, "kernel_size is %jd", kernel[i]);
-    if (stride[i] < 1) return gr_infer_fail(r, 3, "stride is %jd", stride[i]);
-    if (dilated < 1) return gr_infer_fail(r, 3, "dilation is %jd", dilated);
-    if (padding[i] < 0) return gr_infer_fail(r, 3, "padding is %jd", padding[i]);
-    /* C4: padding is at most half of the (dilated) kernel. */
+    /* C3: padding is at most half of the (dilated) kernel. */
     int64_t reach;
     if (__builtin_mul_overflow(dilated, kernel[i] - 1, &reach) || padding[i] > reach / 2 + (reach & 1))
-      return gr_infer_fail(r, 4, "padding is %jd, kernel_size %jd, dilation %jd", padding[i], kernel[i], dilated);
-    /* C5: the (dilated) kernel fits into the padded input; in ceil_mode the last window may reach past it. */
+      return gr_infer_fail(r, 3, "padding is %jd, kernel_size %jd, dilation %jd", padding[i], kernel[i], dilated);
+    /* C4: the (dilated) kernel fits into the padded input; in ceil_mode the last window may reach past it. */
     int64_t *extent = &y->dims[i + 2];
     if (*extent < 0) continue;
     const int64_t n = *extent;
     *extent = n > 0 ? count_windows(n, kernel[i], stride[i], padding[i], dilated, ceil_mode) : -1;
     if (*extent < 0)
-      return gr_infer_fail(r, 5, "kernel_size %jd (dilation %jd), input of %jd (padding %jd)", kernel[i], dilated, n,
+      return gr_infer_fail(r, 4, "kernel_size %jd (dilation %jd), input of %jd (padding %jd)", kernel[i], dilated, n,
                            padding[i]);
   }
   if (r->in->result_count > 1) {
@@ -61,35 +61,33 @@ bool gr_rule_pool(const gr_rule *r) {
 }
 
 bool gr_rule_adaptive_pool(const gr_rule *r) {
-  const graft_type *x = gr_rule_operand(r, 0);
+  const graft_type *x = gr_rule_operand(r, GR_OPERAND(adaptive_avg_pool2d, x));
   graft_type *y = gr_rule_result(r);
   uint32_t axes;
-  const int64_t *size = gr_rule_list(r, 0, "output_size", &axes);
+  const int64_t *size = gr_rule_ints(r, GR_ATTR_ND(adaptive_avg_pool, output_size), &axes);
   const int32_t rank = (int32_t)axes + 2;
   /* C1: x is [batch, channels, space...], with the op's number of spatial axes. */
-  if (!gr_check_rank(r, 1, 0, rank)) return false;
+  if (!gr_check_rank(r, 1, GR_OPERAND(adaptive_avg_pool2d, x), rank)) return false;
   /* C2: x is f32 or f64. */
-  if (!gr_check_float(r, 2, 0)) return false;
+  if (!gr_check_float(r, 2, GR_OPERAND(adaptive_avg_pool2d, x))) return false;
   gr_type_set(y, x->dtype, rank);
   for (int32_t i = 0; i < 2; ++i) y->dims[i] = x->rank < 0 ? -1 : x->dims[i];
   for (uint32_t i = 0; i < axes; ++i) {
-    /* C3: output_size is positive. */
-    if (size[i] < 1) return gr_infer_fail(r, 3, "output_size is %jd", size[i]);
-    /* C4: the input is not empty. */
-    if (x->rank > 0 && x->dims[i + 2] == 0) return gr_infer_fail(r, 4, "x is empty along axis %u", i + 2);
+    /* C3: the input is not empty. */
+    if (x->rank > 0 && x->dims[i + 2] == 0) return gr_infer_fail(r, 3, "x is empty along axis %u", i + 2);
     y->dims[i + 2] = size[i];
   }
   return true;
 }
 
 bool gr_rule_mean(const gr_rule *r) {
-  const graft_type *x = gr_rule_operand(r, 0);
+  const graft_type *x = gr_rule_operand(r, GR_OPERAND(mean, x));
   graft_type *y = gr_rule_result(r);
   uint32_t count;
-  const int64_t *dims = gr_rule_ints(r, 0, "dim", &count);
-  const bool keepdim = gr_rule_int(r, 1, "keepdim") != 0;
+  const int64_t *dims = gr_rule_ints(r, GR_ATTR(mean, dim), &count);
+  const bool keepdim = gr_rule_int(r, GR_ATTR(mean, keepdim)) != 0;
   /* C1: x is f32 or f64. */
-  if (!gr_check_float(r, 1, 0)) return false;
+  if (!gr_check_float(r, 1, GR_OPERAND(mean, x))) return false;
   if (x->rank < 0) {
     gr_type_set(y, x->dtype, count == 0 && !keepdim ? 0 : -1);
     return true;

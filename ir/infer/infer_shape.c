@@ -2,7 +2,7 @@
 #include "ir/infer/infer_impl.h"
 
 static bool unknown_rank(const gr_rule *r) {
-  gr_type_set(gr_rule_result(r), gr_rule_operand(r, 0)->dtype, -1);
+  gr_type_set(gr_rule_result(r), gr_rule_operand(r, GR_OPERAND(reshape, x))->dtype, -1);
   return true;
 }
 
@@ -13,13 +13,13 @@ static bool check_axis_or_scalar(const gr_rule *r, int constraint, const char *n
 }
 
 bool gr_rule_flatten(const gr_rule *r) {
-  const graft_type *x = gr_rule_operand(r, 0);
+  const graft_type *x = gr_rule_operand(r, GR_OPERAND(flatten, x));
   graft_type *y = gr_rule_result(r);
   if (x->rank < 0) return unknown_rank(r);
   /* C1: start_dim and end_dim are axes of x, start_dim not after end_dim. */
   int32_t start, end;
-  if (!check_axis_or_scalar(r, 1, "start_dim", gr_rule_int(r, 0, "start_dim"), x->rank, &start) ||
-      !check_axis_or_scalar(r, 1, "end_dim", gr_rule_int(r, 1, "end_dim"), x->rank, &end))
+  if (!check_axis_or_scalar(r, 1, "start_dim", gr_rule_int(r, GR_ATTR(flatten, start_dim)), x->rank, &start) ||
+      !check_axis_or_scalar(r, 1, "end_dim", gr_rule_int(r, GR_ATTR(flatten, end_dim)), x->rank, &end))
     return false;
   if (start > end) return gr_infer_fail(r, 1, "start_dim is axis %d, end_dim axis %d", start, end);
   gr_type_set(y, x->dtype, 0);
@@ -41,7 +41,7 @@ bool gr_rule_flatten(const gr_rule *r) {
 /* view and reshape: `size` with at most one -1, and where `copies` 0 for x's own extent. Constraints `first` (the list)
  * and `first` + 1 (the element count). */
 static bool reshape_to(const gr_rule *r, int first, const int64_t *size, uint32_t count, bool copies) {
-  const graft_type *x = gr_rule_operand(r, 0);
+  const graft_type *x = gr_rule_operand(r, GR_OPERAND(reshape, x));
   graft_type *y = gr_rule_result(r);
   if (count > GRAFT_MAX_RANK) return gr_infer_fail(r, first, "the shape has %u axes", count);
   gr_type_set(y, x->dtype, (int32_t)count);
@@ -88,18 +88,19 @@ static bool reshape_to(const gr_rule *r, int first, const int64_t *size, uint32_
 
 bool gr_rule_view(const gr_rule *r) {
   uint32_t count;
-  const int64_t *size = gr_rule_ints(r, 0, "size", &count);
+  const int64_t *size = gr_rule_ints(r, GR_ATTR(view, size), &count);
   /* C1: size has at most 8 extents, none below -1, and one -1 at most, which must be computable. */
   /* C2: x has as many elements as size. */
   return reshape_to(r, 1, size, count, false);
 }
 
 bool gr_rule_reshape(const gr_rule *r) {
-  const graft_type *x = gr_rule_operand(r, 0), *operand = gr_rule_operand(r, 1);
+  const graft_type *x = gr_rule_operand(r, GR_OPERAND(reshape, x)),
+                   *operand = gr_rule_operand(r, GR_OPERAND(reshape, size));
   graft_type *y = gr_rule_result(r);
   uint32_t count;
-  const int64_t *size = gr_rule_ints(r, 0, "shape", &count);
-  const bool copies = gr_rule_int(r, 1, "allowzero") == 0;
+  const int64_t *size = gr_rule_ints(r, GR_ATTR(reshape, shape), &count);
+  const bool copies = gr_rule_int(r, GR_ATTR(reshape, allowzero)) == 0;
   /* C1: the shape is given by the attribute or by the operand size, not by both. */
   if ((size != NULL) == (operand != NULL))
     return gr_infer_fail(r, 1, size != NULL ? "shape and size are both given" : "neither shape nor size is given");
@@ -107,7 +108,7 @@ bool gr_rule_reshape(const gr_rule *r) {
     /* C2: size is an i64 vector of at most 8 entries. */
     if (operand->dtype != GRAFT_I64 && operand->dtype != GRAFT_UNKNOWN)
       return gr_infer_fail(r, 2, "size is %s", graft_dtype_name(operand->dtype));
-    if (!gr_check_rank(r, 2, 1, 1)) return false;
+    if (!gr_check_rank(r, 2, GR_OPERAND(reshape, size), 1)) return false;
     if (operand->rank == 1 && operand->dims[0] > GRAFT_MAX_RANK)
       return gr_infer_fail(r, 2, "size has %jd entries", operand->dims[0]);
     if (r->in->constant != NULL && operand->dtype == GRAFT_I64 && operand->rank == 1)
@@ -125,10 +126,10 @@ bool gr_rule_reshape(const gr_rule *r) {
 }
 
 bool gr_rule_permute(const gr_rule *r) {
-  const graft_type *x = gr_rule_operand(r, 0);
+  const graft_type *x = gr_rule_operand(r, GR_OPERAND(permute, x));
   graft_type *y = gr_rule_result(r);
   uint32_t count, seen = 0;
-  const int64_t *dims = gr_rule_ints(r, 0, "dims", &count);
+  const int64_t *dims = gr_rule_ints(r, GR_ATTR(permute, dims), &count);
   /* C1: dims has one entry for each axis of x. */
   if (count > GRAFT_MAX_RANK || (x->rank >= 0 && (uint32_t)x->rank != count))
     return gr_infer_fail(r, 1, "dims has %u entries, x has rank %d", count, x->rank);
@@ -145,13 +146,13 @@ bool gr_rule_permute(const gr_rule *r) {
 }
 
 bool gr_rule_transpose(const gr_rule *r) {
-  const graft_type *x = gr_rule_operand(r, 0);
+  const graft_type *x = gr_rule_operand(r, GR_OPERAND(transpose, x));
   graft_type *y = gr_rule_result(r);
   int32_t a, b;
   if (x->rank < 0) return unknown_rank(r);
   /* C1: dim0 and dim1 are axes of x. */
-  if (!check_axis_or_scalar(r, 1, "dim0", gr_rule_int(r, 0, "dim0"), x->rank, &a) ||
-      !check_axis_or_scalar(r, 1, "dim1", gr_rule_int(r, 1, "dim1"), x->rank, &b))
+  if (!check_axis_or_scalar(r, 1, "dim0", gr_rule_int(r, GR_ATTR(transpose, dim0)), x->rank, &a) ||
+      !check_axis_or_scalar(r, 1, "dim1", gr_rule_int(r, GR_ATTR(transpose, dim1)), x->rank, &b))
     return false;
   *y = *x;
   y->dims[a] = x->dims[b];
@@ -160,10 +161,10 @@ bool gr_rule_transpose(const gr_rule *r) {
 }
 
 bool gr_rule_squeeze(const gr_rule *r) {
-  const graft_type *x = gr_rule_operand(r, 0);
+  const graft_type *x = gr_rule_operand(r, GR_OPERAND(squeeze, x));
   graft_type *y = gr_rule_result(r);
   uint32_t count;
-  const int64_t *dims = gr_rule_ints(r, 0, "dim", &count);
+  const int64_t *dims = gr_rule_ints(r, GR_ATTR(squeeze, dim), &count);
   if (x->rank < 0) return unknown_rank(r);
   uint32_t wanted = dims == NULL ? UINT32_MAX : 0;
   for (uint32_t i = 0; i < count; ++i) {
@@ -183,24 +184,24 @@ bool gr_rule_squeeze(const gr_rule *r) {
 }
 
 bool gr_rule_unsqueeze(const gr_rule *r) {
-  const graft_type *x = gr_rule_operand(r, 0);
+  const graft_type *x = gr_rule_operand(r, GR_OPERAND(unsqueeze, x));
   graft_type *y = gr_rule_result(r);
   int32_t axis;
   if (x->rank < 0) return unknown_rank(r);
   /* C1: x has at most 7 axes. */
   if (x->rank >= GRAFT_MAX_RANK) return gr_infer_fail(r, 1, "x has rank %d", x->rank);
   /* C2: dim is an axis of the result. */
-  if (!gr_check_axis(r, 2, "dim", gr_rule_int(r, 0, "dim"), x->rank + 1, &axis)) return false;
+  if (!gr_check_axis(r, 2, "dim", gr_rule_int(r, GR_ATTR(unsqueeze, dim)), x->rank + 1, &axis)) return false;
   gr_type_set(y, x->dtype, x->rank + 1);
   for (int32_t i = 0; i < y->rank; ++i) y->dims[i] = i < axis ? x->dims[i] : i == axis ? 1 : x->dims[i - 1];
   return true;
 }
 
 bool gr_rule_expand(const gr_rule *r) {
-  const graft_type *x = gr_rule_operand(r, 0);
+  const graft_type *x = gr_rule_operand(r, GR_OPERAND(expand, x));
   graft_type *y = gr_rule_result(r);
   uint32_t count;
-  const int64_t *size = gr_rule_ints(r, 0, "size", &count);
+  const int64_t *size = gr_rule_ints(r, GR_ATTR(expand, size), &count);
   /* C1: size has at most 8 extents, and not fewer than x has axes. */
   if (count > GRAFT_MAX_RANK || (x->rank >= 0 && count < (uint32_t)x->rank))
     return gr_infer_fail(r, 1, "size has %u extents, x has rank %d", count, x->rank);
@@ -231,30 +232,31 @@ static int64_t slice_count(int64_t n, int64_t start, int64_t end, int64_t step) 
 }
 
 bool gr_rule_slice(const gr_rule *r) {
-  const graft_type *x = gr_rule_operand(r, 0);
+  const graft_type *x = gr_rule_operand(r, GR_OPERAND(slice, x));
   graft_type *y = gr_rule_result(r);
-  const int64_t start = gr_rule_int(r, 1, "start"), end = gr_rule_int(r, 2, "end"), step = gr_rule_int(r, 3, "step");
+  const int64_t start = gr_rule_int(r, GR_ATTR(slice, start)), end = gr_rule_int(r, GR_ATTR(slice, end)),
+                step = gr_rule_int(r, GR_ATTR(slice, step));
   int32_t axis;
   /* C1: step is not 0. */
   if (step == 0) return gr_infer_fail(r, 1, "step is 0");
   /* C2: dim is an axis of x. */
   if (x->rank < 0) return unknown_rank(r);
-  if (!gr_check_axis(r, 2, "dim", gr_rule_int(r, 0, "dim"), x->rank, &axis)) return false;
+  if (!gr_check_axis(r, 2, "dim", gr_rule_int(r, GR_ATTR(slice, dim)), x->rank, &axis)) return false;
   *y = *x;
   if (x->dims[axis] >= 0) y->dims[axis] = slice_count(x->dims[axis], start, end, step);
   return true;
 }
 
 bool gr_rule_split(const gr_rule *r) {
-  const graft_type *x = gr_rule_operand(r, 0);
+  const graft_type *x = gr_rule_operand(r, GR_OPERAND(split, x));
   uint32_t count;
-  const int64_t *sizes = gr_rule_ints(r, 0, "split_sizes", &count);
+  const int64_t *sizes = gr_rule_ints(r, GR_ATTR(split, split_sizes), &count);
   int32_t axis = 0;
   /* C1: there is one result for each of split_sizes, and at least one. */
   if (count == 0 || count != r->in->result_count)
     return gr_infer_fail(r, 1, "split_sizes has %u entries, there are %u results", count, r->in->result_count);
   /* C2: dim is an axis of x. */
-  if (x->rank >= 0 && !gr_check_axis(r, 2, "dim", gr_rule_int(r, 1, "dim"), x->rank, &axis)) return false;
+  if (x->rank >= 0 && !gr_check_axis(r, 2, "dim", gr_rule_int(r, GR_ATTR(split, dim)), x->rank, &axis)) return false;
   int64_t sum = 0;
   for (uint32_t i = 0; i < count; ++i) {
     /* C3: split_sizes are not negative and add up to the extent of x along dim. */
@@ -287,7 +289,7 @@ bool gr_rule_cat(const gr_rule *r) {
     }
     if (y->rank < 0) {
       /* C2: dim is an axis of the tensors. */
-      if (!gr_check_axis(r, 2, "dim", gr_rule_int(r, 0, "dim"), x->rank, &axis)) return false;
+      if (!gr_check_axis(r, 2, "dim", gr_rule_int(r, GR_ATTR(cat, dim)), x->rank, &axis)) return false;
       const graft_dtype dtype = y->dtype;
       *y = *x;
       y->dtype = dtype;
@@ -312,42 +314,43 @@ bool gr_rule_cat(const gr_rule *r) {
 }
 
 bool gr_rule_pad(const gr_rule *r) {
-  const graft_type *x = gr_rule_operand(r, 0), *fill = gr_rule_operand(r, 1);
+  const graft_type *x = gr_rule_operand(r, GR_OPERAND(pad, x)), *fill = gr_rule_operand(r, GR_OPERAND(pad, fill));
   graft_type *y = gr_rule_result(r);
   uint32_t count;
-  const int64_t *pad = gr_rule_ints(r, 0, "pad", &count);
-  const char *mode = gr_rule_str(r, 1, "mode");
-  const bool constant = strcmp(mode, "constant") == 0, reflect = strcmp(mode, "reflect") == 0;
-  /* C1: mode is constant, reflect or replicate. */
-  if (!constant && !reflect && strcmp(mode, "replicate") != 0) return gr_infer_fail(r, 1, "mode is %.40s", mode);
-  /* C2: pad has two entries for an axis, and no more than x has axes. */
+  const int64_t *pad = gr_rule_ints(r, GR_ATTR(pad, pad), &count);
+  const int64_t mode = gr_rule_int(r, GR_ATTR(pad, mode));
+  const bool constant = mode == GR_pad_mode_constant, reflect = mode == GR_pad_mode_reflect;
+  /* C1: pad has two entries for an axis, and no more than x has axes. */
   if (count % 2 != 0 || count > 2 * GRAFT_MAX_RANK || (x->rank >= 0 && count / 2 > (uint32_t)x->rank))
-    return gr_infer_fail(r, 2, "pad has %u entries, x has rank %d", count, x->rank);
-  /* C3: fill has rank 0 and the element type of x. */
-  if (fill != NULL && (!gr_check_rank(r, 3, 1, 0) || !gr_check_same_dtype(r, 3, 1, 0))) return false;
+    return gr_infer_fail(r, 1, "pad has %u entries, x has rank %d", count, x->rank);
+  /* C2: fill has rank 0 and the element type of x. */
+  if (fill != NULL && (!gr_check_rank(r, 2, GR_OPERAND(pad, fill), 0) ||
+                       !gr_check_same_dtype(r, 2, GR_OPERAND(pad, fill), GR_OPERAND(pad, x))))
+    return false;
   if (x->rank < 0) return unknown_rank(r);
   *y = *x;
   for (uint32_t i = 0; i < count / 2; ++i) {
     const int32_t axis = x->rank - 1 - (int32_t)i;
     const int64_t before = pad[2 * (size_t)i], after = pad[2 * (size_t)i + 1], n = x->dims[axis];
-    /* C4: only mode constant cuts (a negative pad); reflect needs pads less than the extent, replicate an extent. */
+    /* C3: only mode constant cuts (a negative pad); reflect needs pads less than the extent, replicate an extent. */
     if (!constant && (before < 0 || after < 0))
-      return gr_infer_fail(r, 4, "pad is (%jd, %jd) along axis %d", before, after, axis);
+      return gr_infer_fail(r, 3, "pad is (%jd, %jd) along axis %d", before, after, axis);
     if (n < 0) continue;
     if ((reflect && (before >= n || after >= n) && (before > 0 || after > 0)) ||
         (!constant && n == 0 && (before > 0 || after > 0)))
-      return gr_infer_fail(r, 4, "pad is (%jd, %jd) along axis %d of %jd", before, after, axis, n);
-    /* C5: no extent becomes negative, nor does one side cut more than there is. */
+      return gr_infer_fail(r, 3, "pad is (%jd, %jd) along axis %d of %jd", before, after, axis, n);
+    /* C4: no extent becomes negative, nor does one side cut more than there is. */
     int64_t size;
     if (__builtin_add_overflow(n, before, &size) || size < 0 || __builtin_add_overflow(size, after, &size) || size < 0)
-      return gr_infer_fail(r, 5, "pad is (%jd, %jd) along axis %d of %jd", before, after, axis, n);
+      return gr_infer_fail(r, 4, "pad is (%jd, %jd) along axis %d of %jd", before, after, axis, n);
     y->dims[axis] = size;
   }
   return true;
 }
 
 bool gr_rule_index_select(const gr_rule *r) {
-  const graft_type *x = gr_rule_operand(r, 0), *index = gr_rule_operand(r, 1);
+  const graft_type *x = gr_rule_operand(r, GR_OPERAND(index_select, x)),
+                   *index = gr_rule_operand(r, GR_OPERAND(index_select, index));
   graft_type *y = gr_rule_result(r);
   int32_t axis;
   /* C1: index is i64 or i32. */
@@ -355,7 +358,7 @@ bool gr_rule_index_select(const gr_rule *r) {
     return gr_infer_fail(r, 1, "index is %s", graft_dtype_name(index->dtype));
   if (x->rank < 0) return unknown_rank(r);
   /* C2: dim is an axis of x. */
-  if (!gr_check_axis(r, 2, "dim", gr_rule_int(r, 0, "dim"), x->rank, &axis)) return false;
+  if (!gr_check_axis(r, 2, "dim", gr_rule_int(r, GR_ATTR(index_select, dim)), x->rank, &axis)) return false;
   if (index->rank < 0) return unknown_rank(r);
   /* C3: the result has at most 8 axes. */
   if (x->rank - 1 + index->rank > GRAFT_MAX_RANK)
@@ -368,12 +371,12 @@ bool gr_rule_index_select(const gr_rule *r) {
 }
 
 bool gr_rule_shape(const gr_rule *r) {
-  const graft_type *x = gr_rule_operand(r, 0);
+  const graft_type *x = gr_rule_operand(r, GR_OPERAND(shape, x));
   graft_type *y = gr_rule_result(r);
   gr_type_set(y, GRAFT_I64, 1);
   y->dims[0] = -1;
   if (x->rank < 0) return true;
-  const int64_t end = gr_rule_is_none(r, 1, "end") ? x->rank : gr_rule_int(r, 1, "end");
-  y->dims[0] = slice_count(x->rank, gr_rule_int(r, 0, "start"), end, 1);
+  const int64_t end = gr_rule_is_none(r, GR_ATTR(shape, end)) ? x->rank : gr_rule_int(r, GR_ATTR(shape, end));
+  y->dims[0] = slice_count(x->rank, gr_rule_int(r, GR_ATTR(shape, start)), end, 1);
   return true;
 }

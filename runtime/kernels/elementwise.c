@@ -69,10 +69,9 @@ graft_status gr_kernel_hardsigmoid(const gr_kernel_call *k) {
 }
 
 graft_status gr_kernel_gelu(const gr_kernel_call *k) {
-  const char *approximate = gr_k_str(k, "approximate");
-  if (strcmp(approximate, "none") == 0) return run_unary(k, gelu_f32, gelu_f64, 0, 0);
-  if (strcmp(approximate, "tanh") == 0) return run_unary(k, gelu_tanh_f32, gelu_tanh_f64, 0, 0);
-  return gr_kernel_error(k, "gelu knows no approximation '%s'", approximate);
+  if (gr_attr_int(k->module, k->attrs, GR_ATTR(gelu, approximate)) == GR_approximation_tanh)
+    return run_unary(k, gelu_tanh_f32, gelu_tanh_f64, 0, 0);
+  return run_unary(k, gelu_f32, gelu_f64, 0, 0);
 }
 
 /* ---- relu and hardtanh, on integers too -----------------------------------------------------------------------------

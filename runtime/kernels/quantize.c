@@ -165,11 +165,10 @@ static graft_status observe_histogram(const gr_kernel_call *k, const gr_in *x, c
 
 static graft_status observer_kind(const gr_kernel_call *k, gr_observer *kind) {
   const graft_type *x = k->operands[0].type, *state = k->operands[1].type;
-  *kind = gr_observer_find(gr_k_str(k, "observer"));
-  if (*kind == GR_OBSERVER_COUNT) return gr_kernel_error(k, "unknown observer '%s'", gr_k_str(k, "observer"));
+  *kind = (gr_observer)gr_attr_int(k->module, k->attrs, GR_ATTR(observe, observer));
   if (x->dtype != GRAFT_F32) return gr_kernel_no_dtype(k, x->dtype);
   if (state->dtype != GRAFT_F32) return gr_kernel_no_dtype(k, state->dtype);
-  if (!gr_k_bool(k, "enabled")) *kind = GR_OBSERVER_PLACEHOLDER;
+  if (!gr_k_bool(k, "enabled")) *kind = GR_observer_placeholder;
   return GRAFT_OK;
 }
 
@@ -178,7 +177,7 @@ graft_status gr_observe_begin(const gr_kernel_call *k, gr_observation *o) {
   gr_observer kind;
   graft_status status = observer_kind(k, &kind);
   *o = (gr_observation){.channels = gr_channels_whole(x->type), .rows = x->type->rank ? x->type->dims[0] : 1};
-  if (status || kind == GR_OBSERVER_HISTOGRAM || kind == GR_OBSERVER_PLACEHOLDER) return status;
+  if (status || kind == GR_observer_histogram || kind == GR_observer_placeholder) return status;
   bool per_channel = !gr_k_none(k, "axis");
   if (per_channel && !gr_channels_make(x->type, gr_k_int(k, "axis"), gr_k_int(k, "groups"), &o->channels))
     return gr_kernel_error(k, "x has no such channel axis");
@@ -189,7 +188,7 @@ graft_status gr_observe_begin(const gr_kernel_call *k, gr_observation *o) {
     return gr_kernel_error(k, "the state has %lld entries, not 2 for each of %lld channels", (long long)state->count,
                            (long long)n);
   o->by_row = per_channel && gr_axis(gr_k_int(k, "axis"), x->type->rank) == 0;
-  o->averaging_constant = kind == GR_OBSERVER_MIN_MAX ? -1.0 : gr_k_float(k, "averaging_constant");
+  o->averaging_constant = kind == GR_observer_min_max ? -1.0 : gr_k_float(k, "averaging_constant");
   o->range = gr_scratch_alloc(k->scratch, (size_t)n, 2 * sizeof *o->range);
   if (!o->range) return GRAFT_NO_MEMORY;
   for (int64_t c = 0; c < n; c++) o->range[c] = INFINITY, o->range[n + c] = -INFINITY;
@@ -222,11 +221,11 @@ graft_status gr_kernel_observe(const gr_kernel_call *k) {
   gr_observation o;
   graft_status status = observer_kind(k, &kind);
   if (status) return status;
-  if (kind == GR_OBSERVER_PLACEHOLDER) {
+  if (kind == GR_observer_placeholder) {
     if (next != state->data) memcpy(next, state->data, gr_in_bytes(state));
     return GRAFT_OK;
   }
-  if (kind == GR_OBSERVER_HISTOGRAM) return observe_histogram(k, x, state, next);
+  if (kind == GR_observer_histogram) return observe_histogram(k, x, state, next);
   status = gr_observe_begin(k, &o);
   if (!status && gr_k_none(k, "axis")) {
     status = whole_range(k, x, o.range);
@@ -239,20 +238,18 @@ graft_status gr_kernel_observe(const gr_kernel_call *k) {
 
 /* ---- parameters ---- */
 
+GR_SAME_ATTR(scheme, qparams, choose_qparams);
+GR_SAME_ATTR(formula, qparams, choose_qparams);
+
 static graft_status qparams_options(const gr_kernel_call *k, graft_qparams_config *o) {
-  const char *formula = gr_k_str(k, "formula"), *scheme = gr_k_str(k, "scheme");
-  bool per_channel;
+  const int64_t formula = gr_attr_int(k->module, k->attrs, GR_ATTR(qparams, formula));
   *o = (graft_qparams_config){.size = sizeof *o,
                               .dtype = dtype_attr(k),
                               .quant_min = gr_k_int(k, "quant_min"),
                               .quant_max = gr_k_int(k, "quant_max"),
+                              .symmetric = gr_is_symmetric(gr_attr_int(k->module, k->attrs, GR_ATTR(qparams, scheme))),
+                              .formula = formula == GR_formula_kernel ? GRAFT_FORMULA_KERNEL : GRAFT_FORMULA_OBSERVER,
                               .eps = gr_k_float(k, "eps")};
-  if (!gr_scheme_find(scheme, &o->symmetric, &per_channel)) return gr_kernel_error(k, "unknown scheme '%s'", scheme);
-  if (strcmp(formula, "kernel") == 0) {
-    o->formula = GRAFT_FORMULA_KERNEL;
-  } else if (strcmp(formula, "observer") != 0) {
-    return gr_kernel_error(k, "unknown formula '%s'", formula);
-  }
   return check_range(k, (gr_qrange){o->quant_min, o->quant_max}, o->dtype);
 }
 

@@ -282,11 +282,11 @@ static void pad_lines(void *user, int64_t begin, int64_t end, uint32_t worker) {
 }
 
 /* Index in x of index i - before, in the given mode. */
-static int64_t pad_source(int64_t i, int64_t n, const char *mode) {
+static int64_t pad_source(int64_t i, int64_t n, int64_t mode) {
   if (i >= 0 && i < n) return i;
-  if (mode[0] == 'c') return -1;
-  if (mode[2] == 'p') return i < 0 ? 0 : n - 1; /* replicate */
-  return i < 0 ? -i : 2 * (n - 1) - i;          /* reflect; checked before */
+  if (mode == GR_pad_mode_constant) return -1;
+  if (mode == GR_pad_mode_replicate) return i < 0 ? 0 : n - 1;
+  return i < 0 ? -i : 2 * (n - 1) - i; /* reflect; checked before */
 }
 
 static void store_value(graft_dtype dtype, double value, char *out) {
@@ -323,9 +323,7 @@ static bool value_fits(graft_dtype dtype, double value) {
 graft_status gr_kernel_pad(const gr_kernel_call *k) {
   const gr_in *x = &k->operands[0], *fill = &k->operands[1];
   const gr_out *y = &k->results[0];
-  const char *mode = gr_k_str(k, "mode");
-  if (strcmp(mode, "constant") != 0 && strcmp(mode, "reflect") != 0 && strcmp(mode, "replicate") != 0)
-    return gr_kernel_error(k, "pad knows no mode '%s'", mode);
+  const int64_t mode = gr_attr_int(k->module, k->attrs, GR_ATTR(pad, mode));
   padding p = {
       .from = x->data, .to = y->data, .rank = x->type->rank, .size = (int64_t)graft_dtype_size(x->type->dtype)};
   double value = gr_k_float(k, "value");
@@ -347,9 +345,10 @@ graft_status gr_kernel_pad(const gr_kernel_call *k) {
     uint32_t pair = (uint32_t)(p.rank - 1 - i);
     int64_t before = 2 * pair + 1 < count ? pad[2 * pair] : 0, after = 2 * pair + 1 < count ? pad[2 * pair + 1] : 0;
     int64_t n = x->type->dims[i];
-    if (mode[0] != 'c' && (before > 0 || after > 0) && (n == 0 || (mode[2] == 'f' && (before >= n || after >= n))))
+    if (mode != GR_pad_mode_constant && (before > 0 || after > 0) &&
+        (n == 0 || (mode == GR_pad_mode_reflect && (before >= n || after >= n))))
       return gr_kernel_error(k, "an axis of %lld cannot be padded by %lld and %lld (%s)", (long long)n,
-                             (long long)before, (long long)after, mode);
+                             (long long)before, (long long)after, gr_choice_words(GR_CHOICE_pad_mode)[mode]);
     p.dims[i] = y->type->dims[i];
     p.source[i] = gr_scratch_alloc(k->scratch, (size_t)p.dims[i], sizeof *p.source[i]);
     if (!p.source[i]) return GRAFT_NO_MEMORY;

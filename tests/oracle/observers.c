@@ -89,8 +89,10 @@ static bool read_spec(const json_t *c, spec *s) {
   s->qparams.quant_max = s->qparams.custom_range ? json_integer_value(json_object_get(c, "quant_max")) : highest;
   s->qparams.reduce_range = json_is_true(json_object_get(c, "reduce_range"));
   s->qparams.eps = number_of(c, "eps", 1.1920928955078125e-07);
-  if (!gr_scheme_find(string_of(c, "scheme"), &s->qparams.symmetric, &s->per_channel))
-    return fail("scheme %s", string_of(c, "scheme"));
+  int scheme = gr_choice_find(GR_CHOICE_scheme, string_of(c, "scheme"));
+  if (scheme < 0) return fail("scheme %s", string_of(c, "scheme"));
+  s->qparams.symmetric = gr_is_symmetric(scheme);
+  s->per_channel = gr_is_per_channel(scheme);
   s->axis = (int64_t)number_of(c, "ch_axis", 0);
   s->bins = (int64_t)number_of(c, "bins", 2048);
   s->averaging_constant = number_of(c, "averaging_constant", 0.01);
@@ -98,13 +100,13 @@ static bool read_spec(const json_t *c, spec *s) {
   s->trains_with = strncmp(kind, "Fused", 5) == 0 ? GRAFT_FORMULA_KERNEL : GRAFT_FORMULA_OBSERVER;
   s->fixed = strstr(observer, "FixedQParams") != NULL;
   if (strstr(observer, "Histogram"))
-    s->observer = GR_OBSERVER_HISTOGRAM;
+    s->observer = GR_observer_histogram;
   else if (strstr(observer, "MovingAverage"))
-    s->observer = GR_OBSERVER_MOVING_AVERAGE_MIN_MAX;
+    s->observer = GR_observer_moving_average_min_max;
   else if (strstr(observer, "MinMax"))
-    s->observer = GR_OBSERVER_MIN_MAX;
+    s->observer = GR_observer_min_max;
   else if (strstr(observer, "Placeholder") || strstr(observer, "Noop") || s->fixed)
-    s->observer = GR_OBSERVER_PLACEHOLDER;
+    s->observer = GR_observer_placeholder;
   else
     return fail("observer %s", observer);
   return true;
@@ -124,7 +126,7 @@ static void run_begin(run *r, const graft_type *type) {
   r->channels = gr_channels_whole(type);
   if (s->per_channel) gr_channels_make(type, s->axis, 1, &r->channels);
   r->n = gr_channels_total(r->channels);
-  size_t histogram = s->observer == GR_OBSERVER_HISTOGRAM ? (size_t)s->bins : 0;
+  size_t histogram = s->observer == GR_observer_histogram ? (size_t)s->bins : 0;
   r->state = allocate(2 * (size_t)r->n + histogram, sizeof(float));
   r->scratch = allocate(2 * (size_t)r->n + 2 * histogram, sizeof(float));
   r->scale = allocate((size_t)r->n, sizeof(float));
@@ -141,8 +143,8 @@ static void run_end(run *r) {
 
 static void observe(run *r, const float *x, int64_t count, bool first) {
   const spec *s = &r->spec;
-  if (s->observer == GR_OBSERVER_PLACEHOLDER) return;
-  if (s->observer == GR_OBSERVER_HISTOGRAM) {
+  if (s->observer == GR_observer_placeholder) return;
+  if (s->observer == GR_observer_histogram) {
     gr_observe_histogram(x, count, s->bins, r->state, r->state, r->scratch);
     return;
   }
@@ -150,7 +152,7 @@ static void observe(run *r, const float *x, int64_t count, bool first) {
   if (!s->per_channel) channels.inner = count;
   (void)first;
   gr_range_f32(x, channels, r->scratch, r->scratch + r->n);
-  gr_range_merge(r->scratch, r->n, s->observer == GR_OBSERVER_MIN_MAX ? -1.0 : s->averaging_constant, r->state,
+  gr_range_merge(r->scratch, r->n, s->observer == GR_observer_min_max ? -1.0 : s->averaging_constant, r->state,
                  r->state);
 }
 
@@ -165,7 +167,7 @@ static bool qparams(run *r, const json_t *c, graft_formula formula) {
     r->zero_point[0] = (int32_t)number_of(c, "zero_point", 0.0);
     return true;
   }
-  if (s->observer == GR_OBSERVER_HISTOGRAM) {
+  if (s->observer == GR_observer_histogram) {
     gr_histogram_range(r->state, s->bins, 8 * (int)graft_dtype_size(o.dtype), &range[0], &range[1], r->scratch);
     state = range;
   }

@@ -258,7 +258,7 @@ START_TEST(compaction_keeps_the_graph) {
   uint32_t use = gr_node_at(graph, graft_value_node(graph, c))->first_use;
   gr_attr_builder none = {0};
   uint32_t spec =
-      gr_spec_intern(module, GR_OP_shared, gr_attrs_intern(module, &none, gr_op_get(GR_OP_shared), (gr_loc){0}),
+      gr_spec_intern(module, GR_SPEC_shared, gr_attrs_intern(module, &none, gr_spec_info(GR_SPEC_shared), (gr_loc){0}),
                      &(gr_spec_ref){.is_value = false, .id = use}, 1);
   gr_spec_set_value(graph, y, spec);
   graft_node_erase(graph, graft_value_node(graph, b));

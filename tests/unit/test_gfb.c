@@ -11,10 +11,10 @@ static graft_module *module;
 
 /* The spec row `op` with its defaults. */
 static uint32_t default_spec(const char *op, const gr_spec_ref *refs, uint32_t count) {
-  uint32_t id = gr_op_find(op, strlen(op));
+  uint32_t id = gr_spec_kind_find(op, strlen(op));
   gr_attr_builder b;
-  gr_attrs_begin(&b, gr_op_get(id));
-  uint32_t set = gr_attrs_intern(module, &b, gr_op_get(id), (gr_loc){0});
+  gr_attrs_begin(&b, gr_spec_info(id));
+  uint32_t set = gr_attrs_intern(module, &b, gr_spec_info(id), (gr_loc){0});
   ck_assert_uint_ne(set, GRAFT_NONE);
   return gr_spec_intern(module, id, set, refs, count);
 }
@@ -152,7 +152,7 @@ END_TEST
 
 static void check_spec(const graft_graph *g, uint32_t spec, const char *op, uint32_t refs) {
   ck_assert_uint_ne(spec, 0);
-  ck_assert_str_eq(gr_op_text(g->module, gr_spec_get(g->module, spec)->op), op);
+  ck_assert_str_eq(gr_spec_info(gr_spec_get(g->module, spec)->kind)->name, op);
   ck_assert_uint_eq(gr_spec_get(g->module, spec)->ref_count, refs);
 }
 

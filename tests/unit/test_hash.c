@@ -50,9 +50,10 @@ static uint64_t hash_of(variant w) {
   }
   if (w.spec) {
     gr_attr_builder b;
-    gr_attrs_begin(&b, gr_op_get(GR_OP_spec));
+    gr_attrs_begin(&b, gr_spec_info(GR_SPEC_spec));
     gr_spec_set_value(
-        g, y, gr_spec_intern(m, GR_OP_spec, gr_attrs_intern(m, &b, gr_op_get(GR_OP_spec), (gr_loc){0}), NULL, 0));
+        g, y,
+        gr_spec_intern(m, GR_SPEC_spec, gr_attrs_intern(m, &b, gr_spec_info(GR_SPEC_spec), (gr_loc){0}), NULL, 0));
   }
   if (w.mark) ck_assert(graft_node_set_mark(g, graft_value_node(g, y), "inserted", true) == GRAFT_OK);
   y = graft_build(g, "mul", (graft_value[]){y, graft_scalar(g, GRAFT_F32, w.scalar)}, 2, NULL, 0);

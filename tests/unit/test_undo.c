@@ -153,9 +153,9 @@ static void edit(fixture *f) {
   case 8:
   case 9: {
     gr_attr_builder b;
-    const gr_op_info *op = gr_op_get(gr_op_find("spec", 4));
+    const gr_op_info *op = gr_spec_info(GR_SPEC_spec);
     gr_attrs_begin(&b, op);
-    uint32_t spec = gr_spec_intern(m, gr_op_find("spec", 4), gr_attrs_intern(m, &b, op, (gr_loc){0}), NULL, 0);
+    uint32_t spec = gr_spec_intern(m, GR_SPEC_spec, gr_attrs_intern(m, &b, op, (gr_loc){0}), NULL, 0);
     if (spec == GRAFT_NONE) break;
     if (below(f, 2))
       gr_spec_set_use(g, gr_node_at(g, n)->first_use, below(f, 3) ? spec : 0);

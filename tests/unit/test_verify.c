@@ -196,9 +196,14 @@ START_TEST(v11_graph_inside_itself) {
   fails("V11", "vendor.loop", "graph 0 inside graph 0");
 }
 END_TEST
+START_TEST(v10_attribute_out_of_range) {
+  module->attrs.ints.data[gr_attr_at(module, node_of(conv)->attrs, GR_ATTR(conv2d, stride))->as.list.offset] = 0;
+  fails("V10", "conv2d", "stride of conv2d is 0, not from 1 to 2147483647");
+}
+END_TEST
 START_TEST(v12_constraint_of_the_op) {
-  module->attrs.ints.data[gr_attrs_get(module, node_of(conv)->attrs, &(uint32_t){0})[0].as.list.offset] = 0;
-  fails("V12", "conv2d", "conv2d: C6: stride is 0");
+  module->attrs.items.data[module->attrs.sets.data[node_of(conv)->attrs].first + GR_ATTR(conv2d, groups)].as.i = 2;
+  fails("V12", "conv2d", "conv2d: C4: groups is 2, x has 3 channels");
 }
 END_TEST
 START_TEST(v12_type_of_a_result) {
@@ -207,8 +212,8 @@ START_TEST(v12_type_of_a_result) {
 }
 END_TEST
 START_TEST(v12_spec_as_a_node) {
-  node_of(relu)->op = GR_OP_shared;
-  fails("V12", "relu", "is not an op");
+  node_of(relu)->op = GR_OP_COUNT + gr_intern(module, "shared", 6);
+  fails("V12", "relu", "shared is a kind of spec, not an op");
 }
 END_TEST
 START_TEST(v13_absent_result) {
@@ -264,30 +269,31 @@ START_TEST(v17_type) {
 }
 END_TEST
 
-static uint32_t spec(uint32_t op, const graft_attr *attrs, uint32_t count, const gr_spec_ref *refs,
+static uint32_t spec(uint32_t kind, const graft_attr *attrs, uint32_t count, const gr_spec_ref *refs,
                      uint32_t ref_count) {
   gr_attr_builder b;
-  gr_attrs_begin(&b, gr_op_get(op));
-  for (uint32_t i = 0; i < count; ++i) gr_attrs_set(module, &b, gr_op_get(op), &attrs[i], (gr_loc){0});
-  return gr_spec_intern(module, op, gr_attrs_intern(module, &b, gr_op_get(op), (gr_loc){0}), refs, ref_count);
+  const gr_op_info *row = gr_spec_info(kind);
+  gr_attrs_begin(&b, row);
+  for (uint32_t i = 0; i < count; ++i) gr_attrs_set(module, &b, row, &attrs[i], (gr_loc){0});
+  return gr_spec_intern(module, kind, gr_attrs_intern(module, &b, row, (gr_loc){0}), refs, ref_count);
 }
 
 START_TEST(specs_are_accepted) {
-  gr_spec_set_use(graph, use_of(conv, 0), spec(GR_OP_spec, NULL, 0, NULL, 0));
+  gr_spec_set_use(graph, use_of(conv, 0), spec(GR_SPEC_spec, NULL, 0, NULL, 0));
   gr_spec_set_use(graph, use_of(conv, 1),
-                  spec(GR_OP_spec, &(graft_attr){.name = "axis", .kind = GRAFT_ATTR_INT, .as.i = 0}, 1, NULL, 0));
-  gr_spec_set_value(graph, relu, spec(GR_OP_shared, NULL, 0, &(gr_spec_ref){false, use_of(conv, 0)}, 1));
+                  spec(GR_SPEC_spec, &(graft_attr){.name = "axis", .kind = GRAFT_ATTR_INT, .as.i = 0}, 1, NULL, 0));
+  gr_spec_set_value(graph, relu, spec(GR_SPEC_shared, NULL, 0, &(gr_spec_ref){false, use_of(conv, 0)}, 1));
   ck_assert(graft_module_verify(module) == GRAFT_OK);
 }
 END_TEST
 START_TEST(v18_derived_from_nothing) {
-  gr_spec_set_value(graph, relu, spec(GR_OP_derived, NULL, 0, NULL, 0));
+  gr_spec_set_value(graph, relu, spec(GR_SPEC_derived, NULL, 0, NULL, 0));
   fails("V18", "relu", "(derived) refers to 0");
 }
 END_TEST
 START_TEST(pitfall_44_spec_refers_to_an_erased_node) {
   const graft_value dead = graft_build(graph, "relu", &relu, 1, NULL, 0);
-  gr_spec_set_value(graph, relu, spec(GR_OP_shared, NULL, 0, &(gr_spec_ref){true, dead}, 1));
+  gr_spec_set_value(graph, relu, spec(GR_SPEC_shared, NULL, 0, &(gr_spec_ref){true, dead}, 1));
   ck_assert(graft_module_verify(module) == GRAFT_OK);
   gr_node_erase(graph, graft_value_node(graph, dead));
   fails("V18", "relu", "(shared) refers to what is gone");
@@ -296,23 +302,23 @@ END_TEST
 START_TEST(v19_range) {
   gr_spec_set_value(
       graph, relu,
-      spec(GR_OP_spec, &(graft_attr){.name = "quant_max", .kind = GRAFT_ATTR_INT, .as.i = 255}, 1, NULL, 0));
+      spec(GR_SPEC_spec, &(graft_attr){.name = "quant_max", .kind = GRAFT_ATTR_INT, .as.i = 255}, 1, NULL, 0));
   fails("V19", "relu", "-128 to 255 of i8");
 }
 END_TEST
 START_TEST(v19_axis) {
   gr_spec_set_use(graph, use_of(conv, 1),
-                  spec(GR_OP_spec, &(graft_attr){.name = "axis", .kind = GRAFT_ATTR_INT, .as.i = 4}, 1, NULL, 0));
+                  spec(GR_SPEC_spec, &(graft_attr){.name = "axis", .kind = GRAFT_ATTR_INT, .as.i = 4}, 1, NULL, 0));
   fails("V19", "conv2d", "axis is 4, of 4");
 }
 END_TEST
 START_TEST(pitfall_19_statistics_have_no_spec) { /* v20 */
-  gr_spec_set_use(graph, use_of(bn, 3), spec(GR_OP_spec, NULL, 0, NULL, 0));
+  gr_spec_set_use(graph, use_of(bn, 3), spec(GR_SPEC_spec, NULL, 0, NULL, 0));
   fails("V20", "bn", "running_mean cannot be quantized");
 }
 END_TEST
 START_TEST(v20_output) {
-  gr_spec_set_use(graph, graph->outputs.data[0].use, spec(GR_OP_spec, NULL, 0, NULL, 0));
+  gr_spec_set_use(graph, graph->outputs.data[0].use, spec(GR_SPEC_spec, NULL, 0, NULL, 0));
   fails("V20", "", "no operand");
 }
 END_TEST
@@ -349,8 +355,8 @@ typedef struct region {
 } region;
 
 START_TEST(corrupted_words) {
-  gr_spec_set_use(graph, use_of(conv, 0), spec(GR_OP_spec, NULL, 0, NULL, 0));
-  gr_spec_set_value(graph, relu, spec(GR_OP_shared, NULL, 0, &(gr_spec_ref){false, use_of(conv, 0)}, 1));
+  gr_spec_set_use(graph, use_of(conv, 0), spec(GR_SPEC_spec, NULL, 0, NULL, 0));
+  gr_spec_set_value(graph, relu, spec(GR_SPEC_shared, NULL, 0, &(gr_spec_ref){false, use_of(conv, 0)}, 1));
   const graft_attr body = {.name = "body", .kind = GRAFT_ATTR_GRAPH, .as.graph = 1};
   graft_graph_create(module, "body");
   graft_build(graph, "vendor.loop", &relu, 1, &body, 1);
@@ -428,6 +434,7 @@ int main(void) {
   tcase_add_test(t, v10_attribute_kind);
   tcase_add_test(t, v10_attributes_of_another_op);
   tcase_add_test(t, v11_graph_inside_itself);
+  tcase_add_test(t, v10_attribute_out_of_range);
   tcase_add_test(t, v12_constraint_of_the_op);
   tcase_add_test(t, v12_type_of_a_result);
   tcase_add_test(t, v12_spec_as_a_node);

@@ -150,15 +150,20 @@ static graft_status read_attr(loader *l, const gr_gfb_attr *in, graft_attr *out)
   return DAMAGED(l, "the value of attribute '%s'", out->name);
 }
 
+/* In `ops`, a kind that is of a spec. */
+#define SPEC_KIND(kind) (GRAFT_NONE - (kind))
+
 static graft_status load_kind(loader *l, uint32_t i) {
   const gr_gfb_kind *kind = &l->t.kinds.data[i];
   uint32_t first = l->at.attrs;
   if (kind->op == 0 || kind->op >= l->t.string_lengths.count) return DAMAGED(l, "the op of kind %u", i);
   if (!take(&l->at.attrs, kind->attr_count, l->t.attrs.count)) return DAMAGED(l, "the attributes of kind %u", i);
   uint32_t name = kind->op;
-  uint32_t op = gr_op_find(gr_string_text(l->m, name), gr_string_length(l->m, name));
-  l->ops[i] = op == GR_OP_COUNT ? GR_OP_COUNT + name : op;
-  const gr_op_info *info = gr_op_get(l->ops[i]);
+  const char *text = gr_string_text(l->m, name);
+  uint32_t op = gr_op_find(text, gr_string_length(l->m, name));
+  uint32_t spec = gr_spec_kind_find(text, gr_string_length(l->m, name));
+  const gr_op_info *info = spec < GR_SPEC_KIND_COUNT ? gr_spec_info(spec) : gr_op_get(op);
+  l->ops[i] = spec < GR_SPEC_KIND_COUNT ? SPEC_KIND(spec) : op == GR_OP_COUNT ? GR_OP_COUNT + name : op;
   gr_loc where = {.file = l->where.file, .node = gr_string_text(l->m, name)};
   gr_attrs_begin(&l->attrs, info);
   for (uint32_t k = 0; k < kind->attr_count; k++) {
@@ -171,10 +176,7 @@ static graft_status load_kind(loader *l, uint32_t i) {
   return l->sets[i] == GRAFT_NONE ? GRAFT_FORMAT : GRAFT_OK;
 }
 
-static bool is_spec_kind(const loader *l, uint32_t kind) {
-  const gr_op_info *info = gr_op_get(l->ops[kind]);
-  return info && (info->families & GR_F_SPEC);
-}
+static bool is_spec_kind(const loader *l, uint32_t kind) { return l->ops[kind] > SPEC_KIND(GR_SPEC_KIND_COUNT); }
 
 /* ---- names ---- */
 
@@ -288,7 +290,7 @@ static graft_status load_spec(loader *l, uint32_t i) {
     if (ref->id >= *needed) *needed = ref->id < GRAFT_NONE ? ref->id + 1 : GRAFT_NONE;
     l->refs.data[l->refs.len++] = (gr_spec_ref){.is_value = ref->is_value != 0, .id = ref->id};
   }
-  out->id = gr_spec_intern(l->m, l->ops[in->kind], l->sets[in->kind], l->refs.data, l->refs.len);
+  out->id = gr_spec_intern(l->m, GRAFT_NONE - l->ops[in->kind], l->sets[in->kind], l->refs.data, l->refs.len);
   return out->id == GRAFT_NONE ? GRAFT_NO_MEMORY : GRAFT_OK;
 }
 

@@ -120,12 +120,12 @@ static void add_attr(saver *s, const graft_attr *a) {
   PUSH(s, attrs, attr);
 }
 
-static uint32_t kind_id(saver *s, uint32_t op, uint32_t set) {
-  uint64_t key = (uint64_t)op << 32 | set;
+/* `info` NULL: opaque; `row` tells the rows apart (an op's number). */
+static uint32_t kind_id(saver *s, const char *name, const gr_op_info *info, uint32_t row, uint32_t set) {
+  uint64_t key = (uint64_t)row << 32 | set;
   uint32_t id = gr_map_get(&s->kind_ids, key);
   if (id != GRAFT_NONE) return id;
-  const gr_op_info *info = gr_op_get(op);
-  gr_gfb_kind kind = {.op = text_id(s, gr_op_text(s->m, op))};
+  gr_gfb_kind kind = {.op = text_id(s, name)};
   gr_attrs_get(s->m, set, &kind.attr_count);
   for (uint32_t i = 0; i < kind.attr_count; i++) {
     graft_attr a = gr_attr_public(s->m, info, set, i);
@@ -290,7 +290,7 @@ static void add_nodes(graph_saver *gs, gr_gfb_graph *graph) {
   uint32_t operands = s->operands.len;
   for (graft_node n = g->first; n != GRAFT_NONE && !s->failed; n = gr_node_at(g, n)->next) {
     const gr_node *node = gr_node_at(g, n);
-    gr_gfb_node out = {.kind = kind_id(s, node->op, node->attrs),
+    gr_gfb_node out = {.kind = kind_id(s, gr_op_text(s->m, node->op), gr_op_get(node->op), node->op, node->attrs),
                        .operand_count = node->operand_count,
                        .result_count = node->result_count,
                        .record = record_id(s, node->provenance)};
@@ -348,7 +348,8 @@ static uint32_t spec_id(graph_saver *gs, uint32_t id) {
     entry.ref_count++;
   }
   if (spec->ref_count && !entry.ref_count) return GRAFT_NONE;
-  entry.kind = kind_id(s, spec->op, spec->attrs);
+  entry.kind =
+      kind_id(s, gr_spec_info(spec->kind)->name, gr_spec_info(spec->kind), GRAFT_NONE - spec->kind, spec->attrs);
   s->spec_ids[id] = s->specs.len;
   PUSH(s, specs, entry);
   return s->spec_ids[id];

@@ -32,8 +32,8 @@ static bool of_tensor(const folder *f, graft_tensor t, ints *out) {
 static bool of_shape(const folder *f, graft_node n, ints *out) {
   const graft_type *x = gr_onnx_value_type(f->in, gr_operand(f->g, n, 0));
   const gr_node *node = gr_node_at(f->g, n);
-  if (x->rank < 0 || gr_attr_int(f->in->module, node->op, node->attrs, "start") != 0 ||
-      !gr_attr_is_none(f->in->module, node->op, node->attrs, "end"))
+  if (x->rank < 0 || gr_attr_int(f->in->module, node->attrs, GR_ATTR(shape, start)) != 0 ||
+      !gr_attr_is_none(f->in->module, node->attrs, GR_ATTR(shape, end)))
     return false;
   *out = (ints){.n = (uint32_t)x->rank};
   for (int32_t i = 0; i < x->rank; i++) {
@@ -98,7 +98,7 @@ static bool of_node(folder *f, graft_node n, ints *out) {
   case GR_OP_sub:
   case GR_OP_mul: return value(f, gr_operand(f->g, n, 1), &other) && arithmetic(node.op, out, &other);
   case GR_OP_cat:
-    if (out->width || gr_attr_int(m, node.op, node.attrs, "dim") != 0) return false;
+    if (out->width || gr_attr_int(m, node.attrs, GR_ATTR(cat, dim)) != 0) return false;
     for (uint32_t i = 1; i < node.operand_count; i++)
       if (!value(f, gr_operand(f->g, n, i), &other) || !joined(out, &other)) return false;
     return true;
@@ -109,22 +109,25 @@ static bool of_node(folder *f, graft_node n, ints *out) {
     *out = (ints){.v = {out->v[other.v[0]]}, .n = 1};
     return true;
   case GR_OP_view: {
-    const int64_t *shape = gr_attr_ints(m, node.op, node.attrs, "size", &rank);
+    const int64_t *shape = gr_attr_ints(m, node.attrs, GR_ATTR(view, size), &rank);
     return reshaped(out, shape, rank);
   }
   case GR_OP_reshape: {
-    const int64_t *shape = gr_attr_ints(m, node.op, node.attrs, "shape", &rank);
+    const int64_t *shape = gr_attr_ints(m, node.attrs, GR_ATTR(reshape, shape), &rank);
     return reshaped(out, shape, rank);
   }
   case GR_OP_transpose:
-    if (!out->width || gr_attr_int(m, node.op, node.attrs, "dim0") + gr_attr_int(m, node.op, node.attrs, "dim1") != 1)
+    if (!out->width ||
+        gr_attr_int(m, node.attrs, GR_ATTR(transpose, dim0)) + gr_attr_int(m, node.attrs, GR_ATTR(transpose, dim1)) !=
+            1)
       return false;
     turn(out);
     return true;
   case GR_OP_slice:
-    if (gr_attr_int(m, node.op, node.attrs, "dim") != 0 || gr_attr_int(m, node.op, node.attrs, "step") != -1 ||
-        gr_attr_int(m, node.op, node.attrs, "start") != -1 ||
-        gr_attr_int(m, node.op, node.attrs, "end") > -(int64_t)MAX_INTS - 1)
+    if (gr_attr_int(m, node.attrs, GR_ATTR(slice, dim)) != 0 ||
+        gr_attr_int(m, node.attrs, GR_ATTR(slice, step)) != -1 ||
+        gr_attr_int(m, node.attrs, GR_ATTR(slice, start)) != -1 ||
+        gr_attr_int(m, node.attrs, GR_ATTR(slice, end)) > -(int64_t)MAX_INTS - 1)
       return false;
     reversed(out);
     return true;

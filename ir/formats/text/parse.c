@@ -128,6 +128,8 @@ static bool find_op(parser *p, const gr_token *t, uint32_t *op) {
   }
   *op = gr_op_find(t->text, t->length);
   if (*op == GR_OP_COUNT) {
+    if (gr_spec_kind_find(t->text, t->length) < GR_SPEC_KIND_COUNT)
+      return gr_parse_fail(p, GRAFT_NAME, t, "'%.*s' is a kind of spec, not an op", (int)t->length, t->text);
     if (t->kind == GR_T_IDENT)
       return gr_parse_fail(p, GRAFT_NAME, t, "no op is called '%.*s' (a foreign one stands in quotes)", (int)t->length,
                            t->text);
@@ -244,9 +246,7 @@ static bool parse_node(parser *p) {
   bool written = false;
   if (!parse_results(p) || !parse_op(p, &op_token, &op)) return false;
   const gr_op_info *info = gr_op_get(op);
-  if (info && info->families & GR_F_SPEC)
-    return gr_parse_fail(p, GRAFT_NAME, &op_token, "'%s' is a kind of spec, not an op", info->name);
-  if (!parse_operands(p) || !gr_parse_attrs(p, op, &op_token, &attrs)) return false;
+  if (!parse_operands(p) || !gr_parse_attrs(p, info, op, &op_token, &attrs)) return false;
   gr_token type_token;
   if (!parse_result_types(p, p->graph->values.len, &written, &type_token) || !gr_parse_from(p, &provenance) ||
       !gr_lex_marks(l, &marks))

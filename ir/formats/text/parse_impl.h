@@ -47,7 +47,7 @@ typedef struct spec_place {
 } spec_place;
 
 typedef struct spec_line {
-  uint32_t op, attrs;
+  uint32_t kind, attrs;
   uint32_t first_ref, ref_count;
   uint32_t id; /* once interned */
 } spec_line;
@@ -115,7 +115,8 @@ graft_value gr_parse_lookup(parser *p, const gr_token *t);
 bool gr_parse_type(parser *p, uint32_t *type);
 bool gr_parse_dtype(parser *p, graft_dtype *dtype);
 /* `{…}` or nothing: the op's attribute set. `where` is the op's token. */
-bool gr_parse_attrs(parser *p, uint32_t op, const gr_token *where, uint32_t *set);
+/* `key` tells the rows apart (an op's number); `info` NULL: opaque. */
+bool gr_parse_attrs(parser *p, const gr_op_info *info, uint32_t key, const gr_token *where, uint32_t *set);
 /* A number, true or false, with its dtype: a merged rank-0 constant. */
 bool gr_parse_literal(parser *p, graft_value *value);
 /* A NUL-terminated copy; an error when the string holds a NUL. */

@@ -77,9 +77,8 @@ bool gr_parse_spec(parser *p) {
     return false;
   gr_token kind = l->token;
   spec_line s = {.first_ref = p->spec_refs.len};
-  s.op = kind.kind == GR_T_IDENT ? gr_op_find(kind.text, kind.length) : GR_OP_COUNT;
-  if (s.op == GR_OP_COUNT || !(gr_op_get(s.op)->families & GR_F_SPEC))
-    return gr_lex_unexpected(l, "spec, shared, derived or fixed"), false;
+  s.kind = kind.kind == GR_T_IDENT ? gr_spec_kind_find(kind.text, kind.length) : GR_SPEC_KIND_COUNT;
+  if (s.kind == GR_SPEC_KIND_COUNT) return gr_lex_unexpected(l, "spec, shared, derived or fixed"), false;
   gr_lex_next(l);
   if (gr_lex_accept(l, '(')) {
     while (l->token.kind != ')') {
@@ -89,7 +88,8 @@ bool gr_parse_spec(parser *p) {
     if (!gr_lex_expect(l, ')', ") or ,")) return false;
   }
   s.ref_count = p->spec_refs.len - s.first_ref;
-  return gr_parse_attrs(p, s.op, &kind, &s.attrs) && gr_vec_push(p->context, &p->specs, s);
+  return gr_parse_attrs(p, gr_spec_info(s.kind), GRAFT_NONE - s.kind, &kind, &s.attrs) &&
+         gr_vec_push(p->context, &p->specs, s);
 }
 
 bool gr_parse_place(parser *p, bool is_value, uint32_t id) {
@@ -129,7 +129,7 @@ static bool intern_spec(parser *p, spec_line *s) {
     if (!resolve_ref(p, &p->spec_refs.data[s->first_ref + i], &ref) || !gr_vec_push(p->context, &p->resolved, ref))
       return false;
   }
-  s->id = gr_spec_intern(p->module, s->op, s->attrs, p->resolved.data, s->ref_count);
+  s->id = gr_spec_intern(p->module, s->kind, s->attrs, p->resolved.data, s->ref_count);
   return s->id != GRAFT_NONE;
 }
 

@@ -218,9 +218,8 @@ static bool parse_attr(parser *p, const gr_op_info *op, gr_attr_builder *b, uint
   return true;
 }
 
-static bool parse_attr_list(parser *p, uint32_t op, const gr_token *where, uint32_t *set) {
+static bool parse_attr_list(parser *p, const gr_op_info *info, const gr_token *where, uint32_t *set) {
   gr_lexer *l = &p->lex;
-  const gr_op_info *info = gr_op_get(op);
   gr_attr_builder b;
   gr_attrs_begin(&b, info);
   uint32_t given = 0;
@@ -237,22 +236,22 @@ static bool parse_attr_list(parser *p, uint32_t op, const gr_token *where, uint3
   return *set != GRAFT_NONE;
 }
 
-bool gr_parse_attrs(parser *p, uint32_t op, const gr_token *where, uint32_t *set) {
+bool gr_parse_attrs(parser *p, const gr_op_info *info, uint32_t key, const gr_token *where, uint32_t *set) {
   const gr_token *t = &p->lex.token;
   bool written = t->kind == '{';
   const char *text = written ? t->text : "";
   uint32_t length = written ? span(text, '}') : 0;
   bool remember = length || !written;
-  memo *m = &p->attrs[memo_slot(text, length, op)];
-  if (remember && m->text && m->length == length && m->op == op && memcmp(m->text, text, length) == 0) {
+  memo *m = &p->attrs[memo_slot(text, length, key)];
+  if (remember && m->text && m->length == length && m->op == key && memcmp(m->text, text, length) == 0) {
     *set = m->id;
     if (!written) return true;
     p->lex.p = text + length;
     gr_lex_next(&p->lex);
     return true;
   }
-  if (!parse_attr_list(p, op, where, set)) return false;
-  if (remember) *m = (memo){text, length, op, *set};
+  if (!parse_attr_list(p, info, where, set)) return false;
+  if (remember) *m = (memo){text, length, key, *set};
   return true;
 }
 

@@ -66,7 +66,7 @@ static void print_node(printer *p, graft_node n) {
     gr_print_place(p, gr_spec_of_use(g, node->first_use + i));
   }
   gr_print_text(p, ")");
-  gr_print_attrs(p, node->op, node->attrs);
+  gr_print_attrs(p, gr_op_get(node->op), node->op, node->attrs);
   print_result_types(p, node);
   gr_print_from(p, node->provenance);
   print_marks(p, node->marks);

@@ -57,8 +57,9 @@ void gr_print_quoted_name(printer *p, gr_name name);
 void gr_print_name(printer *p, gr_name name); /* with % */
 void gr_print_string(printer *p, uint32_t id);
 void gr_print_type(printer *p, uint32_t type);
-void gr_print_attrs(printer *p, uint32_t op, uint32_t set); /* " {…}", or nothing */
-void gr_print_value(printer *p, graft_value v);             /* %name or a scalar */
+/* " {…}", or nothing; `key` tells the rows apart (an op's number), `info` NULL: opaque. */
+void gr_print_attrs(printer *p, const gr_op_info *info, uint32_t key, uint32_t set);
+void gr_print_value(printer *p, graft_value v); /* %name or a scalar */
 void gr_print_graph_name(printer *p, uint32_t string);
 
 /* print_tensor.c */

@@ -162,13 +162,13 @@ static void print_spec(printer *p, uint32_t id) {
   gr_print_text(p, "  spec ");
   gr_print_int(p, p->spec[id]);
   gr_print_text(p, " = ");
-  gr_sink_text(p->out, gr_op_text(m, s->op));
+  gr_sink_text(p->out, gr_spec_info(s->kind)->name);
   for (uint32_t i = 0; i < s->ref_count; i++) {
     gr_print(p, i ? ", " : "(", i ? 2 : 1);
     print_ref(p, &gr_spec_refs(m, id)[i]);
   }
   if (s->ref_count) gr_print_text(p, ")");
-  gr_print_attrs(p, s->op, s->attrs);
+  gr_print_attrs(p, gr_spec_info(s->kind), GRAFT_NONE - s->kind, s->attrs);
   gr_print_text(p, "\n");
 }
 

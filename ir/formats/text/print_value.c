@@ -151,8 +151,7 @@ static void print_attr(printer *p, const graft_attr *a) {
   }
 }
 
-static void print_set(printer *p, uint32_t op, uint32_t set) {
-  const gr_op_info *info = gr_op_get(op);
+static void print_set(printer *p, const gr_op_info *info, uint32_t set) {
   gr_attr_builder defaults;
   gr_attrs_begin(&defaults, info);
   uint32_t count = 0;
@@ -173,16 +172,16 @@ static void print_set(printer *p, uint32_t op, uint32_t set) {
   if (any) gr_print_text(p, "}");
 }
 
-void gr_print_attrs(printer *p, uint32_t op, uint32_t set) {
+void gr_print_attrs(printer *p, const gr_op_info *info, uint32_t row, uint32_t set) {
   graft_context *c = p->module->context;
-  uint64_t key = (uint64_t)op << 32 | set;
+  uint64_t key = (uint64_t)row << 32 | set;
   uint32_t id = gr_map_get(&p->attr_ids, key);
   if (id != GRAFT_NONE) {
     again(p, p->attrs.data[id]);
     return;
   }
   uint32_t from = p->out->bytes.len;
-  print_set(p, op, set);
+  print_set(p, info, set);
   if (!gr_vec_push(c, &p->attrs, since(p, from)) || !gr_map_put(c, &p->attr_ids, key, p->attrs.len - 1))
     p->out->failed = true;
 }
