@@ -87,19 +87,14 @@ static bool is_selected(const selection *s, graft_graph *g, graft_node n) {
 /* ---- the pass ---- */
 
 static graft_status annotate(gr_pass *p, graft_graph *g, const gr_quantizer *q, const selection *s) {
-  gr_quantizer_option *options = gr_calloc(p->context, p->rest_count + 1, sizeof *options);
   uint32_t *scope = gr_scope_of_nodes(g, gr_option_string(p, "scope")), nodes = g->nodes.len;
-  graft_status status = options && scope ? GRAFT_OK : GRAFT_NO_MEMORY;
+  graft_status status = scope ? GRAFT_OK : GRAFT_NO_MEMORY;
   gr_annotate_stats stats = {0};
-  for (uint32_t i = 0; i < p->rest_count && !status; i++)
-    options[i] =
-        (gr_quantizer_option){p->rest[i].name, p->rest[i].value, p->rest[i].name_where, p->rest[i].value_where};
   for (graft_node n = g->first; n != GRAFT_NONE && !status; n = gr_node_at(g, n)->next)
     if (scope[n] && (!is_selected(s, g, n) || gr_is_marked(g, n, GR_MARK_INSERTED | GR_MARK_TRAINING_FORM)))
       scope[n] = 0; /* what an earlier round made is not annotated in this one */
-  gr_annotate_options o = {.options = options, .option_count = p->rest_count, .scope = scope};
+  gr_annotate_options o = {.options = p->rest, .option_count = p->rest_count, .scope = scope};
   if (!status) status = gr_annotate(g, q, &o, &stats);
-  if (options) gr_free(p->context, options, (p->rest_count + 1) * sizeof *options);
   if (scope) gr_free(p->context, scope, nodes * sizeof *scope);
   gr_count(p, "matches", stats.matches);
   gr_count(p, "places annotated", stats.places);

@@ -71,7 +71,16 @@ static graft_attr bool_attr(const char *name, bool b) {
   return (graft_attr){.name = name, .kind = GRAFT_ATTR_BOOL, .as.b = b};
 }
 
-/* GRAFT_NONE with a diagnostic. The range is the one that values are clamped to: reduce_range is done. */
+/* The range that values are clamped to: reduce_range is done. */
+static void range_of(const inserter *s, const gr_spec *spec, int64_t *low, int64_t *high) {
+  graft_qparams_config o = {.size = sizeof o};
+  o.quant_min = gr_attr_int(s->m, spec->attrs, GR_ATTR(spec, quant_min));
+  o.quant_max = gr_attr_int(s->m, spec->attrs, GR_ATTR(spec, quant_max));
+  o.reduce_range = spec->kind == GR_SPEC_spec && gr_attr_bool(s->m, spec->attrs, GR_ATTR(spec, reduce_range));
+  graft_qparams_range(&o, low, high);
+}
+
+/* GRAFT_NONE with a diagnostic. */
 static uint32_t node_attrs(const inserter *s, uint32_t op, const gr_spec *spec, bool has_axis, bool enabled) {
   const gr_op_info *to = gr_op_get(op), *from = gr_spec_info(spec->kind);
   gr_attr_builder b;
@@ -82,12 +91,8 @@ static uint32_t node_attrs(const inserter *s, uint32_t op, const gr_spec *spec, 
     graft_attr attr = gr_attr_public(s->m, from, spec->attrs, (uint32_t)slot);
     if (gr_attrs_set(s->m, &b, to, &attr, (gr_loc){0})) return GRAFT_NONE;
   }
-  graft_qparams_config o = {.size = sizeof o};
-  o.quant_min = gr_attr_int(s->m, spec->attrs, GR_ATTR(spec, quant_min));
-  o.quant_max = gr_attr_int(s->m, spec->attrs, GR_ATTR(spec, quant_max));
-  o.reduce_range = spec->kind == GR_SPEC_spec && gr_attr_bool(s->m, spec->attrs, GR_ATTR(spec, reduce_range));
   int64_t low, high;
-  graft_qparams_range(&o, &low, &high);
+  range_of(s, spec, &low, &high);
   graft_attr more[6] = {int_attr("quant_min", low), int_attr("quant_max", high), bool_attr("reduce_range", false),
                         bool_attr("enabled", enabled)};
   uint32_t count = 4;
@@ -435,12 +440,8 @@ static bool is_made(const inserter *s, graft_node n, uint32_t group) {
   const gr_node *node = gr_node_at(s->g, n);
   if (node->op != GR_OP_fake_quantize || !gr_is_marked(s->g, n, GR_MARK_INSERTED)) return false;
   const gr_spec *spec = spec_of_group(s, group);
-  graft_qparams_config o = {.size = sizeof o};
-  o.quant_min = gr_attr_int(s->m, spec->attrs, GR_ATTR(spec, quant_min));
-  o.quant_max = gr_attr_int(s->m, spec->attrs, GR_ATTR(spec, quant_max));
-  o.reduce_range = spec->kind == GR_SPEC_spec && gr_attr_bool(s->m, spec->attrs, GR_ATTR(spec, reduce_range));
   int64_t low, high;
-  graft_qparams_range(&o, &low, &high);
+  range_of(s, spec, &low, &high);
   return gr_attr_int(s->m, node->attrs, GR_ATTR(fake_quantize, quant_min)) == low &&
          gr_attr_int(s->m, node->attrs, GR_ATTR(fake_quantize, quant_max)) == high &&
          gr_attr_int(s->m, node->attrs, GR_ATTR(fake_quantize, dtype)) ==

@@ -1,29 +1,24 @@
-/* Pipeline text: NAME{option=value, option=a,b, option="a,b"}, NAME … Each error has a caret into the text. */
+/* Pipeline text, NAME{option=value, option=a,b, option="a,b"}, NAME …: read piece by piece without memory (the table's
+ * own rows are read so too), and as items in an arena, each with its members. Each error has a caret into the text. */
 #include <string.h>
 
 #include "passes/passes_impl.h"
 
-typedef struct parser {
-  gr_arena *arena;
-  const char *at;
-  const char *line_start;
-  uint32_t line;
-  char *values; /* room for all values to come: together they are never longer than the text left */
-} parser;
+enum { MAX_DEPTH = 8, MAX_OPTIONS_GIVEN = 64 }; /* of named pipelines inside named pipelines */
 
-enum { MAX_OPTIONS_GIVEN = 64 };
+/* ---- pieces ---- */
 
-static gr_loc here(const parser *p) {
+static gr_loc here(const gr_pipe_reader *r) {
   return (gr_loc){
-      .file = "pipeline", .line = p->line, .column = (uint32_t)(p->at - p->line_start) + 1, .source = p->line_start};
+      .file = "pipeline", .line = r->line, .column = (uint32_t)(r->at - r->line_start) + 1, .source = r->line_start};
 }
 
-static void skip_blanks(parser *p) {
-  for (;; p->at++) {
-    if (*p->at == '\n') {
-      p->line++;
-      p->line_start = p->at + 1;
-    } else if (*p->at != ' ' && *p->at != '\t' && *p->at != '\r') {
+static void skip_blanks(gr_pipe_reader *r) {
+  for (;; r->at++) {
+    if (*r->at == '\n') {
+      r->line++;
+      r->line_start = r->at + 1;
+    } else if (*r->at != ' ' && *r->at != '\t' && *r->at != '\r') {
       return;
     }
   }
@@ -34,144 +29,176 @@ static bool is_word(char c) {
          (c != '\0' && strchr("_-.:/+$", c));
 }
 
-static size_t word_length(const char *s) {
-  size_t n = 0;
+static uint32_t word_length(const char *s) {
+  uint32_t n = 0;
   while (is_word(s[n])) n++;
   return n;
 }
 
-static graft_status syntax(parser *p, const char *expected) {
-  graft_context *c = p->arena->context;
-  if (*p->at == '\0') return gr_error(c, GRAFT_SYNTAX, here(p), "expected %s, not the end of the pipeline", expected);
-  return gr_error(c, GRAFT_SYNTAX, here(p), "expected %s", expected);
+static gr_pipe_piece wrong(gr_loc where, const char *message) {
+  return (gr_pipe_piece){.kind = GR_PIPE_ERROR, .text = message, .where = where};
 }
 
-static bool accept(parser *p, char c) {
-  skip_blanks(p);
-  if (*p->at != c) return false;
-  p->at++;
+static bool accept(gr_pipe_reader *r, char c) {
+  skip_blanks(r);
+  if (*r->at != c) return false;
+  r->at++;
   return true;
 }
 
-/* "quoted", with \" and \\. Appends to out; *used is its length. */
-static graft_status quoted(parser *p, char *out, size_t *used) {
-  gr_loc start = here(p);
-  for (p->at++; *p->at != '"'; p->at++) {
-    if (*p->at == '\0' || *p->at == '\n')
-      return gr_error(p->arena->context, GRAFT_SYNTAX, start, "the quoted text does not end");
-    if (*p->at == '\\' && (p->at[1] == '"' || p->at[1] == '\\')) p->at++;
-    out[(*used)++] = *p->at;
+/* Takes "quoted text", with \" and \\; false: it does not end. */
+static bool take_quoted(gr_pipe_reader *r) {
+  for (r->at++; *r->at != '"'; r->at++) {
+    if (*r->at == '\\' && (r->at[1] == '"' || r->at[1] == '\\')) r->at++;
+    if (*r->at == '\0' || *r->at == '\n') return false;
   }
-  p->at++;
-  return GRAFT_OK;
+  r->at++;
+  return true;
 }
 
-/* Does another item of a list follow the comma here, and not the next option or the next pass? */
-static bool list_goes_on(const parser *p) {
-  parser ahead = *p;
+/* Does another item of a list follow the comma here, and not the next option? */
+static bool list_goes_on(const gr_pipe_reader *r) {
+  gr_pipe_reader ahead = *r;
   if (!accept(&ahead, ',')) return false;
   skip_blanks(&ahead);
   if (*ahead.at == '"') return true;
-  size_t n = word_length(ahead.at);
-  if (n == 0) return false;
+  uint32_t n = word_length(ahead.at);
   ahead.at += n;
-  return !accept(&ahead, '=');
+  return n > 0 && !accept(&ahead, '=');
 }
 
-/* A word or quoted text, or several of them with commas between. */
-static graft_status value(parser *p, gr_pipe_option *o) {
-  skip_blanks(p);
-  o->value_where = here(p);
-  char *out = p->values;
-  size_t used = 0;
+/* name = value, the value as written: words or quoted texts with commas between. */
+static gr_pipe_piece read_option(gr_pipe_reader *r) {
+  skip_blanks(r);
+  gr_pipe_piece o = {.kind = GR_PIPE_OPTION, .text = r->at, .length = word_length(r->at), .where = here(r)};
+  if (o.length == 0) return wrong(o.where, "expected an option's name");
+  r->at += o.length;
+  if (!accept(r, '=')) return wrong(here(r), "expected '=' after the option's name");
+  skip_blanks(r);
+  o.value = r->at;
+  o.value_where = here(r);
   for (;;) {
-    skip_blanks(p);
-    if (*p->at == '"') {
-      graft_status s = quoted(p, out, &used);
-      if (s) return s;
-    } else {
-      size_t n = word_length(p->at);
-      if (n == 0) return syntax(p, "a value (a word, or \"text\")");
-      memcpy(out + used, p->at, n);
-      used += n;
-      p->at += n;
-    }
-    if (!list_goes_on(p)) break;
-    accept(p, ',');
-    out[used++] = ',';
+    skip_blanks(r);
+    gr_loc where = here(r);
+    uint32_t n = word_length(r->at);
+    if (*r->at != '"' && n == 0) return wrong(where, "expected a value (a word, or \"text\")");
+    if (*r->at == '"' && !take_quoted(r)) return wrong(where, "the quoted text does not end");
+    r->at += n;
+    o.value_length = (uint32_t)(r->at - o.value);
+    if (!list_goes_on(r)) return o;
+    accept(r, ',');
   }
-  out[used++] = '\0';
-  p->values += used;
-  o->value = out;
+}
+
+void gr_pipe_begin(gr_pipe_reader *r, const char *text) {
+  *r = (gr_pipe_reader){.at = text, .line_start = text, .line = 1, .first = true};
+}
+
+gr_pipe_piece gr_pipe_next(gr_pipe_reader *r) {
+  if (r->options && accept(r, ',')) return read_option(r);
+  if (r->options && !accept(r, '}')) return wrong(here(r), "expected ',' or '}'");
+  if (!r->options && !r->first && accept(r, '{') && !accept(r, '}')) {
+    r->options = true;
+    return read_option(r);
+  }
+  r->options = false;
+  bool more = r->first || accept(r, ',');
+  skip_blanks(r);
+  if (*r->at == '\0' && (r->first || !more)) return (gr_pipe_piece){.kind = GR_PIPE_END};
+  if (!more) return wrong(here(r), "expected ',' or the end of the pipeline");
+  r->first = false;
+  gr_pipe_piece pass = {.kind = GR_PIPE_PASS, .text = r->at, .length = word_length(r->at), .where = here(r)};
+  if (pass.length == 0) return wrong(pass.where, "expected a pass");
+  r->at += pass.length;
+  return pass;
+}
+
+/* ---- items ---- */
+
+static graft_status refuse(graft_context *c, const gr_pipe_piece *p) {
+  bool end = p->where.source && p->where.source[p->where.column - 1] == '\0';
+  return gr_error(c, GRAFT_SYNTAX, p->where, "%s%s", p->text, end ? ", not the end of the pipeline" : "");
+}
+
+/* The items of a list joined by commas, without blanks and quotes; NULL for no memory. */
+static const char *decode(gr_arena *arena, const gr_pipe_piece *p) {
+  char *text = gr_arena_alloc(arena, (size_t)p->value_length + 1), *out = text;
+  bool quoted = false;
+  for (uint32_t i = 0; text && i < p->value_length; i++) {
+    char c = p->value[i];
+    if (c == '"') {
+      quoted = !quoted;
+      continue;
+    }
+    if (quoted && c == '\\' && (p->value[i + 1] == '"' || p->value[i + 1] == '\\')) c = p->value[++i];
+    if (quoted || !strchr(" \t\r\n", c)) *out++ = c;
+  }
+  if (text) *out = '\0';
+  return text;
+}
+
+static graft_status add_option(gr_arena *arena, const gr_pipe_piece *p, gr_pipe_item *item) {
+  graft_context *c = arena->context;
+  gr_pipe_option **end = &item->options, *o = gr_arena_alloc(arena, sizeof *o);
+  if (!o) return GRAFT_NO_MEMORY;
+  *o = (gr_pipe_option){.text = {.name = gr_arena_copy(arena, p->text, p->length),
+                                 .value = decode(arena, p),
+                                 .name_where = p->where,
+                                 .value_where = p->value_where}};
+  if (!o->text.name || !o->text.value) return GRAFT_NO_MEMORY;
+  uint32_t count = 0;
+  for (; *end; end = &(*end)->next, count++)
+    if (strcmp((*end)->text.name, o->text.name) == 0)
+      return gr_error(c, GRAFT_SYNTAX, p->where, "option '%s' is given twice", o->text.name);
+  if (count == MAX_OPTIONS_GIVEN) return gr_error(c, GRAFT_SYNTAX, p->where, "more than %d options", MAX_OPTIONS_GIVEN);
+  *end = o;
   return GRAFT_OK;
 }
 
-static graft_status option(parser *p, gr_pipe_item *item, gr_pipe_option **made) {
-  graft_context *c = p->arena->context;
-  skip_blanks(p);
-  gr_loc where = here(p);
-  size_t n = word_length(p->at);
-  if (n == 0) return syntax(p, "an option's name");
-  gr_pipe_option *o = gr_arena_alloc(p->arena, sizeof *o);
-  if (!o) return gr_no_memory(c);
-  *o = (gr_pipe_option){.name = gr_arena_copy(p->arena, p->at, n), .name_where = where};
-  if (!o->name) return gr_no_memory(c);
-  uint32_t count = 0;
-  for (const gr_pipe_option *other = item->options; other; other = other->next, count++)
-    if (strcmp(other->name, o->name) == 0)
-      return gr_error(c, GRAFT_SYNTAX, where, "option '%s' is given twice", o->name);
-  if (count == MAX_OPTIONS_GIVEN) return gr_error(c, GRAFT_SYNTAX, where, "more than %d options", MAX_OPTIONS_GIVEN);
-  p->at += n;
-  if (!accept(p, '=')) return syntax(p, "'=' after the option's name");
-  *made = o;
-  return value(p, o);
+static graft_status parse(gr_arena *arena, const char *text, uint32_t depth, gr_pipe_item **items);
+
+static graft_status add_pass(gr_arena *arena, const gr_pipe_piece *p, uint32_t depth, gr_pipe_item **made) {
+  graft_context *c = arena->context;
+  const gr_pass_info *info = gr_pass_find(p->text, p->length);
+  if (!info)
+    return gr_error(c, GRAFT_NAME, p->where, "no pass is called '%.*s' (--list-passes lists them)",
+                    (int)(p->length < 80 ? p->length : 80), p->text);
+  gr_pipe_item *item = gr_arena_alloc(arena, sizeof *item);
+  if (!item) return GRAFT_NO_MEMORY;
+  *item = (gr_pipe_item){.info = info};
+  *made = item;
+  if (info->run) return GRAFT_OK;
+  if (depth == MAX_DEPTH) return gr_error(c, GRAFT_PASS, p->where, "the pipeline '%s' contains itself", info->name);
+  return parse(arena, info->members, depth + 1, &item->members);
 }
 
-static graft_status options(parser *p, gr_pipe_item *item) {
-  if (!accept(p, '{') || accept(p, '}')) return GRAFT_OK;
-  gr_pipe_option *last = NULL;
-  do {
-    gr_pipe_option *o = NULL;
-    graft_status s = option(p, item, &o);
+static graft_status parse(gr_arena *arena, const char *text, uint32_t depth, gr_pipe_item **items) {
+  gr_pipe_reader r;
+  gr_pipe_item **end = items, *item = NULL;
+  *items = NULL;
+  gr_pipe_begin(&r, text);
+  for (;;) {
+    gr_pipe_piece p = gr_pipe_next(&r);
+    graft_status s = GRAFT_OK;
+    switch (p.kind) {
+    case GR_PIPE_END: return GRAFT_OK;
+    case GR_PIPE_ERROR: return refuse(arena->context, &p);
+    case GR_PIPE_OPTION: s = add_option(arena, &p, item); break;
+    case GR_PIPE_PASS:
+      s = add_pass(arena, &p, depth, &item);
+      *end = item;
+      if (item) end = &item->next;
+      break;
+    }
     if (s) return s;
-    if (last)
-      last->next = o;
-    else
-      item->options = o;
-    last = o;
-  } while (accept(p, ','));
-  return accept(p, '}') ? GRAFT_OK : syntax(p, "',' or '}'");
+  }
 }
 
 graft_status gr_pipeline_parse(gr_arena *arena, const char *text, gr_pipe_item **items) {
-  graft_context *c = arena->context;
-  parser p = {.arena = arena, .at = text, .line_start = text, .line = 1};
-  gr_pipe_item **end = items;
-  *items = NULL;
-  p.values = gr_arena_alloc(arena, strlen(text) + 1);
-  if (!p.values) return gr_no_memory(c);
-  skip_blanks(&p);
-  if (*p.at == '\0') return GRAFT_OK;
-  do {
-    skip_blanks(&p);
-    size_t n = word_length(p.at);
-    if (n == 0) return syntax(&p, "a pass");
-    const gr_pass_info *info = gr_pass_find(p.at, n);
-    if (!info)
-      return gr_error(c, GRAFT_NAME, here(&p), "no pass is called '%.*s' (--list-passes lists them)",
-                      (int)(n < 80 ? n : 80), p.at);
-    gr_pipe_item *item = gr_arena_alloc(arena, sizeof *item);
-    if (!item) return gr_no_memory(c);
-    *item = (gr_pipe_item){.info = info, .where = here(&p)};
-    p.at += n;
-    *end = item;
-    end = &item->next;
-    graft_status s = options(&p, item);
-    if (s) return s;
-  } while (accept(&p, ','));
-  skip_blanks(&p);
-  return *p.at == '\0' ? GRAFT_OK : syntax(&p, "',' or the end of the pipeline");
+  return parse(arena, text, 0, items);
 }
+
+/* ---- lists ---- */
 
 bool gr_list_next(const char **at, const char **item, size_t *length) {
   for (const char *s = *at; s;) {

@@ -25,23 +25,44 @@ const gr_pass_info *gr_pass_find(const char *name, size_t length); /* NULL: none
 /* ---- pipeline text (parse.c)
  * -------------------------------------------------------------------------------------------- */
 
+typedef enum gr_pipe_kind { GR_PIPE_END, GR_PIPE_PASS, GR_PIPE_OPTION, GR_PIPE_ERROR } gr_pipe_kind;
+
+typedef struct gr_pipe_piece {
+  gr_pipe_kind kind;
+  const char *text; /* the pass's or option's name, or what is wrong */
+  uint32_t length;
+  gr_loc where;
+  const char *value; /* of an option, as written */
+  uint32_t value_length;
+  gr_loc value_where;
+} gr_pipe_piece;
+
+typedef struct gr_pipe_reader {
+  const char *at, *line_start;
+  uint32_t line;
+  bool first, options; /* nothing was read yet; an option was read last */
+} gr_pipe_reader;
+
+/* The one reader of pipeline text: a pass, its options, the next pass … Nothing is allocated. */
+void gr_pipe_begin(gr_pipe_reader *r, const char *text);
+gr_pipe_piece gr_pipe_next(gr_pipe_reader *r);
+
 typedef struct gr_pipe_option {
-  const char *name, *value;
-  gr_loc name_where, value_where;
+  gr_option_text text;
   struct gr_pipe_option *next;
 } gr_pipe_option;
 
 typedef struct gr_pipe_item {
   const gr_pass_info *info;
   gr_pipe_option *options;
-  gr_loc where;
+  struct gr_pipe_item *members; /* of a named pipeline */
   struct gr_pipe_item *next;
 } gr_pipe_item;
 
-/* Reads a pipeline's text. Everything lives in `arena`; `text` must live as long. */
+/* The items of a text, named pipelines opened up. Everything lives in `arena`; `text` must live as long. */
 graft_status gr_pipeline_parse(gr_arena *arena, const char *text, gr_pipe_item **items);
 
-/* ---- the program (compile.c): passes in order, pipelines as brackets round them
+/* ---- a pipeline as it runs (compile.c): passes in order, named pipelines as brackets round them
  * ---------------------------------------------- */
 
 typedef enum gr_step_kind { GR_STEP_PASS, GR_STEP_BEGIN, GR_STEP_END } gr_step_kind;
@@ -55,12 +76,12 @@ typedef struct gr_step {
   uint32_t depth;
 } gr_step;
 
-typedef struct gr_program {
+typedef struct gr_pipeline {
   gr_arena arena;
   GR_VEC(gr_step) steps;
-} gr_program;
+} gr_pipeline;
 
-graft_status gr_program_compile(gr_program *program, graft_context *c, const char *text);
-void gr_program_free(gr_program *program);
+graft_status gr_pipeline_compile(gr_pipeline *pipeline, graft_context *c, const char *text);
+void gr_pipeline_free(gr_pipeline *pipeline);
 
 #endif

@@ -41,12 +41,6 @@ typedef struct gr_option_value {
   gr_loc where; /* in the pipeline's text, when given */
 } gr_option_value;
 
-/* An option that the pass does not declare, of a pass that is open (annotate: they are the quantizer's options). */
-typedef struct gr_option_text {
-  const char *name, *value;
-  gr_loc name_where, value_where;
-} gr_option_text;
-
 typedef struct gr_pass gr_pass;
 typedef graft_status (*gr_pass_function)(gr_pass *p);
 
@@ -67,7 +61,7 @@ struct gr_pass {
   graft_context *context;
   const gr_pass_info *info;
   const gr_option_value *values; /* by the declaration's index */
-  const gr_option_text *rest;    /* undeclared ones of an open pass */
+  const gr_option_text *rest;    /* undeclared ones of an open pass: annotate's are the quantizer's */
   uint32_t rest_count;
   struct gr_pass_env *env;
   graft_pass_statistic statistics[GR_MAX_STATISTICS];
@@ -94,9 +88,6 @@ gr_evaluator gr_pass_evaluator(const gr_pass *p, void **user);
 /* Applies rules by name, in this order, to every graph; those of `--pattern-file` are known too (rewrite.c). Adds to
  * the statistics. `where` is of the names. */
 graft_status gr_apply_rules(gr_pass *p, const char *rules, bool fixed_point, gr_loc where);
-
-/* Has an edge or a result of the node a quantization spec? (qdq.c) */
-bool gr_is_annotated(const graft_graph *g, graft_node n);
 
 /* `--quantizer-file`, in the order given. */
 const char *const *gr_pass_quantizer_files(const gr_pass *p, uint32_t *count);

@@ -85,10 +85,10 @@ static graft_status end_pipeline(runner *r) {
   return call(r, r->options->after, report);
 }
 
-static graft_status run_steps(runner *r, const gr_program *program, struct gr_pass_env *env) {
+static graft_status run_steps(runner *r, const gr_pipeline *pipeline, struct gr_pass_env *env) {
   graft_status s = GRAFT_OK;
-  for (uint32_t i = 0; !s && i < program->steps.len; i++) {
-    const gr_step *step = &program->steps.data[i];
+  for (uint32_t i = 0; !s && i < pipeline->steps.len; i++) {
+    const gr_step *step = &pipeline->steps.data[i];
     switch (step->kind) {
     case GR_STEP_PASS: s = run_pass(r, step, env); break;
     case GR_STEP_BEGIN: s = begin_pipeline(r, step); break;
@@ -101,22 +101,22 @@ static graft_status run_steps(runner *r, const gr_program *program, struct gr_pa
 graft_status graft_run_passes(graft_module *module, const char *pipeline, const graft_pass_options *options) {
   graft_pass_options known = {.size = sizeof known};
   if (options) memcpy(&known, options, options->size < sizeof known ? options->size : sizeof known);
-  gr_program program;
-  graft_status s = gr_program_compile(&program, module->context, pipeline);
+  gr_pipeline compiled;
+  graft_status s = gr_pipeline_compile(&compiled, module->context, pipeline);
   if (s) return s;
   gr_pass_env env;
   gr_pass_env_init(&env, module->context, &known);
   runner r = {.module = module, .options = &known};
-  s = run_steps(&r, &program, &env);
+  s = run_steps(&r, &compiled, &env);
   gr_pass_env_free(&env);
-  gr_program_free(&program);
+  gr_pipeline_free(&compiled);
   return s;
 }
 
 graft_status graft_check_pipeline(graft_context *context, const char *pipeline) {
-  gr_program program;
-  graft_status s = gr_program_compile(&program, context, pipeline);
-  if (!s) gr_program_free(&program);
+  gr_pipeline compiled;
+  graft_status s = gr_pipeline_compile(&compiled, context, pipeline);
+  if (!s) gr_pipeline_free(&compiled);
   return s;
 }
 

@@ -6,15 +6,6 @@
 /* ---- duplicate-dequantize
  * ---------------------------------------------------------------------------------------------- */
 
-bool gr_is_annotated(const graft_graph *g, graft_node n) {
-  const gr_node *node = gr_node_at(g, n);
-  for (uint32_t i = 0; i < node->operand_count; i++)
-    if (gr_spec_of_use(g, node->first_use + i)) return true;
-  for (uint32_t i = 0; i < node->result_count; i++)
-    if (gr_spec_of_value(g, node->first_result + i)) return true;
-  return false;
-}
-
 /* Scale and zero point computed at run time: a copy would not help a backend that looks for the whole group. */
 static bool is_dynamic(const graft_graph *g, graft_node dq) {
   for (uint32_t i = 1; i < gr_node_at(g, dq)->operand_count; i++)

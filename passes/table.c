@@ -82,28 +82,23 @@ static void add_option(signature *s, const gr_option_decl *o) {
   s->between = ", ";
 }
 
-/* Is `name` among the options that a row's text sets, "{name=…,name=…}"? */
-static bool is_preset(const char *presets, size_t length, const char *name) {
-  size_t n = strlen(name);
-  for (const char *s = presets; s + n < presets + length; s++)
-    if ((s == presets || s[-1] == ',') && strncmp(s, name, n) == 0 && s[n] == '=') return true;
+/* Is `name` among the options that come here for the pass just read? */
+static bool is_preset(gr_pipe_reader options, const char *name) {
+  for (gr_pipe_piece p; (p = gr_pipe_next(&options)).kind == GR_PIPE_OPTION;)
+    if (strlen(name) == p.length && memcmp(name, p.text, p.length) == 0) return true;
   return false;
 }
 
-/* A pipeline's options are its members'. The table's own text has neither blanks nor quotes. */
-static bool add_members(signature *s, const char *members, unsigned depth) {
+/* A pipeline's options are its members', except those that its text sets. */
+static bool add_members(signature *s, const char *members) {
   bool is_open = false;
-  for (const char *at = members; *at;) {
-    size_t n = strcspn(at, "{,"), presets = at[n] == '{' ? strcspn(at + n + 1, "}") : 0;
-    const gr_pass_info *info = gr_pass_find(at, n);
+  gr_pipe_reader r;
+  gr_pipe_begin(&r, members);
+  for (gr_pipe_piece p; (p = gr_pipe_next(&r)).kind == GR_PIPE_PASS || p.kind == GR_PIPE_OPTION;) {
+    const gr_pass_info *info = p.kind == GR_PIPE_PASS ? gr_pass_find(p.text, p.length) : NULL;
     for (const gr_option_decl *o = info && info->run ? info->options : NULL; o && o->kind != GR_OPTION_END; o++)
-      if (!is_preset(at + n + 1, presets, o->name)) add_option(s, o);
-    if (info && info->run)
-      is_open |= info->open;
-    else if (info && depth < 8)
-      is_open |= add_members(s, info->members, depth + 1);
-    at += n + (at[n] == '{' ? presets + 2 : 0);
-    at += *at == ',';
+      if (!is_preset(r, o->name)) add_option(s, o);
+    if (info) is_open |= info->run ? info->open : add_members(s, info->members);
   }
   return is_open;
 }
@@ -117,7 +112,7 @@ size_t graft_pass_signature(uint32_t index, char *buffer, size_t size) {
   if (info->run)
     for (const gr_option_decl *o = info->options; o->kind != GR_OPTION_END; o++) add_option(&s, o);
   else
-    is_open = add_members(&s, info->members, 0);
+    is_open = add_members(&s, info->members);
   if (is_open) s.at = append(buffer, size, s.at, s.between, "…", ""), s.between = ", ";
   return s.between[0] == ',' ? append(buffer, size, s.at, "}", "", "") : s.at;
 }

@@ -62,7 +62,7 @@ static graft_status read_options(annotator *a, const gr_annotate_options *given)
   static const char *const kinds[] = {"true or false", "an integer", "a number"};
   for (uint32_t i = 0; i < a->q->options.len; i++) a->options[i] = a->q->options.data[i].value;
   for (uint32_t i = 0; i < given->option_count; i++) {
-    const gr_quantizer_option *o = &given->options[i];
+    const gr_option_text *o = &given->options[i];
     uint32_t k = 0;
     while (k < a->q->options.len && !same_name(a->options[k].name, o->name)) k++;
     if (k == a->q->options.len && strcmp(o->name, "qat") == 0) continue; /* the pipeline's word: one that serves both */

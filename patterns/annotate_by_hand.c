@@ -87,11 +87,5 @@ graft_status graft_annotate(graft_graph *g, graft_place place, const graft_spec 
 }
 
 bool graft_is_annotated(const graft_graph *g, graft_node n) {
-  if (n >= g->nodes.len || !gr_node_live(g, n)) return false;
-  const gr_node *node = gr_node_at(g, n);
-  for (uint32_t i = 0; i < node->operand_count; i++)
-    if (gr_spec_of_use(g, node->first_use + i)) return true;
-  for (uint32_t i = 0; i < node->result_count; i++)
-    if (gr_spec_of_value(g, node->first_result + i)) return true;
-  return false;
+  return n < g->nodes.len && gr_node_live(g, n) && gr_is_annotated(g, n);
 }

@@ -10,14 +10,8 @@ typedef struct gr_quantizer gr_quantizer;
 /* GRAFT_NONE as index: no quantizer is called so. */
 const gr_quantizer *gr_quantizers_find(const graft_quantizers *quantizers, const char *name);
 
-/* An option as text, "per-channel" or "per_channel". */
-typedef struct gr_quantizer_option {
-  const char *name, *value;
-  gr_loc name_where, value_where;
-} gr_quantizer_option;
-
 typedef struct gr_annotate_options {
-  const gr_quantizer_option *options;
+  const gr_option_text *options; /* `per-channel` or `per_channel` */
   uint32_t option_count;
   const uint32_t *scope; /* by node: 0 is left alone; nothing matches or is shared across different ones */
 } gr_annotate_options;

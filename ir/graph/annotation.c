@@ -70,3 +70,12 @@ bool gr_has_specs(const graft_graph *g) {
     if (g->spec_of_value.data[i]) return true;
   return false;
 }
+
+bool gr_is_annotated(const graft_graph *g, graft_node n) {
+  const gr_node *node = gr_node_at(g, n);
+  for (uint32_t i = 0; i < node->operand_count; i++)
+    if (gr_spec_of_use(g, node->first_use + i)) return true;
+  for (uint32_t i = 0; i < node->result_count; i++)
+    if (gr_spec_of_value(g, node->first_result + i)) return true;
+  return false;
+}

@@ -24,6 +24,7 @@ graft_status gr_spec_set_use(graft_graph *g, uint32_t use, uint32_t spec);
 graft_status gr_spec_set_value(graft_graph *g, graft_value v, uint32_t spec);
 void gr_spec_clear(graft_graph *g);
 bool gr_has_specs(const graft_graph *g);
+bool gr_is_annotated(const graft_graph *g, graft_node n); /* has an edge or a result of the node a spec? */
 
 /* Who made a node: a source name, or (pass, rule, records of the nodes it was made from). Interned; 0 is none. */
 typedef struct gr_record {

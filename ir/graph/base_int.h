@@ -70,6 +70,12 @@ typedef struct gr_loc {
   const char *node;
 } gr_loc;
 
+/* An option as it was written, of a pass or a quantizer. */
+typedef struct gr_option_text {
+  const char *name, *value;
+  gr_loc name_where, value_where;
+} gr_option_text;
+
 /* Adds an error and gives `code` back: `return gr_error(c, GRAFT_FORMAT, where, "…")`. */
 graft_status gr_error(graft_context *c, graft_status code, gr_loc where, const char *format, ...)
     __attribute__((format(printf, 4, 5)));

@@ -85,12 +85,13 @@ START_TEST(table_is_sound) {
 END_TEST
 
 START_TEST(list_options_join_items) {
-  gr_program program;
-  ck_assert_int_eq(gr_program_compile(&program, context, "rewrite{rules=a,\"b\\\"c\",d, fixed-point=true}"), GRAFT_OK);
-  ck_assert_uint_eq(program.steps.len, 1);
-  ck_assert_str_eq(program.steps.data[0].values[0].s, "a,b\"c,d");
-  ck_assert(program.steps.data[0].values[1].b);
-  gr_program_free(&program);
+  gr_pipeline pipeline;
+  ck_assert_int_eq(gr_pipeline_compile(&pipeline, context, "rewrite{rules=a,\"b\\\"c\",d, fixed-point=true}"),
+                   GRAFT_OK);
+  ck_assert_uint_eq(pipeline.steps.len, 1);
+  ck_assert_str_eq(pipeline.steps.data[0].values[0].s, "a,b\"c,d");
+  ck_assert(pipeline.steps.data[0].values[1].b);
+  gr_pipeline_free(&pipeline);
 
   const char *at = " a, ,b c,,d", *item;
   size_t length;
@@ -102,14 +103,14 @@ START_TEST(list_options_join_items) {
 END_TEST
 
 START_TEST(pipeline_options_reach_the_members) {
-  gr_program program;
-  ck_assert_int_eq(gr_program_compile(&program, context, "dce,convert{qparams=observer}"), GRAFT_OK);
-  const gr_step *steps = program.steps.data;
+  gr_pipeline pipeline;
+  ck_assert_int_eq(gr_pipeline_compile(&pipeline, context, "dce,convert{qparams=observer}"), GRAFT_OK);
+  const gr_step *steps = pipeline.steps.data;
   ck_assert_int_eq(steps[0].kind, GR_STEP_PASS);
   ck_assert_int_eq(steps[1].kind, GR_STEP_BEGIN);
-  ck_assert_int_eq(steps[program.steps.len - 1].kind, GR_STEP_END);
+  ck_assert_int_eq(steps[pipeline.steps.len - 1].kind, GR_STEP_END);
   bool found = false;
-  for (uint32_t i = 2; i + 1 < program.steps.len; i++) {
+  for (uint32_t i = 2; i + 1 < pipeline.steps.len; i++) {
     ck_assert_uint_eq(steps[i].depth, 1);
     if (strcmp(steps[i].info->name, "freeze-qparams") != 0) continue;
     found = true;
@@ -117,7 +118,7 @@ START_TEST(pipeline_options_reach_the_members) {
     ck_assert_str_eq(steps[i].values[0].s, "observer");
   }
   ck_assert(found);
-  gr_program_free(&program);
+  gr_pipeline_free(&pipeline);
 }
 END_TEST
 
