@@ -25,7 +25,7 @@ typedef struct op_list {
   uint32_t families;
   bool op[GR_OP_COUNT];
   bool any;
-  GR_VEC(uint32_t) opaque; /* op numbers */
+  gr_map opaque; /* op numbers of ops that the table does not know */
 } op_list;
 
 static graft_status read_ops(gr_pass *p, const char *option, op_list *list) {
@@ -41,7 +41,7 @@ static graft_status read_ops(gr_pass *p, const char *option, op_list *list) {
       list->op[op] = true;
     } else if (string == GRAFT_NONE) {
       return gr_error(p->context, GRAFT_NAME, gr_option_loc(p, option), "there is no op '%.*s'", (int)length, item);
-    } else if (!gr_vec_push(p->context, &list->opaque, GR_OP_COUNT + string)) {
+    } else if (!gr_map_put(p->context, &list->opaque, GR_OP_COUNT + string, 1)) {
       return GRAFT_NO_MEMORY;
     }
   }
@@ -50,9 +50,7 @@ static graft_status read_ops(gr_pass *p, const char *option, op_list *list) {
 
 static bool has_op(const op_list *list, uint32_t op) {
   if (op < GR_OP_COUNT) return list->op[op] || (gr_op_get(op)->families & list->families);
-  for (uint32_t i = 0; i < list->opaque.len; i++)
-    if (list->opaque.data[i] == op) return true;
-  return false;
+  return gr_map_get(&list->opaque, op) != GRAFT_NONE;
 }
 
 typedef struct selection {
@@ -62,36 +60,37 @@ typedef struct selection {
 
 static graft_status select_begin(gr_pass *p, selection *s) {
   memset(s, 0, sizeof *s);
-  if (!gr_selector_init(&s->names, p->context, gr_option_string(p, "name"))) return GRAFT_NO_MEMORY;
-  if (!gr_selector_init(&s->skip_names, p->context, gr_option_string(p, "skip-name"))) return GRAFT_NO_MEMORY;
+  if (!gr_selector_init(&s->names, p->module, gr_option_string(p, "name"))) return GRAFT_NO_MEMORY;
+  if (!gr_selector_init(&s->skip_names, p->module, gr_option_string(p, "skip-name"))) return GRAFT_NO_MEMORY;
   graft_status status = read_ops(p, "type", &s->types);
   return status ? status : read_ops(p, "skip-type", &s->skip_types);
 }
 
 static void select_end(gr_pass *p, selection *s) {
-  if (s->names.arena.context) gr_selector_free(&s->names);
-  if (s->skip_names.arena.context) gr_selector_free(&s->skip_names);
-  gr_vec_free(p->context, &s->types.opaque);
-  gr_vec_free(p->context, &s->skip_types.opaque);
+  gr_selector_free(&s->names);
+  gr_selector_free(&s->skip_names);
+  gr_map_free(p->context, &s->types.opaque);
+  gr_map_free(p->context, &s->skip_types.opaque);
 }
 
-static bool is_selected(const selection *s, graft_graph *g, graft_node n) {
+/* False with status: no memory. */
+static bool is_selected(selection *s, graft_graph *g, graft_node n, graft_status *status) {
   uint32_t op = gr_node_at(g, n)->op;
-  char path[1024];
   if (has_op(&s->skip_types, op) || (s->types.any && !has_op(&s->types, op))) return false;
-  if (!s->names.names.len && !s->skip_names.names.len) return true;
-  gr_source_path(g, n, path, sizeof path);
-  return !gr_selector_find(&s->skip_names, path) && (!s->names.names.len || gr_selector_find(&s->names, path));
+  uint32_t skipped = gr_selector_find(&s->skip_names, g, n);
+  uint32_t named = s->names.names.len ? gr_selector_find(&s->names, g, n) : 1;
+  if (skipped == GRAFT_NONE || named == GRAFT_NONE) *status = GRAFT_NO_MEMORY;
+  return !*status && !skipped && named;
 }
 
 /* ---- the pass ---- */
 
-static graft_status annotate(gr_pass *p, graft_graph *g, const gr_quantizer *q, const selection *s) {
+static graft_status annotate(gr_pass *p, graft_graph *g, const gr_quantizer *q, selection *s) {
   uint32_t *scope = gr_scope_of_nodes(g, gr_option_string(p, "scope")), nodes = g->nodes.len;
   graft_status status = scope ? GRAFT_OK : GRAFT_NO_MEMORY;
   gr_annotate_stats stats = {0};
   for (graft_node n = g->first; n != GRAFT_NONE && !status; n = gr_node_at(g, n)->next)
-    if (scope[n] && (!is_selected(s, g, n) || gr_is_marked(g, n, GR_MARK_INSERTED | GR_MARK_TRAINING_FORM)))
+    if (scope[n] && (!is_selected(s, g, n, &status) || gr_is_marked(g, n, GR_MARK_INSERTED | GR_MARK_TRAINING_FORM)))
       scope[n] = 0; /* what an earlier round made is not annotated in this one */
   gr_annotate_options o = {.options = p->rest, .option_count = p->rest_count, .scope = scope};
   if (!status) status = gr_annotate(g, q, &o, &stats);

@@ -1,5 +1,6 @@
 /* From a parsed pipeline to the list of passes that run: each option goes to the members that declare it, values are
  * checked against the declared kinds. Nothing runs before all of this has succeeded. */
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -158,6 +159,7 @@ void gr_pipeline_free(gr_pipeline *pipeline) {
 static const gr_option_value *find(const gr_pass *p, const char *name) {
   static const gr_option_value none = {.s = ""};
   int slot = option_slot(p->info, name);
+  assert(slot >= 0); /* the pass's row declares it */
   return slot < 0 ? &none : &p->values[slot];
 }
 

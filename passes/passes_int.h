@@ -89,6 +89,10 @@ gr_evaluator gr_pass_evaluator(const gr_pass *p, void **user);
  * the statistics. `where` is of the names. */
 graft_status gr_apply_rules(gr_pass *p, const char *rules, bool fixed_point, gr_loc where);
 
+/* A byte for each node of the graph: has it a spec on an edge or a result? The caller frees `nodes.len` bytes; NULL: no
+ * memory. For passes that go from users to makers: a node of many operands must not be looked through for each. */
+uint8_t *gr_annotated_nodes(const graft_graph *g);
+
 /* `--quantizer-file`, in the order given. */
 const char *const *gr_pass_quantizer_files(const gr_pass *p, uint32_t *count);
 

@@ -7,19 +7,26 @@
 
 /* ---- selectors (select.c): nodes by the names they have in the source network ---- */
 
+typedef struct gr_selector_name {
+  const char *text;
+  uint32_t length;
+  bool found; /* some node was called so or stood below it */
+} gr_selector_name;
+
 /* A list of names: each means that name or what is below it. */
 typedef struct gr_selector {
   gr_arena arena;
-  GR_VEC(const char *) names;
+  GR_VEC(gr_selector_name) names;
+  gr_map numbers;                  /* hash of a name -> its place in `names` */
+  uint32_t *sources, record_count; /* by record: the source that it goes back to */
+  GR_VEC(char) path;
 } gr_selector;
 
-bool gr_selector_init(gr_selector *s, graft_context *c, const char *list); /* comma-separated; false: no memory */
+bool gr_selector_init(gr_selector *s, const graft_module *m, const char *list); /* comma-separated; false: no memory */
 void gr_selector_free(gr_selector *s);
-/* The node's name as selectors see it: of /layer1/layer1.0/conv1/Conv layer1.0.conv1.Conv, without a source its own.
- * As snprintf does. */
-size_t gr_source_path(graft_graph *g, graft_node n, char *buffer, size_t size);
-/* Number of the longest name that the path is or is below of, from 1; 0: none. */
-uint32_t gr_selector_find(const gr_selector *s, const char *path);
+/* Number of the longest listed name that the node's source name (without one: its own name) is or is below of, from 1;
+ * 0: none; GRAFT_NONE: no memory. Records made since the selector was are not known to it. */
+uint32_t gr_selector_find(gr_selector *s, graft_graph *g, graft_node n);
 
 /* A warning for each name of the option's list that selects nothing. */
 graft_status gr_selector_check(gr_pass *p, const char *option);

@@ -154,40 +154,34 @@ static void free_numbers(graft_context *c, uint32_t *n, size_t count) {
   if (n) gr_free(c, n, (count + 1) * sizeof *n);
 }
 
-static graft_attr attr_of(const graft_module *m, const gr_spec *s, const char *name) {
-  const gr_op_info *op = gr_spec_info(s->kind);
-  int slot = gr_op_attr_slot(op, name, strlen(name));
-  return slot < 0 ? (graft_attr){.kind = GRAFT_ATTR_NONE} : gr_attr_public(m, op, s->attrs, (uint32_t)slot);
-}
-
-static bool same_class(const graft_module *m, const gr_spec *a, const gr_spec *b) {
+/* The spec's attributes that must agree, the others at their defaults: equal where these are. */
+static uint32_t class_attrs(resolver *r, const gr_spec *s) {
   static const char *const names[] = {"dtype",  "quant_min", "quant_max", "scheme",    "axis",
                                       "groups", "dynamic",   "scale",     "zero_point"};
-  if (a->kind != b->kind) return false;
+  const gr_op_info *op = gr_spec_info(s->kind);
+  gr_attr_builder b;
+  gr_attrs_begin(&b, op);
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-    graft_attr x = attr_of(m, a, names[i]), y = attr_of(m, b, names[i]);
-    if (!gr_attr_equal(&x, &y)) return false;
+    int slot = gr_op_attr_slot(op, names[i], strlen(names[i]));
+    if (slot < 0) continue;
+    graft_attr a = gr_attr_public(r->m, op, s->attrs, (uint32_t)slot);
+    if (gr_attrs_set(r->m, &b, op, &a, (gr_loc){0})) return GRAFT_NONE;
   }
-  return true;
+  return gr_attrs_intern(r->m, &b, op, (gr_loc){0});
 }
 
-/* Classes are numbered by their first spec. Modules have a handful of specs, which are interned; the range hashes them.
- */
+/* Classes are numbered by their first spec. */
 static graft_status classify(resolver *r) {
-  gr_map first = {0}; /* hash -> spec */
+  gr_map first = {0}; /* kind and attributes -> spec */
   graft_status status = GRAFT_OK;
-  for (uint32_t i = 0; i < r->m->specs.len; i++) {
+  for (uint32_t i = 1; i < r->m->specs.len && !status; i++) {
     const gr_spec *s = gr_spec_get(r->m, i);
-    if (i == 0 || (s->kind != GR_SPEC_spec && s->kind != GR_SPEC_fixed)) continue;
-    uint64_t key = gr_mix((uint64_t)gr_attr_int(r->m, s->attrs, GR_ATTR(spec, quant_min)) * 31 +
-                          (uint64_t)gr_attr_int(r->m, s->attrs, GR_ATTR(spec, quant_max)));
-    uint32_t other;
-    while ((other = gr_map_get(&first, key)) != GRAFT_NONE && !same_class(r->m, s, gr_spec_get(r->m, other))) key++;
+    if (s->kind != GR_SPEC_spec && s->kind != GR_SPEC_fixed) continue;
+    uint32_t attrs = class_attrs(r, s);
+    uint64_t key = (uint64_t)s->kind << 32 | attrs;
+    uint32_t other = gr_map_get(&first, key);
     r->class_of[i] = other == GRAFT_NONE ? i : other;
-    if (other == GRAFT_NONE && !gr_map_put(r->c, &first, key, i)) {
-      status = GRAFT_NO_MEMORY;
-      break;
-    }
+    if (attrs == GRAFT_NONE || (other == GRAFT_NONE && !gr_map_put(r->c, &first, key, i))) status = GRAFT_NO_MEMORY;
   }
   gr_map_free(r->c, &first);
   return status;
