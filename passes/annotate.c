@@ -126,7 +126,11 @@ graft_status gr_pass_annotate(gr_pass *p) {
       status = annotate(p, p->module->graphs.data[i], q, &s);
     select_end(p, &s);
   } else {
-    gr_error(p->context, GRAFT_NAME, gr_option_loc(p, "quantizer"), "there is no quantizer '%s'", name);
+    gr_closest near = gr_closest_begin(name, strlen(name));
+    for (uint32_t i = 0; i < graft_quantizers_count(set); i++)
+      gr_closest_offer(&near, graft_quantizers_name(set, i), strlen(graft_quantizers_name(set, i)));
+    gr_error(p->context, GRAFT_NAME, gr_option_loc(p, "quantizer"), "there is no quantizer '%s'%s", name,
+             gr_closest_hint(&near, ""));
   }
   graft_quantizers_destroy(set);
   return status;

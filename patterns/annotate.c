@@ -2,6 +2,7 @@
  * claims it; a rule sees the specs that earlier nodes got. Cost: rules times nodes for the look at each op, and the
  * matches. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,7 +33,8 @@ typedef struct annotator {
   graft_node *order;
   uint32_t node_count, count;
   GR_VEC(action) actions;
-  bool refused; /* the match cannot be annotated as the rule says */
+  uint32_t origin; /* string: quantizer, options and rule */
+  bool refused;    /* the match cannot be annotated as the rule says */
   gr_annotate_stats *stats;
 } annotator;
 
@@ -66,8 +68,12 @@ static graft_status read_options(annotator *a, const gr_annotate_options *given)
     uint32_t k = 0;
     while (k < a->q->options.len && !same_name(a->options[k].name, o->name)) k++;
     if (k == a->q->options.len && strcmp(o->name, "qat") == 0) continue; /* the pipeline's word: one that serves both */
-    if (k == a->q->options.len)
-      return gr_error(a->c, GRAFT_NAME, o->name_where, "quantizer %s has no option '%s'", a->q->name, o->name);
+    if (k == a->q->options.len) {
+      gr_closest near = gr_closest_begin(o->name, strlen(o->name));
+      for (k = 0; k < a->q->options.len; k++) gr_closest_offer(&near, a->options[k].name, strlen(a->options[k].name));
+      return gr_error(a->c, GRAFT_NAME, o->name_where, "quantizer %s has no option '%s'%s", a->q->name, o->name,
+                      gr_closest_hint(&near, ""));
+    }
     if (!read_option(&a->options[k], o->value))
       return gr_error(a->c, GRAFT_NAME, o->value_where, "option %s is %s", o->name,
                       kinds[a->options[k].kind - GRAFT_ATTR_BOOL]);
@@ -226,6 +232,7 @@ static graft_status apply(annotator *a, const qz_rule *r, const gr_match *m) {
     const action *act = &a->actions.data[i];
     graft_status status =
         act->is_value ? gr_spec_set_value(a->g, act->id, act->spec) : gr_spec_set_use(a->g, act->id, act->spec);
+    if (!status) status = gr_spec_set_origin(a->g, (gr_spec_ref){act->is_value, act->id}, a->origin);
     if (status) return status;
   }
   a->stats->places += a->actions.len;
@@ -266,6 +273,10 @@ static graft_status run_rule(annotator *a, const qz_rule *r) {
   if (!qz_condition(a->q, r->condition, NULL, a->options, &active)) return GRAFT_RULE;
   if (!active) return GRAFT_OK;
   roots wanted = {.m = a->m};
+  char origin[400];
+  size_t used = qz_describe(a->q, a->options, origin, sizeof origin);
+  if (used < sizeof origin) (void)snprintf(origin + used, sizeof origin - used, ": %s", r->name);
+  if ((a->origin = gr_intern(a->m, origin, strlen(origin))) == GRAFT_NONE) return GRAFT_NO_MEMORY;
   gr_pattern_root_ops(r->pattern, add_root, &wanted);
   for (uint32_t i = 0; i < a->count; i++) {
     graft_node n = a->order[i];

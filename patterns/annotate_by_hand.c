@@ -83,7 +83,8 @@ graft_status graft_annotate(graft_graph *g, graft_place place, const graft_spec 
   uint32_t attrs = make_attrs(g, kind, &spec, where);
   uint32_t id = attrs == GRAFT_NONE ? GRAFT_NONE : gr_spec_intern(m, kind, attrs, refs, spec.place_count);
   if (id == GRAFT_NONE) return graft_context_has_errors(c) ? GRAFT_RULE : GRAFT_NO_MEMORY;
-  return at.is_value ? gr_spec_set_value(g, at.id, id) : gr_spec_set_use(g, at.id, id);
+  status = at.is_value ? gr_spec_set_value(g, at.id, id) : gr_spec_set_use(g, at.id, id);
+  return status ? status : gr_spec_set_origin(g, at, 0);
 }
 
 bool graft_is_annotated(const graft_graph *g, graft_node n) {

@@ -49,6 +49,11 @@ static bool moved_value(pt_rewriter *r, uint32_t from, uint32_t to) {
   return !r->refs || from == to || gr_vec_push(r->c, &r->moved_values, ((pt_moved){from, to}));
 }
 
+static bool move_origin(graft_graph *g, bool is_value, uint32_t from, uint32_t to) {
+  uint32_t origin = gr_spec_origin(g, (gr_spec_ref){is_value, from});
+  return !origin || gr_spec_set_origin(g, (gr_spec_ref){is_value, to}, origin) == GRAFT_OK;
+}
+
 /* The root keeps its uses' ids where it can, so an old edge of the root may have the id of another new one: what leaves
  * the root is recorded first. */
 static bool settle(pt_rewriter *r, const gr_match *match, bool of_root) {
@@ -60,7 +65,8 @@ static bool settle(pt_rewriter *r, const gr_match *match, bool of_root) {
     if (p->carry->value) {
       graft_value to = f->values[p->carry->to];
       if (to == GRAFT_NONE) continue;
-      if (p->spec && gr_spec_set_value(g, to, p->spec) != GRAFT_OK) return false;
+      if (p->spec && (gr_spec_set_value(g, to, p->spec) != GRAFT_OK || !move_origin(g, true, p->from, to)))
+        return false;
       if (!moved_value(r, p->from, to)) return false;
       continue;
     }
@@ -68,7 +74,7 @@ static bool settle(pt_rewriter *r, const gr_match *match, bool of_root) {
     if (n == GRAFT_NONE || p->operand >= gr_node_at(g, n)->operand_count || gr_operand(g, n, p->operand) == GRAFT_NONE)
       continue;
     uint32_t use = gr_node_at(g, n)->first_use + p->operand;
-    if (p->spec && gr_spec_set_use(g, use, p->spec) != GRAFT_OK) return false;
+    if (p->spec && (gr_spec_set_use(g, use, p->spec) != GRAFT_OK || !move_origin(g, false, p->from, use))) return false;
     if (!moved_use(r, p->from, use)) return false;
   }
   return true;

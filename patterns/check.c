@@ -50,7 +50,10 @@ static bool check_attr(gr_parser *p, const pt_attr *a, const gr_op_info *op) {
   if (a->kind != PT_ATTR_NAMED && a->kind != PT_ATTR_DROP) return true;
   int slot = gr_op_attr_slot(op, a->text, a->length);
   if (slot < 0) {
-    gr_error(p->context, GRAFT_RULE, a->where, "%s has no attribute '%.*s'", op->name, (int)a->length, a->text);
+    gr_closest near = gr_closest_begin(a->text, a->length);
+    for (uint32_t i = 0; i < op->attr_count; i++) gr_closest_offer(&near, op->attrs[i].name, strlen(op->attrs[i].name));
+    gr_error(p->context, GRAFT_RULE, a->where, "%s has no attribute '%.*s'%s", op->name, (int)a->length, a->text,
+             gr_closest_hint(&near, ""));
     return false;
   }
   const gr_attr_decl *d = &op->attrs[slot];
@@ -122,6 +125,28 @@ bool gr_pt_check_call(gr_parser *p, const pt_call *c, uint32_t result_count, boo
   return true;
 }
 
+/* Calls in calls too. Of a rewrite, which member a family stands for may be known later. */
+static bool check_deep(gr_parser *p, const pt_call *c, uint32_t results, bool range, bool complete) {
+  bool ok = (!complete && c->tag >= 0) || gr_pt_check_call(p, c, results, range, complete);
+  for (uint32_t i = 0; i < c->args.len; i++)
+    if (c->args.data[i].kind == PT_ARG_CALL) ok &= check_deep(p, c->args.data[i].call, 1, false, complete);
+  return ok;
+}
+
+bool gr_pt_check_lines(gr_parser *p, const pt_items *items, bool complete) {
+  bool ok = true;
+  for (uint32_t i = 0; i < items->len; i++) {
+    const pt_item *item = &items->data[i];
+    if (item->kind == PT_ITEM_GROUP)
+      ok &=
+          gr_pt_check_lines(p, &item->group->present, complete) & gr_pt_check_lines(p, &item->group->absent, complete);
+    for (const pt_line *line = item->kind == PT_ITEM_LINE ? item->line : NULL; line; line = line->otherwise)
+      if (line->kind == PT_LINE_CALL)
+        ok &= check_deep(p, line->call, line->results.len, line->results.data[line->results.len - 1].range, complete);
+  }
+  return ok;
+}
+
 /* ---- expressions ---- */
 
 int gr_pt_static(const pt_variant *v, const gr_expr *e) {
@@ -153,30 +178,63 @@ int gr_pt_static(const pt_variant *v, const gr_expr *e) {
   }
 }
 
-static bool unbound(gr_parser *p, const gr_expr *e, const pt_name *n, const char *sigil) {
-  gr_error(p->context, GRAFT_RULE, e->where, "%s%.*s is not bound here%s", sigil, (int)n->length, n->text,
-           e->kind == PT_E_VALUE || e->kind == PT_E_EDGE ? ", or not in every choice of the groups" : "");
+static bool is_bound(const pt_variant *v, pt_name_kind kind, uint32_t name) {
+  switch (kind) {
+  case PT_VALUE: return v->slots[name] != PT_UNBOUND;
+  case PT_RANGE: return v->range_bound[name];
+  case PT_ATTR: return v->attr_kinds[name] != 0;
+  case PT_REST: return v->rests[name] != NULL;
+  case PT_TAG: return v->tag_bound[name];
+  default: return false;
+  }
+}
+
+gr_closest gr_pt_closest_name(const gr_pattern *pattern, const pt_variant *v, pt_name_kind kind, const pt_name *n) {
+  static const char *const sigils[PT_NAME_KINDS] = {"%", "..%", "$", "$", "@", ""};
+  gr_closest near = gr_closest_begin(n->text, n->length);
+  for (uint32_t i = 0; i < pattern->names.kind[kind].len; i++) {
+    const pt_name *other = &pattern->names.kind[kind].data[i];
+    if (other != n && is_bound(v, kind, i)) gr_closest_offer(&near, other->text, other->length);
+  }
+  (void)gr_closest_hint(&near, sigils[kind]);
+  return near;
+}
+
+static bool unbound(gr_parser *p, const gr_pattern *pattern, const pt_variant *v, const gr_expr *e, pt_name_kind kind,
+                    const char *sigil) {
+  const pt_name *n = &pattern->names.kind[kind].data[e->name];
+  gr_closest near = gr_pt_closest_name(pattern, v, kind, n);
+  gr_error(p->context, GRAFT_RULE, e->where, "%s%.*s is not bound here%s%s", sigil, (int)n->length, n->text,
+           !near.word && kind == PT_VALUE ? ", or not in every choice of the groups" : "", near.hint);
+  return false;
+}
+
+bool gr_pt_no_operand(gr_parser *p, const gr_opset *ops, const gr_expr *e) {
+  const gr_op_info *op = gr_pt_member_info(ops, 0);
+  gr_closest near = gr_closest_begin(e->text, e->length);
+  for (uint32_t i = 0; op && i < op->operand_count; i++)
+    gr_closest_offer(&near, op->operands[i].name, strlen(op->operands[i].name));
+  gr_error(p->context, GRAFT_RULE, e->where, "%s has no operand '%.*s'%s", ops->name, (int)e->length, e->text,
+           gr_closest_hint(&near, ""));
   return false;
 }
 
 static bool check_edge(gr_parser *p, const gr_pattern *pattern, const pt_variant *v, const gr_expr *e) {
   const pt_name *n = &pattern->names.kind[PT_VALUE].data[e->name];
   uint16_t slot = v->slots[e->name];
-  if (slot == PT_UNBOUND) return unbound(p, e, n, "%");
+  if (slot == PT_UNBOUND) return unbound(p, pattern, v, e, PT_VALUE, "%");
   if (v->slot_node[slot] == PT_UNBOUND) {
     gr_error(p->context, GRAFT_RULE, e->where, "%%%.*s is no matched node's result: it has no edges here",
              (int)n->length, n->text);
     return false;
   }
   const gr_opset *ops = v->nodes[v->slot_node[slot]].call->ops;
-  if (gr_pt_opset_operand(ops, e->text, e->length) >= 0) return true;
-  gr_error(p->context, GRAFT_RULE, e->where, "%s has no operand '%.*s'", ops->name, (int)e->length, e->text);
-  return false;
+  return gr_pt_opset_operand(ops, e->text, e->length) >= 0 || gr_pt_no_operand(p, ops, e);
 }
 
 static bool check_rest_attr(gr_parser *p, const gr_pattern *pattern, const pt_variant *v, const gr_expr *e) {
   const pt_call *c = v->rests[e->name];
-  if (!c) return unbound(p, e, &pattern->names.kind[PT_REST].data[e->name], "$");
+  if (!c) return unbound(p, pattern, v, e, PT_REST, "$");
   bool named = false;
   for (uint32_t i = 0; i < c->attrs.len; i++)
     named |= c->attrs.data[i].text && c->attrs.data[i].length == e->length &&
@@ -206,19 +264,18 @@ static bool gives_condition(const pt_variant *v, const gr_expr *e) {
 }
 
 bool gr_pt_check_expr(gr_parser *p, const gr_pattern *pattern, const pt_variant *v, const gr_expr *e, bool condition) {
-  const pt_names *n = &pattern->names;
   if (condition && !gives_condition(v, e)) {
     gr_error(p->context, GRAFT_RULE, e->where, "this is no condition");
     return false;
   }
   switch (e->kind) {
-  case PT_E_VALUE: return v->slots[e->name] != PT_UNBOUND || unbound(p, e, &n->kind[PT_VALUE].data[e->name], "%");
+  case PT_E_VALUE: return v->slots[e->name] != PT_UNBOUND || unbound(p, pattern, v, e, PT_VALUE, "%");
   case PT_E_EDGE: return check_edge(p, pattern, v, e);
-  case PT_E_RANGE: return v->range_bound[e->name] || unbound(p, e, &n->kind[PT_RANGE].data[e->name], "..%");
-  case PT_E_ATTR: return v->attr_kinds[e->name] || unbound(p, e, &n->kind[PT_ATTR].data[e->name], "$");
+  case PT_E_RANGE: return v->range_bound[e->name] || unbound(p, pattern, v, e, PT_RANGE, "..%");
+  case PT_E_ATTR: return v->attr_kinds[e->name] || unbound(p, pattern, v, e, PT_ATTR, "$");
   case PT_E_REST_ATTR: return check_rest_attr(p, pattern, v, e);
   case PT_E_PROPERTY:
-  case PT_E_IN: return v->tag_bound[e->name] || unbound(p, e, &n->kind[PT_TAG].data[e->name], "@");
+  case PT_E_IN: return v->tag_bound[e->name] || unbound(p, pattern, v, e, PT_TAG, "@");
   case PT_E_NOT: return gr_pt_check_expr(p, pattern, v, e->args[0], true);
   case PT_E_AND:
   case PT_E_OR: {

@@ -5,6 +5,7 @@
  * operands, results, attributes; then comparisons that need names of other lines; then conditions. */
 #include "patterns/patterns_impl.h"
 
+#include <stdio.h>
 #include <string.h>
 
 typedef struct builder {
@@ -418,13 +419,35 @@ static void name_slots(builder *b) {
     if (find(b, i) == i && b->absent[i]) v->slots[i] = 0;
 }
 
+/* The root does not need the line; perhaps one of its names is written another way where it is used. */
+static bool unreached(builder *b, const pt_vnode *node) {
+  char text[200] = "";
+  for (uint32_t i = 0; node->line && i < node->result_count && !text[0]; i++) {
+    const pt_result *r = &node->line->results.data[i];
+    if (r->range) continue;
+    const pt_name *made = value_info(b->pattern, r->name);
+    gr_closest near = gr_closest_begin(made->text, made->length);
+    for (uint32_t k = 0; k < b->pattern->names.kind[PT_VALUE].len; k++) {
+      const pt_name *n = value_info(b->pattern, (int)k);
+      uint16_t slot = b->variant->slots[k];
+      if (n != made && slot != PT_UNBOUND && b->variant->slot_node[slot] == PT_UNBOUND && slot != 0)
+        gr_closest_offer(&near, n->text, n->length);
+    }
+    if (near.word)
+      snprintf(text, sizeof text, "; no line makes %%%.*s: did you mean '%%%.*s' there?", (int)near.word_length,
+               near.word, (int)(made->length < 60 ? made->length : 60), made->text);
+  }
+  gr_error(b->parser->context, GRAFT_RULE, node->call->where,
+           "the root does not need this line: a match is walked from the last line to what it uses%s", text);
+  return false;
+}
+
 static bool finish(builder *b) {
   pt_variant *v = b->variant;
   gr_arena *a = b->parser->arena;
+  bool ok = true;
   for (uint32_t n = 0; n < b->nodes.len; n++)
-    if (b->place[n] == GRAFT_NONE)
-      return error_at(b->parser, b->nodes.data[n].call->where,
-                      "the root does not need this line: a match is walked from the last line to what it uses");
+    if (b->place[n] == GRAFT_NONE) ok = unreached(b, &b->nodes.data[n]);
   v->nodes = gr_arena_alloc(a, b->nodes.len * sizeof *v->nodes);
   if (!v->nodes) return false;
   for (uint32_t place = 0; place < b->visited; place++) {
@@ -438,7 +461,7 @@ static bool finish(builder *b) {
   }
   for (uint16_t s = 0; s < v->slot_count; s++)
     if (v->slot_node[s] != PT_UNBOUND) v->slot_node[s] = (uint16_t)b->place[v->slot_node[s]];
-  v->node_count = b->nodes.len;
+  v->node_count = b->visited;
   v->root_ops = v->nodes[0].call->ops;
   for (uint32_t n = 0; n < v->node_count; n++)
     for (uint32_t i = 0; i < v->nodes[n].attr_count; i++)
@@ -447,12 +470,16 @@ static bool finish(builder *b) {
         return false;
   for (uint32_t i = 0; i < b->wheres.len; i++) {
     const gr_expr *e = b->wheres.data[i];
-    if (!gr_pt_check_expr(b->parser, b->pattern, v, e, true)) return false;
+    if (!gr_pt_check_expr(b->parser, b->pattern, v, e, true)) {
+      ok = false;
+      continue;
+    }
     int known = gr_pt_static(v, e);
     v->never |= known == 0;
     if (known >= 0) continue;
     if (!emit(b, PT_WHERE, 0, i, 0, e->where)) return false;
   }
+  if (!ok) return false;
   v->code = b->code.data;
   v->code_where = b->code_where.data;
   v->code_count = b->code.len;
@@ -524,7 +551,7 @@ static bool make_variants(gr_parser *p, gr_pattern *pattern) {
 }
 
 bool gr_pt_compile_match(gr_parser *p, gr_pattern *pattern) {
-  if (!make_variants(p, pattern)) return false;
+  if (!gr_pt_check_lines(p, &pattern->items, !pattern->bare) || !make_variants(p, pattern)) return false;
   bool ever = false;
   for (uint32_t i = 0; i < pattern->variant_count; i++) {
     if (!compile_variant(p, pattern, &pattern->variants[i])) return false;

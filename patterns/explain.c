@@ -123,7 +123,7 @@ static graft_status finish(explainer *x, char **text, size_t *size) {
   graft_status status = x->out.failed || !x->cones ? GRAFT_NO_MEMORY : GRAFT_OK;
   *text = status ? NULL : gr_alloc(c, x->out.bytes.len + 1);
   if (*text) {
-    memcpy(*text, x->out.bytes.data, x->out.bytes.len);
+    if (x->out.bytes.len) memcpy(*text, x->out.bytes.data, x->out.bytes.len);
     (*text)[x->out.bytes.len] = '\0';
     *size = x->out.bytes.len + 1;
   } else {
@@ -136,36 +136,86 @@ static graft_status finish(explainer *x, char **text, size_t *size) {
   return status;
 }
 
-graft_status graft_rules_explain(const graft_rules *rules, graft_graph *g, const char *name, char **text,
-                                 size_t *size) {
+/* ---- what is there already ---- */
+
+static void say_spec(explainer *x, const char *place, gr_spec_ref at, uint32_t spec) {
+  const graft_module *m = x->g->module;
+  const gr_spec *s = gr_spec_get(m, spec);
+  const gr_op_info *info = gr_spec_info(s->kind);
+  uint32_t origin = gr_spec_origin(x->g, at);
+  gr_sink_format(&x->out, "    %s: %s", place, info->name);
+  int dtype = gr_op_attr_slot(info, "dtype", 5);
+  if (dtype >= 0)
+    gr_sink_format(&x->out, " of %s", graft_dtype_name(gr_attr_public(m, info, s->attrs, (uint32_t)dtype).as.dtype));
+  gr_sink_format(&x->out, ", by %s\n", origin ? gr_string_text(m, origin) : "a file or a callback");
+}
+
+static void say_annotations(explainer *x) {
+  graft_graph *g = x->g;
+  const gr_node *n = gr_node_at(g, x->node);
+  const gr_op_info *info = gr_op_get(n->op);
+  char place[200];
+  if (!graft_is_annotated(g, x->node)) return;
+  gr_sink_format(&x->out, "%%%s is annotated: quantizers leave it alone\n", gr_node_label(g, x->node));
+  for (uint32_t i = 0; i < n->operand_count; i++) {
+    uint32_t spec = gr_spec_of_use(g, n->first_use + i),
+             last = info && info->operand_count ? info->operand_count - 1u : 0;
+    if (!spec) continue;
+    if (info && i >= last && info->operands[last].variadic)
+      (void)snprintf(place, sizeof place, "operand %s[%u]", info->operands[last].name, i - last);
+    else if (info && i < info->operand_count)
+      (void)snprintf(place, sizeof place, "operand %s", info->operands[i].name);
+    else
+      (void)snprintf(place, sizeof place, "operand %u", i);
+    say_spec(x, place, (gr_spec_ref){false, n->first_use + i}, spec);
+  }
+  for (uint32_t i = 0; i < n->result_count; i++) {
+    uint32_t spec = gr_spec_of_value(g, n->first_result + i);
+    (void)snprintf(place, sizeof place, "result %u", i);
+    if (spec) say_spec(x, place, (gr_spec_ref){true, n->first_result + i}, spec);
+  }
+}
+
+graft_status graft_rules_explain(const graft_rules *rules, graft_graph *g, const char *name, const char *only,
+                                 char **text, size_t *size) {
   explainer *x = begin(g, name, NULL);
   if (!x) return GRAFT_NAME;
   gr_sink_format(&x->out, "%%%s is a %s\n", gr_node_label(g, x->node),
                  gr_op_text(g->module, gr_node_at(g, x->node)->op));
+  say_annotations(x);
+  uint32_t tried = 0;
   for (uint32_t i = 0; x->cones && i < graft_rules_count(rules); i++) {
     const pt_rule *rule = gr_pt_rules_at(rules, i);
+    if (only && !gr_pt_name_fits(rule, only)) continue;
+    tried++;
     for (uint32_t k = 0; k < x->near_count; k++) explain_at(x, rule->name, rule->pattern, x->near[k]);
   }
-  if (!x->said) gr_sink_text(&x->out, "no rule looks at it\n");
+  if (!tried && only) gr_sink_format(&x->out, "none of the rules is called %s\n", only);
+  if (tried && !x->said) gr_sink_text(&x->out, only ? "the rule does not look at it\n" : "no rule looks at it\n");
   return finish(x, text, size);
 }
 
 graft_status graft_quantizers_explain(const graft_quantizers *quantizers, uint32_t index, graft_graph *g,
-                                      const char *name, char **text, size_t *size) {
-  const gr_quantizer *q = gr_quantizers_find(quantizers, graft_quantizers_name(quantizers, index));
+                                      const char *name, const char *only, char **text, size_t *size) {
+  const char *quantizer = graft_quantizers_name(quantizers, index);
+  const gr_quantizer *q = quantizer ? gr_quantizers_find(quantizers, quantizer) : NULL;
+  if (!q) return gr_error(g->module->context, GRAFT_NAME, (gr_loc){0}, "there is no quantizer %u", index);
   graft_attr options[QZ_MAX_OPTIONS];
-  for (uint32_t i = 0; i < q->options.len; i++) options[i] = q->options.data[i].value;
+  qz_defaults(q, options);
   explainer *x = begin(g, name, options);
   if (!x) return GRAFT_NAME;
-  if (graft_is_annotated(g, x->node))
-    gr_sink_format(&x->out, "%%%s is annotated: quantizers leave it alone\n", gr_node_label(g, x->node));
+  if (q->rules.len == 0) gr_sink_format(&x->out, "%s has no rules\n", q->name);
+  uint32_t tried = 0;
   for (uint32_t i = 0; x->cones && i < q->rules.len && !graft_is_annotated(g, x->node); i++) {
     const qz_rule *rule = &q->rules.data[i];
+    if (only && strcmp(only, rule->name) != 0) continue;
+    tried++;
     bool active;
     if (!qz_condition(q, rule->condition, NULL, options, &active)) x->out.failed = true;
     char label[300];
     snprintf(label, sizeof label, "%s: %s%s", q->name, rule->name, active ? "" : " (not with the default options)");
     for (uint32_t k = 0; k < x->near_count; k++) explain_at(x, label, rule->pattern, x->near[k]);
   }
+  if (only && tried && !x->said) gr_sink_format(&x->out, "%s: %s does not look at it\n", q->name, only);
   return finish(x, text, size);
 }

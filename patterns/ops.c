@@ -27,8 +27,10 @@ static void add_member(gr_opset *s, pt_member m) {
 const gr_opset *gr_pt_opset_of_op(gr_parser *p, const char *name, size_t length, gr_loc where) {
   uint32_t op = gr_op_find(name, length);
   if (op == GR_OP_COUNT) {
-    gr_error(p->context, GRAFT_RULE, where,
-             "unknown op '%.*s' (an op that the table does not know is written in quotes)", (int)length, name);
+    gr_closest near = gr_closest_begin(name, length);
+    for (uint32_t i = 0; i < GR_OP_COUNT; i++) gr_closest_offer(&near, gr_op_get(i)->name, strlen(gr_op_get(i)->name));
+    gr_error(p->context, GRAFT_RULE, where, "unknown op '%.*s'%s%s", (int)length, name, gr_closest_hint(&near, ""),
+             near.word ? "" : " (an op that the table does not know is written in quotes)");
     return NULL;
   }
   gr_opset *s = new_set(p, name, length, 1);
@@ -63,7 +65,12 @@ const gr_opset *gr_pt_opset_of_family(gr_parser *p, const char *name, size_t len
   bool any = length == 3 && memcmp(name, "any", 3) == 0;
   uint32_t mask = any ? 0 : gr_family_find(name, length);
   if (!any && mask == 0) {
-    gr_error(p->context, GRAFT_RULE, where, "unknown family '@%.*s'", (int)length, name);
+    gr_closest near = gr_closest_begin(name, length);
+    for (uint32_t i = 0; i < p->families.len; i++)
+      gr_closest_offer(&near, p->families.data[i]->name, strlen(p->families.data[i]->name));
+    for (uint32_t i = 0; i < GR_FAMILY_COUNT; i++)
+      gr_closest_offer(&near, gr_families[i].name, strlen(gr_families[i].name));
+    gr_error(p->context, GRAFT_RULE, where, "unknown family '@%.*s'%s", (int)length, name, gr_closest_hint(&near, "@"));
     return NULL;
   }
   gr_opset *s = from_table(p, name, length, mask);
@@ -113,13 +120,18 @@ bool gr_parse_family(gr_parser *p) {
   gr_opset *s = new_set(p, name.text, name.length, UINT8_MAX);
   if (!s) return false;
   s->family = true;
+  bool bad = false;
   while (!l->token.line_start &&
          (l->token.kind == GR_T_IDENT || l->token.kind == GR_T_FAMILY || l->token.kind == GR_T_STRING)) {
     const gr_opset *m =
         l->token.kind == GR_T_IDENT    ? gr_pt_opset_of_op(p, l->token.text, l->token.length, gr_lex_loc(l))
         : l->token.kind == GR_T_STRING ? gr_pt_opset_of_opaque(p, l->token.text, l->token.length)
                                        : gr_pt_opset_of_family(p, l->token.text, l->token.length, gr_lex_loc(l));
-    if (!m) return false;
+    if (!m) {
+      p->failed = bad = true;
+      if (l->token.kind != GR_T_ERROR) gr_lex_next(l);
+      continue;
+    }
     if (s->count + m->count > UINT8_MAX - 1) {
       gr_error(p->context, GRAFT_RULE, gr_lex_loc(l), "a family of more than %d ops", UINT8_MAX - 1);
       return false;
@@ -127,6 +139,7 @@ bool gr_parse_family(gr_parser *p) {
     for (uint32_t i = 0; i < m->count; i++) add_member(s, m->members[i]);
     gr_lex_next(l);
   }
+  if (bad && s->count == 0) return gr_vec_push(p->context, &p->families, s); /* known: one error, not one a use */
   if (s->count == 0) {
     gr_lex_unexpected(l, "an op, \"op\" or @family");
     return false;

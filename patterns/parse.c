@@ -192,7 +192,7 @@ static pt_call *parse_call(pt_parse *s) {
   if (!parse_opset(s, c) || !gr_lex_expect(l, '(', NULL)) return NULL;
   while (l->token.kind != ')') {
     pt_arg a;
-    if (c->args.len && !gr_lex_expect(l, ',', NULL)) return NULL;
+    if (c->args.len && !gr_pt_comma(s, ')')) return NULL;
     if (!parse_arg(s, &a) || !pt_push(s->parser->arena, &c->args, a)) return NULL;
     if (c->args.len > 64) {
       fail(s, a.where, "more than 64 operands");
@@ -203,7 +203,7 @@ static pt_call *parse_call(pt_parse *s) {
   if (gr_lex_accept(l, '{')) {
     while (l->token.kind != '}') {
       pt_attr a;
-      if (c->attrs.len && !gr_lex_expect(l, ',', NULL)) return NULL;
+      if (c->attrs.len && !gr_pt_comma(s, '}')) return NULL;
       if (!parse_attr(s, &a) || !pt_push(s->parser->arena, &c->attrs, a)) return NULL;
       if (c->attrs.len > 64) {
         fail(s, a.where, "more than 64 attributes");
@@ -356,8 +356,17 @@ static pt_line *parse_line(pt_parse *s, bool is_const) {
 /* ---- sections ---- */
 
 static bool parse_block(pt_parse *s, pt_items *items) {
-  return gr_lex_expect(&s->parser->lex, '{', NULL) && gr_pt_parse_items(s, items) &&
-         gr_lex_expect(&s->parser->lex, '}', "a line of the rule or }");
+  gr_lexer *l = &s->parser->lex;
+  gr_loc open = gr_lex_loc(l);
+  if (!gr_lex_expect(l, '{', NULL)) return false;
+  s->blocks++;
+  bool ok = gr_pt_parse_items(s, items);
+  s->blocks--;
+  if (!ok || gr_lex_accept(l, '}')) return ok;
+  if (l->token.kind == GR_T_ERROR) return false;
+  fail(s, open, "this { is not closed: a } is missing");
+  l->token.kind = GR_T_ERROR;
+  return false;
 }
 
 static bool parse_group(pt_parse *s, pt_item *item) {
@@ -406,13 +415,29 @@ static bool parse_warning(pt_parse *s, pt_item *item) {
   return true;
 }
 
+/* What only a condition can be, where no comma stands before it. */
+static bool continues(pt_parse *s) {
+  gr_lexer *l = &s->parser->lex;
+  gr_lexer ahead = *l;
+  gr_lex_next(&ahead);
+  bool call = l->token.kind == GR_T_IDENT && ahead.token.kind == '(';
+  bool value = l->token.kind == GR_T_VALUE && !gr_pt_begins_line(l);
+  if (!call && !value && l->token.kind != GR_T_CAPTURE && l->token.kind != GR_T_FAMILY && l->token.kind != '(' &&
+      !gr_lex_is(l, "not"))
+    return false;
+  fail(s, gr_lex_loc(l), "a comma is missing between this condition and the one before it");
+  l->token.kind = GR_T_ERROR;
+  return true;
+}
+
 bool gr_pt_parse_conditions(pt_parse *s, pt_items *items) {
   do {
     pt_item item = {.kind = PT_ITEM_WHERE, .where = gr_lex_loc(&s->parser->lex)};
     s->nodes = 0;
-    if (!(item.expr = gr_pt_parse_expr(s)) || !pt_push(s->parser->arena, items, item)) return false;
+    if (!(item.expr = gr_pt_parse_expr(s)) || gr_pt_foreign_operator(s) || !pt_push(s->parser->arena, items, item))
+      return false;
   } while (gr_lex_accept(&s->parser->lex, ','));
-  return true;
+  return !continues(s);
 }
 
 static bool is_group(const gr_lexer *l) {
@@ -421,37 +446,65 @@ static bool is_group(const gr_lexer *l) {
   return l->token.kind == GR_T_IDENT && ahead.token.kind == '?';
 }
 
+/* The same, and on with the next one after an error. */
+static void parse_all_conditions(pt_parse *s, pt_items *items) {
+  for (;;) {
+    const char *from = gr_pt_here(&s->parser->lex);
+    uint32_t depth = s->depth;
+    if (gr_pt_parse_conditions(s, items)) return;
+    s->depth = depth;
+    if (!gr_pt_skip_condition(s, from)) return;
+  }
+}
+
+static bool ends_section(const pt_parse *s) {
+  static const char *const ends[] = {"where", "rewrite", "annotate", "skip", NULL};
+  const gr_lexer *l = &s->parser->lex;
+  if (l->token.kind == GR_T_END || gr_pt_begins_declaration(l)) return true;
+  if (l->token.kind == '}') return s->blocks > 0;
+  return gr_pt_is_word(l, ends) && !(s->rewrite && gr_lex_is(l, "where"));
+}
+
+static bool parse_item(pt_parse *s, pt_items *items) {
+  gr_lexer *l = &s->parser->lex;
+  pt_item item = {.kind = PT_ITEM_LINE, .where = gr_lex_loc(l)};
+  bool ok;
+  s->nodes = 0;
+  if (l->token.kind == GR_T_VALUE || l->token.kind == GR_T_DOTS)
+    ok = (item.line = parse_line(s, false)) != NULL;
+  else if (!s->rewrite && gr_lex_is(l, "where"))
+    return gr_lex_next(l), parse_all_conditions(s, items), true;
+  else if (!s->rewrite && is_group(l))
+    ok = parse_group(s, &item);
+  else if (s->rewrite && gr_lex_accept_word(l, "const"))
+    ok = (item.line = parse_line(s, true)) != NULL;
+  else if (s->rewrite && gr_lex_is(l, "if"))
+    ok = parse_group(s, &item);
+  else if (s->rewrite && gr_lex_is(l, "edge"))
+    ok = parse_move(s, &item, PT_ITEM_EDGE);
+  else if (s->rewrite && gr_lex_is(l, "value"))
+    ok = parse_move(s, &item, PT_ITEM_VALUE);
+  else if (s->rewrite && gr_lex_is(l, "drop"))
+    ok = parse_move(s, &item, PT_ITEM_DROP);
+  else if (s->rewrite && gr_lex_is(l, "warn"))
+    ok = parse_warning(s, &item);
+  else
+    return gr_pt_stray(s);
+  return ok && pt_push(s->parser->arena, items, item);
+}
+
+/* Goes on after an error, so that all errors of a file are said; s->parser->failed says that there was one. */
 bool gr_pt_parse_items(pt_parse *s, pt_items *items) {
   gr_lexer *l = &s->parser->lex;
-  for (;;) {
-    pt_item item = {.kind = PT_ITEM_LINE, .where = gr_lex_loc(l)};
-    bool ok = true;
-    s->nodes = 0;
-    if (l->token.kind == GR_T_VALUE || l->token.kind == GR_T_DOTS) {
-      ok = (item.line = parse_line(s, false)) != NULL;
-    } else if (!s->rewrite && gr_lex_is(l, "where") && s->depth > 0) {
-      gr_lex_next(l);
-      if (!gr_pt_parse_conditions(s, items)) return false;
-      continue;
-    } else if (!s->rewrite && is_group(l)) {
-      ok = parse_group(s, &item);
-    } else if (s->rewrite && gr_lex_accept_word(l, "const")) {
-      ok = (item.line = parse_line(s, true)) != NULL;
-    } else if (s->rewrite && gr_lex_is(l, "if")) {
-      ok = parse_group(s, &item);
-    } else if (s->rewrite && gr_lex_is(l, "edge")) {
-      ok = parse_move(s, &item, PT_ITEM_EDGE);
-    } else if (s->rewrite && gr_lex_is(l, "value")) {
-      ok = parse_move(s, &item, PT_ITEM_VALUE);
-    } else if (s->rewrite && gr_lex_is(l, "drop")) {
-      ok = parse_move(s, &item, PT_ITEM_DROP);
-    } else if (s->rewrite && gr_lex_is(l, "warn")) {
-      ok = parse_warning(s, &item);
-    } else {
-      return l->token.kind != GR_T_ERROR;
-    }
-    if (!ok || !pt_push(s->parser->arena, items, item)) return false;
+  while ((s->blocks > 0 && gr_lex_is(l, "where") && !s->rewrite) || !ends_section(s)) {
+    const char *from = gr_pt_here(l);
+    uint32_t depth = s->depth, blocks = s->blocks;
+    if (parse_item(s, items)) continue;
+    s->depth = depth;
+    s->blocks = blocks;
+    gr_pt_skip_item(s, from);
   }
+  return true;
 }
 
 /* ---- for other readers ---- */
@@ -474,13 +527,25 @@ gr_pattern *gr_pt_parse_match(gr_parser *p) {
   *pattern = (gr_pattern){.parser = p, .where = gr_lex_loc(&p->lex)};
   pt_parse s = {.parser = p, .names = &pattern->names};
   if (!gr_pt_parse_items(&s, &pattern->items)) return NULL;
-  if (gr_lex_accept_word(&p->lex, "where") && !gr_pt_parse_conditions(&s, &pattern->items)) return NULL;
+  if (gr_lex_accept_word(&p->lex, "where")) {
+    parse_all_conditions(&s, &pattern->items);
+    while (!ends_section(&s) || gr_lex_is(&p->lex, "where")) {
+      const char *from = gr_pt_here(&p->lex);
+      if (p->lex.token.kind != GR_T_ERROR)
+        fail(&s, gr_lex_loc(&p->lex), "`where` comes last in a match, once, its conditions separated by commas");
+      gr_pt_skip_item(&s, from);
+    }
+  }
   return pattern;
 }
 
 gr_pattern *gr_pattern_parse(gr_parser *p) {
+  bool before = p->failed;
+  p->failed = false;
   gr_pattern *pattern = gr_pt_parse_match(p);
-  if (!pattern) return NULL;
+  bool failed = p->failed;
+  p->failed |= before;
+  if (!pattern || failed) return NULL;
   pattern->bare = true;
   return gr_pt_compile_match(p, pattern) ? pattern : NULL;
 }

@@ -204,7 +204,7 @@ static gr_expr *list(pt_parse *s) {
   gr_lex_next(l);
   PT_VEC(gr_expr *) args = {0};
   while (l->token.kind != ']') {
-    if (args.len && !gr_lex_expect(l, ',', NULL)) return NULL;
+    if (args.len && !gr_pt_comma(s, ']')) return NULL;
     gr_expr *a = gr_pt_parse_expr(s);
     if (!a) return NULL;
     if (args.len == GRAFT_MAX_RANK * 2) {
@@ -245,7 +245,11 @@ static gr_expr *call(pt_parse *s, const gr_token *t, gr_loc where) {
   gr_lexer *l = &s->parser->lex;
   uint32_t f = gr_pt_function_find(t->text, t->length);
   if (f == PT_F_COUNT) {
-    gr_error(s->parser->context, GRAFT_RULE, where, "unknown predicate '%.*s'", (int)t->length, t->text);
+    gr_closest near = gr_closest_begin(t->text, t->length);
+    for (uint32_t i = 0; i < PT_F_COUNT; i++)
+      gr_closest_offer(&near, gr_pt_function_get(i)->name, strlen(gr_pt_function_get(i)->name));
+    gr_error(s->parser->context, GRAFT_RULE, where, "unknown predicate '%.*s'%s", (int)t->length, t->text,
+             gr_closest_hint(&near, ""));
     return NULL;
   }
   gr_lex_next(l);
@@ -256,7 +260,7 @@ static gr_expr *call(pt_parse *s, const gr_token *t, gr_loc where) {
   e->index = (uint16_t)f;
   PT_VEC(gr_expr *) args = {0};
   while (l->token.kind != ')') {
-    if (args.len && !gr_lex_expect(l, ',', NULL)) return NULL;
+    if (args.len && !gr_pt_comma(s, ')')) return NULL;
     if (*p == '*') p--;
     if (!*p || args.len == 64) {
       gr_error(s->parser->context, GRAFT_RULE, gr_lex_loc(l), "too many arguments for %s", info->name);
@@ -282,6 +286,23 @@ static const struct {
              {"false", {.kind = GRAFT_ATTR_BOOL, .as.b = false}},
              {"none", {.kind = GRAFT_ATTR_NONE}}};
 
+static gr_expr *unknown_word(pt_parse *s, const gr_token *t, gr_loc where) {
+  gr_parser *p = s->parser;
+  gr_closest near = gr_closest_begin(t->text, t->length);
+  for (uint32_t i = 0; s->names && i < s->names->kind[PT_GROUP].len; i++)
+    gr_closest_offer(&near, s->names->kind[PT_GROUP].data[i].text, s->names->kind[PT_GROUP].data[i].length);
+  for (uint32_t i = 0; i < p->options.len; i++) gr_closest_offer(&near, p->options.data[i], strlen(p->options.data[i]));
+  for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+    gr_closest_offer(&near, words[i].word, strlen(words[i].word));
+  for (int d = GRAFT_F32; d < GRAFT_DTYPE_COUNT; d++)
+    gr_closest_offer(&near, graft_dtype_name((graft_dtype)d), strlen(graft_dtype_name((graft_dtype)d)));
+  (void)gr_closest_hint(&near, "");
+  gr_error(p->context, GRAFT_RULE, where, "'%.*s' is no %s%s%s", (int)t->length, t->text,
+           s->names ? "group of this rule and no option" : "option",
+           near.word ? "" : "; a text stands in quotes: \"…\"", near.hint);
+  return NULL;
+}
+
 /* true, a dtype, a function, an option, a group. */
 static gr_expr *word(pt_parse *s) {
   gr_parser *p = s->parser;
@@ -304,8 +325,7 @@ static gr_expr *word(pt_parse *s) {
   if (l->token.kind == '(' && !l->token.line_start) return call(s, &t, where);
   int g = s->names ? gr_pt_name_find(s->names, PT_GROUP, t.text, t.length) : -1;
   if (g < 0) {
-    gr_error(p->context, GRAFT_RULE, where, "'%.*s' is no group of this rule and no option", (int)t.length, t.text);
-    return NULL;
+    return unknown_word(s, &t, where);
   }
   s->names->kind[PT_GROUP].data[g].other_uses++;
   gr_expr *e = gr_pt_new_expr(s, PT_E_GROUP, where);
@@ -338,6 +358,10 @@ static gr_expr *primary(pt_parse *s) {
     gr_lex_next(l);
     e = gr_pt_parse_expr(s);
     return e && gr_lex_expect(l, ')', NULL) ? e : NULL;
+  case '!':
+    gr_error(s->parser->context, GRAFT_RULE, gr_lex_loc(l), "`!` is no operator: write `not`");
+    l->token.kind = GR_T_ERROR;
+    return NULL;
   default: gr_lex_unexpected(l, "an expression"); return NULL;
   }
 }
@@ -433,6 +457,7 @@ gr_expr *gr_pt_parse_expr(pt_parse *s) {
     return NULL;
   }
   gr_expr *e = disjunction(s);
+  if (e && gr_pt_foreign_operator(s)) return NULL;
   if (e && gr_lex_is(l, "if") && !l->token.line_start) {
     gr_loc where = gr_lex_loc(l);
     gr_lex_next(l);

@@ -30,9 +30,11 @@ GRAFT_API const char *graft_rules_doc(const graft_rules *rules, uint32_t index);
 GRAFT_API const char *graft_rules_file(const graft_rules *rules, uint32_t index);
 
 /* For each rule that looks at a node (called by its first result's name, or its source's): where it matches, or the
- * check that failed and why. NUL-terminated; the caller frees *text with graft_free(context, *text, *size). */
-GRAFT_API graft_status graft_rules_explain(const graft_rules *rules, graft_graph *graph, const char *node, char **text,
-                                           size_t *size);
+ * check that failed and why; before that the node's annotations, with the quantizer, options and rule that each is
+ * from. `rule` NULL, or the one rule, file or folder of rules that is asked about. NUL-terminated; the caller frees
+ * *text with graft_free(context, *text, *size). */
+GRAFT_API graft_status graft_rules_explain(const graft_rules *rules, graft_graph *graph, const char *node,
+                                           const char *rule, char **text, size_t *size);
 
 /* ---- quantizers: which edges and values are quantized, and how (patterns/quantizers/README.md) ---- */
 
@@ -55,7 +57,7 @@ GRAFT_API const char *graft_quantizers_file(const graft_quantizers *quantizers, 
 
 /* As graft_rules_explain, for the rules of one quantizer with the default values of its options. */
 GRAFT_API graft_status graft_quantizers_explain(const graft_quantizers *quantizers, uint32_t index, graft_graph *graph,
-                                                const char *node, char **text, size_t *size);
+                                                const char *node, const char *rule, char **text, size_t *size);
 
 /* ---- annotating in C: what a quantizer file does ---- */
 

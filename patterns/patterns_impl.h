@@ -259,7 +259,12 @@ bool gr_pt_compile_match(gr_parser *p, gr_pattern *pattern);
 /* The smaller checks of a call in the match: arity, attributes and that none is forgotten. */
 bool gr_pt_check_shape(gr_parser *p, const pt_call *call, uint32_t result_count,
                        bool range_results); /* of a rewrite too */
+/* Every call of a section, so that all errors are said. */
+bool gr_pt_check_lines(gr_parser *p, const pt_items *items, bool complete);
 bool gr_pt_check_call(gr_parser *p, const pt_call *call, uint32_t result_count, bool range_results, bool complete);
+/* What is bound in the variant and called much alike, the hint made already. */
+gr_closest gr_pt_closest_name(const gr_pattern *pattern, const pt_variant *v, pt_name_kind kind, const pt_name *n);
+bool gr_pt_no_operand(gr_parser *p, const gr_opset *ops, const gr_expr *e); /* the error; false */
 /* Static truth of a condition in a variant: 0 false, 1 true, -1 known at match time only. */
 int gr_pt_static(const pt_variant *v, const gr_expr *e);
 /* Every name in the parts of the expression that are live is bound in the variant. */

@@ -16,7 +16,7 @@
  * One parser a file. Everything it makes lives in `arena`, which must outlive patterns and expressions. The text must
  * outlive them too (diagnostics show lines of it). The owner reads tokens from `lex` and calls the functions below
  * where a section or an expression begins; each leaves `lex` on the first token that is not its own. They return NULL
- * or false with a diagnostic; nothing can be parsed after that. */
+ * or false with a diagnostic; after gr_parser_skip reading goes on. */
 
 typedef struct gr_pattern gr_pattern;
 typedef struct gr_expr gr_expr;
@@ -28,6 +28,7 @@ typedef struct gr_parser {
   gr_lexer lex;
   GR_VEC(gr_opset *) families;  /* declared in the file: `family @name = relu @pool …` */
   GR_VEC(const char *) options; /* names that stand for values given at match time, in this order: `if qat` */
+  bool failed;                  /* an error was reported; reading goes on, so that all of a file are */
 } gr_parser;
 
 void gr_parser_init(gr_parser *p, graft_context *c, gr_arena *arena, const char *file, const char *text, size_t size);
@@ -35,6 +36,10 @@ void gr_parser_free(gr_parser *p);                     /* not the arena */
 bool gr_parser_option(gr_parser *p, const char *name); /* `name` is borrowed */
 /* `family @name = relu @pool "vendor.op" …`, with the lexer on `family`. The list ends where a line starts. */
 bool gr_parse_family(gr_parser *p);
+
+/* After an error: on to the next line that begins with one of the words (ended by NULL), the line of the error not
+ * among them unless its first token is what failed and lies past `from`. */
+void gr_parser_skip(gr_parser *p, const char *from, const char *const *words);
 
 /* The lines after `match` (whose token has been taken) and the conditions after `where`, compiled. The last line that
  * is in no group is the root. Inside a pattern `@name` is a family, an op name is checked with the op table. */

@@ -20,6 +20,14 @@ bool gr_program_error_name(const builder *b, gr_loc where, int name, const char 
   return false;
 }
 
+static bool unbound(const builder *b, gr_loc where, int name) {
+  gr_closest near = gr_pt_closest_name(b->pattern, b->v, PT_VALUE, value_info(b, name));
+  char message[200];
+  snprintf(message, sizeof message, "is not bound here%s%s", near.word ? "" : ", or not in every choice of the groups",
+           near.hint);
+  return gr_program_error_name(b, where, name, message);
+}
+
 /* ---- slots of the rewrite ---- */
 
 static void *bigger(gr_arena *a, const void *old, size_t count, size_t cap, size_t size) {
@@ -68,8 +76,7 @@ static bool implies(const builder *b, const gr_expr *e, bool negate, uint16_t sl
 }
 
 static bool readable(builder *b, const pt_arg *a, uint16_t slot, bool is_const) {
-  if (slot == PT_UNBOUND)
-    return gr_program_error_name(b, a->where, a->name, "is not bound here, or not in every choice of the groups");
+  if (slot == PT_UNBOUND) return unbound(b, a->where, a->name);
   bool optional = slot == 0 || (b->made[slot] ? b->maybe_absent[slot] : b->v->slot_optional[slot]);
   if (optional && !a->optional && !implies(b, b->condition, b->negate, slot))
     return gr_program_error_name(b, a->where, a->name, "may be absent: write ? after it, or make it with an else");
@@ -431,8 +438,7 @@ static bool add_line(builder *b, const pt_line *line, const gr_expr *condition, 
     for (const pt_naming *n = line->naming; n; n = n->otherwise) {
       int known = n->condition ? gr_pt_static(b->v, n->condition) : 1;
       if (known < 0 && !gr_pt_check_expr(b->parser, b->pattern, b->v, n->condition, true)) return false;
-      if (known != 0 && b->v->slots[n->name] == PT_UNBOUND)
-        return gr_program_error_name(b, n->where, n->name, "is not bound here");
+      if (known != 0 && b->v->slots[n->name] == PT_UNBOUND) return unbound(b, n->where, n->name);
     }
   b->condition = condition;
   b->negate = negate;
@@ -536,6 +542,20 @@ static bool order(builder *b) {
   return true;
 }
 
+/* A line that is wrong makes its names all the same: one error, not one for each use. */
+static bool make_all_the_same(builder *b, const pt_line *line) {
+  for (uint32_t i = 0; i < line->results.len; i++) {
+    const pt_result *r = &line->results.data[i];
+    if (r->range || b->v->slots[r->name] != PT_UNBOUND) continue;
+    int slot = new_slot(b);
+    if (slot < 0) return false;
+    b->v->slots[r->name] = (uint16_t)slot;
+    b->made[slot] = true;
+    b->maybe_absent[slot] = false;
+  }
+  return true;
+}
+
 static bool compile_variant(builder *b) {
   gr_arena *a = b->parser->arena;
   pt_variant *v = b->v;
@@ -553,11 +573,16 @@ static bool compile_variant(builder *b) {
   v->slot_count = before;
   b->program->first_slot = before;
   if (!flatten(b, &b->rule->rewrite)) return false;
+  bool ok = true;
   for (uint32_t i = 0; i < b->items.len; i++) {
     const pt_item *item = &b->items.data[i];
-    if (item->kind == PT_ITEM_LINE && !add_line(b, item->line, NULL, false)) return false;
-    if (item->kind == PT_ITEM_WARN && !add_warning(b, item)) return false;
+    if (item->kind == PT_ITEM_LINE && !add_line(b, item->line, NULL, false)) {
+      ok = false;
+      if (!make_all_the_same(b, item->line)) return false;
+    }
+    if (item->kind == PT_ITEM_WARN && !add_warning(b, item)) ok = false;
   }
+  if (!ok) return false;
   if (!root_is_made(b) || !gr_program_annotations(b) || !order(b)) return false;
   find_dying(b);
   return true;
@@ -581,6 +606,7 @@ static bool check_used(gr_parser *p, const pt_rule *rule) {
 }
 
 bool gr_pt_compile_rewrite(gr_parser *p, pt_rule *rule, uint32_t *step_number) {
+  if (!gr_pt_check_lines(p, &rule->rewrite, false)) return false;
   for (uint32_t i = 0; i < rule->pattern->variant_count; i++) {
     builder b = {.parser = p,
                  .rule = rule,

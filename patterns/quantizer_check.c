@@ -157,17 +157,19 @@ bool qz_check(gr_quantizer *q) {
   uint32_t rules = q->rules.len, all = choices(q);
   if (!active) return false;
   for (uint32_t c = 0; c < all; c++) {
+    bool specs = true;
     choose(q, c, options);
     for (uint32_t i = 0; i < q->specs.len; i++)
-      if (!qz_spec_eval(q, &q->specs.data[i], options, 0, 1, attrs, &weight_axis)) return false;
+      specs &= qz_spec_eval(q, &q->specs.data[i], options, 0, 1, attrs, &weight_axis);
+    if (!specs) return false;
     for (uint32_t i = 0; i < rules; i++) {
       if (!qz_condition(q, q->rules.data[i].condition, NULL, options, &holds)) return false;
       active[c * rules + i] = holds;
     }
   }
+  bool ok = true;
   for (uint32_t i = 0; i < q->specs.len; i++)
-    if (!q->specs.data[i].used) return fail(q, q->specs.data[i].where, "no rule uses this spec");
-  for (uint32_t i = 0; i < rules; i++)
-    if (!check_rule(q, &q->rules.data[i])) return false;
-  return qz_check_reach(q, active, all);
+    if (!q->specs.data[i].used) ok = fail(q, q->specs.data[i].where, "no rule uses this spec");
+  for (uint32_t i = 0; i < rules; i++) ok &= check_rule(q, &q->rules.data[i]);
+  return ok && qz_check_reach(q, active, all);
 }

@@ -1,4 +1,5 @@
 /* Reads a quantizer file. The syntax is in quantizers/README.md; matches and expressions are those of rules. */
+#include <stdio.h>
 #include <string.h>
 
 #include "patterns/quantizer_impl.h"
@@ -96,25 +97,44 @@ static qz_value *parse_value(gr_quantizer *q, uint32_t depth) {
   return (v->otherwise = parse_value(q, depth + 1)) ? v : NULL;
 }
 
+static bool parse_field(gr_quantizer *q, qz_spec *s, const gr_op_info *info, const gr_token *t, gr_loc where) {
+  gr_lexer *l = &q->parser.lex;
+  if (!gr_lex_expect(l, GR_T_IDENT, "an attribute or }")) return false;
+  int slot = gr_op_attr_slot(info, t->text, t->length);
+  if (slot < 0) {
+    gr_closest near = gr_closest_begin(t->text, t->length);
+    for (uint32_t i = 0; i < info->attr_count; i++)
+      gr_closest_offer(&near, info->attrs[i].name, strlen(info->attrs[i].name));
+    gr_error(q->context, GRAFT_RULE, where, "a %s has no attribute '%.*s'%s", info->name, (int)t->length, t->text,
+             gr_closest_hint(&near, ""));
+    return false;
+  }
+  if (s->values[slot]) return fail(q, where, "this attribute is given twice");
+  if (!gr_lex_expect(l, ':', NULL) || !(s->values[slot] = parse_value(q, 0))) return false;
+  gr_lex_accept(l, ',');
+  return true;
+}
+
 static bool parse_fields(gr_quantizer *q, qz_spec *s) {
   gr_lexer *l = &q->parser.lex;
   const gr_op_info *info = gr_spec_info(s->kind);
+  gr_loc open = gr_lex_loc(l);
+  bool ok = true;
   if (!gr_lex_expect(l, '{', NULL)) return false;
   while (l->token.kind != '}') {
     gr_token t = l->token;
     gr_loc where = gr_lex_loc(l);
-    if (!gr_lex_expect(l, GR_T_IDENT, "an attribute or }")) return false;
-    int slot = gr_op_attr_slot(info, t.text, t.length);
-    if (slot < 0) {
-      gr_error(q->context, GRAFT_RULE, where, "a %s has no attribute '%.*s'", info->name, (int)t.length, t.text);
+    if (l->token.kind == GR_T_END || gr_pt_begins_declaration(l)) {
+      fail(q, open, "this { is not closed: a } is missing");
+      l->token.kind = GR_T_ERROR;
       return false;
     }
-    if (s->values[slot]) return fail(q, where, "this attribute is given twice");
-    if (!gr_lex_expect(l, ':', NULL) || !(s->values[slot] = parse_value(q, 0))) return false;
-    gr_lex_accept(l, ',');
+    if (parse_field(q, s, info, &t, where)) continue;
+    ok = false;
+    gr_pt_skip_field(&q->parser, gr_pt_at(&t));
   }
   gr_lex_next(l);
-  return true;
+  return ok;
 }
 
 static bool parse_spec(gr_quantizer *q, uint32_t kind) {
@@ -127,7 +147,8 @@ static bool parse_spec(gr_quantizer *q, uint32_t kind) {
   for (uint32_t i = 0; i < q->specs.len; i++)
     if (strcmp(q->specs.data[i].name, s.name) == 0) return fail(q, s.where, "a spec of this name is there already");
   if (q->specs.len == QZ_MAX_SPECS) return fail(q, s.where, "too many specs");
-  return parse_fields(q, &s) && pt_push(&q->arena, &q->specs, s);
+  bool ok = parse_fields(q, &s);
+  return pt_push(&q->arena, &q->specs, s) && ok; /* known all the same: one error, not one for each use */
 }
 
 /* ---- rules ---- */
@@ -142,7 +163,12 @@ static bool parse_place(gr_quantizer *q, qz_rule *r, qz_place *p) {
   size_t length = dot ? (size_t)(dot - t.text) : t.length;
   p->value = gr_pattern_value(r->pattern, t.text, length);
   if (p->value < 0) {
-    gr_error(q->context, GRAFT_RULE, p->where, "the match has no value %%%.*s", (int)length, t.text);
+    gr_closest near = gr_closest_begin(t.text, length);
+    const pt_names *names = &r->pattern->names;
+    for (uint32_t i = 0; i < names->kind[PT_VALUE].len; i++)
+      gr_closest_offer(&near, names->kind[PT_VALUE].data[i].text, names->kind[PT_VALUE].data[i].length);
+    gr_error(q->context, GRAFT_RULE, p->where, "the match has no value %%%.*s%s", (int)length, t.text,
+             gr_closest_hint(&near, "%"));
     return false;
   }
   if (!dot) return true;
@@ -162,7 +188,7 @@ static bool parse_refs(gr_quantizer *q, qz_rule *r, qz_setting *s) {
   gr_lexer *l = &q->parser.lex;
   gr_lex_next(l); /* ( */
   while (l->token.kind != ')') {
-    if (s->ref_count && !gr_lex_expect(l, ',', NULL)) return false;
+    if (s->ref_count && !gr_lex_expect(l, ',', ", or )")) return false;
     if (s->ref_count == QZ_MAX_REFS) return fail(q, gr_lex_loc(l), "too many places");
     if (!parse_place(q, r, &s->refs[s->ref_count++])) return false;
   }
@@ -192,7 +218,12 @@ static qz_setting *parse_setting(gr_quantizer *q, qz_rule *r, uint32_t depth) {
       if (strlen(q->specs.data[s->spec].name) == t.length && memcmp(q->specs.data[s->spec].name, t.text, t.length) == 0)
         break;
     if (s->spec == q->specs.len) {
-      gr_error(q->context, GRAFT_RULE, s->where, "there is no spec '%.*s'", (int)t.length, t.text);
+      gr_closest near = gr_closest_begin(t.text, t.length);
+      for (uint32_t i = 0; i < q->specs.len; i++)
+        gr_closest_offer(&near, q->specs.data[i].name, strlen(q->specs.data[i].name));
+      gr_closest_offer(&near, "shared", 6);
+      gr_error(q->context, GRAFT_RULE, s->where, "there is no spec '%.*s'%s", (int)t.length, t.text,
+               gr_closest_hint(&near, ""));
       return NULL;
     }
     qz_spec *spec = &q->specs.data[s->spec];
@@ -209,6 +240,17 @@ static qz_setting *parse_setting(gr_quantizer *q, qz_rule *r, uint32_t depth) {
   return (s->otherwise = parse_setting(q, r, depth + 1)) ? s : NULL;
 }
 
+static bool parse_line(gr_quantizer *q, qz_rule *r) {
+  gr_lexer *l = &q->parser.lex;
+  qz_line line = {0};
+  if (gr_lex_is(l, "if"))
+    return fail(q, gr_lex_loc(l), "`if` stands after a spec, on its line: %place = spec if … else …");
+  if (!parse_place(q, r, &line.target) || !gr_lex_expect(l, '=', NULL)) return false;
+  if (!(line.setting = parse_setting(q, r, 0))) return false;
+  if (r->lines.len == QZ_MAX_LINES) return fail(q, line.target.where, "too many lines");
+  return pt_push(&q->arena, &r->lines, line);
+}
+
 static bool parse_rule(gr_quantizer *q) {
   gr_lexer *l = &q->parser.lex;
   qz_rule r = {0};
@@ -221,14 +263,15 @@ static bool parse_rule(gr_quantizer *q) {
   if (!gr_lex_accept_word(l, "match")) return gr_lex_unexpected(l, "match"), false;
   if (!(r.pattern = gr_pattern_parse(&q->parser))) return false;
   if (!gr_lex_accept_word(l, "annotate")) return gr_lex_unexpected(l, "annotate"), false;
-  while (l->token.kind == GR_T_VALUE) {
-    qz_line line = {0};
-    if (!parse_place(q, &r, &line.target) || !gr_lex_expect(l, '=', NULL)) return false;
-    if (!(line.setting = parse_setting(q, &r, 0))) return false;
-    if (r.lines.len == QZ_MAX_LINES) return fail(q, line.target.where, "too many lines");
-    if (!pt_push(&q->arena, &r.lines, line)) return false;
+  bool ok = true;
+  while (l->token.kind != GR_T_END && !gr_pt_begins_declaration(l)) {
+    pt_parse at = {.parser = &q->parser, .names = &r.pattern->names, .rewrite = true};
+    const char *from = gr_pt_here(l);
+    if (parse_line(q, &r)) continue;
+    ok = false;
+    gr_pt_skip_item(&at, from);
   }
-  return pt_push(&q->arena, &q->rules, r);
+  return ok && pt_push(&q->arena, &q->rules, r);
 }
 
 /* ---- the file ---- */
@@ -245,28 +288,35 @@ static bool parse_head(gr_quantizer *q) {
   return true;
 }
 
+static bool parse_declaration(gr_quantizer *q) {
+  gr_lexer *l = &q->parser.lex;
+  if (gr_lex_is(l, "option")) return parse_option(q);
+  if (gr_lex_is(l, "family")) return gr_parse_family(&q->parser);
+  if (gr_lex_is(l, "spec")) return parse_spec(q, GR_SPEC_spec);
+  if (gr_lex_is(l, "derived")) return parse_spec(q, GR_SPEC_derived);
+  if (gr_lex_is(l, "fixed")) return parse_spec(q, GR_SPEC_fixed);
+  if (gr_lex_is(l, "rule")) return parse_rule(q);
+  gr_closest near = gr_closest_begin(l->token.text, l->token.kind == GR_T_IDENT ? l->token.length : 0);
+  for (const char *const *w = gr_pt_declarations; *w; w++) gr_closest_offer(&near, *w, strlen(*w));
+  char what[200];
+  (void)snprintf(what, sizeof what, "option, family, spec, derived, fixed or rule%s%s%s",
+                 near.word ? " (did you mean " : "", near.word ? near.word : "", near.word ? "?)" : "");
+  gr_lex_unexpected(l, what);
+  return false;
+}
+
+/* All errors are said: after one, reading goes on at the next declaration. */
 static bool parse_file(gr_quantizer *q) {
   gr_lexer *l = &q->parser.lex;
-  if (!parse_head(q)) return false;
+  bool ok = parse_head(q);
+  if (!ok) gr_parser_skip(&q->parser, NULL, NULL);
   while (l->token.kind != GR_T_END) {
-    bool ok;
-    if (gr_lex_is(l, "option"))
-      ok = parse_option(q);
-    else if (gr_lex_is(l, "family"))
-      ok = gr_parse_family(&q->parser);
-    else if (gr_lex_is(l, "spec"))
-      ok = parse_spec(q, GR_SPEC_spec);
-    else if (gr_lex_is(l, "derived"))
-      ok = parse_spec(q, GR_SPEC_derived);
-    else if (gr_lex_is(l, "fixed"))
-      ok = parse_spec(q, GR_SPEC_fixed);
-    else if (gr_lex_is(l, "rule"))
-      ok = parse_rule(q);
-    else
-      ok = (gr_lex_unexpected(l, "option, family, spec, derived, fixed or rule"), false);
-    if (!ok) return false;
+    const char *from = gr_pt_here(l);
+    if (parse_declaration(q)) continue;
+    ok = false;
+    if (!gr_pt_begins_declaration(l) || gr_pt_here(l) == from) gr_parser_skip(&q->parser, from, NULL);
   }
-  return true;
+  return ok && !q->parser.failed;
 }
 
 gr_quantizer *qz_parse(graft_context *c, const char *text, size_t size, const char *file) {

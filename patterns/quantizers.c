@@ -88,20 +88,31 @@ __attribute__((format(printf, 4, 5))) static size_t append(char *buffer, size_t 
   return used + (n > 0 ? (size_t)n : 0);
 }
 
-size_t graft_quantizers_signature(const graft_quantizers *set, uint32_t index, char *buffer, size_t size) {
-  const gr_quantizer *q = at(set, index);
-  size_t used = append(buffer, size, 0, "%s", q ? q->name : "");
-  for (uint32_t i = 0; q && i < q->options.len; i++) {
-    const qz_option *o = &q->options.data[i];
+size_t qz_describe(const gr_quantizer *q, const graft_attr *options, char *buffer, size_t size) {
+  size_t used = append(buffer, size, 0, "%s", q->name);
+  for (uint32_t i = 0; i < q->options.len; i++) {
     used = append(buffer, size, used, "%s", i ? ", " : "{");
-    for (const char *s = o->name; *s; s++) used = append(buffer, size, used, "%c", *s == '_' ? '-' : *s);
-    switch (o->value.kind) {
-    case GRAFT_ATTR_BOOL: used = append(buffer, size, used, "=%s", o->value.as.b ? "true" : "false"); break;
-    case GRAFT_ATTR_INT: used = append(buffer, size, used, "=%lld", (long long)o->value.as.i); break;
-    default: used = append(buffer, size, used, "=%g", o->value.as.f); break;
+    for (const char *s = q->options.data[i].name; *s; s++)
+      used = append(buffer, size, used, "%c", *s == '_' ? '-' : *s);
+    switch (options[i].kind) {
+    case GRAFT_ATTR_BOOL: used = append(buffer, size, used, "=%s", options[i].as.b ? "true" : "false"); break;
+    case GRAFT_ATTR_INT: used = append(buffer, size, used, "=%lld", (long long)options[i].as.i); break;
+    default: used = append(buffer, size, used, "=%g", options[i].as.f); break;
     }
   }
-  return q && q->options.len ? append(buffer, size, used, "}") : used;
+  return q->options.len ? append(buffer, size, used, "}") : used;
+}
+
+void qz_defaults(const gr_quantizer *q, graft_attr options[QZ_MAX_OPTIONS]) {
+  for (uint32_t i = 0; i < q->options.len; i++) options[i] = q->options.data[i].value;
+}
+
+size_t graft_quantizers_signature(const graft_quantizers *set, uint32_t index, char *buffer, size_t size) {
+  const gr_quantizer *q = at(set, index);
+  graft_attr options[QZ_MAX_OPTIONS];
+  if (!q) return append(buffer, size, 0, "%s", "");
+  qz_defaults(q, options);
+  return qz_describe(q, options, buffer, size);
 }
 
 const char *graft_quantizers_doc(const graft_quantizers *set, uint32_t index) {

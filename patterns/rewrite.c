@@ -23,7 +23,7 @@ typedef struct driver {
 
 /* ---- which rules ---- */
 
-static bool name_fits(const pt_rule *rule, const char *name) {
+bool gr_pt_name_fits(const pt_rule *rule, const char *name) {
   size_t n = strlen(name);
   return strcmp(rule->name, name) == 0 ||
          (strncmp(rule->file, name, n) == 0 &&
@@ -39,9 +39,14 @@ static graft_status choose_rules(driver *d, const graft_rules *set, const char *
   for (uint32_t n = 0; n < count; n++) {
     uint32_t before = d->rule_count;
     for (uint32_t i = 0; i < total; i++)
-      if (name_fits(gr_pt_rules_at(set, i), names[n])) d->rules[d->rule_count++] = gr_pt_rules_at(set, i);
-    if (d->rule_count == before)
-      return gr_error(c, GRAFT_NAME, where, "there is no rule and no file of rules called '%s'", names[n]);
+      if (gr_pt_name_fits(gr_pt_rules_at(set, i), names[n])) d->rules[d->rule_count++] = gr_pt_rules_at(set, i);
+    if (d->rule_count == before) {
+      gr_closest near = gr_closest_begin(names[n], strlen(names[n]));
+      for (uint32_t i = 0; i < total; i++)
+        gr_closest_offer(&near, gr_pt_rules_at(set, i)->name, strlen(gr_pt_rules_at(set, i)->name));
+      return gr_error(c, GRAFT_NAME, where, "there is no rule and no file of rules called '%s'%s", names[n],
+                      gr_closest_hint(&near, ""));
+    }
   }
   return GRAFT_OK;
 }

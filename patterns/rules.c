@@ -4,6 +4,7 @@
 #include "ir/formats/io_int.h"
 #include "patterns/rules_impl.h"
 
+#include <stdio.h>
 #include <string.h>
 
 typedef struct rule_file {
@@ -73,14 +74,35 @@ static pt_rule *parse_rule(graft_rules *set, rule_file *f, gr_parser *p, const c
              "the rule %s has no heading: say above it, in a comment, what it does and why that is sound", rule->name);
     return NULL;
   }
-  if (!gr_lex_marks(&p->lex, &rule->marks) || !expect_word(p, "match", "`match`") ||
-      !(rule->pattern = gr_pt_parse_match(p)) || !expect_word(p, "rewrite", "`rewrite`"))
-    return NULL;
-  pt_parse s = {.parser = p, .names = &rule->pattern->names, .rewrite = true};
-  if (!gr_pt_parse_items(&s, &rule->rewrite) || !gr_pt_compile_match(p, rule->pattern) ||
+  pt_parse sections = {.parser = p, .rewrite = true};
+  if (!gr_lex_marks(&p->lex, &rule->marks) || !expect_word(p, "match", "`match`")) return NULL;
+  rule->pattern = gr_pt_parse_match(p);
+  if (!rule->pattern || !expect_word(p, "rewrite", "`rewrite`")) return NULL;
+  sections.names = &rule->pattern->names;
+  if (!gr_pt_parse_items(&sections, &rule->rewrite) || p->failed || !gr_pt_compile_match(p, rule->pattern) ||
       !gr_pt_compile_rewrite(p, rule, &set->step_count))
     return NULL;
   return rule;
+}
+
+/* A rule or a family. */
+static bool parse_declaration(graft_rules *set, rule_file *f, gr_parser *p, const char *text, uint32_t before) {
+  if (gr_lex_is(&p->lex, "family")) return gr_parse_family(p) && !p->failed;
+  if (gr_lex_is(&p->lex, "rule")) {
+    pt_rule *rule = parse_rule(set, f, p, text);
+    if (!rule || !gr_vec_push(set->context, &set->rules, rule)) return false;
+    for (uint32_t i = before; i + 1 < set->rules.len; i++)
+      if (!gr_pt_check_shadow(set->context, set->rules.data[i], rule)) return false;
+    return true;
+  }
+  gr_closest near = gr_closest_begin(p->lex.token.text, p->lex.token.kind == GR_T_IDENT ? p->lex.token.length : 0);
+  gr_closest_offer(&near, "rule", 4);
+  gr_closest_offer(&near, "family", 6);
+  char what[80];
+  (void)snprintf(what, sizeof what, "`rule` or `family`%s%s%s", near.word ? " (did you mean " : "",
+                 near.word ? near.word : "", near.word ? "?)" : "");
+  gr_lex_unexpected(&p->lex, what);
+  return false;
 }
 
 static void free_file(graft_context *c, rule_file *f) {
@@ -100,19 +122,15 @@ graft_status graft_rules_add(graft_rules *set, const char *text, size_t size, co
   bool ok = copy && f->name;
   if (ok) {
     gr_parser_init(&p, c, &f->arena, f->name, copy, size);
-    while (ok && p.lex.token.kind != GR_T_END) {
-      if (gr_lex_is(&p.lex, "family")) {
-        ok = gr_parse_family(&p);
-      } else if (gr_lex_is(&p.lex, "rule")) {
-        pt_rule *rule = parse_rule(set, f, &p, copy);
-        ok = rule && gr_vec_push(c, &set->rules, rule);
-        for (uint32_t i = before; ok && i + 1 < set->rules.len; i++)
-          ok = gr_pt_check_shadow(c, set->rules.data[i], rule);
-      } else {
-        gr_lex_unexpected(&p.lex, "`rule` or `family`");
-        ok = false;
-      }
+    bool failed = false;
+    while (p.lex.token.kind != GR_T_END) {
+      const char *from = gr_pt_here(&p.lex);
+      p.failed = false;
+      if (parse_declaration(set, f, &p, copy, before)) continue;
+      failed = true;
+      if (!gr_pt_begins_declaration(&p.lex) || gr_pt_here(&p.lex) == from) gr_parser_skip(&p, from, NULL);
     }
+    ok = !failed;
     gr_parser_free(&p);
   }
   if (ok && gr_vec_push(c, &set->files, f)) return GRAFT_OK;

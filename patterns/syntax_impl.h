@@ -250,7 +250,23 @@ typedef struct pt_parse {
   pt_names *names;       /* NULL: options alone */
   bool rewrite;          /* uses count as other_uses, and no name may be met first */
   uint32_t depth, nodes; /* of the expression being read */
+  uint32_t blocks;       /* braces that are open */
 } pt_parse;
+
+/* After an error (recover.c). `from`: where the part that failed begins. */
+extern const char *const gr_pt_declarations[];
+bool gr_pt_is_word(const gr_lexer *l, const char *const *words); /* ended by NULL */
+bool gr_pt_begins_line(const gr_lexer *l);                       /* %a, %b = … */
+bool gr_pt_begins_declaration(const gr_lexer *l);
+const char *gr_pt_at(const gr_token *t);
+const char *gr_pt_here(const gr_lexer *l);
+void gr_pt_skip_item(pt_parse *s, const char *from);
+bool gr_pt_skip_condition(pt_parse *s, const char *from); /* does one follow? */
+void gr_pt_skip_field(gr_parser *p, const char *from);
+/* Errors that say the mend; false, or, of an operator, whether there was one. */
+bool gr_pt_stray(pt_parse *s);
+bool gr_pt_comma(pt_parse *s, char end); /* a comma, or the error */
+bool gr_pt_foreign_operator(pt_parse *s);
 
 int gr_pt_name_id(pt_parse *s, pt_name_kind kind, const char *text, size_t length,
                   gr_loc where); /* finds or adds; -1: error */
@@ -260,6 +276,6 @@ bool gr_pt_parse_items(pt_parse *s, pt_items *items);      /* lines of a match o
 bool gr_pt_parse_conditions(pt_parse *s, pt_items *items); /* after `where` */
 gr_expr *gr_pt_new_expr(pt_parse *s, pt_expr_kind kind, gr_loc where);
 bool gr_pt_parse_reference(pt_parse *s, gr_expr **out); /* %y or %y.weight */
-gr_pattern *gr_pt_parse_match(gr_parser *p);            /* a match and its where, not compiled yet */
+gr_pattern *gr_pt_parse_match(gr_parser *p); /* a match and its where, not compiled yet; p->failed: with errors */
 
 #endif

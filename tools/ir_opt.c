@@ -22,6 +22,7 @@ enum {
   QUANTIZER_FILE,
   PATTERN_FILE,
   EXPLAIN,
+  EXPLAIN_RULE,
   LIST_PASSES,
   LIST_OPS,
   LIST_PATTERNS,
@@ -41,7 +42,9 @@ static const cli_option option_table[] = {
     {EXPORT_STATE, "export-state", "DIR", "write every tensor of the module as DIR/NAME.npy"},
     {QUANTIZER_FILE, "quantizer-file", "FILE", "a quantizer beside the built-in ones; may be repeated"},
     {PATTERN_FILE, "pattern-file", "FILE", "rules beside the built-in ones; may be repeated"},
-    {EXPLAIN, "explain", "NODE", "say why rules and quantizers leave NODE alone (after the passes)"},
+    {EXPLAIN, "explain", "NODE",
+     "say what annotated NODE, and why rules and quantizers leave it alone (after the passes)"},
+    {EXPLAIN_RULE, "explain-rule", "RULE", "with --explain: this rule alone, or the rules of this file"},
     {LIST_PASSES, "list-passes", NULL, "list the passes and pipelines"},
     {LIST_OPS, "list-ops", NULL, "list the ops"},
     {LIST_PATTERNS, "list-patterns", NULL, "list the rules"},
@@ -63,7 +66,7 @@ static const char examples[] =
 
 typedef struct arguments {
   const cli_command *command;
-  const char *input, *output, *passes, *export_state, *explain;
+  const char *input, *output, *passes, *export_state, *explain, *explain_rule;
   graft_format format; /* GRAFT_FORMAT_AUTO: not given */
   bool verify_each, print_after_all, timing, stats;
   cli_list before, after, pattern_files, quantizer_files;
@@ -111,6 +114,7 @@ static bool set_option(void *user, int id, const char *argument) {
   case QUANTIZER_FILE: return cli_list_add(&a->quantizer_files, argument);
   case PATTERN_FILE: return cli_list_add(&a->pattern_files, argument);
   case EXPLAIN: a->explain = argument; return true;
+  case EXPLAIN_RULE: a->explain_rule = argument; return true;
   case LIST_PASSES:
   case LIST_OPS:
   case LIST_PATTERNS:
@@ -193,13 +197,13 @@ static bool explain(const arguments *a, graft_module *module) {
   graft_quantizers *quantizers = rules ? read_quantizers(context, a) : NULL;
   char *text;
   size_t size;
-  bool ok = quantizers && graft_rules_explain(rules, graph, a->explain, &text, &size) == GRAFT_OK;
+  bool ok = quantizers && graft_rules_explain(rules, graph, a->explain, a->explain_rule, &text, &size) == GRAFT_OK;
   if (ok) print_explanation(context, text, size);
   uint32_t count = ok ? graft_quantizers_count(quantizers) : 0;
   for (uint32_t i = 0; ok && i < count; i++) {
     bool of_file = i + a->quantizer_files.count >= count;
     if (!of_file && strcmp(graft_quantizers_name(quantizers, i), "xnnpack") != 0) continue;
-    ok = graft_quantizers_explain(quantizers, i, graph, a->explain, &text, &size) == GRAFT_OK;
+    ok = graft_quantizers_explain(quantizers, i, graph, a->explain, a->explain_rule, &text, &size) == GRAFT_OK;
     if (ok) print_explanation(context, text, size);
   }
   graft_rules_destroy(rules);

@@ -22,6 +22,9 @@ const gr_spec_ref *gr_spec_refs(const graft_module *m, uint32_t spec);
 /* gr_spec_of_use and gr_spec_of_value are in graph_int.h. */
 graft_status gr_spec_set_use(graft_graph *g, uint32_t use, uint32_t spec);
 graft_status gr_spec_set_value(graft_graph *g, graft_value v, uint32_t spec);
+/* What annotated a place: "xnnpack{qat=true}: conv", a string; 0: not known. For messages only, in no file. */
+graft_status gr_spec_set_origin(graft_graph *g, gr_spec_ref place, uint32_t origin);
+uint32_t gr_spec_origin(const graft_graph *g, gr_spec_ref place);
 void gr_spec_clear(graft_graph *g);
 bool gr_has_specs(const graft_graph *g);
 bool gr_is_annotated(const graft_graph *g, graft_node n); /* has an edge or a result of the node a spec? */

@@ -99,6 +99,7 @@ static graft_status remap_specs(graft_graph *g, const maps *map, uint32_t uses, 
       specs[at] = now;
     }
   }
+  g->origin_of_use.len = g->origin_of_value.len = 0; /* ids change */
   if (status == GRAFT_OK) {
     gr_vec_free(c, &g->spec_of_use);
     gr_vec_free(c, &g->spec_of_value);

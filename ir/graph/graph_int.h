@@ -75,8 +75,10 @@ struct graft_graph {
   GR_VEC(graft_value) tensor_values; /* by tensor: its handle here, GRAFT_NONE: not used yet */
   GR_VEC(uint32_t) spec_of_use;      /* by use; shorter than uses means 0 from there on; 0: no spec */
   GR_VEC(uint32_t) spec_of_value;    /* by value */
-  uint32_t first, last, live;        /* nodes in order; how many */
-  gr_map names;                      /* gr_name -> value, built on first use */
+  GR_VEC(uint32_t)
+  origin_of_use, origin_of_value; /* strings, 0: not known: what annotated; in no file, for --explain */
+  uint32_t first, last, live;     /* nodes in order; how many */
+  gr_map names;                   /* gr_name -> value, built on first use */
   bool names_built;
 };
 

@@ -32,6 +32,8 @@ void gr_graph_free(graft_context *c, graft_graph *g) {
   gr_vec_free(c, &g->tensor_values);
   gr_vec_free(c, &g->spec_of_use);
   gr_vec_free(c, &g->spec_of_value);
+  gr_vec_free(c, &g->origin_of_use);
+  gr_vec_free(c, &g->origin_of_value);
   gr_map_free(c, &g->names);
   gr_free(c, g, sizeof *g);
 }
@@ -106,8 +108,8 @@ gr_memory gr_module_memory(const graft_module *m) {
     handles *= sizeof *g->values.data;
     n.tensors += handles + BYTES(g->tensor_values);
     n.graph += sizeof *g + BYTES(g->nodes) + BYTES(g->uses) + BYTES(g->values) - handles + BYTES(g->inputs) +
-               BYTES(g->outputs) + BYTES(g->updates) + BYTES(g->spec_of_use) + BYTES(g->spec_of_value) +
-               (size_t)g->names.slot_count * sizeof(gr_map_slot);
+               BYTES(g->outputs) + BYTES(g->updates) + BYTES(g->spec_of_use) + BYTES(g->origin_of_use) +
+               BYTES(g->origin_of_value) + BYTES(g->spec_of_value) + (size_t)g->names.slot_count * sizeof(gr_map_slot);
   }
   return n;
 }

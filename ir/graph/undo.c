@@ -186,6 +186,8 @@ static void *pointer(const uint32_t *words) {
 static void trim_specs(graft_graph *g) {
   if (g->spec_of_use.len > g->uses.len) g->spec_of_use.len = g->uses.len;
   if (g->spec_of_value.len > g->values.len) g->spec_of_value.len = g->values.len;
+  if (g->origin_of_use.len > g->uses.len) g->origin_of_use.len = g->uses.len;
+  if (g->origin_of_value.len > g->values.len) g->origin_of_value.len = g->values.len;
 }
 
 static void remove_added(graft_graph *g, graft_node n) {

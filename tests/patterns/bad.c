@@ -1,5 +1,5 @@
-/* bad FOLDER: every .pat and .qz file must be refused. The first error stands, with a column, on the line that says
- * `# error: MESSAGE`, and its message contains MESSAGE. */
+/* bad FOLDER: every .pat and .qz file must be refused, with an error for each `# error: MESSAGE`, in their order, with
+ * a column and a line of source, on that line; each contains its MESSAGE. */
 #include "../golden/list.h"
 #include "patterns/patterns.h"
 
@@ -14,27 +14,29 @@ static int check(const char *path) {
   graft_context *context = graft_context_create(NULL);
   char *text = list_contents(path), *at = text ? strstr(text, "# error: ") : NULL;
   if (!context || !at) return fail(path, "says no error", NULL);
-  uint32_t line = 1;
-  for (const char *p = text; p < at; p++) line += *p == '\n';
-  char *message = strndup(at + strlen("# error: "), strcspn(at + strlen("# error: "), "\n"));
   graft_quantizers *quantizers = graft_quantizers_create(context, false);
   graft_rules *rules = graft_rules_create(context, false);
   bool rule = strcmp(strrchr(path, '.'), ".pat") == 0;
-  int bad = 0;
   graft_status status = rule ? graft_rules_load(rules, path) : graft_quantizers_load(quantizers, path);
-  if (status == GRAFT_OK || graft_diagnostic_count(context) == 0) {
-    bad = fail(path, "is accepted", NULL);
-  } else {
-    graft_diagnostic d = graft_diagnostic_get(context, 0);
-    if (!strstr(d.message, message))
-      bad = fail(path, message, &d);
-    else if (d.line != line || d.column == 0 || !d.source[0])
-      bad = fail(path, "is on another line, or without a column", &d);
+  int bad = status == GRAFT_OK ? fail(path, "is accepted", NULL) : 0;
+  uint32_t line = 1, n = 0;
+  for (const char *from = text; at && !bad; from = at, at = strstr(at + 1, "# error: "), n++) {
+    for (; from < at; from++) line += *from == '\n';
+    char *message = strndup(at + strlen("# error: "), strcspn(at + strlen("# error: "), "\n"));
+    if (n >= graft_diagnostic_count(context)) {
+      bad = fail(path, message, NULL);
+    } else {
+      graft_diagnostic d = graft_diagnostic_get(context, n);
+      if (!strstr(d.message, message))
+        bad = fail(path, message, &d);
+      else if (d.line != line || d.column == 0 || !d.source[0])
+        bad = fail(path, "is on another line, or without a column", &d);
+    }
+    free(message);
   }
   graft_quantizers_destroy(quantizers);
   graft_rules_destroy(rules);
   graft_context_destroy(context);
-  free(message);
   free(text);
   return bad;
 }

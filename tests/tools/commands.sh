@@ -18,6 +18,7 @@ expect() {
 }
 said() { grep -q -e "$1" err || fail "$2: standard error lacks '$1'"; }
 printed() { grep -q -e "$1" out || fail "$2: standard output lacks '$1'"; }
+not_printed() { ! grep -q -e "$1" out || fail "$2: standard output has '$1'"; }
 absent() { [ ! -e "$1" ] || fail "$2: $1 was written"; }
 present() { [ -s "$1" ] || fail "$2: $1 was not written"; }
 
@@ -50,7 +51,7 @@ expect 2 "unknown format" "$opt" net.gir --emit pdf
 expect 2 "unknown pass to print" "$opt" net.gir --print-after nonsense
 expect 0 "help" "$opt" --help
 for option in output passes emit verify-each print-before print-after print-after-all timing stats export-state \
-  quantizer-file pattern-file list-passes list-ops list-patterns list-quantizers explain; do
+  quantizer-file pattern-file list-passes list-ops list-patterns list-quantizers explain explain-rule; do
   printed "--$option" "help"
 done
 expect 0 "list of passes" "$opt" --list-passes
@@ -171,6 +172,16 @@ expect 0 "an explained quantizer of a file" "$opt" --quantizer-file my.qz net.gi
 printed "^mine: relu matches at %relu" "an explained quantizer of a file"
 
 # -- ir-opt: explain
+expect 0 "explain after annotate" "$opt" net.gir --passes 'canonicalize,annotate{qat=true,per-channel=true}' --explain conv
+printed "operand weight: spec of i8, by xnnpack{per-channel=true, qat=true.*: conv" "explain after annotate"
+expect 0 "explain one rule" "$opt" net.gir --explain conv --explain-rule fold_integers
+printed "^fold_integers at" "explain one rule"
+not_printed "xnnpack: conv" "explain one rule"
+expect 0 "explain a rule that is none" "$opt" net.gir --explain conv --explain-rule nonsense
+printed "^none of the rules is called nonsense" "explain a rule that is none"
+printf 'quantizer riqu' > bare.qz
+expect 0 "explain a quantizer without rules" "$opt" net.gir --quantizer-file bare.qz --explain conv
+printed "^riqu has no rules" "explain a quantizer without rules"
 expect 0 "explain" "$opt" net.gir --explain conv
 printed "is a conv2d" "explain"
 printed "^xnnpack: conv_bn (not with the default options) at\|^xnnpack: conv at\|^xnnpack: conv matches" "explain: quantizers"

@@ -78,7 +78,7 @@ static void explains(const char *node, const char *what) {
   graft_module *m = load(c);
   char *text;
   size_t size;
-  ck_assert_int_eq(graft_rules_explain(rules, graft_module_get_graph(m, 0), node, &text, &size), GRAFT_OK);
+  ck_assert_int_eq(graft_rules_explain(rules, graft_module_get_graph(m, 0), node, NULL, &text, &size), GRAFT_OK);
   if (!strstr(text, what)) ck_abort_msg("'%s' is not in\n%s", what, text);
   graft_free(c, text, size);
   graft_module_destroy(m);
@@ -136,7 +136,7 @@ static bool attempt(long left) {
     ok = gr_rewrite(graft_module_get_graph(m, 0), rules, names + i, 1, &options, &stats) == GRAFT_OK;
   char *text;
   size_t size;
-  ok = ok && graft_rules_explain(rules, graft_module_get_graph(m, 0), "d", &text, &size) == GRAFT_OK;
+  ok = ok && graft_rules_explain(rules, graft_module_get_graph(m, 0), "d", NULL, &text, &size) == GRAFT_OK;
   if (ok) graft_free(c, text, size);
   graft_module_destroy(m);
   graft_rules_destroy(rules);

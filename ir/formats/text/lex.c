@@ -377,6 +377,14 @@ void gr_lex_begin(gr_lexer *l, graft_context *c, gr_arena *decoded, const char *
   l->token.line_start = true;
 }
 
+void gr_lex_seek(gr_lexer *l, const char *line_start, uint32_t line) {
+  l->token.kind = GR_T_END;
+  l->p = l->line_start = line_start;
+  l->line = line;
+  gr_lex_next(l);
+  l->token.line_start = true;
+}
+
 /* ---- helpers of parsers ---- */
 
 static const char *kind_name(int kind) {

@@ -88,6 +88,9 @@ bool gr_lex_number(gr_lexer *l, double *value);
 bool gr_lex_int(gr_lexer *l, int64_t lo, int64_t hi, const char *what, int64_t *value);
 /* Reports "expected WHAT, found …" at the current token and turns it into GR_T_ERROR. */
 graft_status gr_lex_unexpected(gr_lexer *l, const char *what);
+/* Goes to the start of a line and reads the first token from there on: after an error, for parsers that report all of a
+ * file. */
+void gr_lex_seek(gr_lexer *l, const char *line_start, uint32_t line);
 gr_loc gr_token_loc(const gr_lexer *l, const gr_token *t);
 static inline gr_loc gr_lex_loc(const gr_lexer *l) { return gr_token_loc(l, &l->token); }
 /* "identifier conv2d", "end of file": for messages, into `buffer`. */

@@ -1,0 +1,183 @@
+/* Where reading goes on after an error, so that all errors of a file are reported: at the next line that begins a line
+ * of the rule, a section or a declaration. Lines are looked at by their first tokens alone: whatever stood open before.
+ */
+#include "patterns/patterns_impl.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Where a token, the current one, begins. */
+const char *gr_pt_at(const gr_token *t) { return t->source ? t->source + t->column - 1 : NULL; }
+const char *gr_pt_here(const gr_lexer *l) { return gr_pt_at(&l->token); }
+
+/* %a, ..%rest, %b.operand[1..] = … */
+bool gr_pt_begins_line(const gr_lexer *l) {
+  gr_lexer ahead = *l;
+  for (;;) {
+    gr_lex_accept(&ahead, GR_T_DOTS);
+    if (!gr_lex_accept(&ahead, GR_T_VALUE)) return false;
+    if (ahead.token.kind == '[')
+      for (int i = 0; i < 4 && !gr_lex_accept(&ahead, ']'); i++) gr_lex_next(&ahead);
+    gr_lex_accept(&ahead, '?');
+    if (ahead.token.kind == '=') return true;
+    if (!gr_lex_accept(&ahead, ',')) return false;
+  }
+}
+
+static int next_kind(const gr_lexer *l) {
+  gr_lexer ahead = *l;
+  gr_lex_next(&ahead);
+  return ahead.token.kind;
+}
+
+/* Words of both kinds of file that begin something at the start of a line, whatever stands before. */
+static const char *const sections[] = {"where", "rewrite", "annotate", "skip", NULL};
+const char *const gr_pt_declarations[] = {"rule", "family", "condition", "option", "spec", "derived", "fixed", NULL};
+static const char *const before_value[] = {"const", "edge", "value", "drop", "context", "also", NULL};
+
+bool gr_pt_is_word(const gr_lexer *l, const char *const *words) {
+  for (; *words; words++)
+    if (gr_lex_is(l, *words)) return true;
+  return false;
+}
+
+bool gr_pt_begins_declaration(const gr_lexer *l) {
+  int next = gr_pt_is_word(l, gr_pt_declarations) ? next_kind(l) : 0;
+  return next == GR_T_IDENT || next == GR_T_FAMILY;
+}
+
+static bool begins_item(const gr_lexer *l, const char *const *unused) {
+  (void)unused;
+  int next = l->token.kind == GR_T_IDENT ? next_kind(l) : 0;
+  if (l->token.kind == '}' || gr_pt_begins_line(l) || next == '?' || gr_pt_is_word(l, sections)) return true;
+  if (gr_pt_begins_declaration(l) || gr_lex_is(l, "if")) return true;
+  if (gr_pt_is_word(l, before_value)) return next == GR_T_VALUE || next == GR_T_DOTS;
+  return (gr_lex_is(l, "unless") && next == '{') || (gr_lex_is(l, "warn") && next == GR_T_STRING);
+}
+
+static void skip(gr_lexer *l, const char *from, bool (*stop)(const gr_lexer *, const char *const *),
+                 const char *const *words) {
+  const char *line = l->token.source;
+  uint32_t number = l->token.line;
+  bool here = l->token.line_start && line && line + l->token.column - 1 > from;
+  for (; line; here = false) {
+    if (!here) {
+      const char *newline = line < l->end ? memchr(line, '\n', (size_t)(l->end - line)) : NULL;
+      line = newline ? newline + 1 : l->end;
+      number++;
+    }
+    gr_lex_seek(l, line, number);
+    if (l->token.kind == GR_T_END || stop(l, words)) return;
+    line = l->token.source;
+    number = l->token.line;
+  }
+}
+
+void gr_pt_skip_item(pt_parse *s, const char *from) {
+  s->parser->failed = true;
+  skip(&s->parser->lex, from, begins_item, NULL);
+}
+
+/* To the next condition, where a comma ends the line of the error; else to the next item. */
+bool gr_pt_skip_condition(pt_parse *s, const char *from) {
+  gr_lexer *l = &s->parser->lex;
+  const char *line = l->token.source, *end = line, *last = line;
+  for (; end && end < l->end && *end != '\n' && *end != '#'; end++)
+    if (*end != ' ' && *end != '\r' && *end != '\t') last = end;
+  if (!line || end >= l->end || *last != ',') {
+    gr_pt_skip_item(s, from);
+    return false;
+  }
+  s->parser->failed = true;
+  const char *newline = memchr(end, '\n', (size_t)(l->end - end));
+  gr_lex_seek(l, newline ? newline + 1 : l->end, l->token.line + 1);
+  return l->token.kind != GR_T_END && !begins_item(l, NULL);
+}
+
+static bool begins_word(const gr_lexer *l, const char *const *words) {
+  return gr_pt_is_word(l, words) && (next_kind(l) == GR_T_IDENT || next_kind(l) == GR_T_FAMILY);
+}
+
+void gr_parser_skip(gr_parser *p, const char *from, const char *const *words) {
+  p->failed = true;
+  skip(&p->lex, from, begins_word, words ? words : gr_pt_declarations);
+}
+
+static bool begins_field(const gr_lexer *l, const char *const *unused) {
+  (void)unused;
+  return l->token.kind == '}' || gr_pt_begins_declaration(l) || (l->token.kind == GR_T_IDENT && next_kind(l) == ':');
+}
+
+void gr_pt_skip_field(gr_parser *p, const char *from) {
+  p->failed = true;
+  skip(&p->lex, from, begins_field, NULL);
+}
+
+/* ---- words of other languages ---- */
+
+static bool say(pt_parse *s, gr_loc where, const char *message) {
+  gr_error(s->parser->context, GRAFT_RULE, where, "%s", message);
+  s->parser->lex.token.kind = GR_T_ERROR;
+  return false;
+}
+
+/* After an operand of an expression: is what follows what people write elsewhere? */
+bool gr_pt_foreign_operator(pt_parse *s) {
+  const gr_lexer *l = &s->parser->lex;
+  gr_loc where = gr_lex_loc(l);
+  if (l->token.line_start) return false;
+  switch (l->token.kind) {
+  case '&': say(s, where, "`&` is no operator: write `and`"); return true;
+  case '|': say(s, where, "`|` only joins ops: write `or`"); return true;
+  case '=': say(s, where, "`=` defines a value: write `==` to compare"); return true;
+  case '!': say(s, where, "`!` is no operator: write `not`"); return true;
+  default: return false;
+  }
+}
+
+/* Instead of a line of the rule. */
+bool gr_pt_stray(pt_parse *s) {
+  gr_lexer *l = &s->parser->lex;
+  gr_loc where = gr_lex_loc(l);
+  if (l->token.kind == GR_T_ERROR) return false;
+  if (l->token.kind == '}') return say(s, where, "this } closes nothing");
+  if (!s->rewrite && gr_lex_is(l, "if"))
+    return say(s, where,
+               "a match has no `if`: conditions stand after `where`, alternatives in `name? { … } else { … }`");
+  if (!s->rewrite && gr_lex_is(l, "const"))
+    return say(s, where, "`const` lines belong to the rewrite; in a match, where const(%x) says that %x is known");
+  if (gr_lex_is(l, "else")) return say(s, where, "this `else` belongs to no group: it stands after the group's }");
+  if (s->rewrite && gr_lex_is(l, "where")) return say(s, where, "conditions stand in the match: a rewrite has none");
+  if (!s->rewrite && (l->token.kind == GR_T_CAPTURE || (l->token.kind == GR_T_IDENT && next_kind(l) == '(')))
+    return say(s, where, "this is no line: conditions stand after `where`");
+  gr_closest near = gr_closest_begin(l->token.text, l->token.kind == GR_T_IDENT ? l->token.length : 0);
+  for (const char *const *w = gr_pt_declarations; *w; w++) gr_closest_offer(&near, *w, strlen(*w));
+  for (const char *const *w = sections; *w; w++) gr_closest_offer(&near, *w, strlen(*w));
+  char message[200];
+  if (near.word) {
+    (void)snprintf(message, sizeof message, "this begins no line%s", gr_closest_hint(&near, ""));
+    return say(s, where, message);
+  }
+  gr_lex_unexpected(l, s->rewrite  ? "a line of the rewrite"
+                       : s->blocks ? "a line of the match or }"
+                                   : "a line of the match, `where` or `rewrite`");
+  return false;
+}
+
+/* Between the parts of a list. */
+bool gr_pt_comma(pt_parse *s, char end) {
+  gr_lexer *l = &s->parser->lex;
+  if (gr_lex_accept(l, ',')) return true;
+  if (l->token.kind == GR_T_ERROR || gr_pt_foreign_operator(s)) return false;
+  if (gr_pt_begins_line(l) || gr_pt_begins_declaration(l) || l->token.kind == GR_T_END || gr_pt_is_word(l, sections)) {
+    gr_error(s->parser->context, GRAFT_SYNTAX, gr_lex_loc(l), "a `%c` is missing before this", end);
+    l->token.kind = GR_T_ERROR;
+    return false;
+  }
+  char found[80];
+  gr_token_describe(&l->token, found, sizeof found);
+  gr_error(s->parser->context, GRAFT_SYNTAX, gr_lex_loc(l), "expected , or %c, found %s: a comma is missing", end,
+           found);
+  l->token.kind = GR_T_ERROR;
+  return false;
+}
