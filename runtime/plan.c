@@ -36,7 +36,8 @@ typedef struct planner {
 } planner;
 
 bool gr_type_bytes(const graft_type *t, size_t *bytes) {
-  if (t->rank < 0 || t->rank > GRAFT_MAX_RANK || (unsigned)t->dtype >= GRAFT_DTYPE_COUNT) return false;
+  if (t->rank < 0 || t->rank > GRAFT_MAX_RANK || (unsigned)t->dtype >= GRAFT_DTYPE_COUNT || !gr_type_fits(t))
+    return false;
   int64_t n = graft_type_elements(t);
   size_t size = graft_dtype_size(t->dtype);
   if (n < 0 || size == 0 || (uint64_t)n > PTRDIFF_MAX / size) return false;

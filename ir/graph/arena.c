@@ -7,6 +7,8 @@
 
 #define HUGE_PAGE ((size_t)2 << 20)
 #define LARGE (2 * HUGE_PAGE)
+#define MAX_ALLOCATION \
+  ((size_t)1 << 40) /* a larger one comes of a wrong size: no memory, whatever the allocator would say */
 
 static void *default_allocator(void *user, void *pointer, size_t old_size, size_t new_size) {
   (void)user;
@@ -49,7 +51,7 @@ void *gr_realloc(graft_context *c, void *p, size_t old_size, size_t new_size) {
     return NULL;
   }
   void *q =
-      new_size <= PTRDIFF_MAX ? c->allocator(c->allocator_user, p, p && !old_size ? 1 : old_size, new_size) : NULL;
+      new_size < MAX_ALLOCATION ? c->allocator(c->allocator_user, p, p && !old_size ? 1 : old_size, new_size) : NULL;
   if (!q) gr_no_memory(c);
   return q;
 }

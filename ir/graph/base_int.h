@@ -12,6 +12,12 @@ void *gr_calloc(graft_context *c, size_t count, size_t size);
 void *gr_realloc(graft_context *c, void *p, size_t old_size, size_t new_size);
 void gr_free(graft_context *c, void *p, size_t size);
 
+/* a * b * c for an allocation; SIZE_MAX, which no allocator gives, where that does not fit. */
+static inline size_t gr_size3(size_t a, size_t b, size_t c) {
+  size_t ab, abc;
+  return __builtin_mul_overflow(a, b, &ab) || __builtin_mul_overflow(ab, c, &abc) ? SIZE_MAX : abc;
+}
+
 /* A growing array. `gr_vec_push(c, &v, item)` is false when out of memory; `gr_vec_free(c, &v)` ends it. */
 #define GR_VEC(T) \
   struct { \

@@ -114,7 +114,7 @@ graft_node graft_node_create(graft_graph *g, const graft_node_options *o) {
   if (!op && o->types) {
     if (!(types = gr_calloc(c, n ? n : 1, sizeof *types))) goto done;
     for (uint32_t i = 0; i < n; i++)
-      if ((types[i] = gr_type_intern(m, &o->types[i])) == GRAFT_NONE) goto done;
+      if ((types[i] = gr_type_intern_at(m, &o->types[i], where)) == GRAFT_NONE) goto done;
     d.types = types;
   }
   result = gr_node_add(g, &d);

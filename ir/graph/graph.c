@@ -80,7 +80,8 @@ static graft_value value_add(graft_graph *g, uint32_t type, gr_def kind, uint32_
 
 graft_value gr_input_add(graft_graph *g, gr_name name, const graft_type *type) {
   graft_module *m = g->module;
-  uint32_t id = gr_type_intern(m, type);
+  uint32_t id =
+      gr_type_intern_at(m, type, (gr_loc){.file = gr_string_text(m, m->file), .node = gr_name_label(m, name)});
   if (id == GRAFT_NONE || !gr_undo_room(m, 3) || !gr_vec_reserve(m->context, &g->inputs, 1u)) return GRAFT_NONE;
   gr_name_taken(m, name);
   gr_undo_length(g, GR_VALUES);

@@ -182,7 +182,13 @@ bool gr_is_training(const graft_graph *g, graft_node n);
 
 /* ---- types (type.c) and inference (infer*.c) ---- */
 
-uint32_t gr_type_intern(graft_module *m, const graft_type *t); /* GRAFT_NONE: no memory */
+/* The bound on extents and on their product, those of extent 0 apart, so that no sum or product of a few sizes
+ * overflows. Every type of a module is within it, since interning refuses any other. */
+#define GR_MAX_ELEMENTS ((int64_t)1 << 48)
+bool gr_type_fits(const graft_type *t);
+/* GRAFT_NONE with a diagnostic: a type that does not fit, or no memory. */
+uint32_t gr_type_intern(graft_module *m, const graft_type *t);
+uint32_t gr_type_intern_at(graft_module *m, const graft_type *t, gr_loc where);
 bool gr_type_equal(const graft_type *a, const graft_type *b);
 /* Equal, or an unknown dtype, rank or extent on either side. */
 bool gr_type_compatible(const graft_type *a, const graft_type *b);

@@ -113,3 +113,7 @@ gr_memory gr_module_memory(const graft_module *m) {
   }
   return n;
 }
+
+uint32_t gr_type_intern(graft_module *m, const graft_type *t) {
+  return gr_type_intern_at(m, t, (gr_loc){.file = gr_string_text(m, m->file)});
+}

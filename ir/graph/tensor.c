@@ -103,7 +103,7 @@ static bool begin(graft_module *m, const char *name, const graft_type *type, gr_
   gr_name split = gr_name_split(m, name, strlen(name));
   if (split.base == GRAFT_NONE) return false;
   *unique = gr_name_unique(m, split);
-  *id = gr_type_intern(m, type);
+  *id = gr_type_intern_at(m, type, (gr_loc){.file = gr_string_text(m, m->file), .node = name});
   return unique->base != GRAFT_NONE && *id != GRAFT_NONE;
 }
 
@@ -266,9 +266,9 @@ void gr_tensor_erase(graft_module *m, graft_tensor tensor) {
 }
 
 graft_tensor gr_constant(graft_module *m, const char *name, const graft_type *type, const void *data) {
-  size_t size = (size_t)graft_type_elements(type) * graft_dtype_size(type->dtype);
   uint32_t id = gr_type_intern(m, type);
   if (id == GRAFT_NONE) return GRAFT_NONE;
+  size_t size = (size_t)graft_type_elements(type) * graft_dtype_size(type->dtype);
   uint64_t key = gr_mix(gr_hash_bytes(data, size) + id);
   for (;; key++) {
     graft_tensor t = gr_map_get(&m->constants, key);

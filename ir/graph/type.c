@@ -95,7 +95,22 @@ static bool rehash(graft_module *m) {
   return true;
 }
 
-uint32_t gr_type_intern(graft_module *m, const graft_type *t) {
+bool gr_type_fits(const graft_type *t) {
+  int64_t n = 1;
+  for (int32_t i = 0; i < t->rank; i++) {
+    if (t->dims[i] > 0 && t->dims[i] > GR_MAX_ELEMENTS / n) return false;
+    if (t->dims[i] > 0) n *= t->dims[i];
+  }
+  return true;
+}
+
+uint32_t gr_type_intern_at(graft_module *m, const graft_type *t, gr_loc where) {
+  if (!gr_type_fits(t)) {
+    char text[32 + 24 * GRAFT_MAX_RANK];
+    gr_type_format(t, text, sizeof text);
+    gr_error(m->context, GRAFT_TYPE, where, "%s is too large: extents other than 0 multiply to at most 2^48", text);
+    return GRAFT_NONE;
+  }
   if ((m->types.len + 1) * 4u > m->type_slot_count * 3u && !rehash(m)) return GRAFT_NONE;
   uint32_t mask = m->type_slot_count - 1, i = hash_type(t) & mask;
   for (; m->type_slots[i]; i = (i + 1) & mask)

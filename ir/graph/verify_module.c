@@ -53,11 +53,13 @@ static void check_pools(gr_verifier *v) {
 
 static void check_types(gr_verifier *v) {
   const graft_module *m = v->module;
-  /* V2: a type has a rank of at most 8 (-1: unknown) and extents from 0 to 2^62 (-1: unknown). */
+  /* V2: a type has a rank of at most 8 (-1: unknown) and extents that are not negative (-1: unknown); those other than
+   * 0 multiply to at most 2^48. */
   for (uint32_t i = 0; i < m->types.len; ++i) {
     const graft_type *t = &m->types.data[i];
     bool good = (unsigned)t->dtype < GRAFT_DTYPE_COUNT && t->rank >= -1 && t->rank <= GRAFT_MAX_RANK;
-    for (int32_t d = 0; good && d < t->rank; ++d) good = t->dims[d] >= -1 && t->dims[d] <= (int64_t)1 << 62;
+    for (int32_t d = 0; good && d < t->rank; ++d) good = t->dims[d] >= -1;
+    good = good && gr_type_fits(t);
     if (!good) gr_verify_fail(v, 2, "", "type %u is malformed", i);
   }
 }

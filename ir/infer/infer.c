@@ -60,19 +60,10 @@ static bool check_arity(const gr_infer *in, const gr_op_info *op) {
   return true;
 }
 
-/* A4: no result has more than 2^62 elements. */
+/* A4: extents of a result other than 0 multiply to at most 2^48. */
 static bool check_size(const gr_infer *in) {
-  for (uint32_t i = 0; i < in->result_count; ++i) {
-    const graft_type *t = &in->results[i];
-    int64_t elements = 1;
-    bool empty = false, fits = true;
-    for (int32_t d = 0; d < t->rank; ++d) {
-      if (t->dims[d] > 0) fits = gr_extent_mul(&elements, t->dims[d]) && fits;
-      if (t->dims[d] > GR_MAX_EXTENT) return fail_any(in, 4, "result %u has more than 2^62 elements", i);
-      empty = empty || t->dims[d] == 0;
-    }
-    if (!fits && !empty) return fail_any(in, 4, "result %u has more than 2^62 elements", i);
-  }
+  for (uint32_t i = 0; i < in->result_count; ++i)
+    if (!gr_type_fits(&in->results[i])) return fail_any(in, 4, "extents of result %u multiply to more than 2^48", i);
   return true;
 }
 

@@ -13,7 +13,6 @@
 #include "ir/ir_int.h"
 
 #define GR_INFER_ERROR_SIZE 160
-#define GR_MAX_EXTENT ((int64_t)1 << 62)
 
 typedef struct gr_rule {
   gr_infer *in;
@@ -68,9 +67,9 @@ static inline bool gr_extent_merge(int64_t *into, int64_t extent) {
   *into = extent;
   return true;
 }
-/* Product of known extents >= 0; false past 2^62. */
+/* Product of known extents >= 0; false past GR_MAX_ELEMENTS. */
 static inline bool gr_extent_mul(int64_t *into, int64_t by) {
-  return !__builtin_mul_overflow(*into, by, into) && *into <= GR_MAX_EXTENT;
+  return !__builtin_mul_overflow(*into, by, into) && *into <= GR_MAX_ELEMENTS;
 }
 
 /* The operand's elements are f32 or f64. */

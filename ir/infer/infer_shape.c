@@ -23,7 +23,7 @@ bool gr_rule_flatten(const gr_rule *r) {
     return false;
   if (start > end) return gr_infer_fail(r, 1, "start_dim is axis %d, end_dim axis %d", start, end);
   gr_type_set(y, x->dtype, 0);
-  /* C2: the joined extent is at most 2^62. */
+  /* C2: the joined extent is at most 2^48. */
   int64_t joined = 1;
   bool unknown = false, empty = false;
   for (int32_t i = start; i <= end && i < x->rank; ++i) {
@@ -50,7 +50,7 @@ static bool reshape_to(const gr_rule *r, int first, const int64_t *size, uint32_
   bool known = x->rank >= 0, fits = true;
   uint32_t copied = 0;
   for (uint32_t i = 0; i < count; ++i) {
-    if (size[i] < -1 || size[i] > GR_MAX_EXTENT)
+    if (size[i] < -1 || size[i] > GR_MAX_ELEMENTS)
       return gr_infer_fail(r, first, "extent %u of the shape is %jd", i, size[i]);
     y->dims[i] = size[i];
     if (size[i] == -1) {
@@ -72,7 +72,7 @@ static bool reshape_to(const gr_rule *r, int first, const int64_t *size, uint32_
     empty = empty || x->dims[i] == 0;
     if (x->dims[i] > 0) known = gr_extent_mul(&have, x->dims[i]) && known;
   }
-  if (!fits) return gr_infer_fail(r, first + 1, "the shape has more than 2^62 elements");
+  if (!fits) return gr_infer_fail(r, first + 1, "the shape has more than 2^48 elements");
   if (empty) have = 0;
   if (!known && !empty) return true;
   if (wild < 0) {
@@ -210,7 +210,7 @@ bool gr_rule_expand(const gr_rule *r) {
     const int32_t from = x->rank < 0 ? -1 : (int32_t)i - ((int32_t)count - x->rank);
     const int64_t n = from >= 0 ? x->dims[from] : -1;
     /* C2: an extent of size is not negative, or -1 where x has that axis. */
-    if (size[i] < -1 || size[i] > GR_MAX_EXTENT || (size[i] == -1 && x->rank >= 0 && from < 0))
+    if (size[i] < -1 || size[i] > GR_MAX_ELEMENTS || (size[i] == -1 && x->rank >= 0 && from < 0))
       return gr_infer_fail(r, 2, "extent %u of size is %jd", i, size[i]);
     /* C3: an extent of x is 1 or that of size. */
     if (size[i] >= 0 && n >= 0 && n != 1 && n != size[i])
@@ -299,10 +299,10 @@ bool gr_rule_cat(const gr_rule *r) {
     if (x->rank != y->rank) return gr_infer_fail(r, 3, "tensors[%u] has rank %d, not %d", i, x->rank, y->rank);
     for (int32_t d = 0; d < x->rank; ++d) {
       if (d == axis) {
-        /* C4: the extents along dim add up to at most 2^62. */
+        /* C4: the extents along dim add up to at most 2^48. */
         if (y->dims[d] < 0 || x->dims[d] < 0)
           y->dims[d] = -1;
-        else if (__builtin_add_overflow(y->dims[d], x->dims[d], &y->dims[d]))
+        else if (__builtin_add_overflow(y->dims[d], x->dims[d], &y->dims[d]) || y->dims[d] > GR_MAX_ELEMENTS)
           return gr_infer_fail(r, 4, "tensors[%u] is too large along axis %d", i, d);
       } else if (!gr_extent_merge(&y->dims[d], x->dims[d])) {
         return gr_infer_fail(r, 3, "tensors[%u] has %jd entries along axis %d, not %jd", i, x->dims[d], d, y->dims[d]);

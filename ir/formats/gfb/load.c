@@ -91,6 +91,7 @@ static graft_status load_types(loader *l) {
     const gr_gfb_type *t = &l->t.types.data[i];
     if (!good_type(t)) return DAMAGED(l, "type %u", i);
     graft_type type = graft_type_make((graft_dtype)t->dtype, t->rank, t->dims);
+    if (!gr_type_fits(&type)) return DAMAGED(l, "type %u: its extents multiply to more than 2^48", i);
     l->types[i] = gr_type_intern(l->m, &type);
     if (l->types[i] == GRAFT_NONE) return GRAFT_NO_MEMORY;
     l->sizes[i] = tensor_size(&type);

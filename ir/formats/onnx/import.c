@@ -125,7 +125,7 @@ static bool add_initializers(gr_onnx *in, gr_onnx_scope *s) {
     uint64_t offset;
     gr_buffer *b = gr_onnx_tensor(in, t, tensor_label(in, t->name), &type, &offset);
     if (!b) return false;
-    uint32_t id = gr_type_intern(m, &type);
+    uint32_t id = gr_type_intern_at(m, &type, (gr_loc){.file = in->where.file, .node = t->name});
     gr_onnx_symbol *symbol = gr_onnx_scope_find(s, t->name);
     if (id == GRAFT_NONE) {
       gr_buffer_release(in->context, b);

@@ -219,7 +219,7 @@ static bool add_constant(gr_onnx *in, const graft_type *type, gr_buffer *b, uint
     gr_buffer_release(in->context, b);
     return s->tensor != GRAFT_NONE;
   }
-  uint32_t id = gr_type_intern(m, type);
+  uint32_t id = gr_type_intern_at(m, type, in->where);
   if (id == GRAFT_NONE) return gr_buffer_release(in->context, b), false;
   s->tensor = gr_tensor_add(m, s->name, GRAFT_CONSTANT, id, b, offset);
   return s->tensor != GRAFT_NONE;

@@ -202,7 +202,7 @@ static bool result_types(gr_onnx *in, uint32_t *types, uint32_t count) {
     graft_type type;
     const char *why;
     if (!said || !gr_onnx_type(said, &type, &why)) type = unknown;
-    if ((types[i] = gr_type_intern(in->module, &type)) == GRAFT_NONE) return false;
+    if ((types[i] = gr_type_intern_at(in->module, &type, in->where)) == GRAFT_NONE) return false;
   }
   return true;
 }

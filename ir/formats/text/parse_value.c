@@ -90,8 +90,9 @@ bool gr_parse_type(parser *p, uint32_t *type) {
     return true;
   }
   graft_type t = {.rank = 0};
+  gr_loc where = gr_lex_loc(&p->lex);
   if (!gr_parse_dtype(p, &t.dtype) || !parse_shape(p, &t)) return false;
-  *type = gr_type_intern(p->module, &t);
+  *type = gr_type_intern_at(p->module, &t, where);
   if (*type == GRAFT_NONE) return false;
   if (m) *m = (memo){text, length, 0, *type};
   return true;
