@@ -138,10 +138,22 @@ GRAFT_API void graft_module_destroy(graft_module *module);
 GRAFT_API graft_module *graft_module_load(graft_context *context, const char *path, const graft_load_options *options);
 GRAFT_API graft_module *graft_module_load_memory(graft_context *context, const void *bytes, size_t size,
                                                  const char *name, const graft_load_options *options);
-/* Writes to a temporary file beside `path` and renames it: on failure nothing is left. GRAFT_FORMAT_AUTO: by the
- * extension (.gir .gfb .onnx .json .dot), else text. A text file with large tensors gets a companion .safetensors. */
+/* How a module is written; a text is written stable by both of the last two, for tests that compare texts. */
+typedef struct graft_save_options {
+  size_t size;
+  graft_format format; /* GRAFT_FORMAT_AUTO: by the extension (.gir .gfb .onnx .json .dot), else text */
+  bool no_provenance;  /* text: without records and sources */
+  bool inline_data;    /* text: the elements of large tensors too, neither in a companion nor elided */
+} graft_save_options;
+
+/* Writes to a temporary file beside `path` and renames it: on failure nothing is left. A text file with large tensors
+ * gets a companion .safetensors. NULL options: defaults. */
+GRAFT_API graft_status graft_module_save_with(graft_module *module, const char *path,
+                                              const graft_save_options *options);
 GRAFT_API graft_status graft_module_save(graft_module *module, const char *path, graft_format format);
 /* The same into memory; large tensors of a text are elided with their hash. The caller frees with graft_free. */
+GRAFT_API graft_status graft_module_print_with(graft_module *module, const graft_save_options *options, char **bytes,
+                                               size_t *size);
 GRAFT_API graft_status graft_module_print(graft_module *module, graft_format format, char **bytes, size_t *size);
 GRAFT_API void graft_free(graft_context *context, void *pointer, size_t size);
 /* Checks every constraint of every node, use lists, order and names; diagnostics name nodes and constraints. */

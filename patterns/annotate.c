@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ir/formats/number_int.h"
 #include "patterns/quantizer_impl.h"
 
 /* One annotation of a match, before any is made. */

@@ -1,5 +1,6 @@
 /* Why rules leave a node alone: each rule is tried at the roots near it, and the check that came furthest tells. */
-#include "ir/formats/io_int.h"
+#include "ir/formats/sink_int.h"
+#include "ir/ir_int.h"
 #include "patterns/quantizer_impl.h"
 #include "patterns/rules_impl.h"
 

@@ -1,4 +1,5 @@
 /* Values of expressions over a match. */
+#include "ir/formats/number_int.h"
 #include "patterns/patterns_impl.h"
 
 #include <inttypes.h>

@@ -25,17 +25,6 @@ static int value_name(pt_parse *s, pt_name_kind kind, gr_loc *where) {
 
 static pt_call *parse_call(pt_parse *s);
 
-static bool parse_dtype(pt_parse *s, graft_dtype *out) {
-  gr_lexer *l = &s->parser->lex;
-  for (int d = GRAFT_F32; d < GRAFT_DTYPE_COUNT; d++)
-    if (gr_lex_accept_word(l, graft_dtype_name((graft_dtype)d))) {
-      *out = (graft_dtype)d;
-      return true;
-    }
-  gr_lex_unexpected(l, "a dtype");
-  return false;
-}
-
 static bool parse_arg(pt_parse *s, pt_arg *a) {
   gr_lexer *l = &s->parser->lex;
   *a = (pt_arg){.name = -1, .where = gr_lex_loc(l)};
@@ -58,7 +47,7 @@ static bool parse_arg(pt_parse *s, pt_arg *a) {
   case GR_T_FLOAT:
     a->kind = PT_ARG_LITERAL;
     if (!gr_lex_number(l, &a->number)) return false;
-    return !gr_lex_accept(l, ':') || parse_dtype(s, &a->dtype);
+    return !gr_lex_accept(l, ':') || gr_lex_dtype(&s->parser->lex, &a->dtype);
   case GR_T_IDENT:
   case GR_T_FAMILY:
   case GR_T_STRING:
@@ -242,7 +231,7 @@ static bool parse_right(pt_parse *s, pt_line *line) {
     line->kind = PT_LINE_EXPR;
     line->expr = gr_pt_parse_expr(s);
     if (!line->expr) return false;
-    return !gr_lex_accept(l, ':') || parse_dtype(s, &line->dtype);
+    return !gr_lex_accept(l, ':') || gr_lex_dtype(&s->parser->lex, &line->dtype);
   }
   line->kind = PT_LINE_CALL;
   line->call = parse_call(s);

@@ -311,9 +311,8 @@ static gr_expr *word(pt_parse *s) {
   gr_loc where = gr_lex_loc(l);
   for (size_t i = 0; i < sizeof words / sizeof *words; i++)
     if (gr_lex_is(l, words[i].word)) return literal(s, words[i].value);
-  for (int d = GRAFT_F32; d < GRAFT_DTYPE_COUNT; d++)
-    if (gr_lex_is(l, graft_dtype_name((graft_dtype)d)))
-      return literal(s, (graft_attr){.kind = GRAFT_ATTR_DTYPE, .as.dtype = (graft_dtype)d});
+  graft_dtype dtype = t.kind == GR_T_IDENT ? gr_dtype_find(t.text, t.length) : GRAFT_UNKNOWN;
+  if (dtype != GRAFT_UNKNOWN) return literal(s, (graft_attr){.kind = GRAFT_ATTR_DTYPE, .as.dtype = dtype});
   for (uint32_t i = 0; i < p->options.len; i++)
     if (gr_lex_is(l, p->options.data[i])) {
       gr_expr *e = gr_pt_new_expr(s, PT_E_OPTION, where);

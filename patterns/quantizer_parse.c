@@ -63,8 +63,7 @@ static bool is_bare_word(const gr_quantizer *q) {
   gr_lex_next(&ahead);
   if (ahead.token.kind == '(') return false;
   if (gr_lex_is(l, "true") || gr_lex_is(l, "false") || gr_lex_is(l, "none") || gr_lex_is(l, "not")) return false;
-  for (int d = GRAFT_F32; d < GRAFT_DTYPE_COUNT; d++)
-    if (gr_lex_is(l, graft_dtype_name((graft_dtype)d))) return false;
+  if (gr_dtype_find(l->token.text, l->token.length) != GRAFT_UNKNOWN) return false;
   for (uint32_t i = 0; i < q->options.len; i++)
     if (gr_lex_is(l, q->options.data[i].name)) return false;
   return true;

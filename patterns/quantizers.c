@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "ir/formats/io_int.h"
+#include "ir/formats/file_int.h"
 #include "patterns/quantizer_impl.h"
 
 struct graft_quantizers {

@@ -1,7 +1,7 @@
 /* Rule sets: files of rules, those that ship and those that users add. */
 #include "patterns/rewrite_impl.h"
 
-#include "ir/formats/io_int.h"
+#include "ir/formats/file_int.h"
 #include "patterns/rules_impl.h"
 
 #include <stdio.h>

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ir/formats/io_int.h"
+#include "ir/formats/npy_int.h"
 #include "passes/passes.h"
 #include "patterns/patterns.h"
 #include "tools/cli.h"

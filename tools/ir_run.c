@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ir/formats/io_int.h"
+#include "ir/formats/npy_int.h"
 #include "runtime/runtime.h"
 #include "tools/cli.h"
 #include "tools/labels.h"
@@ -192,9 +192,9 @@ static void summarize(const runner *r) {
   for (uint32_t i = 0; i < graft_output_count(r->graph); i++) {
     graft_type type;
     const void *data = graft_session_get_output(r->session, i, &type);
-    printf("step %u  %s  %s[", r->steps, graft_output_name(r->graph, i), graft_dtype_name(type.dtype));
-    for (int32_t d = 0; d < type.rank; d++) printf("%s%lld", d ? ", " : "", (long long)type.dims[d]);
-    printf("]");
+    char text[GR_TYPE_SIZE];
+    gr_type_format(&type, text, sizeof text);
+    printf("step %u  %s  %s", r->steps, graft_output_name(r->graph, i), text);
     int64_t count = graft_type_elements(&type);
     if (data && type.dtype == GRAFT_F32 && count > 0) {
       const float *x = data;

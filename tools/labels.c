@@ -1,5 +1,6 @@
 /* See labels.h. */
 #include "tools/labels.h"
+#include "ir/formats/npy_int.h"
 
 bool labels_read(labels *l, graft_context *context, const char *path) {
   if (gr_npy_read(context, path, &l->type, &l->data) != GRAFT_OK) return false;

@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include "ir/formats/io_int.h"
+#include "ir/ir_int.h"
 
 typedef struct labels {
   graft_type type;

@@ -1,7 +1,6 @@
 /* Graphviz: one node a line; edges carry types; constants and other tensors stay out of the picture, except as words
  * in the node that reads them. */
-#include "ir/formats/io_int.h"
-#include "ir/formats/text/lex_int.h"
+#include "ir/formats/format_int.h"
 
 #include <string.h>
 
@@ -35,17 +34,7 @@ static void put_name(writer *w, gr_name name) {
 }
 
 static void put_type(writer *w, uint32_t id) {
-  if (id == GRAFT_NONE) return;
-  const graft_type *t = &w->m->types.data[id];
-  gr_sink_format(w->out, "%s[%s", graft_dtype_name(t->dtype), t->rank < 0 ? "*" : "");
-  for (int32_t i = 0; i < t->rank; i++) {
-    if (i) gr_sink_text(w->out, ",");
-    if (t->dims[i] < 0)
-      gr_sink_text(w->out, "?");
-    else
-      gr_sink_int(w->out, t->dims[i]);
-  }
-  gr_sink_text(w->out, "]");
+  if (id != GRAFT_NONE) gr_sink_type(w->out, &w->m->types.data[id]);
 }
 
 /* Where an edge from `v` begins; false for tensors. */
@@ -117,10 +106,13 @@ static void put_graph(writer *w, const graft_graph *g) {
   gr_sink_text(w->out, "}\n");
 }
 
-graft_status gr_dot_print(graft_module *m, gr_sink *out) {
+static graft_status print(graft_module *m, const graft_save_options *options, gr_sink *out) {
+  (void)options;
   writer w = {.out = out, .m = m};
   gr_sink_text(out, "digraph graft {\nnode [shape=box,fontsize=10];\nedge [fontsize=8];\n");
   for (uint32_t i = 0; i < m->graphs.len && !out->failed; i++) put_graph(&w, m->graphs.data[i]);
   gr_sink_text(out, "}\n");
   return out->failed ? gr_no_memory(m->context) : GRAFT_OK;
 }
+
+const gr_format gr_format_dot = {.extension = ".dot", .print = print};

@@ -1,44 +1,34 @@
 /* Modules in files: the format is told by content when reading, by the extension when writing. */
-#include "ir/formats/stage_impl.h"
-#include "ir/formats/io_int.h"
+#include "ir/formats/file_int.h"
+#include "ir/formats/format_int.h"
 
 #include <string.h>
-#include <unistd.h>
+
+static const gr_format *const formats[] = {
+    [GRAFT_FORMAT_TEXT] = &gr_format_text, [GRAFT_FORMAT_BINARY] = &gr_format_gfb,
+    [GRAFT_FORMAT_ONNX] = &gr_format_onnx, [GRAFT_FORMAT_JSON] = &gr_format_json,
+    [GRAFT_FORMAT_DOT] = &gr_format_dot,
+};
+#define FORMAT_COUNT ((int)(sizeof formats / sizeof *formats))
+
+/* NULL: there is no such format. */
+static const gr_format *format_at(graft_format format) {
+  return (int)format > 0 && (int)format < FORMAT_COUNT ? formats[format] : NULL;
+}
+
+/* Option structs may be shorter than ours: what they lack is zero. */
+static void complete(void *ours, size_t size, const void *given) {
+  size_t given_size = 0;
+  if (given) memcpy(&given_size, given, sizeof given_size);
+  if (given) memcpy(ours, given, given_size < size ? given_size : size);
+}
 
 /* ---- reading ---- */
 
-/* A text begins with the word `graft`, after space and comments. */
-static bool is_text(const char *p, size_t size) {
-  const char *end = p + size;
-  while (p < end && (*p == '#' || *p == ' ' || *p == '\t' || *p == '\r' || *p == '\n')) {
-    if (*p == '#') {
-      const char *newline = memchr(p, '\n', (size_t)(end - p));
-      p = newline ? newline : end;
-    } else {
-      p++;
-    }
-  }
-  return end - p > 5 && memcmp(p, "graft", 5) == 0 && (p[5] == ' ' || p[5] == '\t');
-}
-
-/* Protobuf messages have no magic number: a field of ONNX's ModelProto, of the wire type that it has there. */
-static bool is_onnx(const unsigned char *p, size_t size) {
-  if (size < 2) return false;
-  unsigned field = p[0] >> 3, wire = p[0] & 7;
-  bool number = field == 1 || field == 5, bytes = (field >= 2 && field <= 4) || (field >= 6 && field <= 8);
-  return (wire == 0 && number) || (wire == 2 && (bytes || field == 14 || field == 20));
-}
-
-static graft_format detect(const char *p, size_t size) {
-  if (size >= 12 && memcmp(p + 8, "GRFT", 4) == 0) return GRAFT_FORMAT_BINARY;
-  if (is_text(p, size)) return GRAFT_FORMAT_TEXT;
-  return is_onnx((const unsigned char *)p, size) ? GRAFT_FORMAT_ONNX : GRAFT_FORMAT_AUTO;
-}
-
-static graft_load_options complete(const graft_load_options *given) {
-  graft_load_options o = {.size = sizeof o};
-  if (given) memcpy(&o, given, given->size < sizeof o ? given->size : sizeof o);
-  return o;
+static const gr_format *detect(const char *bytes, size_t size) {
+  for (int i = 0; i < FORMAT_COUNT; i++)
+    if (formats[i] && formats[i]->tells && formats[i]->tells(bytes, size)) return formats[i];
+  return NULL;
 }
 
 /* The folder of a file, where its external data lies; "" when it has no name. */
@@ -54,171 +44,98 @@ static char *directory_of(graft_context *c, const char *name, size_t *size) {
   return text;
 }
 
-/* The lexer wants a NUL after the text; the file's bytes are not needed beside the copy. */
-static graft_module *parse(graft_context *c, const char *bytes, size_t size, const char *name, const char *directory,
-                           gr_buffer **file) {
-  char *text = gr_alloc(c, size + 1);
-  if (!text) return NULL;
-  if (size) memcpy(text, bytes, size);
-  text[size] = '\0';
-  if (file) {
-    gr_buffer_release(c, *file);
-    *file = NULL;
-  }
-  graft_module *m = gr_text_parse(c, text, size, name, directory);
-  gr_free(c, text, size + 1);
-  return m;
-}
-
-static graft_module *unknown(graft_context *c, const char *name, size_t size) {
-  gr_loc where = {.file = name};
-  if (size == 0)
-    gr_error(c, GRAFT_FORMAT, where, "the file is empty");
-  else
-    gr_error(c, GRAFT_FORMAT, where, "neither a .gir text ('graft 1'), nor a .gfb, nor an ONNX file");
-  return NULL;
-}
-
 static graft_module *verified(graft_module *m) {
   if (m && graft_module_verify(m) == GRAFT_OK) return m;
   graft_module_destroy(m);
   return NULL;
 }
 
+static graft_module *read_as(const gr_format *format, gr_source *in) {
+  gr_loc where = {.file = in->name};
+  if (format && format->load) return format->load(in);
+  if (format)
+    gr_error(in->context, GRAFT_UNSUPPORTED, where, "this format can only be written");
+  else if (in->file->size == 0)
+    gr_error(in->context, GRAFT_FORMAT, where, "the file is empty");
+  else
+    gr_error(in->context, GRAFT_FORMAT, where, "neither a .gir text ('graft 1'), nor a .gfb, nor an ONNX file");
+  return NULL;
+}
+
 /* Releases `file`. */
 static graft_module *load(graft_context *c, gr_buffer *file, const char *name, const graft_load_options *o) {
-  const char *bytes = file->data;
-  size_t size = file->size, directory_size = 0;
+  size_t directory_size = 0;
   char *directory = directory_of(c, name, &directory_size);
+  gr_source in = {.context = c, .file = file, .name = name, .directory = directory, .check_hashes = o->check_hashes};
   graft_module *m = NULL;
   if (directory) {
-    switch (o->format == GRAFT_FORMAT_AUTO ? detect(bytes, size) : o->format) {
-    case GRAFT_FORMAT_TEXT: m = parse(c, bytes, size, name, directory, &file); break;
-    case GRAFT_FORMAT_BINARY: m = gr_gfb_load(c, file, name, o->check_hashes); break;
-    case GRAFT_FORMAT_ONNX: m = gr_onnx_load(c, file, name, directory); break;
-    case GRAFT_FORMAT_AUTO: unknown(c, name, size); break;
-    default: gr_error(c, GRAFT_UNSUPPORTED, (gr_loc){.file = name}, "this format can only be written"); break;
-    }
+    bool told = o->format != GRAFT_FORMAT_AUTO;
+    m = read_as(told ? format_at(o->format) : detect(file->data, file->size), &in);
     gr_free(c, directory, directory_size);
   }
-  gr_buffer_release(c, file);
+  gr_buffer_release(c, in.file);
   return verified(m);
 }
 
 graft_module *graft_module_load(graft_context *c, const char *path, const graft_load_options *options) {
-  graft_load_options o = complete(options);
+  graft_load_options o = {.size = sizeof o};
+  complete(&o, sizeof o, options);
   gr_buffer *file = gr_file_read(c, path, o.map);
   return file ? load(c, file, path, &o) : NULL;
 }
 
 graft_module *graft_module_load_memory(graft_context *c, const void *bytes, size_t size, const char *name,
                                        const graft_load_options *options) {
-  graft_load_options o = complete(options);
-  if (!name) name = "";
+  graft_load_options o = {.size = sizeof o};
+  complete(&o, sizeof o, options);
   gr_buffer *copy = gr_buffer_create(c, size);
   if (!copy) return NULL;
   if (size) memcpy(copy->data, bytes, size);
-  return load(c, copy, name, &o);
+  return load(c, copy, name ? name : "", &o);
 }
 
 /* ---- writing ---- */
 
-static graft_format by_extension(const char *path) {
-  static const struct {
-    const char *extension;
-    graft_format format;
-  } known[] = {{".gir", GRAFT_FORMAT_TEXT},
-               {".gfb", GRAFT_FORMAT_BINARY},
-               {".onnx", GRAFT_FORMAT_ONNX},
-               {".json", GRAFT_FORMAT_JSON},
-               {".dot", GRAFT_FORMAT_DOT}};
+static const gr_format *by_extension(const char *path) {
   const char *dot = strrchr(path, '.');
-  for (size_t i = 0; dot && i < sizeof known / sizeof *known; i++)
-    if (strcmp(dot, known[i].extension) == 0) return known[i].format;
-  return GRAFT_FORMAT_TEXT;
+  for (int i = 0; dot && i < FORMAT_COUNT; i++)
+    if (formats[i] && strcmp(dot, formats[i]->extension) == 0) return formats[i];
+  return &gr_format_text;
 }
 
-/* `path`: for diagnostics. */
-static graft_status print(graft_module *m, const char *path, graft_format format, gr_sink *out) {
-  switch (format) {
-  case GRAFT_FORMAT_AUTO:
-  case GRAFT_FORMAT_TEXT: return gr_text_print(m, out, NULL);
-  case GRAFT_FORMAT_BINARY: return gr_gfb_print(m, out);
-  case GRAFT_FORMAT_JSON: return gr_json_print(m, out);
-  case GRAFT_FORMAT_DOT: return gr_dot_print(m, out);
-  case GRAFT_FORMAT_ONNX: break;
-  }
-  return gr_error(m->context, GRAFT_UNSUPPORTED, (gr_loc){.file = path},
-                  "writing ONNX is not supported; .gir, .gfb, .json and .dot are");
+/* NULL: reported. `path`: for diagnostics. */
+static const gr_format *to_write(const graft_module *m, const gr_format *format, const char *path) {
+  if (format && format->print) return format;
+  gr_error(m->context, GRAFT_UNSUPPORTED, (gr_loc){.file = path},
+           "writing %s is not supported; .gir, .gfb, .json and .dot are", format ? format->extension : "this format");
+  return NULL;
 }
 
-/* Tensors that the companion holds, `*count` of them. */
-static graft_tensor *large_tensors(graft_module *m, uint32_t *count) {
-  *count = 0;
-  graft_tensor *list = gr_alloc(m->context, (m->tensors.len + 1u) * sizeof *list);
-  for (graft_tensor t = 0; list && t < m->tensors.len; t++)
-    if (gr_text_is_large(m, t, 0)) list[(*count)++] = t;
-  return list;
-}
-
-/* net.gir -> net.safetensors */
-static char *companion_path(graft_context *c, const char *path, size_t *size) {
-  static const char extension[] = ".safetensors";
-  size_t length = strlen(path);
-  if (length > 4 && strcmp(path + length - 4, ".gir") == 0) length -= 4;
-  *size = length + sizeof extension;
-  char *text = gr_alloc(c, *size);
-  if (!text) return NULL;
-  (void)snprintf(text, *size, "%.*s%s", (int)length, path, extension);
-  return text;
-}
-
-/* The text is staged before the companion is written and appears after it. A device has no companion. */
-static graft_status save_text(graft_module *m, const char *path) {
-  graft_context *c = m->context;
-  uint32_t count = 0;
-  size_t size = 0;
-  graft_tensor *large = large_tensors(m, &count);
-  char *companion = large ? companion_path(c, path, &size) : NULL;
-  gr_sink out;
-  gr_stage stage;
-  gr_sink_init(&out, c);
-  graft_status status = companion ? gr_stage_open(&stage, c, path) : GRAFT_NO_MEMORY;
-  if (status == GRAFT_OK) {
-    bool beside = count > 0 && stage.temporary, was_there = beside && access(companion, F_OK) == 0;
-    const char *slash = companion ? strrchr(companion, '/') : NULL;
-    gr_text_options options = {.companion = !beside ? NULL : slash ? slash + 1 : companion};
-    status = gr_text_print(m, &out, &options);
-    if (status == GRAFT_OK) gr_stage_write(&stage, out.bytes.data, out.bytes.len);
-    if (status == GRAFT_OK && beside) status = gr_safetensors_write(m, companion, large, count);
-    graft_status closed = gr_stage_close(&stage, status == GRAFT_OK);
-    if (closed != GRAFT_OK && status == GRAFT_OK && beside && !was_there) (void)unlink(companion);
-    if (status == GRAFT_OK) status = closed;
-  }
-  gr_sink_free(&out);
-  gr_free(c, companion, size);
-  gr_free(c, large, (m->tensors.len + 1u) * sizeof *large);
-  return status;
-}
-
-graft_status graft_module_save(graft_module *m, const char *path, graft_format format) {
-  if (format == GRAFT_FORMAT_AUTO) format = by_extension(path);
-  if (format == GRAFT_FORMAT_TEXT) return save_text(m, path);
-  if (format == GRAFT_FORMAT_BINARY) return gr_gfb_save(m, path);
+graft_status graft_module_save_with(graft_module *m, const char *path, const graft_save_options *options) {
+  graft_save_options o = {.size = sizeof o};
+  complete(&o, sizeof o, options);
+  const gr_format *format = to_write(m, o.format == GRAFT_FORMAT_AUTO ? by_extension(path) : format_at(o.format), path);
+  if (!format) return GRAFT_UNSUPPORTED;
+  if (format->save) return format->save(m, &o, path);
   gr_sink out;
   gr_sink_init(&out, m->context);
-  graft_status status = print(m, path, format, &out);
+  graft_status status = format->print(m, &o, &out);
   if (status == GRAFT_OK) status = gr_file_write(m->context, path, out.bytes.data, out.bytes.len);
   gr_sink_free(&out);
   return status;
 }
 
-graft_status graft_module_print(graft_module *m, graft_format format, char **bytes, size_t *size) {
-  gr_sink out;
-  gr_sink_init(&out, m->context);
-  graft_status status = print(m, gr_string_text(m, m->file), format, &out);
+graft_status graft_module_print_with(graft_module *m, const graft_save_options *options, char **bytes, size_t *size) {
+  graft_save_options o = {.size = sizeof o};
+  complete(&o, sizeof o, options);
   *bytes = NULL;
   *size = 0;
+  const gr_format *format = o.format == GRAFT_FORMAT_AUTO ? &gr_format_text : format_at(o.format);
+  format = to_write(m, format, gr_string_text(m, m->file));
+  if (!format) return GRAFT_UNSUPPORTED;
+  gr_sink out;
+  gr_sink_init(&out, m->context);
+  graft_status status = format->print(m, &o, &out);
   if (status == GRAFT_OK) { /* the caller frees `size` bytes, so that many it must be */
     *bytes = gr_realloc(m->context, out.bytes.data, out.bytes.cap, out.bytes.len);
     if (*bytes) {
@@ -229,4 +146,13 @@ graft_status graft_module_print(graft_module *m, graft_format format, char **byt
   }
   gr_sink_free(&out);
   return status;
+}
+
+graft_status graft_module_save(graft_module *m, const char *path, graft_format format) {
+  return graft_module_save_with(m, path, &(graft_save_options){.size = sizeof(graft_save_options), .format = format});
+}
+
+graft_status graft_module_print(graft_module *m, graft_format format, char **bytes, size_t *size) {
+  graft_save_options o = {.size = sizeof o, .format = format};
+  return graft_module_print_with(m, &o, bytes, size);
 }

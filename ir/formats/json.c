@@ -1,7 +1,7 @@
 /* JSON for scripts (design.md section 7). Each node, tensor and input is a small Jansson value that is written and
  * dropped, so a module of a million nodes never stands in memory as one tree. */
-#include "ir/formats/io_int.h"
-#include "ir/formats/text/lex_int.h"
+#include "ir/formats/format_int.h"
+#include "ir/formats/number_int.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -267,7 +267,8 @@ static json_t *tensor_value(writer *w, graft_tensor t) {
   return object;
 }
 
-graft_status gr_json_print(graft_module *m, gr_sink *out) {
+static graft_status print(graft_module *m, const graft_save_options *options, gr_sink *out) {
+  (void)options;
   writer w = {.out = out, .m = m};
   gr_sink_text(out, "{\"graphs\":[");
   for (uint32_t i = 0; i < m->graphs.len && !out->failed; i++) {
@@ -285,3 +286,5 @@ graft_status gr_json_print(graft_module *m, gr_sink *out) {
   gr_sink_text(out, "]}\n");
   return out->failed ? gr_no_memory(m->context) : GRAFT_OK;
 }
+
+const gr_format gr_format_json = {.extension = ".json", .print = print};

@@ -1,8 +1,9 @@
 /* .npy, numpy's file of one array. A version 1 to 3 header is the text of a Python dict:
  *   {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }
  * Fortran order and big-endian elements are converted on reading; we write version 1, C order, little-endian. */
+#include "ir/formats/file_int.h"
+#include "ir/formats/npy_int.h"
 #include "ir/formats/stage_impl.h"
-#include "ir/formats/io_int.h"
 
 #include <string.h>
 

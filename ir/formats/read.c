@@ -1,5 +1,5 @@
 /* Whole files into buffers: read, or mapped. */
-#include "ir/formats/io_int.h"
+#include "ir/formats/file_int.h"
 
 #include <errno.h>
 #include <fcntl.h>

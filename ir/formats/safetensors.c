@@ -1,7 +1,7 @@
 /* .safetensors: 8 bytes of header length, a JSON header {"NAME": {"dtype", "shape", "data_offsets"}, …}, the bytes.
  * The tensors must fill the data without hole or overlap, as the format demands. */
+#include "ir/formats/safetensors_int.h"
 #include "ir/formats/stage_impl.h"
-#include "ir/formats/io_int.h"
 
 #include <jansson.h>
 #include <stdlib.h>

@@ -1,6 +1,7 @@
 /* Bytes that grow. After a failure writes do nothing, so that writers check once, at the end. */
-#include "ir/formats/io_int.h"
-#include "ir/formats/text/lex_int.h"
+#include "ir/formats/number_int.h"
+#include "ir/formats/sink_int.h"
+#include "ir/ir_int.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -61,4 +62,9 @@ void gr_sink_int(gr_sink *s, int64_t value) {
 void gr_sink_float(gr_sink *s, double value, bool single) {
   char text[GR_NUMBER_SIZE];
   gr_sink_write(s, text, gr_number_format(text, value, single));
+}
+
+void gr_sink_type(gr_sink *s, const graft_type *type) {
+  char text[GR_TYPE_SIZE];
+  gr_sink_write(s, text, gr_type_format(type, text, sizeof text));
 }

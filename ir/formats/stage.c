@@ -1,5 +1,5 @@
+#include "ir/formats/file_int.h"
 #include "ir/formats/stage_impl.h"
-#include "ir/formats/io_int.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -182,6 +182,7 @@ bool gr_is_training(const graft_graph *g, graft_node n);
 
 /* ---- types (type.c) and inference (infer*.c) ---- */
 
+graft_dtype gr_dtype_find(const char *name, size_t length); /* GRAFT_UNKNOWN: no dtype is called so */
 /* The bound on extents and on their product, those of extent 0 apart, so that no sum or product of a few sizes
  * overflows. Every type of a module is within it, since interning refuses any other. */
 #define GR_MAX_ELEMENTS ((int64_t)1 << 48)
@@ -192,7 +193,8 @@ uint32_t gr_type_intern_at(graft_module *m, const graft_type *t, gr_loc where);
 bool gr_type_equal(const graft_type *a, const graft_type *b);
 /* Equal, or an unknown dtype, rank or extent on either side. */
 bool gr_type_compatible(const graft_type *a, const graft_type *b);
-/* "f32[1, 3, ?, 5]" (a rank-0 type has no brackets, an unknown rank is *), into `buffer` as snprintf does. */
+/* "f32[1, 3, ?, 5]" as .gir has it (rank 0 is [], an unknown rank [*]), into `buffer` as snprintf does. */
+#define GR_TYPE_SIZE (16 + 22 * GRAFT_MAX_RANK)
 size_t gr_type_format(const graft_type *t, char *buffer, size_t size);
 /* Least and greatest value of a type that quantized numbers can have; false for any other type. */
 bool gr_dtype_range(graft_dtype dtype, int64_t *low, int64_t *high);

@@ -17,6 +17,11 @@ static const struct {
 const char *graft_dtype_name(graft_dtype dtype) {
   return (unsigned)dtype < GRAFT_DTYPE_COUNT ? dtypes[dtype].name : "?";
 }
+graft_dtype gr_dtype_find(const char *name, size_t length) {
+  for (int d = GRAFT_F32; d < GRAFT_DTYPE_COUNT; d++)
+    if (strlen(dtypes[d].name) == length && memcmp(dtypes[d].name, name, length) == 0) return (graft_dtype)d;
+  return GRAFT_UNKNOWN;
+}
 size_t graft_dtype_size(graft_dtype dtype) { return (unsigned)dtype < GRAFT_DTYPE_COUNT ? dtypes[dtype].size : 0; }
 
 graft_type graft_type_make(graft_dtype dtype, int32_t rank, const int64_t *dims) {
@@ -65,13 +70,12 @@ bool gr_dtype_range(graft_dtype dtype, int64_t *low, int64_t *high) {
 }
 
 size_t gr_type_format(const graft_type *t, char *buffer, size_t size) {
-  char text[32 + 24 * GRAFT_MAX_RANK];
-  int n = snprintf(text, sizeof text, "%s%s", graft_dtype_name(t->dtype), t->rank ? "[" : "");
-  if (t->rank < 0) n += snprintf(text + n, sizeof text - (size_t)n, "*");
+  char text[GR_TYPE_SIZE];
+  int n = snprintf(text, sizeof text, t->rank < 0 ? "%s[*" : "%s[", graft_dtype_name(t->dtype));
   for (int32_t i = 0; i < t->rank; i++)
     n += t->dims[i] < 0 ? snprintf(text + n, sizeof text - (size_t)n, "%s?", i ? ", " : "")
                         : snprintf(text + n, sizeof text - (size_t)n, "%s%jd", i ? ", " : "", (intmax_t)t->dims[i]);
-  return (size_t)snprintf(buffer, size, "%s%s", text, t->rank ? "]" : "");
+  return (size_t)snprintf(buffer, size, "%s]", text);
 }
 
 static uint32_t hash_type(const graft_type *t) {

@@ -2,7 +2,7 @@
  * training step in between, not timed), per channel. The best of five counts; the goal is 50 ms for the two together.
  */
 #include "models.h"
-#include "ir/formats/io_int.h"
+#include "ir/ir_int.h"
 #include "passes/passes.h"
 #include "runtime/runtime.h"
 

@@ -2,7 +2,10 @@
  * nodes a second for each step, then the time a node takes at the largest size as a multiple of that at each smaller
  * one, then bytes a node. Sizes are compared on warm memory: the heap keeps what one repeat frees for the next, since
  * the first touch of fresh pages is the system's time and differs between machines. */
-#include "ir/formats/io_int.h"
+#include "ir/formats/file_int.h"
+#include "ir/formats/gfb/gfb_int.h"
+#include "ir/formats/sink_int.h"
+#include "ir/formats/text/text_int.h"
 #include "models.h"
 #include "passes/passes.h"
 

@@ -1,5 +1,6 @@
 #include "attempt.h"
-#include "ir/formats/io_int.h"
+#include "ir/formats/npy_int.h"
+#include "ir/formats/safetensors_int.h"
 #include "passes/passes.h"
 
 #include <stdio.h>

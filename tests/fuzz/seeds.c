@@ -1,5 +1,5 @@
 #include "seeds.h"
-#include "ir/formats/io_int.h"
+#include "ir/ir_int.h"
 #include "tests/onnx/onnx_model.h"
 
 #include <dirent.h>

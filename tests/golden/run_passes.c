@@ -26,7 +26,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "ir/formats/io_int.h"
+#include "ir/ir_int.h"
 #include "passes/passes.h"
 #include "runtime/runtime.h"
 

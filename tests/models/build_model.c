@@ -1,7 +1,7 @@
 /* build-model NAME OUT: writes one of the built networks, in the format of OUT's extension.
  * A .gfb gets the weights' bytes, as a trained network has them, and not the formula they were made by.
  * build-model input OUT.npy: writes the input that they are tried on, fill("input", -2.1, 2.6) of 1x3x224x224. */
-#include "ir/formats/io_int.h"
+#include "ir/formats/npy_int.h"
 #include "models.h"
 
 #include <stdio.h>

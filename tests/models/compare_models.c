@@ -1,6 +1,6 @@
 /* compare-models NAME MODEL.onnx LOGITS.npy: a network built in C, the same one imported from ONNX, and PyTorch's
  * output, after to-eval on fill("input", -2.1, 2.6). Each pair must agree to 1e-4 of the largest logit. */
-#include "ir/formats/io_int.h"
+#include "ir/formats/npy_int.h"
 #include "models.h"
 #include "passes/passes.h"
 #include "runtime/runtime.h"

@@ -4,7 +4,7 @@
  *     node_tests DIRECTORY...   each holds model.onnx and test_data_set_N/
  *
  * Prints the tests skipped with their reason and "N passed, M failed, K skipped"; exit status 1 if any failed. */
-#include "ir/formats/io_int.h"
+#include "ir/formats/npy_int.h"
 #include "ir/formats/onnx/onnx.pb-c.h"
 
 #include <dirent.h>

@@ -1,6 +1,6 @@
 /* Small ONNX models for tests. */
 #include "onnx_model.h"
-#include "ir/formats/io_int.h"
+#include "ir/formats/onnx/onnx_int.h"
 
 #include <stdlib.h>
 #include <string.h>

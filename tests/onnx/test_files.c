@@ -1,5 +1,5 @@
 /* ONNX files rather than models: external data, the wire format, lack of memory, size. */
-#include "ir/formats/io_int.h"
+#include "ir/formats/onnx/onnx_int.h"
 
 #include "fixture.h"
 

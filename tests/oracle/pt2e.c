@@ -4,7 +4,7 @@
  * channel, with both formulas; compared are the outputs of each step, the BN statistics, the number of each op, every
  * scale and zero point, and the converted output. (The full checker, with where each q/dq node stands, lies with the
  * full set of cases.) Prints ok or FAIL a case. */
-#include "ir/formats/io_int.h"
+#include "ir/formats/npy_int.h"
 #include "passes/passes.h"
 #include "runtime/runtime.h"
 

@@ -95,7 +95,7 @@ expect 1 "a folder as input" "$opt" . -o never.gir
 said "^[.]: error: " "a folder as input"
 expect 1 "a folder as output" "$opt" net.gir -o .
 expect 1 "onnx out" "$opt" net.gir -o never.onnx
-said "^never.onnx: error: writing ONNX is not supported" "onnx out"
+said "^never.onnx: error: writing .onnx is not supported" "onnx out"
 absent never.onnx "onnx out"
 expect 1 "no such folder" "$opt" net.gir -o no/such/folder/net.gfb
 

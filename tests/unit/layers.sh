@@ -1,6 +1,7 @@
 #!/bin/sh
 # Who includes whom: tools -> passes -> {patterns, runtime} -> ir. A NAME_impl.h is private to its top folder; a header
-# that is installed includes neither _int.h nor _impl.h.
+# that is installed includes neither _int.h nor _impl.h. In ir/ the formats use the graph, and the graph no format:
+# ir/graph and ir/infer include nothing of ir/formats.
 # usage: layers.sh SOURCE_ROOT
 cd "$1" || exit 2
 find ir patterns runtime passes tools -name '*.[ch]' -o -name '*.cc' | sort | xargs awk '
@@ -27,6 +28,7 @@ BEGIN {
   to = header
   sub(/\/.*/, "", to)
   if (index(allowed[from], " " to " ") == 0) complain(from " may not include " to)
+  if (FILENAME ~ /^ir\/(graph|infer)\// && header ~ /^ir\/formats\//) complain("the graph may not include a format")
   if (header ~ /_impl\.h$/ && from != to) complain("private to " to)
   if (from != "tools" && FILENAME ~ /\.h$/ && FILENAME !~ /_(int|impl)\.h$/ && header ~ /_(int|impl)\.h$/) complain("a public header")
 }

@@ -1,5 +1,5 @@
 /* Modules in files and in memory: formats told by content and extension, companions, failures that leave nothing. */
-#include "ir/formats/io_int.h"
+#include "ir/ir_int.h"
 #include "scratch.h"
 
 #include <jansson.h>

@@ -1,6 +1,8 @@
 /* .gfb: everything in a module survives, the second save equals the first, and damaged files are refused. */
+#include "ir/formats/file_int.h"
 #include "ir/formats/gfb/gfb_impl.h"
-#include "ir/formats/io_int.h"
+#include "ir/formats/gfb/gfb_int.h"
+#include "ir/formats/sink_int.h"
 #include "scratch.h"
 
 static graft_context *context;

@@ -1,5 +1,5 @@
 /* .npy: what numpy writes, in all its versions, and what nobody should believe. */
-#include "ir/formats/io_int.h"
+#include "ir/formats/npy_int.h"
 #include "scratch.h"
 
 static graft_context *context;

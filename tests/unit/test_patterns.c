@@ -1,5 +1,5 @@
 /* Rule sets through the public API, --explain, and rules when memory runs out. */
-#include "ir/formats/io_int.h"
+#include "ir/ir_int.h"
 #include "patterns/patterns_int.h"
 #include "runtime/runtime_int.h"
 

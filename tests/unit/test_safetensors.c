@@ -1,5 +1,6 @@
 /* .safetensors: bounds, holes, overlaps, and that what we write reads back. */
-#include "ir/formats/io_int.h"
+#include "ir/formats/file_int.h"
+#include "ir/formats/safetensors_int.h"
 #include "scratch.h"
 
 static graft_context *context;

@@ -1,6 +1,8 @@
 /* Tokens, decimal numbers, quoted strings. */
-#include "ir/formats/io_int.h"
+#include "ir/formats/number_int.h"
+#include "ir/formats/sink_int.h"
 #include "ir/formats/text/lex_int.h"
+#include "ir/ir_int.h"
 
 #include <check.h>
 #include <locale.h>

@@ -2,7 +2,7 @@
  * and kinds are interned entry by entry, nodes and values are copied in one loop without hashing, and tensors borrow
  * their bytes from the file. */
 #include "ir/formats/gfb/gfb_impl.h"
-#include "ir/formats/io_int.h"
+#include "ir/formats/gfb/gfb_int.h"
 
 #include <string.h>
 

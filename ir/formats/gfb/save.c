@@ -1,7 +1,7 @@
 /* Graph to tables: one walk in graph order that numbers whatever it meets, so erased things and the module's history
  * leave no trace in the file. The module is not changed. */
 #include "ir/formats/gfb/gfb_impl.h"
-#include "ir/formats/io_int.h"
+#include "ir/formats/gfb/gfb_int.h"
 #include "ir/formats/stage_impl.h"
 
 #include <string.h>

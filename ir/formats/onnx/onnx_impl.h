@@ -6,8 +6,9 @@
 #ifndef GRAFT_ONNX_IMPL_H
 #define GRAFT_ONNX_IMPL_H
 
-#include "ir/formats/io_int.h"
+#include "ir/formats/file_int.h"
 #include "ir/formats/onnx/onnx.pb-c.h"
+#include "ir/formats/onnx/onnx_int.h"
 
 /* ---- wire.c, decimal.c ----------------------------------------------------------------------------------------------
  */

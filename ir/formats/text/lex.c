@@ -1,4 +1,5 @@
 /* Tokens by hand, one table of character classes. */
+#include "ir/formats/number_int.h"
 #include "ir/formats/text/lex_int.h"
 #include "ir/graph/graph_int.h"
 
@@ -485,4 +486,18 @@ bool gr_lex_marks(gr_lexer *l, uint32_t *marks) {
     gr_lex_next(l);
   } while (gr_lex_accept(l, ','));
   return true;
+}
+
+bool gr_lex_accept_dtype(gr_lexer *l, graft_dtype *dtype) {
+  graft_dtype d = l->token.kind == GR_T_IDENT ? gr_dtype_find(l->token.text, l->token.length) : GRAFT_UNKNOWN;
+  if (d == GRAFT_UNKNOWN) return false;
+  *dtype = d;
+  gr_lex_next(l);
+  return true;
+}
+
+bool gr_lex_dtype(gr_lexer *l, graft_dtype *dtype) {
+  if (gr_lex_accept_dtype(l, dtype)) return true;
+  gr_lex_unexpected(l, "a dtype (f32 f64 i8 u8 i16 i32 i64 bool)");
+  return false;
 }

@@ -7,7 +7,7 @@
 #ifndef GRAFT_LEX_INT_H
 #define GRAFT_LEX_INT_H
 
-#include "ir/graph/base_int.h"
+#include "ir/ir_int.h"
 
 /* A one-character token has that character as its kind: { } [ ] ( ) < > , : ; = ? | & ! + * - / . ^ ~ and a lone _ */
 typedef enum gr_token_kind {
@@ -86,6 +86,10 @@ static inline bool gr_lex_accept_word(gr_lexer *l, const char *word) {
 bool gr_lex_number(gr_lexer *l, double *value);
 /* Takes an integer of lo..hi. */
 bool gr_lex_int(gr_lexer *l, int64_t lo, int64_t hi, const char *what, int64_t *value);
+/* Takes a dtype's name (f32 … bool). */
+bool gr_lex_accept_dtype(gr_lexer *l, graft_dtype *dtype);
+/* The same, or an error that says which there are. */
+bool gr_lex_dtype(gr_lexer *l, graft_dtype *dtype);
 /* Reports "expected WHAT, found …" at the current token and turns it into GR_T_ERROR. */
 graft_status gr_lex_unexpected(gr_lexer *l, const char *what);
 /* Goes to the start of a line and reads the first token from there on: after an error, for parsers that report all of a
@@ -103,23 +107,5 @@ static inline bool gr_token_same(const gr_token *a, const gr_token *b) {
 bool gr_lex_marks(gr_lexer *l, uint32_t *marks);
 /* Would this name need no quotes after % and @? */
 bool gr_lex_plain_name(const char *text, size_t length);
-
-/* ---- strings (string.c) ---- */
-
-/* Bytes of the valid UTF-8 character at `text`; 0 when there is none. */
-size_t gr_utf8_length(const char *text, size_t size);
-struct gr_sink;
-/* In quotes, as the lexer reads it: what is not printable UTF-8 is escaped. */
-void gr_sink_quoted(struct gr_sink *s, const char *text, size_t length);
-
-/* ---- numbers (number.c), the same in every locale ---- */
-
-/* Decimal (or inf, -inf, nan) to the nearest double. False when `text` is no number from end to end, or a finite one
- * beyond the doubles. */
-bool gr_number_parse(const char *text, size_t length, double *value);
-/* The shortest decimal that gr_number_parse reads as the same double, or, where `single`, as a double that narrows to
- * the same float. Always has a point, an exponent or a letter. Returns the length; NUL-terminated. */
-#define GR_NUMBER_SIZE 32
-size_t gr_number_format(char buffer[GR_NUMBER_SIZE], double value, bool single);
 
 #endif

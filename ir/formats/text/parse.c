@@ -1,55 +1,7 @@
 /* The text form (GIR.md), read in one go: each statement goes into the module as soon as it is complete. */
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "ir/formats/text/parse_impl.h"
-
-bool gr_parse_fail(parser *p, graft_status code, const gr_token *t, const char *format, ...) {
-  if (p->lex.token.kind == GR_T_ERROR) return false;
-  char message[256];
-  va_list args;
-  va_start(args, format);
-  (void)vsnprintf(message, sizeof message, format, args);
-  va_end(args);
-  gr_error(p->context, code, gr_token_loc(&p->lex, t), "%s", message);
-  p->lex.token.kind = GR_T_ERROR;
-  return false;
-}
-
-/* ---- names ---- */
-
-bool gr_parse_name(parser *p, const gr_token *t, gr_name *name) {
-  if (t->length == 0 || memchr(t->text, '\0', t->length))
-    return gr_parse_fail(p, GRAFT_SYNTAX, t, "a name is empty or holds a NUL character");
-  *name = gr_name_split(p->module, t->text, t->length);
-  if (name->base == GRAFT_NONE) return false;
-  gr_name_taken(p->module, *name);
-  return true;
-}
-
-/* Nodes read tensors mostly in the order of their lines: is this the one after the last? */
-static bool next_tensor(parser *p, const gr_token *t) {
-  const graft_module *m = p->module;
-  if (p->next_tensor >= m->tensors.len) return false;
-  gr_name name = m->tensors.data[p->next_tensor].name;
-  return name.number == 0 && gr_string_length(m, name.base) == t->length &&
-         memcmp(gr_string_text(m, name.base), t->text, t->length) == 0;
-}
-
-graft_value gr_parse_lookup(parser *p, const gr_token *t) {
-  if (next_tensor(p, t)) return gr_handle(p->graph, p->next_tensor++);
-  gr_name name = gr_name_split(p->module, t->text, t->length);
-  if (name.base == GRAFT_NONE) return GRAFT_NONE;
-  uint32_t what = gr_scope_get(&p->scope, name);
-  if (what == GRAFT_NONE) {
-    gr_parse_fail(p, GRAFT_NAME, t, "%%%.*s is not defined before this", (int)t->length, t->text);
-    return GRAFT_NONE;
-  }
-  if (!(what & SCOPE_TENSOR)) return what;
-  p->next_tensor = (what & ~SCOPE_TENSOR) + 1;
-  return gr_handle(p->graph, p->next_tensor - 1);
-}
 
 /* Gives a name to a value of the graph. */
 static bool define(parser *p, const gr_token *t, gr_name name, graft_value v) {
@@ -171,25 +123,15 @@ static bool parse_result_types(parser *p, uint32_t first_value, bool *written, g
   return !many || gr_lex_expect(l, ')', ") or ,");
 }
 
-static size_t type_text(const parser *p, uint32_t type, char *buffer, size_t size) {
-  const graft_type *t = &p->module->types.data[type];
-  size_t n = (size_t)snprintf(buffer, size, "%s[%s", graft_dtype_name(t->dtype), t->rank < 0 ? "*" : "");
-  for (int32_t i = 0; i < t->rank && n < size; i++)
-    n += (size_t)(t->dims[i] < 0 ? snprintf(buffer + n, size - n, i ? ", ?" : "?")
-                                 : snprintf(buffer + n, size - n, i ? ", %lld" : "%lld", (long long)t->dims[i]));
-  if (n < size) n += (size_t)snprintf(buffer + n, size - n, "]");
-  return n;
-}
-
 /* What is written must agree with what was inferred, and may say more where inference does not know. */
 static bool settle_type(parser *p, graft_value v, uint32_t stated, const gr_token *at) {
   gr_value *value = gr_value_at(p->graph, v);
   if (value->type == stated) return true;
-  char inferred_text[128], stated_text[128];
+  char inferred_text[GR_TYPE_SIZE], stated_text[GR_TYPE_SIZE];
   const graft_type *types = p->module->types.data;
   if (!gr_type_compatible(&types[value->type], &types[stated])) {
-    type_text(p, value->type, inferred_text, sizeof inferred_text);
-    type_text(p, stated, stated_text, sizeof stated_text);
+    gr_type_format(&types[value->type], inferred_text, sizeof inferred_text);
+    gr_type_format(&types[stated], stated_text, sizeof stated_text);
     return gr_parse_fail(p, GRAFT_TYPE, at, "the type is %s, not %s", inferred_text, stated_text);
   }
   value->type = stated;

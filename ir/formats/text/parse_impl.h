@@ -1,10 +1,14 @@
 /* The parser's state, private to text/. Tokens go straight into the module: there is no syntax tree, and the grammar
- * (GIR.md) does not nest, so nothing recurses. Functions that return false have reported why. */
+ * (GIR.md) does not nest, so nothing recurses. Functions that return false have reported why.
+ *
+ * Its files stand on each other, and none calls back:
+ *   parse.c (module, graphs, nodes) > parse_notes.c (records, specs), parse_tensor.c (tensor lines) >
+ *   parse_value.c (types, attributes, elements) > parse_core.c (errors, strings, names) > scope.c > the lexer. */
 #ifndef GRAFT_TEXT_PARSE_IMPL_H
 #define GRAFT_TEXT_PARSE_IMPL_H
 
-#include "ir/formats/io_int.h"
 #include "ir/formats/text/lex_int.h"
+#include "ir/formats/text/text_int.h"
 
 /* What a name stands for, by its base's string id, so that names in file order are memory in order: a graph's value, or
  * a tensor with SCOPE_TENSOR set; GRAFT_NONE: nothing. */
@@ -106,8 +110,10 @@ typedef struct parser {
 bool gr_parse_fail(parser *p, graft_status code, const gr_token *t, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* parse.c */
+/* parse_core.c */
 bool gr_parse_name(parser *p, const gr_token *t, gr_name *name); /* checks and interns a %name */
+/* A NUL-terminated copy; an error when the string holds a NUL. */
+const char *gr_parse_string(parser *p, const gr_token *t);
 /* The value of a %name, the handle of a tensor made on the way; GRAFT_NONE: an error was reported. */
 graft_value gr_parse_lookup(parser *p, const gr_token *t);
 
@@ -119,13 +125,11 @@ bool gr_parse_dtype(parser *p, graft_dtype *dtype);
 bool gr_parse_attrs(parser *p, const gr_op_info *info, uint32_t key, const gr_token *where, uint32_t *set);
 /* A number, true or false, with its dtype: a merged rank-0 constant. */
 bool gr_parse_literal(parser *p, graft_value *value);
-/* A NUL-terminated copy; an error when the string holds a NUL. */
-const char *gr_parse_string(parser *p, const gr_token *t);
+/* One element at `out`; takes the token. */
+bool gr_parse_element(parser *p, graft_dtype dtype, void *out);
 
 /* parse_tensor.c */
 bool gr_parse_tensor(parser *p); /* after `tensor` */
-/* One element at `out`; takes the token. */
-bool gr_parse_element(parser *p, graft_dtype dtype, void *out);
 
 /* parse_notes.c */
 bool gr_parse_record(parser *p);                            /* after `record` */

@@ -1,70 +1,9 @@
 /* Tensors: kinds, and data inline, by formula, in a companion file, or elided. */
-#include <math.h>
 #include <string.h>
 
+#include "ir/formats/file_int.h"
+#include "ir/formats/safetensors_int.h"
 #include "ir/formats/text/parse_impl.h"
-
-/* ---- elements ---- */
-
-static bool parse_float(parser *p, graft_dtype dtype, void *out) {
-  gr_token t = p->lex.token;
-  double v = 0;
-  if (!gr_lex_number(&p->lex, &v)) return false;
-  if (dtype == GRAFT_F64) {
-    memcpy(out, &v, sizeof v);
-    return true;
-  }
-  float f = (float)v;
-  if (isinf(f) && !isinf(v)) return gr_parse_fail(p, GRAFT_SYNTAX, &t, "number does not fit f32");
-  memcpy(out, &f, sizeof f);
-  return true;
-}
-
-static bool parse_bool(parser *p, void *out) {
-  uint8_t b = gr_lex_is(&p->lex, "true");
-  if (!b && !gr_lex_is(&p->lex, "false")) return gr_lex_unexpected(&p->lex, "true or false"), false;
-  gr_lex_next(&p->lex);
-  memcpy(out, &b, 1);
-  return true;
-}
-
-bool gr_parse_element(parser *p, graft_dtype dtype, void *out) {
-  int64_t i = 0;
-  switch (dtype) {
-  case GRAFT_F32:
-  case GRAFT_F64: return parse_float(p, dtype, out);
-  case GRAFT_BOOL: return parse_bool(p, out);
-  case GRAFT_I8: {
-    if (!gr_lex_int(&p->lex, INT8_MIN, INT8_MAX, "an i8", &i)) return false;
-    int8_t v = (int8_t)i;
-    memcpy(out, &v, sizeof v);
-    return true;
-  }
-  case GRAFT_U8: {
-    if (!gr_lex_int(&p->lex, 0, UINT8_MAX, "an u8", &i)) return false;
-    uint8_t v = (uint8_t)i;
-    memcpy(out, &v, sizeof v);
-    return true;
-  }
-  case GRAFT_I16: {
-    if (!gr_lex_int(&p->lex, INT16_MIN, INT16_MAX, "an i16", &i)) return false;
-    int16_t v = (int16_t)i;
-    memcpy(out, &v, sizeof v);
-    return true;
-  }
-  case GRAFT_I32: {
-    if (!gr_lex_int(&p->lex, INT32_MIN, INT32_MAX, "an i32", &i)) return false;
-    int32_t v = (int32_t)i;
-    memcpy(out, &v, sizeof v);
-    return true;
-  }
-  case GRAFT_I64:
-    if (!gr_lex_int(&p->lex, INT64_MIN, INT64_MAX, "an i64", &i)) return false;
-    memcpy(out, &i, sizeof i);
-    return true;
-  default: gr_lex_unexpected(&p->lex, "an element of a known dtype"); return false;
-  }
-}
 
 /* ---- data ---- */
 

@@ -1,4 +1,5 @@
-/* Types, attributes, scalars. */
+/* Types, attributes, elements, scalars. */
+#include <math.h>
 #include <string.h>
 
 #include "ir/formats/text/parse_impl.h"
@@ -31,20 +32,8 @@ static bool memo_hit(parser *p, const memo *m, const char *text, uint32_t length
 /* ---- types ---- */
 
 bool gr_parse_dtype(parser *p, graft_dtype *dtype) {
-  const gr_token *t = &p->lex.token;
-  if (t->kind == '?') {
-    *dtype = GRAFT_UNKNOWN;
-    gr_lex_next(&p->lex);
-    return true;
-  }
-  if (t->kind == GR_T_IDENT)
-    for (int d = GRAFT_F32; d < GRAFT_DTYPE_COUNT; d++)
-      if (gr_lex_accept_word(&p->lex, graft_dtype_name((graft_dtype)d))) {
-        *dtype = (graft_dtype)d;
-        return true;
-      }
-  gr_lex_unexpected(&p->lex, "a dtype (f32 f64 i8 u8 i16 i32 i64 bool ?)");
-  return false;
+  *dtype = GRAFT_UNKNOWN;
+  return gr_lex_accept(&p->lex, '?') || gr_lex_dtype(&p->lex, dtype);
 }
 
 /* `[2, ?, 3]`, `[]`, or `[*]` for an unknown rank. */
@@ -100,14 +89,6 @@ bool gr_parse_type(parser *p, uint32_t *type) {
 
 /* ---- attributes ---- */
 
-const char *gr_parse_string(parser *p, const gr_token *t) {
-  if (memchr(t->text, '\0', t->length)) {
-    gr_parse_fail(p, GRAFT_SYNTAX, t, "a NUL character in a string");
-    return NULL;
-  }
-  return gr_arena_copy(&p->scratch, t->text, t->length);
-}
-
 /* A list of integers, or of floats where one has a point or the op wants floats. Lists of a set lie one after the
  * other; the builder's pointers are set when all have been read, for the arrays move while they grow. */
 static bool parse_list(parser *p, bool floats, graft_attr *a) {
@@ -158,12 +139,8 @@ static bool parse_attr_word(parser *p, graft_attr *a) {
   a->kind = GRAFT_ATTR_NONE;
   if (gr_lex_accept_word(l, "none")) return true;
   if (gr_lex_accept_word(l, "floats")) return gr_lex_expect(l, '[', NULL) && parse_list(p, true, a);
-  for (int d = GRAFT_F32; d < GRAFT_DTYPE_COUNT; d++)
-    if (gr_lex_accept_word(l, graft_dtype_name((graft_dtype)d))) {
-      a->kind = GRAFT_ATTR_DTYPE;
-      a->as.dtype = (graft_dtype)d;
-      return true;
-    }
+  a->kind = GRAFT_ATTR_DTYPE;
+  if (gr_lex_accept_dtype(l, &a->as.dtype)) return true;
   gr_lex_unexpected(l, "an attribute's value");
   return false;
 }
@@ -256,7 +233,67 @@ bool gr_parse_attrs(parser *p, const gr_op_info *info, uint32_t key, const gr_to
   return true;
 }
 
-/* ---- scalars ---- */
+/* ---- elements and scalars ---- */
+
+static bool parse_float(parser *p, graft_dtype dtype, void *out) {
+  gr_token t = p->lex.token;
+  double v = 0;
+  if (!gr_lex_number(&p->lex, &v)) return false;
+  if (dtype == GRAFT_F64) {
+    memcpy(out, &v, sizeof v);
+    return true;
+  }
+  float f = (float)v;
+  if (isinf(f) && !isinf(v)) return gr_parse_fail(p, GRAFT_SYNTAX, &t, "number does not fit f32");
+  memcpy(out, &f, sizeof f);
+  return true;
+}
+
+static bool parse_bool(parser *p, void *out) {
+  uint8_t b = gr_lex_is(&p->lex, "true");
+  if (!b && !gr_lex_is(&p->lex, "false")) return gr_lex_unexpected(&p->lex, "true or false"), false;
+  gr_lex_next(&p->lex);
+  memcpy(out, &b, 1);
+  return true;
+}
+
+bool gr_parse_element(parser *p, graft_dtype dtype, void *out) {
+  int64_t i = 0;
+  switch (dtype) {
+  case GRAFT_F32:
+  case GRAFT_F64: return parse_float(p, dtype, out);
+  case GRAFT_BOOL: return parse_bool(p, out);
+  case GRAFT_I8: {
+    if (!gr_lex_int(&p->lex, INT8_MIN, INT8_MAX, "an i8", &i)) return false;
+    int8_t v = (int8_t)i;
+    memcpy(out, &v, sizeof v);
+    return true;
+  }
+  case GRAFT_U8: {
+    if (!gr_lex_int(&p->lex, 0, UINT8_MAX, "an u8", &i)) return false;
+    uint8_t v = (uint8_t)i;
+    memcpy(out, &v, sizeof v);
+    return true;
+  }
+  case GRAFT_I16: {
+    if (!gr_lex_int(&p->lex, INT16_MIN, INT16_MAX, "an i16", &i)) return false;
+    int16_t v = (int16_t)i;
+    memcpy(out, &v, sizeof v);
+    return true;
+  }
+  case GRAFT_I32: {
+    if (!gr_lex_int(&p->lex, INT32_MIN, INT32_MAX, "an i32", &i)) return false;
+    int32_t v = (int32_t)i;
+    memcpy(out, &v, sizeof v);
+    return true;
+  }
+  case GRAFT_I64:
+    if (!gr_lex_int(&p->lex, INT64_MIN, INT64_MAX, "an i64", &i)) return false;
+    memcpy(out, &i, sizeof i);
+    return true;
+  default: gr_lex_unexpected(&p->lex, "an element of a known dtype"); return false;
+  }
+}
 
 bool gr_parse_literal(parser *p, graft_value *value) {
   gr_lexer *l = &p->lex;

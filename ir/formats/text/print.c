@@ -196,6 +196,7 @@ graft_status gr_text_print(graft_module *m, gr_sink *out, const gr_text_options 
   if (options) {
     p.companion = options->companion;
     p.large = options->large;
+    p.no_provenance = options->no_provenance;
   }
   if (begin(&p))
     print_module(&p);

@@ -1,9 +1,11 @@
-/* The printer's state, private to text/. */
+/* The printer's state, private to text/. Its files stand on each other, and none calls back:
+ *   print.c (module, graphs, nodes) > print_notes.c (records, specs), print_tensor.c (tensor lines) > print_value.c. */
 #ifndef GRAFT_TEXT_PRINT_IMPL_H
 #define GRAFT_TEXT_PRINT_IMPL_H
 
-#include "ir/formats/io_int.h"
+#include "ir/formats/number_int.h"
 #include "ir/formats/text/lex_int.h"
+#include "ir/formats/text/text_int.h"
 
 /* Text printed before, by where it lies in the output; length 0: not yet. */
 typedef struct printed {
@@ -24,6 +26,7 @@ typedef struct printer {
   graft_graph *graph; /* the one being printed */
   const char *companion;
   uint32_t large;
+  bool no_provenance;
   uint8_t *name_form;      /* by string: 0 not looked at, 1 plain, 2 to be quoted */
   uint8_t *literal;        /* by tensor: written where it is used */
   uint8_t *record;         /* by record: is it used, is it a parent */
@@ -61,10 +64,11 @@ void gr_print_type(printer *p, uint32_t type);
 void gr_print_attrs(printer *p, const gr_op_info *info, uint32_t key, uint32_t set);
 void gr_print_value(printer *p, graft_value v); /* %name or a scalar */
 void gr_print_graph_name(printer *p, uint32_t string);
+bool gr_print_odd_nan(graft_dtype dtype, const void *data); /* decimals know one NaN: others are printed as bytes */
+void gr_print_element(printer *p, graft_dtype dtype, const void *at);
 
 /* print_tensor.c */
-void gr_print_find_literals(printer *p); /* fills `literal` */
-void gr_print_literal(printer *p, graft_tensor t);
+void gr_print_find_literals(printer *p);          /* fills `literal` */
 void gr_print_tensor(printer *p, graft_tensor t); /* the whole line */
 
 /* print_notes.c */

@@ -76,6 +76,7 @@ static bool print_with_parents(printer *p, uint32_t id) {
 
 bool gr_print_records(printer *p) {
   const graft_module *m = p->module;
+  if (p->no_provenance) return true;
   mark(p);
   for (uint32_t k = 0; k < m->graphs.len; k++) {
     const graft_graph *g = m->graphs.data[k];
@@ -88,7 +89,7 @@ bool gr_print_records(printer *p) {
 }
 
 void gr_print_from(printer *p, uint32_t record) {
-  if (record == 0) return;
+  if (record == 0 || p->no_provenance) return;
   gr_print_text(p, " from ");
   if (p->record_number[record])
     gr_print_int(p, p->record_number[record]);

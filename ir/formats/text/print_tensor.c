@@ -1,65 +1,7 @@
 /* Tensors: as scalars where they are used, inline, by formula, in the companion file, or elided with their hash. */
-#include <math.h>
 #include <string.h>
 
 #include "ir/formats/text/print_impl.h"
-
-/* ---- elements ---- */
-
-/* Decimals know one NaN; others are printed as bytes. */
-static bool odd_nan(graft_dtype dtype, const void *data) {
-  if (dtype == GRAFT_F32) {
-    float f;
-    uint32_t bits;
-    memcpy(&f, data, sizeof f);
-    memcpy(&bits, data, sizeof bits);
-    return isnan(f) && bits != 0x7FC00000u;
-  }
-  if (dtype != GRAFT_F64) return false;
-  double d;
-  uint64_t bits;
-  memcpy(&d, data, sizeof d);
-  memcpy(&bits, data, sizeof bits);
-  return isnan(d) && bits != UINT64_C(0x7FF8000000000000);
-}
-
-static int64_t integer(graft_dtype dtype, const void *at) {
-  switch (dtype) {
-  case GRAFT_I8: return *(const int8_t *)at;
-  case GRAFT_U8: return *(const uint8_t *)at;
-  case GRAFT_I16: {
-    int16_t v;
-    memcpy(&v, at, sizeof v);
-    return v;
-  }
-  case GRAFT_I32: {
-    int32_t v;
-    memcpy(&v, at, sizeof v);
-    return v;
-  }
-  default: {
-    int64_t v;
-    memcpy(&v, at, sizeof v);
-    return v;
-  }
-  }
-}
-
-static void print_element(printer *p, graft_dtype dtype, const void *at) {
-  if (dtype == GRAFT_F32) {
-    float f;
-    memcpy(&f, at, sizeof f);
-    gr_sink_float(p->out, (double)f, true);
-  } else if (dtype == GRAFT_F64) {
-    double d;
-    memcpy(&d, at, sizeof d);
-    gr_print_double(p, d);
-  } else if (dtype == GRAFT_BOOL) {
-    gr_sink_text(p->out, *(const uint8_t *)at ? "true" : "false");
-  } else {
-    gr_print_int(p, integer(dtype, at));
-  }
-}
 
 /* ---- scalars ---- */
 
@@ -68,7 +10,7 @@ static bool scalar(graft_module *m, graft_tensor id) {
   const graft_type *type = gr_tensor_type(m, id);
   if (t->erased || t->kind != GRAFT_CONSTANT || t->source != GR_TENSOR_DATA || type->rank != 0) return false;
   const void *data = graft_tensor_get_data(m, id);
-  return data && !odd_nan(type->dtype, data);
+  return data && !gr_print_odd_nan(type->dtype, data);
 }
 
 static void keep_value(printer *p, const graft_graph *g, graft_value v) {
@@ -105,14 +47,6 @@ void gr_print_find_literals(printer *p) {
   for (uint32_t k = 0; k < m->graphs.len; k++) keep_named(p, m->graphs.data[k]);
 }
 
-void gr_print_literal(printer *p, graft_tensor t) {
-  graft_dtype dtype = gr_tensor_type(p->module, t)->dtype;
-  print_element(p, dtype, graft_tensor_get_data(p->module, t));
-  if (dtype == GRAFT_F32 || dtype == GRAFT_BOOL) return;
-  gr_print_text(p, ": ");
-  gr_sink_text(p->out, graft_dtype_name(dtype));
-}
-
 /* ---- tensor lines ---- */
 
 static void print_bytes(printer *p, const unsigned char *data, size_t size) {
@@ -128,14 +62,14 @@ static void print_bytes(printer *p, const unsigned char *data, size_t size) {
 static void print_inline(printer *p, const graft_type *type, const char *data) {
   size_t n = (size_t)graft_type_elements(type), size = graft_dtype_size(type->dtype);
   for (size_t i = 0; i < n; i++)
-    if (odd_nan(type->dtype, data + i * size)) {
+    if (gr_print_odd_nan(type->dtype, data + i * size)) {
       print_bytes(p, (const unsigned char *)data, n * size);
       return;
     }
   if (type->rank > 0) gr_print_text(p, "[");
   for (size_t i = 0; i < n; i++) {
     if (i) gr_print_text(p, ", ");
-    print_element(p, type->dtype, data + i * size);
+    gr_print_element(p, type->dtype, data + i * size);
   }
   if (type->rank > 0) gr_print_text(p, "]");
 }

@@ -1,4 +1,5 @@
-/* Names, types, attributes. */
+/* Names, types, attributes, elements. */
+#include <math.h>
 #include <string.h>
 
 #include "ir/formats/text/print_impl.h"
@@ -91,18 +92,7 @@ static printed since(const printer *p, uint32_t offset) {
 void gr_print_type(printer *p, uint32_t type) {
   if (again(p, p->types.data[type])) return;
   uint32_t from = p->out->bytes.len;
-  const graft_type *t = &p->module->types.data[type];
-  gr_sink_text(p->out, graft_dtype_name(t->dtype));
-  gr_print_text(p, "[");
-  if (t->rank < 0) gr_print_text(p, "*");
-  for (int32_t i = 0; i < t->rank; i++) {
-    if (i) gr_print_text(p, ", ");
-    if (t->dims[i] < 0)
-      gr_print_text(p, "?");
-    else
-      gr_print_int(p, t->dims[i]);
-  }
-  gr_print_text(p, "]");
+  gr_sink_type(p->out, &p->module->types.data[type]);
   p->types.data[type] = since(p, from);
 }
 
@@ -186,10 +176,74 @@ void gr_print_attrs(printer *p, const gr_op_info *info, uint32_t row, uint32_t s
     p->out->failed = true;
 }
 
+/* ---- elements and scalars ---- */
+
+bool gr_print_odd_nan(graft_dtype dtype, const void *data) {
+  if (dtype == GRAFT_F32) {
+    float f;
+    uint32_t bits;
+    memcpy(&f, data, sizeof f);
+    memcpy(&bits, data, sizeof bits);
+    return isnan(f) && bits != 0x7FC00000u;
+  }
+  if (dtype != GRAFT_F64) return false;
+  double d;
+  uint64_t bits;
+  memcpy(&d, data, sizeof d);
+  memcpy(&bits, data, sizeof bits);
+  return isnan(d) && bits != UINT64_C(0x7FF8000000000000);
+}
+
+static int64_t integer(graft_dtype dtype, const void *at) {
+  switch (dtype) {
+  case GRAFT_I8: return *(const int8_t *)at;
+  case GRAFT_U8: return *(const uint8_t *)at;
+  case GRAFT_I16: {
+    int16_t v;
+    memcpy(&v, at, sizeof v);
+    return v;
+  }
+  case GRAFT_I32: {
+    int32_t v;
+    memcpy(&v, at, sizeof v);
+    return v;
+  }
+  default: {
+    int64_t v;
+    memcpy(&v, at, sizeof v);
+    return v;
+  }
+  }
+}
+
+void gr_print_element(printer *p, graft_dtype dtype, const void *at) {
+  if (dtype == GRAFT_F32) {
+    float f;
+    memcpy(&f, at, sizeof f);
+    gr_sink_float(p->out, (double)f, true);
+  } else if (dtype == GRAFT_F64) {
+    double d;
+    memcpy(&d, at, sizeof d);
+    gr_print_double(p, d);
+  } else if (dtype == GRAFT_BOOL) {
+    gr_sink_text(p->out, *(const uint8_t *)at ? "true" : "false");
+  } else {
+    gr_print_int(p, integer(dtype, at));
+  }
+}
+
+static void print_literal(printer *p, graft_tensor t) {
+  graft_dtype dtype = gr_tensor_type(p->module, t)->dtype;
+  gr_print_element(p, dtype, graft_tensor_get_data(p->module, t));
+  if (dtype == GRAFT_F32 || dtype == GRAFT_BOOL) return;
+  gr_print_text(p, ": ");
+  gr_sink_text(p->out, graft_dtype_name(dtype));
+}
+
 void gr_print_value(printer *p, graft_value v) {
   graft_tensor t = gr_value_tensor(p->graph, v);
   if (t != GRAFT_NONE && p->literal[t])
-    gr_print_literal(p, t);
+    print_literal(p, t);
   else
     gr_print_name(p, gr_value_get_name(p->graph, v));
 }

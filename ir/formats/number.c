@@ -3,7 +3,7 @@
  * Fast paths rest on one fact: an integer below 2^53 times or divided by 10^k, k <= 22, is one correctly rounded
  * operation, hence the nearest double. What they and a long division cannot do goes to strtod and snprintf, without a
  * decimal point. */
-#include "ir/formats/text/lex_int.h"
+#include "ir/formats/number_int.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,6 +1,5 @@
 /* Text in quotes, and UTF-8. */
-#include "ir/formats/io_int.h"
-#include "ir/formats/text/lex_int.h"
+#include "ir/formats/sink_int.h"
 
 static bool continuation(unsigned char c) { return (c & 0xC0) == 0x80; }
 

@@ -1,0 +1,12 @@
+/* Whole files: read into buffers (read.c), written so that they appear whole or not at all (stage.c). */
+#ifndef GRAFT_FILE_INT_H
+#define GRAFT_FILE_INT_H
+
+#include "ir/ir_int.h"
+
+/* A mapped file is released by its last reference. */
+gr_buffer *gr_file_read(graft_context *c, const char *path, bool map);
+/* Writes beside `path` and renames: on failure nothing is left. */
+graft_status gr_file_write(graft_context *c, const char *path, const void *bytes, size_t size);
+
+#endif

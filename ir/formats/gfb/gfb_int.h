@@ -1,0 +1,13 @@
+/* The binary form: a FlatBuffer of tables (graft.fbs), then the tensors' bytes. gfb.c makes a format of it. */
+#ifndef GRAFT_GFB_INT_H
+#define GRAFT_GFB_INT_H
+
+#include "ir/formats/sink_int.h"
+#include "ir/ir_int.h"
+
+/* Tensors borrow from `file` (which is retained). */
+graft_module *gr_gfb_load(graft_context *c, gr_buffer *file, const char *name, bool check_hashes);
+graft_status gr_gfb_save(graft_module *m, const char *path); /* streams tensors: never holds them twice */
+graft_status gr_gfb_print(graft_module *m, gr_sink *out);
+
+#endif
