@@ -220,14 +220,15 @@ static graft_status apply(annotator *a, const qz_rule *r, const gr_match *m) {
   for (uint32_t i = 0; i < nodes; i++) {
     graft_node n = gr_match_node_at(m, i);
     if (a->scope[n] != scope) return GRAFT_OK;
-    if (a->claimed[n]) return a->stats->overlaps++, GRAFT_OK;
+    if (a->claimed[n] && !gr_match_is_context(m, i)) return a->stats->overlaps++, GRAFT_OK;
   }
   a->actions.len = 0;
   a->refused = false;
   for (uint32_t i = 0; i < r->lines.len; i++)
     if (!collect_line(a, m, &r->lines.data[i], scope)) return GRAFT_RULE;
   if (a->refused) return GRAFT_OK;
-  for (uint32_t i = 0; i < nodes; i++) a->claimed[gr_match_node_at(m, i)] = true;
+  for (uint32_t i = 0; i < nodes; i++)
+    if (!gr_match_is_context(m, i)) a->claimed[gr_match_node_at(m, i)] = true;
   a->stats->matches++;
   for (uint32_t i = 0; i < a->actions.len; i++) {
     const action *act = &a->actions.data[i];

@@ -13,7 +13,7 @@ typedef struct apply {
   const gr_match *match;
   const pt_variant *v;
   pt_frame *f;
-  graft_node root;
+  graft_node root, before; /* new nodes stand before this one: the first that is replaced */
   uint32_t record_of[FEW]; /* records made, by the source's place */
   gr_name *taken;
 } apply;
@@ -285,7 +285,7 @@ static bool gather_records(apply *a, uint32_t first) {
   r->records.len = 0;
   for (uint32_t i = 0; i <= a->v->node_count; i++) {
     uint32_t n = i == 0 ? first : i - 1;
-    if (i > 0 && n == first) continue;
+    if ((i > 0 && n == first) || pt_is_context(a->v, n)) continue;
     uint32_t record = gr_node_at(r->g, a->f->nodes[n])->provenance;
     bool listed = record == 0;
     for (uint32_t k = 0; k < r->records.len && !listed; k++) listed = r->records.data[k] == record;
@@ -356,7 +356,7 @@ static bool run_node(apply *a, const pt_step *s, graft_node *out) {
                     .operand_count = r->operands.len,
                     .result_count = s->result_count,
                     .marks = a->rule->marks | r->options->marks,
-                    .before = a->root};
+                    .before = a->before};
   if (d.attrs == GRAFT_NONE) return false;
   d.provenance = record_of(a, s->source);
   if (d.provenance == GRAFT_NONE) return false;
@@ -424,7 +424,7 @@ static bool run_root(apply *a, const pt_step *s) {
 static bool run_alias(apply *a, const pt_step *s) {
   uint16_t slot = s->results[0];
   graft_value to = s->line->kind == PT_LINE_ABSENT ? GRAFT_NONE : a->f->values[s->alias];
-  if (a->v->slot_node[slot] != 0) {
+  if (a->v->slot_node[slot] == PT_UNBOUND || !pt_is_root(a->v, a->v->slot_node[slot])) {
     a->f->values[slot] = to;
     return true;
   }
@@ -457,7 +457,9 @@ static bool clean(apply *a) {
   pt_rewriter *r = a->r;
   for (uint32_t i = a->v->node_count;
        i-- > 0;) /* users are erased before their producers: the stack is popped from the end */
-    if ((i > 0 || !a->v->program->keeps_root) && !gr_vec_push(r->c, &r->dead, a->f->nodes[i])) return false;
+    if ((i > 0 || !a->v->program->keeps_root) && !pt_is_context(a->v, i) &&
+        !gr_vec_push(r->c, &r->dead, a->f->nodes[i]))
+      return false;
   while (r->dead.len) {
     graft_node n = r->dead.data[--r->dead.len];
     if (!gr_node_live(r->g, n) || !erasable(a, n)) continue;
@@ -491,7 +493,9 @@ static bool possible(apply *a) {
   const pt_program *p = a->v->program;
   for (uint32_t i = 0; i < p->step_count; i++) {
     const pt_step *s = &p->steps[i];
-    if (s->kind != PT_S_ALIAS || a->v->slot_node[s->results[0]] != 0) continue;
+    if (s->kind != PT_S_ALIAS || s->replaces || a->v->slot_node[s->results[0]] == PT_UNBOUND ||
+        !pt_is_root(a->v, a->v->slot_node[s->results[0]]))
+      continue;
     graft_value from = a->f->values[s->results[0]];
     bool needed = from != GRAFT_NONE && !gr_unused(a->r->g, from);
     bool absent =
@@ -534,6 +538,7 @@ graft_status gr_pt_apply(pt_rewriter *r, const pt_rule *rule, const gr_match *ma
   const pt_program *p = a.v->program;
   *applied = false;
   a.root = a.f->nodes[0];
+  a.before = gr_pt_first_replaced(&r->matcher, a.v);
   memset(a.record_of, 0xff, sizeof a.record_of);
   gr_name few[FEW] = {{0, 0}};
   a.taken = a.v->node_count <= FEW ? few : gr_arena_alloc(&r->matcher.scratch, a.v->node_count * sizeof *a.taken);

@@ -137,12 +137,14 @@ bool gr_pt_check_lines(gr_parser *p, const pt_items *items, bool complete) {
   bool ok = true;
   for (uint32_t i = 0; i < items->len; i++) {
     const pt_item *item = &items->data[i];
+    if (item->kind == PT_ITEM_UNLESS) ok &= gr_pt_check_lines(p, &item->group->present, false);
     if (item->kind == PT_ITEM_GROUP)
       ok &=
           gr_pt_check_lines(p, &item->group->present, complete) & gr_pt_check_lines(p, &item->group->absent, complete);
     for (const pt_line *line = item->kind == PT_ITEM_LINE ? item->line : NULL; line; line = line->otherwise)
       if (line->kind == PT_LINE_CALL)
-        ok &= check_deep(p, line->call, line->results.len, line->results.data[line->results.len - 1].range, complete);
+        ok &= check_deep(p, line->call, line->results.len, line->results.data[line->results.len - 1].range,
+                         complete && !line->context);
   }
   return ok;
 }

@@ -130,6 +130,8 @@ bool gr_program_annotations(builder *b) {
     all |= excludes_all(v->wheres[i]);
   }
   if (b->program->keeps_root) v->claims[0].results = UINT64_MAX;
+  for (uint32_t i = 0; i < b->carries.len; i++) /* of `also` lines that a node replaces */
+    claim_value(b, b->carries.data[i].from);
   for (uint32_t i = 0; i < b->steps.len; i++) {
     const pt_step *s = &b->steps.data[i];
     if (s->edges < 0) continue;
@@ -142,6 +144,6 @@ bool gr_program_annotations(builder *b) {
     if ((k == PT_ITEM_EDGE || k == PT_ITEM_VALUE || k == PT_ITEM_DROP) && !add_move(b, &b->items.data[i])) return false;
   }
   for (uint32_t n = 0; n < v->node_count && !all; n++)
-    if (!check_node_claims(b, n)) return false;
+    if (!pt_is_context(v, n) && !check_node_claims(b, n)) return false;
   return true;
 }

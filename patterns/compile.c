@@ -23,7 +23,11 @@ typedef struct builder {
   uint32_t visited;
   uint32_t *place;  /* by node: its position in the order; GRAFT_NONE: not visited */
   bool *slot_bound; /* while emitting */
-  uint32_t commutes;
+  uint32_t commutes, also;
+  PT_VEC(uint32_t) block; /* by node: the number of its `unless`, from 1 on; 0: matched */
+  uint32_t blocks;        /* so many; the one being read while nodes are added */
+  uint32_t in_block;      /* while nodes are added: their `unless` */
+  bool *outer;            /* by slot: a matched line names it */
 } builder;
 
 static bool error_at(const gr_parser *p, gr_loc where, const char *message) {
@@ -117,7 +121,8 @@ static bool fill_args(builder *b, uint32_t node, const pt_call *call) {
 static int add_node(builder *b, const pt_call *call, const pt_line *line, uint16_t result_slot) {
   pt_vnode n = {.call = call, .line = line, .result_count = line ? line->results.len : 1};
   bool range = line && line->results.data[line->results.len - 1].range;
-  if (!gr_pt_check_call(b->parser, call, n.result_count, range, !b->pattern->bare)) return -1;
+  bool complete = !b->pattern->bare && !b->in_block && !(line && line->context);
+  if (!gr_pt_check_call(b->parser, call, n.result_count, range, complete)) return -1;
   n.result_slots = gr_arena_alloc(b->parser->arena, (n.result_count + 1) * sizeof *n.result_slots);
   if (!n.result_slots) return -1;
   if (!line) n.result_slots[0] = result_slot;
@@ -138,7 +143,9 @@ static int add_node(builder *b, const pt_call *call, const pt_line *line, uint16
     return -1;
   }
   uint32_t at = b->nodes.len;
-  if (!pt_push(b->parser->arena, &b->nodes, n) || !fill_args(b, at, call)) return -1;
+  if (!pt_push(b->parser->arena, &b->nodes, n) || !pt_push(b->parser->arena, &b->block, b->in_block) ||
+      !fill_args(b, at, call))
+    return -1;
   return (int)at;
 }
 
@@ -146,7 +153,8 @@ static int add_node(builder *b, const pt_call *call, const pt_line *line, uint16
 static const pt_line *root_line(const gr_pattern *p) {
   const pt_line *root = NULL;
   for (uint32_t i = 0; i < p->items.len; i++)
-    if (p->items.data[i].kind == PT_ITEM_LINE && p->items.data[i].line->kind == PT_LINE_CALL)
+    if (p->items.data[i].kind == PT_ITEM_LINE && p->items.data[i].line->kind == PT_LINE_CALL &&
+        !p->items.data[i].line->also)
       root = p->items.data[i].line;
   return root;
 }
@@ -157,7 +165,7 @@ static bool define_slots(builder *b) {
     for (uint32_t i = 0; i < b->nodes.data[n].result_count; i++) {
       const pt_vnode *node = &b->nodes.data[n];
       uint16_t slot = node->result_slots[i];
-      if (slot == PT_UNBOUND) continue;
+      if (slot == PT_UNBOUND || (b->block.data[n] && b->outer[slot])) continue;
       if (v->slot_node[slot] != PT_UNBOUND) {
         const pt_result *r = &node->line->results.data[i];
         const pt_name *name = value_info(b->pattern, r->name);
@@ -171,6 +179,21 @@ static bool define_slots(builder *b) {
   return true;
 }
 
+/* What an `unless` says of a name of the match is no part of what the match says. */
+static bool counts(const builder *b, uint32_t n, uint16_t slot) {
+  return slot != PT_UNBOUND && !(b->block.data[n] && b->outer[slot]);
+}
+
+static void find_outer(builder *b) {
+  for (uint32_t n = 0; n < b->nodes.len; n++) {
+    const pt_vnode *node = &b->nodes.data[n];
+    for (uint32_t i = 0; i < node->call->args.len && !b->block.data[n]; i++)
+      if (node->operand_slots[i] != PT_UNBOUND) b->outer[node->operand_slots[i]] = true;
+    for (uint32_t i = 0; i < node->result_count && !b->block.data[n]; i++)
+      if (node->result_slots[i] != PT_UNBOUND) b->outer[node->result_slots[i]] = true;
+  }
+}
+
 /* A slot may be absent when every place that names it says so. */
 static void find_optional(builder *b) {
   pt_variant *v = b->variant;
@@ -178,10 +201,10 @@ static void find_optional(builder *b) {
   for (uint32_t n = 0; n < b->nodes.len; n++) {
     const pt_vnode *node = &b->nodes.data[n];
     for (uint32_t i = 0; i < node->call->args.len; i++)
-      if (node->operand_slots[i] != PT_UNBOUND && !node->call->args.data[i].optional)
+      if (counts(b, n, node->operand_slots[i]) && !node->call->args.data[i].optional)
         v->slot_optional[node->operand_slots[i]] = false;
     for (uint32_t i = 0; i < node->result_count; i++)
-      if (node->result_slots[i] != PT_UNBOUND && !(node->line && node->line->results.data[i].optional))
+      if (counts(b, n, node->result_slots[i]) && !(node->line && node->line->results.data[i].optional))
         v->slot_optional[node->result_slots[i]] = false;
   }
   v->slot_optional[0] = true;
@@ -321,25 +344,26 @@ static bool plan_attrs(builder *b, uint32_t place, pt_vnode *node) {
   return true;
 }
 
-static bool emit_rest(builder *b) {
-  for (uint32_t place = 0; place < b->visited; place++) {
+static bool emit_rest(builder *b, uint32_t from) {
+  for (uint32_t place = from; place < b->visited; place++) {
     const pt_vnode *node = &b->nodes.data[b->order[place]];
-    if (!emit_operands(b, place, node) || !emit_results(b, place, node, place == 0)) return false;
+    bool root = place == 0 || (from == 0 && node->line && node->line->also && !node->line->context);
+    if (!emit_operands(b, place, node) || !emit_results(b, place, node, root)) return false;
   }
-  for (uint32_t place = 0; place < b->visited; place++) { /* all users are bound by now */
+  for (uint32_t place = from; place < b->visited; place++) { /* all users are bound by now */
     const pt_vnode *node = &b->nodes.data[b->order[place]];
     if (!node->line || !node->line->one_use) continue;
-    if (place == 0)
+    if (place == 0 || node->line->also)
       return error_at(b->parser, node->line->where,
                       "the root's results are there to be used by others: one_use is for what it uses");
     if (!emit(b, PT_ONE_USE, place, node->result_slots[0], 0, node->line->where)) return false;
   }
-  for (uint32_t place = 0; place < b->visited; place++) {
+  for (uint32_t place = from; place < b->visited; place++) {
     pt_vnode *node = &b->nodes.data[b->order[place]];
     if (!plan_attrs(b, place, node)) return false;
     if (node->attr_count && !emit(b, PT_ATTRS, place, 0, 0, node->call->where)) return false;
   }
-  for (uint32_t place = 0; place < b->visited; place++) {
+  for (uint32_t place = from; place < b->visited; place++) {
     const pt_vnode *node = &b->nodes.data[b->order[place]];
     bool late = false;
     for (uint32_t i = 0; i < node->attr_count; i++) late |= node->attrs[i].how == PT_ATTR_COMPARE_LATE;
@@ -376,6 +400,19 @@ static bool begin(builder *b) {
   return gr_pt_flatten(b->parser, &b->pattern->items, v->groups, &b->items) && join_aliases(b);
 }
 
+/* The lines of an `unless`: nodes that are not matched. */
+static bool add_block(builder *b, const pt_group *g) {
+  b->in_block = ++b->blocks;
+  for (uint32_t i = 0; i < g->present.len; i++) {
+    const pt_item *item = &g->present.data[i];
+    if (item->kind != PT_ITEM_LINE) continue;
+    if (item->line->kind != PT_LINE_CALL) return error_at(b->parser, item->where, "a line of `unless` has an op");
+    if (add_node(b, item->line->call, item->line, 0) < 0) return false;
+  }
+  b->in_block = 0;
+  return true;
+}
+
 static bool make_nodes(builder *b, uint32_t *root) {
   const pt_line *last = root_line(b->pattern);
   if (!last)
@@ -383,10 +420,13 @@ static bool make_nodes(builder *b, uint32_t *root) {
   for (uint32_t i = 0; i < b->items.len; i++) {
     const pt_item *item = &b->items.data[i];
     if (item->kind == PT_ITEM_WHERE && !pt_push(b->parser->arena, &b->wheres, item->expr)) return false;
+    if (item->kind == PT_ITEM_UNLESS && !add_block(b, item->group)) return false;
     if (item->kind != PT_ITEM_LINE || item->line->kind != PT_LINE_CALL) continue;
     int n = add_node(b, item->line->call, item->line, 0);
     if (n < 0) return false;
     if (item->line == last) *root = (uint32_t)n;
+    if (item->line == last && last->context)
+      return error_at(b->parser, last->where, "the root is what the rule is about: it is no context");
   }
   return true;
 }
@@ -398,11 +438,14 @@ static bool make_slots(builder *b) {
   v->slot_result = zeroed(a, v->slot_count, sizeof *v->slot_result);
   v->slot_optional = zeroed(a, v->slot_count, sizeof *v->slot_optional);
   b->slot_bound = zeroed(a, v->slot_count, sizeof *b->slot_bound);
+  b->outer = zeroed(a, v->slot_count, sizeof *b->outer);
   b->place = gr_arena_alloc(a, b->nodes.len * sizeof *b->place);
   b->order = gr_arena_alloc(a, b->nodes.len * sizeof *b->order);
-  if (!v->slot_node || !v->slot_result || !v->slot_optional || !b->slot_bound || !b->place || !b->order) return false;
+  if (!v->slot_node || !v->slot_result || !v->slot_optional || !b->slot_bound || !b->outer || !b->place || !b->order)
+    return false;
   memset(v->slot_node, 0xff, v->slot_count * sizeof *v->slot_node);
   memset(b->place, 0xff, b->nodes.len * sizeof *b->place);
+  find_outer(b);
   find_optional(b);
   return define_slots(b);
 }
@@ -420,7 +463,7 @@ static void name_slots(builder *b) {
 }
 
 /* The root does not need the line; perhaps one of its names is written another way where it is used. */
-static bool unreached(builder *b, const pt_vnode *node) {
+static bool unreached(builder *b, const pt_vnode *node, bool inside) {
   char text[200] = "";
   for (uint32_t i = 0; node->line && i < node->result_count && !text[0]; i++) {
     const pt_result *r = &node->line->results.data[i];
@@ -438,8 +481,108 @@ static bool unreached(builder *b, const pt_vnode *node) {
                near.word, (int)(made->length < 60 ? made->length : 60), made->text);
   }
   gr_error(b->parser->context, GRAFT_RULE, node->call->where,
-           "the root does not need this line: a match is walked from the last line to what it uses%s", text);
+           node->line && node->line->also
+               ? "no operand of this line is a value that the others bind: `also` finds a user of one%s"
+           : inside ? "nothing leads to this line: in `unless` it makes a value of the match, or reads one (`also`)%s"
+                    : "the root does not need this line: a match is walked from the last line to what it uses%s",
+           text);
   return false;
+}
+
+/* An operand of the line that is bound by now, or can be; -1: none. Its slot is bound afterwards. */
+static int shared_operand(builder *b, uint32_t n) {
+  const pt_vnode *node = &b->nodes.data[n];
+  for (uint32_t i = 0; i < node->call->args.len && node->call->args.data[i].kind != PT_ARG_RANGE; i++) {
+    uint16_t slot = node->operand_slots[i];
+    if (slot == PT_UNBOUND || slot == 0) continue;
+    if (b->slot_bound[slot]) return (int)i;
+    uint16_t made = b->variant->slot_node[slot];
+    if (made != PT_UNBOUND && b->place[made] != GRAFT_NONE) { /* a result of a line that has its place */
+      b->slot_bound[slot] = true;
+      return emit(b, PT_RESULT, b->place[made], slot, b->variant->slot_result[slot], node->call->where) ? (int)i : -1;
+    }
+    for (uint32_t place = 0; place < b->visited; place++) { /* an operand of one */
+      const pt_vnode *other = &b->nodes.data[b->order[place]];
+      for (uint32_t k = 0; k < other->call->args.len; k++)
+        if (other->operand_slots[k] == slot && made == PT_UNBOUND)
+          return emit_operand(b, place, k, slot, &other->call->args.data[k]) ? (int)i : -1;
+    }
+  }
+  return -1;
+}
+
+/* One line that is not below the root: it makes a value that is bound, or, with `also`, reads one. *placed: was there
+ * one? */
+static bool place_one(builder *b, uint32_t block, bool *placed) {
+  *placed = false;
+  for (uint32_t n = 0; n < b->nodes.len && !*placed; n++) {
+    const pt_vnode *node = &b->nodes.data[n];
+    if (b->block.data[n] != block || b->place[n] != GRAFT_NONE || !node->line) continue;
+    gr_loc where = node->call->where;
+    for (uint32_t i = 0; i < node->result_count && block && !node->line->also && !*placed; i++) {
+      uint16_t slot = node->result_slots[i];
+      if (slot == PT_UNBOUND || !b->slot_bound[slot]) continue;
+      *placed = true;
+      if (!emit(b, PT_NODE, b->visited, slot, i, where) || !visit(b, n)) return false;
+    }
+    if (*placed || !node->line->also) continue;
+    int operand = shared_operand(b, n);
+    if (operand < 0) continue;
+    if (++b->also > PT_MAX_ALSO) {
+      gr_error(b->parser->context, GRAFT_RULE, node->line->where, "more than %d lines with `also`", PT_MAX_ALSO);
+      return false;
+    }
+    *placed = true;
+    if (!emit(b, PT_USER, b->visited, node->operand_slots[operand], (uint32_t)operand, where) || !visit(b, n))
+      return false;
+  }
+  return true;
+}
+
+static bool place_others(builder *b, uint32_t block) {
+  for (bool placed = true; placed;)
+    if (!place_one(b, block, &placed)) return false;
+  return true;
+}
+
+static bool emit_where(builder *b, const gr_expr *e, uint32_t i, bool matched) {
+  int known = gr_pt_static(b->variant, e);
+  if (matched) b->variant->never |= known == 0;
+  return known == 1 || (matched && known == 0) || emit(b, PT_WHERE, 0, i, 0, e->where);
+}
+
+/* unless { … } : its lines, walked from what the match has bound, then its conditions. */
+static bool emit_block(builder *b, const pt_group *g, uint32_t block) {
+  uint32_t at = b->code.len, from = b->visited;
+  b->also = 0;
+  if (!emit(b, PT_UNLESS, 0, 0, 0, g->where) || !place_others(b, block) || !emit_rest(b, from)) return false;
+  for (uint32_t i = 0; i < g->present.len; i++) {
+    gr_expr *e = g->present.data[i].expr;
+    if (g->present.data[i].kind != PT_ITEM_WHERE) continue;
+    if (!pt_push(b->parser->arena, &b->wheres, e) || !emit_where(b, e, b->wheres.len - 1, false)) return false;
+  }
+  b->code.data[at].b = (uint16_t)b->code.len;
+  b->variant->unless = true;
+  return true;
+}
+
+/* All instructions, in their order: structure, the rest, conditions, what must not match. */
+static bool emit_all(builder *b, uint32_t root) {
+  pt_variant *v = b->variant;
+  if (!visit(b, root) || !place_others(b, 0)) return false;
+  /* tags are bound in visit order, but expressions may name them all */
+  for (uint32_t n = 0; n < b->nodes.len; n++)
+    if (b->nodes.data[n].call->tag >= 0) v->tag_bound[b->nodes.data[n].call->tag] = true;
+  if (!emit_rest(b, 0)) return false;
+  v->node_count = b->visited;
+  v->where_count = b->wheres.len;
+  for (uint32_t i = 0; i < v->where_count; i++)
+    if (!emit_where(b, b->wheres.data[i], i, true)) return false;
+  for (uint32_t i = 0, block = 0; i < b->items.len; i++)
+    if (b->items.data[i].kind == PT_ITEM_UNLESS && !emit_block(b, b->items.data[i].group, ++block)) return false;
+  v->place_count = b->visited;
+  if (b->code.len >= PT_UNBOUND) return error_at(b->parser, b->pattern->where, "too long a pattern");
+  return true;
 }
 
 static bool finish(builder *b) {
@@ -447,12 +590,13 @@ static bool finish(builder *b) {
   gr_arena *a = b->parser->arena;
   bool ok = true;
   for (uint32_t n = 0; n < b->nodes.len; n++)
-    if (b->place[n] == GRAFT_NONE) ok = unreached(b, &b->nodes.data[n]);
+    if (b->place[n] == GRAFT_NONE) ok = unreached(b, &b->nodes.data[n], b->block.data[n] != 0);
   v->nodes = gr_arena_alloc(a, b->nodes.len * sizeof *v->nodes);
   if (!v->nodes) return false;
   for (uint32_t place = 0; place < b->visited; place++) {
     pt_vnode *node = &v->nodes[place];
     *node = b->nodes.data[b->order[place]];
+    v->also |= place < v->node_count && pt_is_root(v, place) && place > 0;
     if (node->call->tag >= 0) {
       node->tag_bound = v->tag_bound[node->call->tag];
       if (!node->tag_bound) v->tag_node[node->call->tag] = (uint16_t)place;
@@ -461,31 +605,18 @@ static bool finish(builder *b) {
   }
   for (uint16_t s = 0; s < v->slot_count; s++)
     if (v->slot_node[s] != PT_UNBOUND) v->slot_node[s] = (uint16_t)b->place[v->slot_node[s]];
-  v->node_count = b->visited;
   v->root_ops = v->nodes[0].call->ops;
-  for (uint32_t n = 0; n < v->node_count; n++)
+  for (uint32_t n = 0; n < v->place_count; n++)
     for (uint32_t i = 0; i < v->nodes[n].attr_count; i++)
-      if (v->nodes[n].attrs[i].how == PT_ATTR_COMPARE_LATE &&
-          !gr_pt_check_expr(b->parser, b->pattern, v, v->nodes[n].attrs[i].attr->value, false))
-        return false;
-  for (uint32_t i = 0; i < b->wheres.len; i++) {
-    const gr_expr *e = b->wheres.data[i];
-    if (!gr_pt_check_expr(b->parser, b->pattern, v, e, true)) {
-      ok = false;
-      continue;
-    }
-    int known = gr_pt_static(v, e);
-    v->never |= known == 0;
-    if (known >= 0) continue;
-    if (!emit(b, PT_WHERE, 0, i, 0, e->where)) return false;
-  }
-  if (!ok) return false;
+      if (v->nodes[n].attrs[i].how == PT_ATTR_COMPARE_LATE)
+        ok &= gr_pt_check_expr(b->parser, b->pattern, v, v->nodes[n].attrs[i].attr->value, false);
+  for (uint32_t i = 0; i < b->wheres.len; i++)
+    ok &= gr_pt_check_expr(b->parser, b->pattern, v, b->wheres.data[i], true);
   v->code = b->code.data;
   v->code_where = b->code_where.data;
   v->code_count = b->code.len;
   v->wheres = b->wheres.data;
-  v->where_count = b->wheres.len;
-  return true;
+  return ok;
 }
 
 static bool compile_variant(gr_parser *p, gr_pattern *pattern, pt_variant *v) {
@@ -493,11 +624,7 @@ static bool compile_variant(gr_parser *p, gr_pattern *pattern, pt_variant *v) {
   uint32_t root = 0;
   if (!begin(&b) || !make_nodes(&b, &root) || !make_slots(&b)) return false;
   name_slots(&b);
-  /* tags are bound in visit order, but expressions may name them all */
-  if (!visit(&b, root)) return false;
-  for (uint32_t n = 0; n < b.nodes.len; n++)
-    if (b.nodes.data[n].call->tag >= 0) v->tag_bound[b.nodes.data[n].call->tag] = true;
-  if (!emit_rest(&b)) return false;
+  if (!emit_all(&b, root)) return false;
   memset(v->tag_bound, 0, pattern->names.kind[PT_TAG].len * sizeof *v->tag_bound);
   return finish(&b);
 }

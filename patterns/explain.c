@@ -53,7 +53,7 @@ static bool concerns(const explainer *x, const gr_pattern *pattern, uint32_t var
 static bool forget_nodes(explainer *x, const gr_pattern *pattern, uint32_t variant) {
   const pt_variant *v = &pattern->variants[variant];
   if (!gr_pt_frame_reserve(&x->matcher, pattern, v)) return false;
-  memset(pt_frame_of(&x->matcher)->nodes, 0xff, v->node_count * sizeof(graft_node));
+  memset(pt_frame_of(&x->matcher)->nodes, 0xff, v->place_count * sizeof(graft_node));
   return true;
 }
 

@@ -20,6 +20,7 @@ void gr_matcher_free(gr_matcher *m) {
   pt_frame *f = m->frame;
   graft_context *c = m->graph->module->context;
   gr_arena_free(&m->scratch);
+  gr_vec_free(c, &m->order);
   if (!f) return;
 #define X(array, cap) gr_free(c, f->array, f->cap * sizeof *f->array);
   FRAME_ARRAYS(X)
@@ -45,10 +46,10 @@ bool gr_pt_frame_reserve(gr_matcher *m, const gr_pattern *p, const pt_variant *v
   pt_frame *f = m->frame;
   const pt_names *n = &p->names;
 #define GROW(array, cap, need) grow(c, (void **)&f->array, &f->cap, sizeof *f->array, need)
-  return GROW(values, value_cap, v->slot_count) && GROW(nodes, node_cap, v->node_count) &&
+  return GROW(values, value_cap, v->slot_count) && GROW(nodes, node_cap, v->place_count) &&
          GROW(captures, capture_cap, n->kind[PT_ATTR].len) && GROW(rests, rest_cap, n->kind[PT_REST].len) &&
          GROW(ranges, range_cap, n->kind[PT_RANGE].len) && GROW(tags, tag_cap, n->kind[PT_TAG].len) &&
-         GROW(swapped, swap_cap, v->node_count) && GROW(consts, const_cap, v->slot_count);
+         GROW(swapped, swap_cap, v->place_count) && GROW(consts, const_cap, v->slot_count);
 #undef GROW
 }
 
@@ -59,6 +60,8 @@ typedef struct run {
   const pt_variant *v;
   pt_frame *f;
   const gr_match *match;
+  uint32_t end; /* of the instructions that are run */
+  bool quiet;   /* inside of `unless` a failed check is no reason */
 } run;
 
 static bool why(const run *r, graft_value v, const char *what) {
@@ -290,6 +293,10 @@ static bool step(const run *r, const pt_instr *i) {
   case PT_ATTRS:
   case PT_ATTRS_LATE: return match_attrs(r, i);
   case PT_WHERE: return match_where(r, i);
+  case PT_ORDERED:
+    return gr_pt_is_ordered(r->m, r->v) || why(r, GRAFT_NONE, "what the rewrite reads is made after what it replaces");
+  case PT_USER:
+  case PT_UNLESS:
   case PT_COMMUTE: break;
   }
   return true;
@@ -302,10 +309,59 @@ static void note_failure(const run *r, uint32_t pc) {
   snprintf(f->text, sizeof f->text, "%s", r->m->reason && r->m->reason[0] ? r->m->reason : "the condition is false");
 }
 
+static bool go(const run *r, uint32_t pc);
+
+/* Users of a bound value, each once; as many as the value has are looked at. */
+static bool try_users(const run *r, const pt_instr *i, uint32_t pc) {
+  const graft_graph *g = r->g;
+  const pt_call *call = r->v->nodes[i->a].call;
+  bool commutes = r->v->code[pc + 1].code == PT_COMMUTE;
+  graft_value v = r->f->values[i->b];
+  for (uint32_t u = v == GRAFT_NONE ? GRAFT_NONE : gr_value_at(g, v)->first_use; u != GRAFT_NONE;
+       u = gr_use_at(g, u)->next) {
+    uint32_t user = gr_use_at(g, u)->user;
+    if (!gr_user_is_node(user)) continue;
+    uint32_t operand = u - gr_node_at(g, user)->first_use;
+    if (commutes ? operand >= 2 || (operand == 1 && gr_operand(g, user, 0) == v) : operand != i->c) continue;
+    bool taken = false;
+    for (uint32_t k = 0; k < i->a && !taken; k++) taken = r->f->nodes[k] == user;
+    if (taken || !bind_node(r, i->a, user)) continue;
+    if (go(r, pc + 1)) return true;
+    if (r->m->failed) return false;
+  }
+  if (r->m->reason && !r->quiet) {
+    r->m->reason[0] = '\0';
+    if (v != GRAFT_NONE)
+      gr_pt_reason(r->m, "no other user of the value is the %s%s that the rule looks for", call->ops->family ? "@" : "",
+                   call->ops->name);
+    note_failure(r, pc);
+  }
+  return false;
+}
+
+/* Does what stands in `unless` match? */
+static bool excluded_here(const run *r, const pt_instr *i, uint32_t pc) {
+  run inner = *r;
+  inner.end = i->b;
+  inner.quiet = true;
+  if (!go(&inner, pc + 1)) return r->m->failed;
+  if (r->m->reason && !r->quiet) {
+    gr_pt_reason(r->m, "what `unless` excludes is there");
+    note_failure(r, pc);
+  }
+  return true;
+}
+
 /* From instruction `pc` to the end. Depth: one level a commutative line, at most PT_MAX_COMMUTES. */
 static bool go(const run *r, uint32_t pc) {
-  for (; pc < r->v->code_count; pc++) {
+  for (; pc < r->end; pc++) {
     const pt_instr *i = &r->v->code[pc];
+    if (i->code == PT_USER) return try_users(r, i, pc);
+    if (i->code == PT_UNLESS) {
+      if (excluded_here(r, i, pc)) return false;
+      pc = i->b - 1u;
+      continue;
+    }
     if (i->code == PT_COMMUTE) {
       r->f->swapped[i->a] = 0;
       if (go(r, pc + 1)) return true;
@@ -314,7 +370,7 @@ static bool go(const run *r, uint32_t pc) {
     }
     if (r->m->reason) r->m->reason[0] = '\0';
     if (step(r, i)) continue;
-    if (r->m->reason) note_failure(r, pc);
+    if (r->m->reason && !r->quiet) note_failure(r, pc);
     return false;
   }
   return true;
@@ -329,9 +385,9 @@ bool gr_pt_match_variant(gr_matcher *m, const gr_pattern *p, uint32_t variant, g
     return false;
   }
   *out = (gr_match){.pattern = p, .variant = variant, .matcher = m};
-  run r = {.m = m, .g = m->graph, .pattern = p, .v = v, .f = m->frame, .match = out};
+  run r = {.m = m, .g = m->graph, .pattern = p, .v = v, .f = m->frame, .match = out, .end = v->code_count};
   r.f->values[0] = GRAFT_NONE;
-  memset(r.f->swapped, 0, v->node_count);
+  memset(r.f->swapped, 0, v->place_count);
   return bind_node(&r, 0, root) && go(&r, 0);
 }
 
@@ -350,5 +406,6 @@ graft_node gr_match_node(const gr_match *m, int value) {
   return pt_frame_of(m->matcher)->nodes[v->slot_node[slot]];
 }
 
+bool gr_match_is_context(const gr_match *m, uint32_t i) { return pt_is_context(&m->pattern->variants[m->variant], i); }
 uint32_t gr_match_node_count(const gr_match *m) { return m->pattern->variants[m->variant].node_count; }
 graft_node gr_match_node_at(const gr_match *m, uint32_t i) { return pt_frame_of(m->matcher)->nodes[i]; }

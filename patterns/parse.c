@@ -446,6 +446,36 @@ static void parse_all_conditions(pt_parse *s, pt_items *items) {
   }
 }
 
+/* Names that are met first in here stand for nothing outside. */
+static bool parse_unless(pt_parse *s, pt_item *item) {
+  gr_lexer *l = &s->parser->lex;
+  pt_group *g = gr_arena_alloc(s->parser->arena, sizeof *g);
+  uint32_t before[PT_NAME_KINDS];
+  if (!g) return false;
+  *g = (pt_group){.name = -1, .where = gr_lex_loc(l)};
+  *item = (pt_item){.kind = PT_ITEM_UNLESS, .group = g, .where = g->where};
+  gr_lex_next(l);
+  for (int k = 0; k < PT_NAME_KINDS; k++) before[k] = s->names->kind[k].len;
+  s->unless = true;
+  bool ok = parse_block(s, &g->present);
+  s->unless = false;
+  for (int k = 0; k < PT_NAME_KINDS; k++)
+    for (uint32_t i = before[k]; i < s->names->kind[k].len; i++) s->names->kind[k].data[i].hidden = true;
+  if (ok && g->present.len == 0) return fail(s, g->where, "this `unless` is empty");
+  return ok;
+}
+
+/* also context %r = … */
+static bool parse_words(pt_parse *s, bool *also, bool *context) {
+  gr_lexer *l = &s->parser->lex;
+  gr_loc where = gr_lex_loc(l);
+  *also = gr_lex_accept_word(l, "also");
+  *context = gr_lex_accept_word(l, "context");
+  if (*context && s->unless)
+    return fail(s, where, "nothing in `unless` is claimed or replaced: `context` says nothing");
+  return l->token.kind == GR_T_VALUE || l->token.kind == GR_T_DOTS || (gr_lex_unexpected(l, "%name = op(…)"), false);
+}
+
 static bool ends_section(const pt_parse *s) {
   static const char *const ends[] = {"where", "rewrite", "annotate", "skip", NULL};
   const gr_lexer *l = &s->parser->lex;
@@ -459,12 +489,22 @@ static bool parse_item(pt_parse *s, pt_items *items) {
   pt_item item = {.kind = PT_ITEM_LINE, .where = gr_lex_loc(l)};
   bool ok;
   s->nodes = 0;
-  if (l->token.kind == GR_T_VALUE || l->token.kind == GR_T_DOTS)
+  bool also = false, context = false;
+  if (!s->rewrite && (gr_lex_is(l, "also") || gr_lex_is(l, "context")) && !parse_words(s, &also, &context))
+    return false;
+  if (l->token.kind == GR_T_VALUE || l->token.kind == GR_T_DOTS) {
     ok = (item.line = parse_line(s, false)) != NULL;
+    if (ok) item.line->also = also, item.line->context = context;
+    if (ok && (also || context) && item.line->kind != PT_LINE_CALL)
+      return fail(s, item.where, "`also` and `context` are for lines with an op");
+    if (ok && s->unless && item.line->one_use)
+      return fail(s, item.where, "`one_use` counts what the rule takes: nothing in `unless` is");
+  } else if (!s->rewrite && gr_lex_is(l, "unless"))
+    ok = s->unless ? fail(s, item.where, "an `unless` in an `unless`") : parse_unless(s, &item);
   else if (!s->rewrite && gr_lex_is(l, "where"))
     return gr_lex_next(l), parse_all_conditions(s, items), true;
   else if (!s->rewrite && is_group(l))
-    ok = parse_group(s, &item);
+    ok = s->unless ? fail(s, item.where, "`unless` has no groups: write one for each") : parse_group(s, &item);
   else if (s->rewrite && gr_lex_accept_word(l, "const"))
     ok = (item.line = parse_line(s, true)) != NULL;
   else if (s->rewrite && gr_lex_is(l, "if"))

@@ -25,7 +25,7 @@ static const char *const kind_text[PT_NAME_KINDS] = {"value %", "rest %",   "att
 int gr_pt_name_find(const pt_names *n, pt_name_kind kind, const char *text, size_t length) {
   for (uint32_t i = 0; i < n->kind[kind].len; i++) {
     const pt_name *name = &n->kind[kind].data[i];
-    if (name->length == length && memcmp(name->text, text, length) == 0) return (int)i;
+    if (name->length == length && !name->hidden && memcmp(name->text, text, length) == 0) return (int)i;
   }
   return -1;
 }

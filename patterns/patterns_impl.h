@@ -17,6 +17,9 @@
 
 typedef enum pt_code {
   PT_NODE,       /* a: node, b: slot of a value, c: which result it is; the value's node has an op of the line's set */
+  PT_USER,       /* a: node, b: slot, c: operand; some other user of the value, which reads it there */
+  PT_UNLESS,     /* b: the instruction after its own; they must not match */
+  PT_ORDERED,    /* what the rewrite reads is made before all that it replaces */
   PT_COMMUTE,    /* a: node; try both orders of its first two operands */
   PT_BIND,       /* a: node, b: slot, c: operand; the operand is there */
   PT_BIND_OPT,   /* the same, it may be absent */
@@ -78,7 +81,8 @@ typedef struct pt_variant {
   const pt_call **rests;             /* the call that binds a rest of attributes */
   uint16_t *attr_node, *rest_node, *tag_node; /* by name: the node that binds it */
   pt_vnode *nodes;                            /* the root first, users before producers */
-  uint32_t node_count;
+  uint32_t node_count, place_count;           /* matched; with those of `unless`, which come after */
+  bool also, unless; /* has lines found among users that are replaced; blocks that must not match */
   pt_instr *code;
   gr_loc *code_where; /* by instruction, for --explain */
   uint32_t code_count;
@@ -122,6 +126,7 @@ typedef struct pt_operand {
 typedef struct pt_step {
   uint8_t kind;
   bool negate;              /* the `else` of a condition */
+  bool replaces;            /* of alias: the node that made it stands for a result of an `also` line */
   bool materialize;         /* of const: a graph line reads it, so that it becomes a tensor */
   bool cached;              /* its attributes depend on the attribute sets of `inputs` alone */
   const gr_expr *condition; /* NULL: always */
@@ -158,6 +163,8 @@ typedef struct pt_program {
   bool *slot_const; /* computed at rewrite time */
   bool *dies;       /* by matched node: the rewrite leaves it without users */
   bool keeps_root;  /* the root becomes another node (else its values are replaced) */
+  uint16_t *reads;  /* where an `also` line is replaced: slots of the match that the rewrite reads */
+  uint32_t read_count;
 } pt_program;
 
 typedef struct pt_rule {
@@ -201,6 +208,21 @@ bool gr_pt_frame_reserve(gr_matcher *m, const gr_pattern *p, const pt_variant *v
 bool gr_pt_match_variant(gr_matcher *m, const gr_pattern *p, uint32_t variant, graft_node root, gr_match *out);
 
 bool gr_pt_used_here_only(const gr_match *match, graft_value v);
+
+/* The root, and each `also` line that is replaced as it is. */
+static inline bool pt_is_root(const pt_variant *v, uint32_t place) {
+  const pt_line *line = v->nodes[place].line;
+  return place == 0 || (place < v->node_count && line && line->also && !line->context);
+}
+static inline bool pt_is_context(const pt_variant *v, uint32_t place) {
+  return v->nodes[place].line && v->nodes[place].line->context;
+}
+
+/* ---- graph order (order.c) ---- */
+
+bool gr_pt_is_before(gr_matcher *m, graft_node a, graft_node b);
+graft_node gr_pt_first_replaced(gr_matcher *m, const pt_variant *v);
+bool gr_pt_is_ordered(gr_matcher *m, const pt_variant *v);
 
 /* The check that came furthest before it failed: for --explain. */
 typedef struct pt_failure {

@@ -69,7 +69,8 @@ typedef struct gr_matcher {
   size_t frame_size;
   char *reason; /* not NULL: where the reason of a failed check is written, reason_size bytes */
   size_t reason_size;
-  void *failure; /* with a reason: the check that came furthest */
+  void *failure;          /* with a reason: the check that came furthest */
+  GR_VEC(uint64_t) order; /* by node: where it stands in the graph, made on first use (order.c) */
 } gr_matcher;
 
 void gr_matcher_init(gr_matcher *m, graft_graph *g, const graft_attr *options, gr_cones *cones);
@@ -92,6 +93,8 @@ graft_value gr_match_value(const gr_match *m, int value);
 /* The matched node that has this value as a result; GRAFT_NONE for names that are no node's result in the variant. */
 graft_node gr_match_node(const gr_match *m, int value);
 /* The nodes matched, the root first. */
+/* `context` lines are neither claimed nor replaced. */
+bool gr_match_is_context(const gr_match *m, uint32_t i);
 uint32_t gr_match_node_count(const gr_match *m);
 graft_node gr_match_node_at(const gr_match *m, uint32_t i);
 /* False with a diagnostic: no such value (an absent operand's rank, a list index out of range …). Lists and strings

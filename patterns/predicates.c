@@ -150,6 +150,7 @@ static bool nothing_else(pt_eval *e) {
   const graft_graph *g = graph_of(e);
   for (uint32_t n = 0; n < v->node_count; n++) {
     graft_node id = pt_frame_of(m->matcher)->nodes[n];
+    if (pt_is_context(v, n)) continue;
     const gr_node *node = gr_node_at(g, id);
     const pt_claims *c = v->claims ? &v->claims[n] : NULL;
     for (uint32_t i = 0; i < node->operand_count; i++)

@@ -50,8 +50,9 @@ static int new_slot(builder *b) {
     b->made = bigger(a, b->made, b->made ? n : 0, cap, sizeof *b->made);
     b->maybe_absent = bigger(a, b->maybe_absent, b->maybe_absent ? n : 0, cap, sizeof *b->maybe_absent);
     b->program->slot_const = bigger(a, b->program->slot_const, b->program->slot_const ? n : 0, cap, sizeof(bool));
+    b->stands_for = bigger(a, b->stands_for, b->stands_for ? n : 0, cap, sizeof *b->stands_for);
     if (!v->slot_node || !v->slot_result || !v->slot_optional || !b->made || !b->maybe_absent ||
-        !b->program->slot_const)
+        !b->program->slot_const || !b->stands_for)
       return -1;
     b->slot_cap = cap;
   }
@@ -268,15 +269,15 @@ static int result_slot(builder *b, const pt_result *r, bool conditional, bool ot
     b->maybe_absent[slot] = conditional;
     return slot;
   }
-  if (v->slot_node[slot] != 0)
+  if (v->slot_node[slot] == PT_UNBOUND || !pt_is_root(v, v->slot_node[slot]))
     return gr_program_error_name(b, r->where, r->name,
-                                 "belongs to the match: only the root's results can be made again"),
+                                 "belongs to the match: only the results of the root, and of `also` lines, can be made "
+                                 "again"),
            -1;
   if (conditional)
     return gr_program_error_name(b, r->where, r->name, "is the root's result: its line takes no condition"), -1;
-  if (b->done[v->slot_result[slot]] && !otherwise)
-    return gr_program_error_name(b, r->where, r->name, "is made by two lines"), -1;
-  b->done[v->slot_result[slot]] = true;
+  if (b->done[slot] && !otherwise) return gr_program_error_name(b, r->where, r->name, "is made by two lines"), -1;
+  b->done[slot] = true;
   return slot;
 }
 
@@ -304,7 +305,7 @@ static bool add_results(builder *b, pt_step *s, const pt_line *line, bool condit
           root->line->results.len != line->results.len)
         return error_at(b, r->where, "..%rest may only stand for the same results of the root");
       s->result_range = r->name;
-      b->done[i] = true;
+      b->range_done = true;
       continue;
     }
     int slot = result_slot(b, r, conditional, otherwise);
@@ -345,6 +346,48 @@ static pt_step begin_step(builder *b, const pt_line *line, const gr_expr *condit
   return s;
 }
 
+/* A const line may make the root's results, whose constants then stand for them; not those of other nodes. */
+static bool const_of_another(builder *b, const pt_step *s, const pt_line *line) {
+  for (uint32_t i = 0; i < s->result_count; i++)
+    if (!b->made[s->results[i]] && b->v->slot_node[s->results[i]] > 0)
+      return !error_at(b, line->where,
+                       "a const line cannot make a result of an `also` line: give it a name of its own, "
+                       "then %b = %name");
+  return false;
+}
+
+/* Results of an `also` line that a node makes: made under a slot of their own, which then replaces them. */
+static bool other_roots(builder *b, pt_step *s) {
+  for (uint32_t i = 0; i < s->result_count; i++) {
+    uint16_t old = s->results[i], place = b->v->slot_node[old];
+    if (b->made[old] || place == 0 || place == PT_UNBOUND || !pt_is_root(b->v, place)) continue;
+    int slot = new_slot(b);
+    if (slot < 0) return false;
+    b->made[slot] = true;
+    b->maybe_absent[slot] = false;
+    b->stands_for[slot] = old;
+    s->results[i] = (uint16_t)slot;
+    if (s->source < 0) s->source = place;
+  }
+  return true;
+}
+
+static bool replace_other(builder *b, const pt_step *made, uint16_t slot) {
+  uint16_t old = b->stands_for[slot];
+  if (!old) return true;
+  pt_step s = {.kind = PT_S_ALIAS, .line = made->line, .condition = made->condition, .negate = made->negate};
+  s.result_range = s.source = s.edges = s.copy = -1;
+  s.number = (*b->step_number)++;
+  s.alias = slot;
+  s.replaces = true;
+  s.results = gr_arena_alloc(b->parser->arena, sizeof *s.results);
+  if (!s.results) return false;
+  s.results[0] = old;
+  s.result_count = 1;
+  pt_carry c = {.step = GRAFT_NONE, .value = true, .from = old, .to = slot};
+  return pt_push(b->parser->arena, &b->steps, s) && pt_push(b->parser->arena, &b->carries, c);
+}
+
 static int add_call(builder *b, const pt_call *call, const pt_line *line, const gr_expr *condition, bool negate,
                     bool is_const) {
   bool range = line && line->results.len && line->results.data[line->results.len - 1].range;
@@ -372,12 +415,14 @@ static int add_call(builder *b, const pt_call *call, const pt_line *line, const 
     s.result_count = 1;
   }
   bool ok;
+  if (line && !is_const && !other_roots(b, &s)) return -1;
   bool root = is_root(b, &s, &ok);
   if (!ok) {
     error_at(b, call->where, "a line that makes the root again must give its results in their order, and no others");
     return -1;
   }
   if (is_const) {
+    if (line && const_of_another(b, &s, line)) return -1;
     for (uint32_t i = 0; i < s.result_count; i++) b->program->slot_const[s.results[i]] = b->made[s.results[i]];
     s.materialize = root;
   } else if (root) {
@@ -399,6 +444,8 @@ static int add_call(builder *b, const pt_call *call, const pt_line *line, const 
   }
   if (!pt_push(b->parser->arena, &b->steps, s)) return -1;
   if (s.kind == PT_S_ROOT) b->root_step = b->steps.len - 1;
+  for (uint32_t i = 0; i < s.result_count && line && !is_const; i++)
+    if (!replace_other(b, &s, s.results[i])) return -1;
   return s.result_count ? s.results[0] : 0;
 }
 
@@ -421,6 +468,7 @@ static bool add_alias(builder *b, const pt_line *line, const gr_expr *condition,
   if (line->kind == PT_LINE_ABSENT || (line->kind == PT_LINE_ALIAS && (s.alias == 0 || line->alias_optional)))
     b->maybe_absent[slot] = b->made[slot];
   if (is_const) {
+    if (const_of_another(b, &s, line)) return false;
     b->program->slot_const[slot] = !root;
     s.materialize = root;
   }
@@ -494,21 +542,31 @@ static void find_dying(builder *b) {
   pt_program *p = b->program;
   for (uint32_t n = 1; n < v->node_count; n++) {
     const pt_vnode *node = &v->nodes[n];
-    if (!node->line || !node->line->one_use || node->result_count != 1 || read_by_rewrite(b, node->result_slots[0]))
+    if (pt_is_root(v, n)) p->dies[n] = true;
+    if (!node->line || !node->line->one_use || node->line->context || node->result_count != 1 ||
+        read_by_rewrite(b, node->result_slots[0]))
       continue;
     for (uint32_t k = 0; k < n; k++)
       for (uint32_t i = 0; i < v->nodes[k].call->args.len; i++)
-        if (v->nodes[k].operand_slots[i] == node->result_slots[0] && (k == 0 || p->dies[k])) p->dies[n] = true;
+        if (v->nodes[k].operand_slots[i] == node->result_slots[0] && (pt_is_root(v, k) || p->dies[k]))
+          p->dies[n] = true;
   }
 }
 
 static bool root_is_made(builder *b) {
-  const pt_line *root = b->v->nodes[0].line;
-  for (uint32_t i = 0; i < root->results.len; i++) {
-    const pt_result *r = &root->results.data[i];
-    if (b->done[i]) continue;
-    return r->range ? error_at(b, r->where, "the rewrite does not make these results of the root")
-                    : gr_program_error_name(b, r->where, r->name, "is a result of the root: the rewrite must make it");
+  for (uint32_t n = 0; n < b->v->node_count; n++) {
+    const pt_line *root = pt_is_root(b->v, n) ? b->v->nodes[n].line : NULL;
+    for (uint32_t i = 0; root && i < root->results.len; i++) {
+      const pt_result *r = &root->results.data[i];
+      if (r->range && n > 0)
+        return error_at(b, r->where, "an `also` line that is replaced names its results one by one");
+      if (r->range ? b->range_done : b->done[b->v->slots[r->name]]) continue;
+      return r->range ? error_at(b, r->where, "the rewrite does not make these results of the root")
+             : n > 0
+                 ? gr_program_error_name(b, r->where, r->name,
+                                         "is a result of an `also` line: the rewrite must make it, or it is `context`")
+                 : gr_program_error_name(b, r->where, r->name, "is a result of the root: the rewrite must make it");
+    }
   }
   return true;
 }
@@ -534,7 +592,7 @@ static bool order(builder *b) {
     const pt_step *s = &p->steps[i];
     for (uint32_t k = 0; k < s->operand_count; k++)
       if (s->operands[k].kind == PT_O_SLOT && s->operands[k].slot && !b->made[s->operands[k].slot] &&
-          b->v->slot_node[s->operands[k].slot] == 0)
+          b->v->slot_node[s->operands[k].slot] != PT_UNBOUND && pt_is_root(b->v, b->v->slot_node[s->operands[k].slot]))
         return error_at(b, s->call->where, "this line reads a result of the root, which the rewrite makes last");
   }
   p->carries = b->carries.data;
@@ -556,6 +614,38 @@ static bool make_all_the_same(builder *b, const pt_line *line) {
   return true;
 }
 
+/* With several nodes replaced, the last check of a match is that what the rewrite reads is made before all of them. */
+static bool read_in_order(builder *b) {
+  gr_arena *a = b->parser->arena;
+  pt_variant *v = b->v;
+  pt_program *p = b->program;
+  p->reads = gr_arena_alloc(a, (p->first_slot + 1u) * sizeof *p->reads);
+  bool *seen = gr_arena_alloc(a, p->first_slot + 1u);
+  pt_instr *code = gr_arena_alloc(a, (v->code_count + 1u) * sizeof *code);
+  gr_loc *where = gr_arena_alloc(a, (v->code_count + 1u) * sizeof *where);
+  if (!p->reads || !seen || !code || !where) return false;
+  memset(seen, 0, p->first_slot + 1u);
+  for (uint32_t i = 0; i < p->step_count; i++) {
+    const pt_step *s = &p->steps[i];
+    for (uint32_t k = 0; s->kind == PT_S_NODE && k < s->operand_count; k++) {
+      if (s->operands[k].kind == PT_O_RANGE)
+        return error_at(b, s->call->where, "beside an `also` line that is replaced no ..%rest can be read");
+      if (s->operands[k].kind == PT_O_SLOT && s->operands[k].slot < p->first_slot) seen[s->operands[k].slot] = true;
+    }
+    if (s->kind == PT_S_ALIAS && s->alias < p->first_slot) seen[s->alias] = true;
+  }
+  for (uint16_t slot = 1; slot < p->first_slot; slot++)
+    if (seen[slot]) p->reads[p->read_count++] = slot;
+  memcpy(code, v->code, v->code_count * sizeof *code);
+  memcpy(where, v->code_where, v->code_count * sizeof *where);
+  code[v->code_count] = (pt_instr){.code = PT_ORDERED};
+  where[v->code_count] = b->pattern->where;
+  v->code = code;
+  v->code_where = where;
+  v->code_count++;
+  return true;
+}
+
 static bool compile_variant(builder *b) {
   gr_arena *a = b->parser->arena;
   pt_variant *v = b->v;
@@ -563,10 +653,10 @@ static bool compile_variant(builder *b) {
   if (!v->program) return false;
   *v->program = (pt_program){0};
   b->program->dies = gr_arena_alloc(a, v->node_count);
-  b->done = gr_arena_alloc(a, 64 + 1);
+  b->done = gr_arena_alloc(a, v->slot_count + 1u);
   if (!b->program->dies || !b->done) return false;
   memset(b->program->dies, 0, v->node_count);
-  memset(b->done, 0, 65);
+  memset(b->done, 0, v->slot_count + 1u);
   b->slot_cap = 0;
   uint16_t before = v->slot_count;
   if (new_slot(b) < 0) return false; /* makes room in every array */
@@ -585,7 +675,7 @@ static bool compile_variant(builder *b) {
   if (!ok) return false;
   if (!root_is_made(b) || !gr_program_annotations(b) || !order(b)) return false;
   find_dying(b);
-  return true;
+  return !v->also || read_in_order(b);
 }
 
 /* ---- over all variants ---- */

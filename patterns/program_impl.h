@@ -14,9 +14,11 @@ typedef struct pt_program_builder {
   PT_VEC(pt_step) steps;
   PT_VEC(pt_carry) carries;
   uint32_t slot_cap;
-  bool *made;         /* by slot: a rewrite line makes it */
-  bool *maybe_absent; /* by slot: made under a condition, without else */
-  bool *done;         /* by root result */
+  uint16_t *stands_for; /* by slot: the result of an `also` line that it replaces; 0: none */
+  bool *made;           /* by slot: a rewrite line makes it */
+  bool *maybe_absent;   /* by slot: made under a condition, without else */
+  bool *done;           /* by slot of the match: this result of a root is made */
+  bool range_done;      /* ..%rest of the root's results */
   uint32_t *step_number;
   uint32_t root_step;
   const gr_expr *condition; /* of the line being compiled */

@@ -93,6 +93,8 @@ static bool check_place(const gr_quantizer *q, const gr_pattern *p, const qz_pla
     uint16_t slot = variant->slots[at->value];
     if (slot == PT_UNBOUND || variant->slot_node[slot] == PT_UNBOUND) continue;
     found = true;
+    if (target && pt_is_context(variant, variant->slot_node[slot]))
+      return fail(q, at->where, "a `context` line is left alone: nothing on it is annotated");
     if (!at->edge) continue;
     const gr_opset *ops = variant->nodes[variant->slot_node[slot]].call->ops;
     for (uint32_t m = 0; m < ops->count; m++) {

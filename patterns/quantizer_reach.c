@@ -34,7 +34,7 @@ static const pt_line *maker(const gr_pattern *p, int name) {
 static bool is_plain(const gr_pattern *p) {
   for (uint32_t i = 0; i < p->items.len; i++) {
     const pt_item *item = &p->items.data[i];
-    if (item->kind != PT_ITEM_LINE || item->line->kind != PT_LINE_CALL) return false;
+    if (item->kind != PT_ITEM_LINE || item->line->kind != PT_LINE_CALL || item->line->also) return false;
     for (uint32_t k = 0; k < item->line->call->attrs.len; k++)
       if (item->line->call->attrs.data[k].kind == PT_ATTR_NAMED) return false;
     for (uint32_t k = 0; k < item->line->call->args.len; k++) {
@@ -80,7 +80,9 @@ static bool takes(const gr_pattern *a, const gr_pattern *b) {
   if (!is_plain(a)) return false;
   const pt_line *root = a->items.data[a->items.len - 1].line;
   for (uint32_t i = 0; i < b->items.len; i++)
-    if (b->items.data[i].kind == PT_ITEM_LINE && covers(a, root, b, b->items.data[i].line, 0)) return true;
+    if (b->items.data[i].kind == PT_ITEM_LINE && !b->items.data[i].line->context &&
+        covers(a, root, b, b->items.data[i].line, 0))
+      return true;
   return false;
 }
 

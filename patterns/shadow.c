@@ -143,6 +143,9 @@ static bool covers_conditions(const cover *c) {
 static bool covers_variant(graft_context *context, const gr_pattern *pa, uint32_t a, const gr_pattern *pb, uint32_t b) {
   cover c = {.pa = pa, .pb = pb, .a = &pa->variants[a], .b = &pb->variants[b]};
   size_t slots = c.a->slot_count, nodes = c.a->node_count;
+  if (c.a->unless) return false; /* further conditions of a */
+  for (uint32_t i = 0; i < nodes; i++)
+    if (c.a->nodes[i].line && c.a->nodes[i].line->also) return false;
   c.slot = gr_alloc(context, (slots + nodes) * sizeof *c.slot);
   if (!c.slot) return false;
   c.node = c.slot + slots;

@@ -11,6 +11,7 @@
 #define PT_MAX_VARIANTS 64       /* of one pattern */
 #define PT_MAX_DEPTH 40          /* nesting of expressions, calls and groups */
 #define PT_MAX_NODES 1000        /* of one expression */
+#define PT_MAX_ALSO 3            /* lines found among users, in one variant */
 #define PT_MAX_COMMUTES 8        /* commutative lines in one variant: 2^n orders */
 
 /* A growing array in an arena; what it grows out of is not given back. */
@@ -66,6 +67,7 @@ typedef struct pt_name {
   uint32_t match_uses; /* in match lines */
   uint32_t other_uses; /* in conditions and rewrite lines */
   const gr_opset *ops; /* of a tag */
+  bool hidden;         /* of an `unless` that has been read: stands for nothing outside */
 } pt_name;
 
 typedef struct pt_names {
@@ -201,6 +203,8 @@ typedef struct pt_line {
   gr_expr *expr;
   graft_dtype dtype; /* of an expression's constant */
   bool one_use, is_const;
+  bool also;          /* of a match: found among the users of a value that is bound, not below the root */
+  bool context;       /* of a match: must be there, is neither claimed nor replaced */
   gr_expr *condition; /* if … */
   struct pt_line *otherwise;
   int edges_from, source; /* value names, -1: none */
@@ -215,7 +219,8 @@ struct pt_group;
 
 typedef enum pt_item_kind {
   PT_ITEM_LINE,
-  PT_ITEM_GROUP, /* match: name? { … } else { … }; rewrite: if C { … } else { … } */
+  PT_ITEM_UNLESS, /* unless { … }: group->present must not match */
+  PT_ITEM_GROUP,  /* match: name? { … } else { … }; rewrite: if C { … } else { … } */
   PT_ITEM_WHERE,
   PT_ITEM_EDGE,  /* edge %y.weight -> %z.x */
   PT_ITEM_VALUE, /* value %y -> %z */
@@ -251,6 +256,7 @@ typedef struct pt_parse {
   bool rewrite;          /* uses count as other_uses, and no name may be met first */
   uint32_t depth, nodes; /* of the expression being read */
   uint32_t blocks;       /* braces that are open */
+  bool unless;           /* inside of one */
 } pt_parse;
 
 /* After an error (recover.c). `from`: where the part that failed begins. */

@@ -18,7 +18,8 @@
  *     # error: TEXT: the passes fail, and a diagnostic holds the text
  *     # warning: TEXT: they succeed, and a diagnostic holds the text
  *
- * With an error there is no expected part. Lines that begin with `#|` are a file of rules beside those that ship. */
+ * With an error there is no expected part. Lines that begin with `#|` are a file of rules, or
+ * where the first begins with `quantizer` a quantizer, beside those that ship. */
 #include <dirent.h>
 #include <math.h>
 #include <stdio.h>
@@ -221,8 +222,10 @@ static bool check_passes(const golden *t, graft_context *c, graft_module *m, con
   const char *files[] = {rules};
   bool has_rules = write_rules(t, rules);
   graft_pass_options options = {.size = sizeof options, .verify_each = true};
-  options.pattern_files = files;
-  options.pattern_file_count = has_rules ? 1 : 0;
+  bool quantizer = strstr(t->text, "#|quantizer ") != NULL;
+  options.pattern_files = options.quantizer_files = files;
+  options.pattern_file_count = has_rules && !quantizer;
+  options.quantizer_file_count = has_rules && quantizer;
   graft_status s = graft_run_passes(m, t->passes, &options);
   if (has_rules) remove(rules);
   if (t->error[0]) {

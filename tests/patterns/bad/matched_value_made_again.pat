@@ -5,5 +5,5 @@ match
   %y = relu(%a)
 where no_spec(..)
 rewrite
-  %a = silu(%x)      # error: %a belongs to the match: only the root's results can be made again
+  %a = silu(%x)      # error: %a belongs to the match: only the results of the root, and of `also` lines
   %y = relu(%x)
