@@ -76,6 +76,7 @@ static void kernel_formula(const graft_qparams_config *o, int64_t qmin, int64_t 
       max *= up;
     }
   }
+  s = (double)(float)s; /* there too: it shows where the range has more steps than a float has digits */
   double below = fabs((double)min / s), above = fabs((double)max / s);
   double from_min = (double)qmin - (double)min / s, from_max = (double)qmax - (double)max / s;
   double zp = fabs((double)qmin) - below < fabs((double)qmax) - above ? from_min : from_max;
