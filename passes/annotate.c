@@ -28,6 +28,13 @@ typedef struct op_list {
   gr_map opaque; /* op numbers of ops that the table does not know */
 } op_list;
 
+static graft_status no_op(const gr_pass *p, const char *option, const char *item, size_t length) {
+  gr_closest near = gr_closest_begin(item, length);
+  for (uint32_t i = 0; i < GR_OP_COUNT; i++) gr_closest_offer(&near, gr_op_get(i)->name, strlen(gr_op_get(i)->name));
+  return gr_error(p->context, GRAFT_NAME, gr_option_loc(p, option), "there is no op '%.*s'%s", (int)length, item,
+                  gr_closest_hint(&near, ""));
+}
+
 static graft_status read_ops(gr_pass *p, const char *option, op_list *list) {
   const char *at = gr_option_string(p, option), *item;
   size_t length;
@@ -40,7 +47,7 @@ static graft_status read_ops(gr_pass *p, const char *option, op_list *list) {
     } else if (op < GR_OP_COUNT) {
       list->op[op] = true;
     } else if (string == GRAFT_NONE) {
-      return gr_error(p->context, GRAFT_NAME, gr_option_loc(p, option), "there is no op '%.*s'", (int)length, item);
+      return no_op(p, option, item, length);
     } else if (!gr_map_put(p->context, &list->opaque, GR_OP_COUNT + string, 1)) {
       return GRAFT_NO_MEMORY;
     }

@@ -48,13 +48,12 @@ static graft_status set_value(graft_context *c, const gr_option_decl *decl, cons
 }
 
 /* A pass with its options; those that it does not declare are, of an open one, its rest. */
-static graft_status add_pass(gr_pipeline *pipeline, const gr_pipe_item *item, uint32_t depth) {
+static graft_status add_pass(gr_pipeline *pipeline, const gr_pipe_item *item, gr_step step) {
   graft_context *c = pipeline->arena.context;
   const gr_pass_info *info = item->info;
   uint32_t declared = 0, rest = 0;
   while (info->options[declared].kind != GR_OPTION_END) declared++;
   for (const gr_pipe_option *o = item->options; o; o = o->next) rest += option_slot(info, o->text.name) < 0;
-  gr_step step = {.kind = GR_STEP_PASS, .info = info, .depth = depth};
   step.values = gr_arena_alloc(&pipeline->arena, (declared + 1) * sizeof *step.values);
   step.rest = gr_arena_alloc(&pipeline->arena, (rest + 1) * sizeof *step.rest);
   if (!step.values || !step.rest) return GRAFT_NO_MEMORY;
@@ -95,6 +94,12 @@ static wants find_wants(const gr_pipe_item *item, const char *name) {
   return all;
 }
 
+static void offer_options(gr_closest *near, const gr_pipe_item *item) {
+  for (const gr_option_decl *d = item->info->options; item->info->run && d->kind != GR_OPTION_END; d++)
+    gr_closest_offer(near, d->name, strlen(d->name));
+  for (const gr_pipe_item *m = item->members; m; m = m->next) offer_options(near, m);
+}
+
 static void note_options(graft_context *c, const gr_pipe_item *item) {
   for (const gr_option_decl *d = item->info->options; item->info->run && d->kind != GR_OPTION_END; d++)
     gr_note(c, (gr_loc){0}, "'%s' has the option '%s'", item->info->name, d->name);
@@ -106,9 +111,11 @@ static graft_status distribute(gr_arena *arena, gr_pipe_item *item) {
   for (const gr_pipe_option *o = item->options; o; o = o->next) {
     wants all = find_wants(item, o->text.name);
     if (!all.declared && !all.open) {
-      gr_error(arena->context, GRAFT_NAME, o->text.name_where, "'%s' has no option '%s'", item->info->name,
-               o->text.name);
-      note_options(arena->context, item);
+      gr_closest near = gr_closest_begin(o->text.name, strlen(o->text.name));
+      offer_options(&near, item);
+      gr_error(arena->context, GRAFT_NAME, o->text.name_where, "'%s' has no option '%s'%s", item->info->name,
+               o->text.name, gr_closest_hint(&near, ""));
+      if (!near.word) note_options(arena->context, item);
       return GRAFT_NAME;
     }
     for (gr_pipe_item *m = item->members; m; m = m->next) {
@@ -123,19 +130,31 @@ static graft_status distribute(gr_arena *arena, gr_pipe_item *item) {
   return GRAFT_OK;
 }
 
-static graft_status add_item(gr_pipeline *pipeline, gr_pipe_item *item, uint32_t depth) {
+static graft_status add_items(gr_pipeline *pipeline, gr_pipe_item *items, const gr_pass_info *in, uint32_t depth);
+
+static graft_status add_item(gr_pipeline *pipeline, gr_pipe_item *item, gr_step step) {
   graft_context *c = pipeline->arena.context;
   graft_status s = distribute(&pipeline->arena, item);
   if (s) return s;
-  if (item->info->run) return add_pass(pipeline, item, depth);
-  gr_step step = {.kind = GR_STEP_BEGIN, .info = item->info, .depth = depth};
+  step.info = item->info;
+  if (item->info->run) return add_pass(pipeline, item, step);
+  step.kind = GR_STEP_BEGIN;
   if (!gr_vec_push(c, &pipeline->steps, step)) return GRAFT_NO_MEMORY;
-  for (gr_pipe_item *m = item->members; m; m = m->next) {
-    s = add_item(pipeline, m, depth + 1);
-    if (s) return s;
-  }
+  s = add_items(pipeline, item->members, item->info, step.depth + 1);
+  if (s) return s;
   step.kind = GR_STEP_END;
   return gr_vec_push(c, &pipeline->steps, step) ? GRAFT_OK : GRAFT_NO_MEMORY;
+}
+
+static graft_status add_items(gr_pipeline *pipeline, gr_pipe_item *items, const gr_pass_info *in, uint32_t depth) {
+  gr_step step = {.kind = GR_STEP_PASS, .depth = depth, .in = in};
+  graft_status s = GRAFT_OK;
+  for (const gr_pipe_item *i = items; i; i = i->next) step.of++;
+  for (gr_pipe_item *i = items; i && !s; i = i->next) {
+    step.number++;
+    s = add_item(pipeline, i, step);
+  }
+  return s;
 }
 
 graft_status gr_pipeline_compile(gr_pipeline *pipeline, graft_context *c, const char *text) {
@@ -143,7 +162,7 @@ graft_status gr_pipeline_compile(gr_pipeline *pipeline, graft_context *c, const 
   gr_arena_init(&pipeline->arena, c);
   gr_pipe_item *items;
   graft_status s = gr_pipeline_parse(&pipeline->arena, text, &items);
-  for (gr_pipe_item *i = items; !s && i; i = i->next) s = add_item(pipeline, i, 0);
+  if (!s) s = add_items(pipeline, items, NULL, 0);
   if (s) gr_pipeline_free(pipeline);
   return s;
 }

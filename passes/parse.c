@@ -160,9 +160,14 @@ static graft_status parse(gr_arena *arena, const char *text, uint32_t depth, gr_
 static graft_status add_pass(gr_arena *arena, const gr_pipe_piece *p, uint32_t depth, gr_pipe_item **made) {
   graft_context *c = arena->context;
   const gr_pass_info *info = gr_pass_find(p->text, p->length);
-  if (!info)
-    return gr_error(c, GRAFT_NAME, p->where, "no pass is called '%.*s' (--list-passes lists them)",
-                    (int)(p->length < 80 ? p->length : 80), p->text);
+  if (!info) {
+    gr_closest near = gr_closest_begin(p->text, p->length);
+    for (uint32_t i = 0; i < graft_pass_count(); i++)
+      gr_closest_offer(&near, graft_pass_name(i), strlen(graft_pass_name(i)));
+    const char *hint = gr_closest_hint(&near, "");
+    return gr_error(c, GRAFT_NAME, p->where, "no pass is called '%.*s'%s", (int)(p->length < 80 ? p->length : 80),
+                    p->text, near.word ? hint : " (--list-passes lists them)");
+  }
   gr_pipe_item *item = gr_arena_alloc(arena, sizeof *item);
   if (!item) return GRAFT_NO_MEMORY;
   *item = (gr_pipe_item){.info = info};

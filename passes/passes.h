@@ -23,6 +23,13 @@ typedef struct graft_pass_statistic {
   uint64_t value;
 } graft_pass_statistic;
 
+/* What one rule did: how often it was applied; matches that it left alone since a type or an operand that it needs was
+ * not there; matches that wanted a node which an earlier one wanted (with `overlaps=true`). */
+typedef struct graft_rule_statistic {
+  const char *name;
+  uint64_t matches, refused, overlaps;
+} graft_rule_statistic;
+
 /* What ran: a pass, or a named pipeline as a whole. Its members come before it, one deeper. */
 typedef struct graft_pass_report {
   size_t size;
@@ -34,6 +41,10 @@ typedef struct graft_pass_report {
   double verify_seconds;
   const graft_pass_statistic *statistics;
   uint32_t statistic_count;
+  const graft_rule_statistic *rules; /* those that did anything, in their order */
+  uint32_t rule_count;
+  uint32_t number, of; /* this is number 2 of 5, in the text or in the pipeline */
+  const char *in;      /* the named pipeline; "" for the text itself */
 } graft_pass_report;
 
 /* Another status than GRAFT_OK ends the run with it; such a callback leaves the diagnostic. */

@@ -74,6 +74,8 @@ typedef struct gr_step {
   gr_option_text *rest;
   uint32_t rest_count;
   uint32_t depth;
+  uint32_t number, of; /* in `in`, the named pipeline that it is a member of; NULL: in the text */
+  const gr_pass_info *in;
 } gr_step;
 
 typedef struct gr_pipeline {

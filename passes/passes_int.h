@@ -66,6 +66,7 @@ struct gr_pass {
   struct gr_pass_env *env;
   graft_pass_statistic statistics[GR_MAX_STATISTICS];
   uint32_t statistic_count;
+  GR_VEC(graft_rule_statistic) rules;
 };
 
 /* Options by name; the row in passes.def must declare them with this kind. */

@@ -40,10 +40,26 @@ static graft_status verify(runner *r, const gr_pass_info *info, graft_pass_repor
   return s;
 }
 
+/* After an error: which of the passes it was. */
+static void note_pass(const runner *r, const gr_step *step) {
+  gr_note(r->module->context, (gr_loc){0}, "in the pass '%s' (%u of %u)%s%s%s", step->info->name, step->number,
+          step->of, step->in ? " of the pipeline '" : "", step->in ? step->in->name : "", step->in ? "'" : "");
+}
+
+static graft_pass_report begin_report(runner *r, const gr_step *step) {
+  return (graft_pass_report){.size = sizeof(graft_pass_report),
+                             .name = step->info->name,
+                             .pipeline = step->kind != GR_STEP_PASS,
+                             .depth = step->depth,
+                             .index = r->index++,
+                             .number = step->number,
+                             .of = step->of,
+                             .in = step->in ? step->in->name : ""};
+}
+
 static graft_status run_pass(runner *r, const gr_step *step, struct gr_pass_env *env) {
   graft_context *c = r->module->context;
-  graft_pass_report report = {
-      .size = sizeof report, .name = step->info->name, .depth = step->depth, .index = r->index++};
+  graft_pass_report report = begin_report(r, step);
   graft_status s = call(r, r->options->before, &report);
   if (s) return s;
   gr_pass pass = {.module = r->module,
@@ -63,18 +79,23 @@ static graft_status run_pass(runner *r, const gr_step *step, struct gr_pass_env 
   if (!s && gr_error_count(c) != errors) s = GRAFT_PASS; /* it went on after an error: its result is not to be had */
   if (!s && (r->options->verify_each || ALWAYS_VERIFY)) s = verify(r, step->info, &report);
   s = gr_edit_end(r->module, edit, s);
-  if (s) return s;
   report.statistics = pass.statistics;
   report.statistic_count = pass.statistic_count;
-  return call(r, r->options->after, &report);
+  report.rules = pass.rules.data;
+  report.rule_count = pass.rules.len;
+  if (s)
+    note_pass(r, step);
+  else
+    s = call(r, r->options->after, &report);
+  gr_vec_free(c, &pass.rules);
+  return s;
 }
 
 static graft_status begin_pipeline(runner *r, const gr_step *step) {
   if (r->open_count == MAX_OPEN)
     return gr_error(r->module->context, GRAFT_PASS, (gr_loc){0}, "pipelines are nested too deep");
   graft_pass_report *report = &r->open[r->open_count].report;
-  *report = (graft_pass_report){
-      .size = sizeof *report, .name = step->info->name, .pipeline = true, .depth = step->depth, .index = r->index++};
+  *report = begin_report(r, step);
   r->open[r->open_count++].start = now();
   return call(r, r->options->before, report);
 }

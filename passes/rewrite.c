@@ -18,6 +18,22 @@ static const char **split(gr_arena *arena, const char *names, uint32_t *count) {
   return list;
 }
 
+/* A rule's counts go to those that it has from other graphs. */
+static bool count_rule(void *user, const gr_rule_stats *stats) {
+  gr_pass *p = user;
+  graft_rule_statistic *r = NULL;
+  for (uint32_t i = 0; i < p->rules.len && !r; i++)
+    if (p->rules.data[i].name == stats->name) r = &p->rules.data[i];
+  if (!r) {
+    if (!gr_vec_push(p->context, &p->rules, ((graft_rule_statistic){.name = stats->name}))) return false;
+    r = &p->rules.data[p->rules.len - 1];
+  }
+  r->matches += stats->matches;
+  r->refused += stats->refused;
+  r->overlaps += stats->overlaps;
+  return true;
+}
+
 static void count_rewrites(gr_pass *p, const gr_rewrite_stats *stats) {
   gr_count(p, "matches", stats->matches);
   gr_count(p, "nodes added", stats->nodes_added);
@@ -39,6 +55,8 @@ static graft_status apply_rules(gr_pass *p, const char *rules, bool fixed_point,
   gr_rewrite_options options = {
       .pass = p->info->name, .marks = p->info->marks, .where = where, .fixed_point = fixed_point};
   options.report_overlaps = overlaps;
+  options.count_rule = count_rule;
+  options.count_user = p;
   options.evaluate = gr_pass_evaluator(p, &options.evaluate_user);
   for (uint32_t i = 0; !s && i < p->module->graphs.len; i++) {
     gr_rewrite_stats stats = {0};

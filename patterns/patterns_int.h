@@ -120,6 +120,12 @@ bool gr_cones_all(gr_cones *k, graft_value v, double number); /* every element e
 /* ---- rewriting (rules.c, apply.c) -----------------------------------------------------------------------------------
  */
 
+/* What one rule did. Matches that it had to leave alone: a type or an operand that it needs was not there. */
+typedef struct gr_rule_stats {
+  const char *name; /* lives as long as the rules */
+  uint32_t matches, refused, overlaps;
+} gr_rule_stats;
+
 typedef struct gr_rewrite_options {
   const char *pass;      /* for provenance and messages */
   uint32_t marks;        /* of the nodes made, beside those that the rule names */
@@ -128,6 +134,9 @@ typedef struct gr_rewrite_options {
   bool fixed_point;     /* reconsider new nodes and the users of changed ones until nothing matches */
   bool report_overlaps; /* a warning for each match, on the graph as it was, that wants what an earlier one does */
   gr_loc where;         /* of the names, for a name that is none */
+  /* Gets what each rule that matched anything did, in the order of the rules; NULL: nobody asks. */
+  bool (*count_rule)(void *user, const gr_rule_stats *stats);
+  void *count_user;
 } gr_rewrite_options;
 
 typedef struct gr_rewrite_stats {

@@ -12,6 +12,7 @@ typedef struct bucket { /* nodes of one op in graph order, new ones after them *
 typedef struct driver {
   pt_rewriter r;
   const pt_rule **rules;
+  gr_rule_stats *counts; /* by rule */
   uint32_t rule_count;
   bucket buckets[GR_OP_COUNT + 1]; /* the last: opaque ops */
   bool wanted[GR_OP_COUNT + 1];
@@ -30,6 +31,17 @@ bool gr_pt_name_fits(const pt_rule *rule, const char *name) {
           (strcmp(rule->file + n, ".pat") == 0 || rule->file[n] == '/' || rule->file[n] == '\0'));
 }
 
+static graft_status no_rule(graft_context *c, const graft_rules *set, const char *name, gr_loc where) {
+  gr_closest near = gr_closest_begin(name, strlen(name));
+  for (uint32_t i = 0; i < graft_rules_count(set); i++) {
+    const char *file = gr_pt_rules_at(set, i)->file, *end = strstr(file, ".pat");
+    gr_closest_offer(&near, gr_pt_rules_at(set, i)->name, strlen(gr_pt_rules_at(set, i)->name));
+    gr_closest_offer(&near, file, end ? (size_t)(end - file) : strlen(file));
+  }
+  return gr_error(c, GRAFT_NAME, where, "there is no rule and no file of rules called '%s'%s", name,
+                  gr_closest_hint(&near, ""));
+}
+
 static graft_status choose_rules(driver *d, const graft_rules *set, const char *const *names, uint32_t count,
                                  gr_loc where) {
   graft_context *c = d->r.c;
@@ -40,15 +52,11 @@ static graft_status choose_rules(driver *d, const graft_rules *set, const char *
     uint32_t before = d->rule_count;
     for (uint32_t i = 0; i < total; i++)
       if (gr_pt_name_fits(gr_pt_rules_at(set, i), names[n])) d->rules[d->rule_count++] = gr_pt_rules_at(set, i);
-    if (d->rule_count == before) {
-      gr_closest near = gr_closest_begin(names[n], strlen(names[n]));
-      for (uint32_t i = 0; i < total; i++)
-        gr_closest_offer(&near, gr_pt_rules_at(set, i)->name, strlen(gr_pt_rules_at(set, i)->name));
-      return gr_error(c, GRAFT_NAME, where, "there is no rule and no file of rules called '%s'%s", names[n],
-                      gr_closest_hint(&near, ""));
-    }
+    if (d->rule_count == before) return no_rule(c, set, names[n], where);
   }
-  return GRAFT_OK;
+  d->counts = gr_calloc(c, d->rule_count + 1, sizeof *d->counts);
+  for (uint32_t i = 0; d->counts && i < d->rule_count; i++) d->counts[i].name = d->rules[i]->name;
+  return d->counts ? GRAFT_OK : GRAFT_NO_MEMORY;
 }
 
 static void want(void *user, uint32_t op, const char *opaque) {
@@ -186,14 +194,17 @@ static bool record_made(driver *d, uint32_t round) {
   return true;
 }
 
-static graft_status try_rule(driver *d, const pt_rule *rule, graft_node n, uint32_t round) {
+static graft_status try_rule(driver *d, uint32_t index, graft_node n, uint32_t round) {
+  const pt_rule *rule = d->rules[index];
   gr_match match;
   bool applied = false;
   if (!gr_node_live(d->r.g, n)) return GRAFT_OK;
   if (!gr_pattern_match(&d->r.matcher, rule->pattern, n, &match))
     return d->r.matcher.failed || gr_cones_failed(d->r.cones) ? GRAFT_NO_MEMORY : GRAFT_OK;
   graft_status status = gr_pt_apply(&d->r, rule, &match, &applied);
-  if (status != GRAFT_OK || !applied) return status;
+  if (status != GRAFT_OK) return status;
+  ++*(applied ? &d->counts[index].matches : &d->counts[index].refused);
+  if (!applied) return GRAFT_OK;
   return record_made(d, round) ? GRAFT_OK : GRAFT_NO_MEMORY;
 }
 
@@ -230,6 +241,7 @@ static graft_status report_overlaps(driver *d) {
       }
       if (!other) continue;
       r->stats->overlaps++;
+      d->counts[i].overlaps++;
       char root[128];
       graft_node_name(r->g, other->root, root, sizeof root);
       gr_warning(r->c, GRAFT_PASS, gr_node_loc(r->g, d->candidates.data[k]),
@@ -261,7 +273,7 @@ static graft_status sweep(driver *d) {
     uint32_t nodes = d->r.g->nodes.len, uses = d->r.g->uses.len, values = d->r.g->values.len;
     for (uint32_t k = 0; k < d->candidates.len; k++) {
       if (k == SAMPLE && !foresee(d, nodes, uses, values)) return GRAFT_NO_MEMORY;
-      graft_status status = try_rule(d, d->rules[i], d->candidates.data[k], 0);
+      graft_status status = try_rule(d, i, d->candidates.data[k], 0);
       if (status != GRAFT_OK) return status;
     }
   }
@@ -284,7 +296,7 @@ static graft_status settle(driver *d) {
     for (uint32_t i = 0; i < d->rule_count; i++)
       for (uint32_t k = 0; k < d->work.len; k++) {
         uint32_t before = r->stats->matches;
-        graft_status status = try_rule(d, d->rules[i], d->work.data[k], round);
+        graft_status status = try_rule(d, i, d->work.data[k], round);
         if (status != GRAFT_OK) return status;
         if (r->stats->matches == before || r->stats->matches <= limit) continue;
         return gr_error(r->c, GRAFT_RULE, d->rules[i]->where,
@@ -419,6 +431,12 @@ graft_status gr_rewrite(graft_graph *g, const graft_rules *rules, const char *co
   if (status == GRAFT_OK) status = take_over(&d->r);
   if (status == GRAFT_OK) status = gr_pt_carry_finish(&d->r);
   if (status == GRAFT_OK && stats->matches) drop_updates(g);
+  for (uint32_t i = 0; status == GRAFT_OK && options->count_rule && i < d->rule_count; i++) {
+    const gr_rule_stats *counts = &d->counts[i];
+    bool any = counts->matches || counts->refused || counts->overlaps;
+    if (any && !options->count_rule(options->count_user, counts)) status = GRAFT_NO_MEMORY;
+  }
+  if (d->counts) gr_free(c, d->counts, (d->rule_count + 1) * sizeof *d->counts);
   uint32_t total = graft_rules_count(rules) * (name_count ? name_count : 1) + 1;
   if (d->rules) gr_free(c, d->rules, (size_t)total * sizeof *d->rules);
   end(d);

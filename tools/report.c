@@ -55,6 +55,15 @@ bool report_end(report *r, const graft_pass_report *pass) {
     snprintf(number, sizeof number, "%llu", (unsigned long long)pass->statistics[i].value);
     if (!cli_table_add(&r->statistics, 0, i ? "" : pass->name, number, pass->statistics[i].name)) return false;
   }
+  for (uint32_t i = 0; i < pass->rule_count; i++) {
+    const graft_rule_statistic *rule = &pass->rules[i];
+    char number[32], text[160], refused[64] = "", overlaps[64] = "";
+    snprintf(number, sizeof number, "%llu", (unsigned long long)rule->matches);
+    if (rule->refused) snprintf(refused, sizeof refused, ", %llu refused", (unsigned long long)rule->refused);
+    if (rule->overlaps) snprintf(overlaps, sizeof overlaps, ", %llu overlaps", (unsigned long long)rule->overlaps);
+    snprintf(text, sizeof text, "by the rule %.60s%s%s", rule->name, refused, overlaps);
+    if (!cli_table_add(&r->statistics, 0, "", number, text)) return false;
+  }
   return true;
 }
 

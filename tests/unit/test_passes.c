@@ -26,6 +26,9 @@ static const struct {
     {",dce", GRAFT_SYNTAX, 1, 1, "expected a pass"},
     {"dce,nonsense", GRAFT_NAME, 1, 5, "no pass is called 'nonsense'"},
     {"dce,\n  nonsense{a=b}", GRAFT_NAME, 2, 3, "no pass is called 'nonsense'"},
+    {"dce,fold-constant", GRAFT_NAME, 1, 5, "'fold-constant'; did you mean 'fold-constants'?"},
+    {"dce,rewrite{rule=a}", GRAFT_NAME, 1, 13, "no option 'rule'; did you mean 'rules'?"},
+    {"convert{qparam=observer}", GRAFT_NAME, 1, 9, "no option 'qparam'; did you mean 'qparams'?"},
     {"dce{", GRAFT_SYNTAX, 1, 5, "expected an option's name, not the end"},
     {"dce{a}", GRAFT_SYNTAX, 1, 6, "expected '='"},
     {"dce{a=}", GRAFT_SYNTAX, 1, 7, "expected a value"},
@@ -189,6 +192,55 @@ START_TEST(callback_can_stop) {
 }
 END_TEST
 
+static graft_status note_place(void *user, graft_module *module, const graft_pass_report *r) {
+  trace *t = user;
+  char place[80];
+  (void)module;
+  snprintf(place, sizeof place, "%s%u/%u %s", r->in, r->number, r->of, r->name);
+  note(t, t->text[0] ? ", " : "", place);
+  for (uint32_t i = 0; i < r->rule_count; i++) {
+    snprintf(place, sizeof place, "%s %u %u %u", r->rules[i].name, (unsigned)r->rules[i].matches,
+             (unsigned)r->rules[i].refused, (unsigned)r->rules[i].overlaps);
+    note(t, ": ", place);
+  }
+  return GRAFT_OK;
+}
+
+START_TEST(reports_say_where_a_pass_stands_and_what_its_rules_did) {
+  graft_module *m = small_module();
+  trace t = {0};
+  graft_pass_options options = {.size = sizeof options, .after = note_place, .user = &t};
+  ck_assert_int_eq(graft_run_passes(m, "dce,prepare-qat,dce", &options), GRAFT_OK);
+  ck_assert_str_eq(t.text, "1/3 dce, prepare-qat1/4 canonicalize, prepare-qat2/4 annotate, prepare-qat3/4 "
+                           "fuse-conv-bn-qat, prepare-qat4/4 insert-fake-quant, 2/3 prepare-qat, 3/3 dce");
+  graft_graph *g = graft_module_get_graph(m, 0);
+  for (int i = 0; i < 2; i++) {
+    graft_value x = graft_input_get(g, 0), s = graft_build(g, "sigmoid", &x, 1, NULL, 0);
+    graft_output_add(g, i ? "b" : "a", graft_build(g, "mul", (graft_value[]){x, s}, 2, NULL, 0));
+  }
+  t.text[0] = '\0';
+  ck_assert_int_eq(graft_run_passes(m, "canonicalize", &options), GRAFT_OK);
+  ck_assert_str_eq(t.text, "1/1 canonicalize: silu 2 0 0");
+  graft_module_destroy(m);
+}
+END_TEST
+
+START_TEST(errors_say_which_pass_it_was) {
+  graft_module *m = small_module();
+  ck_assert_int_eq(graft_run_passes(m, "dce,prepare{quantizer=xnpack}", NULL), GRAFT_NAME);
+  ck_assert_uint_eq(graft_diagnostic_count(context), 2);
+  ck_assert_str_eq(graft_diagnostic_get(context, 0).message, "there is no quantizer 'xnpack'; did you mean 'xnnpack'?");
+  ck_assert_str_eq(graft_diagnostic_get(context, 1).message,
+                   "in the pass 'annotate' (3 of 4) of the pipeline 'prepare'");
+  graft_diagnostics_clear(context);
+  ck_assert_int_eq(graft_run_passes(m, "dce,cse,rewrite{rules=sillu},dce", NULL), GRAFT_NAME);
+  ck_assert_str_eq(graft_diagnostic_get(context, 0).message,
+                   "there is no rule and no file of rules called 'sillu'; did you mean 'silu'?");
+  ck_assert_str_eq(graft_diagnostic_get(context, 1).message, "in the pass 'rewrite' (3 of 4)");
+  graft_module_destroy(m);
+}
+END_TEST
+
 START_TEST(nothing_runs_when_the_text_is_wrong) {
   graft_module *m = small_module();
   ck_assert_int_eq(graft_run_passes(m, "dce,nonsense", NULL), GRAFT_NAME);
@@ -208,6 +260,8 @@ int main(void) {
   tcase_add_test(c, pipeline_options_reach_the_members);
   tcase_add_test(c, callbacks_see_every_pass);
   tcase_add_test(c, callback_can_stop);
+  tcase_add_test(c, reports_say_where_a_pass_stands_and_what_its_rules_did);
+  tcase_add_test(c, errors_say_which_pass_it_was);
   tcase_add_test(c, nothing_runs_when_the_text_is_wrong);
   suite_add_tcase(suite, c);
   SRunner *runner = srunner_create(suite);
