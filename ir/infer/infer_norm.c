@@ -73,18 +73,70 @@ bool gr_rule_same_float(const gr_rule *r) {
   return true;
 }
 
-bool gr_rule_broadcast(const gr_rule *r) {
-  const graft_type *x = gr_rule_operand(r, GR_OPERAND(add, x)), *other = gr_rule_operand(r, GR_OPERAND(add, other));
+bool gr_rule_to_float(const gr_rule *r) {
+  *gr_rule_result(r) = *gr_rule_operand(r, GR_OPERAND(exp, x));
+  if (!gr_dtype_is_float(gr_rule_result(r)->dtype)) gr_rule_result(r)->dtype = GRAFT_F32;
+  return true;
+}
+
+bool gr_rule_numeric(const gr_rule *r) {
+  /* C1: x is not bool. */
+  if (gr_rule_operand(r, GR_OPERAND(neg, x))->dtype == GRAFT_BOOL) return gr_infer_fail(r, 1, "x is bool");
+  *gr_rule_result(r) = *gr_rule_operand(r, GR_OPERAND(neg, x));
+  return true;
+}
+
+/* Two operands of one element type, broadcast, into the result; the constraints' numbers. */
+static bool broadcast(const gr_rule *r, int dtypes, int shapes, uint32_t first, uint32_t second) {
+  const graft_type *x = gr_rule_operand(r, first), *other = gr_rule_operand(r, second);
   graft_type *y = gr_rule_result(r);
-  /* C1: both operands have the same element type. */
-  if (!gr_check_same_dtype(r, 1, GR_OPERAND(add, other), GR_OPERAND(add, x))) return false;
-  /* C2: the shapes broadcast: from the back, extents are equal or one of them is 1. */
+  if (!gr_check_same_dtype(r, dtypes, second, first)) return false;
   int32_t axis;
   y->dtype = x->dtype != GRAFT_UNKNOWN ? x->dtype : other->dtype;
   if (!gr_type_broadcast(x, other, y, &axis))
-    return gr_infer_fail(r, 2, "x has %jd entries along axis %d, other has %jd", x->dims[x->rank + axis], axis,
+    return gr_infer_fail(r, shapes, "%s has %jd entries along axis %d, %s has %jd", gr_rule_operand_name(r, first),
+                         x->dims[x->rank + axis], axis, gr_rule_operand_name(r, second),
                          other->dims[other->rank + axis]);
   if (y->rank < 0) gr_type_set(y, y->dtype, -1);
+  return true;
+}
+
+bool gr_rule_broadcast(const gr_rule *r) {
+  /* C1: both operands have the same element type. */
+  /* C2: the shapes broadcast: from the back, extents are equal or one of them is 1. */
+  return broadcast(r, 1, 2, GR_OPERAND(add, x), GR_OPERAND(add, other));
+}
+
+bool gr_rule_pow(const gr_rule *r) {
+  /* C1: x and exponent have the same element type, which is not bool. */
+  /* C2: the shapes broadcast: from the back, extents are equal or one of them is 1. */
+  if (!broadcast(r, 1, 2, GR_OPERAND(pow, x), GR_OPERAND(pow, exponent))) return false;
+  return gr_rule_result(r)->dtype != GRAFT_BOOL || gr_infer_fail(r, 1, "x is bool");
+}
+
+bool gr_rule_compare(const gr_rule *r) {
+  /* C1: both operands have the same element type. */
+  /* C2: the shapes broadcast: from the back, extents are equal or one of them is 1. */
+  if (!broadcast(r, 1, 2, GR_OPERAND(eq, x), GR_OPERAND(eq, other))) return false;
+  gr_rule_result(r)->dtype = GRAFT_BOOL;
+  return true;
+}
+
+bool gr_rule_where(const gr_rule *r) {
+  const graft_type *condition = gr_rule_operand(r, GR_OPERAND(where, condition));
+  graft_type *y = gr_rule_result(r);
+  /* C1: condition is bool. */
+  if (condition->dtype != GRAFT_BOOL && condition->dtype != GRAFT_UNKNOWN)
+    return gr_infer_fail(r, 1, "condition is %s", graft_dtype_name(condition->dtype));
+  /* C2: x and other have the same element type. */
+  /* C3: the shapes of all three broadcast: from the back, extents are equal or one of them is 1. */
+  if (!broadcast(r, 2, 3, GR_OPERAND(where, x), GR_OPERAND(where, other))) return false;
+  const graft_type both = *y;
+  int32_t axis;
+  if (!gr_type_broadcast(condition, &both, y, &axis))
+    return gr_infer_fail(r, 3, "condition has %jd entries along axis %d, x and other have %jd",
+                         condition->dims[condition->rank + axis], axis, both.dims[both.rank + axis]);
+  if (y->rank < 0) gr_type_set(y, both.dtype, -1);
   return true;
 }
 

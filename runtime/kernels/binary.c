@@ -1,5 +1,6 @@
-/* Two arrays, broadcast as in numpy: add, sub, mul, div, and clamp with its bounds. Adjacent axes that both operands
- * run through alike are joined first, so the inner loop is long and each operand either moves on or stands still in it.
+/* Two arrays, broadcast as in numpy: add, sub, mul, div, pow, comparisons, clamp with its bounds, and where, which
+ * selects. Adjacent axes that both operands run through alike are joined first, so the inner loop is long and each
+ * operand either moves on or stands still in it.
  */
 #include "runtime/kernel_impl.h"
 
@@ -11,29 +12,43 @@
 /* n results; sa and sb are 1, or 0 where that operand stands still. */
 typedef void (*inner_function)(void *y, const void *a, const void *b, int64_t n, int64_t sa, int64_t sb);
 
-#define INNER(NAME, T, ...) \
+#define INNER(NAME, T, ...) INNER_TO(NAME, T, T, __VA_ARGS__)
+#define INNER_TO(NAME, T, TO, ...) \
   static void NAME(void *yy, const void *aa, const void *bb, int64_t n, int64_t sa, int64_t sb) { \
-    T *y = yy; \
+    TO *y = yy; \
     const T *pa = aa, *pb = bb; \
     if (sa && sb) { \
       for (int64_t i = 0; i < n; i++) { \
         const T a = pa[i], b = pb[i]; \
-        y[i] = (T)(__VA_ARGS__); \
+        y[i] = (TO)(__VA_ARGS__); \
       } \
     } else if (sa) { \
       const T b = *pb; \
       for (int64_t i = 0; i < n; i++) { \
         const T a = pa[i]; \
-        y[i] = (T)(__VA_ARGS__); \
+        y[i] = (TO)(__VA_ARGS__); \
       } \
     } else { \
       const T a = *pa; \
       for (int64_t i = 0; i < n; i++) { \
         const T b = pb[i * sb]; \
-        y[i] = (T)(__VA_ARGS__); \
+        y[i] = (TO)(__VA_ARGS__); \
       } \
     } \
   }
+
+/* By squaring, wrapping; a negative exponent leaves only what 1 and -1 are the inverse of. */
+#define DTYPE(D, T, U) \
+  static T power_##D(T x, T exponent) { \
+    const bool inverse = exponent != 0 && !(exponent > 0); \
+    if (inverse && x != 1 && x != (T)-1) return 0; \
+    U y = 1, factor = (U)x; \
+    for (U e = inverse ? (U)exponent & 1 : (U)exponent; e; e >>= 1, factor *= factor) \
+      if (e & 1) y *= factor; \
+    return (T)y; \
+  }
+#include "runtime/kernels/dtypes.inc"
+#undef DTYPE
 
 /* Integers wrap; the quotient's only overflow, min / -1, is the negation and wraps too. */
 #define DTYPE(D, T, U) \
@@ -42,7 +57,8 @@ typedef void (*inner_function)(void *y, const void *a, const void *b, int64_t n,
   INNER(mul_##D, T, (U)a *(U)b) \
   INNER(div_##D, T, b == (T)-1 && (T)-1 < 0 ? (T)(0 - (U)a) : (T)(a / b)) \
   INNER(max_##D, T, a > b ? a : b) \
-  INNER(min_##D, T, a < b ? a : b)
+  INNER(min_##D, T, a < b ? a : b) \
+  INNER(pow_##D, T, power_##D(a, b))
 #include "runtime/kernels/dtypes.inc"
 #undef DTYPE
 #define DTYPE(D, T) \
@@ -55,6 +71,20 @@ typedef void (*inner_function)(void *y, const void *a, const void *b, int64_t n,
 DTYPE(F32, float)
 DTYPE(F64, double)
 #undef DTYPE
+INNER(pow_F32, float, powf(a, b))
+INNER(pow_F64, double, pow(a, b))
+
+#define COMPARE(D, T) \
+  INNER_TO(eq_##D, T, uint8_t, a == b) \
+  INNER_TO(ne_##D, T, uint8_t, a != b) \
+  INNER_TO(lt_##D, T, uint8_t, a < b) \
+  INNER_TO(le_##D, T, uint8_t, a <= b)
+#define DTYPE(D, T, U) COMPARE(D, T)
+#include "runtime/kernels/dtypes.inc"
+#undef DTYPE
+COMPARE(F32, float)
+COMPARE(F64, double)
+COMPARE(BOOL, uint8_t)
 
 #define TABLE(name) \
   static const inner_function name##_table[GRAFT_DTYPE_COUNT] = { \
@@ -67,11 +97,22 @@ TABLE(mul);
 TABLE(div);
 TABLE(max);
 TABLE(min);
+TABLE(pow);
+
+#define COMPARE_TABLE(name) \
+  static const inner_function name##_table[GRAFT_DTYPE_COUNT] = { \
+      [GRAFT_F32] = name##_F32, [GRAFT_F64] = name##_F64, [GRAFT_I8] = name##_I8,   [GRAFT_U8] = name##_U8, \
+      [GRAFT_I16] = name##_I16, [GRAFT_I32] = name##_I32, [GRAFT_I64] = name##_I64, [GRAFT_BOOL] = name##_BOOL, \
+  }
+COMPARE_TABLE(eq);
+COMPARE_TABLE(ne);
+COMPARE_TABLE(lt);
+COMPARE_TABLE(le);
 
 typedef struct binary {
   char *y;
   const char *a, *b;
-  int64_t element;                                                      /* bytes */
+  int64_t y_size, a_size, b_size;                                       /* bytes of an element */
   int32_t rank;                                                         /* of the joined axes */
   int64_t dims[GRAFT_MAX_RANK], sa[GRAFT_MAX_RANK], sb[GRAFT_MAX_RANK]; /* strides in elements */
   int64_t inner;                                                        /* length of the last axis */
@@ -104,15 +145,20 @@ static void run_rows(void *user, int64_t begin, int64_t end, uint32_t worker) {
       b += index * j->sb[i];
     }
     int64_t n = j->inner - first < j->cut ? j->inner - first : j->cut;
-    j->run(j->y + at * j->element, j->a + a * j->element, j->b + b * j->element, n, j->sa[j->rank - 1],
+    j->run(j->y + at * j->y_size, j->a + a * j->a_size, j->b + b * j->b_size, n, j->sa[j->rank - 1],
            j->sb[j->rank - 1]);
   }
 }
 
 static void broadcast(gr_threads *threads, inner_function run, const gr_out *y, const gr_in *a, const gr_in *b) {
   if (y->count == 0) return;
-  binary j = {
-      .y = y->data, .a = a->data, .b = b->data, .element = (int64_t)graft_dtype_size(y->type->dtype), .run = run};
+  binary j = {.y = y->data,
+              .a = a->data,
+              .b = b->data,
+              .y_size = (int64_t)graft_dtype_size(y->type->dtype),
+              .a_size = (int64_t)graft_dtype_size(a->type->dtype),
+              .b_size = (int64_t)graft_dtype_size(b->type->dtype),
+              .run = run};
   int64_t sa[GRAFT_MAX_RANK], sb[GRAFT_MAX_RANK];
   strides(a->type, y->type, sa);
   strides(b->type, y->type, sb);
@@ -138,12 +184,17 @@ static void broadcast(gr_threads *threads, inner_function run, const gr_out *y, 
   gr_parallel_for(threads, rows, (GRAIN + j.cut - 1) / j.cut, run_rows, &j);
 }
 
-static graft_status run_binary(const gr_kernel_call *k, const inner_function *table) {
-  const gr_in *a = &k->operands[0], *b = &k->operands[1];
+/* `swap`: of the operands the other way round. */
+static graft_status run_ordered(const gr_kernel_call *k, const inner_function *table, bool swap) {
+  const gr_in *a = &k->operands[swap ? 1 : 0], *b = &k->operands[swap ? 0 : 1];
   graft_dtype d = a->type->dtype;
   if (b->type->dtype != d || !table[d]) return gr_kernel_no_dtype(k, b->type->dtype != d ? b->type->dtype : d);
   broadcast(k->threads, table[d], &k->results[0], a, b);
   return GRAFT_OK;
+}
+
+static graft_status run_binary(const gr_kernel_call *k, const inner_function *table) {
+  return run_ordered(k, table, false);
 }
 
 graft_status gr_kernel_add(const gr_kernel_call *k) { return run_binary(k, add_table); }
@@ -182,5 +233,47 @@ graft_status gr_kernel_clamp(const gr_kernel_call *k) {
   }
   gr_in so_far = {.type = y->type, .data = y->data, .count = y->count};
   if (high->data) broadcast(k->threads, min_table[d], y, &so_far, high);
+  return GRAFT_OK;
+}
+
+graft_status gr_kernel_pow(const gr_kernel_call *k) { return run_binary(k, pow_table); }
+graft_status gr_kernel_eq(const gr_kernel_call *k) { return run_binary(k, eq_table); }
+graft_status gr_kernel_ne(const gr_kernel_call *k) { return run_binary(k, ne_table); }
+graft_status gr_kernel_lt(const gr_kernel_call *k) { return run_binary(k, lt_table); }
+graft_status gr_kernel_le(const gr_kernel_call *k) { return run_binary(k, le_table); }
+graft_status gr_kernel_gt(const gr_kernel_call *k) { return run_ordered(k, lt_table, true); }
+graft_status gr_kernel_ge(const gr_kernel_call *k) { return run_ordered(k, le_table, true); }
+
+/* ---- where: `other` everywhere, then x where the condition says so; elements move by their size ---- */
+
+#define SELECT(T) \
+  static void copy_##T(void *yy, const void *aa, const void *bb, int64_t n, int64_t sa, int64_t sb) { \
+    T *y = yy; \
+    const T *other = bb; \
+    (void)aa, (void)sa; \
+    for (int64_t i = 0; i < n; i++) y[i] = other[i * sb]; \
+  } \
+  static void select_##T(void *yy, const void *aa, const void *bb, int64_t n, int64_t sa, int64_t sb) { \
+    T *y = yy; \
+    const uint8_t *condition = aa; \
+    const T *x = bb; \
+    for (int64_t i = 0; i < n; i++) y[i] = condition[i * sa] ? x[i * sb] : y[i]; \
+  }
+SELECT(uint8_t)
+SELECT(uint16_t)
+SELECT(uint32_t)
+SELECT(uint64_t)
+
+graft_status gr_kernel_select(const gr_kernel_call *k) {
+  static const inner_function copies[] = {
+      [1] = copy_uint8_t, [2] = copy_uint16_t, [4] = copy_uint32_t, [8] = copy_uint64_t};
+  static const inner_function selects[] = {
+      [1] = select_uint8_t, [2] = select_uint16_t, [4] = select_uint32_t, [8] = select_uint64_t};
+  const gr_in *condition = &k->operands[0], *x = &k->operands[1], *other = &k->operands[2];
+  if (condition->type->dtype != GRAFT_BOOL) return gr_kernel_no_dtype(k, condition->type->dtype);
+  if (x->type->dtype != other->type->dtype) return gr_kernel_no_dtype(k, other->type->dtype);
+  size_t size = graft_dtype_size(x->type->dtype);
+  broadcast(k->threads, copies[size], &k->results[0], other, other);
+  broadcast(k->threads, selects[size], &k->results[0], condition, x);
   return GRAFT_OK;
 }

@@ -137,6 +137,59 @@ graft_status gr_kernel_relu(const gr_kernel_call *k) {
   return GRAFT_OK;
 }
 
+/* ---- neg and abs, on integers too; exp and log of integers, as f32 ---- */
+
+#define DTYPE(D, T, U) \
+  static void neg_##D(void *user, int64_t begin, int64_t end, uint32_t worker) { \
+    const unary *u = user; \
+    (void)worker; \
+    for (int64_t i = begin; i < end; i++) ((T *)u->y)[i] = (T)(0 - (U)((const T *)u->x)[i]); \
+  } \
+  static void abs_##D(void *user, int64_t begin, int64_t end, uint32_t worker) { \
+    const unary *u = user; \
+    (void)worker; \
+    for (int64_t i = begin; i < end; i++) { \
+      const T x = ((const T *)u->x)[i]; \
+      ((T *)u->y)[i] = x > 0 ? x : (T)(0 - (U)x); \
+    } \
+  }
+#include "runtime/kernels/dtypes.inc"
+#undef DTYPE
+
+#define INTEGER_TABLE(name) \
+  static const gr_range_function name##_table[GRAFT_DTYPE_COUNT] = { \
+      [GRAFT_I8] = name##_I8,   [GRAFT_U8] = name##_U8,   [GRAFT_I16] = name##_I16, \
+      [GRAFT_I32] = name##_I32, [GRAFT_I64] = name##_I64, \
+  }
+INTEGER_TABLE(neg);
+INTEGER_TABLE(abs);
+
+static graft_status run_numeric(const gr_kernel_call *k, const gr_range_function *integer, gr_range_function f32,
+                                gr_range_function f64) {
+  const gr_in *x = &k->operands[0];
+  if (!integer[x->type->dtype]) return run_unary(k, f32, f64, 0, 0);
+  unary u = {.x = x->data, .y = k->results[0].data};
+  gr_parallel_for(k->threads, x->count, GRAIN, integer[x->type->dtype], &u);
+  return GRAFT_OK;
+}
+
+graft_status gr_kernel_neg(const gr_kernel_call *k) { return run_numeric(k, neg_table, neg_f32, neg_f64); }
+graft_status gr_kernel_abs(const gr_kernel_call *k) { return run_numeric(k, abs_table, abs_f32, abs_f64); }
+
+/* The elements become floats in the result, then the function runs there. */
+static graft_status run_to_float(const gr_kernel_call *k, gr_range_function f32, gr_range_function f64) {
+  const gr_in *x = &k->operands[0];
+  const gr_out *y = &k->results[0];
+  if (x->type->dtype == y->type->dtype) return run_unary(k, f32, f64, 0, 0);
+  graft_status status = gr_kernel_to(k);
+  unary u = {.x = y->data, .y = y->data};
+  if (!status) gr_parallel_for(k->threads, y->count, GRAIN, y->type->dtype == GRAFT_F64 ? f64 : f32, &u);
+  return status;
+}
+
+graft_status gr_kernel_exp(const gr_kernel_call *k) { return run_to_float(k, exp_f32, exp_f64); }
+graft_status gr_kernel_log(const gr_kernel_call *k) { return run_to_float(k, log_f32, log_f64); }
+
 graft_status gr_kernel_hardtanh(const gr_kernel_call *k) {
   return clip(k, gr_k_float(k, "min_val"), gr_k_float(k, "max_val"));
 }

@@ -30,8 +30,8 @@ static const gr_onnx_op *find_row(const char *name) {
 }
 
 bool gr_onnx_direct(gr_onnx *in) {
-  graft_value operands[2] = {GRAFT_NONE, GRAFT_NONE};
-  uint32_t n = in->row->max_inputs;
+  graft_value operands[GR_MAX_OPERANDS];
+  uint32_t n = gr_op_get(in->row->op)->operand_count; /* what check_counts let through is not more */
   for (uint32_t i = 0; i < n; i++) operands[i] = gr_onnx_input(in, i);
   gr_onnx_begin(in, in->row->op);
   return gr_onnx_finish(in, operands, n);

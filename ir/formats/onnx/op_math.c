@@ -130,6 +130,33 @@ bool gr_onnx_cast(gr_onnx *in) {
   return gr_onnx_finish(in, &x, 1);
 }
 
+static graft_value converted(gr_onnx *in, graft_value x, graft_dtype dtype) {
+  gr_onnx_begin(in, GR_OP_to);
+  gr_onnx_set_dtype(in, "dtype", dtype);
+  return gr_onnx_step(in, &x, 1);
+}
+
+/* Base and exponent may have different types, and the result has the base's: a power of an integer base to a float is
+ * made in f64, any other in the base's type. */
+bool gr_onnx_pow(gr_onnx *in) {
+  graft_value operands[2] = {gr_onnx_input(in, 0), gr_onnx_input(in, 1)};
+  if (in->failed) return false;
+  graft_dtype base = gr_onnx_value_type(in, operands[0])->dtype, exponent = gr_onnx_value_type(in, operands[1])->dtype;
+  bool real = base == GRAFT_F32 || base == GRAFT_F64, back = false;
+  if (base != exponent && base != GRAFT_UNKNOWN && exponent != GRAFT_UNKNOWN) {
+    back = !real && (exponent == GRAFT_F32 || exponent == GRAFT_F64);
+    if (back && (operands[0] = converted(in, operands[0], GRAFT_F64)) == GRAFT_NONE) return false;
+    if ((operands[1] = converted(in, operands[1], back ? GRAFT_F64 : base)) == GRAFT_NONE) return false;
+  }
+  gr_onnx_begin(in, GR_OP_pow);
+  if (!back) return gr_onnx_finish(in, operands, 2);
+  operands[0] = gr_onnx_step(in, operands, 2);
+  if (operands[0] == GRAFT_NONE) return false;
+  gr_onnx_begin(in, GR_OP_to);
+  gr_onnx_set_dtype(in, "dtype", base);
+  return gr_onnx_finish(in, operands, 1);
+}
+
 /* A bound as a scalar: some exporters give it one axis. */
 static graft_value bound(gr_onnx *in, uint32_t i) {
   graft_value v = gr_onnx_input(in, i);
