@@ -1,289 +1,267 @@
-/* JSON for scripts (design.md section 7). Each node, tensor and input is a small Jansson value that is written and
- * dropped, so a module of a million nodes never stands in memory as one tree. */
+/* JSON for scripts (design.md section 7), written as it goes: no tree of it ever stands in memory. */
 #include "ir/formats/format_int.h"
 #include "ir/formats/number_int.h"
 
-#include <jansson.h>
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 typedef struct writer {
   gr_sink *out;
   graft_module *m;
   const graft_graph *g;
-  int digits; /* that the reals of the value under construction need */
 } writer;
 
-/* ---- small values; NULL, which Jansson passes on, means no memory ---- */
+/* ---- small values ---- */
 
-/* Bytes that are not UTF-8 are shown as \xHH. */
-static json_t *text_value(writer *w, const char *text, size_t length) {
-  json_t *value = json_stringn(text, length);
-  if (value) return value;
-  gr_sink s;
-  gr_sink_init(&s, w->m->context);
-  for (size_t i = 0; i < length;) {
-    size_t n = gr_utf8_length(text + i, length - i);
-    if (n)
-      gr_sink_write(&s, text + i, n);
-    else
-      gr_sink_format(&s, "\\x%02x", (unsigned)(unsigned char)text[i]);
-    i += n ? n : 1;
-  }
-  value = s.failed ? NULL : json_stringn(s.bytes.data, s.bytes.len);
-  gr_sink_free(&s);
-  return value;
+static void put(writer *w, const char *json) { gr_sink_text(w->out, json); }
+
+static void put_text(writer *w, const char *text) { gr_sink_json(w->out, text, strlen(text)); }
+
+static void put_string(writer *w, uint32_t id) {
+  gr_sink_json(w->out, gr_string_text(w->m, id), gr_string_length(w->m, id));
 }
 
-static json_t *string_value(writer *w, uint32_t id) {
-  return text_value(w, gr_string_text(w->m, id), gr_string_length(w->m, id));
+static void put_name(writer *w, gr_name name) {
+  put_string(w, name.base);
+  if (!name.number || w->out->failed) return;
+  w->out->bytes.len--; /* the closing quote comes after the number */
+  gr_sink_format(w->out, "_%u\"", name.number);
 }
 
-static json_t *name_value(writer *w, gr_name name) {
-  char short_text[256], *text = short_text;
-  size_t n = gr_name_format(w->m, name, short_text, sizeof short_text);
-  if (n < sizeof short_text) return text_value(w, text, n);
-  text = gr_alloc(w->m->context, n + 1);
-  if (!text) return NULL;
-  gr_name_format(w->m, name, text, n + 1);
-  json_t *value = text_value(w, text, n);
-  gr_free(w->m->context, text, n + 1);
-  return value;
+static void put_value(writer *w, graft_value v) {
+  if (v == GRAFT_NONE)
+    put(w, "null");
+  else
+    put_name(w, gr_value_get_name(w->g, v));
 }
 
-/* JSON has no infinities: those are strings. Of the others it is remembered how many digits they need. */
-static json_t *real_value(writer *w, double v, bool single) {
+/* JSON has no infinities: those are strings. */
+static void put_real(writer *w, double v, bool single) {
   char text[GR_NUMBER_SIZE];
   size_t n = gr_number_format(text, v, single);
-  if (!isfinite(v)) return json_stringn(text, n);
-  double shortest = v;
-  int digits = 0;
-  bool leading = true;
-  for (const char *p = text; *p && *p != 'e'; p++) {
-    if (*p < '0' || *p > '9' || (leading && *p == '0')) continue;
-    leading = false;
-    digits++;
+  if (isfinite(v))
+    gr_sink_write(w->out, text, n);
+  else
+    gr_sink_json(w->out, text, n);
+}
+
+static void put_ints(writer *w, const int64_t *ints, uint32_t count) {
+  put(w, "[");
+  for (uint32_t i = 0; i < count; i++) {
+    if (i) put(w, ",");
+    gr_sink_int(w->out, ints[i]);
   }
-  if (digits > w->digits) w->digits = digits > 17 ? 17 : digits;
-  if (single) (void)gr_number_parse(text, n, &shortest);
-  return json_real(shortest);
+  put(w, "]");
 }
 
-static json_t *shape_value(const graft_type *t) {
-  if (t->rank < 0) return json_null();
-  json_t *list = json_array();
-  for (int32_t i = 0; i < t->rank; i++) json_array_append_new(list, json_integer(t->dims[i]));
-  return list;
+static void put_type(writer *w, uint32_t id) {
+  const graft_type *t = &w->m->types.data[id];
+  gr_sink_format(w->out, "\"dtype\":\"%s\",\"shape\":", graft_dtype_name(t->dtype));
+  if (t->rank < 0)
+    put(w, "null");
+  else
+    put_ints(w, t->dims, (uint32_t)t->rank);
 }
 
-static json_t *attr_value(writer *w, const graft_attr *a) {
-  json_t *list = NULL;
+static void put_attr(writer *w, const graft_attr *a) {
   switch (a->kind) {
-  case GRAFT_ATTR_NONE: return json_null();
-  case GRAFT_ATTR_BOOL: return json_boolean(a->as.b);
-  case GRAFT_ATTR_INT: return json_integer(a->as.i);
-  case GRAFT_ATTR_FLOAT: return real_value(w, a->as.f, false);
-  case GRAFT_ATTR_STRING: return text_value(w, a->as.s, strlen(a->as.s));
-  case GRAFT_ATTR_DTYPE: return json_string(graft_dtype_name(a->as.dtype));
-  case GRAFT_ATTR_INTS:
-    list = json_array();
-    for (uint32_t i = 0; i < a->count; i++) json_array_append_new(list, json_integer(a->as.ints[i]));
-    return list;
+  case GRAFT_ATTR_NONE: put(w, "null"); break;
+  case GRAFT_ATTR_BOOL: put(w, a->as.b ? "true" : "false"); break;
+  case GRAFT_ATTR_INT: gr_sink_int(w->out, a->as.i); break;
+  case GRAFT_ATTR_FLOAT: put_real(w, a->as.f, false); break;
+  case GRAFT_ATTR_STRING: put_text(w, a->as.s); break;
+  case GRAFT_ATTR_DTYPE: put_text(w, graft_dtype_name(a->as.dtype)); break;
+  case GRAFT_ATTR_INTS: put_ints(w, a->as.ints, a->count); break;
   case GRAFT_ATTR_FLOATS:
-    list = json_array();
-    for (uint32_t i = 0; i < a->count; i++) json_array_append_new(list, real_value(w, a->as.floats[i], false));
-    return list;
+    put(w, "[");
+    for (uint32_t i = 0; i < a->count; i++) {
+      if (i) put(w, ",");
+      put_real(w, a->as.floats[i], false);
+    }
+    put(w, "]");
+    break;
   case GRAFT_ATTR_GRAPH:
-    return a->as.graph < w->m->graphs.len ? string_value(w, w->m->graphs.data[a->as.graph]->name) : json_null();
+    if (a->as.graph < w->m->graphs.len)
+      put_string(w, w->m->graphs.data[a->as.graph]->name);
+    else
+      put(w, "null");
+    break;
   }
-  return NULL;
 }
-
-/* ---- writing ---- */
-
-static int to_sink(const char *buffer, size_t size, void *user) {
-  gr_sink *s = user;
-  gr_sink_write(s, buffer, size);
-  return s->failed ? -1 : 0;
-}
-
-/* Writes and drops the value. */
-static void put(writer *w, json_t *value) {
-  size_t flags = JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION((size_t)(w->digits ? w->digits : 1));
-  if (!value || json_dump_callback(value, to_sink, w->out, flags) != 0) w->out->failed = true;
-  json_decref(value);
-  w->digits = 0;
-}
-
-static void put_list(writer *w, uint32_t count, json_t *(*item)(writer *w, uint32_t i)) {
-  gr_sink_text(w->out, "[");
-  for (uint32_t i = 0; i < count && !w->out->failed; i++) {
-    if (i) gr_sink_text(w->out, ",");
-    put(w, item(w, i));
-  }
-  gr_sink_text(w->out, "]");
-}
-
-static json_t *input_item(writer *w, uint32_t i) {
-  return name_value(w, gr_value_get_name(w->g, w->g->inputs.data[i]));
-}
-
-static json_t *output_item(writer *w, uint32_t i) {
-  return name_value(w, gr_value_get_name(w->g, gr_use_at(w->g, w->g->outputs.data[i].use)->value));
-}
-
-static json_t *output_name_item(writer *w, uint32_t i) { return string_value(w, w->g->outputs.data[i].name); }
 
 /* ---- nodes ---- */
 
-/* The one element of a scale or zero point that is a constant scalar; NULL otherwise. */
-static json_t *scalar_operand(writer *w, graft_node n, uint32_t slot) {
+/* A scale or zero point that is a constant scalar is shown as an attribute. */
+static void put_scalar_operand(writer *w, graft_node n, uint32_t slot, const char *key) {
   graft_value v = gr_operand(w->g, n, slot);
   graft_tensor t = v == GRAFT_NONE ? GRAFT_NONE : gr_value_tensor(w->g, v);
-  if (t == GRAFT_NONE || w->m->tensors.data[t].kind != GRAFT_CONSTANT) return NULL;
+  if (t == GRAFT_NONE || w->m->tensors.data[t].kind != GRAFT_CONSTANT) return;
+  const gr_tensor *tensor = &w->m->tensors.data[t];
   const graft_type *type = gr_tensor_type(w->m, t);
-  if (graft_type_elements(type) != 1) return NULL;
+  if (graft_type_elements(type) != 1 || tensor->source == GR_TENSOR_ELIDED) return;
+  if (type->dtype != GRAFT_F32 && type->dtype != GRAFT_I32) return;
   const void *data = graft_tensor_get_data(w->m, t);
-  if (!data) return NULL;
+  if (!data) {
+    w->out->failed = true;
+    return;
+  }
+  put(w, key);
   if (type->dtype == GRAFT_F32) {
     float f;
     memcpy(&f, data, sizeof f);
-    return real_value(w, (double)f, true);
+    put_real(w, (double)f, true);
+  } else {
+    int32_t i;
+    memcpy(&i, data, sizeof i);
+    gr_sink_int(w->out, i);
   }
-  if (type->dtype != GRAFT_I32) return NULL;
-  int32_t i;
-  memcpy(&i, data, sizeof i);
-  return json_integer(i);
 }
 
-static json_t *attrs_value(writer *w, graft_node n) {
+static void put_attrs(writer *w, graft_node n) {
   const gr_node *node = gr_node_at(w->g, n);
   const gr_op_info *info = gr_op_get(node->op);
-  json_t *attrs = json_object();
   uint32_t count = 0;
   gr_attrs_get(w->m, node->attrs, &count);
+  put(w, "{");
   for (uint32_t i = 0; i < count; i++) {
     graft_attr a = gr_attr_public(w->m, info, node->attrs, i);
-    json_t *key = text_value(w, a.name, strlen(a.name));
-    json_object_set_new_nocheck(attrs, key ? json_string_value(key) : "", attr_value(w, &a));
-    json_decref(key);
+    if (i) put(w, ",");
+    put_text(w, a.name);
+    put(w, ":");
+    put_attr(w, &a);
   }
-  if (node->op == GR_OP_quantize_per_tensor || node->op == GR_OP_dequantize_per_tensor) {
-    json_t *scale = scalar_operand(w, n, 1), *zero_point = scalar_operand(w, n, 2);
-    if (scale) json_object_set_new_nocheck(attrs, "scale", scale);
-    if (zero_point) json_object_set_new_nocheck(attrs, "zero_point", zero_point);
+  if (node->op == GR_OP_quantize_per_tensor || node->op == GR_OP_dequantize_per_tensor) { /* they have attributes */
+    put_scalar_operand(w, n, 1, ",\"scale\":");
+    put_scalar_operand(w, n, 2, ",\"zero_point\":");
   }
-  return attrs;
+  put(w, "}");
 }
 
-static json_t *result_value(writer *w, const gr_value *v) {
-  if (v->type == GRAFT_NONE) return json_null();
-  const graft_type *type = &w->m->types.data[v->type];
-  json_t *r = json_object();
-  json_object_set_new_nocheck(r, "name", name_value(w, v->name));
-  json_object_set_new_nocheck(r, "dtype", json_string(graft_dtype_name(type->dtype)));
-  json_object_set_new_nocheck(r, "shape", shape_value(type));
-  return r;
+static void put_result(writer *w, const gr_value *v) {
+  if (v->type == GRAFT_NONE) {
+    put(w, "null");
+    return;
+  }
+  put(w, "{\"name\":");
+  put_name(w, v->name);
+  put(w, ",");
+  put_type(w, v->type);
+  put(w, "}");
 }
 
 /* A node without results is called as its op. */
-static json_t *node_name(writer *w, graft_node n) {
+static void put_node_name(writer *w, graft_node n) {
   const gr_node *node = gr_node_at(w->g, n);
-  for (uint32_t i = 0; i < node->result_count; i++) {
-    const gr_value *v = gr_value_at(w->g, node->first_result + i);
-    if (v->type != GRAFT_NONE) return name_value(w, v->name);
-  }
-  const char *op = gr_op_text(w->m, node->op);
-  return text_value(w, op, strlen(op));
-}
-
-static json_t *marks_value(uint32_t marks) {
-  json_t *words = json_array();
-  for (uint32_t i = 0; i < GR_MARK_COUNT; i++)
-    if (marks & 1u << i) json_array_append_new(words, json_string(graft_mark_name(i)));
-  return words;
-}
-
-static json_t *node_value(writer *w, graft_node n) {
-  const gr_node *node = gr_node_at(w->g, n);
-  const char *op = gr_op_text(w->m, node->op);
-  json_t *object = json_object(), *inputs = json_array(), *results = json_array();
-  for (uint32_t i = 0; i < node->operand_count; i++) {
-    graft_value v = gr_operand(w->g, n, i);
-    json_array_append_new(inputs, v == GRAFT_NONE ? json_null() : name_value(w, gr_value_get_name(w->g, v)));
-  }
-  const gr_op_info *info = gr_op_get(node->op); /* trailing absent operands are shown too */
-  for (uint32_t i = node->operand_count; info && i < info->operand_count && !info->operands[i].variadic; i++)
-    json_array_append_new(inputs, json_null());
   for (uint32_t i = 0; i < node->result_count; i++)
-    json_array_append_new(results, result_value(w, gr_value_at(w->g, node->first_result + i)));
-  json_object_set_new_nocheck(object, "name", node_name(w, n));
-  json_object_set_new_nocheck(object, "op", text_value(w, op, strlen(op)));
-  json_object_set_new_nocheck(object, "inputs", inputs);
-  json_object_set_new_nocheck(object, "attrs", attrs_value(w, n));
-  json_object_set_new_nocheck(object, "results", results);
-  if (node->marks) json_object_set_new_nocheck(object, "marks", marks_value(node->marks));
-  return object;
+    if (gr_result(w->g, n, i) != GRAFT_NONE) {
+      put_value(w, node->first_result + i);
+      return;
+    }
+  put_text(w, gr_op_text(w->m, node->op));
 }
+
+static void put_marks(writer *w, uint32_t marks) {
+  const char *separator = ",\"marks\":[";
+  for (uint32_t i = 0; i < GR_MARK_COUNT; i++) {
+    if (!(marks & 1u << i)) continue;
+    put(w, separator);
+    put_text(w, graft_mark_name(i));
+    separator = ",";
+  }
+  if (marks) put(w, "]");
+}
+
+static void put_node(writer *w, graft_node n) {
+  const gr_node *node = gr_node_at(w->g, n);
+  const gr_op_info *info = gr_op_get(node->op);
+  put(w, "{\"name\":");
+  put_node_name(w, n);
+  put(w, ",\"op\":");
+  put_text(w, gr_op_text(w->m, node->op));
+  put(w, ",\"inputs\":[");
+  uint32_t shown = node->operand_count; /* trailing absent operands are shown too */
+  while (info && shown < info->operand_count && !info->operands[shown].variadic) shown++;
+  for (uint32_t i = 0; i < shown; i++) {
+    if (i) put(w, ",");
+    put_value(w, gr_operand(w->g, n, i));
+  }
+  put(w, "],\"attrs\":");
+  put_attrs(w, n);
+  put(w, ",\"results\":[");
+  for (uint32_t i = 0; i < node->result_count; i++) {
+    if (i) put(w, ",");
+    put_result(w, gr_value_at(w->g, node->first_result + i));
+  }
+  put(w, "]");
+  put_marks(w, node->marks);
+  put(w, "}");
+}
+
+/* ---- graphs and tensors ---- */
 
 static void put_graph(writer *w, const graft_graph *g) {
   w->g = g;
-  gr_sink_text(w->out, "{\"name\":");
-  put(w, string_value(w, g->name));
-  gr_sink_text(w->out, ",\"inputs\":");
-  put_list(w, g->inputs.len, input_item);
-  gr_sink_text(w->out, ",\"outputs\":");
-  put_list(w, g->outputs.len, output_item);
-  gr_sink_text(w->out, ",\"output_names\":");
-  put_list(w, g->outputs.len, output_name_item);
-  gr_sink_text(w->out, ",\"updates\":{");
-  bool any = false;
-  for (uint32_t i = 0; i < g->updates.len && !w->out->failed; i++) {
+  put(w, "{\"name\":");
+  put_string(w, g->name);
+  put(w, ",\"inputs\":[");
+  for (uint32_t i = 0; i < g->inputs.len; i++) {
+    if (i) put(w, ",");
+    put_value(w, g->inputs.data[i]);
+  }
+  put(w, "],\"outputs\":[");
+  for (uint32_t i = 0; i < g->outputs.len; i++) {
+    if (i) put(w, ",");
+    put_value(w, gr_use_at(g, g->outputs.data[i].use)->value);
+  }
+  put(w, "],\"output_names\":[");
+  for (uint32_t i = 0; i < g->outputs.len; i++) {
+    if (i) put(w, ",");
+    put_string(w, g->outputs.data[i].name);
+  }
+  put(w, "],\"updates\":{");
+  const char *separator = "";
+  for (uint32_t i = 0; i < g->updates.len; i++) {
     if (g->updates.data[i].tensor == GRAFT_NONE) continue;
-    if (any) gr_sink_text(w->out, ",");
-    any = true;
-    put(w, name_value(w, w->m->tensors.data[g->updates.data[i].tensor].name));
-    gr_sink_text(w->out, ":");
-    put(w, name_value(w, gr_value_get_name(g, gr_use_at(g, g->updates.data[i].use)->value)));
+    put(w, separator);
+    separator = ",";
+    put_name(w, w->m->tensors.data[g->updates.data[i].tensor].name);
+    put(w, ":");
+    put_value(w, gr_use_at(g, g->updates.data[i].use)->value);
   }
-  gr_sink_text(w->out, "},\n \"nodes\":[");
+  put(w, "},\n \"nodes\":[");
   for (graft_node n = g->first; n != GRAFT_NONE && !w->out->failed; n = gr_node_at(g, n)->next) {
-    gr_sink_text(w->out, n == g->first ? "\n  " : ",\n  ");
-    put(w, node_value(w, n));
+    put(w, n == g->first ? "\n  " : ",\n  ");
+    put_node(w, n);
   }
-  gr_sink_text(w->out, "]}");
+  put(w, "]}");
 }
 
-static json_t *tensor_value(writer *w, graft_tensor t) {
+static void put_tensor(writer *w, const gr_tensor *t) {
   static const char *const kinds[] = {"parameter", "buffer", "constant"};
-  const gr_tensor *tensor = &w->m->tensors.data[t];
-  const graft_type *type = gr_tensor_type(w->m, t);
-  json_t *object = json_object();
-  json_object_set_new_nocheck(object, "name", name_value(w, tensor->name));
-  json_object_set_new_nocheck(object, "dtype", json_string(graft_dtype_name(type->dtype)));
-  json_object_set_new_nocheck(object, "shape", shape_value(type));
-  json_object_set_new_nocheck(object, "kind", json_string(kinds[tensor->kind]));
-  return object;
+  put(w, "{\"name\":");
+  put_name(w, t->name);
+  put(w, ",");
+  put_type(w, t->type);
+  gr_sink_format(w->out, ",\"kind\":\"%s\"}", kinds[t->kind]);
 }
 
 static graft_status print(graft_module *m, const graft_save_options *options, gr_sink *out) {
   (void)options;
   writer w = {.out = out, .m = m};
-  gr_sink_text(out, "{\"graphs\":[");
+  put(&w, "{\"graphs\":[");
   for (uint32_t i = 0; i < m->graphs.len && !out->failed; i++) {
-    if (i) gr_sink_text(out, ",\n");
+    if (i) put(&w, ",\n");
     put_graph(&w, m->graphs.data[i]);
   }
-  gr_sink_text(out, "],\n\"tensors\":[");
-  bool any = false;
+  put(&w, "],\n\"tensors\":[");
+  const char *separator = "\n  ";
   for (graft_tensor t = 0; t < m->tensors.len && !out->failed; t++) {
     if (m->tensors.data[t].erased) continue;
-    gr_sink_text(out, any ? ",\n  " : "\n  ");
-    any = true;
-    put(&w, tensor_value(&w, t));
+    put(&w, separator);
+    separator = ",\n  ";
+    put_tensor(&w, &m->tensors.data[t]);
   }
-  gr_sink_text(out, "]}\n");
+  put(&w, "]}\n");
   return out->failed ? gr_no_memory(m->context) : GRAFT_OK;
 }
 

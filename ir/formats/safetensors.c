@@ -1,6 +1,8 @@
 /* .safetensors: 8 bytes of header length, a JSON header {"NAME": {"dtype", "shape", "data_offsets"}, …}, the bytes.
- * The tensors must fill the data without hole or overlap, as the format demands. */
+ * The tensors must fill the data without hole or overlap, as the format demands. Jansson reads the header, with its own
+ * allocator: to give it the context's would take its global state. It writes nothing. */
 #include "ir/formats/safetensors_int.h"
+#include "ir/formats/sink_int.h"
 #include "ir/formats/stage_impl.h"
 
 #include <jansson.h>
@@ -121,6 +123,7 @@ graft_status gr_safetensors_parse(graft_context *c, const gr_buffer *file, const
   if (length > MAX_HEADER) return gr_error(c, GRAFT_FORMAT, r.where, "the header is longer than 100 MiB");
   json_error_t problem;
   json_t *root = json_loadb((const char *)bytes + 8, (size_t)length, JSON_REJECT_DUPLICATES, &problem);
+  if (!root && json_error_code(&problem) == json_error_out_of_memory) return gr_no_memory(c);
   if (!root) return gr_error(c, GRAFT_FORMAT, r.where, "the header is no JSON: %s", problem.text);
   r.data_size = file->size - 8 - length;
   const unsigned char *data = bytes + 8 + length;
@@ -147,62 +150,53 @@ static void order_by_width(const graft_module *m, const graft_tensor *tensors, u
   }
 }
 
-static json_t *describe(const graft_type *type, uint64_t begin, uint64_t end) {
-  size_t d = 0;
-  while (dtypes[d].dtype != type->dtype) d++;
-  json_t *shape = json_array();
-  bool good = shape != NULL;
-  for (int32_t axis = 0; good && axis < type->rank; axis++) {
-    good = json_array_append_new(shape, json_integer(type->dims[axis])) == 0;
-  }
-  if (good) {
-    return json_pack("{s:s, s:o, s:[I, I]}", "dtype", dtypes[d].name, "shape", shape, "data_offsets", (json_int_t)begin,
-                     (json_int_t)end);
-  }
-  json_decref(shape);
-  return NULL;
-}
-
-static graft_status add_entry(graft_module *m, json_t *header, graft_tensor t, uint64_t begin, uint64_t end) {
-  size_t size = graft_tensor_name(m, t, NULL, 0) + 1;
-  char *name = gr_alloc(m->context, size);
+/* "NAME":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]} */
+static graft_status add_entry(graft_module *m, gr_sink *header, graft_tensor t, uint64_t begin, uint64_t end) {
+  const graft_type *type = gr_tensor_type(m, t);
+  size_t length = graft_tensor_name(m, t, NULL, 0), d = 0;
+  char *name = gr_alloc(m->context, length + 1);
   if (!name) return GRAFT_NO_MEMORY;
-  graft_tensor_name(m, t, name, size);
+  graft_tensor_name(m, t, name, length + 1);
   graft_status status = GRAFT_OK;
-  if (strcmp(name, "__metadata__") == 0 ||
-      json_object_set_new(header, name, describe(gr_tensor_type(m, t), begin, end)) != 0) {
+  if (strcmp(name, "__metadata__") == 0 || !gr_utf8_valid(name, length))
     status = gr_error(m->context, GRAFT_UNSUPPORTED, (gr_loc){.node = name},
                       ".safetensors cannot hold a tensor of this name");
+  while (dtypes[d].dtype != type->dtype) d++;
+  gr_sink_json(header, name, length);
+  gr_sink_format(header, ":{\"dtype\":\"%s\",\"shape\":[", dtypes[d].name);
+  for (int32_t axis = 0; axis < type->rank; axis++) {
+    if (axis) gr_sink_write(header, ",", 1);
+    gr_sink_int(header, type->dims[axis]);
   }
-  gr_free(m->context, name, size);
+  gr_sink_format(header, "],\"data_offsets\":[%llu,%llu]}", (unsigned long long)begin, (unsigned long long)end);
+  gr_free(m->context, name, length + 1);
   return status;
 }
 
-/* The header's text, owned by Jansson's allocator. */
-static graft_status make_header(graft_module *m, const graft_tensor *tensors, uint32_t count, char **text) {
-  json_t *header = json_object();
-  graft_status status = header ? GRAFT_OK : gr_no_memory(m->context);
+static graft_status make_header(graft_module *m, const graft_tensor *tensors, uint32_t count, gr_sink *header) {
+  graft_status status = GRAFT_OK;
   uint64_t offset = 0;
+  gr_sink_write(header, "{", 1);
   for (uint32_t i = 0; !status && i < count; i++) {
     uint64_t end = offset + gr_tensor_bytes(m, tensors[i]);
+    if (i) gr_sink_write(header, ",", 1);
     status = add_entry(m, header, tensors[i], offset, end);
     offset = end;
   }
-  *text = status ? NULL : json_dumps(header, JSON_COMPACT);
-  json_decref(header);
-  return status || *text ? status : gr_no_memory(m->context);
+  gr_sink_write(header, "}", 1);
+  return status ? status : header->failed ? GRAFT_NO_MEMORY : GRAFT_OK;
 }
 
-static graft_status write_file(graft_module *m, const char *path, const char *header, const graft_tensor *tensors,
+static graft_status write_file(graft_module *m, const char *path, const gr_sink *header, const graft_tensor *tensors,
                                uint32_t count) {
   gr_stage stage;
   graft_status status = gr_stage_open(&stage, m->context, path);
   if (status) return status;
-  size_t length = strlen(header), spaces = (HEADER_ALIGNMENT - length % HEADER_ALIGNMENT) % HEADER_ALIGNMENT;
+  size_t length = header->bytes.len, spaces = (HEADER_ALIGNMENT - length % HEADER_ALIGNMENT) % HEADER_ALIGNMENT;
   unsigned char prefix[8];
   for (unsigned i = 0; i < 8; i++) prefix[i] = (unsigned char)((uint64_t)(length + spaces) >> (8 * i));
   gr_stage_write(&stage, prefix, sizeof prefix);
-  gr_stage_write(&stage, header, length);
+  gr_stage_write(&stage, header->bytes.data, length);
   gr_stage_write(&stage, "        ", spaces);
   for (uint32_t i = 0; !status && i < count; i++) {
     const void *data = graft_tensor_get_data(m, tensors[i]);
@@ -221,10 +215,11 @@ graft_status gr_safetensors_write(graft_module *m, const char *path, const graft
   graft_tensor *ordered = gr_alloc(m->context, size);
   if (!ordered) return GRAFT_NO_MEMORY;
   order_by_width(m, tensors, count, ordered);
-  char *header = NULL;
+  gr_sink header;
+  gr_sink_init(&header, m->context);
   graft_status status = make_header(m, ordered, count, &header);
-  if (!status) status = write_file(m, path, header, ordered, count);
-  free(header);
+  if (!status) status = write_file(m, path, &header, ordered, count);
+  gr_sink_free(&header);
   gr_free(m->context, ordered, size);
   return status;
 }
