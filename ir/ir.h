@@ -138,11 +138,12 @@ GRAFT_API void graft_module_destroy(graft_module *module);
 GRAFT_API graft_module *graft_module_load(graft_context *context, const char *path, const graft_load_options *options);
 GRAFT_API graft_module *graft_module_load_memory(graft_context *context, const void *bytes, size_t size,
                                                  const char *name, const graft_load_options *options);
-/* How a module is written; a text is written stable by both of the last two, for tests that compare texts. */
+/* How a module is written. The last two make texts that tests can compare: what they say stands in the text itself, and
+ * nothing of how the module was made. */
 typedef struct graft_save_options {
   size_t size;
   graft_format format; /* GRAFT_FORMAT_AUTO: by the extension (.gir .gfb .onnx .json .dot), else text */
-  bool no_provenance;  /* text: without records and sources */
+  bool no_provenance;  /* text and .gfb: without records and sources (marks stay) */
   bool inline_data;    /* text: the elements of large tensors too, neither in a companion nor elided */
 } graft_save_options;
 

@@ -18,6 +18,8 @@ enum {
   PRINT_AFTER_ALL,
   TIMING,
   STATS,
+  NO_PROVENANCE,
+  INLINE_DATA,
   EXPORT_STATE,
   QUANTIZER_FILE,
   PATTERN_FILE,
@@ -33,6 +35,8 @@ static const cli_option option_table[] = {
     {'o', "output", "OUT", "write the module to OUT (- : standard output)"},
     {PASSES, "passes", "PIPELINE", "run these passes: NAME{option=value,...},NAME,..."},
     {EMIT, "emit", "FORMAT", "text, binary, json or dot; else by OUT's extension (.gir .gfb .json .dot), else text"},
+    {NO_PROVENANCE, "no-provenance", NULL, "write text and .gfb without records and sources, for tests that compare"},
+    {INLINE_DATA, "inline-data", NULL, "write the elements of large tensors into the text too"},
     {VERIFY_EACH, "verify-each", NULL, "check the graph after every pass"},
     {PRINT_BEFORE, "print-before", "PASS", "print the module before each run of PASS (standard error)"},
     {PRINT_AFTER, "print-after", "PASS", "print the module after each run of PASS"},
@@ -61,13 +65,14 @@ static const char examples[] =
     "  ir-opt net.onnx --passes 'prepare-qat{quantizer=xnnpack,per-channel=true}' --stats --timing -o qat.gfb\n"
     "\n"
     "INPUT is .gir, .gfb or .onnx, told by its content; - is standard input. Text in a file keeps large tensors in a\n"
-    ".safetensors file beside it; on standard output it leaves them out.\n"
+    ".safetensors file beside it; on standard output it leaves them out, with their hash (--inline-data: in the "
+    "text).\n"
     "Exit status: 0 done, 1 the input or a pass failed (nothing is written to OUT), 2 wrong usage.\n";
 
 typedef struct arguments {
   const cli_command *command;
   const char *input, *output, *passes, *export_state, *explain, *explain_rule;
-  graft_format format; /* GRAFT_FORMAT_AUTO: not given */
+  graft_save_options save; /* GRAFT_FORMAT_AUTO: no format was given */
   bool verify_each, print_after_all, timing, stats;
   cli_list before, after, pattern_files, quantizer_files;
   int list; /* of the --list options, 0: none */
@@ -84,7 +89,7 @@ static bool parse_format(arguments *a, const char *name) {
                  {"dot", GRAFT_FORMAT_DOT}};
   for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
     if (strcmp(formats[i].name, name) != 0) continue;
-    a->format = formats[i].format;
+    a->save.format = formats[i].format;
     return true;
   }
   cli_usage_error(a->command, "--emit takes text, binary, onnx, json or dot, not '%s'", name);
@@ -104,6 +109,8 @@ static bool set_option(void *user, int id, const char *argument) {
   case 'o': a->output = argument; return true;
   case PASSES: a->passes = argument; return true;
   case EMIT: return parse_format(a, argument);
+  case NO_PROVENANCE: return a->save.no_provenance = true;
+  case INLINE_DATA: return a->save.inline_data = true;
   case VERIFY_EACH: return a->verify_each = true;
   case PRINT_BEFORE: return known_pass(a, argument) && cli_list_add(&a->before, argument);
   case PRINT_AFTER: return known_pass(a, argument) && cli_list_add(&a->after, argument);
@@ -260,10 +267,12 @@ static bool wants_print(const cli_list *list, const char *pass) {
   return false;
 }
 
-static graft_status print_module(graft_module *module, const char *when, const char *pass) {
+static graft_status print_module(const arguments *a, graft_module *module, const char *when, const char *pass) {
   char *text;
   size_t size;
-  graft_status s = graft_module_print(module, GRAFT_FORMAT_TEXT, &text, &size);
+  graft_save_options options = a->save;
+  options.format = GRAFT_FORMAT_TEXT;
+  graft_status s = graft_module_print_with(module, &options, &text, &size);
   if (s) return s;
   fprintf(stderr, "# %s %s\n%.*s", when, pass, (int)(size < INT32_MAX ? size : INT32_MAX), text);
   graft_free(graft_module_get_context(module), text, size);
@@ -273,7 +282,7 @@ static graft_status print_module(graft_module *module, const char *when, const c
 static graft_status before_pass(void *user, graft_module *module, const graft_pass_report *r) {
   session *s = user;
   if (!report_begin(&s->report, r)) return GRAFT_NO_MEMORY;
-  return wants_print(&s->arguments->before, r->name) ? print_module(module, "before", r->name) : GRAFT_OK;
+  return wants_print(&s->arguments->before, r->name) ? print_module(s->arguments, module, "before", r->name) : GRAFT_OK;
 }
 
 static graft_status after_pass(void *user, graft_module *module, const graft_pass_report *r) {
@@ -281,7 +290,7 @@ static graft_status after_pass(void *user, graft_module *module, const graft_pas
   const arguments *a = s->arguments;
   if (!report_end(&s->report, r)) return GRAFT_NO_MEMORY;
   bool print = wants_print(&a->after, r->name) || (a->print_after_all && !r->pipeline);
-  return print ? print_module(module, "after", r->name) : GRAFT_OK;
+  return print ? print_module(a, module, "after", r->name) : GRAFT_OK;
 }
 
 static graft_status run_passes(session *s, graft_module *module) {
@@ -341,10 +350,10 @@ static int export_state(graft_module *module, const char *directory) {
   return ok ? EXIT_DONE : EXIT_FAILED;
 }
 
-static bool print_to_stdout(graft_module *module, graft_format format) {
+static bool print_to_stdout(graft_module *module, const graft_save_options *options) {
   char *bytes;
   size_t size;
-  if (graft_module_print(module, format == GRAFT_FORMAT_AUTO ? GRAFT_FORMAT_TEXT : format, &bytes, &size)) return false;
+  if (graft_module_print_with(module, options, &bytes, &size)) return false;
   bool ok = cli_write_stdout(bytes, size);
   if (!ok) cli_fail("<stdout>", "cannot write");
   graft_free(graft_module_get_context(module), bytes, size);
@@ -353,10 +362,10 @@ static bool print_to_stdout(graft_module *module, graft_format format) {
 
 /* Whoever asks for the state alone does not want the text too. */
 static bool write_module(const arguments *a, graft_module *module) {
-  if (a->output && strcmp(a->output, "-") != 0) return graft_module_save(module, a->output, a->format) == GRAFT_OK;
+  if (a->output && strcmp(a->output, "-") != 0) return graft_module_save_with(module, a->output, &a->save) == GRAFT_OK;
   if (!a->output && a->explain) return true;
-  if (!a->output && a->export_state && a->format == GRAFT_FORMAT_AUTO) return true;
-  return print_to_stdout(module, a->format);
+  if (!a->output && a->export_state && a->save.format == GRAFT_FORMAT_AUTO) return true;
+  return print_to_stdout(module, &a->save);
 }
 
 static bool process(session *s, graft_context *context) {
@@ -393,7 +402,7 @@ static int run(graft_context *context, const arguments *a) {
 }
 
 int main(int argc, char **argv) {
-  arguments a = {0};
+  arguments a = {.save.size = sizeof a.save};
   cli_command command = {.name = "ir-opt",
                          .usage = "INPUT [-o OUT] [--passes PIPELINE] [options]",
                          .summary = "Reads a network, rewrites it with passes, checks it and writes it.",

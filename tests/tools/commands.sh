@@ -51,7 +51,7 @@ expect 2 "unknown format" "$opt" net.gir --emit pdf
 expect 2 "unknown pass to print" "$opt" net.gir --print-after nonsense
 expect 0 "help" "$opt" --help
 for option in output passes emit verify-each print-before print-after print-after-all timing stats export-state \
-  quantizer-file pattern-file list-passes list-ops list-patterns list-quantizers explain explain-rule; do
+  quantizer-file pattern-file list-passes list-ops list-patterns list-quantizers explain explain-rule no-provenance inline-data; do
   printed "--$option" "help"
 done
 expect 0 "list of passes" "$opt" --list-passes
@@ -85,6 +85,34 @@ expect 0 "emit outranks the extension" "$opt" net.gir --emit json -o net.txt
 cmp -s net.json net.txt || fail "--emit json -o net.txt"
 expect 0 "output -" "$opt" net.gir -o - --emit json
 cmp -s out net.json || fail "-o - --emit json"
+ones=$(printf '1.0, %.0s' $(seq 63))1.0
+cat >large.gir <<END
+graft 1
+tensor %w: f32[64] parameter = [$ones]
+record 1 = "here" pass "p"
+graph main(%x: f32[64]) {
+  %y = add(%x, %w): f32[64] from 1 mark inserted
+  %z = relu(%y): f32[64] from "there"
+  return %z
+}
+END
+sed -e '/^record/d' -e 's/ from 1//' -e 's/ from "there"//' large.gir >stable.gir
+expect 0 "elided" "$opt" large.gir
+printed "elided(0x" "elided"
+printed 'from "there"' "elided"
+expect 0 "stable text" "$opt" large.gir --no-provenance --inline-data
+cmp -s out stable.gir || fail "--no-provenance --inline-data"
+expect 0 "stable file" "$opt" large.gir --no-provenance --inline-data -o again.gir
+cmp -s again.gir stable.gir || fail "--no-provenance --inline-data -o"
+absent again.safetensors "--inline-data"
+expect 0 "inline" "$opt" large.gir --inline-data
+cmp -s out large.gir || fail "--inline-data"
+expect 0 "binary without provenance" "$opt" large.gir --no-provenance -o again.gfb
+expect 0 "and back" "$opt" again.gfb --inline-data
+cmp -s out stable.gir || fail "--no-provenance -o again.gfb"
+expect 0 "printed after a pass" "$opt" large.gir --passes dce --print-after dce --no-provenance --inline-data -o never.gfb
+said "tensor %w: f32\[64\] parameter = \[1.0" "printed after a pass"
+rm never.gfb
 expect 1 "no such file" "$opt" missing.gir -o never.gir
 said "missing.gir" "no such file"
 absent never.gir "no such file"

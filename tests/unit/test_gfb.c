@@ -120,7 +120,7 @@ static void teardown(void) {
 static gr_buffer *print(graft_module *m) {
   gr_sink sink;
   gr_sink_init(&sink, context);
-  ck_assert_int_eq(gr_gfb_print(m, &sink), GRAFT_OK);
+  ck_assert_int_eq(gr_gfb_print(m, NULL, &sink), GRAFT_OK);
   gr_buffer *b = gr_buffer_create(context, sink.bytes.len);
   memcpy(b->data, sink.bytes.data, sink.bytes.len);
   gr_sink_free(&sink);
@@ -230,7 +230,7 @@ START_TEST(everything_survives) {
 END_TEST
 
 START_TEST(saved_files_load_mapped_and_read) {
-  ck_assert_int_eq(gr_gfb_save(module, scratch_path("a.gfb")), GRAFT_OK);
+  ck_assert_int_eq(gr_gfb_save(module, NULL, scratch_path("a.gfb")), GRAFT_OK);
   gr_buffer *printed = print(module);
   for (int map = 0; map < 2; map++) {
     gr_buffer *file = gr_file_read(context, scratch_path("a.gfb"), map != 0);
@@ -241,12 +241,12 @@ START_TEST(saved_files_load_mapped_and_read) {
     gr_buffer_release(context, file);
     ck_assert_ptr_nonnull(m);
     /* Saving over the file that the tensors are mapped from is safe: the new one takes its name. */
-    ck_assert_int_eq(gr_gfb_save(m, scratch_path("a.gfb")), GRAFT_OK);
+    ck_assert_int_eq(gr_gfb_save(m, NULL, scratch_path("a.gfb")), GRAFT_OK);
     graft_module_destroy(m);
   }
   gr_buffer_release(context, printed);
-  ck_assert_int_eq(gr_gfb_save(module, scratch_path("no/a.gfb")), GRAFT_IO);
-  ck_assert_int_eq(gr_gfb_save(module, "/dev/full"), GRAFT_IO);
+  ck_assert_int_eq(gr_gfb_save(module, NULL, scratch_path("no/a.gfb")), GRAFT_IO);
+  ck_assert_int_eq(gr_gfb_save(module, NULL, "/dev/full"), GRAFT_IO);
   ck_assert_uint_eq(scratch_destroy(), 1);
   scratch_create();
 }
@@ -376,7 +376,7 @@ START_TEST(memory_may_run_out_anywhere) {
     allocations_left = n;
     graft_module *m = gr_gfb_load(c, copy, "a.gfb", false);
     allocations_left = m ? n : 0;
-    if (m && gr_gfb_save(m, scratch_path("a.gfb")) == GRAFT_OK) done = true;
+    if (m && gr_gfb_save(m, NULL, scratch_path("a.gfb")) == GRAFT_OK) done = true;
     ck_assert(done || graft_context_has_errors(c));
     graft_module_destroy(m);
     gr_buffer_release(c, copy);

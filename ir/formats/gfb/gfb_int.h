@@ -7,7 +7,8 @@
 
 /* Tensors borrow from `file` (which is retained). */
 graft_module *gr_gfb_load(graft_context *c, gr_buffer *file, const char *name, bool check_hashes);
-graft_status gr_gfb_save(graft_module *m, const char *path); /* streams tensors: never holds them twice */
-graft_status gr_gfb_print(graft_module *m, gr_sink *out);
+/* Options: NULL for none. Saving streams tensors: it never holds them twice. */
+graft_status gr_gfb_save(graft_module *m, const graft_save_options *options, const char *path);
+graft_status gr_gfb_print(graft_module *m, const graft_save_options *options, gr_sink *out);
 
 #endif

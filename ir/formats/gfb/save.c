@@ -20,6 +20,7 @@ typedef struct saver {
   gr_map text_ids; /* hash of a text that the module's pool lacks (names of ops, attributes) -> string */
   GR_VEC(uint32_t) stack;
   uint64_t data_length;
+  bool no_provenance;
   bool failed; /* no memory; reported */
 } saver;
 
@@ -141,7 +142,7 @@ static uint32_t kind_id(saver *s, const char *name, const gr_op_info *info, uint
 
 /* Parents get their numbers first; the DAG may be deep, so the path is a stack of our own. */
 static uint32_t record_id(saver *s, uint32_t id) {
-  if (id == 0) return 0;
+  if (id == 0 || s->no_provenance) return 0;
   if (s->record_ids[id] == GRAFT_NONE) PUSH(s, stack, id);
   while (s->stack.len > 0 && !s->failed) {
     uint32_t top = s->stack.data[s->stack.len - 1];
@@ -415,8 +416,8 @@ static void add_graph(saver *s, const graft_graph *g) {
 
 /* ---- the file ---- */
 
-static graft_status saver_fill(saver *s, graft_module *m) {
-  *s = (saver){.m = m, .c = m->context};
+static graft_status saver_fill(saver *s, graft_module *m, const graft_save_options *options) {
+  *s = (saver){.m = m, .c = m->context, .no_provenance = options && options->no_provenance};
   s->string_ids = new_ids(s, m->strings.items.len);
   s->type_ids = new_ids(s, m->types.len);
   s->tensor_ids = new_ids(s, m->tensors.len);
@@ -483,9 +484,9 @@ static graft_status write_tables(saver *s, output *o) {
   return GRAFT_OK;
 }
 
-static graft_status write_all(graft_module *m, output *o) {
+static graft_status write_all(graft_module *m, const graft_save_options *options, output *o) {
   saver s;
-  graft_status status = saver_fill(&s, m);
+  graft_status status = saver_fill(&s, m, options);
   if (!status) status = write_tables(&s, o);
   saver_free(&s);
   if (status) return status;
@@ -501,18 +502,18 @@ static graft_status write_all(graft_module *m, output *o) {
   return GRAFT_OK;
 }
 
-graft_status gr_gfb_save(graft_module *m, const char *path) {
+graft_status gr_gfb_save(graft_module *m, const graft_save_options *options, const char *path) {
   gr_stage stage;
   graft_status status = gr_stage_open(&stage, m->context, path);
   if (status) return status;
   output o = {.stage = &stage};
-  status = write_all(m, &o);
+  status = write_all(m, options, &o);
   graft_status closed = gr_stage_close(&stage, status == GRAFT_OK);
   return status ? status : closed;
 }
 
-graft_status gr_gfb_print(graft_module *m, gr_sink *out) {
+graft_status gr_gfb_print(graft_module *m, const graft_save_options *options, gr_sink *out) {
   output o = {.sink = out};
-  graft_status status = write_all(m, &o);
+  graft_status status = write_all(m, options, &o);
   return status ? status : out->failed ? GRAFT_NO_MEMORY : GRAFT_OK;
 }
