@@ -1,4 +1,5 @@
 #include "attempt.h"
+#include "bounded.h"
 #include "ir/formats/npy_int.h"
 #include "ir/formats/safetensors_int.h"
 #include "passes/passes.h"
@@ -7,34 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A file of a few bytes may claim a tensor of terabytes: memory ends early here, so that the claim is refused quickly
- * and an allocation that follows the claim and not the file is seen. */
 #define MEMORY ((size_t)256 << 20)
-
-typedef struct memory {
-  size_t used;
-  bool lied; /* a block was given back with another size than it was asked for */
-} memory;
-
-#define HEADER 16 /* before each block: its size */
-
-static void *bounded(void *user, void *p, size_t old_size, size_t new_size) {
-  memory *m = user;
-  char *block = p ? (char *)p - HEADER : NULL;
-  size_t had = 0;
-  if (block) memcpy(&had, block, sizeof had);
-  if (had != old_size && p) m->lied = true;
-  if (new_size > MEMORY || m->used - had > MEMORY - new_size) return NULL;
-  if (new_size) {
-    block = realloc(block, new_size + HEADER);
-    if (!block) return NULL;
-    memcpy(block, &new_size, sizeof new_size);
-  } else {
-    free(block);
-  }
-  m->used = m->used - had + new_size;
-  return new_size ? block + HEADER : NULL;
-}
 
 static graft_module *reload(graft_module *m, graft_format format, char **bytes, size_t *size) {
   graft_load_options o = {.size = sizeof o, .check_hashes = true};
@@ -125,8 +99,8 @@ static bool read_bytes(attempt_kind kind, graft_context *c, const void *bytes, s
 
 attempt_result attempt(attempt_kind kind, const void *bytes, size_t size, const char *pipeline) {
   attempt_result r = {0};
-  memory m = {0};
-  graft_context_options options = {.size = sizeof options, .allocator = bounded, .allocator_user = &m};
+  bounded_memory m = {.limit = MEMORY};
+  graft_context_options options = {.size = sizeof options, .allocator = bounded_allocate, .allocator_user = &m};
   graft_context *c = graft_context_create(&options);
   r.accepted = read_bytes(kind, c, bytes, size, pipeline, &r.wrong);
   if (!r.accepted && !graft_context_has_errors(c)) r.wrong = "refused without a diagnostic";
@@ -135,7 +109,6 @@ attempt_result attempt(attempt_kind kind, const void *bytes, size_t size, const 
     graft_diagnostic_format(&d, r.detail, sizeof r.detail);
   }
   graft_context_destroy(c);
-  if (!r.wrong && m.lied) r.wrong = "memory was given back with another size";
-  if (!r.wrong && m.used != 0) r.wrong = "memory was not given back";
+  if (!r.wrong) r.wrong = bounded_fault(&m);
   return r;
 }
