@@ -132,15 +132,20 @@ static gr_dnnl_planner planner(uint32_t op) {
   }
 }
 
-static bool all_f32(const gr_kernel_call *k) {
+/* f32, not empty, and no larger than oneDNN can count: it divides by extents that it has cut to 32 bits. */
+static bool is_taken(const graft_type *t, int64_t count) {
+  return t->dtype == GRAFT_F32 && count > 0 && count <= INT32_MAX;
+}
+
+static bool all_taken(const gr_kernel_call *k) {
   for (uint32_t i = 0; i < k->operand_count; i++)
-    if (k->operands[i].type && k->operands[i].type->dtype != GRAFT_F32) return false;
-  return k->results[0].type && k->results[0].type->dtype == GRAFT_F32 && k->results[0].count > 0;
+    if (k->operands[i].type && !is_taken(k->operands[i].type, k->operands[i].count)) return false;
+  return k->results[0].type && is_taken(k->results[0].type, k->results[0].count);
 }
 
 gr_fast_kernel *gr_fast_prepare(gr_fast *f, const gr_kernel_call *k, uint32_t fixed) {
   gr_dnnl_planner plan = planner(k->op);
-  if (!plan || !all_f32(k)) return NULL;
+  if (!plan || !all_taken(k)) return NULL;
   gr_fast_kernel *kernel = gr_calloc(f->context, 1, sizeof *kernel);
   if (!kernel) return NULL;
   kernel->fast = f;
