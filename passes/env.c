@@ -14,6 +14,11 @@ void gr_pass_env_free(gr_pass_env *env) {
 const graft_rules *gr_pass_env_rules(gr_pass_env *env) {
   if (env->rules) return env->rules;
   graft_rules *rules = graft_rules_create(env->context, true);
+  for (uint32_t i = 0; rules && i < env->options->predicate_count; i++) {
+    if (graft_rules_add_predicate(rules, &env->options->predicates[i]) == GRAFT_OK) continue;
+    graft_rules_destroy(rules);
+    return NULL;
+  }
   for (uint32_t i = 0; rules && i < env->options->pattern_file_count; i++) {
     if (graft_rules_load(rules, env->options->pattern_files[i]) == GRAFT_OK) continue;
     graft_rules_destroy(rules);

@@ -258,7 +258,9 @@ static bool gives_condition(const pt_variant *v, const gr_expr *e) {
   case PT_E_SUB:
   case PT_E_MUL:
   case PT_E_DIV:
+  case PT_E_LOCAL:
   case PT_E_NEGATE: return false;
+  case PT_E_EACH: return e->index != PT_EACH_MAP;
   case PT_E_CALL: return gr_pt_function_get(e->index)->result == GRAFT_ATTR_BOOL;
   case PT_E_ATTR: return v->attr_kinds[e->name] == GRAFT_ATTR_BOOL + 1 || v->attr_kinds[e->name] == UINT8_MAX;
   default: return true;
@@ -273,11 +275,15 @@ bool gr_pt_check_expr(gr_parser *p, const gr_pattern *pattern, const pt_variant 
   switch (e->kind) {
   case PT_E_VALUE: return v->slots[e->name] != PT_UNBOUND || unbound(p, pattern, v, e, PT_VALUE, "%");
   case PT_E_EDGE: return check_edge(p, pattern, v, e);
+  case PT_E_ELEMENT:
   case PT_E_RANGE: return v->range_bound[e->name] || unbound(p, pattern, v, e, PT_RANGE, "..%");
   case PT_E_ATTR: return v->attr_kinds[e->name] || unbound(p, pattern, v, e, PT_ATTR, "$");
   case PT_E_REST_ATTR: return check_rest_attr(p, pattern, v, e);
   case PT_E_PROPERTY:
   case PT_E_IN: return v->tag_bound[e->name] || unbound(p, pattern, v, e, PT_TAG, "@");
+  case PT_E_EACH:
+    return gr_pt_check_expr(p, pattern, v, e->args[0], false) &&
+           gr_pt_check_expr(p, pattern, v, e->args[1], e->index != PT_EACH_MAP);
   case PT_E_NOT: return gr_pt_check_expr(p, pattern, v, e->args[0], true);
   case PT_E_AND:
   case PT_E_OR: {

@@ -258,7 +258,8 @@ bool gr_pt_eval_expr(pt_eval *e, const gr_expr *x, graft_attr *out) {
   case PT_E_OPTION: *out = e->options[x->index]; return true;
   case PT_E_GROUP: *out = (graft_attr){.kind = GRAFT_ATTR_BOOL, .as.b = variant_of(e)->groups[x->name]}; return true;
   case PT_E_VALUE:
-    *out = (graft_attr){.kind = GRAFT_ATTR_BOOL, .as.b = pt_frame_value(e->match, x->name) != GRAFT_NONE};
+  case PT_E_ELEMENT:
+    *out = (graft_attr){.kind = GRAFT_ATTR_BOOL, .as.b = gr_pt_eval_value(e, x) != GRAFT_NONE};
     return true;
   case PT_E_ATTR: {
     const pt_capture *c = &frame_of(e)->captures[x->name];
@@ -272,6 +273,9 @@ bool gr_pt_eval_expr(pt_eval *e, const gr_expr *x, graft_attr *out) {
   case PT_E_PROPERTY: return eval_property(e, x, out);
   case PT_E_IN: return eval_in(e, x, out);
   case PT_E_CALL: return gr_pt_eval_function(e, x, out);
+  case PT_E_CUSTOM: return gr_pt_eval_custom(e, x, out);
+  case PT_E_EACH: return gr_pt_eval_each(e, x, out);
+  case PT_E_LOCAL: *out = e->locals[x->name]; return true;
   case PT_E_LIST: return eval_list(e, x, out);
   case PT_E_INDEX: return eval_index(e, x, out);
   case PT_E_IF: return eval_if(e, x, out);

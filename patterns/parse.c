@@ -546,6 +546,7 @@ void gr_parser_init(gr_parser *p, graft_context *c, gr_arena *arena, const char 
 void gr_parser_free(gr_parser *p) {
   gr_vec_free(p->context, &p->families);
   gr_vec_free(p->context, &p->options);
+  gr_vec_free(p->context, &p->conditions);
 }
 
 bool gr_parser_option(gr_parser *p, const char *name) { return gr_vec_push(p->context, &p->options, name); }

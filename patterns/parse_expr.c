@@ -105,6 +105,28 @@ static gr_expr *literal(pt_parse *s, graft_attr value) {
   return e;
 }
 
+/* %xs[0], one of ..%xs, the token being a value's. */
+static bool is_element(const pt_parse *s, const char *text, size_t length) {
+  gr_lexer ahead = s->parser->lex;
+  gr_lex_next(&ahead);
+  return ahead.token.kind == '[' && !ahead.token.line_start && s->names &&
+         gr_pt_name_find(s->names, PT_RANGE, text, length) >= 0;
+}
+
+static bool parse_element(pt_parse *s, gr_expr *e, gr_expr **out) {
+  gr_lexer *l = &s->parser->lex;
+  int name = reference(s, PT_RANGE, l->token.text, l->token.length, e->where);
+  int64_t index;
+  gr_lex_next(l);
+  gr_lex_next(l); /* [ */
+  if (name < 0 || !gr_lex_int(l, 0, UINT16_MAX, "the number of a value in the rest", &index)) return false;
+  e->kind = PT_E_ELEMENT;
+  e->name = (uint16_t)name;
+  e->index = (uint16_t)index;
+  *out = e;
+  return gr_lex_expect(l, ']', NULL);
+}
+
 /* %y or %y.weight, the token being a value's. */
 bool gr_pt_parse_reference(pt_parse *s, gr_expr **out) {
   gr_lexer *l = &s->parser->lex;
@@ -116,9 +138,23 @@ bool gr_pt_parse_reference(pt_parse *s, gr_expr **out) {
   size_t length = dot ? (size_t)(dot - text) : l->token.length;
   gr_expr *e = gr_pt_new_expr(s, dot ? PT_E_EDGE : PT_E_VALUE, gr_lex_loc(l));
   if (!e) return false;
-  int name = reference(s, PT_VALUE, text, length, e->where);
-  if (name < 0) return false;
-  e->name = (uint16_t)name;
+  if (s->binding) {
+    const gr_expr *bound = gr_pt_param_value(s, text, length, e->where);
+    if (!bound) return false;
+    if (dot && bound->kind != PT_E_VALUE) {
+      gr_error(s->parser->context, GRAFT_RULE, e->where, "one of a rest has no edges of its own here");
+      return false;
+    }
+    e->kind = dot ? PT_E_EDGE : bound->kind;
+    e->name = bound->name;
+    e->index = bound->index;
+  } else if (!dot && is_element(s, text, length)) {
+    return parse_element(s, e, out);
+  } else {
+    int name = reference(s, PT_VALUE, text, length, e->where);
+    if (name < 0) return false;
+    e->name = (uint16_t)name;
+  }
   if (dot) {
     e->text = dot + 1;
     e->length = l->token.length - (uint32_t)length - 1;
@@ -184,6 +220,13 @@ static gr_expr *capture(pt_parse *s) {
   gr_token t = l->token;
   gr_loc where = gr_lex_loc(l);
   gr_lex_next(l);
+  for (uint32_t i = s->local_count; i-- > 0;)
+    if (gr_token_same(&s->locals[i], &t)) {
+      gr_expr *local = gr_pt_new_expr(s, PT_E_LOCAL, where);
+      if (local) local->name = (uint16_t)i;
+      return local;
+    }
+  if (s->binding) return gr_pt_param_attr(s, &t, where);
   bool rest = l->token.kind == '.' && !l->token.line_start;
   gr_expr *e = gr_pt_new_expr(s, rest ? PT_E_REST_ATTR : PT_E_ATTR, where);
   if (!e) return NULL;
@@ -241,11 +284,51 @@ static gr_expr *argument(pt_parse *s, char letter) {
   return e;
 }
 
+static const char *const each_words[PT_EACH_COUNT] = {"map", "every", "some"};
+
+static int each_of(const gr_token *t) {
+  for (int i = 0; i < PT_EACH_COUNT; i++)
+    if (strlen(each_words[i]) == t->length && memcmp(each_words[i], t->text, t->length) == 0) return i;
+  return -1;
+}
+
+bool gr_pt_is_special(const gr_token *t) { return each_of(t) >= 0; }
+
+/* map($i in LIST, EXPR): the token is the ( */
+static gr_expr *each(pt_parse *s, int which, gr_loc where) {
+  gr_lexer *l = &s->parser->lex;
+  gr_lex_next(l);
+  gr_token local = l->token;
+  gr_loc at = gr_lex_loc(l);
+  if (!gr_lex_expect(l, GR_T_CAPTURE, "$name in LIST")) return NULL;
+  if (!gr_lex_accept_word(l, "in")) return gr_lex_unexpected(l, "`in` and a list"), NULL;
+  gr_expr *of = gr_pt_parse_expr(s);
+  if (!of || !gr_pt_comma(s, ')')) return NULL;
+  if (s->local_count == PT_MAX_LOCALS) {
+    gr_error(s->parser->context, GRAFT_RULE, at, "more than %d of these in each other", PT_MAX_LOCALS);
+    return NULL;
+  }
+  uint32_t number = s->local_count++;
+  s->locals[number] = local;
+  gr_expr *body = gr_pt_parse_expr(s);
+  s->local_count = number;
+  if (!body || !gr_lex_expect(l, ')', NULL)) return NULL;
+  gr_expr *e = with_args(s, PT_E_EACH, where, of, body, NULL);
+  if (!e) return NULL;
+  e->index = (uint16_t)which;
+  e->name = (uint16_t)number;
+  return e;
+}
+
 static gr_expr *call(pt_parse *s, const gr_token *t, gr_loc where) {
   gr_lexer *l = &s->parser->lex;
+  if (gr_pt_is_special(t)) return each(s, each_of(t), where);
+  if (gr_pt_is_condition(s->parser, t)) return gr_pt_parse_condition_use(s, t, where);
   uint32_t f = gr_pt_function_find(t->text, t->length);
   if (f == PT_F_COUNT) {
     gr_closest near = gr_closest_begin(t->text, t->length);
+    gr_pt_offer_conditions(s->parser, &near);
+    for (int i = 0; i < PT_EACH_COUNT; i++) gr_closest_offer(&near, each_words[i], strlen(each_words[i]));
     for (uint32_t i = 0; i < PT_F_COUNT; i++)
       gr_closest_offer(&near, gr_pt_function_get(i)->name, strlen(gr_pt_function_get(i)->name));
     gr_error(s->parser->context, GRAFT_RULE, where, "unknown predicate '%.*s'%s", (int)t->length, t->text,
@@ -262,6 +345,7 @@ static gr_expr *call(pt_parse *s, const gr_token *t, gr_loc where) {
   while (l->token.kind != ')') {
     if (args.len && !gr_pt_comma(s, ')')) return NULL;
     if (*p == '*') p--;
+    if (*p == '?') p++;
     if (!*p || args.len == 64) {
       gr_error(s->parser->context, GRAFT_RULE, gr_lex_loc(l), "too many arguments for %s", info->name);
       return NULL;
@@ -269,7 +353,7 @@ static gr_expr *call(pt_parse *s, const gr_token *t, gr_loc where) {
     gr_expr *a = argument(s, *p++);
     if (!a || !pt_push(s->parser->arena, &args, a)) return NULL;
   }
-  if (*p && *p != '*') {
+  if (*p && *p != '*' && p[1] != '?' && *p != '?') {
     gr_error(s->parser->context, GRAFT_RULE, gr_lex_loc(l), "too few arguments for %s", info->name);
     return NULL;
   }
@@ -322,7 +406,7 @@ static gr_expr *word(pt_parse *s) {
     }
   gr_lex_next(l);
   if (l->token.kind == '(' && !l->token.line_start) return call(s, &t, where);
-  int g = s->names ? gr_pt_name_find(s->names, PT_GROUP, t.text, t.length) : -1;
+  int g = s->names && !s->binding ? gr_pt_name_find(s->names, PT_GROUP, t.text, t.length) : -1;
   if (g < 0) {
     return unknown_word(s, &t, where);
   }

@@ -36,6 +36,18 @@ GRAFT_API const char *graft_rules_file(const graft_rules *rules, uint32_t index)
 GRAFT_API graft_status graft_rules_explain(const graft_rules *rules, graft_graph *graph, const char *node,
                                            const char *rule, char **text, size_t *size);
 
+/* A predicate in C, for conditions of rules and quantizers: `where mine(%x, %y)`. It is called with as many values as
+ * `arity` says, all there (over an absent one it is false), must always give the same answer for the same graph, and
+ * changes nothing. `name` is copied: lower-case letters, digits, _. Add predicates before the files that use them. */
+typedef struct graft_predicate {
+  size_t size;
+  const char *name;
+  uint32_t arity; /* 1 to 8 */
+  bool (*holds)(void *user, const graft_graph *graph, const graft_value *values, uint32_t count);
+  void *user;
+} graft_predicate;
+GRAFT_API graft_status graft_rules_add_predicate(graft_rules *rules, const graft_predicate *predicate);
+
 /* ---- quantizers: which edges and values are quantized, and how (patterns/quantizers/README.md) ---- */
 
 typedef struct graft_quantizers graft_quantizers;
@@ -46,6 +58,8 @@ GRAFT_API void graft_quantizers_destroy(graft_quantizers *quantizers); /* NULL i
 GRAFT_API graft_status graft_quantizers_add(graft_quantizers *quantizers, const char *text, size_t size,
                                             const char *name);
 GRAFT_API graft_status graft_quantizers_load(graft_quantizers *quantizers, const char *path);
+
+GRAFT_API graft_status graft_quantizers_add_predicate(graft_quantizers *quantizers, const graft_predicate *predicate);
 
 GRAFT_API uint32_t graft_quantizers_count(const graft_quantizers *quantizers);
 GRAFT_API const char *graft_quantizers_name(const graft_quantizers *quantizers, uint32_t index);

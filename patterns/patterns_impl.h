@@ -238,7 +238,8 @@ typedef struct pt_eval {
   const gr_match *match; /* NULL: options alone */
   graft_context *context;
   const graft_attr *options;
-  bool quiet; /* a condition in a match: what cannot be computed is false, with a reason and no diagnostic */
+  graft_attr *locals; /* of map and its like; NULL outside */
+  bool quiet;         /* a condition in a match: what cannot be computed is false, with a reason and no diagnostic */
 } pt_eval;
 
 bool gr_pt_eval_expr(pt_eval *e, const gr_expr *x, graft_attr *out);
@@ -246,6 +247,11 @@ bool gr_pt_eval_expr(pt_eval *e, const gr_expr *x, graft_attr *out);
 bool gr_pt_eval_condition(pt_eval *e, const gr_expr *x, bool *out);
 /* Notes why something failed, when anyone wants to know; always false. */
 bool gr_pt_reason(const gr_matcher *m, const char *format, ...) __attribute__((format(printf, 2, 3)));
+bool gr_pt_eval_list_function(pt_eval *e, const gr_expr *x, graft_attr *out);
+bool gr_pt_eval_each(pt_eval *e, const gr_expr *x, graft_attr *out);
+bool gr_pt_eval_custom(pt_eval *e, const gr_expr *x, graft_attr *out);
+/* %x, or %xs[0]; GRAFT_NONE: absent. */
+graft_value gr_pt_eval_value(const pt_eval *e, const gr_expr *x);
 bool gr_pt_eval_function(pt_eval *e, const gr_expr *x, graft_attr *out);
 /* The use that `%y.weight` is; GRAFT_NONE when the operand is absent. */
 uint32_t gr_pt_eval_edge(pt_eval *e, const gr_expr *x);

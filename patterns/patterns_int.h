@@ -22,13 +22,27 @@ typedef struct gr_pattern gr_pattern;
 typedef struct gr_expr gr_expr;
 typedef struct gr_opset gr_opset;
 
+typedef struct gr_definition gr_definition; /* a condition that the file defines */
+typedef struct gr_custom {                  /* a predicate of the embedder */
+  const char *name;
+  uint32_t arity;
+  bool (*holds)(void *user, const graft_graph *graph, const graft_value *values, uint32_t count);
+  void *user;
+} gr_custom;
+typedef GR_VEC(gr_custom *) gr_customs; /* each with its name behind it */
+graft_status gr_customs_add(graft_context *c, gr_customs *all, const graft_predicate *given);
+void gr_customs_free(graft_context *c, gr_customs *all);
+
 typedef struct gr_parser {
   graft_context *context;
   gr_arena *arena;
   gr_lexer lex;
   GR_VEC(gr_opset *) families;  /* declared in the file: `family @name = relu @pool …` */
   GR_VEC(const char *) options; /* names that stand for values given at match time, in this order: `if qat` */
-  bool failed;                  /* an error was reported; reading goes on, so that all of a file are */
+  GR_VEC(const gr_definition *) conditions;
+  gr_custom *const *customs; /* of the set that the file is read into */
+  uint32_t custom_count;
+  bool failed; /* an error was reported; reading goes on, so that all of a file are */
 } gr_parser;
 
 void gr_parser_init(gr_parser *p, graft_context *c, gr_arena *arena, const char *file, const char *text, size_t size);
@@ -36,6 +50,8 @@ void gr_parser_free(gr_parser *p);                     /* not the arena */
 bool gr_parser_option(gr_parser *p, const char *name); /* `name` is borrowed */
 /* `family @name = relu @pool "vendor.op" …`, with the lexer on `family`. The list ends where a line starts. */
 bool gr_parse_family(gr_parser *p);
+/* `condition name(%a, $b) = …`, with the lexer on `condition`. */
+bool gr_parse_condition(gr_parser *p);
 
 /* After an error: on to the next line that begins with one of the words (ended by NULL), the line of the error not
  * among them unless its first token is what failed and lies past `from`. */

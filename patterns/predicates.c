@@ -93,7 +93,7 @@ static bool is_static(const graft_type *t) {
 
 static bool on_values(pt_eval *e, const gr_expr *x, bool (*test)(pt_eval *, graft_value)) {
   const gr_expr *a = x->args[0];
-  if (a->kind != PT_E_RANGE) return test(e, pt_frame_value(e->match, a->name));
+  if (a->kind != PT_E_RANGE) return test(e, gr_pt_eval_value(e, a));
   const pt_range *r = &pt_frame_of(e->match->matcher)->ranges[a->name];
   for (uint32_t i = 0; i < r->count; i++) {
     graft_graph *g = graph_of(e);
@@ -113,6 +113,15 @@ static bool test_static(pt_eval *e, graft_value v) {
 }
 
 /* ---- annotations ---- */
+
+graft_value gr_pt_eval_value(const pt_eval *e, const gr_expr *x) {
+  if (x->kind != PT_E_ELEMENT) return pt_frame_value(e->match, x->name);
+  const pt_range *r = &pt_frame_of(e->match->matcher)->ranges[x->name];
+  const graft_graph *g = e->match->matcher->graph;
+  uint32_t i = r->first + x->index;
+  if (x->index >= r->count) return GRAFT_NONE;
+  return r->results ? gr_result(g, r->node, i) : gr_operand(g, r->node, i);
+}
 
 uint32_t gr_pt_eval_edge(pt_eval *e, const gr_expr *x) {
   const gr_match *m = e->match;
@@ -139,7 +148,7 @@ static bool has_spec(pt_eval *e, const gr_expr *x) {
     uint32_t use = gr_pt_eval_edge(e, x);
     return use != GRAFT_NONE && gr_spec_of_use(g, use) != 0;
   }
-  graft_value v = pt_frame_value(e->match, x->name);
+  graft_value v = gr_pt_eval_value(e, x);
   return v != GRAFT_NONE && gr_spec_of_value(g, v) != 0;
 }
 
@@ -174,8 +183,7 @@ static bool no_spec(pt_eval *e, const gr_expr *x) {
     if (a->kind == PT_E_ALL) {
       if (!nothing_else(e)) return false;
     } else if (has_spec(e, a)) {
-      because(e, pt_frame_value(e->match, a->name),
-              a->kind == PT_E_EDGE ? "has an annotated operand" : "has an annotation");
+      because(e, gr_pt_eval_value(e, a), a->kind == PT_E_EDGE ? "has an annotated operand" : "has an annotation");
       return false;
     }
   }
@@ -186,12 +194,12 @@ static bool no_spec(pt_eval *e, const gr_expr *x) {
 
 static bool fail(pt_eval *e, const gr_expr *x, const char *message) {
   if (!e->quiet) gr_error(e->context, GRAFT_RULE, x->where, "%s", message);
-  return gr_pt_reason(e->match->matcher, "%s", message);
+  return e->match ? gr_pt_reason(e->match->matcher, "%s", message) : false;
 }
 
 /* The data of a const value, from a tensor or computed. */
 static bool data_of(pt_eval *e, const gr_expr *x, gr_array *out) {
-  graft_value v = pt_frame_value(e->match, x->name);
+  graft_value v = gr_pt_eval_value(e, x);
   if (v == GRAFT_NONE || !e->match->matcher->cones || !is_const(e, v, false))
     return fail(e, x, "the value is not const");
   if (e->quiet && !gr_pt_cones_can_compute(e->match->matcher->cones, v))
@@ -288,7 +296,7 @@ static bool eval_type(pt_eval *e, const gr_expr *x, graft_value v, graft_attr *o
 }
 
 static bool same(pt_eval *e, const gr_expr *x, bool types) {
-  graft_value a = pt_frame_value(e->match, x->args[0]->name), b = pt_frame_value(e->match, x->args[1]->name);
+  graft_value a = gr_pt_eval_value(e, x->args[0]), b = gr_pt_eval_value(e, x->args[1]);
   if (a == GRAFT_NONE || b == GRAFT_NONE) return false;
   const graft_type *p = gr_type_of(graph_of(e), a), *q = gr_type_of(graph_of(e), b);
   bool yes = is_static(p) && is_static(q) && p->rank == q->rank && (!types || p->dtype == q->dtype) &&
@@ -336,6 +344,10 @@ static bool on_value(pt_eval *e, const gr_expr *x, graft_value v) {
     yes = gr_pt_used_here_only(e->match, v);
     if (!yes) because(e, v, "is used outside of what the rule matches");
     return yes;
+  case PT_F_is_input:
+    yes = gr_value_at(g, v)->def_kind == GR_DEF_INPUT;
+    if (!yes) because(e, v, "is no input of the graph");
+    return yes;
   default:
     yes = is_output(g, v);
     if (!yes) because(e, v, "is not returned by the graph");
@@ -357,7 +369,7 @@ bool gr_pt_eval_function(pt_eval *e, const gr_expr *x, graft_attr *out) {
       snprintf(what, sizeof what,
                a->kind == PT_E_EDGE ? "has no annotation on its operand %.*s" : "has no annotation%.*s",
                (int)(a->length < 60 ? a->length : 60), a->length ? a->text : "");
-      because(e, pt_frame_value(e->match, a->name), what);
+      because(e, gr_pt_eval_value(e, a), what);
     }
     return true;
   case PT_F_no_spec: out->as.b = no_spec(e, x); return true;
@@ -367,6 +379,13 @@ bool gr_pt_eval_function(pt_eval *e, const gr_expr *x, graft_attr *out) {
   case PT_F_int:
   case PT_F_ints:
   case PT_F_all: return eval_data(e, x, out);
+  case PT_F_concat:
+  case PT_F_slice:
+  case PT_F_reverse:
+  case PT_F_compose:
+  case PT_F_range:
+  case PT_F_sum:
+  case PT_F_product: return gr_pt_eval_list_function(e, x, out);
   case PT_F_min:
   case PT_F_max: return eval_min_max(e, x, out);
   case PT_F_length:
@@ -381,7 +400,7 @@ bool gr_pt_eval_function(pt_eval *e, const gr_expr *x, graft_attr *out) {
   }
   default: break;
   }
-  graft_value v = pt_frame_value(e->match, x->args[0]->name);
+  graft_value v = gr_pt_eval_value(e, x->args[0]);
   bool predicate = functions[x->index].result == BOOL;
   if (v == GRAFT_NONE) return predicate ? true : fail(e, x, "the value is absent");
   if (x->index == PT_F_uses) {

@@ -89,7 +89,7 @@ typedef struct gr_builtin_quantizer {
 extern const gr_builtin_quantizer gr_builtin_quantizers[];
 
 /* NULL with diagnostics: the text is wrong. It is copied. */
-gr_quantizer *qz_parse(graft_context *c, const char *text, size_t size, const char *file);
+gr_quantizer *qz_parse(graft_context *c, const gr_customs *customs, const char *text, size_t size, const char *file);
 void qz_destroy(gr_quantizer *q);
 /* After parsing: ranges, kinds and names in every choice of the bool options; places; rules that can never match. */
 bool qz_check(gr_quantizer *q);

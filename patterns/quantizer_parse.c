@@ -291,6 +291,7 @@ static bool parse_declaration(gr_quantizer *q) {
   gr_lexer *l = &q->parser.lex;
   if (gr_lex_is(l, "option")) return parse_option(q);
   if (gr_lex_is(l, "family")) return gr_parse_family(&q->parser);
+  if (gr_lex_is(l, "condition")) return gr_parse_condition(&q->parser);
   if (gr_lex_is(l, "spec")) return parse_spec(q, GR_SPEC_spec);
   if (gr_lex_is(l, "derived")) return parse_spec(q, GR_SPEC_derived);
   if (gr_lex_is(l, "fixed")) return parse_spec(q, GR_SPEC_fixed);
@@ -298,7 +299,7 @@ static bool parse_declaration(gr_quantizer *q) {
   gr_closest near = gr_closest_begin(l->token.text, l->token.kind == GR_T_IDENT ? l->token.length : 0);
   for (const char *const *w = gr_pt_declarations; *w; w++) gr_closest_offer(&near, *w, strlen(*w));
   char what[200];
-  (void)snprintf(what, sizeof what, "option, family, spec, derived, fixed or rule%s%s%s",
+  (void)snprintf(what, sizeof what, "option, family, condition, spec, derived, fixed or rule%s%s%s",
                  near.word ? " (did you mean " : "", near.word ? near.word : "", near.word ? "?)" : "");
   gr_lex_unexpected(l, what);
   return false;
@@ -318,7 +319,7 @@ static bool parse_file(gr_quantizer *q) {
   return ok && !q->parser.failed;
 }
 
-gr_quantizer *qz_parse(graft_context *c, const char *text, size_t size, const char *file) {
+gr_quantizer *qz_parse(graft_context *c, const gr_customs *customs, const char *text, size_t size, const char *file) {
   gr_quantizer *q = gr_calloc(c, 1, sizeof *q);
   if (!q) return NULL;
   q->context = c;
@@ -327,6 +328,8 @@ gr_quantizer *qz_parse(graft_context *c, const char *text, size_t size, const ch
   q->file = gr_arena_copy(&q->arena, file, strlen(file));
   if (copy && q->file) {
     gr_parser_init(&q->parser, c, &q->arena, q->file, copy, size);
+    q->parser.customs = customs->data;
+    q->parser.custom_count = customs->len;
     if (parse_file(q) && qz_check(q)) return q;
   }
   qz_destroy(q);

@@ -9,6 +9,7 @@
 struct graft_quantizers {
   graft_context *context;
   gr_quantizer *first, *last;
+  gr_customs customs;
 };
 
 graft_quantizers *graft_quantizers_create(graft_context *context, bool builtin) {
@@ -30,6 +31,7 @@ void graft_quantizers_destroy(graft_quantizers *set) {
     next = q->next;
     qz_destroy(q);
   }
+  gr_customs_free(set->context, &set->customs);
   gr_free(set->context, set, sizeof *set);
 }
 
@@ -40,7 +42,7 @@ const gr_quantizer *gr_quantizers_find(const graft_quantizers *set, const char *
 }
 
 graft_status graft_quantizers_add(graft_quantizers *set, const char *text, size_t size, const char *name) {
-  gr_quantizer *q = qz_parse(set->context, text, size, name);
+  gr_quantizer *q = qz_parse(set->context, &set->customs, text, size, name);
   if (!q) return GRAFT_RULE;
   if (gr_quantizers_find(set, q->name)) {
     graft_status status =
@@ -51,6 +53,10 @@ graft_status graft_quantizers_add(graft_quantizers *set, const char *text, size_
   *(set->last ? &set->last->next : &set->first) = q;
   set->last = q;
   return GRAFT_OK;
+}
+
+graft_status graft_quantizers_add_predicate(graft_quantizers *set, const graft_predicate *predicate) {
+  return gr_customs_add(set->context, &set->customs, predicate);
 }
 
 graft_status graft_quantizers_load(graft_quantizers *set, const char *path) {

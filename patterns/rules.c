@@ -16,6 +16,7 @@ struct graft_rules {
   graft_context *context;
   GR_VEC(rule_file *) files;
   GR_VEC(pt_rule *) rules;
+  gr_customs customs;
   uint32_t step_count;
 };
 
@@ -88,6 +89,7 @@ static pt_rule *parse_rule(graft_rules *set, rule_file *f, gr_parser *p, const c
 /* A rule or a family. */
 static bool parse_declaration(graft_rules *set, rule_file *f, gr_parser *p, const char *text, uint32_t before) {
   if (gr_lex_is(&p->lex, "family")) return gr_parse_family(p) && !p->failed;
+  if (gr_lex_is(&p->lex, "condition")) return gr_parse_condition(p);
   if (gr_lex_is(&p->lex, "rule")) {
     pt_rule *rule = parse_rule(set, f, p, text);
     if (!rule || !gr_vec_push(set->context, &set->rules, rule)) return false;
@@ -98,8 +100,9 @@ static bool parse_declaration(graft_rules *set, rule_file *f, gr_parser *p, cons
   gr_closest near = gr_closest_begin(p->lex.token.text, p->lex.token.kind == GR_T_IDENT ? p->lex.token.length : 0);
   gr_closest_offer(&near, "rule", 4);
   gr_closest_offer(&near, "family", 6);
+  gr_closest_offer(&near, "condition", 9);
   char what[80];
-  (void)snprintf(what, sizeof what, "`rule` or `family`%s%s%s", near.word ? " (did you mean " : "",
+  (void)snprintf(what, sizeof what, "`rule`, `family` or `condition`%s%s%s", near.word ? " (did you mean " : "",
                  near.word ? near.word : "", near.word ? "?)" : "");
   gr_lex_unexpected(&p->lex, what);
   return false;
@@ -122,6 +125,8 @@ graft_status graft_rules_add(graft_rules *set, const char *text, size_t size, co
   bool ok = copy && f->name;
   if (ok) {
     gr_parser_init(&p, c, &f->arena, f->name, copy, size);
+    p.customs = set->customs.data;
+    p.custom_count = set->customs.len;
     bool failed = false;
     while (p.lex.token.kind != GR_T_END) {
       const char *from = gr_pt_here(&p.lex);
@@ -137,6 +142,10 @@ graft_status graft_rules_add(graft_rules *set, const char *text, size_t size, co
   set->rules.len = before;
   free_file(c, f);
   return GRAFT_RULE;
+}
+
+graft_status graft_rules_add_predicate(graft_rules *set, const graft_predicate *predicate) {
+  return gr_customs_add(set->context, &set->customs, predicate);
 }
 
 graft_status graft_rules_load(graft_rules *set, const char *path) {
@@ -167,6 +176,7 @@ void graft_rules_destroy(graft_rules *set) {
   for (uint32_t i = 0; i < set->files.len; i++) free_file(c, set->files.data[i]);
   gr_vec_free(c, &set->files);
   gr_vec_free(c, &set->rules);
+  gr_customs_free(c, &set->customs);
   gr_free(c, set, sizeof *set);
 }
 

@@ -11,6 +11,8 @@
 #define PT_MAX_VARIANTS 64       /* of one pattern */
 #define PT_MAX_DEPTH 40          /* nesting of expressions, calls and groups */
 #define PT_MAX_NODES 1000        /* of one expression */
+#define PT_MAX_PARAMS 8          /* of a condition that has a name */
+#define PT_MAX_LOCALS 4          /* map in map in map … */
 #define PT_MAX_ALSO 3            /* lines found among users, in one variant */
 #define PT_MAX_COMMUTES 8        /* commutative lines in one variant: 2^n orders */
 
@@ -87,6 +89,10 @@ typedef enum pt_expr_kind {
   PT_E_VALUE,     /* %a: name; a condition: is it present */
   PT_E_EDGE,      /* %y.weight: name, text */
   PT_E_RANGE,     /* ..%xs: name */
+  PT_E_ELEMENT,   /* %xs[0]: one of ..%xs: name, number */
+  PT_E_LOCAL,     /* $i of map($i in …): name is its number */
+  PT_E_EACH,      /* map, every, some: index, name of the local, args: the list, what is said of each */
+  PT_E_CUSTOM,    /* a predicate of the embedder: custom, args */
   PT_E_ALL,       /* .. : no_spec(..) */
   PT_E_GROUP,     /* name */
   PT_E_OPTION,    /* index */
@@ -128,6 +134,8 @@ uint32_t gr_pt_function_find(const char *name, size_t length); /* PT_F_COUNT: no
 
 typedef enum pt_property { PT_P_WEIGHT_AXIS, PT_P_WEIGHT_GROUPS, PT_P_COUNT } pt_property;
 
+typedef enum pt_each { PT_EACH_MAP, PT_EACH_EVERY, PT_EACH_SOME, PT_EACH_COUNT } pt_each;
+
 struct gr_expr {
   uint8_t kind; /* pt_expr_kind */
   uint8_t arg_count;
@@ -137,6 +145,7 @@ struct gr_expr {
   const char *text;
   graft_attr value; /* of a literal */
   const gr_opset *ops;
+  const gr_custom *custom;
   struct gr_expr **args;
   gr_loc where;
 };
@@ -252,12 +261,31 @@ typedef struct pt_group {
 
 typedef struct pt_parse {
   gr_parser *parser;
-  pt_names *names;       /* NULL: options alone */
-  bool rewrite;          /* uses count as other_uses, and no name may be met first */
-  uint32_t depth, nodes; /* of the expression being read */
-  uint32_t blocks;       /* braces that are open */
-  bool unless;           /* inside of one */
+  pt_names *names;                  /* NULL: options alone */
+  bool rewrite;                     /* uses count as other_uses, and no name may be met first */
+  uint32_t depth, nodes;            /* of the expression being read */
+  uint32_t blocks;                  /* braces that are open */
+  bool unless;                      /* inside of one */
+  const struct pt_binding *binding; /* inside of the body of a condition */
+  gr_token locals[PT_MAX_LOCALS];   /* of map and its like, the outermost first */
+  uint32_t local_count;
 } pt_parse;
+
+/* What the parameters of a condition stand for at a use. */
+typedef struct pt_binding {
+  const gr_definition *definition;
+  gr_expr *args[PT_MAX_PARAMS];
+  uint32_t sizes[PT_MAX_PARAMS]; /* in parts of an expression */
+  uint32_t count;
+} pt_binding;
+
+/* Conditions that have a name (define.c). */
+bool gr_pt_is_condition(const gr_parser *p, const gr_token *t);
+bool gr_pt_is_special(const gr_token *t); /* map, every, some */
+gr_expr *gr_pt_parse_condition_use(pt_parse *s, const gr_token *name, gr_loc where);
+gr_expr *gr_pt_param_value(pt_parse *s, const char *text, size_t length, gr_loc where); /* NULL with an error */
+gr_expr *gr_pt_param_attr(pt_parse *s, const gr_token *t, gr_loc where);
+void gr_pt_offer_conditions(const gr_parser *p, gr_closest *near);
 
 /* After an error (recover.c). `from`: where the part that failed begins. */
 extern const char *const gr_pt_declarations[];

@@ -1,11 +1,13 @@
 /* Rule sets through the public API, --explain, and rules when memory runs out. */
 #include "ir/ir_int.h"
+#include "passes/passes.h"
 #include "patterns/patterns_int.h"
 #include "runtime/runtime_int.h"
 
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char network[] = "graft 1\n"
                               "tensor %w: f32[2, 2, 1, 1] parameter = [1.0, 2.0, 3.0, 4.0]\n"
@@ -42,6 +44,72 @@ START_TEST(builtin_rules_are_listed) {
   ck_assert_ptr_eq(strstr(graft_rules_doc(rules, (uint32_t)i), "bn(conv(x, Q(w*s), Q(0))/s + b)"),
                    graft_rules_doc(rules, (uint32_t)i));
   graft_rules_destroy(rules);
+  graft_context_destroy(c);
+}
+END_TEST
+
+static bool is_wide(void *user, const graft_graph *g, const graft_value *values, uint32_t count) {
+  graft_type t = graft_value_get_type(g, values[0]);
+  ++*(uint32_t *)user;
+  return count == 1 && t.rank == 4 && t.dims[1] > 1;
+}
+
+/* A predicate in C decides, in rules and in quantizers, by itself and inside of a condition of the file. */
+START_TEST(predicates_of_the_embedder) {
+  static const char rules[] = "condition wide_float(%a) = is_wide(%a) and is_float(%a)\n"
+                              "# relu(x) ==> clamp(x, 0, inf)\nrule r\nmatch\n  %y = relu(%x)\n"
+                              "where no_spec(..), wide_float(%x)\nrewrite\n  %y = clamp(%x, 0.0, inf)\n";
+  uint32_t calls = 0;
+  graft_predicate wide = {.size = sizeof wide, .name = "is_wide", .arity = 1, .holds = is_wide, .user = &calls};
+  graft_context *c = graft_context_create(NULL);
+  graft_module *m = load(c);
+  graft_rules *set = graft_rules_create(c, false);
+  ck_assert_int_ne(graft_rules_add(set, rules, sizeof rules - 1, "text"), GRAFT_OK); /* not known yet */
+  ck_assert_ptr_nonnull(strstr(graft_diagnostic_get(c, 0).message, "unknown predicate 'is_wide'"));
+  graft_diagnostics_clear(c);
+  ck_assert_int_eq(graft_rules_add_predicate(set, &wide), GRAFT_OK);
+  ck_assert_int_eq(graft_rules_add(set, rules, sizeof rules - 1, "text"), GRAFT_OK);
+  gr_rewrite_options options = {.pass = "test"};
+  gr_rewrite_stats stats;
+  const char *name = "r";
+  ck_assert_int_eq(gr_rewrite(graft_module_get_graph(m, 0), set, &name, 1, &options, &stats), GRAFT_OK);
+  ck_assert_uint_eq(stats.matches, 1);
+  ck_assert_uint_eq(calls, 1);
+  ck_assert_int_eq(graft_rules_add_predicate(set, &wide), GRAFT_NAME); /* twice */
+  graft_predicate wrong = wide;
+  wrong.name = "rank";
+  ck_assert_int_eq(graft_rules_add_predicate(set, &wrong), GRAFT_NAME);
+  wrong.name = "Is Wide";
+  ck_assert_int_eq(graft_rules_add_predicate(set, &wrong), GRAFT_NAME);
+  wrong = wide;
+  wrong.arity = 0;
+  ck_assert_int_eq(graft_rules_add_predicate(set, &wrong), GRAFT_NAME);
+  ck_assert_int_eq(graft_rules_add_predicate(set, NULL), GRAFT_NAME);
+  graft_diagnostics_clear(c);
+  static const char wrong_arity[] = "# any\nrule q\nmatch\n  %y = relu(%x)\nwhere no_spec(..), is_wide(%x, %y)\n"
+                                    "rewrite\n  %y = silu(%x)\n";
+  ck_assert_int_ne(graft_rules_add(set, wrong_arity, sizeof wrong_arity - 1, "text"), GRAFT_OK);
+  ck_assert_ptr_nonnull(strstr(graft_diagnostic_get(c, 0).message, "is_wide takes 1 value"));
+  graft_rules_destroy(set);
+  graft_module_destroy(m);
+  graft_diagnostics_clear(c);
+  /* The same through a pipeline's options. */
+  m = load(c);
+  char path[] = "/tmp/graft-rules-XXXXXX";
+  const int fd = mkstemp(path);
+  ck_assert_int_ge(fd, 0);
+  ck_assert_int_eq((int)write(fd, rules, sizeof rules - 1), (int)sizeof rules - 1);
+  close(fd);
+  const char *file = path;
+  graft_pass_options pass = {.size = sizeof pass, .pattern_files = &file, .pattern_file_count = 1};
+  ck_assert_int_ne(graft_run_passes(m, "rewrite{rules=r}", &pass), GRAFT_OK);
+  pass.predicates = &wide;
+  pass.predicate_count = 1;
+  graft_diagnostics_clear(c);
+  ck_assert_int_eq(graft_run_passes(m, "rewrite{rules=r}", &pass), GRAFT_OK);
+  ck_assert_uint_eq(calls, 2);
+  ck_assert_int_eq(unlink(path), 0);
+  graft_module_destroy(m);
   graft_context_destroy(c);
 }
 END_TEST
@@ -157,6 +225,7 @@ int main(void) {
   TCase *t = tcase_create("rules");
   tcase_set_timeout(t, 120);
   tcase_add_test(t, builtin_rules_are_listed);
+  tcase_add_test(t, predicates_of_the_embedder);
   tcase_add_test(t, a_wrong_text_adds_nothing);
   tcase_add_test(t, an_unknown_rule_is_an_error);
   tcase_add_test(t, explain_names_the_second_user);

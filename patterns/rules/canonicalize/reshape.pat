@@ -1,34 +1,3 @@
-# op(integers)  ==>  their value
-#
-# Shape arithmetic: what shapes, slices and concatenations of known integers give is known. Parameters and buffers are
-# left alone: they may change.
-rule fold_integers
-match
-  %y = @any:op(..%xs) {..$how}
-where
-  is_integer(%y), constant(..%xs), elements(%y) <= 64, elements(%y) >= 0, no_spec(..)
-rewrite
-  const %y = @op(..%xs) {..$how}
-
-# shape(x)  ==>  its extents, where they are known
-rule fold_shape
-match
-  %y = shape(%x) {start: $start, end: $end}
-where
-  static_shape(%x), no_spec(..)
-rewrite
-  const %y = extents(%x, $start, $end)
-
-# shape(x)[i]  ==>  the extent of axis i, where that one is known
-rule fold_extent
-match
-  %s = shape(%x) {start: 0, end: none}
-  %y = index_select(%s, %i) {dim: 0}
-where
-  rank(%x) >= 0, constant(%i), rank(%i) == 0, dim(%x, int(%i)) >= 0, no_spec(..)
-rewrite
-  const %y = dim(%x, int(%i))
-
 # reshape(x, [extent 0 of x, -1])  ==>  reshape(x) {shape: [0, -1]}
 #
 # x.view(x.size(0), -1) as exporters write it where extent 0 is not known: a zero copies it.
