@@ -3,25 +3,6 @@
 
 graft_status gr_pass_verify(gr_pass *p) { return graft_module_verify(p->module); }
 
-typedef struct inference {
-  graft_graph *graph;
-  graft_node node;
-} inference;
-
-/* The data of an operand that is an integer constant: reshape's size. */
-static const int64_t *constant_ints(void *user, uint32_t operand, uint32_t *count) {
-  const inference *in = user;
-  graft_graph *g = in->graph;
-  graft_value v = gr_operand(g, in->node, operand);
-  graft_tensor t = v == GRAFT_NONE ? GRAFT_NONE : gr_value_tensor(g, v);
-  if (t == GRAFT_NONE || g->module->tensors.data[t].kind != GRAFT_CONSTANT) return NULL;
-  const graft_type *type = gr_tensor_type(g->module, t);
-  int64_t n = graft_type_elements(type);
-  if (type->dtype != GRAFT_I64 || type->rank > 1 || n < 0 || n > GRAFT_MAX_RANK) return NULL;
-  *count = (uint32_t)n;
-  return graft_tensor_get_data(g->module, t);
-}
-
 typedef struct scratch {
   GR_VEC(const graft_type *) operands;
   GR_VEC(graft_type) results;
@@ -38,19 +19,21 @@ static graft_status infer_node(gr_pass *p, graft_graph *g, graft_node n, scratch
     graft_value v = gr_operand(g, n, i);
     s->operands.data[i] = v == GRAFT_NONE ? NULL : gr_type_of(g, v);
   }
-  inference in = {g, n};
+  gr_known_operands in = {.g = g, .n = n};
   char error[160] = "";
   gr_infer infer = {.module = p->module,
                     .op = node->op,
                     .attrs = node->attrs,
                     .operands = s->operands.data,
                     .operand_count = node->operand_count,
-                    .constant = constant_ints,
+                    .constant = gr_known_operand,
                     .user = &in,
                     .results = s->results.data,
                     .result_count = node->result_count,
                     .error = error};
-  if (!gr_infer_types(&infer)) return gr_error(p->context, GRAFT_TYPE, gr_node_loc(g, n), "%s", error);
+  const bool good = gr_infer_types(&infer);
+  if (in.failed) return GRAFT_NO_MEMORY;
+  if (!good) return gr_error(p->context, GRAFT_TYPE, gr_node_loc(g, n), "%s", error);
   for (uint32_t i = 0; i < node->result_count; i++) {
     graft_value v = gr_result(g, n, i);
     if (v == GRAFT_NONE || gr_type_equal(gr_type_of(g, v), &s->results.data[i])) continue;

@@ -199,12 +199,15 @@ size_t gr_type_format(const graft_type *t, char *buffer, size_t size);
 /* Least and greatest value of a type that quantized numbers can have; false for any other type. */
 bool gr_dtype_range(graft_dtype dtype, int64_t *low, int64_t *high);
 
+#define GR_UNKNOWN_INT INT64_MIN
+
 typedef struct gr_infer {
   const graft_module *module;
   uint32_t op, attrs;
   const graft_type *const *operands; /* NULL: absent */
   uint32_t operand_count;
-  /* Data of a constant integer operand, for shapes (reshape's size); NULL: not known. May be NULL. */
+  /* The elements of an integer operand, for shapes (reshape's size), GR_UNKNOWN_INT where one is not known; NULL: none
+   * is known. May be NULL. */
   const int64_t *(*constant)(void *user, uint32_t operand, uint32_t *count);
   void *user;
   graft_type *results; /* result_count of them */
@@ -212,10 +215,33 @@ typedef struct gr_infer {
   char *error; /* 160 bytes: "C2: weight has 4 input channels, x has 3" */
 } gr_infer;
 
-/* The values of a constant i64 or i32 tensor of at most GRAFT_MAX_RANK elements, into `ints`; NULL for any other. */
-const int64_t *gr_constant_ints(graft_module *m, graft_tensor t, int64_t *ints, uint32_t *count);
 /* Result types from operand types; false with `error` set when they contradict the op. Opaque: unknown. */
 bool gr_infer_types(gr_infer *in);
+
+/* ---- integers that are the same in every run (infer/constant.c) ---- */
+
+#define GR_KNOWN_INTS 16
+typedef struct gr_known {
+  graft_type type;             /* integers or bool, all extents known; rank -1: nothing is known */
+  uint32_t count, mask;        /* elements; bit i: element i is known */
+  int64_t ints[GR_KNOWN_INTS]; /* row-major; 0 where not known */
+  graft_value unknown; /* where what is known ends: a graph input, a result that depends on data; GRAFT_NONE: all is
+                        * known, or too much would have to be looked at */
+} gr_known;
+static inline bool gr_known_whole(const gr_known *k) { return k->type.rank >= 0 && k->mask == (1u << k->count) - 1u; }
+/* False: no memory, with a diagnostic. */
+bool gr_known_ints(graft_graph *g, graft_value v, gr_known *out);
+
+/* The `user` of gr_known_operand, which answers inference: operands of node `n`, or of one to be. */
+typedef struct gr_known_operands {
+  graft_graph *g;
+  graft_node n;
+  const graft_value *operands; /* NULL: those of `n` */
+  bool asked;                  /* the types depend on more than the operands' types */
+  bool failed;                 /* no memory */
+  gr_known known;
+} gr_known_operands;
+const int64_t *gr_known_operand(void *user, uint32_t slot, uint32_t *count);
 
 /* One remembered inference (result_types.c): types by id, unused entries 0. */
 #define GR_INFERRED_OPERANDS 6

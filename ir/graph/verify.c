@@ -61,21 +61,6 @@ static bool check_attrs(checker *v, const char *label, const gr_op_info *info, u
   return true;
 }
 
-/* The value of a constant operand, for shapes. */
-typedef struct constants {
-  graft_graph *g;
-  graft_node n;
-  bool asked;
-  int64_t ints[GRAFT_MAX_RANK];
-} constants;
-
-static const int64_t *constant_ints(void *user, uint32_t operand, uint32_t *count) {
-  constants *c = user;
-  c->asked = true;
-  const graft_tensor t = gr_value_tensor(c->g, gr_operand(c->g, c->n, operand));
-  return t == GRAFT_NONE ? NULL : gr_constant_ints(c->g->module, t, c->ints, count);
-}
-
 #define INLINE 16
 
 static void check_inference(checker *v, graft_node n, bool *same_for_all) {
@@ -97,21 +82,26 @@ static void check_inference(checker *v, graft_node n, bool *same_for_all) {
     const graft_value operand = gr_operand(g, n, i);
     operands[i] = operand == GRAFT_NONE ? NULL : gr_type_of(g, operand);
   }
-  constants user = {.g = g, .n = n};
+  gr_known_operands user = {.g = g, .n = n};
   char error[160] = "";
   gr_infer in = {.module = v->module,
                  .op = node->op,
                  .attrs = node->attrs,
                  .operands = operands,
                  .operand_count = operand_count,
-                 .constant = constant_ints,
+                 .constant = gr_known_operand,
                  .user = &user,
                  .results = results,
                  .result_count = result_count,
                  .error = error};
   const gr_op_info *info = gr_op_get(node->op);
   /* V12: operands and attributes meet the op's own constraints, and the results have the types that follow. */
-  if (!gr_infer_types(&in)) {
+  const bool good = gr_infer_types(&in);
+  if (user.failed) {
+    ++v->verifier->errors;
+    goto done;
+  }
+  if (!good) {
     FAIL(12, gr_node_label(g, n), "%s: %s", gr_op_text(v->module, node->op), error);
     goto done;
   }

@@ -79,19 +79,6 @@ bool gr_infer_types(gr_infer *in) {
   return rules[in->op](&r) && check_size(in);
 }
 
-const int64_t *gr_constant_ints(graft_module *m, graft_tensor t, int64_t *ints, uint32_t *count) {
-  const graft_type *type = gr_tensor_type(m, t);
-  const int64_t n = graft_type_elements(type);
-  if (m->tensors.data[t].kind != GRAFT_CONSTANT || n < 0 || n > GRAFT_MAX_RANK) return NULL;
-  if (type->dtype != GRAFT_I64 && type->dtype != GRAFT_I32) return NULL;
-  const void *data = graft_tensor_get_data(m, t);
-  if (data == NULL && n > 0) return NULL;
-  for (int64_t i = 0; i < n; ++i)
-    ints[i] = type->dtype == GRAFT_I64 ? ((const int64_t *)data)[i] : ((const int32_t *)data)[i];
-  *count = (uint32_t)n;
-  return ints;
-}
-
 bool gr_check_float(const gr_rule *r, int constraint, uint32_t slot) {
   const graft_type *t = gr_rule_operand(r, slot);
   if (t == NULL || gr_dtype_is_float(t->dtype)) return true;

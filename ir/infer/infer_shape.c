@@ -113,9 +113,12 @@ bool gr_rule_reshape(const gr_rule *r) {
       return gr_infer_fail(r, 2, "size has %jd entries", operand->dims[0]);
     if (r->in->constant != NULL && operand->dtype == GRAFT_I64 && operand->rank == 1)
       size = r->in->constant(r->in->user, 1, &count);
-    if (size == NULL) {
+    bool whole = size != NULL;
+    for (uint32_t i = 0; whole && i < count; ++i) whole = size[i] != GR_UNKNOWN_INT;
+    if (!whole) {
       gr_type_set(y, x->dtype, operand->rank == 1 && operand->dims[0] >= 0 ? (int32_t)operand->dims[0] : -1);
-      for (int32_t i = 0; i < y->rank; ++i) y->dims[i] = -1;
+      for (int32_t i = 0; i < y->rank; ++i) /* 0 and -1 stand for other extents */
+        y->dims[i] = size != NULL && size[i] > 0 && size[i] <= GR_MAX_ELEMENTS ? size[i] : -1;
       return true;
     }
   }

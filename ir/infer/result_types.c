@@ -4,21 +4,6 @@
 #include <stddef.h>
 #include <string.h>
 
-/* Constant integers behind a small operand, for shape inference: at most GRAFT_MAX_RANK of them. */
-typedef struct constant_user {
-  const graft_graph *g;
-  const graft_value *operands;
-  int64_t ints[GRAFT_MAX_RANK];
-  bool asked; /* the types depend on more than the operands' types */
-} constant_user;
-
-static const int64_t *constant_ints(void *user, uint32_t operand, uint32_t *count) {
-  constant_user *u = user;
-  u->asked = true;
-  graft_tensor t = gr_value_tensor(u->g, u->operands[operand]);
-  return t == GRAFT_NONE ? NULL : gr_constant_ints(u->g->module, t, u->ints, count);
-}
-
 #define INLINE_COUNT 16
 
 static graft_status infer(graft_graph *g, const gr_node_desc *d, uint32_t operand_count, uint32_t *types,
@@ -36,7 +21,7 @@ static graft_status infer(graft_graph *g, const gr_node_desc *d, uint32_t operan
   }
   for (uint32_t i = 0; i < operand_count; i++)
     operands[i] = d->operands[i] == GRAFT_NONE ? NULL : gr_type_of(g, d->operands[i]);
-  constant_user user = {.g = g, .operands = d->operands};
+  gr_known_operands user = {.g = g, .operands = d->operands};
   char error[160];
   error[0] = '\0';
   gr_infer in = {.module = m,
@@ -44,12 +29,17 @@ static graft_status infer(graft_graph *g, const gr_node_desc *d, uint32_t operan
                  .attrs = d->attrs,
                  .operands = operands,
                  .operand_count = operand_count,
-                 .constant = constant_ints,
+                 .constant = gr_known_operand,
                  .user = &user,
                  .results = results,
                  .result_count = d->result_count,
                  .error = error};
-  if (!gr_infer_types(&in)) {
+  const bool good = gr_infer_types(&in);
+  if (user.failed) {
+    status = GRAFT_NO_MEMORY;
+    goto done;
+  }
+  if (!good) {
     status = gr_error(c, GRAFT_TYPE, d->where, "%s: %s", gr_op_text(m, d->op), error);
     goto done;
   }
