@@ -39,20 +39,13 @@ static void forget(gr_known *k, graft_value v) {
   *k = (gr_known){.type = {.dtype = GRAFT_UNKNOWN, .rank = -1}, .unknown = v};
 }
 
+static bool integer(graft_dtype d) { return d != GRAFT_F32 && d != GRAFT_F64 && d != GRAFT_UNKNOWN; }
+
 /* False where the value is no small array of integers with known extents. */
 static bool begin(const graft_graph *g, graft_value v, gr_known *k) {
   const graft_type *t = gr_type_of(g, v);
   const int64_t n = graft_type_elements(t);
-  bool integer = t->dtype == GRAFT_BOOL;
-  switch (t->dtype) {
-  case GRAFT_I8:
-  case GRAFT_U8:
-  case GRAFT_I16:
-  case GRAFT_I32:
-  case GRAFT_I64: integer = true; break;
-  default: break;
-  }
-  if (!integer || n < 0 || n > GR_KNOWN_INTS) return false;
+  if (!integer(t->dtype) || n < 0 || n > GR_KNOWN_INTS) return false;
   *k = (gr_known){.type = *t, .count = (uint32_t)n, .unknown = GRAFT_NONE};
   return true;
 }
@@ -109,9 +102,7 @@ static bool broadcast(const graft_type *x, const graft_type *y, int64_t *strides
 
 /* ---- attributes ---- */
 
-static int64_t int_of(const step *s, const char *name) {
-  return gr_attr_int(s->w->g->module, s->node->op, s->node->attrs, name);
-}
+static int64_t int_of(const step *s, uint32_t slot) { return gr_attr_int(s->w->g->module, s->node->attrs, slot); }
 
 static bool axis_of(int64_t given, int32_t rank, int32_t *axis) {
   if (given < -rank || given >= rank) return false;
@@ -198,14 +189,16 @@ static bool permuted(const step *s) {
   memcpy(strides, from, sizeof strides);
   if (s->node->op == GR_OP_permute) {
     uint32_t count;
-    const int64_t *dims = gr_attr_ints(s->w->g->module, s->node->op, s->node->attrs, "dims", &count);
+    const int64_t *dims = gr_attr_ints(s->w->g->module, s->node->attrs, GR_ATTR(permute, dims), &count);
     for (int32_t i = 0, axis; i < rank; i++) {
       if ((uint32_t)i >= count || !axis_of(dims[i], rank, &axis)) return false;
       strides[i] = from[axis];
     }
   } else if (rank > 0) {
     int32_t a, b;
-    if (!axis_of(int_of(s, "dim0"), rank, &a) || !axis_of(int_of(s, "dim1"), rank, &b)) return false;
+    if (!axis_of(int_of(s, GR_ATTR(transpose, dim0)), rank, &a) ||
+        !axis_of(int_of(s, GR_ATTR(transpose, dim1)), rank, &b))
+      return false;
     strides[a] = from[b];
     strides[b] = from[a];
   }
@@ -229,11 +222,11 @@ static int64_t slice_start(int64_t start, int64_t n, int64_t by) {
 
 static bool sliced(const step *s) {
   const graft_type *x = &s->x->type;
-  int64_t strides[GRAFT_MAX_RANK], by = int_of(s, "step"), start;
+  int64_t strides[GRAFT_MAX_RANK], by = int_of(s, GR_ATTR(slice, step)), start;
   int32_t axis;
-  if (s->y->type.rank != x->rank || !axis_of(int_of(s, "dim"), x->rank, &axis)) return false;
+  if (s->y->type.rank != x->rank || !axis_of(int_of(s, GR_ATTR(slice, dim)), x->rank, &axis)) return false;
   row_major(x, strides);
-  start = slice_start(int_of(s, "start"), x->dims[axis], by) * strides[axis];
+  start = slice_start(int_of(s, GR_ATTR(slice, start)), x->dims[axis], by) * strides[axis];
   if (s->y->type.dims[axis] > 1) { /* else a step of any size is no step */
     if (by < -GR_KNOWN_INTS || by > GR_KNOWN_INTS) return false;
     strides[axis] *= by;
@@ -244,10 +237,11 @@ static bool sliced(const step *s) {
 
 static bool part(const step *s) {
   uint32_t count;
-  const int64_t *sizes = gr_attr_ints(s->w->g->module, s->node->op, s->node->attrs, "split_sizes", &count);
+  const int64_t *sizes = gr_attr_ints(s->w->g->module, s->node->attrs, GR_ATTR(split, split_sizes), &count);
   int64_t strides[GRAFT_MAX_RANK], start = 0;
   int32_t axis;
-  if (s->y->type.rank != s->x->type.rank || !axis_of(int_of(s, "dim"), s->x->type.rank, &axis)) return false;
+  if (s->y->type.rank != s->x->type.rank || !axis_of(int_of(s, GR_ATTR(split, dim)), s->x->type.rank, &axis))
+    return false;
   row_major(&s->x->type, strides);
   for (uint32_t i = 0; i < s->result; i++) {
     if (i >= count || sizes[i] < 0 || sizes[i] > GR_KNOWN_INTS) return false;
@@ -261,7 +255,7 @@ static bool part(const step *s) {
 static bool joined(const step *s) {
   gr_known *y = s->y;
   int32_t axis;
-  if (!axis_of(int_of(s, "dim"), y->type.rank, &axis)) return false;
+  if (!axis_of(int_of(s, GR_ATTR(cat, dim)), y->type.rank, &axis)) return false;
   int64_t inner = 1, begin_at = 0;
   for (int32_t i = axis + 1; i < y->type.rank; i++) inner *= y->type.dims[i];
   for (uint32_t k = 0; k < s->node->operand_count; k++) {
@@ -286,7 +280,7 @@ static bool selected(const step *s) {
   const graft_type *x = &s->x->type;
   gr_known *y = s->y;
   int32_t axis;
-  if (index == NULL || !axis_of(int_of(s, "dim"), x->rank, &axis)) return false;
+  if (index == NULL || !axis_of(int_of(s, GR_ATTR(index_select, dim)), x->rank, &axis)) return false;
   if (index->type.rank < 0) return y->unknown = index->unknown, false;
   const int64_t n = x->dims[axis];
   int64_t inner = 1, outer = 1;
@@ -311,7 +305,7 @@ static bool selected(const step *s) {
 /* The extents of an operand, whatever it holds. */
 static bool shape(const step *s, graft_value of) {
   const graft_type *x = gr_type_of(s->w->g, of);
-  int64_t start = int_of(s, "start");
+  int64_t start = int_of(s, GR_ATTR(shape, start));
   if (start < 0) start += x->rank;
   if (start < 0) start = 0;
   for (uint32_t i = 0; i < s->y->count; i++) {
@@ -403,15 +397,31 @@ static void of_node(walk *w, graft_value v, graft_node n, gr_known *k) {
     k->unknown = gr_known_whole(k) ? GRAFT_NONE : why;
 }
 
+/* Its own shape is not known: that begins with an integer operand whose shape is not known either. */
+static void of_unknown_shape(walk *w, graft_value v, graft_node n, gr_known *k) {
+  graft_value from = v;
+  for (uint32_t i = 0; from == v && i < gr_node_at(w->g, n)->operand_count; i++) {
+    const graft_value operand = gr_operand(w->g, n, i);
+    const graft_type *t = operand == GRAFT_NONE ? NULL : gr_type_of(w->g, operand);
+    if (t == NULL || graft_type_elements(t) >= 0 || (t->dtype != GRAFT_UNKNOWN && !integer(t->dtype))) continue;
+    const gr_known *x = known_of(w, operand);
+    if (x->unknown != GRAFT_NONE) from = x->unknown;
+  }
+  forget(k, from);
+}
+
 static void of_value(walk *w, graft_value v, gr_known *k) {
   const graft_tensor t = gr_value_tensor(w->g, v);
   const graft_node n = gr_value_node(w->g, v);
-  if (!begin(w->g, v, k) || (t == GRAFT_NONE && n == GRAFT_NONE))
-    forget(k, v);
-  else if (t != GRAFT_NONE)
+  const bool small = begin(w->g, v, k);
+  if (n != GRAFT_NONE && !small)
+    of_unknown_shape(w, v, n, k);
+  else if (t != GRAFT_NONE && small)
     of_tensor(w, v, t, k);
-  else
+  else if (n != GRAFT_NONE)
     of_node(w, v, n, k);
+  else
+    forget(k, v);
 }
 
 static const gr_known nothing = {.type = {.dtype = GRAFT_UNKNOWN, .rank = -1}, .unknown = GRAFT_NONE};

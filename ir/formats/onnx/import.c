@@ -1,5 +1,6 @@
-/* One graph of the file: names first, then tensors and inputs, then every node through its row of import.def. */
-#include "ir/formats/onnx/onnx_impl.h"
+/* One graph of the file: names first, then tensors and inputs, then every node through its row of import.def, with the
+ * graphs nested in it before it. */
+#include "ir/formats/onnx/handler_impl.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,48 +30,17 @@ static const gr_onnx_op *find_row(const char *name) {
   return bsearch(name, rows, sizeof rows / sizeof *rows, sizeof *rows, compare);
 }
 
-bool gr_onnx_direct(gr_onnx *in) {
-  graft_value operands[GR_MAX_OPERANDS];
-  uint32_t n = gr_op_get(in->row->op)->operand_count; /* what check_counts let through is not more */
-  for (uint32_t i = 0; i < n; i++) operands[i] = gr_onnx_input(in, i);
-  gr_onnx_begin(in, in->row->op);
-  return gr_onnx_finish(in, operands, n);
-}
-
 /* ---- names ---- */
-
-static graft_value tensor_now(gr_onnx *in, gr_onnx_scope *s, graft_tensor t) {
-  graft_value v = t < s->updates.len ? s->updates.data[t] : GRAFT_NONE;
-  if (v == GRAFT_NONE) v = gr_handle(s->graph, t);
-  if (v == GRAFT_NONE) in->failed = true;
-  return v;
-}
-
-graft_value gr_onnx_value(gr_onnx *in, const char *name) {
-  gr_onnx_scope *own = in->scope;
-  const gr_onnx_symbol *s = NULL;
-  for (const gr_onnx_scope *scope = own; scope && !s; scope = scope->outer) s = gr_onnx_scope_find(scope, name);
-  if (!s) {
-    gr_onnx_fail(in, GRAFT_NAME, "'%s' is not an input, an initializer or the output of a node", name);
-    return GRAFT_NONE;
-  }
-  if (s->tensor != GRAFT_NONE) return tensor_now(in, own, s->tensor);
-  if (s->value != GRAFT_NONE && gr_onnx_scope_find(own, name) == s) return s->value;
-  gr_onnx_fail(in, GRAFT_NAME, "'%s' is read before the node that makes it: the nodes are not sorted, or form a cycle",
-               name);
-  return GRAFT_NONE;
-}
 
 static const char *tensor_label(gr_onnx *in, const char *name) {
   size_t size = strlen(name) + 24;
   char *text = gr_arena_alloc(&in->scratch, size);
-  if (!text) return "an initializer";
-  snprintf(text, size, "initializer '%s'", name);
+  if (text) snprintf(text, size, "initializer '%s'", name);
   return text;
 }
 
 /* Everything that the graph defines, before anything is made: graft's own names must keep clear of them. */
-static bool define_names(gr_onnx *in, gr_onnx_scope *s, const char *const *captured, uint32_t captured_count) {
+static bool define_names(gr_onnx *in, gr_onnx_scope *s, const gr_onnx_names *captured) {
   const Onnx__GraphProto *g = s->proto;
   graft_module *m = in->module;
   in->where.node = NULL;
@@ -87,13 +57,16 @@ static bool define_names(gr_onnx *in, gr_onnx_scope *s, const char *const *captu
     if (known && known < s->symbols.data + initializers) continue; /* an input with a default value: a tensor */
     if (!gr_onnx_scope_define(m, s, name, in->where)) return false;
   }
-  for (uint32_t i = 0; i < captured_count; i++)
-    if (!gr_onnx_scope_define(m, s, captured[i], in->where)) return false;
+  for (uint32_t i = 0; i < captured->names.len; i++)
+    if (!gr_onnx_scope_define(m, s, captured->names.data[i], in->where)) return false;
   for (size_t i = 0; i < g->n_node; i++) {
     const Onnx__NodeProto *node = g->node[i];
     in->where.node = node->name;
-    for (size_t k = 0; k < node->n_output; k++)
-      if (node->output[k][0] && !gr_onnx_scope_define(m, s, node->output[k], in->where)) return false;
+    for (size_t k = 0; k < node->n_output; k++) {
+      if (!node->output[k][0]) continue;
+      if (!gr_onnx_scope_define(m, s, node->output[k], in->where)) return false;
+      s->symbols.data[s->symbols.len - 1].node = (uint32_t)i;
+    }
   }
   in->where.node = NULL;
   bool nested = s->outer != NULL;
@@ -123,7 +96,8 @@ static bool add_initializers(gr_onnx *in, gr_onnx_scope *s) {
     Onnx__TensorProto *t = s->proto->initializer[i];
     graft_type type;
     uint64_t offset;
-    gr_buffer *b = gr_onnx_tensor(in, t, tensor_label(in, t->name), &type, &offset);
+    const char *label = tensor_label(in, t->name);
+    gr_buffer *b = label ? gr_onnx_tensor(in, t, label, &type, &offset) : NULL;
     if (!b) return false;
     uint32_t id = gr_type_intern_at(m, &type, (gr_loc){.file = in->where.file, .node = t->name});
     gr_onnx_symbol *symbol = gr_onnx_scope_find(s, t->name);
@@ -139,7 +113,7 @@ static bool add_initializers(gr_onnx *in, gr_onnx_scope *s) {
   return true;
 }
 
-static bool add_inputs(gr_onnx *in, gr_onnx_scope *s, const char *const *captured, uint32_t captured_count) {
+static bool add_inputs(gr_onnx *in, gr_onnx_scope *s, const gr_onnx_names *captured) {
   const Onnx__GraphProto *g = s->proto;
   for (size_t i = 0; i < g->n_input; i++) {
     gr_onnx_symbol *symbol = gr_onnx_scope_find(s, g->input[i]->name);
@@ -154,10 +128,10 @@ static bool add_inputs(gr_onnx *in, gr_onnx_scope *s, const char *const *capture
     symbol->value = gr_input_add(s->graph, symbol->name, &type);
     if (symbol->value == GRAFT_NONE) return false;
   }
-  for (uint32_t i = 0; i < captured_count; i++) {
-    const gr_onnx_symbol *outer = gr_onnx_scope_find(s->outer, captured[i]);
+  for (uint32_t i = 0; i < captured->names.len; i++) {
+    const gr_onnx_symbol *outer = gr_onnx_scope_find(s->outer, captured->names.data[i]);
     graft_type type = *gr_type_of(s->outer->graph, outer->value);
-    gr_onnx_symbol *symbol = gr_onnx_scope_find(s, captured[i]);
+    gr_onnx_symbol *symbol = gr_onnx_scope_find(s, captured->names.data[i]);
     symbol->value = gr_input_add(s->graph, symbol->name, &type);
     if (symbol->value == GRAFT_NONE) return false;
   }
@@ -231,10 +205,48 @@ static bool check_counts(gr_onnx *in) {
   return outputs > 0 || (gr_onnx_fail(in, GRAFT_TYPE, "%s has no output", row->name), false);
 }
 
+/* The graphs among the node's attributes, and the values that they capture; then the node. */
+static bool import_opaque(gr_onnx *in) {
+  const Onnx__NodeProto *node = in->node;
+  const gr_onnx outer = *in; /* the place to come back to */
+  const graft_graph **graphs = NULL;
+  gr_onnx_names captured = {0};
+  bool good = gr_onnx_captures(in, in->scope, node, &captured);
+  uint32_t kept = 0; /* tensors belong to the module: nested graphs see them without */
+  for (uint32_t i = 0; good && i < captured.names.len; i++) {
+    const gr_onnx_symbol *s = gr_onnx_scope_find(in->scope, captured.names.data[i]);
+    if (s->tensor != GRAFT_NONE) continue;
+    captured.names.data[kept++] = captured.names.data[i];
+    good = gr_onnx_value(in, s->text) != GRAFT_NONE;
+  }
+  captured.names.len = kept;
+  if (good) good = (graphs = gr_arena_alloc(&in->scratch, (node->n_attribute + 1) * sizeof *graphs)) != NULL;
+  for (size_t i = 0, k = 0; good && i < node->n_attribute; i++) {
+    const Onnx__AttributeProto *a = node->attribute[i];
+    if (!a->g) continue;
+    const char *name = a->g->name && a->g->name[0] ? a->g->name : a->name;
+    const size_t size = strlen(name) + 16;
+    char *title = gr_arena_alloc(&in->scratch, size); /* no two graphs are called alike */
+    if (title) snprintf(title, size, "%s.%u", name, graft_module_graph_count(in->module));
+    graft_graph *g = title ? graft_graph_create(in->module, title) : NULL;
+    good = g && gr_onnx_graph(in, g, a->g, outer.scope, &captured);
+    graphs[k++] = g;
+    in->scope = outer.scope;
+    in->node = outer.node;
+    in->row = outer.row;
+    in->where = outer.where;
+    in->record = outer.record;
+  }
+  good = good && gr_onnx_opaque(in, graphs, &captured);
+  gr_vec_free(in->context, &captured.names);
+  return good;
+}
+
 static bool import_node(gr_onnx *in, const Onnx__NodeProto *node) {
   bool in_default_domain = !node->domain || !node->domain[0] || strcmp(node->domain, "ai.onnx") == 0;
   in->node = node;
   in->record = 0;
+  in->opaque = false;
   in->where.node = node->name && node->name[0] ? node->name : node->n_output ? node->output[0] : NULL;
   if (!node->op_type || !node->op_type[0]) return gr_onnx_fail(in, GRAFT_FORMAT, "a node without an op"), false;
   for (size_t i = 0; i < node->n_attribute; i++)
@@ -245,29 +257,48 @@ static bool import_node(gr_onnx *in, const Onnx__NodeProto *node) {
     if (r.source == GRAFT_NONE || (in->record = gr_record_intern(in->module, &r, NULL)) == GRAFT_NONE) return false;
   }
   in->row = in_default_domain ? find_row(node->op_type) : NULL;
-  if (!in->row && in_default_domain && strcmp(node->op_type, "ConstantOfShape") == 0) {
-    if (gr_onnx_constant_of_shape(in)) return true;
-    if (in->failed) return false;
-  }
-  if (!in->row) return gr_onnx_opaque(in);
+  if (!in->row) return import_opaque(in);
   if (in->opset == 0) return gr_onnx_fail(in, GRAFT_FORMAT, "the model imports no opset of the default domain"), false;
   if (in->opset < in->row->since)
     return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "%s is read from opset %lld on, the model has opset %lld", in->row->name,
                         (long long)in->row->since, (long long)in->opset),
            false;
-  return check_counts(in) && check_attributes(in) && in->row->handler(in) && !in->failed;
+  if (!check_counts(in) || !check_attributes(in) || !in->row->handler(in) || in->failed) return false;
+  return !in->opaque || import_opaque(in);
+}
+
+/* What only became attributes is not kept as nodes too: those that computed it, where nothing else reads them. */
+static bool drop_computed(gr_onnx *in, gr_onnx_scope *s) {
+  graft_graph *g = s->graph;
+  while (s->computed.len > 0) {
+    const graft_value v = s->computed.data[--s->computed.len];
+    const graft_tensor t = gr_value_tensor(g, v);
+    const graft_node n = gr_value_node(g, v);
+    if (t != GRAFT_NONE && !gr_vec_push(in->context, &in->consumed, t)) return false;
+    bool unused = n != GRAFT_NONE && gr_node_live(g, n) && gr_node_at(g, n)->op < GR_OP_COUNT;
+    for (uint32_t i = 0; unused && i < gr_node_at(g, n)->result_count; i++)
+      unused = gr_result(g, n, i) == GRAFT_NONE || gr_unused(g, gr_result(g, n, i));
+    if (!unused) continue;
+    for (uint32_t i = 0; i < gr_node_at(g, n)->operand_count; i++) {
+      const graft_value operand = gr_operand(g, n, i);
+      if (operand != GRAFT_NONE && !gr_vec_push(in->context, &s->computed, operand)) return false;
+    }
+    gr_node_erase(g, n);
+  }
+  return true;
 }
 
 bool gr_onnx_graph(gr_onnx *in, graft_graph *g, const Onnx__GraphProto *proto, gr_onnx_scope *outer,
-                   const char *const *captured, uint32_t captured_count) {
+                   const gr_onnx_names *captured) {
   gr_onnx_scope scope = {.outer = outer, .graph = g, .proto = proto};
+  const uint32_t *order = NULL;
   in->scope = &scope;
-  bool good = define_names(in, &scope, captured, captured_count) && add_initializers(in, &scope) &&
-              add_inputs(in, &scope, captured, captured_count);
-  for (size_t i = 0; good && i < proto->n_node; i++) good = import_node(in, proto->node[i]);
+  bool good = define_names(in, &scope, captured) && add_initializers(in, &scope) && add_inputs(in, &scope, captured) &&
+              (order = gr_onnx_order(in, &scope)) != NULL;
+  for (size_t i = 0; good && i < proto->n_node; i++) good = import_node(in, proto->node[order[i]]);
   if (good) {
     in->where.node = NULL;
-    good = add_outputs(in, &scope);
+    good = add_outputs(in, &scope) && drop_computed(in, &scope);
   }
   gr_onnx_scope_free(in->context, &scope);
   in->scope = outer;

@@ -6,6 +6,10 @@
 /* Written for 13 to 18; an older model is read where its ops mean what they do in 13 (import.def). */
 #define LAST_OPSET 18
 
+/* What import may make beyond the file's own bytes: constants of a shape, shares of windows, copies. */
+#define FREE_ROOM (32u << 20)
+#define ROOM_PER_BYTE 4u
+
 static bool read_opsets(gr_onnx *in, const Onnx__ModelProto *model) {
   for (size_t i = 0; i < model->n_opset_import; i++) {
     const Onnx__OperatorSetIdProto *o = model->opset_import[i];
@@ -49,11 +53,15 @@ static bool import_model(gr_onnx *in, const Onnx__ModelProto *model) {
   m->file = gr_intern(m, in->file, strlen(in->file));
   if (m->file == GRAFT_NONE) return false;
   graft_graph *g = graft_graph_create(m, "main");
-  return g && gr_onnx_graph(in, g, model->graph, NULL, NULL, 0) && drop_consumed(in);
+  return g && gr_onnx_graph(in, g, model->graph, NULL, &(gr_onnx_names){0}) && drop_consumed(in);
 }
 
 graft_module *gr_onnx_load(graft_context *c, gr_buffer *file, const char *name, const char *directory) {
-  gr_onnx in = {.context = c, .file = name, .directory = directory, .where = {.file = name}};
+  gr_onnx in = {.context = c,
+                .file = name,
+                .directory = directory,
+                .where = {.file = name},
+                .room = FREE_ROOM + ROOM_PER_BYTE * (uint64_t)file->size};
   if (gr_wire_check(c, &onnx__model_proto__descriptor, file->data, file->size, in.where) != GRAFT_OK) return NULL;
   ProtobufCAllocator allocator = gr_onnx_allocator(c);
   Onnx__ModelProto *model = onnx__model_proto__unpack(&allocator, file->size, file->data);

@@ -1,8 +1,17 @@
-/* ONNX import, private to this folder.
+/* ONNX import, private to this folder. Each file uses only those of the layers before its own:
  *
- * load.c checks and unpacks the file; import.c goes through each graph node by node and hands every node to its row of
- * import.def; op_*.c are the rows' handlers, emit.c is what they build nodes with. A name of the file is a symbol of
- * its graph's scope. Handlers return false after they have reported an error. */
+ *   1  wire.c, decimal.c    bytes: is a message safe to unpack; what number is meant
+ *   2  scope.c              names of one graph of the file
+ *   3  tensor.c             TensorProto to bytes, TypeProto to a type
+ *   4  read.c, build.c      what a handler reads of its node; what it makes (handler_impl.h)
+ *   5  window.c             what convolutions and pools share
+ *   6  op_*.c, opaque.c     one handler a row of import.def; nodes that have no row
+ *   7  order.c              which node comes first; what nested graphs read
+ *   8  import.c             a graph: its names, tensors, inputs, nodes, and the graphs nested in nodes
+ *   9  load.c, onnx.c       the file
+ *
+ * A name of the file is a symbol of its graph's scope. Functions that give a bool, a value or a pointer have reported
+ * an error when they give false, GRAFT_NONE or NULL, unless they say otherwise. */
 #ifndef GRAFT_ONNX_IMPL_H
 #define GRAFT_ONNX_IMPL_H
 
@@ -10,8 +19,7 @@
 #include "ir/formats/onnx/onnx.pb-c.h"
 #include "ir/formats/onnx/onnx_int.h"
 
-/* ---- wire.c, decimal.c ----------------------------------------------------------------------------------------------
- */
+/* ---- 1: bytes ---- */
 
 /* Is this a well-formed message of the type, at most 64 levels deep, whose unpacked form is at most 64 MB and 40 times
  * its size? */
@@ -21,8 +29,7 @@ graft_status gr_wire_check(graft_context *c, const ProtobufCMessageDescriptor *t
 double gr_onnx_decimal(float x);
 double gr_onnx_one_minus(float x);
 
-/* ---- scopes (scope.c)
- * ------------------------------------------------------------------------------------------------- */
+/* ---- 2: scopes ---- */
 
 /* What a name of the file stands for. */
 typedef struct gr_onnx_symbol {
@@ -31,6 +38,7 @@ typedef struct gr_onnx_symbol {
   graft_value value;
   graft_tensor tensor;              /* outranks `value`; both GRAFT_NONE: the node that makes it was not reached yet */
   const Onnx__ValueInfoProto *info; /* what the file says of its type, or NULL */
+  uint32_t node;                    /* of the file, that makes it; GRAFT_NONE: none does */
   bool read;                        /* by a node, as a graph output, or from a nested graph */
 } gr_onnx_symbol;
 
@@ -45,19 +53,19 @@ typedef struct gr_onnx_scope {
   GR_VEC(gr_onnx_symbol) symbols;
   gr_onnx_slot *slots; /* open addressing */
   uint32_t slot_count;
-  GR_VEC(graft_value) updates; /* by tensor: its value after the updates so far; GRAFT_NONE: none */
+  GR_VEC(graft_value) updates;  /* by tensor: its value after the updates so far; GRAFT_NONE: none */
+  GR_VEC(graft_value) computed; /* values whose elements became attributes */
 } gr_onnx_scope;
 
-/* Adds a symbol; false with an error when it is defined twice. */
+/* Adds a symbol; an error when it is defined twice. */
 bool gr_onnx_scope_define(graft_module *m, gr_onnx_scope *s, const char *text, gr_loc where);
-/* Borrowed until the next definition. In this scope alone; NULL: not there. */
+/* Borrowed until the next definition. In this scope alone; NULL, without an error: not there. */
 gr_onnx_symbol *gr_onnx_scope_find(const gr_onnx_scope *s, const char *text);
 void gr_onnx_scope_free(graft_context *c, gr_onnx_scope *s);
 /* Marks what nodes and outputs read, in the scopes that define it. */
 void gr_onnx_scope_mark_reads(gr_onnx_scope *s, const Onnx__GraphProto *g);
 
-/* ---- the importer
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- the importer ---- */
 
 typedef struct gr_onnx gr_onnx;
 
@@ -89,6 +97,7 @@ struct gr_onnx {
   int64_t opset; /* of the default domain; 0: not imported */
   bool pytorch;  /* its exporter wrote the model */
   gr_arena scratch;
+  uint64_t room;                 /* bytes that import may still make beyond those of the file */
   GR_VEC(gr_onnx_file) files;    /* external data, each opened once */
   GR_VEC(graft_tensor) consumed; /* tensors that became attributes: nobody may use them any more */
   gr_onnx_scope *scope;
@@ -98,8 +107,9 @@ struct gr_onnx {
   const gr_onnx_op *row;
   gr_loc where;
   uint32_t record; /* its provenance */
+  bool opaque;     /* its handler leaves it as it is (gr_onnx_stays) */
 
-  /* the graft node in the making (emit.c) */
+  /* the graft node in the making (build.c) */
   uint32_t op;
   gr_attr_builder attrs;
   bool failed;
@@ -112,108 +122,35 @@ static inline graft_status gr_onnx_failed(gr_onnx *in, graft_status code) {
 }
 #define gr_onnx_fail(in, code, ...) gr_onnx_failed((in), gr_error((in)->context, (code), (in)->where, __VA_ARGS__))
 
-/* ---- graphs (import.c), opaque nodes (opaque.c)
- * ----------------------------------------------------------------------------- */
+/* ---- 3: tensors and types ---- */
 
-/* Imports `proto` into `g`. `captured` names become inputs after the graph's own. */
-bool gr_onnx_graph(gr_onnx *in, graft_graph *g, const Onnx__GraphProto *proto, gr_onnx_scope *outer,
-                   const char *const *captured, uint32_t captured_count);
-bool gr_onnx_opaque(gr_onnx *in);
-/* The value that a name stands for at this point; GRAFT_NONE with an error when there is none. */
-graft_value gr_onnx_value(gr_onnx *in, const char *name);
-
-/* ---- tensors (tensor.c)
- * -------------------------------------------------------------------------------------------------------- */
-
-/* False for the dtypes that graft does not have. */
+/* False, without an error, for the dtypes that graft does not have. */
 bool gr_onnx_dtype(int32_t code, graft_dtype *dtype);
 const char *gr_onnx_dtype_name(int32_t code);
 /* The type and bytes of a tensor; takes raw bytes out of the message. `what` names it in errors. The buffer's reference
- * is the caller's. NULL: an error was reported. */
+ * is the caller's. */
 gr_buffer *gr_onnx_tensor(gr_onnx *in, Onnx__TensorProto *t, const char *what, graft_type *type, uint64_t *offset);
 /* The allocator of messages, which remembers sizes so that bytes can be taken out of them. `user` is the context. */
 ProtobufCAllocator gr_onnx_allocator(graft_context *c);
-/* A tensor type from a ValueInfoProto's; unknown dims are -1. False: not a tensor of a dtype that graft has. */
+/* A tensor type from a ValueInfoProto's; unknown dims are -1. False, with `why` and no error: not a tensor of a dtype
+ * that graft has. */
 bool gr_onnx_type(const Onnx__TypeProto *t, graft_type *type, const char **why);
 
-/* ---- building nodes (emit.c)
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- 7: order ---- */
 
-/* Inputs and attributes of the ONNX node. */
-bool gr_onnx_has_input(const gr_onnx *in, uint32_t i);
-graft_value gr_onnx_input(gr_onnx *in, uint32_t i); /* GRAFT_NONE: absent, or an error (then in->failed) */
-const graft_type *gr_onnx_value_type(const gr_onnx *in, graft_value v);
-/* The rank; -1 with an error that says which op wants to know it. */
-int32_t gr_onnx_rank(gr_onnx *in, graft_value v);
-bool gr_onnx_output_read(const gr_onnx *in, uint32_t i);
-const Onnx__AttributeProto *gr_onnx_attr(const gr_onnx *in, const char *name);
-int64_t gr_onnx_attr_int(const gr_onnx *in, const char *name, int64_t otherwise);
-bool gr_onnx_attr_bool(const gr_onnx *in, const char *name, bool otherwise);
-double gr_onnx_attr_float(const gr_onnx *in, const char *name, double otherwise);
-bool gr_onnx_attr_is(const gr_onnx *in, const char *name, const char *text);
-/* `count` integers, or `otherwise` that many times; false with an error when the list has another length. */
-bool gr_onnx_attr_ints(gr_onnx *in, const char *name, uint32_t count, int64_t otherwise, int64_t *out);
-/* An axis of a tensor of this rank, negative ones counted from the end; false with an error when out of range. */
-bool gr_onnx_axis(gr_onnx *in, int64_t axis, int32_t rank, int64_t *out);
-/* The tensor that input i is, if it is one that never changes. */
-graft_tensor gr_onnx_constant(gr_onnx *in, uint32_t i);
-/* The bytes of a tensor that become attributes, or another tensor. */
-const void *gr_onnx_consume(gr_onnx *in, graft_tensor t);
-/* The integers of a constant input, for as long as the import; NULL with an error when it is not constant. */
-const int64_t *gr_onnx_ints(gr_onnx *in, uint32_t i, const char *what, uint32_t *count);
-/* Input i where the model computes it from constants and known extents; else NULL, without an error. */
-const int64_t *gr_onnx_computed_ints(gr_onnx *in, uint32_t i, uint32_t *count);
-/* ConstantOfShape where the shape is known: a constant. False otherwise: it stays opaque. */
-bool gr_onnx_constant_of_shape(gr_onnx *in);
-/* The same from the constant input i or, as older opsets have it, an attribute; NULL without an error: neither is
- * there. */
-const int64_t *gr_onnx_list(gr_onnx *in, const char *name, uint32_t i, uint32_t *count);
-/* A constant of one element. */
-bool gr_onnx_scalar(gr_onnx *in, uint32_t i, const char *what, double *out);
-/* A float operand in a weight role is a parameter, also behind a transpose. */
-void gr_onnx_parameter(gr_onnx *in, graft_value v);
+typedef struct gr_onnx_names {
+  GR_VEC(const char *) names;
+} gr_onnx_names;
 
-/* A graft node: begin, set attributes that differ from the defaults, then one of the ends. */
-void gr_onnx_begin(gr_onnx *in, uint32_t op);
-void gr_onnx_set_bool(gr_onnx *in, const char *name, bool value);
-void gr_onnx_set_int(gr_onnx *in, const char *name, int64_t value);
-void gr_onnx_set_float(gr_onnx *in, const char *name, double value);
-void gr_onnx_set_string(gr_onnx *in, const char *name, const char *value);
-void gr_onnx_set_dtype(gr_onnx *in, const char *name, graft_dtype value);
-void gr_onnx_set_ints(gr_onnx *in, const char *name, const int64_t *values,
-                      uint32_t count); /* borrowed until the end */
-/* Ends it with `count` results; result i is bound to the ONNX value outputs[i] (NULL or "": a name of graft's making).
- */
-graft_node gr_onnx_end(gr_onnx *in, const graft_value *operands, uint32_t operand_count, const char *const *outputs,
-                       uint32_t count, uint32_t absent, const uint32_t *types);
-/* One result of graft's own making, for a further node; GRAFT_NONE: failed. */
-graft_value gr_onnx_step(gr_onnx *in, const graft_value *operands, uint32_t operand_count);
-/* The ONNX node's first output. */
-bool gr_onnx_finish(gr_onnx *in, const graft_value *operands, uint32_t operand_count);
-/* The ONNX node's output i is an existing value. */
-bool gr_onnx_alias(gr_onnx *in, uint32_t i, graft_value v);
-/* A small constant of graft's making. */
-graft_value gr_onnx_make_constant(gr_onnx *in, const char *name, const graft_type *type, const void *data);
+/* Names of `s` that the graphs nested in the node read, each once; the list is the caller's to free. */
+bool gr_onnx_captures(gr_onnx *in, const gr_onnx_scope *s, const Onnx__NodeProto *node, gr_onnx_names *out);
+/* The nodes of s, each after those whose results it reads, else as the file has them: indices, in scratch memory. */
+const uint32_t *gr_onnx_order(gr_onnx *in, const gr_onnx_scope *s);
 
-/* ---- windows (op_conv.c), shared by convolutions and pools
- * ------------------------------------------------------------------------ */
+/* ---- 8: graphs ---- */
 
-#define GR_ONNX_SPATIAL 3
-
-typedef struct gr_window {
-  uint32_t n; /* spatial axes */
-  int64_t kernel[GR_ONNX_SPATIAL], stride[GR_ONNX_SPATIAL], dilation[GR_ONNX_SPATIAL];
-  int64_t begin[GR_ONNX_SPATIAL], end[GR_ONNX_SPATIAL]; /* padding */
-} gr_window;
-
-/* Reads strides, dilations, pads and auto_pad of a node whose first input is `x`; kernel and n are set already. */
-bool gr_onnx_window(gr_onnx *in, gr_window *w, graft_value x);
-bool gr_onnx_symmetric(const gr_window *w);
-/* x with the window's padding as a node of its own, filled with `value`; the window has none afterwards. */
-graft_value gr_onnx_pad(gr_onnx *in, gr_window *w, graft_value x, double value);
-
-#define ONNX(name, handler, op, since, min_inputs, max_inputs, max_outputs, attrs) bool gr_onnx_##handler(gr_onnx *in);
-#include "ir/formats/onnx/import.def"
-#undef ONNX
+/* Imports `proto` into `g`. `captured` names become inputs after the graph's own. */
+bool gr_onnx_graph(gr_onnx *in, graft_graph *g, const Onnx__GraphProto *proto, gr_onnx_scope *outer,
+                   const gr_onnx_names *captured);
 
 #endif

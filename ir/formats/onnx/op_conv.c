@@ -1,88 +1,7 @@
-/* Convolutions, and the padding that they share with pools. */
-#include "ir/formats/onnx/onnx_impl.h"
+/* Convolutions. */
+#include "ir/formats/onnx/handler_impl.h"
 
 #include <string.h>
-
-/* Extents of sliding windows are bounded so that no sum of a few of them overflows. */
-#define MAX_EXTENT ((int64_t)1 << 31)
-
-static bool in_range(gr_onnx *in, const gr_window *w) {
-  for (uint32_t i = 0; i < w->n; i++) {
-    bool good = w->kernel[i] >= 1 && w->kernel[i] < MAX_EXTENT && w->stride[i] >= 1 && w->stride[i] < MAX_EXTENT &&
-                w->dilation[i] >= 1 && w->dilation[i] < MAX_EXTENT && w->begin[i] >= 0 && w->begin[i] < MAX_EXTENT &&
-                w->end[i] >= 0 && w->end[i] < MAX_EXTENT;
-    if (!good) {
-      gr_onnx_fail(in, GRAFT_TYPE, "%s: a kernel, stride, dilation or padding is out of range", in->row->name);
-      return false;
-    }
-  }
-  return true;
-}
-
-/* The extent of spatial axis i; -1: not known. */
-static int64_t spatial(const gr_onnx *in, graft_value x, uint32_t i) {
-  const graft_type *t = gr_onnx_value_type(in, x);
-  return t->rank == (int32_t)i + 2 || t->rank > (int32_t)i + 2 ? t->dims[i + 2] : -1;
-}
-
-typedef enum auto_pad { NOTSET, VALID, SAME_UPPER, SAME_LOWER, BAD_AUTO_PAD } auto_pad;
-
-static auto_pad read_auto_pad(gr_onnx *in) {
-  if (!gr_onnx_attr(in, "auto_pad") || gr_onnx_attr_is(in, "auto_pad", "NOTSET")) return NOTSET;
-  if (gr_onnx_attr_is(in, "auto_pad", "VALID")) return VALID;
-  if (gr_onnx_attr_is(in, "auto_pad", "SAME_UPPER")) return SAME_UPPER;
-  if (gr_onnx_attr_is(in, "auto_pad", "SAME_LOWER")) return SAME_LOWER;
-  gr_onnx_fail(in, GRAFT_TYPE, "%s: unknown auto_pad", in->row->name);
-  return BAD_AUTO_PAD;
-}
-
-static bool read_pads(gr_onnx *in, gr_window *w) {
-  int64_t pads[2 * GR_ONNX_SPATIAL];
-  if (!gr_onnx_attr_ints(in, "pads", 2 * w->n, 0, pads)) return false;
-  memcpy(w->begin, pads, w->n * sizeof *pads);
-  memcpy(w->end, pads + w->n, w->n * sizeof *pads);
-  return true;
-}
-
-bool gr_onnx_window(gr_onnx *in, gr_window *w, graft_value x) {
-  if (!gr_onnx_attr_ints(in, "strides", w->n, 1, w->stride) ||
-      !gr_onnx_attr_ints(in, "dilations", w->n, 1, w->dilation) || !read_pads(in, w) || !in_range(in, w))
-    return false;
-  auto_pad mode = read_auto_pad(in);
-  if (mode == BAD_AUTO_PAD) return false;
-  if (mode == NOTSET) return true;
-  for (uint32_t i = 0; i < w->n; i++) {
-    w->begin[i] = w->end[i] = 0;
-    if (mode == VALID) continue;
-    int64_t reach = (w->kernel[i] - 1) * w->dilation[i] + 1, extent = spatial(in, x, i);
-    if (extent < 0 && w->stride[i] != 1) {
-      gr_onnx_fail(in, GRAFT_UNSUPPORTED, "%s: auto_pad with a stride needs to know the input's extents",
-                   in->row->name);
-      return false;
-    }
-    int64_t out = extent < 0 ? 0 : (extent + w->stride[i] - 1) / w->stride[i];
-    int64_t total = extent < 0 ? reach - 1 : (out - 1) * w->stride[i] + reach - extent;
-    if (total < 0) total = 0;
-    w->begin[i] = mode == SAME_UPPER ? total / 2 : total - total / 2;
-    w->end[i] = total - w->begin[i];
-  }
-  return in_range(in, w);
-}
-
-bool gr_onnx_symmetric(const gr_window *w) { return memcmp(w->begin, w->end, w->n * sizeof *w->begin) == 0; }
-
-graft_value gr_onnx_pad(gr_onnx *in, gr_window *w, graft_value x, double value) {
-  int64_t pads[2 * GR_ONNX_SPATIAL];
-  for (uint32_t i = 0; i < w->n; i++) { /* graft's begin with the last axis */
-    pads[2 * i] = w->begin[w->n - 1 - i];
-    pads[2 * i + 1] = w->end[w->n - 1 - i];
-    w->begin[w->n - 1 - i] = w->end[w->n - 1 - i] = 0;
-  }
-  gr_onnx_begin(in, GR_OP_pad);
-  gr_onnx_set_ints(in, "pad", pads, 2 * w->n);
-  gr_onnx_set_float(in, "value", value);
-  return gr_onnx_step(in, &x, 1);
-}
 
 /* Number of spatial axes and the kernel, from the weight and kernel_shape. */
 static bool read_kernel(gr_onnx *in, gr_window *w, graft_value weight) {
@@ -125,27 +44,24 @@ bool gr_onnx_conv(gr_onnx *in) {
  * zero is one more of output_padding. */
 static bool transposed_padding(gr_onnx *in, gr_window *w, graft_value x, int64_t *extra) {
   int64_t wanted[GR_ONNX_SPATIAL];
-  if (!gr_onnx_attr_ints(in, "strides", w->n, 1, w->stride) ||
-      !gr_onnx_attr_ints(in, "dilations", w->n, 1, w->dilation) ||
-      !gr_onnx_attr_ints(in, "output_padding", w->n, 0, extra) || !read_pads(in, w) || !in_range(in, w))
-    return false;
-  auto_pad mode = read_auto_pad(in);
+  if (!gr_onnx_read_window(in, w) || !gr_onnx_attr_ints(in, "output_padding", w->n, 0, extra)) return false;
+  gr_auto_pad mode = gr_onnx_read_auto_pad(in);
   bool shaped = gr_onnx_attr(in, "output_shape") && gr_onnx_attr(in, "output_shape")->n_ints;
-  if (mode == BAD_AUTO_PAD || (shaped && !gr_onnx_attr_ints(in, "output_shape", w->n, 0, wanted))) return false;
+  if (mode == GR_PAD_BAD || (shaped && !gr_onnx_attr_ints(in, "output_shape", w->n, 0, wanted))) return false;
   for (uint32_t i = 0; i < w->n; i++) {
-    if (extra[i] < 0 || extra[i] >= MAX_EXTENT) {
+    if (extra[i] < 0 || extra[i] >= GR_ONNX_MAX_EXTENT) {
       gr_onnx_fail(in, GRAFT_TYPE, "ConvTranspose: output_padding is out of range");
       return false;
     }
-    if (mode == VALID) w->begin[i] = w->end[i] = 0;
-    if (!shaped && mode != SAME_UPPER && mode != SAME_LOWER) continue;
-    int64_t extent = spatial(in, x, i), reach = (w->kernel[i] - 1) * w->dilation[i] + 1;
-    if (extent < 0 || extent >= MAX_EXTENT) {
+    if (mode == GR_PAD_VALID) w->begin[i] = w->end[i] = 0;
+    if (!shaped && mode != GR_PAD_SAME_UPPER && mode != GR_PAD_SAME_LOWER) continue;
+    int64_t extent = gr_onnx_spatial(in, x, i), reach = (w->kernel[i] - 1) * w->dilation[i] + 1;
+    if (extent < 0 || extent >= GR_ONNX_MAX_EXTENT) {
       gr_onnx_fail(in, GRAFT_UNSUPPORTED, "ConvTranspose: output_shape and auto_pad need to know the input's extents");
       return false;
     }
     if (!shaped) wanted[i] = extent * w->stride[i];
-    if (wanted[i] < 0 || wanted[i] >= MAX_EXTENT) {
+    if (wanted[i] < 0 || wanted[i] >= GR_ONNX_MAX_EXTENT) {
       gr_onnx_fail(in, GRAFT_TYPE, "ConvTranspose: output_shape is out of range");
       return false;
     }
@@ -154,10 +70,10 @@ static bool transposed_padding(gr_onnx *in, gr_window *w, graft_value x, int64_t
       extra[i] -= total;
       total = 0;
     }
-    w->begin[i] = mode == SAME_UPPER ? total / 2 : total - total / 2;
+    w->begin[i] = mode == GR_PAD_SAME_UPPER ? total / 2 : total - total / 2;
     w->end[i] = total - w->begin[i];
   }
-  return true;
+  return gr_onnx_window_in_range(in, w);
 }
 
 /* What is to be cut off after a convolution with the smaller padding on both sides. */

@@ -1,5 +1,5 @@
-/* Batch norm, matrix products, elementwise ops with bounds or modes, constants. */
-#include "ir/formats/onnx/onnx_impl.h"
+/* Batch norm, matrix products, elementwise ops. */
+#include "ir/formats/onnx/handler_impl.h"
 
 #include <string.h>
 
@@ -117,6 +117,14 @@ bool gr_onnx_add(gr_onnx *in) {
 
 /* ---- elementwise ---- */
 
+bool gr_onnx_direct(gr_onnx *in) {
+  graft_value operands[GR_MAX_OPERANDS];
+  uint32_t n = gr_op_get(in->row->op)->operand_count; /* what check_counts let through is not more */
+  for (uint32_t i = 0; i < n; i++) operands[i] = gr_onnx_input(in, i);
+  gr_onnx_begin(in, in->row->op);
+  return gr_onnx_finish(in, operands, n);
+}
+
 bool gr_onnx_cast(gr_onnx *in) {
   int64_t code = gr_onnx_attr_int(in, "to", 0);
   graft_dtype dtype;
@@ -232,48 +240,4 @@ bool gr_onnx_reduce_mean(gr_onnx *in) {
   if (count) gr_onnx_set_ints(in, "dim", axes, count);
   gr_onnx_set_bool(in, "keepdim", gr_onnx_attr_bool(in, "keepdims", true));
   return gr_onnx_finish(in, &x, 1);
-}
-
-/* ---- constants ---- */
-
-/* A constant called as the node's output; a scalar is merged with its equals and needs no name. */
-static bool add_constant(gr_onnx *in, const graft_type *type, gr_buffer *b, uint64_t offset) {
-  graft_module *m = in->module;
-  gr_onnx_symbol *s = gr_onnx_scope_find(in->scope, in->node->output[0]);
-  if (!s) return gr_buffer_release(in->context, b), true;
-  if (type->rank == 0) {
-    s->tensor = gr_constant(m, "scalar", type, (const char *)b->data + offset);
-    gr_buffer_release(in->context, b);
-    return s->tensor != GRAFT_NONE;
-  }
-  uint32_t id = gr_type_intern_at(m, type, in->where);
-  if (id == GRAFT_NONE) return gr_buffer_release(in->context, b), false;
-  s->tensor = gr_tensor_add(m, s->name, GRAFT_CONSTANT, id, b, offset);
-  return s->tensor != GRAFT_NONE;
-}
-
-static bool add_values(gr_onnx *in, graft_dtype dtype, int32_t rank, const void *values, size_t n) {
-  graft_type type = {.dtype = dtype, .rank = rank, .dims = {rank ? (int64_t)n : 0}};
-  gr_buffer *b = gr_buffer_create(in->context, n * graft_dtype_size(dtype));
-  if (!b) return false;
-  if (n) memcpy(b->data, values, n * graft_dtype_size(dtype));
-  return add_constant(in, &type, b, 0);
-}
-
-bool gr_onnx_constant_node(gr_onnx *in) {
-  if (in->node->n_attribute != 1) return gr_onnx_fail(in, GRAFT_FORMAT, "Constant needs one value"), false;
-  const Onnx__AttributeProto *a = in->node->attribute[0];
-  switch (a->type) {
-  case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT: return add_values(in, GRAFT_I64, 0, &a->i, 1);
-  case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOAT: return add_values(in, GRAFT_F32, 0, &a->f, 1);
-  case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INTS: return add_values(in, GRAFT_I64, 1, a->ints, a->n_ints);
-  case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOATS: return add_values(in, GRAFT_F32, 1, a->floats, a->n_floats);
-  case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__TENSOR: {
-    graft_type type;
-    uint64_t offset;
-    gr_buffer *b = a->t ? gr_onnx_tensor(in, a->t, "the constant", &type, &offset) : NULL;
-    return b && add_constant(in, &type, b, offset);
-  }
-  default: return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "Constant: strings and sparse tensors are not supported"), false;
-  }
 }

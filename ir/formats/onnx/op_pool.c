@@ -1,5 +1,5 @@
 /* Pools. Their padding may be symmetric and at most half the kernel, as PyTorch's is; any other becomes a pad node. */
-#include "ir/formats/onnx/onnx_impl.h"
+#include "ir/formats/onnx/handler_impl.h"
 
 #include <math.h>
 #include <string.h>
@@ -72,7 +72,6 @@ static graft_value column_major(gr_onnx *in, graft_value index, int64_t height, 
 static bool whole_tensor_indices(gr_onnx *in, const gr_window *w, graft_value x, graft_value index) {
   const graft_type *t = gr_onnx_value_type(in, x);
   int64_t plane = 1, planes = graft_type_elements(t);
-  for (uint32_t i = 0; i < w->n; i++) plane *= planes < 0 ? 1 : t->dims[i + 2];
   bool column = gr_onnx_attr_bool(in, "storage_order", false);
   if (planes <= 0 || (column && w->n == 3)) {
     gr_onnx_fail(in, GRAFT_UNSUPPORTED, "MaxPool: Indices need a known shape, and rows before columns in 3-D");
@@ -80,13 +79,14 @@ static bool whole_tensor_indices(gr_onnx *in, const gr_window *w, graft_value x,
   }
   int64_t dims[GRAFT_MAX_RANK];
   memcpy(dims, t->dims, sizeof dims);
+  for (uint32_t i = 0; i < w->n; i++) plane *= dims[i + 2];
   if (column && w->n == 2) index = column_major(in, index, dims[2], dims[3]);
   planes /= plane;
   graft_type type = {.dtype = GRAFT_I64, .rank = (int32_t)w->n + 2, .dims = {dims[0], dims[1], 1, 1, 1}};
   if (type.rank < 5) type.dims[4] = 0;
   if (type.rank < 4) type.dims[3] = 0;
-  int64_t *offsets = planes <= (1 << 24) ? gr_arena_alloc(&in->scratch, (size_t)planes * sizeof *offsets) : NULL;
-  if (!offsets) return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "MaxPool: Indices of too many channels"), false;
+  int64_t *offsets = gr_onnx_room(in, (uint64_t)planes, sizeof *offsets);
+  if (!offsets) return false;
   for (int64_t i = 0; i < planes; i++) offsets[i] = i * plane;
   graft_value operands[2] = {index, gr_onnx_make_constant(in, "plane_offsets", &type, offsets)};
   gr_onnx_begin(in, GR_OP_add);
@@ -119,13 +119,13 @@ static graft_value shares(gr_onnx *in, const gr_window *given, const gr_window *
   for (uint32_t i = 0; i < w->n; i++)
     type.dims[i + 2] = xt->rank > 0 && yt->rank > 0 && xt->dims[i + 2] >= 0 ? yt->dims[i + 2] : -1;
   int64_t n = graft_type_elements(&type);
-  if (n < 0 || n > (1 << 26) || (xt->dtype != GRAFT_F32 && xt->dtype != GRAFT_F64)) {
+  if (n < 0 || (xt->dtype != GRAFT_F32 && xt->dtype != GRAFT_F64)) {
     gr_onnx_fail(in, GRAFT_UNSUPPORTED,
                  "AveragePool: uneven padding that does not count needs floats of a known shape");
     return GRAFT_NONE;
   }
-  double *share = gr_arena_alloc(&in->scratch, (size_t)(n ? n : 1) * sizeof *share);
-  if (!share) return in->failed = true, GRAFT_NONE;
+  double *share = gr_onnx_room(in, (uint64_t)n, sizeof *share);
+  if (!share) return GRAFT_NONE;
   for (int64_t k = 0; k < n; k++) {
     int64_t rest = k;
     share[k] = 1;

@@ -1,5 +1,5 @@
 /* QuantizeLinear and DequantizeLinear. Here scale is f32 and zero point i32, both of rank 0 (per tensor) or 1. */
-#include "ir/formats/onnx/onnx_impl.h"
+#include "ir/formats/onnx/handler_impl.h"
 
 #include <string.h>
 
@@ -38,11 +38,11 @@ static graft_value zero_point(gr_onnx *in, graft_value v, const graft_type *scal
     return v == GRAFT_NONE ? v : shaped(in, v, per_channel);
   }
   int64_t n = graft_type_elements(&type);
-  if (n < 0 || n > INT32_MAX)
+  if (n < 0)
     return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "%s: the number of scales must be known", in->row->name), GRAFT_NONE;
-  int32_t *values = gr_arena_alloc(&in->scratch, (size_t)(n + 1) * sizeof *values);
-  if (!values) return in->failed = true, GRAFT_NONE;
-  memset(values, 0, (size_t)(n + 1) * sizeof *values);
+  int32_t *values = gr_onnx_room(in, (uint64_t)n, sizeof *values);
+  if (!values) return GRAFT_NONE;
+  memset(values, 0, (size_t)n * sizeof *values);
   if (t != GRAFT_NONE) {
     graft_type zt = *gr_tensor_type(in->module, t);
     if (graft_type_elements(&zt) != n)

@@ -1,5 +1,5 @@
 /* Ops that move or rename elements. What ONNX gives as constant operands are attributes here. */
-#include "ir/formats/onnx/onnx_impl.h"
+#include "ir/formats/onnx/handler_impl.h"
 
 #include <string.h>
 
@@ -62,14 +62,14 @@ bool gr_onnx_reshape(gr_onnx *in) {
   graft_value operands[2] = {gr_onnx_input(in, 0), gr_onnx_input(in, 1)};
   bool allow_zero = in->opset >= 14 && gr_onnx_attr_bool(in, "allowzero", false);
   if (in->failed) return false;
-  if (gr_onnx_constant(in, 1) == GRAFT_NONE) {
+  uint32_t count;
+  const int64_t *shape;
+  if (!gr_onnx_try_ints(in, 1, &shape, &count)) return false;
+  if (!shape) {
     gr_onnx_begin(in, GR_OP_reshape);
     gr_onnx_set_bool(in, "allowzero", allow_zero);
     return gr_onnx_finish(in, operands, 2);
   }
-  uint32_t count;
-  const int64_t *shape = gr_onnx_ints(in, 1, "shape", &count);
-  if (!shape) return false;
   if (count > GRAFT_MAX_RANK) return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "Reshape to more than 8 axes"), false;
   const graft_type *t = gr_onnx_value_type(in, operands[0]);
   int64_t size[GRAFT_MAX_RANK];
@@ -104,14 +104,15 @@ bool gr_onnx_unsqueeze(gr_onnx *in) {
   if (in->failed) return false;
   if (!axes) return gr_onnx_fail(in, GRAFT_TYPE, "Unsqueeze without axes"), false;
   if (count == 0) return gr_onnx_alias(in, 0, x);
-  int32_t rank = gr_onnx_rank(in, x);
-  if (rank < 0) return false;
-  if (count > (uint32_t)(GRAFT_MAX_RANK - rank))
+  int32_t rank = gr_onnx_value_type(in, x)->rank;
+  bool from_the_end = false, added[GRAFT_MAX_RANK] = {false};
+  for (uint32_t i = 0; i < count; i++) from_the_end = from_the_end || axes[i] < 0;
+  if (from_the_end && (rank = gr_onnx_rank(in, x)) < 0) return false;
+  if (count > (uint32_t)(GRAFT_MAX_RANK - (rank < 0 ? 0 : rank)))
     return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "Unsqueeze to more than 8 axes"), false;
-  bool added[GRAFT_MAX_RANK] = {false};
-  for (uint32_t i = 0; i < count; i++) {
+  for (uint32_t i = 0; i < count; i++) { /* axes from the front need no rank */
     int64_t axis;
-    if (!gr_onnx_axis(in, axes[i], rank + (int32_t)count, &axis)) return false;
+    if (!gr_onnx_axis(in, axes[i], rank < 0 ? GRAFT_MAX_RANK : rank + (int32_t)count, &axis)) return false;
     if (added[axis]) return gr_onnx_fail(in, GRAFT_TYPE, "Unsqueeze: axis %lld twice", (long long)axis), false;
     added[axis] = true;
   }
@@ -236,9 +237,7 @@ bool gr_onnx_shape(gr_onnx *in) {
 /* Begins and ends by axis, from the operands pads and axes. */
 static bool read_pads(gr_onnx *in, int32_t rank, int64_t *begin, int64_t *end) {
   uint32_t count, axis_count = (uint32_t)rank;
-  const int64_t *pads = gr_onnx_constant(in, 1) == GRAFT_NONE ? gr_onnx_computed_ints(in, 1, &count) : NULL,
-                *axes = NULL;
-  if (!pads) pads = gr_onnx_ints(in, 1, "pads", &count);
+  const int64_t *pads = gr_onnx_ints(in, 1, "pads", &count), *axes = NULL;
   if (!pads || (gr_onnx_has_input(in, 3) && !(axes = gr_onnx_ints(in, 3, "axes", &axis_count)))) return false;
   if (count != 2 * axis_count || axis_count > (uint32_t)rank)
     return gr_onnx_fail(in, GRAFT_TYPE, "Pad: %u pads for %u axes", count, axis_count), false;

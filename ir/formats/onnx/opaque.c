@@ -1,61 +1,10 @@
 /* Nodes that the table does not know: kept as they are, with their attributes. The op is called "domain.Op", with
  * "onnx" for the default domain. A graph among the attributes becomes a graph of the module; the values that the
  * node's graphs capture become operands after the node's own and, in the same order, inputs after each graph's own. */
-#include "ir/formats/onnx/onnx_impl.h"
+#include "ir/formats/onnx/handler_impl.h"
 
 #include <stdio.h>
 #include <string.h>
-
-/* ---- captured values ---- */
-
-typedef struct captures {
-  gr_onnx *in;
-  GR_VEC(const char *) names;
-  gr_onnx_scope seen; /* as a set */
-} captures;
-
-/* Does a graph between the node and the place of the reading define the name? `chain` ends at the node's own graph. */
-typedef struct chain {
-  const struct chain *outer;
-  const gr_onnx_scope *defined;
-} chain;
-
-static bool capture(captures *c, const chain *inside, const char *name) {
-  if (!name[0]) return true;
-  for (; inside; inside = inside->outer)
-    if (gr_onnx_scope_find(inside->defined, name)) return true;
-  const gr_onnx_symbol *s = gr_onnx_scope_find(c->in->scope, name);
-  if (s && s->value == GRAFT_NONE && s->tensor == GRAFT_NONE) return gr_onnx_value(c->in, name) != GRAFT_NONE;
-  if (!s || s->tensor != GRAFT_NONE || gr_onnx_scope_find(&c->seen, name))
-    return true; /* tensors belong to the module */
-  return gr_onnx_scope_define(c->in->module, &c->seen, name, c->in->where) &&
-         gr_vec_push(c->in->context, &c->names, name);
-}
-
-static bool define(gr_onnx *in, gr_onnx_scope *s, const char *name) {
-  return !name || !name[0] || gr_onnx_scope_find(s, name) || gr_onnx_scope_define(in->module, s, name, in->where);
-}
-
-static bool collect(captures *c, const chain *outer, const Onnx__GraphProto *g) {
-  gr_onnx *in = c->in;
-  gr_onnx_scope own = {0};
-  chain here = {.outer = outer, .defined = &own};
-  bool good = true;
-  for (size_t i = 0; good && i < g->n_input; i++) good = define(in, &own, g->input[i]->name);
-  for (size_t i = 0; good && i < g->n_initializer; i++) good = define(in, &own, g->initializer[i]->name);
-  for (size_t i = 0; good && i < g->n_node; i++)
-    for (size_t k = 0; good && k < g->node[i]->n_output; k++) good = define(in, &own, g->node[i]->output[k]);
-  for (size_t i = 0; good && i < g->n_node; i++) {
-    const Onnx__NodeProto *n = g->node[i];
-    for (size_t k = 0; good && k < n->n_input; k++) good = capture(c, &here, n->input[k]);
-    for (size_t k = 0; good && k < n->n_attribute; k++)
-      if (n->attribute[k]->g) good = collect(c, &here, n->attribute[k]->g);
-  }
-  for (size_t i = 0; good && i < g->n_output; i++)
-    if (g->output[i]->name) good = capture(c, &here, g->output[i]->name);
-  gr_onnx_scope_free(in->context, &own);
-  return good;
-}
 
 /* ---- attributes ---- */
 
@@ -131,30 +80,7 @@ static void set_tensor(gr_onnx *in, const char *name, Onnx__TensorProto *t) {
   gr_buffer_release(in->context, b);
 }
 
-/* The graph of an attribute; the importer's place in the outer graph is kept. */
-static void set_graph(gr_onnx *in, const char *name, const Onnx__GraphProto *proto, const captures *c) {
-  gr_onnx outer = *in;
-  char number[16];
-  snprintf(number, sizeof number, "%u", graft_module_graph_count(in->module)); /* no two graphs are called alike */
-  const char *title = joined(in, proto->name && proto->name[0] ? proto->name : name, number);
-  graft_graph *g = title ? graft_graph_create(in->module, title) : NULL;
-  bool good = g && gr_onnx_graph(in, g, proto, outer.scope, c->names.data, c->names.len);
-  in->scope = outer.scope;
-  in->node = outer.node;
-  in->row = outer.row;
-  in->where = outer.where;
-  in->record = outer.record;
-  in->op = outer.op;
-  in->attrs = outer.attrs;
-  if (!good) {
-    in->failed = true;
-    return;
-  }
-  graft_attr a = {.name = name, .kind = GRAFT_ATTR_GRAPH, .as.graph = g->index};
-  if (gr_attrs_set(in->module, &in->attrs, NULL, &a, in->where) != GRAFT_OK) in->failed = true;
-}
-
-static void set_attribute(gr_onnx *in, const Onnx__AttributeProto *a, const captures *c) {
+static void set_attribute(gr_onnx *in, const Onnx__AttributeProto *a, const graft_graph *graph) {
   char number[16];
   switch (a->type) {
   case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT: gr_onnx_set_int(in, a->name, a->i); return;
@@ -182,8 +108,8 @@ static void set_attribute(gr_onnx *in, const Onnx__AttributeProto *a, const capt
     set_tensor(in, a->name, a->t);
     return;
   case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__GRAPH:
-    if (!a->g) break;
-    set_graph(in, a->name, a->g, c);
+    if (!graph) break;
+    gr_onnx_set_graph(in, a->name, graph);
     return;
   default: break;
   }
@@ -207,20 +133,21 @@ static bool result_types(gr_onnx *in, uint32_t *types, uint32_t count) {
   return true;
 }
 
-static bool finish(gr_onnx *in, const captures *c) {
+static bool finish(gr_onnx *in, const gr_onnx_names *captured) {
   const Onnx__NodeProto *node = in->node;
-  if (node->n_input > UINT16_MAX || node->n_output > UINT16_MAX || c->names.len > UINT16_MAX)
+  const uint32_t more = captured->names.len;
+  if (node->n_input > UINT16_MAX || node->n_output > UINT16_MAX || more > UINT16_MAX)
     return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "more than 65535 inputs or outputs"), false;
-  uint32_t inputs = (uint32_t)node->n_input, outputs = (uint32_t)node->n_output, count = inputs + c->names.len;
+  uint32_t inputs = (uint32_t)node->n_input, outputs = (uint32_t)node->n_output, count = inputs + more;
   graft_value *operands = gr_arena_alloc(&in->scratch, (count + 1) * sizeof *operands);
   uint32_t *types = gr_arena_alloc(&in->scratch, (outputs + 1) * sizeof *types);
   if (!operands || !types || !result_types(in, types, outputs)) return false;
   for (uint32_t i = 0; i < inputs; i++) operands[i] = gr_onnx_input(in, i);
-  for (uint32_t i = 0; i < c->names.len; i++) operands[inputs + i] = gr_onnx_value(in, c->names.data[i]);
+  for (uint32_t i = 0; i < more; i++) operands[inputs + i] = gr_onnx_value(in, captured->names.data[i]);
   return gr_onnx_end(in, operands, count, (const char *const *)node->output, outputs, 0, types) != GRAFT_NONE;
 }
 
-bool gr_onnx_opaque(gr_onnx *in) {
+bool gr_onnx_opaque(gr_onnx *in, const graft_graph *const *graphs, const gr_onnx_names *captured) {
   const Onnx__NodeProto *node = in->node;
   bool named = node->domain && node->domain[0] && strcmp(node->domain, "ai.onnx") != 0;
   const char *op = joined(in, named ? node->domain : "onnx", node->op_type);
@@ -230,18 +157,10 @@ bool gr_onnx_opaque(gr_onnx *in) {
   if (node->n_output == 0) return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "%s has no output", op), false;
   uint32_t id = gr_intern(in->module, op, strlen(op));
   if (id == GRAFT_NONE) return false;
-  captures c = {.in = in};
-  bool good = true;
-  for (size_t i = 0; good && i < node->n_attribute; i++)
-    if (node->attribute[i]->g) good = collect(&c, NULL, node->attribute[i]->g);
-  in->op = GR_OP_COUNT + id;
-  gr_attrs_begin(&in->attrs, NULL);
-  for (size_t i = 0; good && i < node->n_attribute; i++) {
-    set_attribute(in, node->attribute[i], &c);
-    good = !in->failed;
+  gr_onnx_begin(in, GR_OP_COUNT + id);
+  for (size_t i = 0; i < node->n_attribute; i++) {
+    set_attribute(in, node->attribute[i], node->attribute[i]->g ? *graphs++ : NULL);
+    if (in->failed) return false;
   }
-  good = good && finish(in, &c);
-  gr_vec_free(in->context, &c.names);
-  gr_onnx_scope_free(in->context, &c.seen);
-  return good;
+  return finish(in, captured);
 }

@@ -39,8 +39,11 @@ bool gr_onnx_scope_define(graft_module *m, gr_onnx_scope *s, const char *text, g
     gr_error(c, GRAFT_NAME, where, "'%s' is defined twice", text);
     return false;
   }
-  gr_onnx_symbol symbol = {
-      .text = text, .name = gr_name_split(m, text, length), .value = GRAFT_NONE, .tensor = GRAFT_NONE};
+  gr_onnx_symbol symbol = {.text = text,
+                           .name = gr_name_split(m, text, length),
+                           .value = GRAFT_NONE,
+                           .tensor = GRAFT_NONE,
+                           .node = GRAFT_NONE};
   if (symbol.name.base == GRAFT_NONE || !gr_vec_push(c, &s->symbols, symbol)) return false;
   *slot = (gr_onnx_slot){.hash = hash, .symbol = s->symbols.len};
   return true;
@@ -80,6 +83,7 @@ void gr_onnx_scope_mark_reads(gr_onnx_scope *s, const Onnx__GraphProto *g) {
 void gr_onnx_scope_free(graft_context *c, gr_onnx_scope *s) {
   gr_vec_free(c, &s->symbols);
   gr_vec_free(c, &s->updates);
+  gr_vec_free(c, &s->computed);
   gr_free(c, s->slots, s->slot_count * sizeof *s->slots);
   s->slots = NULL;
   s->slot_count = 0;

@@ -1,9 +1,31 @@
-/* What handlers read of a node, and what they build graft's nodes with. */
-#include "ir/formats/onnx/onnx_impl.h"
+/* What handlers read of the node at hand: inputs, attributes, constants. */
+#include "ir/formats/onnx/handler_impl.h"
 
 #include <string.h>
 
 /* ---- inputs and outputs ---- */
+
+static graft_value tensor_now(gr_onnx *in, gr_onnx_scope *s, graft_tensor t) {
+  graft_value v = t < s->updates.len ? s->updates.data[t] : GRAFT_NONE;
+  if (v == GRAFT_NONE) v = gr_handle(s->graph, t);
+  if (v == GRAFT_NONE) in->failed = true;
+  return v;
+}
+
+graft_value gr_onnx_value(gr_onnx *in, const char *name) {
+  gr_onnx_scope *own = in->scope;
+  const gr_onnx_symbol *s = NULL;
+  for (const gr_onnx_scope *scope = own; scope && !s; scope = scope->outer) s = gr_onnx_scope_find(scope, name);
+  if (!s) {
+    gr_onnx_fail(in, GRAFT_NAME, "'%s' is not an input, an initializer or the output of a node", name);
+    return GRAFT_NONE;
+  }
+  if (s->tensor != GRAFT_NONE) return tensor_now(in, own, s->tensor);
+  if (s->value != GRAFT_NONE && gr_onnx_scope_find(own, name) == s) return s->value;
+  gr_onnx_fail(in, GRAFT_NAME, "'%s' is read before the node that makes it: the nodes are not sorted, or form a cycle",
+               name);
+  return GRAFT_NONE;
+}
 
 bool gr_onnx_has_input(const gr_onnx *in, uint32_t i) { return i < in->node->n_input && in->node->input[i][0] != '\0'; }
 
@@ -97,24 +119,84 @@ static const void *constant_data(gr_onnx *in, uint32_t i, const char *what, cons
   return gr_onnx_consume(in, t);
 }
 
-const int64_t *gr_onnx_ints(gr_onnx *in, uint32_t i, const char *what, uint32_t *count) {
-  const graft_type *type;
-  const void *data = constant_data(in, i, what, &type);
+/* Longer lists are no axes, pads or sizes. */
+#define MAX_INTS (1 << 16)
+
+/* The elements of a tensor that becomes attributes. */
+static const int64_t *tensor_ints(gr_onnx *in, graft_tensor t, uint32_t *count) {
+  const graft_type *type = gr_tensor_type(in->module, t);
+  const void *data = gr_onnx_consume(in, t);
+  const int64_t n = graft_type_elements(type);
   if (!data) return NULL;
-  int64_t n = graft_type_elements(type);
-  if ((type->dtype != GRAFT_I64 && type->dtype != GRAFT_I32) || type->rank > 1 || n > INT32_MAX) {
-    gr_onnx_fail(in, GRAFT_TYPE, "%s: the operand '%s' must be a list of integers", in->row->name, what);
-    return NULL;
-  }
-  int64_t *out = gr_arena_alloc(&in->scratch, (size_t)(n ? n : 1) * sizeof *out);
-  if (!out) {
-    in->failed = true;
-    return NULL;
-  }
-  for (int64_t k = 0; k < n; k++)
-    out[k] = type->dtype == GRAFT_I64 ? ((const int64_t *)data)[k] : ((const int32_t *)data)[k];
+  if ((type->dtype != GRAFT_I64 && type->dtype != GRAFT_I32) || type->rank > 1 || n > MAX_INTS) return NULL;
   *count = (uint32_t)n;
+  if (type->dtype == GRAFT_I64) return data;
+  int64_t *out = gr_onnx_room(in, (uint64_t)n + 1, sizeof *out);
+  for (int64_t k = 0; out && k < n; k++) out[k] = ((const int32_t *)data)[k];
   return out;
+}
+
+bool gr_onnx_try_ints(gr_onnx *in, uint32_t i, const int64_t **known, uint32_t *count) {
+  *known = NULL;
+  graft_value v = gr_onnx_input(in, i);
+  if (v == GRAFT_NONE) return !in->failed;
+  graft_tensor t = gr_value_tensor(in->scope->graph, v);
+  if (t != GRAFT_NONE) {
+    *known = tensor_ints(in, t, count);
+    return !in->failed;
+  }
+  gr_known k;
+  if (!gr_known_ints(in->scope->graph, v, &k)) return in->failed = true, false;
+  if (!gr_known_whole(&k) || k.type.rank > 1) return true;
+  int64_t *out = gr_arena_alloc(&in->scratch, (k.count + 1) * sizeof *out);
+  if (!out || !gr_vec_push(in->context, &in->scope->computed, v)) return in->failed = true, false;
+  memcpy(out, k.ints, k.count * sizeof *out);
+  *count = k.count;
+  *known = out;
+  return true;
+}
+
+/* The node's name in the file. */
+static const char *file_name(const gr_onnx *in, graft_node n) {
+  graft_graph *g = in->scope->graph;
+  const uint32_t source = gr_record_source(in->module, gr_node_at(g, n)->provenance);
+  return source ? gr_string_text(in->module, source) : gr_node_label(g, n);
+}
+
+/* Says why input i is not known: which node computes it, and what that depends on. */
+static void fail_not_known(gr_onnx *in, uint32_t i, const char *what) {
+  graft_graph *g = in->scope->graph;
+  graft_value v = gr_onnx_input(in, i);
+  graft_node n = v == GRAFT_NONE ? GRAFT_NONE : gr_value_node(g, v);
+  gr_known k;
+  if (v == GRAFT_NONE || !gr_known_ints(g, v, &k)) {
+    in->failed = true;
+  } else if (n == GRAFT_NONE) {
+    const char *but =
+        gr_value_tensor(g, v) == GRAFT_NONE ? "be constant; it is the input" : "be a list of integers, not";
+    gr_onnx_fail(in, GRAFT_UNSUPPORTED, "%s: the operand '%s' must %s '%s'", in->row->name, what, but,
+                 gr_value_label(g, v));
+  } else if (gr_known_whole(&k)) {
+    gr_onnx_fail(in, GRAFT_TYPE, "%s: the operand '%s' must be a list of integers, not '%s'", in->row->name, what,
+                 file_name(in, n));
+  } else {
+    graft_node from = k.unknown == GRAFT_NONE ? n : gr_value_node(g, k.unknown);
+    const char *source = from != GRAFT_NONE ? file_name(in, from) : gr_value_label(g, k.unknown);
+    if (from == n)
+      gr_onnx_fail(in, GRAFT_UNSUPPORTED,
+                   "%s: the operand '%s' must be constant; the node '%s' computes it at run time", in->row->name, what,
+                   source);
+    else
+      gr_onnx_fail(in, GRAFT_UNSUPPORTED,
+                   "%s: the operand '%s' must be constant; the node '%s' computes it at run time, from '%s'",
+                   in->row->name, what, file_name(in, n), source);
+  }
+}
+
+const int64_t *gr_onnx_ints(gr_onnx *in, uint32_t i, const char *what, uint32_t *count) {
+  const int64_t *known;
+  if (gr_onnx_try_ints(in, i, &known, count) && !known) fail_not_known(in, i, what);
+  return known;
 }
 
 const int64_t *gr_onnx_list(gr_onnx *in, const char *name, uint32_t i, uint32_t *count) {
@@ -164,98 +246,4 @@ void gr_onnx_parameter(gr_onnx *in, graft_value v) {
     if (n == GRAFT_NONE || (gr_node_at(g, n)->op != GR_OP_transpose && gr_node_at(g, n)->op != GR_OP_permute)) return;
     v = gr_operand(g, n, 0);
   }
-}
-
-/* ---- building ---- */
-
-void gr_onnx_begin(gr_onnx *in, uint32_t op) {
-  in->op = op;
-  gr_attrs_begin(&in->attrs, gr_op_get(op));
-}
-
-static void set(gr_onnx *in, const graft_attr *a) {
-  if (gr_attrs_set(in->module, &in->attrs, gr_op_get(in->op), a, in->where) != GRAFT_OK) in->failed = true;
-}
-
-void gr_onnx_set_bool(gr_onnx *in, const char *name, bool value) {
-  set(in, &(graft_attr){.name = name, .kind = GRAFT_ATTR_BOOL, .as.b = value});
-}
-void gr_onnx_set_int(gr_onnx *in, const char *name, int64_t value) {
-  set(in, &(graft_attr){.name = name, .kind = GRAFT_ATTR_INT, .as.i = value});
-}
-void gr_onnx_set_float(gr_onnx *in, const char *name, double value) {
-  set(in, &(graft_attr){.name = name, .kind = GRAFT_ATTR_FLOAT, .as.f = value});
-}
-void gr_onnx_set_string(gr_onnx *in, const char *name, const char *value) {
-  set(in, &(graft_attr){.name = name, .kind = GRAFT_ATTR_STRING, .as.s = value});
-}
-void gr_onnx_set_dtype(gr_onnx *in, const char *name, graft_dtype value) {
-  set(in, &(graft_attr){.name = name, .kind = GRAFT_ATTR_DTYPE, .as.dtype = value});
-}
-void gr_onnx_set_ints(gr_onnx *in, const char *name, const int64_t *values, uint32_t count) {
-  set(in, &(graft_attr){.name = name, .kind = GRAFT_ATTR_INTS, .count = count, .as.ints = values});
-}
-
-graft_node gr_onnx_end(gr_onnx *in, const graft_value *operands, uint32_t operand_count, const char *const *outputs,
-                       uint32_t count, uint32_t absent, const uint32_t *types) {
-  graft_module *m = in->module;
-  graft_graph *g = in->scope->graph;
-  if (in->failed) return GRAFT_NONE;
-  gr_node_desc d = {.op = in->op,
-                    .operands = operands,
-                    .operand_count = operand_count,
-                    .result_count = count,
-                    .absent_results = absent,
-                    .provenance = in->record,
-                    .before = GRAFT_NONE,
-                    .types = types,
-                    .where = in->where};
-  gr_name inline_names[4] = {{0, 0}}, *names = inline_names;
-  if (count > 4) names = gr_arena_alloc(&in->scratch, count * sizeof *names);
-  d.attrs = gr_attrs_intern(m, &in->attrs, gr_op_get(in->op), in->where);
-  if (!names || d.attrs == GRAFT_NONE) return in->failed = true, GRAFT_NONE;
-  for (uint32_t i = 0; i < count; i++) {
-    const gr_onnx_symbol *s = outputs && outputs[i] && outputs[i][0] ? gr_onnx_scope_find(in->scope, outputs[i]) : NULL;
-    names[i] = s ? s->name : (gr_name){0, 0};
-  }
-  d.names = names;
-  graft_node n = gr_node_add(g, &d);
-  if (n == GRAFT_NONE) return in->failed = true, GRAFT_NONE;
-  const gr_op_info *op = gr_op_get(in->op);
-  for (uint32_t i = 0; op && i < operand_count; i++) {
-    gr_role role = op->operands[i < op->operand_count ? i : op->operand_count - 1u].role;
-    if (role == GR_WEIGHT && operands[i] != GRAFT_NONE) gr_onnx_parameter(in, operands[i]);
-  }
-  for (uint32_t i = 0; i < count; i++) {
-    gr_onnx_symbol *s = outputs && outputs[i] && outputs[i][0] ? gr_onnx_scope_find(in->scope, outputs[i]) : NULL;
-    if (s) s->value = gr_result(g, n, i);
-  }
-  return n;
-}
-
-graft_value gr_onnx_step(gr_onnx *in, const graft_value *operands, uint32_t operand_count) {
-  graft_node n = gr_onnx_end(in, operands, operand_count, NULL, 1, 0, NULL);
-  return n == GRAFT_NONE ? GRAFT_NONE : gr_result(in->scope->graph, n, 0);
-}
-
-bool gr_onnx_finish(gr_onnx *in, const graft_value *operands, uint32_t operand_count) {
-  const char *output = in->node->n_output ? in->node->output[0] : NULL;
-  return gr_onnx_end(in, operands, operand_count, &output, 1, 0, NULL) != GRAFT_NONE;
-}
-
-bool gr_onnx_alias(gr_onnx *in, uint32_t i, graft_value v) {
-  if (in->failed || v == GRAFT_NONE) return false;
-  gr_onnx_symbol *s =
-      i < in->node->n_output && in->node->output[i][0] ? gr_onnx_scope_find(in->scope, in->node->output[i]) : NULL;
-  if (!s) return true;
-  s->tensor = gr_value_tensor(in->scope->graph, v);
-  s->value = s->tensor == GRAFT_NONE ? v : GRAFT_NONE;
-  return true;
-}
-
-graft_value gr_onnx_make_constant(gr_onnx *in, const char *name, const graft_type *type, const void *data) {
-  graft_tensor t = gr_constant(in->module, name, type, data);
-  graft_value v = t == GRAFT_NONE ? GRAFT_NONE : gr_handle(in->scope->graph, t);
-  if (v == GRAFT_NONE) in->failed = true;
-  return v;
 }

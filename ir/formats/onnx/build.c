@@ -1,0 +1,113 @@
+/* What handlers build graft's nodes with. */
+#include "ir/formats/onnx/handler_impl.h"
+
+#include <string.h>
+
+void gr_onnx_begin(gr_onnx *in, uint32_t op) {
+  in->op = op;
+  gr_attrs_begin(&in->attrs, gr_op_get(op));
+}
+
+static void set(gr_onnx *in, const graft_attr *a) {
+  if (gr_attrs_set(in->module, &in->attrs, gr_op_get(in->op), a, in->where) != GRAFT_OK) in->failed = true;
+}
+
+void gr_onnx_set_bool(gr_onnx *in, const char *name, bool value) {
+  set(in, &(graft_attr){.name = name, .kind = GRAFT_ATTR_BOOL, .as.b = value});
+}
+void gr_onnx_set_int(gr_onnx *in, const char *name, int64_t value) {
+  set(in, &(graft_attr){.name = name, .kind = GRAFT_ATTR_INT, .as.i = value});
+}
+void gr_onnx_set_float(gr_onnx *in, const char *name, double value) {
+  set(in, &(graft_attr){.name = name, .kind = GRAFT_ATTR_FLOAT, .as.f = value});
+}
+void gr_onnx_set_string(gr_onnx *in, const char *name, const char *value) {
+  set(in, &(graft_attr){.name = name, .kind = GRAFT_ATTR_STRING, .as.s = value});
+}
+void gr_onnx_set_dtype(gr_onnx *in, const char *name, graft_dtype value) {
+  set(in, &(graft_attr){.name = name, .kind = GRAFT_ATTR_DTYPE, .as.dtype = value});
+}
+void gr_onnx_set_graph(gr_onnx *in, const char *name, const graft_graph *value) {
+  set(in, &(graft_attr){.name = name, .kind = GRAFT_ATTR_GRAPH, .as.graph = value->index});
+}
+void gr_onnx_set_ints(gr_onnx *in, const char *name, const int64_t *values, uint32_t count) {
+  set(in, &(graft_attr){.name = name, .kind = GRAFT_ATTR_INTS, .count = count, .as.ints = values});
+}
+
+graft_node gr_onnx_end(gr_onnx *in, const graft_value *operands, uint32_t operand_count, const char *const *outputs,
+                       uint32_t count, uint32_t absent, const uint32_t *types) {
+  graft_module *m = in->module;
+  graft_graph *g = in->scope->graph;
+  if (in->failed) return GRAFT_NONE;
+  gr_node_desc d = {.op = in->op,
+                    .operands = operands,
+                    .operand_count = operand_count,
+                    .result_count = count,
+                    .absent_results = absent,
+                    .provenance = in->record,
+                    .before = GRAFT_NONE,
+                    .types = types,
+                    .where = in->where};
+  gr_name inline_names[4] = {{0, 0}}, *names = inline_names;
+  if (count > 4) names = gr_arena_alloc(&in->scratch, count * sizeof *names);
+  d.attrs = gr_attrs_intern(m, &in->attrs, gr_op_get(in->op), in->where);
+  if (!names || d.attrs == GRAFT_NONE) return in->failed = true, GRAFT_NONE;
+  for (uint32_t i = 0; i < count; i++) {
+    const gr_onnx_symbol *s = outputs && outputs[i] && outputs[i][0] ? gr_onnx_scope_find(in->scope, outputs[i]) : NULL;
+    names[i] = s ? s->name : (gr_name){0, 0};
+  }
+  d.names = names;
+  graft_node n = gr_node_add(g, &d);
+  if (n == GRAFT_NONE) return in->failed = true, GRAFT_NONE;
+  const gr_op_info *op = gr_op_get(in->op);
+  for (uint32_t i = 0; op && i < operand_count; i++) {
+    gr_role role = op->operands[i < op->operand_count ? i : op->operand_count - 1u].role;
+    if (role == GR_WEIGHT && operands[i] != GRAFT_NONE) gr_onnx_parameter(in, operands[i]);
+  }
+  for (uint32_t i = 0; i < count; i++) {
+    gr_onnx_symbol *s = outputs && outputs[i] && outputs[i][0] ? gr_onnx_scope_find(in->scope, outputs[i]) : NULL;
+    if (s) s->value = gr_result(g, n, i);
+  }
+  return n;
+}
+
+graft_value gr_onnx_step(gr_onnx *in, const graft_value *operands, uint32_t operand_count) {
+  graft_node n = gr_onnx_end(in, operands, operand_count, NULL, 1, 0, NULL);
+  return n == GRAFT_NONE ? GRAFT_NONE : gr_result(in->scope->graph, n, 0);
+}
+
+bool gr_onnx_finish(gr_onnx *in, const graft_value *operands, uint32_t operand_count) {
+  const char *output = in->node->n_output ? in->node->output[0] : NULL;
+  return gr_onnx_end(in, operands, operand_count, &output, 1, 0, NULL) != GRAFT_NONE;
+}
+
+bool gr_onnx_alias(gr_onnx *in, uint32_t i, graft_value v) {
+  if (in->failed || v == GRAFT_NONE) return false;
+  gr_onnx_symbol *s =
+      i < in->node->n_output && in->node->output[i][0] ? gr_onnx_scope_find(in->scope, in->node->output[i]) : NULL;
+  if (!s) return true;
+  s->tensor = gr_value_tensor(in->scope->graph, v);
+  s->value = s->tensor == GRAFT_NONE ? v : GRAFT_NONE;
+  return true;
+}
+
+bool gr_onnx_stays(gr_onnx *in) { return in->opaque = true; }
+
+void *gr_onnx_room(gr_onnx *in, uint64_t count, size_t each) {
+  if (count > in->room / each) {
+    gr_onnx_fail(in, GRAFT_UNSUPPORTED, "%s: a constant of %llu elements, more than a file of this size may ask for",
+                 in->row->name, (unsigned long long)count);
+    return NULL;
+  }
+  in->room -= count * each;
+  void *p = gr_arena_alloc(&in->scratch, (size_t)(count * each + 1));
+  if (!p) in->failed = true;
+  return p;
+}
+
+graft_value gr_onnx_make_constant(gr_onnx *in, const char *name, const graft_type *type, const void *data) {
+  graft_tensor t = gr_constant(in->module, name, type, data);
+  graft_value v = t == GRAFT_NONE ? GRAFT_NONE : gr_handle(in->scope->graph, t);
+  if (v == GRAFT_NONE) in->failed = true;
+  return v;
+}

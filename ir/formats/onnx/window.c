@@ -1,0 +1,88 @@
+/* Sliding windows and the padding that convolutions and pools share. Every number read is in range before anything is
+ * computed of it (GR_ONNX_MAX_EXTENT). */
+#include "ir/formats/onnx/handler_impl.h"
+
+#include <string.h>
+
+bool gr_onnx_window_in_range(gr_onnx *in, const gr_window *w) {
+  for (uint32_t i = 0; i < w->n; i++) {
+    bool good = w->kernel[i] >= 1 && w->kernel[i] < GR_ONNX_MAX_EXTENT && w->stride[i] >= 1 &&
+                w->stride[i] < GR_ONNX_MAX_EXTENT && w->dilation[i] >= 1 && w->dilation[i] < GR_ONNX_MAX_EXTENT &&
+                w->begin[i] >= 0 && w->begin[i] < GR_ONNX_MAX_EXTENT && w->end[i] >= 0 &&
+                w->end[i] < GR_ONNX_MAX_EXTENT;
+    if (!good) {
+      gr_onnx_fail(in, GRAFT_TYPE, "%s: a kernel, stride, dilation or padding is out of range", in->row->name);
+      return false;
+    }
+  }
+  return true;
+}
+
+int64_t gr_onnx_spatial(const gr_onnx *in, graft_value x, uint32_t i) {
+  const graft_type *t = gr_onnx_value_type(in, x);
+  return t->rank > (int32_t)i + 2 ? t->dims[i + 2] : -1;
+}
+
+gr_auto_pad gr_onnx_read_auto_pad(gr_onnx *in) {
+  if (!gr_onnx_attr(in, "auto_pad") || gr_onnx_attr_is(in, "auto_pad", "NOTSET")) return GR_PAD_NOTSET;
+  if (gr_onnx_attr_is(in, "auto_pad", "VALID")) return GR_PAD_VALID;
+  if (gr_onnx_attr_is(in, "auto_pad", "SAME_UPPER")) return GR_PAD_SAME_UPPER;
+  if (gr_onnx_attr_is(in, "auto_pad", "SAME_LOWER")) return GR_PAD_SAME_LOWER;
+  gr_onnx_fail(in, GRAFT_TYPE, "%s: unknown auto_pad", in->row->name);
+  return GR_PAD_BAD;
+}
+
+static bool read_pads(gr_onnx *in, gr_window *w) {
+  int64_t pads[2 * GR_ONNX_SPATIAL];
+  if (!gr_onnx_attr_ints(in, "pads", 2 * w->n, 0, pads)) return false;
+  memcpy(w->begin, pads, w->n * sizeof *pads);
+  memcpy(w->end, pads + w->n, w->n * sizeof *pads);
+  return true;
+}
+
+bool gr_onnx_read_window(gr_onnx *in, gr_window *w) {
+  return gr_onnx_attr_ints(in, "strides", w->n, 1, w->stride) &&
+         gr_onnx_attr_ints(in, "dilations", w->n, 1, w->dilation) && read_pads(in, w) && gr_onnx_window_in_range(in, w);
+}
+
+bool gr_onnx_window(gr_onnx *in, gr_window *w, graft_value x) {
+  if (!gr_onnx_read_window(in, w)) return false;
+  gr_auto_pad mode = gr_onnx_read_auto_pad(in);
+  if (mode == GR_PAD_BAD) return false;
+  if (mode == GR_PAD_NOTSET) return true;
+  for (uint32_t i = 0; i < w->n; i++) {
+    w->begin[i] = w->end[i] = 0;
+    if (mode == GR_PAD_VALID) continue;
+    int64_t reach = (w->kernel[i] - 1) * w->dilation[i] + 1, extent = gr_onnx_spatial(in, x, i);
+    if (extent < 0 && w->stride[i] != 1) {
+      gr_onnx_fail(in, GRAFT_UNSUPPORTED, "%s: auto_pad with a stride needs to know the input's extents",
+                   in->row->name);
+      return false;
+    }
+    if (extent >= GR_ONNX_MAX_EXTENT) {
+      gr_onnx_fail(in, GRAFT_TYPE, "%s: auto_pad of an extent that is out of range", in->row->name);
+      return false;
+    }
+    int64_t out = extent < 0 ? 0 : (extent + w->stride[i] - 1) / w->stride[i];
+    int64_t total = extent < 0 ? reach - 1 : (out - 1) * w->stride[i] + reach - extent;
+    if (total < 0) total = 0;
+    w->begin[i] = mode == GR_PAD_SAME_UPPER ? total / 2 : total - total / 2;
+    w->end[i] = total - w->begin[i];
+  }
+  return gr_onnx_window_in_range(in, w);
+}
+
+bool gr_onnx_symmetric(const gr_window *w) { return memcmp(w->begin, w->end, w->n * sizeof *w->begin) == 0; }
+
+graft_value gr_onnx_pad(gr_onnx *in, gr_window *w, graft_value x, double value) {
+  int64_t pads[2 * GR_ONNX_SPATIAL];
+  for (uint32_t i = 0; i < w->n; i++) { /* graft's begin with the last axis */
+    pads[2 * i] = w->begin[w->n - 1 - i];
+    pads[2 * i + 1] = w->end[w->n - 1 - i];
+    w->begin[w->n - 1 - i] = w->end[w->n - 1 - i] = 0;
+  }
+  gr_onnx_begin(in, GR_OP_pad);
+  gr_onnx_set_ints(in, "pad", pads, 2 * w->n);
+  gr_onnx_set_float(in, "value", value);
+  return gr_onnx_step(in, &x, 1);
+}

@@ -1,0 +1,256 @@
+/* ONNX import of what is computed from shapes, and what a file may cost. */
+#include "fixture.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static graft_value find(const char *name) {
+  graft_value v = graft_value_find(graft_module_get_graph(m, 0), name);
+  ck_assert_msg(v != GRAFT_NONE, "no value %s", name);
+  return v;
+}
+
+static int64_t int_attr(const char *value, const char *name) {
+  graft_graph *graph = graft_module_get_graph(m, 0);
+  graft_attr a;
+  ck_assert(graft_node_attr(graph, graft_value_node(graph, find(value)), name, &a));
+  return a.as.i;
+}
+
+static void check_type(const char *value, int32_t rank, const int64_t *dims) {
+  graft_type t = graft_value_get_type(graft_module_get_graph(m, 0), find(value));
+  ck_assert_int_eq(t.rank, rank);
+  for (int32_t i = 0; i < rank; i++) ck_assert_int_eq(t.dims[i], dims[i]);
+}
+
+static uint32_t node_count(void) { return graft_node_count(graft_module_get_graph(m, 0)); }
+
+/* The second half of axis 1, as torch.chunk is exported: bounds from the shape's element, one axis long. */
+static void chunk_model(int64_t batch) {
+  add_input(g, "x", 1, 3, INTS(batch, 6, 5));
+  add_i64(g, "one", 1, INTS(1));
+  add_i64(g, "two", 1, INTS(2));
+  add_node(g, "Shape", "/shape", NAMES("x"), NAMES("s"));
+  add_int(add_node(g, "Gather", "/gather", NAMES("s", "one"), NAMES("n")), "axis", 0);
+  add_node(g, "Add", "/add", NAMES("n", "one"), NAMES("n1"));
+  add_node(g, "Div", "/div", NAMES("n1", "two"), NAMES("half"));
+  add_node(g, "Mul", "/mul", NAMES("half", "two"), NAMES("end"));
+  add_node(g, "Slice", "/slice", NAMES("x", "half", "end", "one"), NAMES("y"));
+  add_untyped_output(g, "y");
+}
+
+START_TEST(bounds_of_slices_are_computed) {
+  chunk_model(2);
+  load();
+  ck_assert_int_eq(int_attr("y", "start"), 3);
+  ck_assert_int_eq(int_attr("y", "end"), 6);
+  check_type("y", 3, INTS(2, 3, 5));
+  ck_assert_uint_eq(node_count(), 1); /* what only computed them is gone … */
+  ck_assert_uint_eq(graft_tensor_find(m, "two"), GRAFT_NONE);
+}
+END_TEST
+
+START_TEST(another_extent_may_be_unknown) {
+  chunk_model(-1);
+  load();
+  check_type("y", 3, INTS(-1, 3, 5));
+  ck_assert_uint_eq(node_count(), 1);
+}
+END_TEST
+
+START_TEST(what_else_is_read_stays) { /* … and only that */
+  chunk_model(2);
+  add_untyped_output(g, "n1");
+  load();
+  ck_assert_uint_eq(node_count(), 4);
+  ck_assert_uint_ne(graft_tensor_find(m, "one"), GRAFT_NONE);
+}
+END_TEST
+
+static void sliced_by(const char *ends) {
+  add_i64(g, "zero", 1, INTS(0));
+  add_node(g, "Slice", "/slice", NAMES("x", "zero", ends), NAMES("y"));
+  add_untyped_output(g, "y");
+}
+
+START_TEST(data_is_named) {
+  add_input(g, "x", 1, 1, INTS(3));
+  add_node(g, "NonZero", "/nonzero", NAMES("x"), NAMES("p"));
+  add_node(g, "Add", "/sum", NAMES("p", "p"), NAMES("e"));
+  sliced_by("e");
+  load_fails("/slice", "the node '/sum' computes it at run time, from '/nonzero'");
+}
+END_TEST
+
+START_TEST(unknown_extent_is_named) {
+  add_input(g, "x", 1, 1, INTS(-1));
+  add_node(g, "Shape", "/shape", NAMES("x"), NAMES("e"));
+  sliced_by("e");
+  load_fails("/slice", "the node '/shape' computes it");
+}
+END_TEST
+
+START_TEST(input_is_named) {
+  add_input(g, "x", 1, 1, INTS(3));
+  add_input(g, "e", 7, 1, INTS(1));
+  sliced_by("e");
+  load_fails("/slice", "it is the input 'e'");
+}
+END_TEST
+
+START_TEST(floats_are_no_bounds) {
+  add_input(g, "x", 1, 1, INTS(3));
+  add_f32(g, "e", 1, INTS(1), FLOATS(1));
+  sliced_by("e");
+  load_fails("/slice", "must be a list of integers");
+}
+END_TEST
+
+/* Reshape to [batch, 6 * 5] by a computed shape: the batch stays unknown, and the node a reshape. */
+START_TEST(reshape_by_a_shape_known_in_part) {
+  add_input(g, "x", 1, 3, INTS(-1, 6, 5));
+  add_i64(g, "0", 1, INTS(0));
+  add_i64(g, "1", 1, INTS(1));
+  add_i64(g, "2", 1, INTS(2));
+  add_node(g, "Shape", "/shape", NAMES("x"), NAMES("s"));
+  add_node(g, "Gather", "/g0", NAMES("s", "0"), NAMES("b"));
+  add_node(g, "Gather", "/g1", NAMES("s", "1"), NAMES("h"));
+  add_node(g, "Gather", "/g2", NAMES("s", "2"), NAMES("w"));
+  add_node(g, "Mul", "/mul", NAMES("h", "w"), NAMES("hw"));
+  add_int(add_node(g, "Concat", "/cat", NAMES("b", "hw"), NAMES("size")), "axis", 0);
+  add_node(g, "Reshape", "/reshape", NAMES("x", "size"), NAMES("y"));
+  add_untyped_output(g, "y");
+  load();
+  check_type("y", 2, INTS(-1, 30));
+}
+END_TEST
+
+/* ---- nodes after a foreign one ---- */
+
+START_TEST(axes_from_the_front_need_no_rank) {
+  add_input(g, "x", 1, 1, INTS(3));
+  add_i64(g, "axes", 2, INTS(2, 0));
+  add_node(g, "Foreign", "/f", NAMES("x"), NAMES("f"));
+  add_node(g, "Unsqueeze", "/u", NAMES("f", "axes"), NAMES("y"));
+  add_untyped_output(g, "y");
+  load();
+  ck_assert_int_eq(int_attr("y", "dim"), 2); /* of what axis 0 was added to */
+  ck_assert_uint_eq(node_count(), 3);
+}
+END_TEST
+
+START_TEST(axes_from_the_end_need_a_rank) {
+  add_input(g, "x", 1, 1, INTS(3));
+  add_i64(g, "axes", 1, INTS(-1));
+  add_node(g, "Foreign", "/f", NAMES("x"), NAMES("f"));
+  add_node(g, "Unsqueeze", "/u", NAMES("f", "axes"), NAMES("y"));
+  add_untyped_output(g, "y");
+  load_fails("/u", "rank");
+}
+END_TEST
+
+/* ---- what a small file may ask for ---- */
+
+START_TEST(filled_constants_have_a_limit) {
+  add_i64(g, "size", 3, INTS(1024, 1024, 64));
+  add_node(g, "ConstantOfShape", "/fill", NAMES("size"), NAMES("y"));
+  add_untyped_output(g, "y");
+  load_fails("/fill", "more than a file of this size may ask for");
+}
+END_TEST
+
+START_TEST(all_filled_constants_together_have_a_limit) {
+  static char names[16][8];
+  add_i64(g, "size", 2, INTS(1024, 1024));
+  for (int i = 0; i < 16; i++) {
+    snprintf(names[i], sizeof names[i], "y%d", i);
+    add_node(g, "ConstantOfShape", names[i], NAMES("size"), NAMES(names[i]));
+    add_untyped_output(g, names[i]);
+  }
+  load_fails("y8", "more than a file of this size may ask for");
+}
+END_TEST
+
+START_TEST(shares_of_windows_have_a_limit) {
+  add_input(g, "x", 1, 4, INTS(1, 1, 8190, 8191));
+  Onnx__NodeProto *n = add_node(g, "AveragePool", "/pool", NAMES("x"), NAMES("y"));
+  add_ints(n, "kernel_shape", 2, INTS(2, 2));
+  add_ints(n, "pads", 4, INTS(1, 0, 0, 1));
+  add_untyped_output(g, "y");
+  load_fails("/pool", "more than a file of this size may ask for");
+}
+END_TEST
+
+START_TEST(zero_points_have_a_limit) {
+  add_input(g, "x", 1, 2, INTS(1, 1 << 30));
+  add_input(g, "scale", 1, 1, INTS(1 << 30));
+  add_node(g, "QuantizeLinear", "/q", NAMES("x", "scale"), NAMES("y"));
+  add_untyped_output(g, "y");
+  load_fails("/q", "more than a file of this size may ask for");
+}
+END_TEST
+
+START_TEST(offsets_of_indices_have_a_limit) {
+  add_input(g, "x", 1, 3, INTS(1 << 20, 64, 4));
+  add_ints(add_node(g, "MaxPool", "/pool", NAMES("x"), NAMES("y", "i")), "kernel_shape", 1, INTS(2));
+  add_untyped_output(g, "i");
+  load_fails("/pool", "more than a file of this size may ask for");
+}
+END_TEST
+
+/* ---- numbers that do not fit ---- */
+
+static Onnx__NodeProto *window(const char *op, int64_t extent) {
+  add_input(g, "x", 1, 3, INTS(1, 1, extent));
+  add_zeros(g, "w", 1, 4, 3, INTS(1, 1, 2));
+  Onnx__NodeProto *n = add_node(g, op, "/n", NAMES("x", "w"), NAMES("y"));
+  add_untyped_output(g, "y");
+  return n;
+}
+
+START_TEST(same_padding_of_a_huge_extent) {
+  Onnx__NodeProto *n = window("Conv", (int64_t)1 << 47);
+  add_string(n, "auto_pad", "SAME_UPPER");
+  add_ints(n, "strides", 1, INTS(2));
+  load_fails("/n", "out of range");
+}
+END_TEST
+
+START_TEST(output_shape_of_a_huge_extent) {
+  Onnx__NodeProto *n = window("ConvTranspose", (int64_t)1 << 47);
+  add_ints(n, "output_shape", 1, INTS(8));
+  load_fails("/n", "extents");
+}
+END_TEST
+
+START_TEST(huge_dilation) {
+  Onnx__NodeProto *n = window("Conv", 8);
+  add_string(n, "auto_pad", "SAME_LOWER");
+  add_ints(n, "dilations", 1, INTS(INT64_MAX));
+  load_fails("/n", "out of range");
+}
+END_TEST
+
+START_TEST(huge_plane_of_an_empty_batch) {
+  add_input(g, "x", 1, 4, INTS(0, 1, INT64_MAX / 2, INT64_MAX / 2));
+  add_ints(add_node(g, "MaxPool", "/pool", NAMES("x"), NAMES("y", "i")), "kernel_shape", 2, INTS(2, 2));
+  add_untyped_output(g, "i");
+  m = model_load(c, proto, NULL);
+  ck_assert_msg(m == NULL, "it was imported");
+}
+END_TEST
+
+int main(void) {
+  Suite *s = suite_create("onnx-shapes");
+  TCase *t = tcase_create("shapes");
+  tcase_add_checked_fixture(t, setup, teardown);
+  ADD(t, bounds_of_slices_are_computed, another_extent_may_be_unknown, what_else_is_read_stays, data_is_named,
+      unknown_extent_is_named, input_is_named, floats_are_no_bounds, reshape_by_a_shape_known_in_part,
+      axes_from_the_front_need_no_rank, axes_from_the_end_need_a_rank, filled_constants_have_a_limit,
+      all_filled_constants_together_have_a_limit, shares_of_windows_have_a_limit, zero_points_have_a_limit,
+      offsets_of_indices_have_a_limit, same_padding_of_a_huge_extent, output_shape_of_a_huge_extent, huge_dilation,
+      huge_plane_of_an_empty_batch);
+  suite_add_tcase(s, t);
+  return run_suite(s);
+}
