@@ -43,7 +43,11 @@ bool gr_attr_check(const gr_op_info *op, uint32_t slot, const graft_attr *a, cha
   if (a->kind == GRAFT_ATTR_STRING && d->choice != GR_NO_CHOICE && gr_choice_find(d->choice, a->as.s) < 0) {
     char words[200];
     gr_choice_list(d->choice, words, sizeof words);
-    snprintf(message, size, "%s of %s is '%.40s', not one of %s", d->name, op->name, a->as.s, words);
+    gr_closest near = gr_closest_begin(a->as.s, strlen(a->as.s));
+    for (const char *const *word = gr_choice_words(d->choice); *word; word++)
+      gr_closest_offer(&near, *word, strlen(*word));
+    snprintf(message, size, "%s of %s is '%.40s', not one of %s%s", d->name, op->name, a->as.s, words,
+             gr_closest_hint(&near, ""));
     return false;
   }
   if (a->kind == GRAFT_ATTR_FLOAT && d->low < d->high && !(a->as.f >= d->low && a->as.f <= d->high)) {

@@ -1,5 +1,6 @@
-/* errors FOLDER: every .gir file must fail to load. The first error stands on the line that says `# error: MESSAGE`,
- * and its message contains MESSAGE; `# error anywhere: MESSAGE` is for errors without a line (the verifier's). */
+/* errors FOLDER: every .gir file must fail to load. Each error stands on the line that says `# error: MESSAGE`, in that
+ * order, and its message contains MESSAGE; no line has another. `# error anywhere: MESSAGE` is for an error without a
+ * line (the verifier's). */
 #include "ir/ir.h"
 #include "list.h"
 
@@ -10,41 +11,53 @@ static int fail(const char *path, const char *what, const graft_diagnostic *d) {
   return 1;
 }
 
-/* The message wanted, up to the end of its line; `*line` is where, 0 for anywhere. */
-static char *wanted(const char *text, uint32_t *line) {
-  const char *at = strstr(text, "# error: "), *anywhere = strstr(text, "# error anywhere: ");
-  *line = 1;
-  for (const char *p = text; at && p < at; p++) *line += *p == '\n';
-  if (!at) *line = 0;
-  const char *from = at ? at + strlen("# error: ") : anywhere ? anywhere + strlen("# error anywhere: ") : NULL;
-  return from ? strndup(from, strcspn(from, "\n")) : NULL;
+#define MARK "# error: "
+#define ANYWHERE "# error anywhere: "
+
+/* The next error after `index`, notes and warnings apart; false: there is none. */
+static bool next_error(const graft_context *context, uint32_t *index, graft_diagnostic *d) {
+  for (; *index < graft_diagnostic_count(context); ++*index) {
+    *d = graft_diagnostic_get(context, *index);
+    if (d->severity != GRAFT_ERROR) continue;
+    ++*index;
+    return true;
+  }
+  return false;
+}
+
+/* One line of the file against the next error. */
+static int check_line(const char *path, const char *message, uint32_t line, const graft_diagnostic *d) {
+  if (!strstr(d->message, message)) return fail(path, message, d);
+  if (line && (d->line != line || d->column == 0 || !d->source[0]))
+    return fail(path, "is on another line, or without a column", d);
+  if (line && strcmp(d->file, path) != 0) return fail(path, "does not name the file", d);
+  return 0;
+}
+
+static int check_errors(const char *path, const graft_context *context, const char *text) {
+  uint32_t index = 0, line = 0, wanted = 0;
+  graft_diagnostic d = {0};
+  int bad = 0;
+  for (const char *p = text; *p && !bad; p += strcspn(p, "\n"), p += *p == '\n') {
+    char *whole = strndup(p, strcspn(p, "\n")), *mark = strstr(whole, MARK), *anywhere = strstr(whole, ANYWHERE);
+    const char *message = mark ? mark + strlen(MARK) : anywhere ? anywhere + strlen(ANYWHERE) : NULL;
+    line++;
+    if (message && !next_error(context, &index, &d)) bad = fail(path, message, NULL);
+    if (message && !bad) bad = check_line(path, message, mark ? line : 0, &d);
+    wanted += message != NULL;
+    free(whole);
+  }
+  if (!wanted) return fail(path, "says no error", NULL);
+  return !bad && next_error(context, &index, &d) ? fail(path, "has another error", &d) : bad;
 }
 
 static int check(const char *path) {
   graft_context *context = graft_context_create(NULL);
   char *text = list_contents(path);
-  uint32_t line = 0;
-  char *message = text ? wanted(text, &line) : NULL;
   graft_module *m = context ? graft_module_load(context, path, NULL) : NULL;
-  graft_diagnostic d = {0};
-  bool any = context && graft_diagnostic_count(context) > 0;
-  if (any) d = graft_diagnostic_get(context, 0);
-  int bad = 0;
-  if (!message)
-    bad = fail(path, "says no error", NULL);
-  else if (m || !any)
-    bad = fail(path, "loads", NULL);
-  else if (!strstr(d.message, message))
-    bad = fail(path, message, &d);
-  else if (line && (d.line != line || d.column == 0 || !d.source[0]))
-    bad = fail(path, "is on another line, or without a column", &d);
-  else if (line && strcmp(d.file, path) != 0)
-    bad = fail(path, "does not name the file", &d);
-  else if (line && graft_diagnostic_count(context) > 1 && graft_diagnostic_get(context, 1).severity == GRAFT_ERROR)
-    bad = fail(path, "has a second error", &d);
+  int bad = m || !text ? fail(path, "loads", NULL) : check_errors(path, context, text);
   graft_module_destroy(m);
   graft_context_destroy(context);
-  free(message);
   free(text);
   return bad;
 }

@@ -37,7 +37,7 @@ gr_loc gr_token_loc(const gr_lexer *l, const gr_token *t) {
 static void fail(gr_lexer *l, const char *p, const char *message) {
   gr_loc where = {.file = l->file, .line = l->line, .source = l->line_start};
   where.column = (uint32_t)(p - l->line_start) + 1;
-  gr_error(l->context, GRAFT_SYNTAX, where, "%s", message);
+  if (!l->quiet) gr_error(l->context, GRAFT_SYNTAX, where, "%s", message);
   l->token.kind = GR_T_ERROR;
 }
 
@@ -444,6 +444,20 @@ bool gr_lex_expected(gr_lexer *l, int kind, const char *what) {
   return false;
 }
 
+bool gr_lex_no_word(gr_lexer *l, const char *what, const char *const *words, size_t count) {
+  if (l->token.kind == GR_T_ERROR) return false;
+  char list[200] = "", found[80];
+  size_t at = 0;
+  for (size_t i = 0; i < count && at < sizeof list; i++)
+    if (words[i]) at += (size_t)snprintf(list + at, sizeof list - at, at ? ", %s" : "%s", words[i]);
+  gr_token_describe(&l->token, found, sizeof found);
+  gr_closest near = gr_closest_begin(l->token.text, l->token.kind == GR_T_IDENT ? l->token.length : 0);
+  gr_error(l->context, GRAFT_SYNTAX, gr_lex_loc(l), "expected %s (%s), found %s%s", what, list, found,
+           gr_closest_of(&near, "", words, count));
+  l->token.kind = GR_T_ERROR;
+  return false;
+}
+
 bool gr_lex_number(gr_lexer *l, double *value) {
   if (l->token.kind == GR_T_INT)
     *value = (double)l->token.as.i;
@@ -472,16 +486,9 @@ bool gr_lex_marks(gr_lexer *l, uint32_t *marks) {
   if (!gr_lex_accept_word(l, "mark")) return true;
   do {
     uint32_t mark = l->token.kind == GR_T_IDENT ? gr_mark_find(l->token.text, l->token.length) : 0;
-    if (!mark) {
-      char what[200] = "a mark (";
-      for (uint32_t i = 0; i < GR_MARK_COUNT; i++) {
-        size_t at = strlen(what);
-        (void)snprintf(what + at, sizeof what - at, "%s%s", i ? ", " : "", graft_mark_name(i));
-      }
-      size_t at = strlen(what);
-      (void)snprintf(what + at, sizeof what - at, ")");
-      return gr_lex_unexpected(l, what), false;
-    }
+    const char *words[GR_MARK_COUNT];
+    for (uint32_t i = 0; i < GR_MARK_COUNT; i++) words[i] = graft_mark_name(i);
+    if (!mark) return gr_lex_no_word(l, "a mark", words, GR_MARK_COUNT);
     *marks |= mark;
     gr_lex_next(l);
   } while (gr_lex_accept(l, ','));
@@ -498,6 +505,7 @@ bool gr_lex_accept_dtype(gr_lexer *l, graft_dtype *dtype) {
 
 bool gr_lex_dtype(gr_lexer *l, graft_dtype *dtype) {
   if (gr_lex_accept_dtype(l, dtype)) return true;
-  gr_lex_unexpected(l, "a dtype (f32 f64 i8 u8 i16 i32 i64 bool)");
-  return false;
+  const char *words[GRAFT_DTYPE_COUNT - GRAFT_F32];
+  for (int d = GRAFT_F32; d < GRAFT_DTYPE_COUNT; d++) words[d - GRAFT_F32] = graft_dtype_name((graft_dtype)d);
+  return gr_lex_no_word(l, "a dtype", words, sizeof words / sizeof *words);
 }

@@ -49,6 +49,7 @@ typedef struct gr_lexer {
   graft_context *context;
   const char *file;
   gr_arena *decoded; /* strings with escapes */
+  bool quiet;        /* looking ahead: errors are not reported */
 } gr_lexer;
 
 /* Reads the first token. `decoded` outlives the tokens too; `size` is below 4 GiB. */
@@ -90,6 +91,9 @@ bool gr_lex_int(gr_lexer *l, int64_t lo, int64_t hi, const char *what, int64_t *
 bool gr_lex_accept_dtype(gr_lexer *l, graft_dtype *dtype);
 /* The same, or an error that says which there are. */
 bool gr_lex_dtype(gr_lexer *l, graft_dtype *dtype);
+/* Reports "expected WHAT (its words), found …", and the word that is near to what was found; false. NULLs are passed
+ * over. */
+bool gr_lex_no_word(gr_lexer *l, const char *what, const char *const *words, size_t count);
 /* Reports "expected WHAT, found …" at the current token and turns it into GR_T_ERROR. */
 graft_status gr_lex_unexpected(gr_lexer *l, const char *what);
 /* Goes to the start of a line and reads the first token from there on: after an error, for parsers that report all of a

@@ -5,7 +5,8 @@
 
 /* Gives a name to a value of the graph. */
 static bool define(parser *p, const gr_token *t, gr_name name, graft_value v) {
-  if (gr_scope_get(&p->scope, name) != GRAFT_NONE)
+  uint32_t what = gr_scope_get(&p->scope, name);
+  if (what != GRAFT_NONE && what != SCOPE_LOST)
     return gr_parse_fail(p, GRAFT_NAME, t, "%%%.*s is defined already", (int)t->length, t->text);
   return gr_scope_put(p->context, &p->scope, name, v);
 }
@@ -16,7 +17,13 @@ static bool at_end_of_line(const parser *p) {
 }
 
 static bool end_of_line(parser *p) {
-  if (!at_end_of_line(p)) gr_lex_unexpected(&p->lex, "the end of the line");
+  static const char *const words[] = {"from", "mark"};
+  const gr_token *t = &p->lex.token;
+  gr_closest near = gr_closest_begin(t->text, t->kind == GR_T_IDENT ? t->length : 0);
+  char found[80];
+  if (!at_end_of_line(p))
+    gr_parse_fail(p, GRAFT_SYNTAX, t, "expected the end of the line, found %s%s",
+                  gr_token_describe(t, found, sizeof found), gr_closest_of(&near, "", words, 2));
   return at_end_of_line(p);
 }
 
@@ -51,13 +58,12 @@ static bool parse_operands(parser *p) {
     if (!gr_vec_push(p->context, &p->operands, v)) return false;
     if (!comma && !gr_lex_accept(l, ',')) break;
   }
-  return gr_lex_expect(l, ')', ") or ,");
+  return gr_parse_close(p, ')');
 }
 
 /* `%a, _, %b =`; nothing for a node without results. */
 static bool parse_results(parser *p) {
   gr_lexer *l = &p->lex;
-  p->names.len = p->name_tokens.len = 0;
   if (l->token.kind != GR_T_VALUE && l->token.kind != '_') return true;
   do {
     gr_token t = l->token;
@@ -67,7 +73,21 @@ static bool parse_results(parser *p) {
       return false;
     if (!gr_vec_push(p->context, &p->names, name) || !gr_vec_push(p->context, &p->name_tokens, t)) return false;
   } while (gr_lex_accept(l, ','));
-  return gr_lex_expect(l, '=', NULL);
+  return gr_parse_close(p, '=');
+}
+
+/* A name without its %, a word that begins a statement, or an op that there is not. */
+static bool no_op(parser *p, const gr_token *t) {
+  static const char *const statements[] = {"return", "update", "spec", "value", "graph", "tensor", "record"};
+  int next = p->lex.token.kind;
+  if (next == '=' || next == ',')
+    return gr_parse_fail(p, GRAFT_SYNTAX, t, "a value's name begins with %%: %%%.*s", (int)t->length, t->text);
+  gr_closest near = gr_closest_begin(t->text, t->length);
+  for (uint32_t op = 0; op < GR_OP_COUNT && next == '('; op++)
+    gr_closest_offer(&near, gr_op_get(op)->name, strlen(gr_op_get(op)->name));
+  if (next != '(') gr_closest_of(&near, "", statements, sizeof statements / sizeof *statements);
+  return gr_parse_fail(p, GRAFT_NAME, t, "no op is called '%.*s' (a foreign one stands in quotes)%s", (int)t->length,
+                       t->text, gr_closest_hint(&near, ""));
 }
 
 static bool find_op(parser *p, const gr_token *t, uint32_t *op) {
@@ -82,9 +102,7 @@ static bool find_op(parser *p, const gr_token *t, uint32_t *op) {
   if (*op == GR_OP_COUNT) {
     if (gr_spec_kind_find(t->text, t->length) < GR_SPEC_KIND_COUNT)
       return gr_parse_fail(p, GRAFT_NAME, t, "'%.*s' is a kind of spec, not an op", (int)t->length, t->text);
-    if (t->kind == GR_T_IDENT)
-      return gr_parse_fail(p, GRAFT_NAME, t, "no op is called '%.*s' (a foreign one stands in quotes)", (int)t->length,
-                           t->text);
+    if (t->kind == GR_T_IDENT) return no_op(p, t);
     uint32_t name = gr_intern(p->module, t->text, t->length);
     if (name == GRAFT_NONE) return false;
     *op += name;
@@ -120,7 +138,7 @@ static bool parse_result_types(parser *p, uint32_t first_value, bool *written, g
       return false;
     if (!gr_vec_push(p->context, &p->result_types, type)) return false;
   } while (many && gr_lex_accept(l, ','));
-  return !many || gr_lex_expect(l, ')', ") or ,");
+  return !many || gr_parse_close(p, ')');
 }
 
 /* What is written must agree with what was inferred, and may say more where inference does not know. */
@@ -230,7 +248,7 @@ static bool parse_inputs(parser *p) {
     if (!define(p, &t, name, v) || !gr_parse_place(p, true, v)) return false;
     if (!gr_lex_accept(l, ',')) break;
   }
-  return gr_lex_expect(l, ')', ") or ,");
+  return gr_parse_close(p, ')');
 }
 
 /* return %r as "y", %s */
@@ -281,34 +299,58 @@ static bool parse_value_spec(parser *p) {
   return gr_parse_place(p, true, v) && end_of_line(p);
 }
 
+static bool parse_statement(parser *p, bool *returned) {
+  gr_lexer *l = &p->lex;
+  gr_token t = l->token;
+  p->names.len = p->name_tokens.len = 0;
+  if (t.kind == GR_T_VALUE && !*returned) return parse_node(p);
+  if (gr_lex_accept_word(l, "update")) return parse_update(p);
+  if (gr_lex_accept_word(l, "return")) {
+    if (*returned) return gr_parse_fail(p, GRAFT_SYNTAX, &t, "the graph returns already");
+    *returned = true;
+    return parse_return(p);
+  }
+  if (gr_lex_accept_word(l, "spec")) return gr_parse_spec(p) && end_of_line(p);
+  if (gr_lex_accept_word(l, "value")) return parse_value_spec(p);
+  if (*returned) return gr_lex_unexpected(l, "update or }"), false;
+  return parse_node(p);
+}
+
+/* A node with an error: its results exist, what they are is not known. */
+static bool lose_results(parser *p) {
+  for (uint32_t i = 0; i < p->names.len; i++)
+    if (p->names.data[i].base && !gr_parse_lose(p, p->names.data[i])) return false;
+  return true;
+}
+
+/* The graph is over though no } says so; the token stays. */
+static bool unclosed(parser *p) {
+  const gr_token t = p->lex.token;
+  bool next = gr_lex_is(&p->lex, "graph") || gr_lex_is(&p->lex, "tensor") || gr_lex_is(&p->lex, "record");
+  if (t.kind != GR_T_END && !(next && t.line_start)) return false;
+  gr_parse_fail(p, GRAFT_SYNTAX, &t, "a } is missing before this: the graph '%s' has no end",
+                gr_string_text(p->module, p->graph->name));
+  p->lex.token = t;
+  p->errors++;
+  return true;
+}
+
 static bool parse_body(parser *p) {
   gr_lexer *l = &p->lex;
   bool returned = false;
-  if (!gr_lex_expect(l, '{', NULL)) return false;
   while (l->token.kind != '}') {
-    bool ok;
-    gr_token t = l->token;
-    if (t.kind == GR_T_VALUE && !returned) {
-      ok = parse_node(p);
-    } else if (gr_lex_accept_word(l, "update")) {
-      ok = parse_update(p);
-    } else if (gr_lex_accept_word(l, "return")) {
-      if (returned) return gr_parse_fail(p, GRAFT_SYNTAX, &t, "the graph returns already");
-      returned = true;
-      ok = parse_return(p);
-    } else if (gr_lex_accept_word(l, "spec")) {
-      ok = gr_parse_spec(p) && end_of_line(p);
-    } else if (gr_lex_accept_word(l, "value")) {
-      ok = parse_value_spec(p);
-    } else if (returned) {
-      return gr_lex_unexpected(l, "update or }"), false;
-    } else {
-      ok = parse_node(p);
-    }
-    if (!ok) return false;
+    p->statement = l->token;
+    if (unclosed(p)) return true;
+    if (parse_statement(p, &returned)) continue;
+    p->graph_failed = true;
+    if (!lose_results(p) || !gr_parse_recover(p, true)) return false;
   }
-  if (!returned) return gr_parse_fail(p, GRAFT_SYNTAX, &l->token, "the graph has no return");
-  return gr_parse_specs_resolve(p) && gr_lex_expect(l, '}', NULL);
+  const gr_token end = l->token;
+  bool ok = p->graph_failed || gr_parse_specs_resolve(p);
+  if (ok && !returned && !p->graph_failed) ok = gr_parse_fail(p, GRAFT_SYNTAX, &end, "the graph has no return");
+  p->errors += !ok;
+  l->token = end;
+  return gr_lex_expect(l, '}', NULL);
 }
 
 /* Names of a graph end with it. */
@@ -334,7 +376,15 @@ static bool parse_graph(parser *p) {
   const char *name = gr_string_text(p->module, p->graph->name);
   if (strlen(name) != t.length || memcmp(name, t.text, t.length) != 0)
     return gr_parse_fail(p, GRAFT_SYNTAX, &t, "a graph begins a line, with its name on it");
-  return parse_inputs(p) && parse_body(p) && leave_scope(p);
+  p->graph_failed = p->names_lost = false;
+  if (!parse_inputs(p) || !gr_lex_expect(l, '{', NULL)) {
+    p->graph_failed = p->names_lost = true;
+    if (!gr_parse_recover(p, true)) return false;
+  }
+  bool ok = parse_body(p) && leave_scope(p);
+  p->names_lost = false;
+  gr_parse_specs_forget(p);
+  return ok;
 }
 
 /* ---- the module ---- */
@@ -385,24 +435,26 @@ static bool name_literals(parser *p) {
   return true;
 }
 
+static bool parse_part(parser *p) {
+  static const char *const parts[] = {"tensor", "record", "graph"};
+  gr_lexer *l = &p->lex;
+  if (!end_of_line(p)) return false;
+  if (gr_lex_accept_word(l, "tensor")) return gr_parse_tensor(p);
+  if (gr_lex_accept_word(l, "record")) return gr_parse_record(p);
+  if (gr_lex_accept_word(l, "graph")) return parse_graph(p);
+  return gr_lex_no_word(l, "a part of a module", parts, 3);
+}
+
 static bool parse_module(parser *p) {
   gr_lexer *l = &p->lex;
   int64_t version = 0;
   if (!gr_lex_accept_word(l, "graft")) return gr_lex_unexpected(l, "'graft 1' at the beginning"), false;
   if (!gr_lex_int(l, 1, 1, "the version", &version) || !scan_lines(p)) return false;
   while (l->token.kind != GR_T_END) {
-    bool ok;
-    if (!end_of_line(p)) return false;
-    if (gr_lex_accept_word(l, "tensor"))
-      ok = gr_parse_tensor(p);
-    else if (gr_lex_accept_word(l, "record"))
-      ok = gr_parse_record(p);
-    else if (gr_lex_accept_word(l, "graph"))
-      ok = parse_graph(p);
-    else
-      ok = (gr_lex_unexpected(l, "tensor, record or graph"), false);
-    if (!ok) return false;
+    p->statement = l->token;
+    if (!parse_part(p) && !gr_parse_recover(p, false)) return false;
   }
+  if (p->errors) return false;
   if (p->graphs_read < p->module->graphs.len)
     return gr_parse_fail(p, GRAFT_SYNTAX, &l->token, "a line begins with 'graph', but is no graph");
   if (p->module->graphs.len == 0) return gr_parse_fail(p, GRAFT_SYNTAX, &l->token, "the text has no graph");

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "ir/formats/text/parse_impl.h"
+#include "ir/graph/context_impl.h"
 
 bool gr_parse_fail(parser *p, graft_status code, const gr_token *t, const char *format, ...) {
   if (p->lex.token.kind == GR_T_ERROR) return false;
@@ -45,16 +46,107 @@ static bool next_tensor(parser *p, const gr_token *t) {
          memcmp(gr_string_text(m, name.base), t->text, t->length) == 0;
 }
 
+/* The names of the scope are gone through for each such error: no text has more than MAX_ERRORS of them. */
+static void undefined(parser *p, const gr_token *t) {
+  char best[64];
+  gr_closest near = gr_closest_begin(t->text, t->length);
+  gr_scope_closest(&p->scope, p->module, &near, best, sizeof best);
+  gr_parse_fail(p, GRAFT_NAME, t, "%%%.*s is not defined before this%s", (int)t->length, t->text,
+                gr_closest_hint(&near, "%"));
+}
+
 graft_value gr_parse_lookup(parser *p, const gr_token *t) {
   if (next_tensor(p, t)) return gr_handle(p->graph, p->next_tensor++);
   gr_name name = gr_name_split(p->module, t->text, t->length);
   if (name.base == GRAFT_NONE) return GRAFT_NONE;
   uint32_t what = gr_scope_get(&p->scope, name);
+  if (what == SCOPE_LOST ||
+      (what == GRAFT_NONE && p->names_lost)) { /* the error is known: this statement is lost with it */
+    p->lex.token.kind = GR_T_ERROR;
+    return GRAFT_NONE;
+  }
   if (what == GRAFT_NONE) {
-    gr_parse_fail(p, GRAFT_NAME, t, "%%%.*s is not defined before this", (int)t->length, t->text);
+    undefined(p, t);
     return GRAFT_NONE;
   }
   if (!(what & SCOPE_TENSOR)) return what;
   p->next_tensor = (what & ~SCOPE_TENSOR) + 1;
   return gr_handle(p->graph, p->next_tensor - 1);
+}
+
+/* ---- lists ---- */
+
+static bool begins_item(int kind) {
+  return kind == GR_T_VALUE || kind == GR_T_IDENT || kind == GR_T_INT || kind == GR_T_FLOAT || kind == GR_T_STRING ||
+         kind == GR_T_FAMILY || kind == '_' || kind == '?';
+}
+
+bool gr_parse_close(parser *p, int close) {
+  const gr_token *t = &p->lex.token;
+  if (gr_lex_accept(&p->lex, close)) return true;
+  char found[80];
+  gr_token_describe(t, found, sizeof found);
+  if (begins_item(t->kind) && !t->line_start)
+    return gr_parse_fail(p, GRAFT_SYNTAX, t, "a ',' or '%c' is missing before %s", close, found);
+  return gr_parse_fail(p, GRAFT_SYNTAX, t, "a '%c' is missing before %s", close, found);
+}
+
+/* ---- going on after an error ---- */
+
+#define MAX_ERRORS 20
+
+/* Does the line begin a part of the module, or, in a graph, `%a, _, %b =`, `op(`, `"op"(`, a statement's word, or `}`?
+ * Other lines go on with what the one before them began. */
+static bool begins_statement(const gr_lexer *at, bool in_graph) {
+  static const char *const words[] = {"tensor", "record", "graph", "return", "update", "spec", "value"};
+  gr_lexer l = *at;
+  if (l.token.kind == GR_T_END) return true;
+  for (size_t i = 0; i < (in_graph ? sizeof words / sizeof *words : 3); i++)
+    if (gr_lex_is(&l, words[i])) return true;
+  if (!in_graph || l.token.kind == '}') return in_graph;
+  if (gr_lex_accept(&l, GR_T_IDENT) || gr_lex_accept(&l, GR_T_STRING)) /* `retrun %x` and `a = …` are mistakes */
+    return l.token.kind == '(' || l.token.kind == '=' || l.token.kind == GR_T_VALUE;
+  while (gr_lex_accept(&l, GR_T_VALUE) || gr_lex_accept(&l, '_'))
+    if (!gr_lex_accept(&l, ',')) return l.token.kind == '=';
+  return false;
+}
+
+/* The line's first token; a lexical error in it is reported when it is read for good. */
+static void begin_line(gr_lexer *l, const char *at, uint32_t line) {
+  l->token.kind = 0;
+  l->p = l->line_start = at;
+  l->line = line;
+  gr_lex_next(l);
+  l->token.line_start = true;
+}
+
+bool gr_parse_recover(parser *p, bool in_graph) {
+  gr_lexer *l = &p->lex;
+  const gr_token t = l->token;
+  if (++p->errors >= MAX_ERRORS || p->context->out_of_memory) return false;
+  /* What was missed at a line's end is found at the next line's beginning. */
+  bool at_next = t.line_start && t.line > p->statement.line;
+  const char *at = at_next ? t.source : l->p;
+  uint32_t line = at_next ? t.line : l->line;
+  for (;;) {
+    if (!at_next) {
+      const char *newline = memchr(at, '\n', (size_t)(l->end - at));
+      at = newline ? newline + 1 : l->end;
+      line += newline != NULL;
+    }
+    at_next = false;
+    gr_lexer ahead = *l;
+    ahead.quiet = true;
+    begin_line(&ahead, at, line);
+    if (begins_statement(&ahead, in_graph)) {
+      begin_line(l, at, line);
+      return l->token.kind != GR_T_ERROR || gr_parse_recover(p, in_graph);
+    }
+    at = ahead.p;
+    line = ahead.line;
+  }
+}
+
+bool gr_parse_lose(parser *p, gr_name name) {
+  return gr_scope_get(&p->scope, name) != GRAFT_NONE || gr_scope_put(p->context, &p->scope, name, SCOPE_LOST);
 }

@@ -13,6 +13,7 @@
 /* What a name stands for, by its base's string id, so that names in file order are memory in order: a graph's value, or
  * a tensor with SCOPE_TENSOR set; GRAFT_NONE: nothing. */
 #define SCOPE_TENSOR 0x80000000u
+#define SCOPE_LOST 0xFFFFFFFDu /* a statement with an error would have said what */
 typedef struct scope_base {
   uint32_t plain; /* the name without a number */
   uint32_t row;   /* of those with one, + 1 */
@@ -30,6 +31,8 @@ typedef struct scope {
 } scope;
 
 uint32_t gr_scope_get(const scope *s, gr_name name);
+/* Offers every name whose value is known. The nearest one is copied into `buffer`. */
+void gr_scope_closest(const scope *s, const graft_module *m, gr_closest *near, char *buffer, size_t size);
 bool gr_scope_put(graft_context *c, scope *s, gr_name name, uint32_t what);
 bool gr_scope_remove(graft_context *c, scope *s, gr_name name);
 void gr_scope_free(graft_context *c, scope *s);
@@ -83,6 +86,10 @@ typedef struct parser {
   gr_map graph_names; /* string -> index of the graph */
   uint32_t graphs_read;
   graft_tensor next_tensor; /* that the graph will read, at a guess */
+  uint32_t errors;          /* that statements had */
+  gr_token statement;       /* the first token of the one being read */
+  bool names_lost;          /* the inputs have an error: an unknown name may be one of them */
+  bool graph_failed;
   memo ops[MEMO_SIZE], types[MEMO_SIZE], attrs[MEMO_SIZE], recent[RECENT_TYPES];
   uint32_t next_recent;
   /* of the statement being read */
@@ -106,11 +113,18 @@ typedef struct parser {
   gr_map companion_names; /* file << 32 | string -> companion_tensors */
 } parser;
 
-/* An error at the current token; always false. */
+/* An error at a token; always false. After one, nothing more is reported until gr_parse_recover. */
 bool gr_parse_fail(parser *p, graft_status code, const gr_token *t, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
 /* parse_core.c */
+/* The end of a list whose items have commas between them, or an error that says which of the two is missing. */
+bool gr_parse_close(parser *p, int close);
+/* After an error in a statement, `lost` of which has been marked so: the next line that begins a statement is the
+ * current token; false: the errors so far end the reading. */
+bool gr_parse_recover(parser *p, bool in_graph);
+/* What the name would have stood for is not known: who uses it is lost too, and silently. */
+bool gr_parse_lose(parser *p, gr_name name);
 bool gr_parse_name(parser *p, const gr_token *t, gr_name *name); /* checks and interns a %name */
 /* A NUL-terminated copy; an error when the string holds a NUL. */
 const char *gr_parse_string(parser *p, const gr_token *t);
@@ -137,5 +151,6 @@ bool gr_parse_from(parser *p, uint32_t *record);            /* `from 3`, `from "
 bool gr_parse_spec(parser *p);                              /* after `spec` */
 bool gr_parse_place(parser *p, bool is_value, uint32_t id); /* `~3` or nothing */
 bool gr_parse_specs_resolve(parser *p);                     /* at the graph's end */
+void gr_parse_specs_forget(parser *p);                      /* when it is left */
 
 #endif

@@ -16,17 +16,22 @@ static bool parse_record_number(parser *p, uint32_t *record) {
   gr_token t = p->lex.token;
   int64_t n = 0;
   if (!gr_lex_int(&p->lex, 1, UINT32_MAX, "a record's number", &n)) return false;
-  if (n > p->records.len) return gr_parse_fail(p, GRAFT_NAME, &t, "no record has this number yet");
-  *record = p->records.data[n - 1];
-  return true;
+  bool known = n <= p->records.len;
+  *record = known ? p->records.data[n - 1] : 0;
+  return known || p->errors || gr_parse_fail(p, GRAFT_NAME, &t, "no record has this number yet");
+}
+
+/* The numbers of records and specs count up; after an error in the text they may be any. */
+static bool parse_next_number(parser *p, uint32_t count, const char *what) {
+  int64_t n = 0, next = (int64_t)count + 1;
+  return gr_lex_int(&p->lex, p->errors ? 1 : next, p->errors ? UINT32_MAX : next, what, &n) &&
+         gr_lex_expect(&p->lex, '=', NULL);
 }
 
 /* record 3 = "source" pass "fuse" rule "r" from 1, 2 equals "conv": each part may be missing */
 bool gr_parse_record(parser *p) {
   gr_lexer *l = &p->lex;
-  int64_t n = 0, next = (int64_t)p->records.len + 1;
-  if (!gr_lex_int(l, next, next, "the record's number, counted from 1,", &n) || !gr_lex_expect(l, '=', NULL))
-    return false;
+  if (!parse_next_number(p, p->records.len, "the record's number, counted from 1,")) return false;
   gr_record r = {0};
   p->parents.len = 0;
   if (l->token.kind == GR_T_STRING && !parse_text(p, &r.source)) return false;
@@ -71,21 +76,22 @@ static bool parse_ref(parser *p) {
 /* spec 3 = derived(%conv[0], %conv[1]) {function: "product", dtype: i32} */
 bool gr_parse_spec(parser *p) {
   gr_lexer *l = &p->lex;
-  int64_t n = 0, next = (int64_t)p->specs.len + 1;
-  if (!gr_lex_int(l, next, next, "the spec's number, counted from 1 in each graph,", &n) ||
-      !gr_lex_expect(l, '=', NULL))
-    return false;
+  if (!parse_next_number(p, p->specs.len, "the spec's number, counted from 1 in each graph,")) return false;
   gr_token kind = l->token;
   spec_line s = {.first_ref = p->spec_refs.len};
   s.kind = kind.kind == GR_T_IDENT ? gr_spec_kind_find(kind.text, kind.length) : GR_SPEC_KIND_COUNT;
-  if (s.kind == GR_SPEC_KIND_COUNT) return gr_lex_unexpected(l, "spec, shared, derived or fixed"), false;
+  if (s.kind == GR_SPEC_KIND_COUNT) {
+    const char *words[GR_SPEC_KIND_COUNT];
+    for (uint32_t i = 0; i < GR_SPEC_KIND_COUNT; i++) words[i] = gr_spec_info(i)->name;
+    return gr_lex_no_word(l, "a kind of spec", words, GR_SPEC_KIND_COUNT);
+  }
   gr_lex_next(l);
   if (gr_lex_accept(l, '(')) {
     while (l->token.kind != ')') {
       if (!parse_ref(p)) return false;
       if (!gr_lex_accept(l, ',')) break;
     }
-    if (!gr_lex_expect(l, ')', ") or ,")) return false;
+    if (!gr_parse_close(p, ')')) return false;
   }
   s.ref_count = p->spec_refs.len - s.first_ref;
   return gr_parse_attrs(p, gr_spec_info(s.kind), GRAFT_NONE - s.kind, &kind, &s.attrs) &&
@@ -145,6 +151,7 @@ bool gr_parse_specs_resolve(parser *p) {
     graft_status status = at->is_value ? gr_spec_set_value(g, at->id, spec) : gr_spec_set_use(g, at->id, spec);
     if (status != GRAFT_OK) return false;
   }
-  p->specs.len = p->spec_refs.len = p->places.len = 0;
   return true;
 }
+
+void gr_parse_specs_forget(parser *p) { p->specs.len = p->spec_refs.len = p->places.len = 0; }

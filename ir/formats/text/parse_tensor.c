@@ -218,35 +218,41 @@ static bool parse_kind(parser *p, graft_tensor_kind *kind) {
       *kind = (graft_tensor_kind)i;
       return true;
     }
-  gr_lex_unexpected(&p->lex, "parameter, buffer or constant");
-  return false;
+  return gr_lex_no_word(&p->lex, "the tensor's kind", kinds, 3);
+}
+
+/* After the name. */
+static bool parse_line(parser *p, line *t) {
+  gr_lexer *l = &p->lex;
+  uint32_t what = gr_scope_get(&p->scope, t->name);
+  if (what != GRAFT_NONE && what != SCOPE_LOST)
+    return gr_parse_fail(p, GRAFT_NAME, &t->name_token, "%%%.*s is defined already", (int)t->name_token.length,
+                         t->name_token.text);
+  if (!gr_lex_expect(l, ':', "':' and the tensor's type")) return false;
+  t->type_token = l->token;
+  if (!gr_parse_type(p, &t->type_id)) return false;
+  t->type = p->module->types.data[t->type_id];
+  t->elements = graft_type_elements(&t->type);
+  if (t->elements < 0 || t->type.dtype == GRAFT_UNKNOWN || t->elements > INT64_MAX / 8)
+    return gr_parse_fail(p, GRAFT_TYPE, &t->type_token, "a tensor's dtype and extents must all be known");
+  if (!parse_kind(p, &t->kind) || !gr_lex_expect(l, '=', "'=' and the tensor's data")) return false;
+  graft_tensor id;
+  if (gr_lex_accept_word(l, "fill"))
+    id = parse_fill(p, t);
+  else if (gr_lex_accept_word(l, "file"))
+    id = parse_file(p, t);
+  else if (gr_lex_accept_word(l, "elided"))
+    id = parse_elided(p, t);
+  else if (gr_lex_accept_word(l, "bytes"))
+    id = parse_bytes(p, t);
+  else
+    id = parse_inline(p, t);
+  return id != GRAFT_NONE && gr_scope_put(p->context, &p->scope, t->name, SCOPE_TENSOR | id);
 }
 
 bool gr_parse_tensor(parser *p) {
-  gr_lexer *l = &p->lex;
-  line t = {.name_token = l->token};
-  if (!gr_lex_expect(l, GR_T_VALUE, "the tensor's %name") || !gr_parse_name(p, &t.name_token, &t.name)) return false;
-  if (gr_scope_get(&p->scope, t.name) != GRAFT_NONE)
-    return gr_parse_fail(p, GRAFT_NAME, &t.name_token, "%%%.*s is defined already", (int)t.name_token.length,
-                         t.name_token.text);
-  if (!gr_lex_expect(l, ':', "':' and the tensor's type")) return false;
-  t.type_token = l->token;
-  if (!gr_parse_type(p, &t.type_id)) return false;
-  t.type = p->module->types.data[t.type_id];
-  t.elements = graft_type_elements(&t.type);
-  if (t.elements < 0 || t.type.dtype == GRAFT_UNKNOWN || t.elements > INT64_MAX / 8)
-    return gr_parse_fail(p, GRAFT_TYPE, &t.type_token, "a tensor's dtype and extents must all be known");
-  if (!parse_kind(p, &t.kind) || !gr_lex_expect(l, '=', "'=' and the tensor's data")) return false;
-  graft_tensor id;
-  if (gr_lex_accept_word(l, "fill"))
-    id = parse_fill(p, &t);
-  else if (gr_lex_accept_word(l, "file"))
-    id = parse_file(p, &t);
-  else if (gr_lex_accept_word(l, "elided"))
-    id = parse_elided(p, &t);
-  else if (gr_lex_accept_word(l, "bytes"))
-    id = parse_bytes(p, &t);
-  else
-    id = parse_inline(p, &t);
-  return id != GRAFT_NONE && gr_scope_put(p->context, &p->scope, t.name, SCOPE_TENSOR | id);
+  line t = {.name_token = p->lex.token};
+  if (!gr_lex_expect(&p->lex, GR_T_VALUE, "the tensor's %name") || !gr_parse_name(p, &t.name_token, &t.name))
+    return false;
+  return parse_line(p, &t) || (gr_parse_lose(p, t.name), false);
 }

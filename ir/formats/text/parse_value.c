@@ -52,7 +52,7 @@ static bool parse_shape(parser *p, graft_type *t) {
     t->dims[t->rank++] = extent;
     if (!gr_lex_accept(l, ',')) break;
   }
-  return gr_lex_expect(l, ']', "] or ,");
+  return gr_parse_close(p, ']');
 }
 
 /* One of the last few types: a text that ends in ] matches as a whole or not at all. */
@@ -108,7 +108,7 @@ static bool parse_list(parser *p, bool floats, graft_attr *a) {
   a->kind = floats ? GRAFT_ATTR_FLOATS : GRAFT_ATTR_INTS;
   a->count = floats ? p->floats.len - first_float : p->ints.len - first_int;
   a->as.i = floats ? first_float : first_int;
-  return gr_lex_expect(l, ']', "] or ,");
+  return gr_parse_close(p, ']');
 }
 
 static void point_lists(parser *p, gr_attr_builder *b, uint32_t given) {
@@ -141,8 +141,13 @@ static bool parse_attr_word(parser *p, graft_attr *a) {
   if (gr_lex_accept_word(l, "floats")) return gr_lex_expect(l, '[', NULL) && parse_list(p, true, a);
   a->kind = GRAFT_ATTR_DTYPE;
   if (gr_lex_accept_dtype(l, &a->as.dtype)) return true;
-  gr_lex_unexpected(l, "an attribute's value");
-  return false;
+  static const char *const words[] = {"true", "false", "none", "f32", "f64", "i8", "u8", "i16", "i32", "i64", "bool"};
+  const gr_token *t = &l->token;
+  char found[80];
+  gr_closest near = gr_closest_begin(t->text, t->kind == GR_T_IDENT ? t->length : 0);
+  return gr_parse_fail(p, GRAFT_SYNTAX, t, "expected an attribute's value (a word stands in quotes), found %s%s",
+                       gr_token_describe(t, found, sizeof found),
+                       gr_closest_of(&near, "", words, sizeof words / sizeof *words));
 }
 
 static bool parse_attr_value(parser *p, const gr_attr_decl *decl, graft_attr *a) {
@@ -174,6 +179,13 @@ static bool parse_attr_value(parser *p, const gr_attr_decl *decl, graft_attr *a)
   return true;
 }
 
+static bool no_attr(parser *p, const gr_op_info *op, const gr_token *name) {
+  gr_closest near = gr_closest_begin(name->text, name->length);
+  for (uint32_t i = 0; i < op->attr_count; i++) gr_closest_offer(&near, op->attrs[i].name, strlen(op->attrs[i].name));
+  return gr_parse_fail(p, GRAFT_NAME, name, "%s has no attribute '%.*s'%s", op->name, (int)name->length, name->text,
+                       gr_closest_hint(&near, ""));
+}
+
 static bool parse_attr(parser *p, const gr_op_info *op, gr_attr_builder *b, uint32_t *given) {
   gr_lexer *l = &p->lex;
   gr_token name = l->token;
@@ -182,7 +194,7 @@ static bool parse_attr(parser *p, const gr_op_info *op, gr_attr_builder *b, uint
   if (!text) return false;
   gr_lex_next(l);
   int slot = op ? gr_op_attr_slot(op, name.text, name.length) : -1;
-  if (op && slot < 0) return gr_parse_fail(p, GRAFT_NAME, &name, "%s has no attribute '%s'", op->name, text);
+  if (op && slot < 0) return no_attr(p, op, &name);
   for (uint32_t i = 0; !op && i < b->count; i++)
     if (strcmp(b->items[i].name, text) == 0) slot = (int)i;
   if (slot >= 0 && *given >> slot & 1)
@@ -207,7 +219,7 @@ static bool parse_attr_list(parser *p, const gr_op_info *info, const gr_token *w
       if (!parse_attr(p, info, &b, &given)) return false;
       if (!gr_lex_accept(l, ',')) break;
     }
-    if (!gr_lex_expect(l, '}', "} or ,")) return false;
+    if (!gr_parse_close(p, '}')) return false;
   }
   point_lists(p, &b, given);
   *set = gr_attrs_intern(p->module, &b, info, gr_token_loc(l, where));

@@ -86,3 +86,31 @@ void gr_scope_free(graft_context *c, scope *s) {
   gr_vec_free(c, &s->bases);
   gr_map_free(c, &s->sparse);
 }
+
+static void offer(const graft_module *m, gr_name name, gr_closest *near, char *buffer, size_t size) {
+  char text[64];
+  size_t length = gr_name_format(m, name, text, sizeof text);
+  const char *before = near->word;
+  if (length >= sizeof text || length >= size) return;
+  gr_closest_offer(near, text, length);
+  if (near->word == before) return;
+  memcpy(buffer, text, length + 1);
+  near->word = buffer;
+}
+
+static bool stands_for(uint32_t what) { return what != GRAFT_NONE && what != SCOPE_LOST && what != REMOVED; }
+
+void gr_scope_closest(const scope *s, const graft_module *m, gr_closest *near, char *buffer, size_t size) {
+  for (uint32_t b = 0; b < s->bases.len; b++) {
+    const scope_base *base = &s->bases.data[b];
+    const scope_row *row = base->row ? &s->rows.data[base->row - 1] : NULL;
+    if (stands_for(base->plain)) offer(m, (gr_name){b, 0}, near, buffer, size);
+    for (uint32_t n = 1; row && n < row->count; n++)
+      if (stands_for(row->data[n])) offer(m, (gr_name){b, n}, near, buffer, size);
+  }
+  for (uint32_t i = 0; i < s->sparse.slot_count; i++) {
+    const gr_map_slot *slot = &s->sparse.slots[i];
+    if (!stands_for(slot->value)) continue;
+    offer(m, (gr_name){(uint32_t)(slot->key >> 32), (uint32_t)slot->key}, near, buffer, size);
+  }
+}
