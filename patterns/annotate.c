@@ -199,6 +199,14 @@ static bool add_action(annotator *a, bool is_value, uint32_t id, const qz_settin
 static bool collect_line(annotator *a, const gr_match *m, const qz_line *line, uint32_t scope) {
   gr_spec_ref refs[QZ_MAX_REFS];
   const qz_setting *s;
+  if (line->target.rest) {
+    graft_value v = GRAFT_NONE;
+    uint32_t count = gr_match_results(m, line->target.value, &v);
+    if (!choose(a, m, line->setting, scope, &s, refs)) return false;
+    for (uint32_t i = 0; i < count && s && s->kind != QZ_NONE; i++)
+      if (gr_value_at(a->g, v + i)->type != GRAFT_NONE && !add_action(a, true, v + i, s, refs)) return false;
+    return true;
+  }
   if (!line->target.edge) {
     graft_value v = gr_match_value(m, line->target.value);
     if (v == GRAFT_NONE) return true;

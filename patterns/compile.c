@@ -689,6 +689,14 @@ bool gr_pt_compile_match(gr_parser *p, gr_pattern *pattern) {
 
 /* ---- for other readers ---- */
 
+int gr_pattern_results(const gr_pattern *p, const char *name, size_t length) {
+  int id = gr_pt_name_find(&p->names, PT_RANGE, name, length);
+  for (uint32_t v = 0; v < p->variant_count && id >= 0; v++)
+    for (uint32_t i = 0; i < p->variants[v].code_count; i++)
+      if (p->variants[v].code[i].code == PT_RESULT_RANGE && p->variants[v].code[i].b == (uint16_t)id) return id;
+  return -1;
+}
+
 int gr_pattern_value(const gr_pattern *p, const char *name, size_t length) {
   return gr_pt_name_find(&p->names, PT_VALUE, name, length);
 }

@@ -399,6 +399,14 @@ bool gr_pattern_match(gr_matcher *m, const gr_pattern *p, graft_node root, gr_ma
 
 graft_value gr_match_value(const gr_match *m, int value) { return value < 0 ? GRAFT_NONE : pt_frame_value(m, value); }
 
+uint32_t gr_match_results(const gr_match *m, int results, graft_value *first) {
+  const pt_variant *v = &m->pattern->variants[m->variant];
+  const pt_range *r = &pt_frame_of(m->matcher)->ranges[results];
+  if (!v->range_bound[results] || !r->results) return 0;
+  *first = gr_node_at(m->matcher->graph, r->node)->first_result + r->first;
+  return r->count;
+}
+
 graft_node gr_match_node(const gr_match *m, int value) {
   const pt_variant *v = &m->pattern->variants[m->variant];
   uint16_t slot = value < 0 ? PT_UNBOUND : v->slots[value];

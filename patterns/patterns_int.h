@@ -66,6 +66,8 @@ gr_expr *gr_expr_parse(gr_parser *p, gr_pattern *pattern);
 /* Where the expression stands. */
 gr_loc gr_expr_loc(const gr_expr *e);
 
+/* The number of ..%name, a rest of results, for gr_match_results; -1 when no line of the pattern has such results. */
+int gr_pattern_results(const gr_pattern *p, const char *name, size_t length);
 /* A name's number in the pattern, for gr_match_value; -1 when the pattern has no value of this name. */
 int gr_pattern_value(const gr_pattern *p, const char *name, size_t length);
 
@@ -106,6 +108,8 @@ void gr_pattern_root_ops(const gr_pattern *p, void (*visit)(void *user, uint32_t
 bool gr_pattern_match(gr_matcher *m, const gr_pattern *p, graft_node root, gr_match *out);
 /* GRAFT_NONE for an absent optional one, and for names that the variant does not have. */
 graft_value gr_match_value(const gr_match *m, int value);
+/* The results that a rest stands for: values *first, *first + 1, …; 0: none, and in variants that do not have it. */
+uint32_t gr_match_results(const gr_match *m, int results, graft_value *first);
 /* The matched node that has this value as a result; GRAFT_NONE for names that are no node's result in the variant. */
 graft_node gr_match_node(const gr_match *m, int value);
 /* The nodes matched, the root first. */

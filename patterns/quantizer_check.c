@@ -87,6 +87,7 @@ static void choose(const gr_quantizer *q, uint32_t choice, graft_attr *options) 
 
 /* The edge exists in every variant that has the node, and carries data or a weight; a value is a matched node's. */
 static bool check_place(const gr_quantizer *q, const gr_pattern *p, const qz_place *at, bool target) {
+  if (at->rest) return target || fail(q, at->where, "one place is needed here");
   bool found = false;
   for (uint32_t v = 0; v < p->variant_count; v++) {
     const pt_variant *variant = &p->variants[v];
@@ -118,7 +119,7 @@ static bool check_place(const gr_quantizer *q, const gr_pattern *p, const qz_pla
 }
 
 static bool same_place(const qz_place *a, const qz_place *b) {
-  return a->value == b->value && a->edge == b->edge &&
+  return a->value == b->value && a->rest == b->rest && a->edge == b->edge &&
          (!a->edge ||
           (a->operand_length == b->operand_length && memcmp(a->operand, b->operand, a->operand_length) == 0 &&
            a->first <= b->last && b->first <= a->last));

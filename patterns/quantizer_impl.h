@@ -37,9 +37,10 @@ typedef struct qz_spec {
   gr_loc where;
 } qz_spec;
 
-/* %c.weight, %c.tensors[1..], %r */
+/* %c.weight, %c.tensors[1..], %r, ..%parts */
 typedef struct qz_place {
   int value; /* name in the pattern */
+  bool rest; /* ..%parts: the results that `value`, a rest's name, stands for */
   bool edge;
   const char *operand;
   uint32_t operand_length;

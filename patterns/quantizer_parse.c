@@ -152,15 +152,21 @@ static bool parse_spec(gr_quantizer *q, uint32_t kind) {
 
 /* ---- rules ---- */
 
-/* %c.weight, %c.tensors[1..], %c.tensors[0], %r */
+/* %c.weight, %c.tensors[1..], %c.tensors[0], %r, ..%parts */
 static bool parse_place(gr_quantizer *q, qz_rule *r, qz_place *p) {
   gr_lexer *l = &q->parser.lex;
   gr_token t = l->token;
-  *p = (qz_place){.last = GRAFT_NONE, .where = gr_lex_loc(l)};
+  *p = (qz_place){.last = GRAFT_NONE, .where = gr_lex_loc(l), .rest = gr_lex_accept(l, GR_T_DOTS)};
+  if (p->rest) t = l->token;
   if (!gr_lex_expect(l, GR_T_VALUE, "%node.operand or %value")) return false;
   const char *dot = memchr(t.text, '.', t.length);
   size_t length = dot ? (size_t)(dot - t.text) : t.length;
-  p->value = gr_pattern_value(r->pattern, t.text, length);
+  if (p->rest && dot) return fail(q, p->where, "..%rest stands for results: it has no operands");
+  p->value = p->rest ? gr_pattern_results(r->pattern, t.text, length) : gr_pattern_value(r->pattern, t.text, length);
+  if (p->value < 0 && p->rest) {
+    gr_error(q->context, GRAFT_RULE, p->where, "the match has no results ..%%%.*s", (int)length, t.text);
+    return false;
+  }
   if (p->value < 0) {
     gr_closest near = gr_closest_begin(t.text, length);
     const pt_names *names = &r->pattern->names;
