@@ -1,267 +1,297 @@
-/* JSON for scripts (design.md section 7), written as it goes: no tree of it ever stands in memory. */
+/* JSON for scripts (design.md section 7). Each node, tensor and input is a small Jansson value that is written and
+ * dropped, so a module of a million nodes never stands in memory as one tree. */
 #include "ir/formats/format_int.h"
+#include "ir/formats/jansson_impl.h"
 #include "ir/formats/number_int.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 typedef struct writer {
   gr_sink *out;
   graft_module *m;
   const graft_graph *g;
+  int digits;  /* that the reals of the value under construction need */
+  bool failed; /* a part of that value could not be made */
 } writer;
 
-/* ---- small values ---- */
-
-static void put(writer *w, const char *json) { gr_sink_text(w->out, json); }
-
-static void put_text(writer *w, const char *text) { gr_sink_json(w->out, text, strlen(text)); }
-
-static void put_string(writer *w, uint32_t id) {
-  gr_sink_json(w->out, gr_string_text(w->m, id), gr_string_length(w->m, id));
+static void set(writer *w, json_t *object, const char *key, json_t *value) {
+  gr_json_set(&w->failed, object, key, value);
 }
 
-static void put_name(writer *w, gr_name name) {
-  put_string(w, name.base);
-  if (!name.number || w->out->failed) return;
-  w->out->bytes.len--; /* the closing quote comes after the number */
-  gr_sink_format(w->out, "_%u\"", name.number);
+static void append(writer *w, json_t *list, json_t *value) { gr_json_append(&w->failed, list, value); }
+
+/* ---- small values; NULL means no memory ---- */
+
+/* Bytes that are not UTF-8 are shown as \xHH. */
+static json_t *text_value(writer *w, const char *text, size_t length) {
+  json_t *value = json_stringn(text, length);
+  if (value) return value;
+  gr_sink s;
+  gr_sink_init(&s, w->m->context);
+  for (size_t i = 0; i < length;) {
+    size_t n = gr_utf8_length(text + i, length - i);
+    if (n)
+      gr_sink_write(&s, text + i, n);
+    else
+      gr_sink_format(&s, "\\x%02x", (unsigned)(unsigned char)text[i]);
+    i += n ? n : 1;
+  }
+  value = s.failed ? NULL : json_stringn(s.bytes.data, s.bytes.len);
+  gr_sink_free(&s);
+  return value;
 }
 
-static void put_value(writer *w, graft_value v) {
-  if (v == GRAFT_NONE)
-    put(w, "null");
-  else
-    put_name(w, gr_value_get_name(w->g, v));
+static json_t *string_value(writer *w, uint32_t id) {
+  return text_value(w, gr_string_text(w->m, id), gr_string_length(w->m, id));
 }
 
-/* JSON has no infinities: those are strings. */
-static void put_real(writer *w, double v, bool single) {
+static json_t *name_value(writer *w, gr_name name) {
+  char short_text[256], *text = short_text;
+  size_t n = gr_name_format(w->m, name, short_text, sizeof short_text);
+  if (n < sizeof short_text) return text_value(w, text, n);
+  text = gr_alloc(w->m->context, n + 1);
+  if (!text) return NULL;
+  gr_name_format(w->m, name, text, n + 1);
+  json_t *value = text_value(w, text, n);
+  gr_free(w->m->context, text, n + 1);
+  return value;
+}
+
+/* JSON has no infinities: those are strings. Of the others it is remembered how many digits they need. */
+static json_t *real_value(writer *w, double v, bool single) {
   char text[GR_NUMBER_SIZE];
   size_t n = gr_number_format(text, v, single);
-  if (isfinite(v))
-    gr_sink_write(w->out, text, n);
-  else
-    gr_sink_json(w->out, text, n);
-}
-
-static void put_ints(writer *w, const int64_t *ints, uint32_t count) {
-  put(w, "[");
-  for (uint32_t i = 0; i < count; i++) {
-    if (i) put(w, ",");
-    gr_sink_int(w->out, ints[i]);
+  if (!isfinite(v)) return json_stringn(text, n);
+  double shortest = v;
+  int digits = 0;
+  bool leading = true;
+  for (const char *p = text; *p && *p != 'e'; p++) {
+    if (*p < '0' || *p > '9' || (leading && *p == '0')) continue;
+    leading = false;
+    digits++;
   }
-  put(w, "]");
+  if (digits > w->digits) w->digits = digits > 17 ? 17 : digits;
+  if (single) (void)gr_number_parse(text, n, &shortest);
+  return json_real(shortest);
 }
 
-static void put_type(writer *w, uint32_t id) {
-  const graft_type *t = &w->m->types.data[id];
-  gr_sink_format(w->out, "\"dtype\":\"%s\",\"shape\":", graft_dtype_name(t->dtype));
-  if (t->rank < 0)
-    put(w, "null");
-  else
-    put_ints(w, t->dims, (uint32_t)t->rank);
+static json_t *shape_value(writer *w, const graft_type *t) {
+  if (t->rank < 0) return json_null();
+  json_t *list = json_array();
+  for (int32_t i = 0; i < t->rank; i++) append(w, list, json_integer(t->dims[i]));
+  return list;
 }
 
-static void put_attr(writer *w, const graft_attr *a) {
+static json_t *attr_value(writer *w, const graft_attr *a) {
+  json_t *list = NULL;
   switch (a->kind) {
-  case GRAFT_ATTR_NONE: put(w, "null"); break;
-  case GRAFT_ATTR_BOOL: put(w, a->as.b ? "true" : "false"); break;
-  case GRAFT_ATTR_INT: gr_sink_int(w->out, a->as.i); break;
-  case GRAFT_ATTR_FLOAT: put_real(w, a->as.f, false); break;
-  case GRAFT_ATTR_STRING: put_text(w, a->as.s); break;
-  case GRAFT_ATTR_DTYPE: put_text(w, graft_dtype_name(a->as.dtype)); break;
-  case GRAFT_ATTR_INTS: put_ints(w, a->as.ints, a->count); break;
+  case GRAFT_ATTR_NONE: return json_null();
+  case GRAFT_ATTR_BOOL: return json_boolean(a->as.b);
+  case GRAFT_ATTR_INT: return json_integer(a->as.i);
+  case GRAFT_ATTR_FLOAT: return real_value(w, a->as.f, false);
+  case GRAFT_ATTR_STRING: return text_value(w, a->as.s, strlen(a->as.s));
+  case GRAFT_ATTR_DTYPE: return json_string(graft_dtype_name(a->as.dtype));
+  case GRAFT_ATTR_INTS:
+    list = json_array();
+    for (uint32_t i = 0; i < a->count; i++) append(w, list, json_integer(a->as.ints[i]));
+    return list;
   case GRAFT_ATTR_FLOATS:
-    put(w, "[");
-    for (uint32_t i = 0; i < a->count; i++) {
-      if (i) put(w, ",");
-      put_real(w, a->as.floats[i], false);
-    }
-    put(w, "]");
-    break;
+    list = json_array();
+    for (uint32_t i = 0; i < a->count; i++) append(w, list, real_value(w, a->as.floats[i], false));
+    return list;
   case GRAFT_ATTR_GRAPH:
-    if (a->as.graph < w->m->graphs.len)
-      put_string(w, w->m->graphs.data[a->as.graph]->name);
-    else
-      put(w, "null");
-    break;
+    return a->as.graph < w->m->graphs.len ? string_value(w, w->m->graphs.data[a->as.graph]->name) : json_null();
   }
+  return NULL;
 }
+
+/* ---- writing ---- */
+
+/* Writes and drops the value. */
+static void put(writer *w, json_t *value) {
+  size_t flags = JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION((size_t)(w->digits ? w->digits : 1));
+  if (w->failed) w->out->failed = true;
+  gr_json_write(w->out, value, flags);
+  json_decref(value);
+  w->digits = 0;
+}
+
+static void put_list(writer *w, uint32_t count, json_t *(*item)(writer *w, uint32_t i)) {
+  gr_sink_text(w->out, "[");
+  for (uint32_t i = 0; i < count && !w->out->failed; i++) {
+    if (i) gr_sink_text(w->out, ",");
+    put(w, item(w, i));
+  }
+  gr_sink_text(w->out, "]");
+}
+
+static json_t *input_item(writer *w, uint32_t i) {
+  return name_value(w, gr_value_get_name(w->g, w->g->inputs.data[i]));
+}
+
+static json_t *output_item(writer *w, uint32_t i) {
+  return name_value(w, gr_value_get_name(w->g, gr_use_at(w->g, w->g->outputs.data[i].use)->value));
+}
+
+static json_t *output_name_item(writer *w, uint32_t i) { return string_value(w, w->g->outputs.data[i].name); }
 
 /* ---- nodes ---- */
 
 /* A scale or zero point that is a constant scalar is shown as an attribute. */
-static void put_scalar_operand(writer *w, graft_node n, uint32_t slot, const char *key) {
+static void set_scalar_operand(writer *w, json_t *attrs, const char *key, graft_node n, uint32_t slot) {
   graft_value v = gr_operand(w->g, n, slot);
   graft_tensor t = v == GRAFT_NONE ? GRAFT_NONE : gr_value_tensor(w->g, v);
   if (t == GRAFT_NONE || w->m->tensors.data[t].kind != GRAFT_CONSTANT) return;
-  const gr_tensor *tensor = &w->m->tensors.data[t];
   const graft_type *type = gr_tensor_type(w->m, t);
-  if (graft_type_elements(type) != 1 || tensor->source == GR_TENSOR_ELIDED) return;
+  if (graft_type_elements(type) != 1 || w->m->tensors.data[t].source == GR_TENSOR_ELIDED) return;
   if (type->dtype != GRAFT_F32 && type->dtype != GRAFT_I32) return;
   const void *data = graft_tensor_get_data(w->m, t);
   if (!data) {
-    w->out->failed = true;
+    w->failed = true;
     return;
   }
-  put(w, key);
   if (type->dtype == GRAFT_F32) {
     float f;
     memcpy(&f, data, sizeof f);
-    put_real(w, (double)f, true);
+    set(w, attrs, key, real_value(w, (double)f, true));
   } else {
     int32_t i;
     memcpy(&i, data, sizeof i);
-    gr_sink_int(w->out, i);
+    set(w, attrs, key, json_integer(i));
   }
 }
 
-static void put_attrs(writer *w, graft_node n) {
+static json_t *attrs_value(writer *w, graft_node n) {
   const gr_node *node = gr_node_at(w->g, n);
   const gr_op_info *info = gr_op_get(node->op);
+  json_t *attrs = json_object();
   uint32_t count = 0;
   gr_attrs_get(w->m, node->attrs, &count);
-  put(w, "{");
   for (uint32_t i = 0; i < count; i++) {
     graft_attr a = gr_attr_public(w->m, info, node->attrs, i);
-    if (i) put(w, ",");
-    put_text(w, a.name);
-    put(w, ":");
-    put_attr(w, &a);
+    json_t *key = text_value(w, a.name, strlen(a.name));
+    if (key)
+      set(w, attrs, json_string_value(key), attr_value(w, &a));
+    else
+      w->failed = true;
+    json_decref(key);
   }
-  if (node->op == GR_OP_quantize_per_tensor || node->op == GR_OP_dequantize_per_tensor) { /* they have attributes */
-    put_scalar_operand(w, n, 1, ",\"scale\":");
-    put_scalar_operand(w, n, 2, ",\"zero_point\":");
+  if (node->op == GR_OP_quantize_per_tensor || node->op == GR_OP_dequantize_per_tensor) {
+    set_scalar_operand(w, attrs, "scale", n, 1);
+    set_scalar_operand(w, attrs, "zero_point", n, 2);
   }
-  put(w, "}");
+  return attrs;
 }
 
-static void put_result(writer *w, const gr_value *v) {
-  if (v->type == GRAFT_NONE) {
-    put(w, "null");
-    return;
-  }
-  put(w, "{\"name\":");
-  put_name(w, v->name);
-  put(w, ",");
-  put_type(w, v->type);
-  put(w, "}");
+static json_t *result_value(writer *w, const gr_value *v) {
+  if (v->type == GRAFT_NONE) return json_null();
+  const graft_type *type = &w->m->types.data[v->type];
+  json_t *r = json_object();
+  set(w, r, "name", name_value(w, v->name));
+  set(w, r, "dtype", json_string(graft_dtype_name(type->dtype)));
+  set(w, r, "shape", shape_value(w, type));
+  return r;
 }
 
 /* A node without results is called as its op. */
-static void put_node_name(writer *w, graft_node n) {
+static json_t *node_name(writer *w, graft_node n) {
   const gr_node *node = gr_node_at(w->g, n);
-  for (uint32_t i = 0; i < node->result_count; i++)
-    if (gr_result(w->g, n, i) != GRAFT_NONE) {
-      put_value(w, node->first_result + i);
-      return;
-    }
-  put_text(w, gr_op_text(w->m, node->op));
-}
-
-static void put_marks(writer *w, uint32_t marks) {
-  const char *separator = ",\"marks\":[";
-  for (uint32_t i = 0; i < GR_MARK_COUNT; i++) {
-    if (!(marks & 1u << i)) continue;
-    put(w, separator);
-    put_text(w, graft_mark_name(i));
-    separator = ",";
-  }
-  if (marks) put(w, "]");
-}
-
-static void put_node(writer *w, graft_node n) {
-  const gr_node *node = gr_node_at(w->g, n);
-  const gr_op_info *info = gr_op_get(node->op);
-  put(w, "{\"name\":");
-  put_node_name(w, n);
-  put(w, ",\"op\":");
-  put_text(w, gr_op_text(w->m, node->op));
-  put(w, ",\"inputs\":[");
-  uint32_t shown = node->operand_count; /* trailing absent operands are shown too */
-  while (info && shown < info->operand_count && !info->operands[shown].variadic) shown++;
-  for (uint32_t i = 0; i < shown; i++) {
-    if (i) put(w, ",");
-    put_value(w, gr_operand(w->g, n, i));
-  }
-  put(w, "],\"attrs\":");
-  put_attrs(w, n);
-  put(w, ",\"results\":[");
   for (uint32_t i = 0; i < node->result_count; i++) {
-    if (i) put(w, ",");
-    put_result(w, gr_value_at(w->g, node->first_result + i));
+    const gr_value *v = gr_value_at(w->g, node->first_result + i);
+    if (v->type != GRAFT_NONE) return name_value(w, v->name);
   }
-  put(w, "]");
-  put_marks(w, node->marks);
-  put(w, "}");
+  const char *op = gr_op_text(w->m, node->op);
+  return text_value(w, op, strlen(op));
 }
 
-/* ---- graphs and tensors ---- */
+static json_t *marks_value(writer *w, uint32_t marks) {
+  json_t *words = json_array();
+  for (uint32_t i = 0; i < GR_MARK_COUNT; i++)
+    if (marks & 1u << i) append(w, words, json_string(graft_mark_name(i)));
+  return words;
+}
+
+static json_t *node_value(writer *w, graft_node n) {
+  const gr_node *node = gr_node_at(w->g, n);
+  const char *op = gr_op_text(w->m, node->op);
+  json_t *object = json_object(), *inputs = json_array(), *results = json_array();
+  for (uint32_t i = 0; i < node->operand_count; i++) {
+    graft_value v = gr_operand(w->g, n, i);
+    append(w, inputs, v == GRAFT_NONE ? json_null() : name_value(w, gr_value_get_name(w->g, v)));
+  }
+  const gr_op_info *info = gr_op_get(node->op); /* trailing absent operands are shown too */
+  for (uint32_t i = node->operand_count; info && i < info->operand_count && !info->operands[i].variadic; i++)
+    append(w, inputs, json_null());
+  for (uint32_t i = 0; i < node->result_count; i++)
+    append(w, results, result_value(w, gr_value_at(w->g, node->first_result + i)));
+  set(w, object, "name", node_name(w, n));
+  set(w, object, "op", text_value(w, op, strlen(op)));
+  set(w, object, "inputs", inputs);
+  set(w, object, "attrs", attrs_value(w, n));
+  set(w, object, "results", results);
+  if (node->marks) set(w, object, "marks", marks_value(w, node->marks));
+  return object;
+}
 
 static void put_graph(writer *w, const graft_graph *g) {
   w->g = g;
-  put(w, "{\"name\":");
-  put_string(w, g->name);
-  put(w, ",\"inputs\":[");
-  for (uint32_t i = 0; i < g->inputs.len; i++) {
-    if (i) put(w, ",");
-    put_value(w, g->inputs.data[i]);
-  }
-  put(w, "],\"outputs\":[");
-  for (uint32_t i = 0; i < g->outputs.len; i++) {
-    if (i) put(w, ",");
-    put_value(w, gr_use_at(g, g->outputs.data[i].use)->value);
-  }
-  put(w, "],\"output_names\":[");
-  for (uint32_t i = 0; i < g->outputs.len; i++) {
-    if (i) put(w, ",");
-    put_string(w, g->outputs.data[i].name);
-  }
-  put(w, "],\"updates\":{");
-  const char *separator = "";
-  for (uint32_t i = 0; i < g->updates.len; i++) {
+  gr_sink_text(w->out, "{\"name\":");
+  put(w, string_value(w, g->name));
+  gr_sink_text(w->out, ",\"inputs\":");
+  put_list(w, g->inputs.len, input_item);
+  gr_sink_text(w->out, ",\"outputs\":");
+  put_list(w, g->outputs.len, output_item);
+  gr_sink_text(w->out, ",\"output_names\":");
+  put_list(w, g->outputs.len, output_name_item);
+  gr_sink_text(w->out, ",\"updates\":{");
+  bool any = false;
+  for (uint32_t i = 0; i < g->updates.len && !w->out->failed; i++) {
     if (g->updates.data[i].tensor == GRAFT_NONE) continue;
-    put(w, separator);
-    separator = ",";
-    put_name(w, w->m->tensors.data[g->updates.data[i].tensor].name);
-    put(w, ":");
-    put_value(w, gr_use_at(g, g->updates.data[i].use)->value);
+    if (any) gr_sink_text(w->out, ",");
+    any = true;
+    put(w, name_value(w, w->m->tensors.data[g->updates.data[i].tensor].name));
+    gr_sink_text(w->out, ":");
+    put(w, name_value(w, gr_value_get_name(g, gr_use_at(g, g->updates.data[i].use)->value)));
   }
-  put(w, "},\n \"nodes\":[");
+  gr_sink_text(w->out, "},\n \"nodes\":[");
   for (graft_node n = g->first; n != GRAFT_NONE && !w->out->failed; n = gr_node_at(g, n)->next) {
-    put(w, n == g->first ? "\n  " : ",\n  ");
-    put_node(w, n);
+    gr_sink_text(w->out, n == g->first ? "\n  " : ",\n  ");
+    put(w, node_value(w, n));
   }
-  put(w, "]}");
+  gr_sink_text(w->out, "]}");
 }
 
-static void put_tensor(writer *w, const gr_tensor *t) {
+static json_t *tensor_value(writer *w, graft_tensor t) {
   static const char *const kinds[] = {"parameter", "buffer", "constant"};
-  put(w, "{\"name\":");
-  put_name(w, t->name);
-  put(w, ",");
-  put_type(w, t->type);
-  gr_sink_format(w->out, ",\"kind\":\"%s\"}", kinds[t->kind]);
+  const gr_tensor *tensor = &w->m->tensors.data[t];
+  const graft_type *type = gr_tensor_type(w->m, t);
+  json_t *object = json_object();
+  set(w, object, "name", name_value(w, tensor->name));
+  set(w, object, "dtype", json_string(graft_dtype_name(type->dtype)));
+  set(w, object, "shape", shape_value(w, type));
+  set(w, object, "kind", json_string(kinds[tensor->kind]));
+  return object;
 }
 
 static graft_status print(graft_module *m, const graft_save_options *options, gr_sink *out) {
   (void)options;
   writer w = {.out = out, .m = m};
-  put(&w, "{\"graphs\":[");
+  gr_sink_text(out, "{\"graphs\":[");
   for (uint32_t i = 0; i < m->graphs.len && !out->failed; i++) {
-    if (i) put(&w, ",\n");
+    if (i) gr_sink_text(out, ",\n");
     put_graph(&w, m->graphs.data[i]);
   }
-  put(&w, "],\n\"tensors\":[");
-  const char *separator = "\n  ";
+  gr_sink_text(out, "],\n\"tensors\":[");
+  bool any = false;
   for (graft_tensor t = 0; t < m->tensors.len && !out->failed; t++) {
     if (m->tensors.data[t].erased) continue;
-    put(&w, separator);
-    separator = ",\n  ";
-    put_tensor(&w, &m->tensors.data[t]);
+    gr_sink_text(out, any ? ",\n  " : "\n  ");
+    any = true;
+    put(&w, tensor_value(&w, t));
   }
-  put(&w, "]}\n");
+  gr_sink_text(out, "]}\n");
   return out->failed ? gr_no_memory(m->context) : GRAFT_OK;
 }
 

@@ -1,11 +1,10 @@
 /* .safetensors: 8 bytes of header length, a JSON header {"NAME": {"dtype", "shape", "data_offsets"}, …}, the bytes.
- * The tensors must fill the data without hole or overlap, as the format demands. Jansson reads the header, with its own
- * allocator: to give it the context's would take its global state. It writes nothing. */
+ * The tensors must fill the data without hole or overlap, as the format demands. */
+#include "ir/formats/jansson_impl.h"
 #include "ir/formats/safetensors_int.h"
 #include "ir/formats/sink_int.h"
 #include "ir/formats/stage_impl.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -150,41 +149,48 @@ static void order_by_width(const graft_module *m, const graft_tensor *tensors, u
   }
 }
 
-/* "NAME":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]} */
-static graft_status add_entry(graft_module *m, gr_sink *header, graft_tensor t, uint64_t begin, uint64_t end) {
-  const graft_type *type = gr_tensor_type(m, t);
-  size_t length = graft_tensor_name(m, t, NULL, 0), d = 0;
+/* {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]} */
+static json_t *describe(const graft_type *type, uint64_t begin, uint64_t end, bool *failed) {
+  size_t d = 0;
+  while (dtypes[d].dtype != type->dtype) d++;
+  json_t *described = json_object(), *shape = json_array(), *offsets = json_array();
+  for (int32_t axis = 0; axis < type->rank; axis++) gr_json_append(failed, shape, json_integer(type->dims[axis]));
+  gr_json_append(failed, offsets, json_integer((json_int_t)begin));
+  gr_json_append(failed, offsets, json_integer((json_int_t)end));
+  gr_json_set(failed, described, "dtype", json_string(dtypes[d].name));
+  gr_json_set(failed, described, "shape", shape);
+  gr_json_set(failed, described, "data_offsets", offsets);
+  return described;
+}
+
+static graft_status add_entry(graft_module *m, json_t *header, graft_tensor t, uint64_t begin, uint64_t end) {
+  size_t length = graft_tensor_name(m, t, NULL, 0);
   char *name = gr_alloc(m->context, length + 1);
   if (!name) return GRAFT_NO_MEMORY;
   graft_tensor_name(m, t, name, length + 1);
   graft_status status = GRAFT_OK;
+  bool failed = false;
   if (strcmp(name, "__metadata__") == 0 || !gr_utf8_valid(name, length))
     status = gr_error(m->context, GRAFT_UNSUPPORTED, (gr_loc){.node = name},
                       ".safetensors cannot hold a tensor of this name");
-  while (dtypes[d].dtype != type->dtype) d++;
-  gr_sink_json(header, name, length);
-  gr_sink_format(header, ":{\"dtype\":\"%s\",\"shape\":[", dtypes[d].name);
-  for (int32_t axis = 0; axis < type->rank; axis++) {
-    if (axis) gr_sink_write(header, ",", 1);
-    gr_sink_int(header, type->dims[axis]);
-  }
-  gr_sink_format(header, "],\"data_offsets\":[%llu,%llu]}", (unsigned long long)begin, (unsigned long long)end);
+  else
+    gr_json_set(&failed, header, name, describe(gr_tensor_type(m, t), begin, end, &failed));
   gr_free(m->context, name, length + 1);
-  return status;
+  return failed ? gr_no_memory(m->context) : status;
 }
 
-static graft_status make_header(graft_module *m, const graft_tensor *tensors, uint32_t count, gr_sink *header) {
-  graft_status status = GRAFT_OK;
+static graft_status make_header(graft_module *m, const graft_tensor *tensors, uint32_t count, gr_sink *text) {
+  json_t *header = json_object();
+  graft_status status = header ? GRAFT_OK : gr_no_memory(m->context);
   uint64_t offset = 0;
-  gr_sink_write(header, "{", 1);
   for (uint32_t i = 0; !status && i < count; i++) {
     uint64_t end = offset + gr_tensor_bytes(m, tensors[i]);
-    if (i) gr_sink_write(header, ",", 1);
     status = add_entry(m, header, tensors[i], offset, end);
     offset = end;
   }
-  gr_sink_write(header, "}", 1);
-  return status ? status : header->failed ? GRAFT_NO_MEMORY : GRAFT_OK;
+  if (!status) gr_json_write(text, header, JSON_COMPACT);
+  json_decref(header);
+  return text->failed ? gr_no_memory(m->context) : status;
 }
 
 static graft_status write_file(graft_module *m, const char *path, const gr_sink *header, const graft_tensor *tensors,

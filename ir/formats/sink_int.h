@@ -23,8 +23,6 @@ void gr_sink_float(gr_sink *s, double value, bool single);
 void gr_sink_type(gr_sink *s, const graft_type *type);
 /* In quotes, as the lexer reads it: what is not printable UTF-8 is escaped. */
 void gr_sink_quoted(gr_sink *s, const char *text, size_t length);
-/* In quotes, as JSON reads it; bytes that are no UTF-8 are shown as \xHH. */
-void gr_sink_json(gr_sink *s, const char *text, size_t length);
 
 /* Bytes of the valid UTF-8 character at `text`; 0 when there is none. */
 size_t gr_utf8_length(const char *text, size_t size);

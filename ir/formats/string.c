@@ -56,24 +56,3 @@ void gr_sink_quoted(gr_sink *s, const char *text, size_t length) {
   gr_sink_write(s, text + plain, length - plain);
   gr_sink_write(s, "\"", 1);
 }
-
-void gr_sink_json(gr_sink *s, const char *text, size_t length) {
-  gr_sink_write(s, "\"", 1);
-  size_t plain = 0;
-  for (size_t i = 0; i < length;) {
-    unsigned char c = (unsigned char)text[i];
-    size_t n = gr_utf8_length(text + i, length - i);
-    if (n == 0 || c < 0x20 || c == '"' || c == '\\') {
-      gr_sink_write(s, text + plain, i - plain);
-      if (n == 0)
-        gr_sink_format(s, "\\\\x%02x", c);
-      else
-        gr_sink_format(s, c < 0x20 ? "\\u%04x" : "\\%c", c);
-      n = 1;
-      plain = i + 1;
-    }
-    i += n;
-  }
-  gr_sink_write(s, text + plain, length - plain);
-  gr_sink_write(s, "\"", 1);
-}
