@@ -278,7 +278,9 @@ static uint8_t waits_for(gr_cones *k, uint32_t op, uint32_t attrs, const uint32_
   const graft_type *types[WAIT_OPERANDS];
   uint8_t most = 0;
   char message[160];
-  if (!info || !(info->families & GR_F_ELEMENTWISE) || result_count != 1 || count > WAIT_OPERANDS) return 0;
+  if (!info || !(info->families & GR_F_ELEMENTWISE) || (info->families & GR_F_RANDOM) || result_count != 1 ||
+      count > WAIT_OPERANDS)
+    return 0;
   for (uint32_t i = 0; i < count; i++) {
     const entry *e = inputs[i] == GRAFT_NONE ? NULL : &k->entries.data[inputs[i]];
     types[i] = e ? &e->array.type : NULL;

@@ -8,7 +8,7 @@
 enum { LANES = 4 };
 
 /* Sum of x - from over a run, or of its square. Lanes let the compiler use vectors; their order is fixed. */
-static double sum_of(const float *x, int64_t n, double from, bool square) {
+GR_LOOP double sum_of(const float *x, int64_t n, double from, bool square) {
   double lane[LANES] = {0}, rest = 0.0;
   int64_t i = 0;
   if (square) {
@@ -27,7 +27,7 @@ static double sum_of(const float *x, int64_t n, double from, bool square) {
   return ((lane[0] + lane[1]) + (lane[2] + lane[3])) + rest;
 }
 
-void gr_batch_norm_f32(const gr_batch_norm *bn, const float *x, float *y, int64_t begin, int64_t end) {
+GR_LOOP void batch_norm_loop(const gr_batch_norm *bn, const float *x, float *y, int64_t begin, int64_t end) {
   int64_t stride = bn->channels * bn->inner;
   double n = (double)bn->batch * (double)bn->inner;
   for (int64_t c = begin; c < end; c++) {
@@ -56,9 +56,17 @@ void gr_batch_norm_f32(const gr_batch_norm *bn, const float *x, float *y, int64_
     for (int64_t b = 0; b < bn->batch; b++) {
       const float *in = x + b * stride + c * bn->inner;
       float *out = y + b * stride + c * bn->inner;
+      GR_IN_STEP
       for (int64_t i = 0; i < bn->inner; i++) out[i] = (float)(((double)in[i] - mean) * scale + bias);
     }
   }
+}
+
+GR_CLONES(batch_norm, (const gr_batch_norm *bn, const float *x, float *y, int64_t begin, int64_t end),
+          (bn, x, y, begin, end))
+
+void gr_batch_norm_f32(gr_isa isa, const gr_batch_norm *bn, const float *x, float *y, int64_t begin, int64_t end) {
+  batch_norm[isa](bn, x, y, begin, end);
 }
 
 void gr_bn_scale_f32(const float *weight, const float *var, int64_t count, double eps, bool exact, float *scale) {

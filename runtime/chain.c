@@ -38,7 +38,7 @@ static bool in_slices(const gr_kernel_call *k, const graft_type *x, const graft_
   const uint32_t families = gr_op_get(k->op)->families;
   if (families & GR_F_OBSERVE) return gr_k_none(k, "axis") || gr_k_int(k, "groups") == 1;
   if (families & QUANTIZES) return !gr_quantizes_by_channel(k) || gr_k_int(k, "groups") == 1;
-  return (families & (GR_F_ELEMENTWISE | GR_F_COMMUTES)) && same_shape(x, y);
+  return (families & GR_F_ELEMENTWISE) && !(families & GR_F_RANDOM) && same_shape(x, y);
 }
 
 /* Is operand i cut as operand 0 is? */
@@ -81,6 +81,7 @@ static bool add_link(chain *h, graft_module *m, gr_scratch *scratch, const gr_un
   l->type = *y;
   l->out[0].type = &l->type;
   l->call = (gr_kernel_call){.context = m->context,
+                             .isa = gr_isa_best(),
                              .module = m,
                              .op = op->op,
                              .attrs = op->attrs,

@@ -103,6 +103,7 @@ static graft_status run_op(graft_module *m, uint32_t op, uint32_t attrs, const g
   if (status == GRAFT_OK) status = allocate(&e, results, result_count, where);
   if (status == GRAFT_OK) {
     gr_kernel_call call = {.context = c,
+                           .isa = gr_isa_best(),
                            .module = m,
                            .op = op,
                            .attrs = attrs,

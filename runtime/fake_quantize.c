@@ -11,19 +11,25 @@
 #define ROUNDER 12582912.0f
 #define ROUNDER_MAX 4194304
 
-/* Bounds of r: quant_min - zero_point and quant_max - zero_point. */
-typedef struct bounds {
-  int64_t low, high;
-  bool small; /* exact in float and within the rounder's reach */
-} bounds;
+/* What a run of one scale is quantized with. */
+typedef struct rounding {
+  float scale, inverse;
+  int32_t zero_point;
+  int64_t low, high; /* bounds of r: quant_min - zero_point and quant_max - zero_point */
+  bool small;        /* they are exact in float and within the rounder's reach */
+  float low_float, high_float;
+} rounding;
 
-static bounds bounds_of(gr_qrange range, int32_t zero_point) {
-  bounds b = {range.quant_min - zero_point, range.quant_max - zero_point, false};
-  b.small = b.low >= -ROUNDER_MAX && b.high <= ROUNDER_MAX;
-  return b;
+static rounding rounding_of(float scale, int32_t zero_point, gr_qrange range) {
+  rounding r = {.scale = scale, .inverse = 1.0f / scale, .zero_point = zero_point};
+  r.low = range.quant_min - zero_point;
+  r.high = range.quant_max - zero_point;
+  r.small = r.low >= -ROUNDER_MAX && r.high <= ROUNDER_MAX;
+  if (r.small) r.low_float = (float)r.low, r.high_float = (float)r.high;
+  return r;
 }
 
-static inline float round_small(float x, float inverse, float low, float high) {
+GR_LOOP float round_small(float x, float inverse, float low, float high) {
   float r = x * inverse;
   r = r == r ? r : 0.0f; /* NaN; also 0 times an infinite reciprocal */
   r = r > low ? r : low;
@@ -32,75 +38,99 @@ static inline float round_small(float x, float inverse, float low, float high) {
 }
 
 /* The wide ranges of int32: bounds are exact in double only. */
-static inline int64_t round_wide(float x, float inverse, bounds b) {
+GR_LOOP int64_t round_wide(float x, float inverse, int64_t low, int64_t high) {
   double r = (double)rintf(x * inverse);
   if (!(r == r)) r = 0.0;
-  if (r < (double)b.low) return b.low;
-  return r < (double)b.high ? (int64_t)r : b.high;
+  if (r < (double)low) return low;
+  return r < (double)high ? (int64_t)r : high;
 }
 
-#define QUANTIZE(T) \
-  do { \
+#define QUANTIZE(NAME, T) \
+  GR_LOOP void NAME##_loop(const float *x, int64_t count, const rounding *q, void *y) { \
+    const rounding r = *q; \
     T *out = y; \
-    if (b.small) { \
-      float low = (float)b.low, high = (float)b.high; \
-      for (int64_t i = 0; i < count; i++) out[i] = (T)((int32_t)round_small(x[i], inverse, low, high) + zero_point); \
-    } else { \
-      for (int64_t i = 0; i < count; i++) out[i] = (T)(round_wide(x[i], inverse, b) + zero_point); \
-    } \
-  } while (0)
+    GR_IN_STEP \
+    for (int64_t i = 0; i < count; i++) \
+      out[i] = (T)((int32_t)round_small(x[i], r.inverse, r.low_float, r.high_float) + r.zero_point); \
+  } \
+  GR_CLONES(NAME, (const float *x, int64_t count, const rounding *q, void *y), (x, count, q, y))
+QUANTIZE(quantize_i8, int8_t)
+QUANTIZE(quantize_u8, uint8_t)
+QUANTIZE(quantize_i16, int16_t)
+QUANTIZE(quantize_i32, int32_t)
 
-void gr_quantize_f32(const float *x, int64_t count, float scale, int32_t zero_point, gr_qrange range, graft_dtype dtype,
-                     void *y) {
-  float inverse = 1.0f / scale;
-  bounds b = bounds_of(range, zero_point);
+/* Of i32 alone: the other types' ranges are small, but for a zero point far out. */
+#define QUANTIZE_WIDE(T) \
+  for (int64_t i = 0; i < count; i++) ((T *)y)[i] = (T)(round_wide(x[i], r.inverse, r.low, r.high) + r.zero_point)
+
+static void quantize_wide(const float *x, int64_t count, rounding r, graft_dtype dtype, void *y) {
   switch (dtype) {
-  case GRAFT_I8: QUANTIZE(int8_t); break;
-  case GRAFT_U8: QUANTIZE(uint8_t); break;
-  case GRAFT_I16: QUANTIZE(int16_t); break;
-  case GRAFT_I32: QUANTIZE(int32_t); break;
+  case GRAFT_I8: QUANTIZE_WIDE(int8_t); break;
+  case GRAFT_U8: QUANTIZE_WIDE(uint8_t); break;
+  case GRAFT_I16: QUANTIZE_WIDE(int16_t); break;
+  case GRAFT_I32: QUANTIZE_WIDE(int32_t); break;
   default: break;
   }
 }
 
-#define DEQUANTIZE(T) \
-  do { \
-    const T *in = x; \
-    for (int64_t i = 0; i < count; i++) y[i] = (float)((int64_t)in[i] - zero_point) * scale; \
-  } while (0)
-#define DEQUANTIZE_SMALL(T) \
-  do { \
-    const T *in = x; \
-    for (int64_t i = 0; i < count; i++) y[i] = (float)((int32_t)in[i] - zero_point) * scale; \
-  } while (0)
+void gr_quantize_f32(gr_isa isa, const float *x, int64_t count, float scale, int32_t zero_point, gr_qrange range,
+                     graft_dtype dtype, void *y) {
+  const rounding r = rounding_of(scale, zero_point, range);
+  if (!r.small) {
+    quantize_wide(x, count, r, dtype, y);
+    return;
+  }
+  switch (dtype) {
+  case GRAFT_I8: quantize_i8[isa](x, count, &r, y); break;
+  case GRAFT_U8: quantize_u8[isa](x, count, &r, y); break;
+  case GRAFT_I16: quantize_i16[isa](x, count, &r, y); break;
+  case GRAFT_I32: quantize_i32[isa](x, count, &r, y); break;
+  default: break;
+  }
+}
 
-void gr_dequantize_f32(const void *x, graft_dtype dtype, int64_t count, float scale, int32_t zero_point, float *y) {
+/* WIDE holds the difference of any two values. */
+#define DEQUANTIZE(NAME, T, WIDE) \
+  GR_LOOP void NAME##_loop(const void *x, int64_t count, float scale, int32_t zero_point, float *y) { \
+    const T *in = x; \
+    GR_IN_STEP \
+    for (int64_t i = 0; i < count; i++) y[i] = (float)((WIDE)in[i] - zero_point) * scale; \
+  } \
+  GR_CLONES(NAME, (const void *x, int64_t count, float scale, int32_t zero_point, float *y), \
+            (x, count, scale, zero_point, y))
+DEQUANTIZE(dequantize_small_i8, int8_t, int32_t)
+DEQUANTIZE(dequantize_small_u8, uint8_t, int32_t)
+DEQUANTIZE(dequantize_i8, int8_t, int64_t)
+DEQUANTIZE(dequantize_u8, uint8_t, int64_t)
+DEQUANTIZE(dequantize_i16, int16_t, int64_t)
+DEQUANTIZE(dequantize_i32, int32_t, int64_t)
+
+void gr_dequantize_f32(gr_isa isa, const void *x, graft_dtype dtype, int64_t count, float scale, int32_t zero_point,
+                       float *y) {
   bool small = zero_point >= -ROUNDER_MAX && zero_point <= ROUNDER_MAX;
-  if (small && dtype == GRAFT_I8) {
-    DEQUANTIZE_SMALL(int8_t);
-    return;
-  }
-  if (small && dtype == GRAFT_U8) {
-    DEQUANTIZE_SMALL(uint8_t);
-    return;
-  }
   switch (dtype) {
-  case GRAFT_I8: DEQUANTIZE(int8_t); break;
-  case GRAFT_U8: DEQUANTIZE(uint8_t); break;
-  case GRAFT_I16: DEQUANTIZE(int16_t); break;
-  case GRAFT_I32: DEQUANTIZE(int32_t); break;
+  case GRAFT_I8: (small ? dequantize_small_i8 : dequantize_i8)[isa](x, count, scale, zero_point, y); break;
+  case GRAFT_U8: (small ? dequantize_small_u8 : dequantize_u8)[isa](x, count, scale, zero_point, y); break;
+  case GRAFT_I16: dequantize_i16[isa](x, count, scale, zero_point, y); break;
+  case GRAFT_I32: dequantize_i32[isa](x, count, scale, zero_point, y); break;
   default: break;
   }
 }
 
-void gr_fake_quantize_f32(const float *x, int64_t count, float scale, int32_t zero_point, gr_qrange range, float *y) {
-  float inverse = 1.0f / scale;
-  bounds b = bounds_of(range, zero_point);
-  if (b.small) {
-    float low = (float)b.low, high = (float)b.high;
-    for (int64_t i = 0; i < count; i++) y[i] = round_small(x[i], inverse, low, high) * scale;
+GR_LOOP void fake_quantize_loop(const float *x, int64_t count, const rounding *q, float *y) {
+  const rounding r = *q;
+  GR_IN_STEP
+  for (int64_t i = 0; i < count; i++) y[i] = round_small(x[i], r.inverse, r.low_float, r.high_float) * r.scale;
+}
+GR_CLONES(fake_quantize, (const float *x, int64_t count, const rounding *q, float *y), (x, count, q, y))
+
+void gr_fake_quantize_f32(gr_isa isa, const float *x, int64_t count, float scale, int32_t zero_point, gr_qrange range,
+                          float *y) {
+  const rounding r = rounding_of(scale, zero_point, range);
+  if (r.small) {
+    fake_quantize[isa](x, count, &r, y);
   } else {
-    for (int64_t i = 0; i < count; i++) y[i] = (float)round_wide(x[i], inverse, b) * scale;
+    for (int64_t i = 0; i < count; i++) y[i] = (float)round_wide(x[i], r.inverse, r.low, r.high) * scale;
   }
 }
 
@@ -122,13 +152,13 @@ static int32_t lsq_gradient_zero_point(const gr_lsq *p) {
   return lsq_clamp(p, (double)(p->zero_point + 0.5f));
 }
 
-void gr_lsq_forward(const float *x, int64_t count, const gr_lsq *p, float *y) {
-  gr_fake_quantize_f32(x, count, p->scale, lsq_zero_point(p), p->range, y);
+void gr_lsq_forward(gr_isa isa, const float *x, int64_t count, const gr_lsq *p, float *y) {
+  gr_fake_quantize_f32(isa, x, count, p->scale, lsq_zero_point(p), p->range, y);
 }
 
 void gr_lsq_backward(const float *x, const float *grad_y, int64_t count, const gr_lsq *p, float *grad_x,
                      double *grad_scale, double *grad_zero_point) {
-  bounds b = bounds_of(p->range, lsq_gradient_zero_point(p));
+  const rounding b = rounding_of(p->scale, lsq_gradient_zero_point(p), p->range);
   float inverse = 1.0f / p->scale, low = (float)b.low, high = (float)b.high, factor = p->grad_factor;
   for (int64_t i = 0; i < count; i++) {
     float dy = grad_y[i], r = rintf(x[i] * inverse);

@@ -46,12 +46,12 @@ static void add_old(const float *old, float old_min, float old_max, int64_t bins
   for (int64_t b = 0; b < bins; b++) hist[b] += moved[b];
 }
 
-void gr_observe_histogram(const float *x, int64_t count, int64_t bins, const float *state, float *next,
+void gr_observe_histogram(gr_isa isa, const float *x, int64_t count, int64_t bins, const float *state, float *next,
                           float *scratch) {
   float min, max, old_min = state[0], old_max = state[1];
   size_t bytes = (size_t)bins * sizeof *state;
   float *fresh = scratch, *moved = scratch + bins; /* new counts, and the old ones in the new bins */
-  gr_range_f32(x, (gr_channels){1, 1, 1, count}, &min, &max);
+  gr_range_f32(isa, x, (gr_channels){1, 1, 1, count}, &min, &max);
   if (!(min <= max)) {
     if (next != state) memcpy(next, state, bytes + 2 * sizeof *state);
     return;

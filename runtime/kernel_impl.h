@@ -43,6 +43,7 @@ typedef struct gr_kernel_call {
   uint32_t result_count;
   gr_scratch *scratch;
   gr_threads *threads; /* NULL: one thread */
+  gr_isa isa;          /* which clones of the loops run: nothing but speed depends on it */
   uint64_t seed;       /* of random ops: differs by session seed, step and node */
   gr_loc where;        /* names the node, where graph is NULL */
   graft_graph *graph;  /* of a session */
@@ -128,6 +129,7 @@ bool gr_quantizes_by_channel(const gr_kernel_call *k);
 
 /* What an observer sees of x in one step. */
 typedef struct gr_observation {
+  gr_isa isa;
   gr_channels channels;
   int64_t rows; /* of x's first axis */
   bool by_row;  /* each is a channel */

@@ -38,7 +38,7 @@ static void range_of_finite(const float *x, int64_t n, float *min, float *max) {
 }
 
 /* Comparisons with NaN are false, so NaN never gets into a lane; where an infinity did, the run is looked at again. */
-static void range_of_run(const float *x, int64_t n, float *min, float *max) {
+GR_LOOP void range_of_run_loop(const float *x, int64_t n, float *min, float *max) {
   float lo[LANES], hi[LANES], least = INFINITY, most = -INFINITY;
   int64_t whole = n - n % LANES;
   for (int j = 0; j < LANES; j++) lo[j] = INFINITY, hi[j] = -INFINITY;
@@ -60,18 +60,20 @@ static void range_of_run(const float *x, int64_t n, float *min, float *max) {
   if (most > *max) *max = most + 0.0f;
 }
 
-void gr_range_f32(const float *x, gr_channels ch, float *min, float *max) {
+GR_CLONES(range_of_run, (const float *x, int64_t n, float *min, float *max), (x, n, min, max))
+
+void gr_range_f32(gr_isa isa, const float *x, gr_channels ch, float *min, float *max) {
   int64_t total = gr_channels_total(ch);
   for (int64_t c = 0; c < total; c++) min[c] = INFINITY, max[c] = -INFINITY;
-  gr_range_widen_f32(x, ch, min, max);
+  gr_range_widen_f32(isa, x, ch, min, max);
 }
 
-void gr_range_widen_f32(const float *x, gr_channels ch, float *min, float *max) {
+void gr_range_widen_f32(gr_isa isa, const float *x, gr_channels ch, float *min, float *max) {
   for (int64_t g = 0; g < ch.groups; g++) {
     for (int64_t o = 0; o < ch.outer; o++) {
       for (int64_t j = 0; j < ch.count; j++, x += ch.inner) {
         int64_t c = g * ch.count + j;
-        range_of_run(x, ch.inner, &min[c], &max[c]);
+        range_of_run[isa](x, ch.inner, &min[c], &max[c]);
       }
     }
   }

@@ -3,6 +3,7 @@
 #define GRAFT_QUANT_INT_H
 
 #include "ir/ir_int.h"
+#include "runtime/isa.h"
 #include "runtime/qparams.h"
 
 /* ---- channels ---- */
@@ -22,16 +23,17 @@ gr_channels gr_channels_whole(const graft_type *type);
 /* ---- observers (observe.c, histogram.c) ---- */
 
 /* Smallest and largest finite element of each channel into min and max; a channel without any keeps (inf, -inf). */
-void gr_range_f32(const float *x, gr_channels channels, float *min, float *max);
+void gr_range_f32(gr_isa isa, const float *x, gr_channels channels, float *min, float *max);
 /* The same, widening the ranges that min and max hold already. */
-void gr_range_widen_f32(const float *x, gr_channels channels, float *min, float *max);
+void gr_range_widen_f32(gr_isa isa, const float *x, gr_channels channels, float *min, float *max);
 
 /* One step of a min-max observer: state (min..., max...) -> next, given the step's range (min..., max...). May alias.
  * Channels that saw no finite element keep their state. averaging_constant < 0: not averaged. */
 void gr_range_merge(const float *range, int64_t channels, double averaging_constant, const float *state, float *next);
 
 /* One step of the histogram observer, state (min, max, bins...). May alias; `scratch`: 2 * `bins` floats. */
-void gr_observe_histogram(const float *x, int64_t count, int64_t bins, const float *state, float *next, float *scratch);
+void gr_observe_histogram(gr_isa isa, const float *x, int64_t count, int64_t bins, const float *state, float *next,
+                          float *scratch);
 /* The range that minimizes the quantization error; `scratch`: `bins` floats. Never observed: (inf, -inf). */
 void gr_histogram_range(const float *state, int64_t bins, int dtype_bits, float *min, float *max, float *scratch);
 
@@ -41,10 +43,12 @@ typedef struct gr_qrange {
   int64_t quant_min, quant_max;
 } gr_qrange;
 
-void gr_quantize_f32(const float *x, int64_t count, float scale, int32_t zero_point, gr_qrange range, graft_dtype dtype,
-                     void *y);
-void gr_dequantize_f32(const void *x, graft_dtype dtype, int64_t count, float scale, int32_t zero_point, float *y);
-void gr_fake_quantize_f32(const float *x, int64_t count, float scale, int32_t zero_point, gr_qrange range, float *y);
+void gr_quantize_f32(gr_isa isa, const float *x, int64_t count, float scale, int32_t zero_point, gr_qrange range,
+                     graft_dtype dtype, void *y);
+void gr_dequantize_f32(gr_isa isa, const void *x, graft_dtype dtype, int64_t count, float scale, int32_t zero_point,
+                       float *y);
+void gr_fake_quantize_f32(gr_isa isa, const float *x, int64_t count, float scale, int32_t zero_point, gr_qrange range,
+                          float *y);
 
 /* Learned step size (LSQ): output and gradients for one channel; the scale's and zero point's gradients are added up.
  */
@@ -55,7 +59,7 @@ typedef struct gr_lsq {
   bool per_tensor; /* PyTorch's gradients then take another zero point where it is negative or not an integer */
 } gr_lsq;
 
-void gr_lsq_forward(const float *x, int64_t count, const gr_lsq *p, float *y);
+void gr_lsq_forward(gr_isa isa, const float *x, int64_t count, const gr_lsq *p, float *y);
 void gr_lsq_backward(const float *x, const float *grad_y, int64_t count, const gr_lsq *p, float *grad_x,
                      double *grad_scale, double *grad_zero_point);
 
@@ -73,7 +77,7 @@ typedef struct gr_batch_norm {
 } gr_batch_norm;
 
 /* Channels begin to end. batch * inner is at least 2 with batch statistics. */
-void gr_batch_norm_f32(const gr_batch_norm *bn, const float *x, float *y, int64_t begin, int64_t end);
+void gr_batch_norm_f32(gr_isa isa, const gr_batch_norm *bn, const float *x, float *y, int64_t begin, int64_t end);
 /* weight / sqrt(var + eps); weight NULL: 1; where zero or subnormal 1, unless exact. */
 void gr_bn_scale_f32(const float *weight, const float *var, int64_t count, double eps, bool exact, float *scale);
 /* (conv_bias - mean) * scale + bias; absent ones are 0. */

@@ -18,6 +18,7 @@ struct graft_session {
   uint32_t input_count;
   graft_kernel *kernels; /* names copied, owned */
   uint32_t kernel_count;
+  gr_isa isa;
   bool reference, no_reuse;
   uint64_t seed, step; /* steps done */
   gr_threads *threads; /* NULL: one */
@@ -190,7 +191,7 @@ graft_session *graft_session_create(graft_graph *graph, const graft_session_opti
   if (options) memcpy(&all, options, options->size < sizeof all ? options->size : sizeof all);
   graft_session *s = gr_alloc(c, sizeof *s);
   if (!s) return NULL;
-  *s = (graft_session){.graph = graph, .context = c};
+  *s = (graft_session){.graph = graph, .context = c, .isa = gr_isa_best()};
   if (prepare(s, &all) == GRAFT_OK) return s;
   graft_session_destroy(s);
   return NULL;
@@ -310,6 +311,7 @@ static graft_status run_step(graft_session *s, const gr_step *step) {
       s->out[i] = (gr_out){.type = &slot->type, .data = address(s, slot), .count = graft_type_elements(&slot->type)};
   }
   gr_kernel_call call = {.context = s->context,
+                         .isa = s->isa,
                          .module = s->graph->module,
                          .op = node->op,
                          .attrs = node->attrs,

@@ -12,30 +12,42 @@
 /* n results; sa and sb are 1, or 0 where that operand stands still. */
 typedef void (*inner_function)(void *y, const void *a, const void *b, int64_t n, int64_t sa, int64_t sb);
 
-#define INNER(NAME, T, ...) INNER_TO(NAME, T, T, __VA_ARGS__)
-#define INNER_TO(NAME, T, TO, ...) \
-  static void NAME(void *yy, const void *aa, const void *bb, int64_t n, int64_t sa, int64_t sb) { \
+#define INNER_LOOP(NAME, T, TO, ...) \
+  GR_LOOP void NAME##_loop(void *yy, const void *aa, const void *bb, int64_t n, int64_t sa, int64_t sb) { \
     TO *y = yy; \
     const T *pa = aa, *pb = bb; \
     if (sa && sb) { \
+      GR_IN_STEP \
       for (int64_t i = 0; i < n; i++) { \
         const T a = pa[i], b = pb[i]; \
         y[i] = (TO)(__VA_ARGS__); \
       } \
     } else if (sa) { \
       const T b = *pb; \
+      GR_IN_STEP \
       for (int64_t i = 0; i < n; i++) { \
         const T a = pa[i]; \
         y[i] = (TO)(__VA_ARGS__); \
       } \
     } else { \
       const T a = *pa; \
+      GR_IN_STEP \
       for (int64_t i = 0; i < n; i++) { \
         const T b = pb[i * sb]; \
         y[i] = (TO)(__VA_ARGS__); \
       } \
     } \
   }
+
+/* NAME[isa]: on floats in every version, else in one. */
+#define INNER_PARAMETERS (void *y, const void *a, const void *b, int64_t n, int64_t sa, int64_t sb)
+#define INNER_CLONES(NAME, T, ...) \
+  INNER_LOOP(NAME, T, T, __VA_ARGS__) \
+  GR_CLONES(NAME, INNER_PARAMETERS, (y, a, b, n, sa, sb))
+#define INNER_TO(NAME, T, TO, ...) \
+  INNER_LOOP(NAME, T, TO, __VA_ARGS__) \
+  GR_ONE(NAME, INNER_PARAMETERS, (y, a, b, n, sa, sb))
+#define INNER(NAME, T, ...) INNER_TO(NAME, T, T, __VA_ARGS__)
 
 /* By squaring, wrapping; a negative exponent leaves only what 1 and -1 are the inverse of. */
 #define DTYPE(D, T, U) \
@@ -62,12 +74,12 @@ typedef void (*inner_function)(void *y, const void *a, const void *b, int64_t n,
 #include "runtime/kernels/dtypes.inc"
 #undef DTYPE
 #define DTYPE(D, T) \
-  INNER(add_##D, T, a + b) \
-  INNER(sub_##D, T, a - b) \
-  INNER(mul_##D, T, a *b) \
-  INNER(div_##D, T, a / b) \
-  INNER(max_##D, T, a > b || a != a ? a : b) \
-  INNER(min_##D, T, a < b || a != a ? a : b)
+  INNER_CLONES(add_##D, T, a + b) \
+  INNER_CLONES(sub_##D, T, a - b) \
+  INNER_CLONES(mul_##D, T, a *b) \
+  INNER_CLONES(div_##D, T, a / b) \
+  INNER_CLONES(max_##D, T, a > b || a != a ? a : b) \
+  INNER_CLONES(min_##D, T, a < b || a != a ? a : b)
 DTYPE(F32, float)
 DTYPE(F64, double)
 #undef DTYPE
@@ -86,8 +98,9 @@ COMPARE(F32, float)
 COMPARE(F64, double)
 COMPARE(BOOL, uint8_t)
 
+/* By dtype, then by gr_isa. */
 #define TABLE(name) \
-  static const inner_function name##_table[GRAFT_DTYPE_COUNT] = { \
+  static const inner_function *const name##_table[GRAFT_DTYPE_COUNT] = { \
       [GRAFT_F32] = name##_F32, [GRAFT_F64] = name##_F64, [GRAFT_I8] = name##_I8,   [GRAFT_U8] = name##_U8, \
       [GRAFT_I16] = name##_I16, [GRAFT_I32] = name##_I32, [GRAFT_I64] = name##_I64, \
   }
@@ -100,7 +113,7 @@ TABLE(min);
 TABLE(pow);
 
 #define COMPARE_TABLE(name) \
-  static const inner_function name##_table[GRAFT_DTYPE_COUNT] = { \
+  static const inner_function *const name##_table[GRAFT_DTYPE_COUNT] = { \
       [GRAFT_F32] = name##_F32, [GRAFT_F64] = name##_F64, [GRAFT_I8] = name##_I8,   [GRAFT_U8] = name##_U8, \
       [GRAFT_I16] = name##_I16, [GRAFT_I32] = name##_I32, [GRAFT_I64] = name##_I64, [GRAFT_BOOL] = name##_BOOL, \
   }
@@ -185,15 +198,15 @@ static void broadcast(gr_threads *threads, inner_function run, const gr_out *y, 
 }
 
 /* `swap`: of the operands the other way round. */
-static graft_status run_ordered(const gr_kernel_call *k, const inner_function *table, bool swap) {
+static graft_status run_ordered(const gr_kernel_call *k, const inner_function *const *table, bool swap) {
   const gr_in *a = &k->operands[swap ? 1 : 0], *b = &k->operands[swap ? 0 : 1];
   graft_dtype d = a->type->dtype;
   if (b->type->dtype != d || !table[d]) return gr_kernel_no_dtype(k, b->type->dtype != d ? b->type->dtype : d);
-  broadcast(k->threads, table[d], &k->results[0], a, b);
+  broadcast(k->threads, table[d][k->isa], &k->results[0], a, b);
   return GRAFT_OK;
 }
 
-static graft_status run_binary(const gr_kernel_call *k, const inner_function *table) {
+static graft_status run_binary(const gr_kernel_call *k, const inner_function *const *table) {
   return run_ordered(k, table, false);
 }
 
@@ -227,12 +240,12 @@ graft_status gr_kernel_clamp(const gr_kernel_call *k) {
   if ((low->data && low->type->dtype != d) || (high->data && high->type->dtype != d))
     return gr_kernel_error(k, "the bounds of clamp are not %s as x is", graft_dtype_name(d));
   if (low->data) {
-    broadcast(k->threads, max_table[d], y, x, low);
+    broadcast(k->threads, max_table[d][k->isa], y, x, low);
   } else if (y->data != x->data) {
     memcpy(y->data, x->data, gr_in_bytes(x));
   }
   gr_in so_far = {.type = y->type, .data = y->data, .count = y->count};
-  if (high->data) broadcast(k->threads, min_table[d], y, &so_far, high);
+  if (high->data) broadcast(k->threads, min_table[d][k->isa], y, &so_far, high);
   return GRAFT_OK;
 }
 

@@ -16,19 +16,22 @@ typedef struct unary {
   double p[2];
 } unary;
 
-/* NAME_f32 and NAME_f64: y = EXPR of x and the parameters a and b, all of type T; F(sqrt) is the function for T. */
+/* NAME_f32[isa] and NAME_f64[isa]: y = EXPR of x and the parameters a and b, all of type T; F(sqrt) is the function for
+ * T. */
 #define UNARY_TYPE(NAME, T, SUFFIX, ...) \
-  static void NAME##_##SUFFIX(void *user, int64_t begin, int64_t end, uint32_t worker) { \
+  GR_LOOP void NAME##_##SUFFIX##_loop(void *user, int64_t begin, int64_t end, uint32_t worker) { \
     const unary *u = user; \
     const T *in = u->x; \
     T *out = u->y; \
     const T a = (T)u->p[0], b = (T)u->p[1]; \
     (void)worker, (void)a, (void)b; \
+    GR_IN_STEP \
     for (int64_t i = begin; i < end; i++) { \
       const T x = in[i]; \
       out[i] = (__VA_ARGS__); \
     } \
-  }
+  } \
+  GR_CLONES(NAME##_##SUFFIX, (void *user, int64_t begin, int64_t end, uint32_t worker), (user, begin, end, worker))
 #define F(function) function##f
 #define R(value) ((float)(value))
 #define UNARY(NAME, ...) UNARY_TYPE(NAME, float, f32, __VA_ARGS__)
@@ -44,13 +47,13 @@ typedef struct unary {
 #undef R
 #undef UNARY
 
-static graft_status run_unary(const gr_kernel_call *k, gr_range_function f32, gr_range_function f64, double a,
-                              double b) {
+static graft_status run_unary(const gr_kernel_call *k, const gr_range_function *f32, const gr_range_function *f64,
+                              double a, double b) {
   const gr_in *x = &k->operands[0];
   unary u = {.x = x->data, .y = k->results[0].data, .p = {a, b}};
   switch (x->type->dtype) {
-  case GRAFT_F32: gr_parallel_for(k->threads, x->count, GRAIN, f32, &u); return GRAFT_OK;
-  case GRAFT_F64: gr_parallel_for(k->threads, x->count, GRAIN, f64, &u); return GRAFT_OK;
+  case GRAFT_F32: gr_parallel_for(k->threads, x->count, GRAIN, f32[k->isa], &u); return GRAFT_OK;
+  case GRAFT_F64: gr_parallel_for(k->threads, x->count, GRAIN, f64[k->isa], &u); return GRAFT_OK;
   default: return gr_kernel_no_dtype(k, x->type->dtype);
   }
 }
@@ -164,8 +167,8 @@ graft_status gr_kernel_relu(const gr_kernel_call *k) {
 INTEGER_TABLE(neg);
 INTEGER_TABLE(abs);
 
-static graft_status run_numeric(const gr_kernel_call *k, const gr_range_function *integer, gr_range_function f32,
-                                gr_range_function f64) {
+static graft_status run_numeric(const gr_kernel_call *k, const gr_range_function *integer, const gr_range_function *f32,
+                                const gr_range_function *f64) {
   const gr_in *x = &k->operands[0];
   if (!integer[x->type->dtype]) return run_unary(k, f32, f64, 0, 0);
   unary u = {.x = x->data, .y = k->results[0].data};
@@ -177,13 +180,13 @@ graft_status gr_kernel_neg(const gr_kernel_call *k) { return run_numeric(k, neg_
 graft_status gr_kernel_abs(const gr_kernel_call *k) { return run_numeric(k, abs_table, abs_f32, abs_f64); }
 
 /* The elements become floats in the result, then the function runs there. */
-static graft_status run_to_float(const gr_kernel_call *k, gr_range_function f32, gr_range_function f64) {
+static graft_status run_to_float(const gr_kernel_call *k, const gr_range_function *f32, const gr_range_function *f64) {
   const gr_in *x = &k->operands[0];
   const gr_out *y = &k->results[0];
   if (x->type->dtype == y->type->dtype) return run_unary(k, f32, f64, 0, 0);
   graft_status status = gr_kernel_to(k);
   unary u = {.x = y->data, .y = y->data};
-  if (!status) gr_parallel_for(k->threads, y->count, GRAIN, y->type->dtype == GRAFT_F64 ? f64 : f32, &u);
+  if (!status) gr_parallel_for(k->threads, y->count, GRAIN, (y->type->dtype == GRAFT_F64 ? f64 : f32)[k->isa], &u);
   return status;
 }
 

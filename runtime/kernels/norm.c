@@ -5,6 +5,7 @@
 #include "runtime/quant_int.h"
 
 typedef struct bn_job {
+  gr_isa isa;
   gr_batch_norm bn;
   const float *x;
   float *y;
@@ -13,7 +14,7 @@ typedef struct bn_job {
 static void bn_range(void *user, int64_t begin, int64_t end, uint32_t worker) {
   const bn_job *job = user;
   (void)worker;
-  gr_batch_norm_f32(&job->bn, job->x, job->y, begin, end);
+  gr_batch_norm_f32(job->isa, &job->bn, job->x, job->y, begin, end);
 }
 
 /* Every float operand and result is f32. */
@@ -30,7 +31,8 @@ graft_status gr_kernel_batch_norm(const gr_kernel_call *k) {
   if (status) return status;
   bool training = gr_k_bool(k, "training"), cumulative = gr_k_none(k, "momentum");
   int64_t before = tracked->data ? *(const int64_t *)tracked->data : 0, after = before;
-  bn_job job = {.bn = {.batch = x->type->dims[0],
+  bn_job job = {.isa = k->isa,
+                .bn = {.batch = x->type->dims[0],
                        .channels = x->type->dims[1],
                        .inner = gr_extent(x->type, 2, x->type->rank),
                        .eps = gr_k_float(k, "eps"),

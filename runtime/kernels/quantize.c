@@ -11,7 +11,8 @@ typedef struct quantize_job {
   const char *x;
   char *y;
   size_t x_size, y_size; /* bytes of an element */
-  graft_dtype dtype;     /* of the integers */
+  gr_isa isa;
+  graft_dtype dtype; /* of the integers */
   gr_qrange range;
   gr_channels channels;
   const float *scale;
@@ -20,15 +21,15 @@ typedef struct quantize_job {
 } quantize_job;
 
 static void run_quantize(const quantize_job *job, const char *x, int64_t count, float scale, int32_t zp, char *y) {
-  gr_quantize_f32((const float *)(const void *)x, count, scale, zp, job->range, job->dtype, y);
+  gr_quantize_f32(job->isa, (const float *)(const void *)x, count, scale, zp, job->range, job->dtype, y);
 }
 
 static void run_dequantize(const quantize_job *job, const char *x, int64_t count, float scale, int32_t zp, char *y) {
-  gr_dequantize_f32(x, job->dtype, count, scale, zp, (float *)(void *)y);
+  gr_dequantize_f32(job->isa, x, job->dtype, count, scale, zp, (float *)(void *)y);
 }
 
 static void run_fake_quantize(const quantize_job *job, const char *x, int64_t count, float scale, int32_t zp, char *y) {
-  gr_fake_quantize_f32((const float *)(const void *)x, count, scale, zp, job->range, (float *)(void *)y);
+  gr_fake_quantize_f32(job->isa, (const float *)(const void *)x, count, scale, zp, job->range, (float *)(void *)y);
 }
 
 /* Per tensor the work is cut by elements, per channel by runs of one channel. */
@@ -77,6 +78,7 @@ static graft_status quantize_common(const gr_kernel_call *k, quantize_job *job) 
   if (status) return status;
   if (scale->type->dtype != GRAFT_F32) return gr_kernel_no_dtype(k, scale->type->dtype);
   if (zp->type->dtype != GRAFT_I32) return gr_kernel_no_dtype(k, zp->type->dtype);
+  job->isa = k->isa;
   job->x = x->data;
   job->y = k->results[0].data;
   job->x_size = graft_dtype_size(x->type->dtype);
@@ -125,6 +127,7 @@ graft_status gr_kernel_fake_quantize(const gr_kernel_call *k) {
 /* ---- observe ---- */
 
 typedef struct range_job {
+  gr_isa isa;
   const float *x;
   float *parts; /* min and max of each chunk */
 } range_job;
@@ -133,7 +136,7 @@ static void chunk_range(void *user, int64_t begin, int64_t end, uint32_t worker)
   const range_job *job = user;
   float *part = job->parts + begin / GRAIN * 2;
   (void)worker;
-  gr_range_f32(job->x + begin, (gr_channels){1, 1, 1, end - begin}, part, part + 1);
+  gr_range_f32(job->isa, job->x + begin, (gr_channels){1, 1, 1, end - begin}, part, part + 1);
 }
 
 /* The range of a whole tensor, cut by elements. */
@@ -142,7 +145,7 @@ static graft_status whole_range(const gr_kernel_call *k, const gr_in *x, float r
   range[0] = INFINITY;
   range[1] = -INFINITY;
   if (chunks == 0) return GRAFT_OK;
-  range_job job = {x->data, gr_scratch_alloc(k->scratch, (size_t)chunks, 2 * sizeof(float))};
+  range_job job = {k->isa, x->data, gr_scratch_alloc(k->scratch, (size_t)chunks, 2 * sizeof(float))};
   if (!job.parts) return GRAFT_NO_MEMORY;
   gr_parallel_for(k->threads, x->count, GRAIN, chunk_range, &job);
   for (int64_t i = 0; i < chunks; i++) {
@@ -159,7 +162,7 @@ static graft_status observe_histogram(const gr_kernel_call *k, const gr_in *x, c
                            (long long)state->count, (long long)bins);
   float *scratch = gr_scratch_alloc(k->scratch, (size_t)bins, 2 * sizeof *scratch);
   if (!scratch) return GRAFT_NO_MEMORY;
-  gr_observe_histogram(x->data, x->count, bins, state->data, next, scratch);
+  gr_observe_histogram(k->isa, x->data, x->count, bins, state->data, next, scratch);
   return GRAFT_OK;
 }
 
@@ -176,7 +179,8 @@ graft_status gr_observe_begin(const gr_kernel_call *k, gr_observation *o) {
   const gr_in *x = &k->operands[0], *state = &k->operands[1];
   gr_observer kind;
   graft_status status = observer_kind(k, &kind);
-  *o = (gr_observation){.channels = gr_channels_whole(x->type), .rows = x->type->rank ? x->type->dims[0] : 1};
+  *o = (gr_observation){
+      .isa = k->isa, .channels = gr_channels_whole(x->type), .rows = x->type->rank ? x->type->dims[0] : 1};
   if (status || kind == GR_observer_histogram || kind == GR_observer_placeholder) return status;
   bool per_channel = !gr_k_none(k, "axis");
   if (per_channel && !gr_channels_make(x->type, gr_k_int(k, "axis"), gr_k_int(k, "groups"), &o->channels))
@@ -206,7 +210,7 @@ void gr_observe_rows(const gr_observation *o, const float *x, int64_t row, int64
   } else {
     part.inner = part.inner / o->rows * rows;
   }
-  gr_range_widen_f32(x, part, min, max);
+  gr_range_widen_f32(o->isa, x, part, min, max);
 }
 
 void gr_observe_end(const gr_kernel_call *k, const gr_observation *o) {
@@ -230,7 +234,7 @@ graft_status gr_kernel_observe(const gr_kernel_call *k) {
   if (!status && gr_k_none(k, "axis")) {
     status = whole_range(k, x, o.range);
   } else if (!status) {
-    gr_range_f32(x->data, o.channels, o.range, o.range + gr_channels_total(o.channels));
+    gr_range_f32(k->isa, x->data, o.channels, o.range, o.range + gr_channels_total(o.channels));
   }
   if (!status) gr_observe_end(k, &o);
   return status;

@@ -145,13 +145,13 @@ static void observe(run *r, const float *x, int64_t count, bool first) {
   const spec *s = &r->spec;
   if (s->observer == GR_observer_placeholder) return;
   if (s->observer == GR_observer_histogram) {
-    gr_observe_histogram(x, count, s->bins, r->state, r->state, r->scratch);
+    gr_observe_histogram(gr_isa_best(), x, count, s->bins, r->state, r->state, r->scratch);
     return;
   }
   gr_channels channels = r->channels;
   if (!s->per_channel) channels.inner = count;
   (void)first;
-  gr_range_f32(x, channels, r->scratch, r->scratch + r->n);
+  gr_range_f32(gr_isa_best(), x, channels, r->scratch, r->scratch + r->n);
   gr_range_merge(r->scratch, r->n, s->observer == GR_observer_min_max ? -1.0 : s->averaging_constant, r->state,
                  r->state);
 }
@@ -200,7 +200,7 @@ static void fake_quantize(const run *r, const float *x, float *y) {
   graft_qparams_range(&o, &range.quant_min, &range.quant_max);
   for (int64_t i = 0; i < ch.groups * ch.outer * ch.count; i++, x += ch.inner, y += ch.inner) {
     int64_t c = i / ch.count / ch.outer * ch.count + i % ch.count;
-    gr_fake_quantize_f32(x, ch.inner, r->scale[c], r->zero_point[c], range, y);
+    gr_fake_quantize_f32(gr_isa_best(), x, ch.inner, r->scale[c], r->zero_point[c], range, y);
   }
 }
 
@@ -300,7 +300,7 @@ static bool run_learnable(const json_t *c) {
                 .range = {(int64_t)number_of(c, "quant_min", -128), (int64_t)number_of(c, "quant_max", 127)},
                 .grad_factor = (float)number_of(c, "grad_factor", 1.0),
                 .per_tensor = !json_is_integer(axis)};
-    gr_lsq_forward(x + at, ch.inner, &p, y + at);
+    gr_lsq_forward(gr_isa_best(), x + at, ch.inner, &p, y + at);
     gr_lsq_backward(x + at, dy + at, ch.inner, &p, dx + at, &ds[k], &dz[k]);
   }
   float *both = allocate(2 * (size_t)n, sizeof *both);
