@@ -84,6 +84,17 @@ START_TEST(decimals) {
 }
 END_TEST
 
+/* Rows are found by bisection. */
+START_TEST(rows_are_sorted) {
+  static const char *const names[] = {
+#define ONNX(name, ...) #name,
+#include "ir/formats/onnx/import.def"
+#undef ONNX
+  };
+  for (size_t i = 1; i < sizeof names / sizeof *names; i++) ck_assert_str_lt(names[i - 1], names[i]);
+}
+END_TEST
+
 /* ---- batch norm ---- */
 
 START_TEST(batch_norm_eval) {
@@ -701,17 +712,41 @@ START_TEST(float16_is_refused) {
 END_TEST
 
 START_TEST(opset_out_of_range) {
-  proto->opset_import[0]->version = 19;
-  load_fails("", "opset 19");
+  proto->opset_import[0]->version = 0;
+  load_fails("", "opset 0");
+}
+END_TEST
+
+static void relu_of_opset(const char *op, int64_t opset) {
+  proto->opset_import[0]->version = opset;
+  add_input(g, "x", 1, 2, INTS(3, 3));
+  add_node(g, op, "/n", NAMES("x"), NAMES("y"));
+  add_untyped_output(g, "y");
+}
+
+START_TEST(op_of_a_later_meaning) {
+  relu_of_opset("Relu", 1000);
+  load_fails("/n", "opset 1000 is not known");
+}
+END_TEST
+
+START_TEST(op_that_did_not_change) {
+  relu_of_opset("Relu", 23);
+  load();
+  ck_assert_str_eq(node_text("y"), "relu(x)");
+}
+END_TEST
+
+START_TEST(unknown_op_of_any_opset) {
+  relu_of_opset("Foreign", 1000);
+  load();
+  ck_assert_str_eq(node_text("y"), "onnx.Foreign(x)");
 }
 END_TEST
 
 START_TEST(op_of_an_older_meaning) {
-  proto->opset_import[0]->version = 11;
-  add_input(g, "x", 1, 2, INTS(3, 3));
-  add_node(g, "Softmax", "/s", NAMES("x"), NAMES("y"));
-  add_untyped_output(g, "y");
-  load_fails("/s", "from opset 13 on");
+  relu_of_opset("HardSwish", 13);
+  load_fails("/n", "from opset 14 on");
 }
 END_TEST
 
@@ -740,20 +775,21 @@ int main(void) {
   Suite *s = suite_create("onnx-import");
   TCase *model = tcase_create("model");
   tcase_add_checked_fixture(model, setup, teardown);
-  ADD(model, decimals, batch_norm_eval, batch_norm_training, batch_norm_training_statistics_read, batch_norm_twice,
-      batch_norm_one_initializer_for_both_statistics, conv_symmetric, conv_asymmetric_pads_become_a_pad,
-      conv_same_upper, conv_same_lower, conv_same_even, conv_valid, conv_same_of_unknown_extent,
-      conv_weight_contradicts, conv_kernel_shape_contradicts, conv_transpose_uneven_pads_are_cut_off,
-      conv_transpose_of_pytorch, linear_of_three_axes, gemm_of_linear, reshape_copies_known_extents,
-      module_without_consumed_tensors_is_written, reshape_copies_unknown_extents, transposes,
-      adaptive_avg_pool_of_pytorch, avg_pool_of_pytorch, avg_pool_of_others, computed_pads_of_pytorch,
+  ADD(model, decimals, rows_are_sorted, batch_norm_eval, batch_norm_training, batch_norm_training_statistics_read,
+      batch_norm_twice, batch_norm_one_initializer_for_both_statistics, conv_symmetric,
+      conv_asymmetric_pads_become_a_pad, conv_same_upper, conv_same_lower, conv_same_even, conv_valid,
+      conv_same_of_unknown_extent, conv_weight_contradicts, conv_kernel_shape_contradicts,
+      conv_transpose_uneven_pads_are_cut_off, conv_transpose_of_pytorch, linear_of_three_axes, gemm_of_linear,
+      reshape_copies_known_extents, module_without_consumed_tensors_is_written, reshape_copies_unknown_extents,
+      transposes, adaptive_avg_pool_of_pytorch, avg_pool_of_pytorch, avg_pool_of_others, computed_pads_of_pytorch,
       computed_pads_that_do_not_fit, hardsigmoid_of_pytorch, names_survive_in_any_order, identity_is_another_name,
       defined_twice, initializer_twice, cycle, missing_initializer, missing_output, output_of_another_rank,
       unnamed_node_is_called_by_its_output, unknown_op_is_kept, unknown_op_of_the_default_domain,
       graphs_among_attributes, graphs_two_levels_deep, initializer_that_is_an_input_too,
       nested_graph_reads_what_comes_later, nested_graph_reads_its_own, nested_graph_reads_its_own_node,
       nodes_in_opposite_order, slice_by_computed_starts, unknown_attribute, attribute_of_wrong_kind, float16_is_refused,
-      opset_out_of_range, op_of_an_older_meaning, raw_data_of_wrong_length, huge_dims, negative_dims);
+      opset_out_of_range, op_of_a_later_meaning, op_that_did_not_change, unknown_op_of_any_opset,
+      op_of_an_older_meaning, raw_data_of_wrong_length, huge_dims, negative_dims);
   suite_add_tcase(s, model);
   return run_suite(s);
 }

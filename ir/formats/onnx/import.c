@@ -6,7 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define GR_OP_OF_COUNT GR_OP_COUNT
+/* The last opset whose changes are known: what a later one adds to these ops is an attribute that no row lists, or a
+ * dtype that graft does not have. */
+#define LAST_OPSET 25
+
 #define ATTRS(...) __VA_ARGS__
 #define A_INT(n) {n, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT},
 #define A_INTS(n) {n, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INTS},
@@ -242,6 +245,20 @@ static bool import_opaque(gr_onnx *in) {
   return good;
 }
 
+/* Does the op mean in the model's opset what its handler makes of it? */
+static bool check_opset(gr_onnx *in) {
+  if (in->opset == 0) return gr_onnx_fail(in, GRAFT_FORMAT, "the model imports no opset of the default domain"), false;
+  if (in->opset < in->row->since)
+    return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "%s is read from opset %lld on, the model has opset %lld", in->row->name,
+                        (long long)in->row->since, (long long)in->opset),
+           false;
+  if (in->opset > LAST_OPSET)
+    return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "what %s means in opset %lld is not known; %d is the last one",
+                        in->row->name, (long long)in->opset, LAST_OPSET),
+           false;
+  return true;
+}
+
 static bool import_node(gr_onnx *in, const Onnx__NodeProto *node) {
   bool in_default_domain = !node->domain || !node->domain[0] || strcmp(node->domain, "ai.onnx") == 0;
   in->node = node;
@@ -258,11 +275,7 @@ static bool import_node(gr_onnx *in, const Onnx__NodeProto *node) {
   }
   in->row = in_default_domain ? find_row(node->op_type) : NULL;
   if (!in->row) return import_opaque(in);
-  if (in->opset == 0) return gr_onnx_fail(in, GRAFT_FORMAT, "the model imports no opset of the default domain"), false;
-  if (in->opset < in->row->since)
-    return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "%s is read from opset %lld on, the model has opset %lld", in->row->name,
-                        (long long)in->row->since, (long long)in->opset),
-           false;
+  if (!check_opset(in)) return false;
   if (!check_counts(in) || !check_attributes(in) || !in->row->handler(in) || in->failed) return false;
   return !in->opaque || import_opaque(in);
 }

@@ -40,6 +40,8 @@ bool gr_onnx_batch_norm(gr_onnx *in) {
     return gr_onnx_fail(in, GRAFT_TYPE, "BatchNormalization: statistics are made in training only"), false;
   if (gr_onnx_output_read(in, 3) || gr_onnx_output_read(in, 4))
     return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "BatchNormalization: saved_mean and saved_var are not supported"), false;
+  if (!gr_onnx_attr_bool(in, "spatial", true)) /* until opset 8 */
+    return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "BatchNormalization: statistics of each element (spatial 0)"), false;
   const Onnx__AttributeProto *momentum = gr_onnx_attr(in, "momentum");
   graft_tensor mean = statistics(in, 3), var = statistics(in, 4);
   gr_onnx_begin(in, GR_OP_batch_norm);
@@ -180,8 +182,26 @@ static graft_value bound(gr_onnx *in, uint32_t i) {
   return gr_onnx_make_constant(in, "scalar", &scalar, bytes);
 }
 
+/* The same from an attribute, as opsets before 11 have it. */
+static graft_value given_bound(gr_onnx *in, const char *name, graft_value x) {
+  if (!gr_onnx_attr(in, name)) return GRAFT_NONE;
+  graft_dtype dtype = gr_onnx_value_type(in, x)->dtype;
+  graft_value v =
+      graft_scalar(in->scope->graph, dtype == GRAFT_UNKNOWN ? GRAFT_F32 : dtype, gr_onnx_attr_float(in, name, 0));
+  if (v == GRAFT_NONE) in->failed = true;
+  return v;
+}
+
 bool gr_onnx_clip(gr_onnx *in) {
-  graft_value operands[3] = {gr_onnx_input(in, 0), bound(in, 1), bound(in, 2)};
+  graft_value operands[3] = {gr_onnx_input(in, 0), GRAFT_NONE, GRAFT_NONE};
+  if (in->failed) return false;
+  if (in->opset < 11) {
+    operands[1] = given_bound(in, "min", operands[0]);
+    operands[2] = given_bound(in, "max", operands[0]);
+  } else {
+    operands[1] = bound(in, 1);
+    operands[2] = bound(in, 2);
+  }
   gr_onnx_begin(in, GR_OP_clamp);
   return gr_onnx_finish(in, operands, 3);
 }
@@ -195,10 +215,37 @@ bool gr_onnx_hardsigmoid(gr_onnx *in) {
   return gr_onnx_finish(in, &x, 1);
 }
 
+/* Before opset 13 the softmax runs over all axes from `axis` on. */
+static bool softmax_of_many(gr_onnx *in, graft_value x, int64_t axis) {
+  graft_type t = *gr_onnx_value_type(in, x);
+  gr_onnx_begin(in, GR_OP_flatten);
+  gr_onnx_set_int(in, "start_dim", axis);
+  graft_value y = gr_onnx_step(in, &x, 1);
+  gr_onnx_begin(in, GR_OP_softmax);
+  gr_onnx_set_int(in, "dim", -1);
+  y = gr_onnx_step(in, &y, 1);
+  if (graft_type_elements(&t) >= 0) {
+    gr_onnx_begin(in, GR_OP_view);
+    gr_onnx_set_ints(in, "size", t.dims, (uint32_t)t.rank);
+    return gr_onnx_finish(in, &y, 1);
+  }
+  gr_onnx_begin(in, GR_OP_shape);
+  graft_value size = gr_onnx_step(in, &x, 1);
+  gr_onnx_begin(in, GR_OP_reshape);
+  return gr_onnx_finish(in, (graft_value[]){y, size}, 2);
+}
+
 bool gr_onnx_softmax(gr_onnx *in) {
   graft_value x = gr_onnx_input(in, 0);
+  int64_t axis = gr_onnx_attr_int(in, "axis", in->opset < 13 ? 1 : -1);
+  if (in->failed) return false;
+  if (in->opset < 13 && axis != -1) {
+    int32_t rank = gr_onnx_rank(in, x);
+    if (rank < 0 || !gr_onnx_axis(in, axis, rank, &axis)) return false;
+    if (axis != rank - 1) return softmax_of_many(in, x, axis);
+  }
   gr_onnx_begin(in, GR_OP_softmax);
-  gr_onnx_set_int(in, "dim", gr_onnx_attr_int(in, "axis", -1));
+  gr_onnx_set_int(in, "dim", axis);
   return gr_onnx_finish(in, &x, 1);
 }
 

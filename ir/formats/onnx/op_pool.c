@@ -173,6 +173,8 @@ bool gr_onnx_average_pool(gr_onnx *in) {
   graft_value x = gr_onnx_input(in, 0);
   gr_window w = {0};
   if (in->failed || !read_kernel(in, &w, x)) return false;
+  for (uint32_t i = 0; i < w.n; i++)
+    if (w.dilation[i] != 1) return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "AveragePool with dilations"), false;
   if (is_adaptive(in, &w, x)) return adaptive_pool(in, &w, x);
   bool ceil_mode = gr_onnx_attr_bool(in, "ceil_mode", false), count = gr_onnx_attr_bool(in, "count_include_pad", false);
   bool plain = plain_padding(&w);

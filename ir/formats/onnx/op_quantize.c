@@ -63,11 +63,36 @@ static bool range(graft_dtype dtype, int64_t *lo, int64_t *hi) {
   }
 }
 
+/* Of the quantized side: the zero point's, where there is one, else the data's or what the node says. What later opsets
+ * add is refused where it is not as before. */
+static bool quantized_dtype(gr_onnx *in, bool quantize, graft_value x, graft_value zero, graft_dtype *dtype) {
+  const int64_t out = gr_onnx_attr_int(in, "output_dtype", 0), precision = gr_onnx_attr_int(in, "precision", 0);
+  graft_dtype said;
+  if (gr_onnx_attr_int(in, "block_size", 0) != 0)
+    return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "%s: scales of blocks (block_size)", in->row->name), false;
+  if (precision != 0 && precision != ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT)
+    return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "%s: a precision other than float", in->row->name), false;
+  if (out != 0 && (out < 0 || out > INT32_MAX || !gr_onnx_dtype((int32_t)out, &said)))
+    return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "%s: output_dtype %lld", in->row->name, (long long)out), false;
+  *dtype = quantize ? GRAFT_U8 : gr_onnx_value_type(in, x)->dtype;
+  if (!quantize && out != 0 && said != GRAFT_F32)
+    return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "%s: output_dtype %s", in->row->name, graft_dtype_name(said)), false;
+  const graft_dtype of_zero = zero == GRAFT_NONE ? GRAFT_UNKNOWN : gr_onnx_value_type(in, zero)->dtype;
+  if (zero != GRAFT_NONE && (quantize || *dtype == GRAFT_UNKNOWN))
+    *dtype = of_zero;
+  else if (quantize && out != 0)
+    *dtype = said;
+  if (quantize && out != 0 && said != *dtype)
+    return gr_onnx_fail(in, GRAFT_TYPE, "%s: output_dtype and zero point differ in dtype", in->row->name), false;
+  return true;
+}
+
 static bool linear(gr_onnx *in, bool quantize) {
   graft_value x = gr_onnx_input(in, 0), scale = gr_onnx_input(in, 1), zero = gr_onnx_input(in, 2);
   if (in->failed) return false;
   graft_type xt = *gr_onnx_value_type(in, x), st = *gr_onnx_value_type(in, scale);
-  graft_dtype dtype = !quantize ? xt.dtype : zero == GRAFT_NONE ? GRAFT_U8 : gr_onnx_value_type(in, zero)->dtype;
+  graft_dtype dtype;
+  if (!quantized_dtype(in, quantize, x, zero, &dtype)) return false;
   int64_t lo, hi, axis = gr_onnx_attr_int(in, "axis", 1);
   if (!range(dtype, &lo, &hi) || (quantize && dtype == GRAFT_I32))
     return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "%s: quantized data of dtype %s", in->row->name,

@@ -5,7 +5,8 @@
 
 bool gr_onnx_concat(gr_onnx *in) {
   size_t n = in->node->n_input;
-  if (!gr_onnx_attr(in, "axis")) return gr_onnx_fail(in, GRAFT_TYPE, "Concat needs the attribute 'axis'"), false;
+  if (!gr_onnx_attr(in, "axis") && in->opset >= 4)
+    return gr_onnx_fail(in, GRAFT_TYPE, "Concat needs the attribute 'axis'"), false;
   graft_value *operands = n < INT32_MAX ? gr_arena_alloc(&in->scratch, n * sizeof *operands) : NULL;
   if (!operands) return false;
   for (uint32_t i = 0; i < n; i++)
@@ -14,7 +15,7 @@ bool gr_onnx_concat(gr_onnx *in) {
       return false;
     }
   gr_onnx_begin(in, GR_OP_cat);
-  gr_onnx_set_int(in, "dim", gr_onnx_attr_int(in, "axis", 0));
+  gr_onnx_set_int(in, "dim", gr_onnx_attr_int(in, "axis", 1));
   return gr_onnx_finish(in, operands, (uint32_t)n);
 }
 
@@ -154,14 +155,13 @@ bool gr_onnx_transpose(gr_onnx *in) {
 
 bool gr_onnx_slice(gr_onnx *in) {
   graft_value x = gr_onnx_input(in, 0);
-  uint32_t count, n;
-  const int64_t *starts = gr_onnx_ints(in, 1, "starts", &count), *ends = NULL, *axes = NULL, *steps = NULL;
-  if (!starts || !(ends = gr_onnx_ints(in, 2, "ends", &n))) return false;
-  bool same = n == count;
-  if (gr_onnx_has_input(in, 3)) {
-    if (!(axes = gr_onnx_ints(in, 3, "axes", &n))) return false;
-    same = same && n == count;
-  }
+  uint32_t count = 0, end_count = 0, n;
+  const int64_t *starts = gr_onnx_list(in, "starts", 1, &count), *steps = NULL;
+  const int64_t *ends = in->failed ? NULL : gr_onnx_list(in, "ends", 2, &end_count);
+  const int64_t *axes = in->failed ? NULL : gr_onnx_list(in, "axes", 3, &n);
+  if (in->failed) return false;
+  if (!starts || !ends) return gr_onnx_fail(in, GRAFT_TYPE, "Slice without starts or ends"), false;
+  bool same = end_count == count && (!axes || n == count);
   if (gr_onnx_has_input(in, 4)) {
     if (!(steps = gr_onnx_ints(in, 4, "steps", &n))) return false;
     same = same && n == count;
@@ -237,7 +237,8 @@ bool gr_onnx_shape(gr_onnx *in) {
 /* Begins and ends by axis, from the operands pads and axes. */
 static bool read_pads(gr_onnx *in, int32_t rank, int64_t *begin, int64_t *end) {
   uint32_t count, axis_count = (uint32_t)rank;
-  const int64_t *pads = gr_onnx_ints(in, 1, "pads", &count), *axes = NULL;
+  const int64_t *pads = gr_onnx_list(in, "pads", 1, &count), *axes = NULL;
+  if (!pads && !in->failed) gr_onnx_fail(in, GRAFT_TYPE, "Pad without pads");
   if (!pads || (gr_onnx_has_input(in, 3) && !(axes = gr_onnx_ints(in, 3, "axes", &axis_count)))) return false;
   if (count != 2 * axis_count || axis_count > (uint32_t)rank)
     return gr_onnx_fail(in, GRAFT_TYPE, "Pad: %u pads for %u axes", count, axis_count), false;
@@ -268,7 +269,7 @@ bool gr_onnx_pad_node(gr_onnx *in) {
     if (begin[axis] || end[axis]) count = 2 * (uint32_t)(i + 1);
   }
   if (count == 0) return gr_onnx_alias(in, 0, operands[0]);
-  double value = 0;
+  double value = in->opset < 11 ? gr_onnx_attr_float(in, "value", 0) : 0;
   if (gr_onnx_has_input(in, 2) && mode[0] == 'c') {
     if (gr_onnx_constant(in, 2) == GRAFT_NONE)
       operands[1] = gr_onnx_input(in, 2);

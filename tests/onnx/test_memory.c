@@ -1,0 +1,193 @@
+/* Every allocation of import fails once: an error, or the module that comes of it otherwise, byte for byte. Never a
+ * module and an error that stands; and nothing leaks. */
+#include "fixture.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct counter {
+  uint64_t calls, fail_at; /* fail_at 0: never */
+  size_t live;
+} counter;
+
+static void *allocate(void *user, void *pointer, size_t old_size, size_t new_size) {
+  counter *k = user;
+  if (new_size == 0) {
+    k->live -= old_size;
+    free(pointer);
+    return NULL;
+  }
+  if (++k->calls == k->fail_at) return NULL;
+  void *p = realloc(pointer, new_size);
+  if (p) k->live += new_size - old_size;
+  return p;
+}
+
+/* ---- models that between them take every handler ---- */
+
+static void float_input(const char *name, int64_t a, int64_t b, int64_t d, int64_t e) {
+  add_input(g, name, 1, 4, INTS(a, b, d, e));
+}
+
+static void windows(void) {
+  float_input("x", 1, 2, 6, 6);
+  add_zeros(g, "w", 1, 4, 4, INTS(4, 2, 3, 3));
+  add_zeros(g, "b", 1, 4, 1, INTS(4));
+  add_ints(add_node(g, "Conv", "/conv", NAMES("x", "w", "b"), NAMES("c")), "pads", 4, INTS(1, 0, 2, 1));
+  add_zeros(g, "up", 1, 4, 4, INTS(4, 2, 3, 3));
+  Onnx__NodeProto *n = add_node(g, "ConvTranspose", "/up", NAMES("c", "up"), NAMES("u"));
+  add_ints(n, "strides", 2, INTS(2, 2));
+  add_ints(n, "pads", 4, INTS(2, 1, 1, 2));
+  n = add_node(g, "MaxPool", "/max", NAMES("u"), NAMES("p", "i"));
+  add_ints(n, "kernel_shape", 2, INTS(2, 2));
+  add_int(n, "storage_order", 1);
+  n = add_node(g, "AveragePool", "/avg", NAMES("p"), NAMES("a"));
+  add_ints(n, "kernel_shape", 2, INTS(3, 3));
+  add_ints(n, "pads", 4, INTS(1, 0, 0, 1));
+  add_node(g, "GlobalAveragePool", "/gap", NAMES("a"), NAMES("y"));
+  add_untyped_output(g, "i");
+  add_untyped_output(g, "y");
+}
+
+static void norms_and_products(void) {
+  add_node(g, "Clip", "/clip", NAMES("z", "low"), NAMES("y")); /* not sorted */
+  Onnx__NodeProto *n = bn_model(true);
+  n->output[0][0] = 'v';
+  proto->graph->output[0]->name[0] = 'v';
+  add_int(add_node(g, "Flatten", "/flat", NAMES("v"), NAMES("f")), "axis", 1);
+  add_f32(g, "low", 1, INTS(1), FLOATS(-1));
+  add_zeros(g, "fc", 1, 4, 2, INTS(5, 48));
+  n = add_node(g, "Gemm", "/fc", NAMES("f", "fc"), NAMES("h"));
+  add_int(n, "transB", 1);
+  add_float(n, "alpha", 0.5f);
+  add_zeros(g, "m", 1, 4, 2, INTS(5, 5));
+  add_zeros(g, "mb", 1, 4, 1, INTS(5));
+  add_node(g, "MatMul", "/mm", NAMES("h", "m"), NAMES("k"));
+  add_node(g, "Add", "/ma", NAMES("k", "mb"), NAMES("l"));
+  add_node(g, "Dropout", "/drop", NAMES("l"), NAMES("d", "mask"));
+  add_node(g, "Softmax", "/soft", NAMES("d"), NAMES("s"));
+  add_int(add_node(g, "ReduceMean", "/mean", NAMES("s"), NAMES("z")), "keepdims", 0);
+  add_untyped_output(g, "mask");
+  add_untyped_output(g, "y");
+}
+
+static void quantized(void) {
+  float_input("x", 1, 3, 2, 2);
+  add_f32(g, "s", 1, INTS(3), FLOATS(0.5f, 0.25f, 1));
+  add_f32(g, "s1", 1, INTS(1), FLOATS(0.5f));
+  add_zeros(g, "z", 3, 1, 1, INTS(3));
+  add_node(g, "QuantizeLinear", "/q", NAMES("x", "s", "z"), NAMES("q"));
+  add_node(g, "DequantizeLinear", "/dq", NAMES("q", "s", "z"), NAMES("d"));
+  add_node(g, "QuantizeLinear", "/q1", NAMES("d", "s1"), NAMES("y"));
+  add_untyped_output(g, "y");
+}
+
+static void shapes(void) {
+  add_input(g, "x", 1, 3, INTS(-1, 6, 4));
+  add_i64(g, "0", 1, INTS(0));
+  add_i64(g, "1", 1, INTS(1));
+  add_i64(g, "2", 1, INTS(2));
+  add_node(g, "Shape", "/shape", NAMES("x"), NAMES("n"));
+  add_node(g, "Gather", "/g0", NAMES("n", "0"), NAMES("n0"));
+  add_node(g, "Gather", "/g1", NAMES("n", "1"), NAMES("n1"));
+  add_node(g, "Div", "/half", NAMES("n1", "2"), NAMES("half"));
+  add_node(g, "Slice", "/slice", NAMES("x", "half", "n1", "1"), NAMES("part"));
+  add_int(add_node(g, "Concat", "/cat", NAMES("n0", "half", "2", "2"), NAMES("size")), "axis", 0);
+  add_node(g, "Reshape", "/reshape", NAMES("part", "size"), NAMES("r"));
+  add_int(add_node(g, "Concat", "/cat2", NAMES("half", "2", "2"), NAMES("fill")), "axis", 0);
+  add_node(g, "ConstantOfShape", "/filled", NAMES("fill"), NAMES("ones"));
+  add_node(g, "Add", "/add", NAMES("r", "ones"), NAMES("a"));
+  add_ints(add_node(g, "Transpose", "/t", NAMES("a"), NAMES("t")), "perm", 4, INTS(0, 2, 3, 1));
+  add_i64(g, "pads", 8, INTS(0, 0, 1, 1, 0, 0, 1, 0));
+  add_node(g, "Pad", "/pad", NAMES("t", "pads"), NAMES("p"));
+  add_int(add_node(g, "Split", "/split", NAMES("p"), NAMES("l", "e")), "axis", 1);
+  add_i64(g, "axes", 2, INTS(0, 3));
+  add_node(g, "Unsqueeze", "/uns", NAMES("l", "axes"), NAMES("u"));
+  add_node(g, "Squeeze", "/squ", NAMES("u", "axes"), NAMES("y"));
+  add_int(add_node(g, "Cast", "/cast", NAMES("e"), NAMES("c")), "to", 11);
+  add_untyped_output(g, "y");
+  add_untyped_output(g, "c");
+}
+
+static void foreign(void) {
+  float_input("x", 1, 3, 2, 2);
+  add_input(g, "cond", 9, 0, NULL);
+  add_zeros(g, "w", 1, 4, 4, INTS(1, 3, 1, 1));
+  Onnx__NodeProto *n = add_node(g, "Foreign", "/f", NAMES("x"), NAMES("f"));
+  add_int(n, "i", 3);
+  add_float(n, "f", 0.1f);
+  add_ints(n, "is", 3, INTS(1, 2, 3));
+  add_string(n, "s", "text");
+  add_node(g, "Relu", "/r", NAMES("f"), NAMES("r"));
+  n = add_node(g, "If", "/if", NAMES("cond"), NAMES("y"));
+  Onnx__GraphProto *inner = branch("Mul", "r", "w", "t");
+  add_graph(add_node(inner, "If", "/deep", NAMES("cond"), NAMES("u")), "then_branch", branch("Add", "t", "r", "v"));
+  add_untyped_output(inner, "u");
+  add_graph(n, "then_branch", inner);
+  add_graph(n, "else_branch", branch("Add", "x", "r", "t"));
+  add_node(g, "Identity", "/id", NAMES("y"), NAMES("out"));
+  add_untyped_output(g, "out");
+}
+
+static void (*const models[])(void) = {windows, norms_and_products, quantized, shapes, foreign};
+
+/* ---- the road ---- */
+
+/* The module as text, owned by the caller; NULL: an error stands. */
+static char *road(counter *k, const void *file, size_t file_size) {
+  graft_context *context = graft_context_create(
+      &(graft_context_options){.size = sizeof(graft_context_options), .allocator = allocate, .allocator_user = k});
+  if (!context) return NULL;
+  char *copy = NULL, *printed = NULL;
+  size_t size = 0;
+  graft_module *module = graft_module_load_memory(context, file, file_size, "test.onnx", NULL);
+  const bool errors = graft_context_has_errors(context);
+  ck_assert_msg((module == NULL) == errors, "allocation %llu: %s", (unsigned long long)k->fail_at,
+                errors ? "a module, and an error stands" : "no module, and no error");
+  if (k->fail_at == 0 && errors) {
+    char message[500];
+    graft_diagnostic d = graft_diagnostic_get(context, 0);
+    graft_diagnostic_format(&d, message, sizeof message);
+    ck_abort_msg("%s", message);
+  }
+  if (module && graft_module_print(module, GRAFT_FORMAT_TEXT, &printed, &size) == GRAFT_OK) {
+    copy = malloc(size + 1);
+    memcpy(copy, printed, size);
+    copy[size] = '\0';
+    graft_free(context, printed, size);
+  }
+  graft_module_destroy(module);
+  graft_context_destroy(context);
+  return copy;
+}
+
+START_TEST(every_allocation_may_fail) {
+  models[_i]();
+  size_t size;
+  unsigned char *file = model_pack(proto, &size);
+  counter whole = {0};
+  char *right = road(&whole, file, size);
+  ck_assert_ptr_nonnull(right);
+  ck_assert_uint_eq(whole.live, 0);
+  for (uint64_t n = 1; n <= whole.calls; n++) {
+    counter k = {.fail_at = n};
+    char *made = road(&k, file, size);
+    ck_assert_msg(!made || strcmp(made, right) == 0, "allocation %llu: another module", (unsigned long long)n);
+    ck_assert_msg(k.live == 0, "allocation %llu: %zu bytes leak", (unsigned long long)n, k.live);
+    free(made);
+  }
+  free(right);
+  free(file);
+}
+END_TEST
+
+int main(void) {
+  Suite *s = suite_create("onnx-memory");
+  TCase *t = tcase_create("memory");
+  tcase_add_checked_fixture(t, setup, teardown);
+  tcase_set_timeout(t, 120);
+  tcase_add_loop_test(t, every_allocation_may_fail, 0, (int)(sizeof models / sizeof *models));
+  suite_add_tcase(s, t);
+  return run_suite(s);
+}
