@@ -118,6 +118,16 @@ static const gr_known *operand(const step *s, uint32_t i) {
   return given ? known_of(s->w, uses[i].value) : NULL;
 }
 
+/* By squaring; a negative exponent leaves only what 1 and -1 are the inverse of. */
+static int64_t power(graft_dtype d, int64_t x, int64_t exponent) {
+  if (exponent < 0 && x != 1 && x != -1) return 0;
+  uint64_t y = 1, factor = (uint64_t)x;
+  for (uint64_t e = exponent < 0 ? (uint64_t)exponent & 1 : (uint64_t)exponent; e != 0; e >>= 1, factor *= factor)
+    if ((e & 1) != 0) y *= factor;
+  return wrapped(d, y);
+}
+
+/* Of elements of dtype d. */
 static bool binary(uint32_t op, graft_dtype d, int64_t a, int64_t b, int64_t *y) {
   const uint64_t ua = (uint64_t)a, ub = (uint64_t)b;
   switch (op) {
@@ -125,39 +135,77 @@ static bool binary(uint32_t op, graft_dtype d, int64_t a, int64_t b, int64_t *y)
   case GR_OP_sub: *y = wrapped(d, ua - ub); return true;
   case GR_OP_mul: *y = wrapped(d, ua * ub); return true;
   case GR_OP_div: *y = b == 0 ? 0 : b == -1 ? wrapped(d, 0 - ua) : a / b; return b != 0;
+  case GR_OP_pow: *y = power(d, a, b); return true;
+  case GR_OP_eq: *y = a == b; return true;
+  case GR_OP_ne: *y = a != b; return true;
+  case GR_OP_lt: *y = a < b; return true;
+  case GR_OP_le: *y = a <= b; return true;
+  case GR_OP_gt: *y = a > b; return true;
+  case GR_OP_ge: *y = a >= b; return true;
   default: return false;
   }
 }
 
-static bool elementwise(const step *s) {
-  const gr_known *a = s->x, *b = operand(s, 1);
-  gr_known *y = s->y, left = *y, right = *y;
+static bool unary(const step *s) {
+  const gr_known *x = s->x;
+  gr_known *y = s->y;
+  const graft_dtype d = y->type.dtype;
+  if (y->count != x->count || d == GRAFT_BOOL) return false;
+  for (uint32_t i = 0; i < y->count; i++) {
+    const uint64_t minus = 0 - (uint64_t)x->ints[i];
+    take(y, i, x, i);
+    if (s->node->op == GR_OP_neg || (s->node->op == GR_OP_abs && x->ints[i] < 0)) y->ints[i] = wrapped(d, minus);
+    if (s->node->op == GR_OP_relu && x->ints[i] < 0) y->ints[i] = 0;
+  }
+  return true;
+}
+
+/* Operand i as y has its elements, in `out`. */
+static bool spread(const step *s, uint32_t i, gr_known *out) {
+  const gr_known *x = operand(s, i);
   int64_t strides[GRAFT_MAX_RANK];
-  if (b == NULL || y->type.dtype == GRAFT_BOOL || !broadcast(&a->type, &y->type, strides)) return false;
-  strided(&left, a, 0, strides);
-  if (!broadcast(&b->type, &y->type, strides)) return false;
-  strided(&right, b, 0, strides);
+  *out = (gr_known){.type = s->y->type, .count = s->y->count, .unknown = GRAFT_NONE};
+  if (x == NULL || !broadcast(&x->type, &s->y->type, strides)) return false;
+  strided(out, x, 0, strides);
+  return true;
+}
+
+static bool elementwise(const step *s) {
+  const graft_dtype d = s->x->type.dtype;
+  gr_known *y = s->y, left, right;
+  if (!spread(s, 0, &left) || !spread(s, 1, &right) || (d == GRAFT_BOOL && y->type.dtype != GRAFT_BOOL)) return false;
+  if (d == GRAFT_BOOL && (s->node->op == GR_OP_add || s->node->op == GR_OP_sub || s->node->op == GR_OP_mul ||
+                          s->node->op == GR_OP_div || s->node->op == GR_OP_pow))
+    return false; /* no arithmetic on truth */
   y->unknown = left.unknown != GRAFT_NONE ? left.unknown : right.unknown;
   for (uint32_t i = 0; i < y->count; i++) {
     int64_t v;
     if ((left.mask & right.mask & 1u << i) == 0) continue;
-    if (!binary(s->node->op, y->type.dtype, left.ints[i], right.ints[i], &v)) return false;
+    if (!binary(s->node->op, d, left.ints[i], right.ints[i], &v)) return false;
     set(y, i, v);
+  }
+  return true;
+}
+
+static bool chosen(const step *s) {
+  gr_known condition, x, other;
+  if (!spread(s, 0, &condition) || !spread(s, 1, &x) || !spread(s, 2, &other)) return false;
+  for (uint32_t i = 0; i < s->y->count; i++) {
+    if ((condition.mask >> i & 1u) == 0)
+      s->y->unknown = condition.unknown;
+    else
+      take(s->y, i, condition.ints[i] != 0 ? &x : &other, i);
   }
   return true;
 }
 
 static bool clamp(const step *s) {
   gr_known *y = s->y;
-  int64_t strides[GRAFT_MAX_RANK];
-  if (y->type.dtype == GRAFT_BOOL) return false;
-  *y = *s->x;
+  if (y->type.dtype == GRAFT_BOOL || !spread(s, 0, y)) return false;
   for (uint32_t bound = 1; bound <= 2; bound++) {
-    const gr_known *b = operand(s, bound);
-    gr_known at = {.type = y->type, .count = y->count, .unknown = GRAFT_NONE};
-    if (bound >= s->node->operand_count || b == NULL) continue;
-    if (!broadcast(&b->type, &y->type, strides)) return false;
-    strided(&at, b, 0, strides);
+    gr_known at;
+    if (operand(s, bound) == NULL) continue;
+    if (!spread(s, bound, &at)) return false;
     y->mask &= at.mask;
     if (y->unknown == GRAFT_NONE) y->unknown = at.unknown;
     for (uint32_t i = 0; i < y->count; i++)
@@ -215,7 +263,7 @@ static bool expanded(const step *s) {
 
 /* First index of a slice of an axis of n, as Python clamps it. */
 static int64_t slice_start(int64_t start, int64_t n, int64_t by) {
-  if (start < 0) start = start < -n ? -1 : start + n;
+  if (start < 0) start += n;
   if (by > 0) return start < 0 ? 0 : start > n ? n : start;
   return start > n - 1 ? n - 1 : start;
 }
@@ -302,8 +350,10 @@ static bool selected(const step *s) {
   return true;
 }
 
-/* The extents of an operand, whatever it holds. */
-static bool shape(const step *s, graft_value of) {
+/* The extents of the operand, whatever it holds. */
+static bool shape(const step *s) {
+  const graft_value of = s->node->operand_count > 0 ? s->w->g->uses.data[s->node->first_use].value : GRAFT_NONE;
+  if (of == GRAFT_NONE) return false;
   const graft_type *x = gr_type_of(s->w->g, of);
   int64_t start = int_of(s, GR_ATTR(shape, start));
   if (start < 0) start += x->rank;
@@ -315,50 +365,50 @@ static bool shape(const step *s, graft_value of) {
   return true;
 }
 
+/* By op; NULL: nothing is known of its results. All but shape look at what their first operand is. */
+static bool (*const evaluators[GR_OP_COUNT])(const step *) = {
+    [GR_OP_shape] = shape,
+    [GR_OP_add] = elementwise,
+    [GR_OP_sub] = elementwise,
+    [GR_OP_mul] = elementwise,
+    [GR_OP_div] = elementwise,
+    [GR_OP_pow] = elementwise,
+    [GR_OP_eq] = elementwise,
+    [GR_OP_ne] = elementwise,
+    [GR_OP_lt] = elementwise,
+    [GR_OP_le] = elementwise,
+    [GR_OP_gt] = elementwise,
+    [GR_OP_ge] = elementwise,
+    [GR_OP_neg] = unary,
+    [GR_OP_abs] = unary,
+    [GR_OP_relu] = unary,
+    [GR_OP_clamp] = clamp,
+    [GR_OP_where] = chosen,
+    [GR_OP_to] = converted,
+    [GR_OP_view] = copied,
+    [GR_OP_reshape] = copied,
+    [GR_OP_flatten] = copied,
+    [GR_OP_squeeze] = copied,
+    [GR_OP_unsqueeze] = copied,
+    [GR_OP_permute] = permuted,
+    [GR_OP_transpose] = permuted,
+    [GR_OP_expand] = expanded,
+    [GR_OP_slice] = sliced,
+    [GR_OP_split] = part,
+    [GR_OP_index_select] = selected,
+    [GR_OP_cat] = joined,
+};
+
 static bool evaluate(step *s) {
   const uint32_t op = s->node->op;
-  const graft_value first =
-      s->node->operand_count > 0 ? s->w->g->uses.data[s->node->first_use].value : (graft_value)GRAFT_NONE;
-  if (first == GRAFT_NONE) return false;
-  if (op == GR_OP_shape) return shape(s, first);
-  if (op == GR_OP_cat) return joined(s);
-  switch (op) { /* the rest begins with its first operand */
-  case GR_OP_add:
-  case GR_OP_sub:
-  case GR_OP_mul:
-  case GR_OP_div:
-  case GR_OP_clamp:
-  case GR_OP_to:
-  case GR_OP_view:
-  case GR_OP_reshape:
-  case GR_OP_flatten:
-  case GR_OP_squeeze:
-  case GR_OP_unsqueeze:
-  case GR_OP_permute:
-  case GR_OP_transpose:
-  case GR_OP_expand:
-  case GR_OP_slice:
-  case GR_OP_split:
-  case GR_OP_index_select: break;
-  default: return false;
+  if (op >= GR_OP_COUNT || evaluators[op] == NULL) return false;
+  if (op != GR_OP_shape) {
+    s->x = operand(s, 0);
+    if (s->x == NULL) return false;
+    /* A list may begin with what is not known. */
+    if (s->x->type.rank < 0 && op != GR_OP_cat) return s->y->unknown = s->x->unknown, false;
   }
-  s->x = operand(s, 0);
-  if (s->x->type.rank < 0) return s->y->unknown = s->x->unknown, false;
-  switch (op) {
-  case GR_OP_add:
-  case GR_OP_sub:
-  case GR_OP_mul:
-  case GR_OP_div: return elementwise(s);
-  case GR_OP_clamp: return clamp(s);
-  case GR_OP_to: return converted(s);
-  case GR_OP_permute:
-  case GR_OP_transpose: return permuted(s);
-  case GR_OP_expand: return expanded(s);
-  case GR_OP_slice: return sliced(s);
-  case GR_OP_split: return part(s);
-  case GR_OP_index_select: return selected(s);
-  default: return copied(s);
-  }
+  return evaluators[op](s);
 }
 
 /* ---- values ---- */

@@ -159,13 +159,13 @@ static void random_node(void) {
   const graft_type *x = &values[in[0]].a.type;
   const int64_t rank = x->rank, n = graft_type_elements(x);
   int64_t list[GRAFT_MAX_RANK] = {0};
-  switch (below(19)) {
+  switch (below(21)) {
   case 0:
   case 1:
   case 2: {
-    static const char *const ops[] = {"add", "sub", "mul", "div"};
+    static const char *const ops[] = {"add", "sub", "mul", "div", "pow", "eq", "ne", "lt", "le", "gt", "ge"};
     in[1] = any_like(in[0]);
-    add(ops[below(4)], in, 2, NULL, 0, 0);
+    add(ops[below(below(2) ? 4 : 11)], in, 2, NULL, 0, 0);
     break;
   }
   case 3:
@@ -221,6 +221,16 @@ static void random_node(void) {
     ADD("cat", 1 + below(3), 0, INT("dim", between(-rank, rank)));
     break;
   }
+  case 18: {
+    static const char *const ops[] = {"neg", "abs", "relu"};
+    add(ops[below(3)], in, 1, NULL, 0, 0);
+    break;
+  }
+  case 19:
+    for (int i = 0; i < 40 && values[in[0]].a.type.dtype != GRAFT_BOOL; i++) in[0] = any();
+    in[2] = any_like(in[1]);
+    add("where", in, 3, NULL, 0, 0);
+    break;
   case 17: ADD("index_select", 2, 0, INT("dim", between(-rank, rank))); break;
   default:
     if (below(2)) {
