@@ -136,8 +136,7 @@ static bool mark_roots(sweep *s) {
 /* `update t = t` changes nothing. */
 static void erase_identity_updates(gr_pass *p, graft_graph *g) {
   for (uint32_t u = 0; u < g->updates.len; u++) {
-    graft_tensor t = g->updates.data[u].tensor;
-    if (t == GRAFT_NONE || gr_value_tensor(g, update_value(g, u)) != t) continue;
+    if (g->updates.data[u].tensor == GRAFT_NONE || !gr_update_is_idle(g, u, update_value(g, u))) continue;
     gr_update_erase(g, u);
     gr_count(p, "updates removed", 1);
   }

@@ -192,7 +192,7 @@ static graft_status freeze_graph_qparams(gr_pass *p, graft_graph *g) {
 graft_status gr_pass_freeze_qparams(gr_pass *p) {
   graft_status s = GRAFT_OK;
   if (strcmp(gr_option_string(p, "qparams"), "observer") == 0)
-    s = gr_apply_rules(p, "qparams_by_observer", false, (gr_loc){0});
+    s = gr_apply_rules(p, "qparams_by_observer", (gr_loc){0});
   for (uint32_t i = 0; !s && i < p->module->graphs.len; i++) s = freeze_graph_qparams(p, p->module->graphs.data[i]);
   return s;
 }

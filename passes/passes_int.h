@@ -88,7 +88,7 @@ gr_evaluator gr_pass_evaluator(const gr_pass *p, void **user);
 
 /* Applies rules by name, in this order, to every graph; those of `--pattern-file` are known too (rewrite.c). Adds to
  * the statistics. `where` is of the names. */
-graft_status gr_apply_rules(gr_pass *p, const char *rules, bool fixed_point, gr_loc where);
+graft_status gr_apply_rules(gr_pass *p, const char *rules, gr_loc where);
 
 /* A byte for each node of the graph: has it a spec on an edge or a result? The caller frees `nodes.len` bytes; NULL: no
  * memory. For passes that go from users to makers: a node of many operands must not be looked through for each. */

@@ -39,10 +39,12 @@ static void count_rewrites(gr_pass *p, const gr_rewrite_stats *stats) {
   gr_count(p, "nodes added", stats->nodes_added);
   gr_count(p, "nodes removed", stats->nodes_erased);
   if (stats->tensors_added) gr_count(p, "tensors added", stats->tensors_added);
+  if (stats->unfit) gr_count(p, "matches that do not fit", stats->unfit);
   if (stats->overlaps) gr_count(p, "overlaps", stats->overlaps);
 }
 
-static graft_status apply_rules(gr_pass *p, const char *rules, bool fixed_point, bool overlaps, gr_loc where) {
+/* `how`: what the options of the pass say; the rest is the pass's own. */
+static graft_status apply_rules(gr_pass *p, const char *rules, gr_rewrite_options how, gr_loc where) {
   const graft_rules *set = gr_pass_env_rules(p->env);
   if (!set) return GRAFT_RULE;
   gr_arena arena;
@@ -52,34 +54,44 @@ static graft_status apply_rules(gr_pass *p, const char *rules, bool fixed_point,
   graft_status s = names ? GRAFT_OK : gr_no_memory(p->context);
   if (!s && count == 0)
     s = gr_error(p->context, GRAFT_INVALID_ARGUMENT, where, "'%s' needs the option 'rules'", p->info->name);
-  gr_rewrite_options options = {
-      .pass = p->info->name, .marks = p->info->marks, .where = where, .fixed_point = fixed_point};
-  options.report_overlaps = overlaps;
-  options.count_rule = count_rule;
-  options.count_user = p;
-  options.evaluate = gr_pass_evaluator(p, &options.evaluate_user);
+  how.pass = p->info->name;
+  how.marks = p->info->marks;
+  how.where = where;
+  how.evaluate = gr_pass_evaluator(p, &how.evaluate_user);
+  how.count_rule = count_rule;
+  how.count_user = p;
   for (uint32_t i = 0; !s && i < p->module->graphs.len; i++) {
     gr_rewrite_stats stats = {0};
-    s = gr_rewrite(p->module->graphs.data[i], set, names, count, &options, &stats);
+    s = gr_rewrite(p->module->graphs.data[i], set, names, count, &how, &stats);
     count_rewrites(p, &stats);
   }
   gr_arena_free(&arena);
   return s;
 }
 
-graft_status gr_apply_rules(gr_pass *p, const char *rules, bool fixed_point, gr_loc where) {
-  return apply_rules(p, rules, fixed_point, false, where);
+graft_status gr_apply_rules(gr_pass *p, const char *rules, gr_loc where) {
+  return apply_rules(p, rules, (gr_rewrite_options){0}, where);
+}
+
+static uint64_t max_rewrites(const gr_pass *p) {
+  int64_t most = gr_option_int(p, "max-rewrites");
+  return most > 0 ? (uint64_t)most : 0;
 }
 
 graft_status gr_pass_rewrite(gr_pass *p) {
-  if (p->info->members) return gr_apply_rules(p, p->info->members, false, (gr_loc){0});
-  return apply_rules(p, gr_option_string(p, "rules"), gr_option_bool(p, "fixed-point"), gr_option_bool(p, "overlaps"),
-                     gr_option_loc(p, "rules"));
+  if (p->info->members) return gr_apply_rules(p, p->info->members, (gr_loc){0});
+  gr_rewrite_options how = {.fixed_point = gr_option_bool(p, "fixed-point"),
+                            .max_rewrites = max_rewrites(p),
+                            .report_overlaps = gr_option_bool(p, "overlaps")};
+  return apply_rules(p, gr_option_string(p, "rules"), how, gr_option_loc(p, "rules"));
 }
 
 graft_status gr_pass_fuse_conv_bn_qat(gr_pass *p) {
-  graft_status s = gr_apply_rules(p, "fuse_conv_bn_qat", false, (gr_loc){0});
-  return s || !gr_option_bool(p, "exact") ? s : gr_apply_rules(p, "exact_bn_scale", false, (gr_loc){0});
+  graft_status s = gr_apply_rules(p, "fuse_conv_bn_qat", (gr_loc){0});
+  return s || !gr_option_bool(p, "exact") ? s : gr_apply_rules(p, "exact_bn_scale", (gr_loc){0});
 }
 
-graft_status gr_pass_canonicalize(gr_pass *p) { return gr_apply_rules(p, "canonicalize", true, (gr_loc){0}); }
+graft_status gr_pass_canonicalize(gr_pass *p) {
+  gr_rewrite_options how = {.fixed_point = true, .max_rewrites = max_rewrites(p)};
+  return apply_rules(p, "canonicalize", how, (gr_loc){0});
+}

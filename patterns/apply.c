@@ -1,5 +1,9 @@
 /* Runs a variant's rewrite steps: const values first, then new nodes before the root, then the root in place. What the
- * match no longer needs is erased by walking back from it. */
+ * match no longer needs is erased by walking back from it.
+ *
+ * A rewrite that turns out not to fit (types, numbers, attributes that have no value) is taken back whole, and the
+ * match is none: errors are muted until the root has become what the rule says. Only then do constness and liveness
+ * hear of it. What fails for another reason, a const value that cannot be computed or memory, ends the pass. */
 #include "patterns/rewrite_impl.h"
 
 #include <stdio.h>
@@ -16,9 +20,17 @@ typedef struct apply {
   graft_node root, before; /* new nodes stand before this one: the first that is replaced */
   uint32_t record_of[FEW]; /* records made, by the source's place */
   gr_name *taken;
+  uint32_t types[FEW]; /* of the root's results */
+  bool broken;         /* an error that is none of the match's: it is reported */
 } apply;
 
 static gr_loc root_loc(const apply *a) { return gr_node_loc(a->r->g, a->root); }
+
+/* What went wrong is no reason to go on without this match. */
+static bool broken(apply *a) {
+  a->broken = true;
+  return false;
+}
 
 static graft_status failed(const apply *a) {
   gr_note(a->r->c, a->rule->where, "while the rule %s was applied at %%%s", a->rule->name,
@@ -28,14 +40,13 @@ static graft_status failed(const apply *a) {
 
 /* ---- conditions and attributes ---- */
 
-static bool holds(apply *a, const pt_step *s, bool *yes) {
-  *yes = true;
-  if (!s->condition) return true;
-  pt_eval e = {.match = a->match, .context = a->r->c, .options = a->r->matcher.options};
-  bool c;
-  if (!gr_pt_eval_condition(&e, s->condition, &c)) return false;
-  *yes = c != s->negate;
-  return true;
+static pt_eval evaluation(const apply *a) {
+  return (pt_eval){.match = a->match, .context = a->r->c, .options = a->r->matcher.options, .quiet = true};
+}
+
+static bool holds(apply *a, const pt_step *s) {
+  pt_eval e = evaluation(a);
+  return !s->condition || gr_pt_holds(&e, s->condition) != s->negate;
 }
 
 static uint32_t op_of(const apply *a, const pt_call *call) {
@@ -46,14 +57,6 @@ static uint32_t op_of(const apply *a, const pt_call *call) {
   return string == GRAFT_NONE ? GRAFT_NONE : GR_OP_COUNT + string;
 }
 
-static bool named_in(const pt_call *c, const char *name) {
-  size_t length = strlen(name);
-  for (uint32_t i = 0; i < c->attrs.len; i++)
-    if (c->attrs.data[i].text && c->attrs.data[i].length == length && memcmp(c->attrs.data[i].text, name, length) == 0)
-      return true;
-  return false;
-}
-
 static bool spread(apply *a, gr_attr_builder *b, const gr_op_info *op, const pt_attr *attr) {
   const pt_capture *c = &a->f->rests[attr->name];
   const gr_op_info *from = gr_op_get(c->op);
@@ -61,7 +64,7 @@ static bool spread(apply *a, gr_attr_builder *b, const gr_op_info *op, const pt_
   gr_attrs_get(a->r->m, c->set, &count);
   for (uint32_t i = 0; i < count; i++) {
     graft_attr x = gr_attr_public(a->r->m, from, c->set, i);
-    if (named_in(c->call, x.name)) continue;
+    if (gr_pt_names_attr(c->call, x.name)) continue;
     if (gr_attrs_set(a->r->m, b, op, &x, attr->where) != GRAFT_OK) return false;
   }
   return true;
@@ -71,7 +74,7 @@ static uint32_t build_attrs(apply *a, const pt_step *s, uint32_t op) {
   const gr_op_info *info = gr_op_get(op);
   gr_attr_builder b;
   gr_attrs_begin(&b, info);
-  pt_eval e = {.match = a->match, .context = a->r->c, .options = a->r->matcher.options};
+  pt_eval e = evaluation(a);
   for (uint32_t pass = 0; pass < 2; pass++) /* what is named outranks the rest */
     for (uint32_t i = 0; i < s->call->attrs.len; i++) {
       const pt_attr *attr = &s->call->attrs.data[i];
@@ -82,9 +85,7 @@ static uint32_t build_attrs(apply *a, const pt_step *s, uint32_t op) {
       }
       graft_attr value;
       if (!gr_pt_eval_expr(&e, attr->value, &value)) return GRAFT_NONE;
-      char name[64];
-      snprintf(name, sizeof name, "%.*s", (int)attr->length, attr->text);
-      value.name = name;
+      value.name = attr->text;
       if (gr_attrs_set(a->r->m, &b, info, &value, attr->where) != GRAFT_OK) return GRAFT_NONE;
     }
   return gr_attrs_intern(a->r->m, &b, info, s->call->where);
@@ -110,13 +111,8 @@ static uint32_t attrs_of(apply *a, const pt_step *s, uint32_t op) {
 /* ---- names of tensors ---- */
 
 static const pt_naming *naming_of(apply *a, const pt_naming *n) {
-  pt_eval e = {.match = a->match, .context = a->r->c, .options = a->r->matcher.options};
-  while (n && n->condition) {
-    bool yes;
-    if (!gr_pt_eval_condition(&e, n->condition, &yes)) return NULL;
-    if (yes) break;
-    n = n->otherwise;
-  }
+  pt_eval e = evaluation(a);
+  while (n && n->condition && !gr_pt_holds(&e, n->condition)) n = n->otherwise;
   return n;
 }
 
@@ -156,49 +152,104 @@ static gr_name tensor_name(apply *a, const pt_step *s, uint32_t result, graft_te
 
 /* ---- const steps ---- */
 
-static uint32_t operand_entry(apply *a, const pt_operand *o) {
-  if (o->kind == PT_O_LITERAL) return gr_pt_cones_number(a->r->cones, o->dtype, o->number);
-  if (a->f->consts[o->slot] != GRAFT_NONE) return a->f->consts[o->slot];
-  return gr_pt_cones_entry(a->r->cones, a->f->values[o->slot]);
+/* A const value that cannot be computed is an error. */
+static uint32_t value_entry(apply *a, graft_value v) {
+  bool muted = gr_mute(a->r->c, false);
+  uint32_t entry = gr_pt_cones_entry(a->r->cones, v);
+  gr_mute(a->r->c, muted);
+  if (entry == GRAFT_NONE) broken(a);
+  return entry;
+}
+
+static uint32_t slot_entry(apply *a, uint16_t slot) {
+  return a->f->consts[slot] != GRAFT_NONE ? a->f->consts[slot] : value_entry(a, a->f->values[slot]);
+}
+
+static bool slot_is_absent(const apply *a, uint16_t slot) {
+  return a->f->consts[slot] == GRAFT_NONE && a->f->values[slot] == GRAFT_NONE;
+}
+
+static graft_value range_value(const apply *a, const pt_range *x, uint32_t i) {
+  return x->results ? gr_result(a->r->g, x->node, x->first + i) : gr_operand(a->r->g, x->node, x->first + i);
+}
+
+/* A number takes the type of the first operand that is none; f32 where there is no other. GRAFT_UNKNOWN: not known. */
+static graft_dtype literal_dtype(const apply *a, const pt_step *s, const pt_operand *literal) {
+  if (literal->dtype != GRAFT_UNKNOWN) return literal->dtype;
+  for (uint32_t i = 0; i < s->operand_count; i++) {
+    const pt_operand *o = &s->operands[i];
+    graft_value v = GRAFT_NONE;
+    if (o->kind == PT_O_LITERAL) continue;
+    if (o->kind == PT_O_SLOT && a->f->consts[o->slot] != GRAFT_NONE)
+      return gr_pt_cones_dtype(a->r->cones, a->f->consts[o->slot]);
+    if (o->kind == PT_O_SLOT) v = a->f->values[o->slot];
+    for (uint32_t k = 0; o->kind == PT_O_RANGE && k < a->f->ranges[o->slot].count && v == GRAFT_NONE; k++)
+      v = range_value(a, &a->f->ranges[o->slot], k);
+    if (v != GRAFT_NONE) return gr_type_of(a->r->g, v)->dtype;
+  }
+  return GRAFT_F32;
+}
+
+/* False where the number is none of its type. */
+static bool literal_bytes(const apply *a, const pt_step *s, const pt_operand *o, graft_type *type,
+                          unsigned char bytes[8]) {
+  *type = (graft_type){.dtype = literal_dtype(a, s, o)};
+  return gr_pt_number_as(o->number, type->dtype, bytes);
 }
 
 static bool gather_entries(apply *a, const pt_step *s) {
   pt_rewriter *r = a->r;
+  unsigned char bytes[8];
+  graft_type type;
   r->entries.len = 0;
   for (uint32_t i = 0; i < s->operand_count; i++) {
     const pt_operand *o = &s->operands[i];
     if (o->kind == PT_O_RANGE) {
       const pt_range *x = &a->f->ranges[o->slot];
       for (uint32_t k = 0; k < x->count; k++) {
-        graft_value v = x->results ? gr_result(r->g, x->node, x->first + k) : gr_operand(r->g, x->node, x->first + k);
-        uint32_t e = v == GRAFT_NONE ? GRAFT_NONE : gr_pt_cones_entry(r->cones, v);
-        if ((v != GRAFT_NONE && e == GRAFT_NONE) || !gr_vec_push(r->c, &r->entries, e)) return false;
+        graft_value v = range_value(a, x, k);
+        uint32_t e = v == GRAFT_NONE ? GRAFT_NONE : value_entry(a, v);
+        if (a->broken || !gr_vec_push(r->c, &r->entries, e)) return false;
       }
       continue;
     }
-    bool absent = o->kind == PT_O_SLOT && a->f->consts[o->slot] == GRAFT_NONE && a->f->values[o->slot] == GRAFT_NONE;
-    uint32_t e = absent ? GRAFT_NONE : operand_entry(a, o);
+    uint32_t e = GRAFT_NONE;
+    bool absent = o->kind == PT_O_SLOT && slot_is_absent(a, o->slot);
+    if (o->kind == PT_O_LITERAL)
+      e = literal_bytes(a, s, o, &type, bytes) ? gr_pt_cones_number(r->cones, type.dtype, o->number) : GRAFT_NONE;
+    else if (!absent)
+      e = slot_entry(a, o->slot);
     if ((!absent && e == GRAFT_NONE) || !gr_vec_push(r->c, &r->entries, e)) return false;
   }
   while (r->entries.len && r->entries.data[r->entries.len - 1] == GRAFT_NONE) r->entries.len--;
   return true;
 }
 
+/* A number, or a list of them, of the line's type: i64 and f32 where it says none. */
 static uint32_t expr_entry(apply *a, const pt_step *s) {
-  pt_eval e = {.match = a->match, .context = a->r->c, .options = a->r->matcher.options};
+  pt_eval e = evaluation(a);
   graft_attr x;
   if (!gr_pt_eval_expr(&e, s->line->expr, &x)) return GRAFT_NONE;
-  graft_dtype d = s->line->dtype;
-  if (x.kind == GRAFT_ATTR_INT)
-    return gr_pt_cones_number(a->r->cones, d == GRAFT_UNKNOWN ? GRAFT_I64 : d, (double)x.as.i);
-  if (x.kind == GRAFT_ATTR_FLOAT) return gr_pt_cones_number(a->r->cones, d == GRAFT_UNKNOWN ? GRAFT_F32 : d, x.as.f);
-  if (x.kind == GRAFT_ATTR_INTS && (d == GRAFT_UNKNOWN || d == GRAFT_I64)) {
-    int64_t count = x.count;
-    graft_type type = graft_type_make(GRAFT_I64, 1, &count);
-    return gr_pt_cones_bytes(a->r->cones, &type, x.as.ints);
+  for (uint32_t i = 0; e.reading == PT_EXTENTS && i < x.count; i++)
+    if (x.as.ints[i] < 0) return GRAFT_NONE; /* an extent that is not known */
+  if (e.reading == PT_EXTENTS && x.kind == GRAFT_ATTR_INT && x.as.i < 0) return GRAFT_NONE;
+  bool list = x.kind == GRAFT_ATTR_INTS || x.kind == GRAFT_ATTR_FLOATS;
+  bool whole = x.kind == GRAFT_ATTR_INT || x.kind == GRAFT_ATTR_INTS;
+  graft_dtype d = s->line->dtype != GRAFT_UNKNOWN ? s->line->dtype : whole ? GRAFT_I64 : GRAFT_F32;
+  unsigned char bytes[8];
+  if (!list) return gr_pt_number_as(&x, d, bytes) ? gr_pt_cones_number(a->r->cones, d, &x) : GRAFT_NONE;
+  int64_t count = x.count;
+  graft_type type = graft_type_make(d, 1, &count);
+  size_t size = graft_dtype_size(d);
+  unsigned char *data = gr_arena_alloc(&a->r->matcher.scratch, (x.count + 1) * size);
+  if (!data) return GRAFT_NONE;
+  for (uint32_t i = 0; i < x.count; i++) {
+    graft_attr n = whole ? (graft_attr){.kind = GRAFT_ATTR_INT, .as.i = x.as.ints[i]}
+                         : (graft_attr){.kind = GRAFT_ATTR_FLOAT, .as.f = x.as.floats[i]};
+    if (!gr_pt_number_as(&n, d, bytes)) return GRAFT_NONE;
+    memcpy(data + i * size, bytes, size);
   }
-  gr_error(a->r->c, GRAFT_RULE, s->line->expr->where, "a constant is made of a number or a list of i64");
-  return GRAFT_NONE;
+  return gr_pt_cones_bytes(a->r->cones, &type, data);
 }
 
 static bool materialize(apply *a, const pt_step *s, uint32_t result, uint32_t entry, graft_value *out) {
@@ -208,10 +259,12 @@ static bool materialize(apply *a, const pt_step *s, uint32_t result, uint32_t en
   gr_name name = {0, 0};
   bool made = false;
   if (gr_pt_cones_is_new(r->cones, entry, (graft_tensor_kind)kind)) name = tensor_name(a, s, result, &old);
+  bool muted = gr_mute(r->c, false);
   graft_tensor t = gr_pt_cones_tensor(r->cones, entry, (graft_tensor_kind)kind, name, &made);
-  if (t == GRAFT_NONE) return false;
+  gr_mute(r->c, muted);
+  if (t == GRAFT_NONE) return broken(a);
   if (made) {
-    r->stats->tensors_added++;
+    if (!gr_vec_push(r->c, &r->fresh, entry)) return broken(a);
     if (old != GRAFT_NONE && !gr_vec_push(r->c, &r->takeovers, ((pt_takeover){t, old}))) return false;
   }
   *out = gr_handle(r->g, t);
@@ -220,26 +273,54 @@ static bool materialize(apply *a, const pt_step *s, uint32_t result, uint32_t en
 
 static graft_value root_result(const apply *a, uint32_t i) { return gr_result(a->r->g, a->root, i); }
 
-/* What stands for a result of the root must be of its type: its users are not looked at again. */
-static bool same_type(apply *a, const graft_type *old, graft_value now) {
-  const graft_type *t = gr_type_of(a->r->g, now);
-  if (gr_type_compatible(old, t)) return true;
-  char from[128], to[128];
-  gr_type_format(old, from, sizeof from);
-  gr_type_format(t, to, sizeof to);
-  gr_error(a->r->c, GRAFT_TYPE, root_loc(a), "the rule %s would change the result from %s to %s", a->rule->name, from,
-           to);
-  return false;
+/* Both types' knowledge; false where they contradict each other. */
+static bool merge_types(const graft_type *a, const graft_type *b, graft_type *out) {
+  if (!gr_type_compatible(a, b)) return false;
+  *out = *b;
+  if (out->dtype == GRAFT_UNKNOWN) out->dtype = a->dtype;
+  if (out->rank < 0) {
+    out->rank = a->rank;
+    memcpy(out->dims, a->dims, sizeof out->dims);
+  }
+  for (int32_t i = 0; i < out->rank && a->rank >= 0; i++)
+    if (out->dims[i] < 0) out->dims[i] = a->dims[i];
+  return true;
 }
 
+/* What is known of one value is known of the other. */
+static bool refine(apply *a, graft_value from, graft_value to) {
+  graft_graph *g = a->r->g;
+  graft_type merged;
+  if (!merge_types(gr_type_of(g, from), gr_type_of(g, to), &merged)) return false;
+  if (gr_value_node(g, to) == GRAFT_NONE || gr_type_equal(&merged, gr_type_of(g, to))) return true;
+  uint32_t type = gr_type_intern(a->r->m, &merged);
+  return type != GRAFT_NONE && gr_value_set_type(g, to, type) == GRAFT_OK &&
+         gr_vec_push(a->r->c, &a->r->touched, gr_value_node(g, to));
+}
+
+/* Users of `from` read `to`; an update of a tensor by itself is none. */
 static bool replace(apply *a, graft_value from, graft_value to) {
   pt_rewriter *r = a->r;
-  if (!same_type(a, gr_type_of(r->g, from), to)) return false;
-  for (uint32_t u = gr_value_at(r->g, from)->first_use; u != GRAFT_NONE; u = gr_use_at(r->g, u)->next)
-    if (gr_user_is_node(gr_use_at(r->g, u)->user) && !gr_vec_push(r->c, &r->touched, gr_use_at(r->g, u)->user))
-      return false;
-  gr_replace_uses(r->g, from, to);
-  return true;
+  graft_graph *g = r->g;
+  if (!refine(a, from, to)) return false;
+  for (uint32_t u = gr_value_at(g, from)->first_use, next; u != GRAFT_NONE; u = next) {
+    uint32_t user = gr_use_at(g, u)->user;
+    next = gr_use_at(g, u)->next;
+    if (gr_user_is_node(user)) {
+      if (!gr_vec_push(r->c, &r->touched, user)) return false;
+    } else if ((user & GR_USER_UPDATE) == GR_USER_UPDATE && gr_update_is_idle(g, user & GR_USER_INDEX, to)) {
+      gr_update_erase(g, user & GR_USER_INDEX);
+    }
+  }
+  gr_replace_uses(g, from, to);
+  return gr_vec_push(r->c, &r->gained, to);
+}
+
+/* What gives another result each time is no constant. */
+static bool is_random(const apply *a, uint32_t op, uint32_t attrs) {
+  const gr_op_info *info = gr_op_get(op);
+  int slot = info && (info->families & GR_F_RANDOM) ? gr_op_attr_slot(info, "training", 8) : -1;
+  return slot >= 0 && gr_attr_bool(a->r->m, attrs, (uint32_t)slot);
 }
 
 static bool run_const(apply *a, const pt_step *s) {
@@ -250,13 +331,17 @@ static bool run_const(apply *a, const pt_step *s) {
     if (s->result_range >= 0) count = a->f->ranges[s->result_range].count + s->result_count;
     if (op == GRAFT_NONE || !gather_entries(a, s)) return false;
     uint32_t attrs = attrs_of(a, s, op);
-    if (attrs == GRAFT_NONE) return false;
+    if (attrs == GRAFT_NONE || is_random(a, op, attrs) ||
+        !gr_pt_cones_fits(r->cones, op, attrs, r->entries.data, r->entries.len, count))
+      return false;
+    bool muted = gr_mute(r->c, false);
     first = gr_pt_cones_call(r->cones, op, attrs, r->entries.data, r->entries.len, count, root_loc(a));
+    gr_mute(r->c, muted);
+    if (first == GRAFT_NONE) return broken(a);
   } else if (s->line->kind == PT_LINE_EXPR) {
     first = expr_entry(a, s);
-  } else if (s->line->kind == PT_LINE_ALIAS &&
-             (a->f->values[s->alias] != GRAFT_NONE || a->f->consts[s->alias] != GRAFT_NONE)) {
-    first = operand_entry(a, &(pt_operand){.kind = PT_O_SLOT, .slot = s->alias});
+  } else if (s->line->kind == PT_LINE_ALIAS && !slot_is_absent(a, s->alias)) {
+    first = slot_entry(a, s->alias);
   } else {
     return true; /* absent */
   }
@@ -327,20 +412,27 @@ static uint32_t record_of_root(apply *a, int source) {
 
 static bool gather_operands(apply *a, const pt_step *s) {
   pt_rewriter *r = a->r;
+  unsigned char bytes[8];
+  graft_type type;
   r->operands.len = 0;
   for (uint32_t i = 0; i < s->operand_count; i++) {
     const pt_operand *o = &s->operands[i];
     if (o->kind == PT_O_RANGE) {
       const pt_range *x = &a->f->ranges[o->slot];
-      for (uint32_t k = 0; k < x->count; k++) {
-        graft_value v = x->results ? gr_result(r->g, x->node, x->first + k) : gr_operand(r->g, x->node, x->first + k);
-        if (!gr_vec_push(r->c, &r->operands, v)) return false;
-      }
+      for (uint32_t k = 0; k < x->count; k++)
+        if (!gr_vec_push(r->c, &r->operands, range_value(a, x, k))) return false;
       continue;
     }
-    graft_value v = o->kind == PT_O_LITERAL ? graft_scalar(r->g, o->dtype, o->number) : a->f->values[o->slot];
-    if ((o->kind == PT_O_LITERAL && v == GRAFT_NONE) || !gr_vec_push(r->c, &r->operands, v)) return false;
+    graft_value v = GRAFT_NONE;
+    if (o->kind == PT_O_SLOT) {
+      v = a->f->values[o->slot];
+    } else {
+      graft_tensor t = literal_bytes(a, s, o, &type, bytes) ? gr_constant(r->m, "scalar", &type, bytes) : GRAFT_NONE;
+      if (t == GRAFT_NONE || (v = gr_handle(r->g, t)) == GRAFT_NONE) return false;
+    }
+    if (!gr_vec_push(r->c, &r->operands, v)) return false;
   }
+  while (r->operands.len && r->operands.data[r->operands.len - 1] == GRAFT_NONE) r->operands.len--;
   return true;
 }
 
@@ -376,19 +468,40 @@ static bool run_node(apply *a, const pt_step *s, graft_node *out) {
   graft_node n = gr_node_add(r->g, &d);
   if (n == GRAFT_NONE) return false;
   *out = n;
-  r->stats->nodes_added++;
   for (uint32_t i = 0; i < s->result_count; i++) a->f->values[s->results[i]] = gr_result(r->g, n, i);
-  return gr_vec_push(r->c, &r->made, n) && gr_pt_cones_changed(r->cones, n);
+  return gr_vec_push(r->c, &r->made, n);
 }
 
-/* Producers of the root's operands may be dead afterwards. */
+/* The values that the node reads lose a use: their producers may be dead afterwards. */
 static bool leave_operands(pt_rewriter *r, graft_node n) {
   for (uint32_t i = 0; i < gr_node_at(r->g, n)->operand_count; i++) {
     graft_value v = gr_operand(r->g, n, i);
-    graft_node producer = v == GRAFT_NONE ? GRAFT_NONE : gr_value_node(r->g, v);
-    if (producer != GRAFT_NONE && !gr_vec_push(r->c, &r->dead, producer)) return false;
+    if (v == GRAFT_NONE) continue;
+    graft_node producer = gr_value_node(r->g, v);
+    if (!gr_vec_push(r->c, &r->lost, v) || (producer != GRAFT_NONE && !gr_vec_push(r->c, &r->dead, producer)))
+      return false;
   }
   return true;
+}
+
+static bool erase_users(apply *a, graft_node n, uint32_t from);
+
+/* The root's results keep what was known of their types: their users are not looked at again. NULL: they would change.
+ */
+static const uint32_t *root_types(apply *a, const gr_node_desc *d) {
+  graft_graph *g = a->r->g;
+  uint32_t *types = a->types;
+  if (d->result_count > FEW) types = gr_arena_alloc(&a->r->matcher.scratch, d->result_count * sizeof *types);
+  if (!types || gr_result_types(g, d, d->operand_count, types) != GRAFT_OK) return NULL;
+  for (uint32_t i = 0; i < d->result_count; i++) {
+    graft_value old = root_result(a, i);
+    graft_type merged;
+    if (old == GRAFT_NONE || types[i] == GRAFT_NONE) continue;
+    const graft_type *now = &a->r->m->types.data[types[i]];
+    if (!merge_types(gr_type_of(g, old), now, &merged)) return NULL;
+    if (!gr_type_equal(now, &merged) && (types[i] = gr_type_intern(a->r->m, &merged)) == GRAFT_NONE) return NULL;
+  }
+  return types;
 }
 
 static bool run_root(apply *a, const pt_step *s) {
@@ -415,9 +528,9 @@ static bool run_root(apply *a, const pt_step *s) {
   d.where = (gr_loc){.file = gr_string_text(r->m, r->m->file)}; /* `failed` names the node */
   if (d.attrs == GRAFT_NONE || !leave_operands(r, a->root)) return false;
   d.provenance = record_of_root(a, s->source);
-  const graft_type old = *gr_type_of(r->g, gr_node_at(r->g, a->root)->first_result);
-  if (d.provenance == GRAFT_NONE || gr_node_become(r->g, a->root, &d) != GRAFT_OK) return false;
-  return same_type(a, &old, gr_node_at(r->g, a->root)->first_result) && gr_pt_cones_changed(r->cones, a->root);
+  d.types = root_types(a, &d);
+  return d.provenance != GRAFT_NONE && d.types && erase_users(a, a->root, count) &&
+         gr_node_become(r->g, a->root, &d) == GRAFT_OK;
 }
 
 /* %m1 = %mean : users of the root's result read something else. */
@@ -430,26 +543,64 @@ static bool run_alias(apply *a, const pt_step *s) {
   }
   graft_value from = a->f->values[slot];
   if (from == GRAFT_NONE || gr_unused(a->r->g, from)) return true;
-  if (to != GRAFT_NONE) return replace(a, from, to);
-  gr_error(a->r->c, GRAFT_PASS, root_loc(a), "a result is used that the rule makes absent");
-  return false;
+  return to != GRAFT_NONE ? replace(a, from, to) : !gr_pt_is_needed(&a->r->matcher, from);
 }
 
 /* ---- what is left over ---- */
 
-static bool matched(const apply *a, graft_node n) {
+/* Does a line of the match name the op? @any does not. */
+static bool named(const apply *a, graft_node n) {
   for (uint32_t i = 0; i < a->v->node_count; i++)
-    if (a->f->nodes[i] == n) return true;
+    if (a->f->nodes[i] == n) return !a->v->nodes[i].call->ops->any;
   return false;
 }
 
-/* Without users; what may have an effect goes only where the rule itself names it. */
+/* Dead users do not count, except around a root that is dead itself. */
+static bool counts(const apply *a, uint32_t user) {
+  gr_matcher *m = &a->r->matcher;
+  return !gr_user_is_node(user) || !gr_pt_is_dead(m, user) || gr_pt_is_dead(m, a->root);
+}
+
+/* Nothing needs it; what may have an effect goes only where the rule itself names it. */
 static bool erasable(const apply *a, graft_node n) {
-  const pt_rewriter *r = a->r;
-  if (!(gr_node_may(r->g, n) & GR_MAY_ERASE) && !matched(a, n)) return false;
-  const gr_node *node = gr_node_at(r->g, n);
+  const graft_graph *g = a->r->g;
+  if (!(gr_node_may(g, n) & GR_MAY_ERASE) && !named(a, n)) return false;
+  const gr_node *node = gr_node_at(g, n);
   for (uint32_t i = 0; i < node->result_count; i++)
-    if (gr_result(r->g, n, i) != GRAFT_NONE && !gr_unused(r->g, node->first_result + i)) return false;
+    for (uint32_t u = gr_value_at(g, node->first_result + i)->first_use; u != GRAFT_NONE; u = gr_use_at(g, u)->next)
+      if (counts(a, gr_use_at(g, u)->user)) return false;
+  return true;
+}
+
+static graft_node first_user(const graft_graph *g, graft_node n, uint32_t from) {
+  const gr_node *node = gr_node_at(g, n);
+  for (uint32_t i = from; i < node->result_count; i++) {
+    uint32_t u = gr_value_at(g, node->first_result + i)->first_use;
+    if (u != GRAFT_NONE) return gr_use_at(g, u)->user;
+  }
+  return GRAFT_NONE;
+}
+
+/* The users of results from..: dead nodes, and theirs before them. */
+static bool erase_users(apply *a, graft_node n, uint32_t from) {
+  pt_rewriter *r = a->r;
+  graft_node user;
+  r->doomed.len = 0;
+  while ((user = first_user(r->g, n, from)) != GRAFT_NONE) {
+    if (!counts(a, user) && !gr_vec_push(r->c, &r->doomed, user)) return false;
+    if (r->doomed.len == 0) return false; /* it is needed after all */
+    while (r->doomed.len) {
+      graft_node last = r->doomed.data[r->doomed.len - 1], next = first_user(r->g, last, 0);
+      if (next != GRAFT_NONE) {
+        if (!gr_vec_push(r->c, &r->doomed, next)) return false;
+        continue;
+      }
+      if (!leave_operands(r, last)) return false;
+      gr_node_erase(r->g, last);
+      r->erased++;
+      r->doomed.len--;
+    }
+  }
   return true;
 }
 
@@ -462,11 +613,10 @@ static bool clean(apply *a) {
       return false;
   while (r->dead.len) {
     graft_node n = r->dead.data[--r->dead.len];
-    if (!gr_node_live(r->g, n) || !erasable(a, n)) continue;
-    if (n == a->root && a->v->program->keeps_root) continue;
-    if (!leave_operands(r, n)) return false;
+    if (!gr_node_live(r->g, n) || (n == a->root && a->v->program->keeps_root) || !erasable(a, n)) continue;
+    if (!erase_users(a, n, 0) || !leave_operands(r, n)) return false;
     gr_node_erase(r->g, n);
-    r->stats->nodes_erased++;
+    r->erased++;
   }
   return true;
 }
@@ -497,26 +647,28 @@ static bool possible(apply *a) {
         !pt_is_root(a->v, a->v->slot_node[s->results[0]]))
       continue;
     graft_value from = a->f->values[s->results[0]];
-    bool needed = from != GRAFT_NONE && !gr_unused(a->r->g, from);
+    bool needed = from != GRAFT_NONE && gr_pt_is_needed(&a->r->matcher, from);
     bool absent =
         s->line->kind == PT_LINE_ABSENT ||
         (a->v->slot_node[s->alias] != PT_UNBOUND || a->v->slot_optional[s->alias] ? a->f->values[s->alias] == GRAFT_NONE
                                                                                   : false);
     if (needed && absent) return false;
   }
-  return true;
+  /* an effect that the rule does not name must not go with its root */
+  const pt_call *root = a->v->nodes[0].call;
+  bool same_op = false;
+  for (uint32_t i = 0; i < p->step_count; i++)
+    same_op |= p->steps[i].kind == PT_S_ROOT && root->tag >= 0 && p->steps[i].call->tag == root->tag;
+  return same_op || !root->ops->any || (gr_node_may(a->r->g, a->root) & GR_MAY_ERASE);
 }
 
 static bool run_step(apply *a, uint32_t i) {
   const pt_step *s = &a->v->program->steps[i];
-  bool yes;
-  if (!holds(a, s, &yes)) return false;
-  if (!yes) {
-    if (!s->negate)
-      for (uint32_t k = 0; k < s->result_count; k++) {
-        a->f->values[s->results[k]] = GRAFT_NONE;
-        a->f->consts[s->results[k]] = GRAFT_NONE;
-      }
+  if (!holds(a, s)) {
+    for (uint32_t k = 0; k < s->result_count && !s->negate; k++) {
+      a->f->values[s->results[k]] = GRAFT_NONE;
+      a->f->consts[s->results[k]] = GRAFT_NONE;
+    }
     return true;
   }
   switch ((pt_step_kind)s->kind) {
@@ -524,8 +676,52 @@ static bool run_step(apply *a, uint32_t i) {
   case PT_S_NODE: return run_node(a, s, &a->r->step_nodes.data[i]);
   case PT_S_ALIAS: return run_alias(a, s);
   case PT_S_ROOT: a->r->step_nodes.data[i] = a->root; return run_root(a, s);
-  case PT_S_WARN: gr_warning(a->r->c, GRAFT_PASS, root_loc(a), "%s", s->line->text); return true;
+  case PT_S_WARN: return gr_vec_push(a->r->c, &a->r->warnings, s->line->text);
   }
+  return true;
+}
+
+/* All that may turn out not to fit. */
+static bool build(apply *a) {
+  pt_rewriter *r = a->r;
+  const pt_program *p = a->v->program;
+  r->made.len = r->touched.len = r->dead.len = r->step_nodes.len = 0;
+  r->lost.len = r->gained.len = r->fresh.len = r->warnings.len = 0;
+  r->erased = 0;
+  if (!gr_vec_reserve(r->c, &r->step_nodes, p->step_count)) return false;
+  for (uint32_t i = 0; i < p->step_count; i++) r->step_nodes.data[r->step_nodes.len++] = GRAFT_NONE;
+  for (uint32_t i = 0; i < a->v->slot_count; i++) a->f->consts[i] = GRAFT_NONE;
+  for (uint32_t i = p->first_slot; i < a->v->slot_count; i++) a->f->values[i] = GRAFT_NONE;
+  if (!gr_pt_carry_begin(r, a->match)) return false;
+  for (uint32_t i = 0; i < p->step_count; i++)
+    if (!run_step(a, i)) return false;
+  return true;
+}
+
+/* A live root's new nodes live, and so does what they read. */
+static bool settle_liveness(apply *a) {
+  pt_rewriter *r = a->r;
+  if (!r->matcher.dead_known) return true;
+  bool dead = gr_pt_is_dead(&r->matcher, a->root);
+  for (uint32_t i = 0; i < r->made.len; i++)
+    if (!gr_pt_set_dead(&r->matcher, r->made.data[i], dead)) return false;
+  return true;
+}
+
+static bool finish(apply *a, graft_value old_result) {
+  pt_rewriter *r = a->r;
+  for (uint32_t i = 0; i < r->warnings.len; i++) gr_warning(r->c, GRAFT_PASS, root_loc(a), "%s", r->warnings.data[i]);
+  r->stats->matches++;
+  r->stats->nodes_added += r->made.len;
+  r->stats->tensors_added += r->fresh.len;
+  if (!settle_liveness(a) || !gr_pt_carry_end(r, a->match, old_result) || !clean(a) || !take_names(a)) return false;
+  if (a->v->program->keeps_root && !gr_vec_push(r->c, &r->made, a->root)) return false;
+  r->stats->nodes_erased += r->erased;
+  for (uint32_t i = 0; i < r->made.len; i++)
+    if (!gr_pt_cones_changed(r->cones, r->made.data[i])) return false;
+  for (uint32_t i = 0; i < r->touched.len; i++)
+    if (gr_node_live(r->g, r->touched.data[i]) && !gr_pt_cones_changed(r->cones, r->touched.data[i])) return false;
+  gr_pt_cones_trim(r->cones);
   return true;
 }
 
@@ -535,7 +731,6 @@ graft_status gr_pt_apply(pt_rewriter *r, const pt_rule *rule, const gr_match *ma
              .match = match,
              .v = &match->pattern->variants[match->variant],
              .f = pt_frame_of(match->matcher)};
-  const pt_program *p = a.v->program;
   *applied = false;
   a.root = a.f->nodes[0];
   a.before = gr_pt_first_replaced(&r->matcher, a.v);
@@ -545,21 +740,18 @@ graft_status gr_pt_apply(pt_rewriter *r, const pt_rule *rule, const gr_match *ma
   if (!a.taken) return GRAFT_NO_MEMORY;
   if (a.taken != few) memset(a.taken, 0, a.v->node_count * sizeof *a.taken);
   if (!possible(&a)) return GRAFT_OK;
-  r->made.len = r->touched.len = r->dead.len = r->step_nodes.len = 0;
-  if (!gr_vec_reserve(r->c, &r->step_nodes, p->step_count)) return GRAFT_NO_MEMORY;
-  for (uint32_t i = 0; i < p->step_count; i++) r->step_nodes.data[r->step_nodes.len++] = GRAFT_NONE;
-  for (uint32_t i = 0; i < a.v->slot_count; i++) a.f->consts[i] = GRAFT_NONE;
-  for (uint32_t i = p->first_slot; i < a.v->slot_count; i++) a.f->values[i] = GRAFT_NONE;
-  if (!gr_pt_carry_begin(r, match)) return GRAFT_NO_MEMORY;
-  uint32_t old_result = gr_node_at(r->g, a.root)->first_result;
-  for (uint32_t i = 0; i < p->step_count; i++)
-    if (!run_step(&a, i)) return failed(&a);
-  for (uint32_t i = 0; i < r->touched.len; i++)
-    if (!gr_pt_cones_changed(r->cones, r->touched.data[i])) return GRAFT_NO_MEMORY;
-  if (!gr_pt_carry_end(r, match, old_result) || !clean(&a) || !take_names(&a)) return GRAFT_NO_MEMORY;
-  if (p->keeps_root && !gr_vec_push(r->c, &r->made, a.root)) return GRAFT_NO_MEMORY;
-  if (r->cones) gr_pt_cones_trim(r->cones);
-  *applied = true;
-  r->stats->matches++;
+  const uint32_t errors = gr_error_count(r->c), takeovers = r->takeovers.len;
+  const graft_value old_result = gr_node_at(r->g, a.root)->first_result;
+  gr_edit edit = gr_edit_begin(r->m);
+  bool muted = gr_mute(r->c, true), ok = build(&a);
+  gr_mute(r->c, muted);
+  *applied = ok;
+  if (ok) return gr_edit_end(r->m, edit, finish(&a, old_result) ? GRAFT_OK : GRAFT_NO_MEMORY);
+  gr_edit_end(r->m, edit, GRAFT_PASS);
+  gr_pt_cones_unmake(r->cones, r->fresh.data, r->fresh.len);
+  r->takeovers.len = takeovers;
+  if (r->matcher.failed) return gr_no_memory(r->c);
+  if (gr_error_count(r->c) != errors || a.broken) return failed(&a);
+  r->stats->unfit++;
   return GRAFT_OK;
 }

@@ -3,10 +3,6 @@
 
 #include <string.h>
 
-static bool same_text(const char *a, const char *b, size_t length) {
-  return strlen(a) == length && memcmp(a, b, length) == 0;
-}
-
 /* ---- calls ---- */
 
 static bool check_args(gr_parser *p, const pt_call *c, const gr_op_info *op) {
@@ -63,15 +59,17 @@ static bool check_attr(gr_parser *p, const pt_attr *a, const gr_op_info *op) {
   return false;
 }
 
-/* Every attribute must be named, captured by a rest, or dropped. */
+/* Every attribute must be named, captured by a rest, or dropped; `op` NULL: nobody knows which there are. */
 static bool check_complete(gr_parser *p, const pt_call *c, const gr_op_info *op) {
   for (uint32_t i = 0; i < c->attrs.len; i++)
     if (c->attrs.data[i].kind == PT_ATTR_REST_OF || c->attrs.data[i].kind == PT_ATTR_DROP_REST) return true;
+  if (!op) {
+    gr_error(p->context, GRAFT_RULE, c->where,
+             "%s may have attributes that no table lists: capture them with ..$name, or drop ..", c->ops->name);
+    return false;
+  }
   for (uint32_t slot = 0; slot < op->attr_count; slot++) {
-    bool found = false;
-    for (uint32_t i = 0; i < c->attrs.len && !found; i++)
-      found = same_text(op->attrs[slot].name, c->attrs.data[i].text, c->attrs.data[i].length);
-    if (found) continue;
+    if (gr_pt_names_attr(c, op->attrs[slot].name)) continue;
     gr_error(p->context, GRAFT_RULE, c->where,
              "attribute %s of %s is neither matched nor kept: name it, capture the rest with ..$name, or drop it",
              op->attrs[slot].name, op->name);
@@ -99,8 +97,21 @@ static bool check_duplicates(gr_parser *p, const pt_call *c) {
   return true;
 }
 
+bool gr_pt_check_number(gr_parser *p, const graft_attr *n, graft_dtype d, gr_loc where) {
+  unsigned char bytes[8];
+  if (d == GRAFT_UNKNOWN || gr_pt_number_as(n, d, bytes)) return true;
+  char text[64];
+  gr_pt_attr_text(n, text, sizeof text);
+  gr_error(p->context, GRAFT_RULE, where, "%s is no %s", text, graft_dtype_name(d));
+  return false;
+}
+
 bool gr_pt_check_shape(gr_parser *p, const pt_call *c, uint32_t result_count, bool range_results) {
   if (!check_duplicates(p, c)) return false;
+  for (uint32_t i = 0; i < c->args.len; i++) {
+    const pt_arg *a = &c->args.data[i];
+    if (a->kind == PT_ARG_LITERAL && !gr_pt_check_number(p, &a->number, a->dtype, a->where)) return false;
+  }
   for (uint32_t m = 0; m < c->ops->count; m++) {
     const gr_op_info *op = gr_pt_member_info(c->ops, m);
     if (!op) continue;
@@ -119,8 +130,7 @@ bool gr_pt_check_shape(gr_parser *p, const pt_call *c, uint32_t result_count, bo
 bool gr_pt_check_call(gr_parser *p, const pt_call *c, uint32_t result_count, bool range_results, bool complete) {
   if (!gr_pt_check_shape(p, c, result_count, range_results)) return false;
   for (uint32_t m = 0; complete && m < c->ops->count; m++) {
-    const gr_op_info *op = gr_pt_member_info(c->ops, m);
-    if (op && !check_complete(p, c, op)) return false;
+    if (!check_complete(p, c, gr_pt_member_info(c->ops, m))) return false;
   }
   return true;
 }

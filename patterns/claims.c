@@ -39,6 +39,7 @@ static uint32_t step_of(builder *b, const gr_expr *e) {
 static bool add_move(builder *b, const pt_item *item) {
   pt_carry c = {.step = GRAFT_NONE, .value = item->kind == PT_ITEM_VALUE};
   const gr_expr *from = item->expr;
+  if (from->kind == PT_E_RANGE) return true;
   if (from->kind == PT_E_VALUE) {
     if (b->v->slots[from->name] == PT_UNBOUND)
       return gr_program_error_name(b, from->where, from->name, "is not bound here");

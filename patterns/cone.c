@@ -12,6 +12,8 @@
 
 enum { UNKNOWN, VARIABLE, CONST, CONSTANT };
 
+#define FORGOTTEN (GRAFT_NONE - 1) /* in by_value */
+
 typedef struct entry {
   gr_array array;      /* owns one reference of its buffer */
   graft_tensor tensor; /* that it was read from or became; GRAFT_NONE */
@@ -29,6 +31,7 @@ struct gr_cones {
   GR_VEC(entry) entries;
   GR_VEC(uint32_t) inputs;
   GR_VEC(graft_value) stack;
+  GR_VEC(graft_node) changes;
   gr_map by_value, by_call;
   GR_VEC(uint32_t) large; /* entries computed since gr_pt_cones_trim */
   size_t held;            /* bytes of what was computed */
@@ -55,6 +58,7 @@ void gr_cones_destroy(gr_cones *k) {
   gr_vec_free(c, &k->states);
   gr_vec_free(c, &k->inputs);
   gr_vec_free(c, &k->stack);
+  gr_vec_free(c, &k->changes);
   gr_map_free(c, &k->by_value);
   gr_map_free(c, &k->by_call);
   gr_free(c, k, sizeof *k);
@@ -128,7 +132,22 @@ static bool begin(gr_cones *k) {
 bool gr_cones_is_const(gr_cones *k, graft_value v) { return begin(k) && state_of(k, v) >= CONST; }
 bool gr_cones_is_constant(gr_cones *k, graft_value v) { return begin(k) && state_of(k, v) == CONSTANT; }
 
-/* The node is new, or its operands changed: its users may be const now. */
+/* What was remembered of the node's results is no more so. True when something was. */
+static bool forget_results(gr_cones *k, graft_node n) {
+  graft_graph *g = k->graph;
+  bool known = false;
+  for (uint32_t i = 0; i < gr_node_at(g, n)->result_count; i++) {
+    graft_value v = gr_node_at(g, n)->first_result + i;
+    uint32_t at = gr_map_get(&k->by_value, v);
+    if (at == GRAFT_NONE || at == FORGOTTEN) continue;
+    known = true;
+    gr_map_put(g->module->context, &k->by_value, v, FORGOTTEN); /* the key is there: no memory is needed */
+  }
+  return known;
+}
+
+/* The node is new, or its op, attributes or operands changed: its users may be const now, and what was computed from it
+ * is another. */
 bool gr_pt_cones_changed(gr_cones *k, graft_node n) {
   if (!k || !k->states.len) return true;
   graft_graph *g = k->graph;
@@ -138,9 +157,12 @@ bool gr_pt_cones_changed(gr_cones *k, graft_node n) {
   if (!gr_vec_push(c, &k->stack, n)) return false;
   while (k->stack.len) {
     n = k->stack.data[--k->stack.len];
-    if (!set_state(k, n)) continue;
     const gr_node *node = gr_node_at(g, n);
-    if (k->states.data[node->first_result] == VARIABLE) continue;
+    uint8_t before = node->result_count ? k->states.data[node->first_result] : VARIABLE;
+    bool other = set_state(k, n), known = forget_results(k, n);
+    if ((!other && !known) || node->result_count == 0) continue;
+    if (before == UNKNOWN && k->states.data[node->first_result] == VARIABLE) continue; /* new: nobody believed more */
+    if (!gr_vec_push(c, &k->changes, n)) return false;
     for (uint32_t i = 0; i < node->result_count; i++)
       for (uint32_t u = gr_value_at(g, node->first_result + i)->first_use; u != GRAFT_NONE; u = gr_use_at(g, u)->next)
         if (gr_user_is_node(gr_use_at(g, u)->user) && !gr_vec_push(c, &k->stack, gr_use_at(g, u)->user)) return false;
@@ -148,7 +170,18 @@ bool gr_pt_cones_changed(gr_cones *k, graft_node n) {
   return true;
 }
 
+const graft_node *gr_pt_cones_changes(gr_cones *k, uint32_t *count) {
+  *count = k->changes.len;
+  k->changes.len = 0;
+  return k->changes.data;
+}
+
 /* ---- entries ---- */
+
+static uint32_t value_entry(const gr_cones *k, graft_value v) {
+  uint32_t at = gr_map_get(&k->by_value, v);
+  return at == FORGOTTEN ? GRAFT_NONE : at;
+}
 
 static uint32_t add_entry(gr_cones *k, entry e) {
   graft_context *c = k->graph->module->context;
@@ -350,7 +383,7 @@ static bool evaluate_node(gr_cones *k, graft_node n) {
   if (!inputs) return false;
   for (uint32_t i = 0; i < count; i++) {
     graft_value v = gr_operand(g, n, i);
-    inputs[i] = v == GRAFT_NONE ? GRAFT_NONE : gr_map_get(&k->by_value, v);
+    inputs[i] = v == GRAFT_NONE ? GRAFT_NONE : value_entry(k, v);
   }
   const gr_node *node = gr_node_at(g, n);
   uint32_t at = gr_pt_cones_call(k, node->op, node->attrs, inputs, count, node->result_count, gr_node_loc(g, n));
@@ -374,7 +407,7 @@ uint32_t gr_pt_cones_entry(gr_cones *k, graft_value v) {
   if (!gr_vec_push(c, &k->stack, v)) return GRAFT_NONE;
   while (k->stack.len) {
     graft_value x = k->stack.data[k->stack.len - 1];
-    if (gr_map_get(&k->by_value, x) != GRAFT_NONE) {
+    if (value_entry(k, x) != GRAFT_NONE) {
       k->stack.len--;
       continue;
     }
@@ -392,12 +425,11 @@ uint32_t gr_pt_cones_entry(gr_cones *k, graft_value v) {
     uint32_t depth = k->stack.len;
     for (uint32_t i = 0; i < gr_node_at(g, n)->operand_count; i++) {
       graft_value o = gr_operand(g, n, i);
-      if (o != GRAFT_NONE && gr_map_get(&k->by_value, o) == GRAFT_NONE && !gr_vec_push(c, &k->stack, o))
-        return GRAFT_NONE;
+      if (o != GRAFT_NONE && value_entry(k, o) == GRAFT_NONE && !gr_vec_push(c, &k->stack, o)) return GRAFT_NONE;
     }
     if (k->stack.len == depth && !evaluate_node(k, n)) return GRAFT_NONE;
   }
-  return gr_map_get(&k->by_value, v);
+  return value_entry(k, v);
 }
 
 /* An entry of bytes that are copied. */
@@ -411,24 +443,17 @@ uint32_t gr_pt_cones_bytes(gr_cones *k, const graft_type *type, const void *data
 }
 
 /* A rank-0 number; equal ones have one entry. */
-uint32_t gr_pt_cones_number(gr_cones *k, graft_dtype dtype, double number) {
+uint32_t gr_pt_cones_number(gr_cones *k, graft_dtype dtype, const graft_attr *number) {
   graft_context *c = k->graph->module->context;
+  unsigned char bytes[8];
   uint32_t bits[2];
-  memcpy(bits, &number, sizeof bits);
+  gr_pt_number_as(number, dtype, bytes);
+  memcpy(bits, bytes, sizeof bits);
   uint64_t key = call_key(GRAFT_NONE, (uint32_t)dtype, bits, 2);
   uint32_t at = find_call(k, &key, GRAFT_NONE, (uint32_t)dtype, bits, 2);
   if (at != GRAFT_NONE) return at;
-  int64_t whole = number >= -9.2e18 && number <= 9.2e18 ? (int64_t)number : 0;
-  float single = (float)number;
-  int32_t i32 = (int32_t)whole; /* a literal that does not fit its dtype wraps; the checker refuses it */
-  int16_t i16 = (int16_t)whole;
-  int8_t i8 = (int8_t)whole;
-  uint8_t u8 = dtype == GRAFT_BOOL ? number != 0 : (uint8_t)whole;
-  const void *data[GRAFT_DTYPE_COUNT] = {
-      [GRAFT_F32] = &single, [GRAFT_F64] = &number, [GRAFT_I8] = &i8,     [GRAFT_U8] = &u8,
-      [GRAFT_I16] = &i16,    [GRAFT_I32] = &i32,    [GRAFT_I64] = &whole, [GRAFT_BOOL] = &u8};
   graft_type type = graft_type_make(dtype, 0, NULL);
-  at = gr_pt_cones_bytes(k, &type, data[dtype]);
+  at = gr_pt_cones_bytes(k, &type, bytes);
   if (at == GRAFT_NONE || !gr_vec_reserve(c, &k->inputs, 2u)) return GRAFT_NONE;
   entry *e = &k->entries.data[at];
   e->op = GRAFT_NONE;
@@ -473,28 +498,55 @@ bool gr_cones_value(gr_cones *k, graft_value v, gr_array *out) {
   return true;
 }
 
-/* The element of an array as a number; *whole holds it exactly where it is an integer. */
-double gr_pt_array_element(const gr_array *a, int64_t i, int64_t *whole) {
-  *whole = 0;
-  switch (a->type.dtype) {
-  case GRAFT_F32: return (double)((const float *)a->data)[i];
-  case GRAFT_F64: return ((const double *)a->data)[i];
-  case GRAFT_I8: *whole = (int64_t)((const int8_t *)a->data)[i]; break; // NOLINT(bugprone-signed-char-misuse): a number
-  case GRAFT_U8: *whole = ((const uint8_t *)a->data)[i]; break;
-  case GRAFT_I16: *whole = ((const int16_t *)a->data)[i]; break;
-  case GRAFT_I32: *whole = ((const int32_t *)a->data)[i]; break;
-  case GRAFT_I64: *whole = ((const int64_t *)a->data)[i]; break;
-  case GRAFT_BOOL: *whole = ((const uint8_t *)a->data)[i] != 0; break;
-  default: break;
-  }
-  return (double)*whole;
+graft_dtype gr_pt_cones_dtype(const gr_cones *k, uint32_t at) { return k->entries.data[at].array.type.dtype; }
+
+void gr_pt_cones_unmake(gr_cones *k, const uint32_t *entries, uint32_t count) {
+  for (uint32_t i = 0; i < count; i++) k->entries.data[entries[i]].tensor = GRAFT_NONE;
 }
 
-bool gr_cones_all(gr_cones *k, graft_value v, double number) {
-  gr_array a;
-  if (!gr_cones_value(k, v, &a)) return false;
-  int64_t n = graft_type_elements(&a.type), whole;
-  for (int64_t i = 0; i < n; i++)
-    if (gr_pt_array_element(&a, i, &whole) != number) return false;
-  return true;
+/* ---- would it fit? ---- */
+
+typedef struct inputs_of {
+  const gr_cones *k;
+  const uint32_t *inputs;
+} inputs_of;
+
+static const int64_t *known_ints(void *user, uint32_t operand, uint32_t *count) {
+  const inputs_of *in = user;
+  const gr_array *a = &in->k->entries.data[in->inputs[operand]].array;
+  int64_t n = graft_type_elements(&a->type);
+  if (!a->data || a->type.dtype != GRAFT_I64 || n < 0 || n > UINT32_MAX) return NULL;
+  *count = (uint32_t)n;
+  return a->data;
+}
+
+bool gr_pt_cones_fits(gr_cones *k, uint32_t op, uint32_t attrs, const uint32_t *inputs, uint32_t count,
+                      uint32_t result_count) {
+  graft_context *c = k->graph->module->context;
+  uint64_t key = call_key(op, attrs, inputs, count);
+  if (find_call(k, &key, op, attrs, inputs, count) != GRAFT_NONE) return true;
+  const graft_type *few[MANY], **types = count <= MANY ? few : gr_alloc(c, count * sizeof *types);
+  graft_type few_results[MANY],
+      *results = result_count <= MANY ? few_results : gr_alloc(c, result_count * sizeof *results);
+  bool fits = false;
+  if (types && results) {
+    char message[160];
+    inputs_of user = {k, inputs};
+    for (uint32_t i = 0; i < count; i++)
+      types[i] = inputs[i] == GRAFT_NONE ? NULL : &k->entries.data[inputs[i]].array.type;
+    gr_infer in = {.module = k->graph->module,
+                   .op = op,
+                   .attrs = attrs,
+                   .operands = types,
+                   .operand_count = count,
+                   .constant = known_ints,
+                   .user = &user,
+                   .results = results,
+                   .result_count = result_count,
+                   .error = message};
+    fits = gr_infer_types(&in);
+  }
+  if (types && types != few) gr_free(c, types, count * sizeof *types);
+  if (results && results != few_results) gr_free(c, results, result_count * sizeof *results);
+  return fits;
 }

@@ -1,4 +1,5 @@
-/* Values of expressions over a match. */
+/* Values of expressions over a match. What is not known (an extent, an element type, an axis that is not there) has no
+ * value, and neither has what depends on it: logic is three-valued, and a condition holds only where it is true. */
 #include "ir/formats/number_int.h"
 #include "patterns/patterns_impl.h"
 
@@ -71,10 +72,50 @@ static bool as_number(const graft_attr *a, double *out) {
   return a->kind == GRAFT_ATTR_INT || a->kind == GRAFT_ATTR_FLOAT;
 }
 
-static bool eval_equal(const graft_attr *a, const graft_attr *b) {
-  double x, y;
-  if (a->kind != b->kind && as_number(a, &x) && as_number(b, &y)) return x == y;
-  return gr_attr_equal(a, b);
+static bool is_number(const graft_attr *a) { return a->kind == GRAFT_ATTR_INT || a->kind == GRAFT_ATTR_FLOAT; }
+
+/* What an expression gave, and how it is to be read. */
+typedef struct side {
+  graft_attr value;
+  pt_reading reading;
+} side;
+
+static bool eval_side(pt_eval *e, const gr_expr *x, side *out) {
+  bool ok = gr_pt_eval_expr(e, x, &out->value);
+  out->reading = e->reading;
+  return ok;
+}
+
+static bool unknown(const side *s, int64_t extent) { return s->reading == PT_EXTENTS && extent < 0; }
+
+/* Entry by entry: two lists differ where known entries do, whatever the unknown ones are. 1, 0, or -1: not known. */
+static int equal_lists(const side *a, const side *b) {
+  int equal = 1;
+  if (a->value.count != b->value.count) return 0;
+  for (uint32_t i = 0; i < a->value.count; i++) {
+    int64_t p = a->value.as.ints[i], q = b->value.as.ints[i];
+    if (unknown(a, p) || unknown(b, q))
+      equal = -1;
+    else if (p != q)
+      return 0;
+  }
+  return equal;
+}
+
+static int equal_sides(const side *a, const side *b) {
+  const graft_attr *p = &a->value, *q = &b->value;
+  if (p->kind == GRAFT_ATTR_INTS && q->kind == GRAFT_ATTR_INTS) return equal_lists(a, b);
+  if (p->kind != q->kind && is_number(p) && is_number(q)) return gr_pt_order(p, q) == 0;
+  if (p->kind == GRAFT_ATTR_FLOAT && q->kind == GRAFT_ATTR_FLOAT &&
+      (a->reading == PT_SINGLE || b->reading == PT_SINGLE))
+    return p->as.f == q->as.f;
+  return gr_attr_equal(p, q);
+}
+
+/* What is compared with an element of an f32 is rounded as that was. */
+static void round_side(side *s, const side *other) {
+  if (other->reading != PT_SINGLE || s->reading == PT_SINGLE || s->value.kind != GRAFT_ATTR_FLOAT) return;
+  s->value.as.f = (double)(float)s->value.as.f;
 }
 
 void gr_pt_attr_text(const graft_attr *a, char *buffer, size_t size) {
@@ -111,25 +152,27 @@ static void because_of(pt_eval *e, const graft_attr *a, const graft_attr *b) {
 }
 
 static bool eval_compare(pt_eval *e, const gr_expr *x, graft_attr *out) {
-  graft_attr a = {0}, b = {0};
-  if (!gr_pt_eval_expr(e, x->args[0], &a) || !gr_pt_eval_expr(e, x->args[1], &b)) return false;
+  side a = {0}, b = {0};
+  if (!eval_side(e, x->args[0], &a) || !eval_side(e, x->args[1], &b)) return false;
+  round_side(&a, &b);
+  round_side(&b, &a);
   *out = (graft_attr){.kind = GRAFT_ATTR_BOOL};
+  bool unknown_number = (a.value.kind == GRAFT_ATTR_INT && unknown(&a, a.value.as.i)) ||
+                        (b.value.kind == GRAFT_ATTR_INT && unknown(&b, b.value.as.i));
+  if (unknown_number) return no_value(e, x, "what is compared is not known");
   if (x->kind == PT_E_EQ || x->kind == PT_E_NE) {
-    out->as.b = eval_equal(&a, &b) == (x->kind == PT_E_EQ);
-    if (!out->as.b) because_of(e, &a, &b);
-    return true;
-  }
-  double p, q;
-  if (!as_number(&a, &p) || !as_number(&b, &q)) return no_value(e, x, "only numbers are ordered");
-  if (a.kind == GRAFT_ATTR_INT && b.kind == GRAFT_ATTR_INT) {
-    out->as.b = x->kind == PT_E_LT   ? a.as.i < b.as.i
-                : x->kind == PT_E_LE ? a.as.i <= b.as.i
-                : x->kind == PT_E_GT ? a.as.i > b.as.i
-                                     : a.as.i >= b.as.i;
+    int equal = equal_sides(&a, &b);
+    if (equal < 0) return no_value(e, x, "what is compared is not known");
+    out->as.b = (equal == 1) == (x->kind == PT_E_EQ);
   } else {
-    out->as.b = x->kind == PT_E_LT ? p < q : x->kind == PT_E_LE ? p <= q : x->kind == PT_E_GT ? p > q : p >= q;
+    if (!is_number(&a.value) || !is_number(&b.value)) return no_value(e, x, "only numbers are ordered");
+    int order = gr_pt_order(&a.value, &b.value);
+    out->as.b = order != PT_UNORDERED && (x->kind == PT_E_LT   ? order < 0
+                                          : x->kind == PT_E_LE ? order <= 0
+                                          : x->kind == PT_E_GT ? order > 0
+                                                               : order >= 0);
   }
-  if (!out->as.b) because_of(e, &a, &b);
+  if (!out->as.b) because_of(e, &a.value, &b.value);
   return true;
 }
 
@@ -138,6 +181,7 @@ static bool eval_int(pt_eval *e, const gr_expr *x, int64_t a, int64_t b, graft_a
   bool overflow = false;
   switch (x->kind) {
   case PT_E_ADD: overflow = __builtin_add_overflow(a, b, &out->as.i); break;
+  case PT_E_NEGATE:
   case PT_E_SUB: overflow = __builtin_sub_overflow(a, b, &out->as.i); break;
   case PT_E_MUL: overflow = __builtin_mul_overflow(a, b, &out->as.i); break;
   default:
@@ -148,17 +192,18 @@ static bool eval_int(pt_eval *e, const gr_expr *x, int64_t a, int64_t b, graft_a
 }
 
 static bool eval_arithmetic(pt_eval *e, const gr_expr *x, graft_attr *out) {
-  graft_attr a = {0}, b = {.kind = GRAFT_ATTR_INT};
-  if (!gr_pt_eval_expr(e, x->args[0], &a)) return false;
-  if (x->kind != PT_E_NEGATE && !gr_pt_eval_expr(e, x->args[1], &b)) return false;
+  side left = {0}, right = {.value.kind = GRAFT_ATTR_INT};
+  if (!eval_side(e, x->args[0], &left) || (x->kind != PT_E_NEGATE && !eval_side(e, x->args[1], &right))) return false;
+  const graft_attr a = left.value, b = right.value;
+  e->reading = PT_PLAIN;
+  if ((a.kind == GRAFT_ATTR_INT && unknown(&left, a.as.i)) || (b.kind == GRAFT_ATTR_INT && unknown(&right, b.as.i)))
+    return no_value(e, x, "an extent is not known");
   double p, q;
   if (!as_number(&a, &p) || !as_number(&b, &q)) return no_value(e, x, "arithmetic needs numbers");
   if (x->kind == PT_E_NEGATE) {
     *out = a;
-    if (a.kind == GRAFT_ATTR_FLOAT)
-      out->as.f = -a.as.f;
-    else
-      out->as.i = a.as.i == INT64_MIN ? INT64_MAX : -a.as.i;
+    if (a.kind == GRAFT_ATTR_INT) return eval_int(e, x, 0, a.as.i, out);
+    out->as.f = -a.as.f;
     return true;
   }
   if (a.kind == GRAFT_ATTR_INT && b.kind == GRAFT_ATTR_INT) return eval_int(e, x, a.as.i, b.as.i, out);
@@ -170,8 +215,10 @@ static bool eval_arithmetic(pt_eval *e, const gr_expr *x, graft_attr *out) {
 static bool eval_list(pt_eval *e, const gr_expr *x, graft_attr *out) {
   graft_attr items[GRAFT_MAX_RANK * 2];
   bool real = false;
+  pt_reading reading = PT_PLAIN;
   for (uint32_t i = 0; i < x->arg_count; i++) {
     if (!gr_pt_eval_expr(e, x->args[i], &items[i])) return false;
+    if (e->reading == PT_EXTENTS) reading = PT_EXTENTS;
     double unused;
     if (!as_number(&items[i], &unused)) return no_value(e, x->args[i], "lists hold numbers");
     real |= items[i].kind == GRAFT_ATTR_FLOAT;
@@ -195,12 +242,18 @@ static bool eval_list(pt_eval *e, const gr_expr *x, graft_attr *out) {
     out->as.floats = floats;
   else
     out->as.ints = ints;
+  e->reading = real ? PT_PLAIN : reading;
   return true;
 }
 
 static bool eval_index(pt_eval *e, const gr_expr *x, graft_attr *out) {
-  graft_attr list = {0}, index = {0};
-  if (!gr_pt_eval_expr(e, x->args[0], &list) || !gr_pt_eval_expr(e, x->args[1], &index)) return false;
+  side of = {0};
+  graft_attr index = {0};
+  if (!eval_side(e, x->args[0], &of) || !gr_pt_eval_expr(e, x->args[1], &index)) return false;
+  if (index.kind == GRAFT_ATTR_INT && e->reading == PT_EXTENTS && index.as.i < 0)
+    return no_value(e, x, "an extent is not known");
+  const graft_attr list = of.value;
+  e->reading = of.reading;
   if ((list.kind != GRAFT_ATTR_INTS && list.kind != GRAFT_ATTR_FLOATS) || index.kind != GRAFT_ATTR_INT)
     return no_value(e, x, "only a list has entries");
   int64_t i = index.as.i < 0 ? index.as.i + list.count : index.as.i;
@@ -221,17 +274,22 @@ bool gr_pt_eval_condition(pt_eval *e, const gr_expr *x, bool *out) {
   return true;
 }
 
+bool gr_pt_holds(pt_eval *e, const gr_expr *x) {
+  bool yes = false;
+  return gr_pt_eval_condition(e, x, &yes) && yes;
+}
+
 static bool eval_logic(pt_eval *e, const gr_expr *x, graft_attr *out) {
-  bool a, b;
+  bool a = false, b = false, decides = x->kind == PT_E_OR;
   *out = (graft_attr){.kind = GRAFT_ATTR_BOOL};
-  if (!gr_pt_eval_condition(e, x->args[0], &a)) return false;
-  if (x->kind == PT_E_NOT || a == (x->kind == PT_E_OR)) {
+  bool first = gr_pt_eval_condition(e, x->args[0], &a);
+  if (x->kind == PT_E_NOT || (first && a == decides) || (!first && !e->quiet)) {
     out->as.b = x->kind == PT_E_NOT ? !a : a;
-    return true;
+    return first;
   }
-  if (!gr_pt_eval_condition(e, x->args[1], &b)) return false;
+  bool second = gr_pt_eval_condition(e, x->args[1], &b);
   out->as.b = b;
-  return true;
+  return second && (first || b == decides);
 }
 
 static bool eval_if(pt_eval *e, const gr_expr *x, graft_attr *out) {
@@ -253,6 +311,7 @@ static bool eval_in(pt_eval *e, const gr_expr *x, graft_attr *out) {
 
 bool gr_pt_eval_expr(pt_eval *e, const gr_expr *x, graft_attr *out) {
   *out = (graft_attr){0};
+  e->reading = PT_PLAIN;
   switch (x->kind) {
   case PT_E_LITERAL: *out = x->value; return true;
   case PT_E_OPTION: *out = e->options[x->index]; return true;
@@ -300,4 +359,9 @@ bool gr_pt_eval_expr(pt_eval *e, const gr_expr *x, graft_attr *out) {
 bool gr_expr_eval(const gr_expr *x, const gr_match *m, const graft_attr *options, graft_context *c, graft_attr *out) {
   pt_eval e = {.match = m, .context = c, .options = options};
   return gr_pt_eval_expr(&e, x, out);
+}
+
+bool gr_expr_holds(const gr_expr *x, const gr_match *m, const graft_attr *options, graft_context *c) {
+  pt_eval e = {.match = m, .context = c, .options = options, .quiet = true};
+  return gr_pt_holds(&e, x);
 }

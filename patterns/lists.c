@@ -1,4 +1,5 @@
-/* Functions over lists: what makes one rule serve all ranks. */
+/* Functions over lists: what makes one rule serve all ranks. Entries that are extents may be unknown: they stay so
+ * where entries only move, and have no value where one is asked for. */
 #include "patterns/patterns_impl.h"
 
 #include <string.h>
@@ -12,7 +13,7 @@ static bool no_value(pt_eval *e, const gr_expr *x, const char *message) {
 
 /* A list, or a number as a list of one. */
 typedef struct list {
-  bool real;
+  bool real, extents;
   int64_t count;
   const int64_t *ints;
   const double *floats;
@@ -70,7 +71,8 @@ static void push(maker *m, const list *l, int64_t i) {
     m->ints[m->count++] = int_at(l, i);
 }
 
-static bool finish(const maker *m, graft_attr *out) {
+static bool finish(pt_eval *e, const maker *m, bool extents, graft_attr *out) {
+  e->reading = extents ? PT_EXTENTS : PT_PLAIN;
   *out = (graft_attr){.kind = m->real ? GRAFT_ATTR_FLOATS : GRAFT_ATTR_INTS, .count = m->count};
   if (m->real)
     out->as.floats = m->floats;
@@ -81,23 +83,32 @@ static bool finish(const maker *m, graft_attr *out) {
 
 static bool eval_list_of(pt_eval *e, const gr_expr *x, list *l) {
   graft_attr a = {0};
-  return gr_pt_eval_expr(e, x, &a) && (as_list(&a, l) || no_value(e, x, "a list of numbers is needed here"));
+  if (!gr_pt_eval_expr(e, x, &a)) return false;
+  bool extents = e->reading == PT_EXTENTS;
+  if (!as_list(&a, l)) return no_value(e, x, "a list of numbers is needed here");
+  l->extents = extents;
+  return true;
 }
+
+static bool is_unknown(const list *l, int64_t i) { return l->extents && !l->real && int_at(l, i) < 0; }
 
 static bool eval_int_of(pt_eval *e, const gr_expr *x, int64_t otherwise, int64_t *out) {
   graft_attr a = {0};
   if (!gr_pt_eval_expr(e, x, &a)) return false;
   *out = a.kind == GRAFT_ATTR_INT ? a.as.i : otherwise;
+  if (a.kind == GRAFT_ATTR_INT && e->reading == PT_EXTENTS && a.as.i < 0)
+    return no_value(e, x, "an extent is not known");
   return a.kind == GRAFT_ATTR_INT || a.kind == GRAFT_ATTR_NONE || no_value(e, x, "an integer is needed here");
 }
 
 static bool eval_concat(pt_eval *e, const gr_expr *x, graft_attr *out) {
   int64_t count = 0;
-  bool real = false;
+  bool real = false, extents = false;
   maker m;
   list l;
   for (uint32_t i = 0; i < x->arg_count; i++) {
     if (!eval_list_of(e, x->args[i], &l)) return false;
+    extents |= l.extents;
     count += l.count;
     real |= l.real;
   }
@@ -106,7 +117,7 @@ static bool eval_concat(pt_eval *e, const gr_expr *x, graft_attr *out) {
     if (!eval_list_of(e, x->args[i], &l)) return false;
     for (int64_t k = 0; k < l.count; k++) push(&m, &l, k);
   }
-  return finish(&m, out);
+  return finish(e, &m, extents, out);
 }
 
 /* As Python's l[start:end:step]. */
@@ -124,7 +135,7 @@ static bool eval_slice(pt_eval *e, const gr_expr *x, graft_attr *out) {
   if (step > l.count + 1) step = l.count + 1;
   if (!begin(e, x, l.count, l.real, &m)) return false;
   for (int64_t i = from; i < to; i += step) push(&m, &l, i);
-  return finish(&m, out);
+  return finish(e, &m, l.extents, out);
 }
 
 static bool eval_compose(pt_eval *e, const gr_expr *x, graft_attr *out) {
@@ -135,11 +146,12 @@ static bool eval_compose(pt_eval *e, const gr_expr *x, graft_attr *out) {
   if (!begin(e, x, q.count, p.real, &m)) return false;
   for (int64_t i = 0; i < q.count; i++) {
     int64_t at = int_at(&q, i);
+    if (is_unknown(&q, i)) return no_value(e, x, "an extent is not known");
     if (at < 0) at += p.count;
     if (at < 0 || at >= p.count) return no_value(e, x, "the list has no such entry");
     push(&m, &p, at);
   }
-  return finish(&m, out);
+  return finish(e, &m, p.extents, out);
 }
 
 static bool eval_range(pt_eval *e, const gr_expr *x, graft_attr *out) {
@@ -147,7 +159,7 @@ static bool eval_range(pt_eval *e, const gr_expr *x, graft_attr *out) {
   maker m;
   if (!eval_int_of(e, x->args[0], 0, &n) || !begin(e, x, n < 0 ? 0 : n, false, &m)) return false;
   for (int64_t i = 0; i < n; i++) m.ints[m.count++] = i;
-  return finish(&m, out);
+  return finish(e, &m, false, out);
 }
 
 static bool eval_reverse(pt_eval *e, const gr_expr *x, graft_attr *out) {
@@ -155,7 +167,7 @@ static bool eval_reverse(pt_eval *e, const gr_expr *x, graft_attr *out) {
   maker m;
   if (!eval_list_of(e, x->args[0], &l) || !begin(e, x, l.count, l.real, &m)) return false;
   for (int64_t i = l.count; i-- > 0;) push(&m, &l, i);
-  return finish(&m, out);
+  return finish(e, &m, l.extents, out);
 }
 
 static bool eval_fold(pt_eval *e, const gr_expr *x, graft_attr *out) {
@@ -164,7 +176,9 @@ static bool eval_fold(pt_eval *e, const gr_expr *x, graft_attr *out) {
   if (!eval_list_of(e, x->args[0], &l)) return false;
   int64_t whole = product;
   double real = product;
+  e->reading = PT_PLAIN;
   for (int64_t i = 0; i < l.count; i++) {
+    if (is_unknown(&l, i)) return no_value(e, x, "an extent is not known");
     real = product ? real * real_at(&l, i) : real + real_at(&l, i);
     if (l.real) continue;
     if (product ? __builtin_mul_overflow(whole, int_at(&l, i), &whole)
@@ -196,15 +210,18 @@ bool gr_pt_eval_each(pt_eval *e, const gr_expr *x, graft_attr *out) {
   if (!eval_list_of(e, x->args[0], &l)) return false;
   if (x->index == PT_EACH_MAP && !begin(e, x, l.count, l.real, &m)) return false;
   if (!outer) e->locals = locals;
-  bool ok = true, decided = false;
+  bool ok = true, decided = false, known = true;
   for (int64_t i = 0; i < l.count && ok && !decided; i++) {
     e->locals[x->name] = entry(&l, i);
-    if (x->index != PT_EACH_MAP) {
-      bool yes;
-      ok = gr_pt_eval_condition(e, x->args[1], &yes);
-      decided = ok && yes == (x->index == PT_EACH_SOME);
+    ok = !is_unknown(&l, i) || (e->quiet && x->index != PT_EACH_MAP) || no_value(e, x, "an extent is not known");
+    if (x->index != PT_EACH_MAP && ok) {
+      bool yes = false, has = !is_unknown(&l, i) && gr_pt_eval_condition(e, x->args[1], &yes);
+      ok = has || e->quiet;
+      known &= has;
+      decided = has && yes == (x->index == PT_EACH_SOME);
       continue;
     }
+    if (!ok) break;
     graft_attr a = {0};
     ok = gr_pt_eval_expr(e, x->args[1], &a) &&
          (((a.kind == GRAFT_ATTR_INT || a.kind == GRAFT_ATTR_FLOAT) && as_list(&a, &one)) ||
@@ -221,7 +238,8 @@ bool gr_pt_eval_each(pt_eval *e, const gr_expr *x, graft_attr *out) {
   }
   e->locals = outer;
   if (!ok) return false;
-  if (x->index == PT_EACH_MAP) return finish(&m, out);
+  if (x->index == PT_EACH_MAP) return finish(e, &m, false, out);
+  if (!known && !decided) return no_value(e, x, "it is not known of every entry");
   *out = (graft_attr){.kind = GRAFT_ATTR_BOOL, .as.b = decided == (x->index == PT_EACH_SOME)};
   return true;
 }

@@ -21,6 +21,7 @@ void gr_matcher_free(gr_matcher *m) {
   graft_context *c = m->graph->module->context;
   gr_arena_free(&m->scratch);
   gr_vec_free(c, &m->order);
+  gr_vec_free(c, &m->dead);
   if (!f) return;
 #define X(array, cap) gr_free(c, f->array, f->cap * sizeof *f->array);
   FRAME_ARRAYS(X)
@@ -107,10 +108,14 @@ static graft_value operand_of(const run *r, const pt_instr *i) {
 
 static bool match_number(const run *r, const pt_instr *i) {
   graft_value v = operand_of(r, i);
-  if (v == GRAFT_NONE || !r->m->cones || !gr_cones_is_const(r->m->cones, v) || !gr_pt_cones_can_compute(r->m->cones, v))
+  if (v == GRAFT_NONE || !r->m->cones || !gr_cones_is_constant(r->m->cones, v) ||
+      !gr_pt_cones_can_compute(r->m->cones, v))
     return why(r, v, "is no constant");
-  double want = r->v->nodes[i->a].call->args.data[i->b].number;
-  return gr_cones_all(r->m->cones, v, want) || why(r, v, "is another number");
+  const pt_arg *want = &r->v->nodes[i->a].call->args.data[i->b];
+  gr_array have = {0};
+  if (want->dtype != GRAFT_UNKNOWN && gr_type_of(r->g, v)->dtype != want->dtype) return why(r, v, "has another dtype");
+  if (!gr_pt_known(r->m, v, &have)) return why(r, v, "has no data");
+  return gr_pt_all(&have, &want->number) || why(r, v, "is another number");
 }
 
 static graft_value range_value(const run *r, const pt_range *x, uint32_t i) {
@@ -138,34 +143,13 @@ static bool match_unused(const run *r, const pt_instr *i) {
   const gr_node *node = gr_node_at(r->g, r->f->nodes[i->a]);
   for (uint32_t k = i->c; k < node->result_count; k++) {
     graft_value v = node->first_result + k;
-    if (gr_value_at(r->g, v)->type != GRAFT_NONE && !gr_unused(r->g, v))
+    if (gr_value_at(r->g, v)->type != GRAFT_NONE && gr_pt_is_needed(r->m, v))
       return why(r, v, "is used, and the rule does not name it");
   }
   return true;
 }
 
-/* Does nothing but matched nodes use the value? A foreign user is met after at most as many uses as the match has. */
-bool gr_pt_used_here_only(const gr_match *match, graft_value v) {
-  const graft_graph *g = match->matcher->graph;
-  const pt_frame *f = pt_frame_of(match->matcher);
-  uint32_t nodes = match->pattern->variants[match->variant].node_count;
-  for (uint32_t u = gr_value_at(g, v)->first_use; u != GRAFT_NONE; u = gr_use_at(g, u)->next) {
-    uint32_t user = gr_use_at(g, u)->user, i = 0;
-    while (i < nodes && f->nodes[i] != user) i++;
-    if (i == nodes) return false;
-  }
-  return true;
-}
-
 /* ---- attributes ---- */
-
-static bool excluded(const pt_call *c, const char *name) {
-  size_t length = strlen(name);
-  for (uint32_t i = 0; i < c->attrs.len; i++)
-    if (c->attrs.data[i].text && c->attrs.data[i].length == length && memcmp(c->attrs.data[i].text, name, length) == 0)
-      return true;
-  return false;
-}
 
 /* Equal captured rests: the same names with the same values, those that either line names apart. */
 static bool same_rest(const run *r, const pt_capture *a, const pt_capture *b) {
@@ -176,16 +160,17 @@ static bool same_rest(const run *r, const pt_capture *a, const pt_capture *b) {
   gr_attrs_get(m, b->set, &nb);
   for (uint32_t i = 0; i < na; i++) {
     graft_attr x = gr_attr_public(m, gr_op_get(a->op), a->set, i);
-    if (excluded(a->call, x.name)) continue;
+    if (gr_pt_names_attr(a->call, x.name)) continue;
     left++;
     bool found = false;
     for (uint32_t k = 0; k < nb && !found; k++) {
       graft_attr y = gr_attr_public(m, gr_op_get(b->op), b->set, k);
-      found = !excluded(b->call, y.name) && strcmp(x.name, y.name) == 0 && gr_attr_equal(&x, &y);
+      found = !gr_pt_names_attr(b->call, y.name) && strcmp(x.name, y.name) == 0 && gr_attr_equal(&x, &y);
     }
     if (!found) return false;
   }
-  for (uint32_t k = 0; k < nb; k++) right += !excluded(b->call, gr_attr_public(m, gr_op_get(b->op), b->set, k).name);
+  for (uint32_t k = 0; k < nb; k++)
+    right += !gr_pt_names_attr(b->call, gr_attr_public(m, gr_op_get(b->op), b->set, k).name);
   return left == right;
 }
 
@@ -254,8 +239,7 @@ static bool match_attrs(const run *r, const pt_instr *i) {
 
 static bool match_where(const run *r, const pt_instr *i) {
   pt_eval e = {.match = r->match, .context = r->g->module->context, .options = r->m->options, .quiet = true};
-  bool yes = false;
-  return gr_pt_eval_condition(&e, r->v->wheres[i->b], &yes) && yes;
+  return gr_pt_holds(&e, r->v->wheres[i->b]);
 }
 
 /* ---- the program ---- */
@@ -384,6 +368,7 @@ bool gr_pt_match_variant(gr_matcher *m, const gr_pattern *p, uint32_t variant, g
     m->failed = true;
     return false;
   }
+  gr_arena_clear(&m->scratch);
   *out = (gr_match){.pattern = p, .variant = variant, .matcher = m};
   run r = {.m = m, .g = m->graph, .pattern = p, .v = v, .f = m->frame, .match = out, .end = v->code_count};
   r.f->values[0] = GRAFT_NONE;

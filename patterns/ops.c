@@ -50,6 +50,7 @@ static gr_opset *from_table(gr_parser *p, const char *name, size_t length, uint3
   gr_opset *s = new_set(p, name, length, GR_OP_COUNT);
   if (!s) return NULL;
   s->family = true;
+  s->any = mask == 0;
   for (uint32_t op = 0; op < GR_OP_COUNT; op++) {
     uint32_t families = gr_op_get(op)->families;
     if (mask == 0 || (families & mask)) add_member(s, (pt_member){.op = op});
@@ -97,6 +98,7 @@ const gr_opset *gr_pt_opset_join(gr_parser *p, const gr_opset *a, const gr_opset
   memcpy(name + la + 1, b->name, lb + 1);
   s->name = name;
   s->family = true;
+  s->any = a->any || b->any;
   for (uint32_t i = 0; i < a->count; i++) add_member(s, a->members[i]);
   for (uint32_t i = 0; i < b->count; i++) add_member(s, b->members[i]);
   return s;
@@ -136,6 +138,7 @@ bool gr_parse_family(gr_parser *p) {
       gr_error(p->context, GRAFT_RULE, gr_lex_loc(l), "a family of more than %d ops", UINT8_MAX - 1);
       return false;
     }
+    s->any |= m->any;
     for (uint32_t i = 0; i < m->count; i++) add_member(s, m->members[i]);
     gr_lex_next(l);
   }
@@ -184,4 +187,22 @@ int gr_pt_opset_operand(const gr_opset *s, const char *name, size_t length) {
     slot = at;
   }
   return slot;
+}
+
+bool gr_pt_names_attr(const pt_call *c, const char *name) {
+  size_t length = strlen(name);
+  for (uint32_t i = 0; i < c->attrs.len; i++)
+    if (c->attrs.data[i].text && c->attrs.data[i].length == length && memcmp(c->attrs.data[i].text, name, length) == 0)
+      return true;
+  return false;
+}
+
+bool gr_pt_opset_covers(const gr_opset *a, const gr_opset *b) {
+  for (uint32_t m = 0; m < b->count; m++) {
+    bool found = b->members[m].op < GR_OP_COUNT && a->index[b->members[m].op];
+    for (uint32_t k = 0; k < a->count && b->members[m].opaque && !found; k++)
+      found = a->members[k].opaque && strcmp(a->members[k].opaque, b->members[m].opaque) == 0;
+    if (!found) return false;
+  }
+  return true;
 }

@@ -46,8 +46,10 @@ static bool parse_arg(pt_parse *s, pt_arg *a) {
   case GR_T_INT:
   case GR_T_FLOAT:
     a->kind = PT_ARG_LITERAL;
-    if (!gr_lex_number(l, &a->number)) return false;
-    return !gr_lex_accept(l, ':') || gr_lex_dtype(&s->parser->lex, &a->dtype);
+    a->number = l->token.kind == GR_T_INT ? (graft_attr){.kind = GRAFT_ATTR_INT, .as.i = l->token.as.i}
+                                          : (graft_attr){.kind = GRAFT_ATTR_FLOAT, .as.f = l->token.as.f};
+    gr_lex_next(l);
+    return !gr_lex_accept(l, ':') || gr_lex_dtype(l, &a->dtype);
   case GR_T_IDENT:
   case GR_T_FAMILY:
   case GR_T_STRING:
@@ -83,7 +85,8 @@ static bool parse_attr(pt_parse *s, pt_attr *a) {
     return gr_lex_expect(l, GR_T_IDENT, "an attribute or ..");
   }
   a->kind = PT_ATTR_NAMED;
-  a->text = t.text;
+  a->text = gr_arena_copy(s->parser->arena, t.text, t.length);
+  if (!a->text) return false;
   a->length = t.length;
   if (!gr_lex_expect(l, ':', NULL)) return false;
   bool binds = !s->rewrite && l->token.kind == GR_T_CAPTURE; /* {eps: $eps} binds $eps in a match */
@@ -383,6 +386,13 @@ static bool parse_move(pt_parse *s, pt_item *item, pt_item_kind kind) {
   gr_lexer *l = &s->parser->lex;
   *item = (pt_item){.kind = kind, .where = gr_lex_loc(l)};
   gr_lex_next(l);
+  if (kind == PT_ITEM_DROP && gr_lex_accept(l, GR_T_DOTS)) { /* drop ..%rest: operands */
+    gr_loc where;
+    item->expr = gr_pt_new_expr(s, PT_E_RANGE, gr_lex_loc(l));
+    int name = item->expr ? value_name(s, PT_RANGE, &where) : -1;
+    if (name >= 0) item->expr->name = (uint16_t)name;
+    return name >= 0;
+  }
   if (!gr_pt_parse_reference(s, &item->expr)) return false;
   if (kind == PT_ITEM_DROP) return true;
   if (!gr_lex_expect(l, GR_T_ARROW, NULL) || !gr_pt_parse_reference(s, &item->to)) return false;

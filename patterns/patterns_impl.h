@@ -116,9 +116,9 @@ typedef enum pt_step_kind {
 
 typedef struct pt_operand {
   enum { PT_O_SLOT, PT_O_RANGE, PT_O_LITERAL } kind;
-  uint16_t slot; /* or range name */
-  graft_dtype dtype;
-  double number;
+  uint16_t slot;     /* or range name */
+  graft_dtype dtype; /* of a literal; GRAFT_UNKNOWN: that of the first operand that is no literal */
+  const graft_attr *number;
 } pt_operand;
 
 #define PT_MAX_INPUTS 4
@@ -207,7 +207,12 @@ static inline pt_frame *pt_frame_of(const gr_matcher *m) { return m->frame; }
 bool gr_pt_frame_reserve(gr_matcher *m, const gr_pattern *p, const pt_variant *v);
 bool gr_pt_match_variant(gr_matcher *m, const gr_pattern *p, uint32_t variant, graft_node root, gr_match *out);
 
-bool gr_pt_used_here_only(const gr_match *match, graft_value v);
+/* ---- dead nodes (live.c) ---- */
+
+bool gr_pt_is_dead(gr_matcher *m, graft_node n);
+bool gr_pt_set_dead(gr_matcher *m, graft_node n, bool dead);     /* false: no memory */
+bool gr_pt_is_needed(gr_matcher *m, graft_value v);              /* has a live user, or is an output or update */
+bool gr_pt_used_here_only(const gr_match *match, graft_value v); /* nothing but matched and dead nodes use it */
 
 /* The root, and each `also` line that is replaced as it is. */
 static inline bool pt_is_root(const pt_variant *v, uint32_t place) {
@@ -234,17 +239,26 @@ typedef struct pt_failure {
 /* ---- evaluation (expr.c, predicates.c)
  * ------------------------------------------------------------------------------- */
 
+/* How the last expression's value is to be read. */
+typedef enum pt_reading {
+  PT_PLAIN,
+  PT_EXTENTS, /* -1 says that an extent, or their number, is not known */
+  PT_SINGLE   /* an element of an f32 */
+} pt_reading;
+
 typedef struct pt_eval {
   const gr_match *match; /* NULL: options alone */
   graft_context *context;
   const graft_attr *options;
   graft_attr *locals; /* of map and its like; NULL outside */
-  bool quiet;         /* a condition in a match: what cannot be computed is false, with a reason and no diagnostic */
+  bool quiet;         /* what has no value is an answer, with a reason and no diagnostic */
+  pt_reading reading;
 } pt_eval;
 
 bool gr_pt_eval_expr(pt_eval *e, const gr_expr *x, graft_attr *out);
-/* A condition: false where it is false or has no value. */
+/* False: it has no value. */
 bool gr_pt_eval_condition(pt_eval *e, const gr_expr *x, bool *out);
+bool gr_pt_holds(pt_eval *e, const gr_expr *x); /* it is true */
 /* Notes why something failed, when anyone wants to know; always false. */
 bool gr_pt_reason(const gr_matcher *m, const char *format, ...) __attribute__((format(printf, 2, 3)));
 bool gr_pt_eval_list_function(pt_eval *e, const gr_expr *x, graft_attr *out);
@@ -252,6 +266,7 @@ bool gr_pt_eval_each(pt_eval *e, const gr_expr *x, graft_attr *out);
 bool gr_pt_eval_custom(pt_eval *e, const gr_expr *x, graft_attr *out);
 /* %x, or %xs[0]; GRAFT_NONE: absent. */
 graft_value gr_pt_eval_value(const pt_eval *e, const gr_expr *x);
+bool gr_pt_known(gr_matcher *m, graft_value v, gr_array *out); /* the data of a const value; false: none to be had */
 bool gr_pt_eval_function(pt_eval *e, const gr_expr *x, graft_attr *out);
 /* The use that `%y.weight` is; GRAFT_NONE when the operand is absent. */
 uint32_t gr_pt_eval_edge(pt_eval *e, const gr_expr *x);
@@ -272,11 +287,29 @@ uint32_t gr_pt_cones_call(gr_cones *k, uint32_t op, uint32_t attrs, const uint32
                           uint32_t result_count, gr_loc where);
 void gr_pt_cones_trim(gr_cones *k); /* after a rewrite: lets go of large data that became no tensor */
 uint32_t gr_pt_cones_bytes(gr_cones *k, const graft_type *type, const void *data);
-uint32_t gr_pt_cones_number(gr_cones *k, graft_dtype dtype, double number);
+uint32_t gr_pt_cones_number(gr_cones *k, graft_dtype dtype, const graft_attr *number); /* it fits */
+/* Would the op take entries of these types? */
+bool gr_pt_cones_fits(gr_cones *k, uint32_t op, uint32_t attrs, const uint32_t *inputs, uint32_t count,
+                      uint32_t result_count);
+graft_dtype gr_pt_cones_dtype(const gr_cones *k, uint32_t entry);
+void gr_pt_cones_unmake(gr_cones *k, const uint32_t *entries, uint32_t count); /* their tensors were taken back */
 bool gr_pt_cones_is_new(const gr_cones *k, uint32_t entry, graft_tensor_kind kind);
 graft_tensor gr_pt_cones_tensor(gr_cones *k, uint32_t entry, graft_tensor_kind kind, gr_name name, bool *made);
 bool gr_pt_cones_changed(gr_cones *k, graft_node n); /* k may be NULL */
-double gr_pt_array_element(const gr_array *a, int64_t i, int64_t *whole);
+/* The nodes whose constness or values may have changed since this was asked last. */
+const graft_node *gr_pt_cones_changes(gr_cones *k, uint32_t *count);
+
+/* ---- numbers (number.c): attributes of kind int or float
+ * ------------------------------------------------------------------------------- */
+
+/* The element of this type that stands for the number, in `bytes`: rounded to a float; false where it is no integer of
+ * the type, or too large. */
+bool gr_pt_number_as(const graft_attr *n, graft_dtype d, unsigned char bytes[8]);
+graft_attr gr_pt_element(const gr_array *a, int64_t i);
+bool gr_pt_all(const gr_array *a, const graft_attr *n); /* every element is what stands for the number */
+/* -1, 0, 1, exactly; PT_UNORDERED where one is not a number. */
+enum { PT_UNORDERED = 2 };
+int gr_pt_order(const graft_attr *a, const graft_attr *b);
 
 /* ---- compiling (compile.c, names.c)
  * ------------------------------------------------------------------------------------- */
@@ -284,11 +317,14 @@ double gr_pt_array_element(const gr_array *a, int64_t i, int64_t *whole);
 /* Lines and conditions of one choice of groups, aliases still among them. */
 bool gr_pt_flatten(gr_parser *p, const pt_items *items, const bool *groups, pt_items *out);
 bool gr_pt_compile_match(gr_parser *p, gr_pattern *pattern);
+/* Does the line name this attribute, to match, set or drop it? */
+bool gr_pt_names_attr(const pt_call *c, const char *name);
 /* The smaller checks of a call in the match: arity, attributes and that none is forgotten. */
 bool gr_pt_check_shape(gr_parser *p, const pt_call *call, uint32_t result_count,
                        bool range_results); /* of a rewrite too */
 /* Every call of a section, so that all errors are said. */
 bool gr_pt_check_lines(gr_parser *p, const pt_items *items, bool complete);
+bool gr_pt_check_number(gr_parser *p, const graft_attr *n, graft_dtype d, gr_loc where);
 bool gr_pt_check_call(gr_parser *p, const pt_call *call, uint32_t result_count, bool range_results, bool complete);
 /* What is bound in the variant and called much alike, the hint made already. */
 gr_closest gr_pt_closest_name(const gr_pattern *pattern, const pt_variant *v, pt_name_kind kind, const pt_name *n);

@@ -82,6 +82,8 @@ typedef struct gr_matcher {
   const graft_attr *options; /* values of the parser's options, same order */
   gr_cones *cones;           /* NULL: const(%x) looks at tensors only, and no value can be computed */
   gr_arena scratch;
+  GR_VEC(uint8_t) dead; /* by node (live.c); those past the end live */
+  bool dead_known;
   bool failed; /* no memory: a match was refused that might have been one */
   void *frame; /* bindings of the last match */
   size_t frame_size;
@@ -121,6 +123,8 @@ graft_node gr_match_node_at(const gr_match *m, uint32_t i);
  * live in the matcher's scratch or the module, until the next match. `m` may be NULL for expressions without a pattern.
  */
 bool gr_expr_eval(const gr_expr *e, const gr_match *m, const graft_attr *options, graft_context *c, graft_attr *out);
+/* Is it true? What has no value is not; check m->matcher->failed. */
+bool gr_expr_holds(const gr_expr *e, const gr_match *m, const graft_attr *options, graft_context *c);
 
 /* ---- const values (cone.c): values whose backward cone holds module tensors only, evaluated once a pass -------------
  */
@@ -135,7 +139,6 @@ bool gr_cones_is_constant(gr_cones *k, graft_value v); /* tensors of kind consta
 bool gr_cones_value(gr_cones *k, graft_value v, gr_array *out);
 /* Drops the data of everything when it is more than `above` bytes: for who needs one value after the other. */
 void gr_cones_forget(gr_cones *k, size_t above);
-bool gr_cones_all(gr_cones *k, graft_value v, double number); /* every element equals the number */
 
 /* ---- rewriting (rules.c, apply.c) -----------------------------------------------------------------------------------
  */
@@ -151,9 +154,10 @@ typedef struct gr_rewrite_options {
   uint32_t marks;        /* of the nodes made, beside those that the rule names */
   gr_evaluator evaluate; /* NULL: rules with const lines fail */
   void *evaluate_user;
-  bool fixed_point;     /* reconsider new nodes and the users of changed ones until nothing matches */
-  bool report_overlaps; /* a warning for each match, on the graph as it was, that wants what an earlier one does */
-  gr_loc where;         /* of the names, for a name that is none */
+  bool fixed_point;      /* go on until nothing matches */
+  uint64_t max_rewrites; /* more are an error: rules without an end; 0: enough for rules that have one */
+  bool report_overlaps;  /* a warning for each match, on the graph as it was, that wants what an earlier one does */
+  gr_loc where;          /* of the names, for a name that is none */
   /* Gets what each rule that matched anything did, in the order of the rules; NULL: nobody asks. */
   bool (*count_rule)(void *user, const gr_rule_stats *stats);
   void *count_user;
@@ -161,6 +165,7 @@ typedef struct gr_rewrite_options {
 
 typedef struct gr_rewrite_stats {
   uint32_t matches, nodes_added, nodes_erased, tensors_added, overlaps;
+  uint32_t unfit; /* matches left alone: a type, a number or an attribute would not have fitted */
 } gr_rewrite_stats;
 
 /* Applies the named rules, rule by rule in this order, nodes in graph order. A name may be a rule or a file of rules

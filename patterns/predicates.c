@@ -71,9 +71,11 @@ static bool is_const(pt_eval *e, graft_value v, bool constants_only) {
   return yes;
 }
 
-static uint32_t count_uses(const graft_graph *g, graft_value v) {
+static uint32_t count_uses(gr_matcher *m, graft_value v) {
+  const graft_graph *g = m->graph;
   uint32_t n = 0;
-  for (uint32_t u = gr_value_at(g, v)->first_use; u != GRAFT_NONE; u = gr_use_at(g, u)->next) n++;
+  for (uint32_t u = gr_value_at(g, v)->first_use; u != GRAFT_NONE; u = gr_use_at(g, u)->next)
+    n += !gr_user_is_node(gr_use_at(g, u)->user) || !gr_pt_is_dead(m, gr_use_at(g, u)->user);
   return n;
 }
 
@@ -197,52 +199,63 @@ static bool fail(pt_eval *e, const gr_expr *x, const char *message) {
   return e->match ? gr_pt_reason(e->match->matcher, "%s", message) : false;
 }
 
-/* The data of a const value, from a tensor or computed. */
+/* Its data; false where it cannot be had, which only lack of memory makes an error. */
+bool gr_pt_known(gr_matcher *m, graft_value v, gr_array *out) {
+  graft_context *c = m->graph->module->context;
+  uint32_t errors = gr_error_count(c);
+  bool muted = gr_mute(c, true), ok = gr_cones_value(m->cones, v, out);
+  gr_mute(c, muted);
+  if (gr_error_count(c) != errors) m->failed = true;
+  return ok;
+}
+
+/* The data of a constant, from a tensor or computed. Parameters and buffers may change. */
 static bool data_of(pt_eval *e, const gr_expr *x, gr_array *out) {
   graft_value v = gr_pt_eval_value(e, x);
-  if (v == GRAFT_NONE || !e->match->matcher->cones || !is_const(e, v, false))
-    return fail(e, x, "the value is not const");
-  if (e->quiet && !gr_pt_cones_can_compute(e->match->matcher->cones, v))
+  gr_matcher *m = e->match->matcher;
+  if (v == GRAFT_NONE || !m->cones || !is_const(e, v, true)) return fail(e, x, "the value is no constant");
+  if (!gr_pt_cones_can_compute(m->cones, v) || !gr_pt_known(m, v, out))
     return fail(e, x, "the value cannot be computed here");
-  return gr_cones_value(e->match->matcher->cones, v, out);
+  return true;
 }
 
 static bool eval_data(pt_eval *e, const gr_expr *x, graft_attr *out) {
   gr_array a = {0};
   if (!data_of(e, x->args[0], &a)) return false;
-  int64_t count = graft_type_elements(&a.type), whole = 0;
+  int64_t count = graft_type_elements(&a.type);
   bool real = a.type.dtype == GRAFT_F32 || a.type.dtype == GRAFT_F64;
   if (x->index == PT_F_number || x->index == PT_F_int) {
     if (count != 1 || (real && x->index == PT_F_int)) return fail(e, x, "not a single number of that kind");
-    double f = gr_pt_array_element(&a, 0, &whole);
-    *out = x->index == PT_F_int ? (graft_attr){.kind = INT, .as.i = whole} : (graft_attr){.kind = FLOAT, .as.f = f};
+    *out = gr_pt_element(&a, 0);
+    e->reading = a.type.dtype == GRAFT_F32 ? PT_SINGLE : PT_PLAIN;
     return true;
   }
   if (x->index == PT_F_all) {
     graft_attr n = {0};
     if (!gr_pt_eval_expr(e, x->args[1], &n)) return false;
-    double want = n.kind == INT ? (double)n.as.i : n.as.f;
-    *out = (graft_attr){.kind = BOOL, .as.b = n.kind == INT || n.kind == FLOAT};
-    for (int64_t i = 0; i < count && out->as.b; i++) out->as.b = gr_pt_array_element(&a, i, &whole) == want;
+    *out = (graft_attr){.kind = BOOL, .as.b = gr_pt_all(&a, &n)};
+    if (!out->as.b) because(e, gr_pt_eval_value(e, x->args[0]), "has other elements");
+    e->reading = PT_PLAIN;
     return true;
   }
   if (real || count < 0 || count > 1024) return fail(e, x, "not a short list of integers");
   int64_t *ints = gr_arena_alloc(&e->match->matcher->scratch, (size_t)(count + 1) * sizeof *ints);
   if (!ints) return no_memory(e);
-  for (int64_t i = 0; i < count; i++) {
-    gr_pt_array_element(&a, i, &whole);
-    ints[i] = whole;
-  }
+  for (int64_t i = 0; i < count; i++) ints[i] = gr_pt_element(&a, i).as.i;
   *out = (graft_attr){.kind = INTS, .count = (uint32_t)count, .as.ints = ints};
   return true;
 }
 
 static bool eval_min_max(pt_eval *e, const gr_expr *x, graft_attr *out) {
   graft_attr a = {0}, b = {0};
-  if (!gr_pt_eval_expr(e, x->args[0], &a) || !gr_pt_eval_expr(e, x->args[1], &b)) return false;
+  if (!gr_pt_eval_expr(e, x->args[0], &a)) return false;
+  bool extents = e->reading == PT_EXTENTS;
+  if (!gr_pt_eval_expr(e, x->args[1], &b)) return false;
   if (a.kind != b.kind || (a.kind != INT && a.kind != FLOAT)) return fail(e, x, "two numbers of a kind are needed");
-  bool first = a.kind == INT ? a.as.i < b.as.i : a.as.f < b.as.f;
-  *out = first == (x->index == PT_F_min) ? a : b;
+  if (a.kind == INT && ((extents && a.as.i < 0) || (e->reading == PT_EXTENTS && b.as.i < 0)))
+    return fail(e, x, "an extent is not known");
+  e->reading = PT_PLAIN;
+  *out = (gr_pt_order(&a, &b) < 0) == (x->index == PT_F_min) ? a : b;
   return true;
 }
 
@@ -261,11 +274,13 @@ static bool eval_extents(pt_eval *e, const gr_expr *x, graft_type t, graft_attr 
   if (!dims) return no_memory(e);
   *out = (graft_attr){.kind = INTS, .as.ints = dims};
   for (; from < to; from++) dims[out->count++] = t.dims[from];
+  e->reading = PT_EXTENTS;
   return true;
 }
 
 static bool eval_type(pt_eval *e, const gr_expr *x, graft_value v, graft_attr *out) {
   const graft_type *t = gr_type_of(graph_of(e), v);
+  e->reading = x->index == PT_F_dtype ? PT_PLAIN : PT_EXTENTS;
   switch (x->index) {
   case PT_F_rank: *out = (graft_attr){.kind = INT, .as.i = t->rank}; return true;
   case PT_F_elements: *out = (graft_attr){.kind = INT, .as.i = graft_type_elements(t)}; return true;
@@ -274,7 +289,10 @@ static bool eval_type(pt_eval *e, const gr_expr *x, graft_value v, graft_attr *o
     for (int32_t i = 0; i < t->rank; i++) out->as.i += t->dims[i] < 0;
     return true;
   case PT_F_extents: return eval_extents(e, x, *t, out);
-  case PT_F_dtype: *out = (graft_attr){.kind = DTYPE, .as.dtype = t->dtype}; return true;
+  case PT_F_dtype:
+    if (t->dtype == GRAFT_UNKNOWN) return fail(e, x, "the dtype is not known");
+    *out = (graft_attr){.kind = DTYPE, .as.dtype = t->dtype};
+    return true;
   case PT_F_dims: {
     if (t->rank < 0) return fail(e, x, "the rank is not known");
     int64_t *dims = gr_arena_alloc(&e->match->matcher->scratch, sizeof t->dims); /* the type table may move */
@@ -287,6 +305,8 @@ static bool eval_type(pt_eval *e, const gr_expr *x, graft_value v, graft_attr *o
     graft_attr axis = {0};
     if (!gr_pt_eval_expr(e, x->args[1], &axis)) return false;
     if (axis.kind != INT || t->rank < 0) return fail(e, x, "no such axis");
+    if (e->reading == PT_EXTENTS && axis.as.i < 0) return fail(e, x, "an extent is not known");
+    e->reading = PT_EXTENTS;
     int64_t i = axis.as.i < 0 ? axis.as.i + t->rank : axis.as.i;
     if (i < 0 || i >= t->rank) return fail(e, x, "no such axis");
     *out = (graft_attr){.kind = INT, .as.i = t->dims[i]};
@@ -295,14 +315,19 @@ static bool eval_type(pt_eval *e, const gr_expr *x, graft_value v, graft_attr *o
   }
 }
 
-static bool same(pt_eval *e, const gr_expr *x, bool types) {
+/* Differing where anything known differs, equal where all is known, else without a value. */
+static bool eval_same(pt_eval *e, const gr_expr *x, bool types, graft_attr *out) {
   graft_value a = gr_pt_eval_value(e, x->args[0]), b = gr_pt_eval_value(e, x->args[1]);
-  if (a == GRAFT_NONE || b == GRAFT_NONE) return false;
+  if (a == GRAFT_NONE || b == GRAFT_NONE) return true;
   const graft_type *p = gr_type_of(graph_of(e), a), *q = gr_type_of(graph_of(e), b);
-  bool yes = is_static(p) && is_static(q) && p->rank == q->rank && (!types || p->dtype == q->dtype) &&
-             memcmp(p->dims, q->dims, (size_t)p->rank * sizeof *p->dims) == 0;
-  if (!yes) because(e, a, types ? "has not that type" : "has not that shape");
-  return yes;
+  bool fits = types ? gr_type_compatible(p, q) : p->rank < 0 || q->rank < 0 || p->rank == q->rank;
+  for (int32_t i = 0; !types && fits && i < p->rank && i < q->rank; i++)
+    fits = p->dims[i] < 0 || q->dims[i] < 0 || p->dims[i] == q->dims[i];
+  bool known = is_static(p) && is_static(q) && (!types || (p->dtype != GRAFT_UNKNOWN && q->dtype != GRAFT_UNKNOWN));
+  if (fits && !known) return fail(e, x, types ? "a type is not known" : "a shape is not known");
+  out->as.b = fits;
+  if (!fits) because(e, a, types ? "has not that type" : "has not that shape");
+  return true;
 }
 
 static bool of_dtype(pt_eval *e, graft_value v, bool real) {
@@ -373,8 +398,8 @@ bool gr_pt_eval_function(pt_eval *e, const gr_expr *x, graft_attr *out) {
     }
     return true;
   case PT_F_no_spec: out->as.b = no_spec(e, x); return true;
-  case PT_F_same_shape: out->as.b = same(e, x, false); return true;
-  case PT_F_same_type: out->as.b = same(e, x, true); return true;
+  case PT_F_same_shape: return eval_same(e, x, false, out);
+  case PT_F_same_type: return eval_same(e, x, true, out);
   case PT_F_number:
   case PT_F_int:
   case PT_F_ints:
@@ -392,6 +417,7 @@ bool gr_pt_eval_function(pt_eval *e, const gr_expr *x, graft_attr *out) {
   case PT_F_is_none: {
     graft_attr a = {0};
     if (!gr_pt_eval_expr(e, x->args[0], &a)) return false;
+    e->reading = PT_PLAIN;
     if (x->index == PT_F_is_none)
       out->as.b = a.kind == NONE;
     else
@@ -404,10 +430,12 @@ bool gr_pt_eval_function(pt_eval *e, const gr_expr *x, graft_attr *out) {
   bool predicate = functions[x->index].result == BOOL;
   if (v == GRAFT_NONE) return predicate ? true : fail(e, x, "the value is absent");
   if (x->index == PT_F_uses) {
-    *out = (graft_attr){.kind = INT, .as.i = count_uses(graph_of(e), v)};
+    *out = (graft_attr){.kind = INT, .as.i = count_uses(e->match->matcher, v)};
     return true;
   }
   if (!predicate) return eval_type(e, x, v, out);
+  bool of_type = x->index == PT_F_is_float || x->index == PT_F_is_integer;
+  if (of_type && gr_type_of(graph_of(e), v)->dtype == GRAFT_UNKNOWN) return fail(e, x, "the dtype is not known");
   out->as.b = on_value(e, x, v);
   return true;
 }

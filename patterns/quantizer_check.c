@@ -13,6 +13,10 @@ bool qz_condition(const gr_quantizer *q, const gr_expr *e, const gr_match *m, co
   graft_attr value;
   *out = true;
   if (!e) return true;
+  if (m) { /* as in a match: what has no value is not true */
+    *out = gr_expr_holds(e, m, options, q->context);
+    return !m->matcher->failed;
+  }
   if (!gr_expr_eval(e, m, options, q->context, &value)) return false;
   if (value.kind != GRAFT_ATTR_BOOL) return fail(q, gr_expr_loc(e), "this is not true or false");
   *out = value.as.b;

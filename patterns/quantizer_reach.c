@@ -7,19 +7,6 @@
 
 #include "patterns/quantizer_impl.h"
 
-/* Every op that b's line may be is one that a's line takes. */
-static bool covers_ops(const pt_call *a, const pt_call *b) {
-  for (uint32_t m = 0; m < b->ops->count; m++) {
-    bool found = false;
-    for (uint32_t k = 0; k < a->ops->count && !found; k++) {
-      const pt_member *x = &a->ops->members[k], *y = &b->ops->members[m];
-      found = x->op == y->op && (x->op != GR_OP_COUNT || strcmp(x->opaque, y->opaque) == 0);
-    }
-    if (!found) return false;
-  }
-  return true;
-}
-
 /* The line that makes a value. */
 static const pt_line *maker(const gr_pattern *p, int name) {
   for (uint32_t i = 0; i < p->items.len; i++) {
@@ -53,7 +40,7 @@ static bool is_plain(const gr_pattern *p) {
 
 /* Whatever matches b's line, and what it needs before it, matches a's line. */
 static bool covers(const gr_pattern *a, const pt_line *x, const gr_pattern *b, const pt_line *y, uint32_t depth) {
-  if (y->kind != PT_LINE_CALL || depth > PT_MAX_DEPTH || !covers_ops(x->call, y->call)) return false;
+  if (y->kind != PT_LINE_CALL || depth > PT_MAX_DEPTH || !gr_pt_opset_covers(x->call->ops, y->call->ops)) return false;
   if (x->one_use && !y->one_use) return false;
   for (uint32_t i = 0; i < x->results.len; i++)
     if (!x->results.data[i].optional && !x->results.data[i].range &&

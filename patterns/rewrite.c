@@ -18,8 +18,7 @@ typedef struct driver {
   bool wanted[GR_OP_COUNT + 1];
   GR_VEC(uint32_t) seq; /* by node: its place in graph order, while rules with several root ops need it */
   GR_VEC(graft_node) candidates, next, work;
-  GR_VEC(uint32_t) round; /* by node: the round it is waiting for */
-  uint32_t depth;         /* of the deepest pattern: how far users may be affected */
+  pt_watch watch; /* of a fixed point */
 } driver;
 
 /* ---- which rules ---- */
@@ -76,9 +75,6 @@ static bool fill_buckets(driver *d) {
   for (uint32_t i = 0; i < d->rule_count; i++) {
     gr_pattern_root_ops(d->rules[i]->pattern, want, d);
     several |= d->rules[i]->pattern->variants[0].root_ops->count > 1;
-    for (uint32_t v = 0; v < d->rules[i]->pattern->variant_count; v++)
-      if (d->rules[i]->pattern->variants[v].node_count > d->depth)
-        d->depth = d->rules[i]->pattern->variants[v].node_count;
   }
   if (several) {
     if (!gr_vec_reserve(d->r.c, &d->seq, g->nodes.len)) return false;
@@ -142,70 +138,32 @@ static bool gather(driver *d, const pt_rule *rule) {
 
 /* ---- one rule ---- */
 
-/* Waits for the next round, once. */
-static bool enqueue(driver *d, graft_node n, uint32_t round) {
-  graft_context *c = d->r.c;
-  if (n >= d->round.len) {
-    uint32_t old = d->round.len, need = d->r.g->nodes.len;
-    if (!gr_vec_reserve(c, &d->round, need - old)) return false;
-    memset(d->round.data + old, 0, (need - old) * sizeof *d->round.data);
-    d->round.len = need;
-  }
-  if (d->round.data[n] == round) return true;
-  d->round.data[n] = round;
-  return gr_vec_push(c, &d->next, n);
-}
-
-#define MAX_USERS 64 /* of one value that are looked at again */
-
-/* The node and those who may see it in a pattern: users of users, as deep as patterns are. */
-static bool enqueue_near(driver *d, graft_node n, uint32_t round) {
-  const graft_graph *g = d->r.g;
-  uint32_t from = d->next.len;
-  if (!gr_node_live(g, n) || !enqueue(d, n, round)) return gr_node_live(g, n) ? false : true;
-  for (uint32_t level = 1; level < d->depth && level < 16; level++) {
-    uint32_t to = d->next.len;
-    for (; from < to; from++) {
-      const gr_node *node = gr_node_at(g, d->next.data[from]);
-      for (uint32_t i = 0; i < node->result_count; i++) {
-        uint32_t users = 0;
-        for (uint32_t u = gr_value_at(g, node->first_result + i)->first_use; u != GRAFT_NONE && users < MAX_USERS;
-             u = gr_use_at(g, u)->next, users++)
-          if (gr_user_is_node(gr_use_at(g, u)->user) && !enqueue(d, gr_use_at(g, u)->user, round)) return false;
-      }
-    }
-  }
-  return true;
-}
-
-/* New nodes are candidates of later rules. */
+/* New nodes are candidates of later rules; with a fixed point, so are all who may see what has changed. */
 static bool record_made(driver *d, uint32_t round) {
   pt_rewriter *r = &d->r;
-  for (uint32_t i = 0; i < r->made.len; i++) {
-    graft_node n = r->made.data[i];
-    uint32_t b = bucket_of(d, n);
-    if (round == 0) {
-      if (d->wanted[b] && !gr_vec_push(r->c, &d->buckets[b].nodes, n)) return false;
-    }
-    if (r->options->fixed_point && !enqueue_near(d, n, round + 1)) return false;
+  for (uint32_t i = 0; round == 0 && i < r->made.len; i++) {
+    uint32_t b = bucket_of(d, r->made.data[i]);
+    if (d->wanted[b] && !gr_vec_push(r->c, &d->buckets[b].nodes, r->made.data[i])) return false;
   }
-  for (uint32_t i = 0; r->options->fixed_point && i < r->touched.len; i++)
-    if (!enqueue_near(d, r->touched.data[i], round + 1)) return false;
-  return true;
+  return !r->options->fixed_point || gr_pt_watch_rewrite(&d->watch, r, round + 1);
 }
 
 static graft_status try_rule(driver *d, uint32_t index, graft_node n, uint32_t round) {
   const pt_rule *rule = d->rules[index];
-  gr_match match;
-  bool applied = false;
-  if (!gr_node_live(d->r.g, n)) return GRAFT_OK;
-  if (!gr_pattern_match(&d->r.matcher, rule->pattern, n, &match))
-    return d->r.matcher.failed || gr_cones_failed(d->r.cones) ? GRAFT_NO_MEMORY : GRAFT_OK;
-  graft_status status = gr_pt_apply(&d->r, rule, &match, &applied);
-  if (status != GRAFT_OK) return status;
-  ++*(applied ? &d->counts[index].matches : &d->counts[index].refused);
-  if (!applied) return GRAFT_OK;
-  return record_made(d, round) ? GRAFT_OK : GRAFT_NO_MEMORY;
+  const gr_pattern *p = rule->pattern;
+  for (uint32_t v = 0; v < p->variant_count && gr_node_live(d->r.g, n); v++) {
+    gr_match match;
+    bool applied = false;
+    if (!gr_pt_match_variant(&d->r.matcher, p, v, n, &match)) {
+      if (d->r.matcher.failed || gr_cones_failed(d->r.cones)) return GRAFT_NO_MEMORY;
+      continue;
+    }
+    graft_status status = gr_pt_apply(&d->r, rule, &match, &applied);
+    if (status != GRAFT_OK) return status;
+    ++*(applied ? &d->counts[index].matches : &d->counts[index].refused);
+    if (applied) return record_made(d, round) ? GRAFT_OK : GRAFT_NO_MEMORY;
+  }
+  return GRAFT_OK;
 }
 
 /* What a match would take: the root, and nodes that go with it. Shared side nodes are not taken. */
@@ -280,27 +238,35 @@ static graft_status sweep(driver *d) {
   return GRAFT_OK;
 }
 
-/* Every rewrite of a sound set of rules makes progress; one that goes round is stopped. */
+/* Rules that end may need many more rewrites than there are nodes; those that do not end must be stopped. */
+static uint64_t limit_of(const driver *d) {
+  const pt_rewriter *r = &d->r;
+  return r->options->max_rewrites ? r->options->max_rewrites : 1000000 + 64 * (uint64_t)r->g->live;
+}
+
+static bool is_root_of(const driver *d, const pt_rule *rule, graft_node n) {
+  uint32_t op = gr_node_at(d->r.g, n)->op;
+  return op >= GR_OP_COUNT || rule->pattern->variants[0].root_ops->index[op];
+}
+
 static graft_status settle(driver *d) {
   pt_rewriter *r = &d->r;
-  uint64_t limit = 64 + 16 * (uint64_t)r->g->nodes.len;
-  for (uint32_t round = 1; d->next.len; round++) {
-    void *swap = d->work.data;
-    uint32_t cap = d->work.cap;
-    d->work.data = d->next.data;
-    d->work.len = d->next.len;
-    d->work.cap = d->next.cap;
-    d->next.data = swap;
-    d->next.len = 0;
-    d->next.cap = cap;
+  uint64_t limit = limit_of(d);
+  for (uint32_t round = 1; d->watch.next.len; round++) {
+    d->work.len = 0;
+    if (!gr_vec_reserve(r->c, &d->work, d->watch.next.len)) return GRAFT_NO_MEMORY;
+    for (uint32_t k = 0; k < d->watch.next.len; k++) d->work.data[d->work.len++] = d->watch.next.data[k];
+    d->watch.next.len = 0;
     for (uint32_t i = 0; i < d->rule_count; i++)
       for (uint32_t k = 0; k < d->work.len; k++) {
         uint32_t before = r->stats->matches;
+        if (!is_root_of(d, d->rules[i], d->work.data[k])) continue;
         graft_status status = try_rule(d, i, d->work.data[k], round);
         if (status != GRAFT_OK) return status;
         if (r->stats->matches == before || r->stats->matches <= limit) continue;
         return gr_error(r->c, GRAFT_RULE, d->rules[i]->where,
-                        "the rules come to no end: after %u rewrites %s still matches", before, d->rules[i]->name);
+                        "the rules come to no end: after %u rewrites %s still matches (max-rewrites=%llu)", before,
+                        d->rules[i]->name, (unsigned long long)limit);
       }
   }
   return GRAFT_OK;
@@ -360,14 +326,6 @@ static graft_status take_over(pt_rewriter *r) {
   return s;
 }
 
-/* `update t = t`: a statistic that nothing changes any more. */
-static void drop_updates(graft_graph *g) {
-  for (uint32_t i = 0; i < g->updates.len; i++) {
-    const gr_update *u = &g->updates.data[i];
-    if (u->tensor != GRAFT_NONE && gr_value_tensor(g, gr_use_at(g, u->use)->value) == u->tensor) gr_update_erase(g, i);
-  }
-}
-
 static bool begin(driver *d, graft_graph *g, const graft_rules *rules, const gr_rewrite_options *options,
                   gr_rewrite_stats *stats) {
   pt_rewriter *r = &d->r;
@@ -405,13 +363,17 @@ static void end(driver *d) {
   gr_vec_free(c, &r->takeovers);
   gr_vec_free(c, &r->made);
   gr_vec_free(c, &r->touched);
+  gr_vec_free(c, &r->lost);
+  gr_vec_free(c, &r->gained);
+  gr_vec_free(c, &r->doomed);
+  gr_vec_free(c, &r->fresh);
+  gr_vec_free(c, &r->warnings);
   gr_vec_free(c, &r->step_nodes);
   for (uint32_t i = 0; i <= GR_OP_COUNT; i++) gr_vec_free(c, &d->buckets[i].nodes);
   gr_vec_free(c, &d->seq);
   gr_vec_free(c, &d->candidates);
-  gr_vec_free(c, &d->next);
   gr_vec_free(c, &d->work);
-  gr_vec_free(c, &d->round);
+  gr_pt_watch_end(&d->watch, c);
 }
 
 graft_status gr_rewrite(graft_graph *g, const graft_rules *rules, const char *const *names, uint32_t name_count,
@@ -425,12 +387,14 @@ graft_status gr_rewrite(graft_graph *g, const graft_rules *rules, const char *co
   graft_status status = begin(d, g, rules, options, stats) ? GRAFT_OK : GRAFT_NO_MEMORY;
   if (status == GRAFT_OK) status = choose_rules(d, rules, names, name_count, options->where);
   if (status == GRAFT_OK && !fill_buckets(d)) status = GRAFT_NO_MEMORY;
+  if (status == GRAFT_OK && options->fixed_point &&
+      !gr_pt_watch_begin(&d->watch, c, d->rules, d->rule_count, d->wanted))
+    status = GRAFT_NO_MEMORY;
   if (status == GRAFT_OK && options->report_overlaps) status = report_overlaps(d);
   if (status == GRAFT_OK) status = sweep(d);
   if (status == GRAFT_OK && options->fixed_point) status = settle(d);
   if (status == GRAFT_OK) status = take_over(&d->r);
   if (status == GRAFT_OK) status = gr_pt_carry_finish(&d->r);
-  if (status == GRAFT_OK && stats->matches) drop_updates(g);
   for (uint32_t i = 0; status == GRAFT_OK && options->count_rule && i < d->rule_count; i++) {
     const gr_rule_stats *counts = &d->counts[i];
     bool any = counts->matches || counts->refused || counts->overlaps;

@@ -43,12 +43,42 @@ typedef struct pt_rewriter {
   GR_VEC(pt_moved) moved_uses, moved_values;
   GR_VEC(pt_takeover) takeovers;
   GR_VEC(graft_node) made;       /* nodes that the last rewrite made, then the root where it stays */
-  GR_VEC(graft_node) touched;    /* users of what the last rewrite replaced */
+  GR_VEC(graft_node) touched;    /* whose operands or types it changed */
+  GR_VEC(graft_value) lost;      /* it took a use away from these, */
+  GR_VEC(graft_value) gained;    /* and these stand for what it replaced */
+  GR_VEC(graft_node) doomed;     /* dead users on their way out */
+  GR_VEC(uint32_t) fresh;        /* entries that became tensors */
+  GR_VEC(const char *) warnings; /* said once the rewrite stands */
+  uint32_t erased;
   GR_VEC(graft_node) step_nodes; /* by step of the program being run */
 } pt_rewriter;
 
-/* Rewrites what the matcher has just bound. *applied: false when the rule has to leave this match alone. */
+/* Rewrites what the matcher has just bound. *applied: false when the rule has to leave this match alone; nothing has
+ * changed then. */
 graft_status gr_pt_apply(pt_rewriter *r, const pt_rule *rule, const gr_match *match, bool *applied);
+
+/* ---- who may see a change (watch.c) ---- */
+
+typedef struct pt_seen {  /* of a node */
+  uint32_t queued;        /* the round that it is queued for */
+  uint32_t round, levels; /* in this round, those so many levels above it are awake */
+} pt_seen;
+
+typedef struct pt_watch {
+  const bool *wanted;          /* by op, then opaque ones: the root of some rule */
+  bool inner[GR_OP_COUNT + 1]; /* stands below the root of some rule */
+  bool one_use, counts;        /* some rule looks at uses so */
+  bool also;                   /* some rule looks for lines among users */
+  uint32_t depth;              /* levels from a root to the furthest value that a rule sees */
+  uint32_t nodes;              /* of the largest pattern */
+  GR_VEC(graft_node) next, stack;
+  GR_VEC(pt_seen) seen;
+} pt_watch;
+
+bool gr_pt_watch_begin(pt_watch *w, graft_context *c, const pt_rule **rules, uint32_t count, const bool *wanted);
+void gr_pt_watch_end(pt_watch *w, graft_context *c);
+/* After a rewrite: queues in `next`, for this round, all nodes at which a match may be there now that was not. */
+bool gr_pt_watch_rewrite(pt_watch *w, pt_rewriter *r, uint32_t round);
 
 /* carry.c */
 bool gr_pt_carry_begin(pt_rewriter *r, const gr_match *match);

@@ -11,19 +11,6 @@ typedef struct cover {
   uint16_t *node;
 } cover;
 
-static bool same_member(const pt_member *x, const pt_member *y) {
-  return x->op == y->op && (x->op < GR_OP_COUNT || strcmp(x->opaque, y->opaque) == 0);
-}
-
-static bool covers_ops(const gr_opset *a, const gr_opset *b) {
-  for (uint32_t m = 0; m < b->count; m++) {
-    bool found = false;
-    for (uint32_t k = 0; k < a->count && !found; k++) found = same_member(&a->members[k], &b->members[m]);
-    if (!found) return false;
-  }
-  return true;
-}
-
 static bool same_literal(const gr_expr *x, const gr_expr *y) {
   return x->kind == PT_E_LITERAL && y->kind == PT_E_LITERAL && gr_attr_equal(&x->value, &y->value);
 }
@@ -57,7 +44,9 @@ static bool covers_arg(cover *c, const pt_vnode *x, const pt_vnode *y, uint32_t 
   const pt_arg *q = i < y->call->args.len ? &y->call->args.data[i] : NULL;
   uint16_t s = x->operand_slots[i], t = q ? y->operand_slots[i] : 0;
   if (q && q->kind == PT_ARG_RANGE) return false;
-  if (p->kind == PT_ARG_LITERAL) return q && q->kind == PT_ARG_LITERAL && p->number == q->number;
+  if (p->kind == PT_ARG_LITERAL)
+    return q && q->kind == PT_ARG_LITERAL && gr_attr_equal(&p->number, &q->number) &&
+           (p->dtype == GRAFT_UNKNOWN || p->dtype == q->dtype);
   if (s == 0) return t == 0;
   if (q && q->kind == PT_ARG_LITERAL)
     return c->a->slot_node[s] == PT_UNBOUND && c->slot[s] == PT_UNBOUND && !p->optional;
@@ -89,7 +78,7 @@ static bool covers_node(cover *c, uint32_t a, uint32_t b) {
   const pt_vnode *x = &c->a->nodes[a], *y = &c->b->nodes[b];
   if (c->node[a] != PT_UNBOUND) return c->node[a] == b;
   c->node[a] = (uint16_t)b;
-  if (x->tag_bound || !covers_ops(x->call->ops, y->call->ops) || !covers_attrs(x, y)) return false;
+  if (x->tag_bound || !gr_pt_opset_covers(x->call->ops, y->call->ops) || !covers_attrs(x, y)) return false;
   if (x->line && x->line->one_use && !(y->line && y->line->one_use)) return false;
   if (!covers_results(c, x, y, a == 0)) return false;
   for (uint32_t i = 0; i < x->call->args.len; i++) {

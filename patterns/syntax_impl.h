@@ -38,6 +38,7 @@ typedef struct pt_member {
 struct gr_opset {
   const char *name; /* without @ */
   bool family;
+  bool any; /* @any, or with it */
   uint32_t count;
   pt_member *members;
   const gr_opset *pair;       /* member i goes with member i of this one: @dq with @q */
@@ -50,6 +51,7 @@ const gr_opset *gr_pt_opset_of_family(gr_parser *p, const char *name, size_t len
 const gr_opset *gr_pt_opset_join(gr_parser *p, const gr_opset *a, const gr_opset *b, gr_loc where);
 /* The member number of a node's op; -1: none. */
 int gr_pt_opset_find(const gr_opset *s, const graft_module *m, uint32_t op);
+bool gr_pt_opset_covers(const gr_opset *a, const gr_opset *b); /* every member of b is one of a */
 /* The table's row of a member, NULL for an opaque one. */
 const gr_op_info *gr_pt_member_info(const gr_opset *s, uint32_t member);
 /* What all members agree on: the slot of an attribute or operand; -1: some member lacks it; -2: slots differ; -3:
@@ -162,8 +164,8 @@ typedef struct pt_arg {
   bool optional;
   int name;
   struct pt_call *call;
-  graft_dtype dtype; /* of a literal; GRAFT_UNKNOWN: as written, f32 in rewrites */
-  double number;
+  graft_dtype dtype; /* of a literal; GRAFT_UNKNOWN: any in a match, the other operands' in a rewrite */
+  graft_attr number; /* of kind int or float */
   gr_loc where;
 } pt_arg;
 

@@ -130,6 +130,15 @@ char *gr_arena_copy(gr_arena *a, const char *text, size_t length) {
   return p;
 }
 
+void gr_arena_clear(gr_arena *a) {
+  while (a->block && a->block->next) {
+    struct gr_arena_block *older = a->block->next;
+    a->block->next = older->next;
+    gr_free(a->context, older, older->size);
+  }
+  a->used = BLOCK_HEADER;
+}
+
 void gr_arena_free(gr_arena *a) {
   while (a->block) {
     struct gr_arena_block *next = a->block->next;

@@ -42,6 +42,7 @@ typedef struct gr_arena {
 void gr_arena_init(gr_arena *a, graft_context *c);
 void *gr_arena_alloc(gr_arena *a, size_t size);                    /* 16-byte aligned, not zeroed; NULL: no memory */
 char *gr_arena_copy(gr_arena *a, const char *text, size_t length); /* NUL-terminated */
+void gr_arena_clear(gr_arena *a);                                  /* everything goes, one block is kept */
 void gr_arena_free(gr_arena *a);
 
 /* ---- hash map (map.c): 64-bit key -> 32-bit value, open addressing; the caller hashes longer keys and compares ----
@@ -92,6 +93,9 @@ void gr_note(graft_context *c, gr_loc where, const char *format, ...) __attribut
 graft_status gr_no_memory(graft_context *c);
 /* Errors so far, those that could not be kept too: more of them means that something went wrong. */
 uint32_t gr_error_count(const graft_context *c);
+/* While muted errors are not kept, nor counted, except of memory: for who asks whether something can be done. Gives
+ * what was before. */
+bool gr_mute(graft_context *c, bool muted);
 
 /* ---- "did you mean" (closest.c): of the words that are known, the nearest to one that is not. It must be near enough
  * to have been meant: one error (a letter missing, too many, wrong, or two swapped) for each three letters.

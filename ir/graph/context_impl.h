@@ -18,6 +18,7 @@ struct graft_context {
   uint32_t dropped;   /* past the maximum */
   uint32_t errors;    /* also those whose diagnostic could not be kept */
   bool out_of_memory; /* reported once, from static text */
+  bool muted;         /* errors are answers just now, and not kept */
 };
 
 #endif

@@ -43,6 +43,7 @@ static bool displace_warning(graft_context *c) {
 
 __attribute__((format(printf, 5, 0))) static void add(graft_context *c, graft_severity severity, graft_status code,
                                                       gr_loc where, const char *format, va_list args) {
+  if (severity != GRAFT_WARNING && c->muted) return;
   if (severity == GRAFT_ERROR) c->errors++;
   bool full = c->diagnostics.len >= c->max_diagnostics && !(severity == GRAFT_ERROR && displace_warning(c));
   if (full || c->out_of_memory) {
@@ -109,6 +110,12 @@ graft_diagnostic graft_diagnostic_get(const graft_context *c, uint32_t index) {
 }
 
 bool graft_context_has_errors(const graft_context *c) { return c->errors > 0; }
+bool gr_mute(graft_context *c, bool muted) {
+  bool before = c->muted;
+  c->muted = muted;
+  return before;
+}
+
 uint32_t gr_error_count(const graft_context *c) { return c->errors; }
 
 void graft_diagnostics_clear(graft_context *c) {

@@ -165,6 +165,10 @@ const char *gr_node_label(graft_graph *g, graft_node n);
 const char *gr_value_label(graft_graph *g, graft_value v);
 const char *gr_name_label(graft_module *m, gr_name name);
 void gr_update_erase(graft_graph *g, uint32_t index);
+/* Would the update give a tensor the value that it has? `update t = t` is none. */
+static inline bool gr_update_is_idle(const graft_graph *g, uint32_t index, graft_value v) {
+  return g->updates.data[index].tensor != GRAFT_NONE && gr_value_tensor(g, v) == g->updates.data[index].tensor;
+}
 
 /* ---- what may happen to a node (effect.c): the one place that says so ----
  *

@@ -34,3 +34,4 @@ where
   rank(%y) >= 0, unknown_extents(%y) <= 1, no_spec(..)
 rewrite
   %y = view(%x) {size: dims(%y)}
+  drop %size   # the result's type says it
