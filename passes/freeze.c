@@ -1,6 +1,7 @@
 /* The first step of convert: observers stop. Each is replaced by the state it has in its buffer. A state that no step
  * has set yet but that watches only tensors (a weight's) is computed now; one that watches an activation stays unset,
  * which gives scale 1 and zero point 0, and a warning names the activation. */
+#include <math.h>
 #include <string.h>
 
 #include "passes/passes_impl.h"
@@ -17,16 +18,23 @@ typedef struct freezer {
   GR_VEC(graft_node) observers;
 } freezer;
 
-/* (min…, max…) or (min, max, bins…) that no step has set has its first minimum above its first maximum. */
-static graft_status is_unset(graft_module *m, graft_tensor t, bool *unset) {
-  const graft_type *type = gr_tensor_type(m, t);
-  int64_t n = graft_type_elements(type), max = type->rank > 1 ? n / 2 : 1;
-  *unset = false;
-  if (type->dtype != GRAFT_F32 || n < 2) return GRAFT_OK;
-  const float *data = graft_tensor_get_data(m, t);
-  if (!data) return GRAFT_NO_MEMORY;
-  *unset = !(data[0] <= data[max]);
-  return GRAFT_OK;
+typedef enum state_kind { SET, UNSET, SPOILT } state_kind;
+
+/* (min…, max…) or (min, max, bins…) that no step has set has its first minimum above its first maximum; a channel that
+ * has seen no finite number is NaN. */
+static state_kind kind_of(const graft_type *type, const float *data) {
+  int64_t n = graft_type_elements(type), channels = type->rank > 1 ? n / 2 : 1;
+  if (type->dtype != GRAFT_F32 || n < 2) return SET;
+  for (int64_t i = 0; i < channels; i++)
+    if (isnan(data[i]) || isnan(data[channels + i])) return SPOILT;
+  return data[0] <= data[channels] ? SET : UNSET;
+}
+
+static graft_status spoilt(const freezer *f, graft_node n) {
+  char name[256];
+  graft_value_name(f->graph, gr_operand(f->graph, n, 0), name, sizeof name);
+  return gr_error(f->pass->context, GRAFT_PASS, gr_node_loc(f->graph, n),
+                  "the observer of '%s' has seen no finite number, only NaN or infinity", name);
 }
 
 static graft_tensor root_of(const freezer *f, graft_value state) {
@@ -51,9 +59,12 @@ static graft_status run_observer(freezer *f, graft_node n, gr_buffer **states) {
   graft_graph *g = f->graph;
   graft_context *c = f->pass->context;
   graft_tensor t = f->root[n];
-  bool unset;
-  graft_status s = is_unset(g->module, t, &unset);
-  if (s || !unset) return s;
+  const graft_type *type = gr_tensor_type(g->module, t);
+  const float *data = graft_tensor_get_data(g->module, t);
+  if (!data) return GRAFT_NO_MEMORY;
+  state_kind kind = kind_of(type, data);
+  if (kind == SPOILT) return spoilt(f, n);
+  if (kind == SET) return GRAFT_OK;
   if (!gr_cones_is_const(f->cones, gr_result(g, n, 0))) {
     char name[256];
     graft_value_name(g, gr_operand(g, n, 0), name, sizeof name);
@@ -63,6 +74,7 @@ static graft_status run_observer(freezer *f, graft_node n, gr_buffer **states) {
   }
   gr_array state;
   if (!gr_cones_value(f->cones, gr_result(g, n, 0), &state)) return GRAFT_PASS;
+  if (kind_of(&state.type, state.data) == SPOILT) return spoilt(f, n);
   size_t size = gr_tensor_bytes(g->module, t);
   gr_buffer *copy = gr_buffer_alloc(c, size);
   if (!copy) return GRAFT_NO_MEMORY;

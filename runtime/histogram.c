@@ -1,7 +1,10 @@
 /* The histogram observer, as torchao 0.18 defines it: state (min, max, bins...). Where the range grows, each old bin is
  * cut into 16 parts that go to the new bins their middles lie in. The parameters come from a search that moves the ends
  * of the range inwards, by quantiles, as long as the squared quantization error falls. Float and double are mixed
- * exactly as there, since the search stops on comparisons. */
+ * exactly as there, since the search stops on comparisons.
+ *
+ * All of it runs on numbers scaled by a power of two to a range of about one: the same digits as unscaled, but for the
+ * cubes and differences that would leave the range of floats. So the parameters scale with the data. */
 #include <math.h>
 #include <string.h>
 
@@ -9,14 +12,22 @@
 
 enum { UPSAMPLE = 16 };
 
+/* A power of two that brings the larger of two finite numbers' magnitudes to about one. */
+static int exponent_of(float min, float max) {
+  float most = fabsf(min) > fabsf(max) ? fabsf(min) : fabsf(max);
+  return most > 0.0f ? ilogbf(most) : 0;
+}
+
 /* Counts the finite elements within [min, max] in equal bins, the last one closed. An empty range is widened by one on
  * either side. */
 static void count_bins(const float *x, int64_t count, int64_t bins, float min, float max, float *hist) {
   if (min == max) min -= 1.0f, max += 1.0f;
+  double unit = ldexp(1.0, -exponent_of(min, max)); /* its product with any float is exact */
+  min = (float)((double)min * unit), max = (float)((double)max * unit);
   float width = max - min;
   memset(hist, 0, (size_t)bins * sizeof *hist);
   for (int64_t i = 0; i < count; i++) {
-    float v = x[i];
+    float v = (float)((double)x[i] * unit);
     if (!(v >= min && v <= max)) continue;
     float at = (v - min) * (float)bins / width;
     int64_t bin = at > 0.0f ? (at < (float)bins ? (int64_t)at : bins - 1) : 0;
@@ -54,6 +65,7 @@ void gr_observe_histogram(gr_isa isa, const float *x, int64_t count, int64_t bin
   gr_range_f32(isa, x, (gr_channels){1, 1, 1, count}, &min, &max);
   if (!(min <= max)) {
     if (next != state) memcpy(next, state, bytes + 2 * sizeof *state);
+    if (count > 0 && !(old_min <= old_max)) next[0] = next[1] = NAN; /* as in gr_range_merge */
     return;
   }
   if (!(old_min <= old_max)) {
@@ -73,7 +85,9 @@ void gr_observe_histogram(gr_isa isa, const float *x, int64_t count, int64_t bin
     count_bins(&old_min, 1, bins, new_min, new_max, moved);
     for (int64_t b = 0; b < bins; b++) fresh[b] += moved[b] * (float)sum;
   } else {
-    add_old(state + 2, old_min, old_max, bins, new_min, new_max, fresh, moved);
+    int e = -exponent_of(new_min, new_max);
+    add_old(state + 2, ldexpf(old_min, e), ldexpf(old_max, e), bins, ldexpf(new_min, e), ldexpf(new_max, e), fresh,
+            moved);
   }
   memcpy(next + 2, fresh, bytes);
   next[0] = new_min;
@@ -118,6 +132,8 @@ void gr_histogram_range(const float *state, int64_t bins, int dtype_bits, float 
   *min = lo;
   *max = hi;
   if (!(lo <= hi)) return;
+  int e = exponent_of(lo, hi);
+  lo = ldexpf(lo, -e), hi = ldexpf(hi, -e);
   double bin_width = ((double)hi - (double)lo) / (double)bins, sum = 0.0;
   for (int64_t b = 0; b < bins; b++) {
     sum += (double)hist[b];
@@ -149,6 +165,6 @@ void gr_histogram_range(const float *state, int64_t bins, int dtype_bits, float 
     end = next_end;
   }
   float width = (hi - lo) / (float)bins;
-  *min = lo + width * (float)start;
-  *max = lo + width * (float)(end + 1);
+  *min = ldexpf(lo + width * (float)start, e);
+  *max = ldexpf(lo + width * (float)(end + 1), e);
 }

@@ -1,5 +1,6 @@
 /* Observers: what a state becomes when it sees a tensor. Only finite elements count: one infinity or NaN in a step
- * must not spoil a range for good. A tensor without any leaves the state as it is. */
+ * must not spoil a range for good. A tensor without any leaves the state as it is; but a state that has seen nothing
+ * else becomes NaN, so that convert can tell "never observed" from "only NaN". */
 #include <math.h>
 #include <string.h>
 
@@ -79,13 +80,20 @@ void gr_range_widen_f32(gr_isa isa, const float *x, gr_channels ch, float *min, 
   }
 }
 
+/* The difference of two floats may be none. */
+static float averaged(float old, float now, float c) {
+  float next = old + c * (now - old);
+  return isfinite(next) ? next : (float)((double)old + (double)c * ((double)now - (double)old));
+}
+
 void gr_range_merge(const float *range, int64_t n, double averaging_constant, const float *state, float *next) {
   float c = (float)averaging_constant;
   for (int64_t i = 0; i < n; i++) {
     float min = range[i], max = range[n + i], old_min = state[i], old_max = state[n + i];
-    if (!(min <= max)) { /* nothing seen */
-      next[i] = old_min;
-      next[n + i] = old_max;
+    if (!(min <= max)) { /* nothing seen, or (NaN) nothing finite */
+      bool spoilt = isnan(min) && !(old_min <= old_max);
+      next[i] = spoilt ? NAN : old_min;
+      next[n + i] = spoilt ? NAN : old_max;
     } else if (!(old_min <= old_max)) { /* first observation */
       next[i] = min;
       next[n + i] = max;
@@ -93,8 +101,8 @@ void gr_range_merge(const float *range, int64_t n, double averaging_constant, co
       next[i] = min < old_min ? min : old_min;
       next[n + i] = max > old_max ? max : old_max;
     } else {
-      next[i] = old_min + c * (min - old_min);
-      next[n + i] = old_max + c * (max - old_max);
+      next[i] = averaged(old_min, min, c);
+      next[n + i] = averaged(old_max, max, c);
     }
   }
 }

@@ -29,6 +29,10 @@ static float usable(float scale, double exact) {
   return scale < FLT_MIN ? FLT_MIN : scale;
 }
 
+static float clipped(double x) {
+  return (float)(x < (double)-FLT_MAX ? (double)-FLT_MAX : x > (double)FLT_MAX ? (double)FLT_MAX : x);
+}
+
 static void observer_formula(const graft_qparams_config *o, int64_t qmin, int64_t qmax, float min, float max,
                              float *scale, int32_t *zero_point) {
   float lo = min < 0.0f ? min : 0.0f, hi = max > 0.0f ? max : 0.0f;
@@ -55,8 +59,8 @@ static void kernel_formula(const graft_qparams_config *o, int64_t qmin, int64_t 
     int64_t top = (qmax - qmin) / 2, bottom = -(top + 1);
     float a = fabsf(min / (float)bottom), b = fabsf(max / (float)top); /* in float there too: an ulp shows */
     double m = (double)(a > b ? a : b);
-    min = (float)(m * (double)bottom);
-    max = (float)(m * (double)top);
+    min = clipped(m * (double)bottom);
+    max = clipped(m * (double)top);
   }
   bool both_signs = min < 0.0f && max > 0.0f;
   if (min > 0.0f) min = 0.0f;

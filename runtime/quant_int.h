@@ -28,7 +28,8 @@ void gr_range_f32(gr_isa isa, const float *x, gr_channels channels, float *min, 
 void gr_range_widen_f32(gr_isa isa, const float *x, gr_channels channels, float *min, float *max);
 
 /* One step of a min-max observer: state (min..., max...) -> next, given the step's range (min..., max...). May alias.
- * Channels that saw no finite element keep their state. averaging_constant < 0: not averaged. */
+ * Channels that saw no finite element keep their state; where the range is NaN they saw others, and an unset state
+ * becomes NaN. averaging_constant < 0: not averaged. */
 void gr_range_merge(const float *range, int64_t channels, double averaging_constant, const float *state, float *next);
 
 /* One step of the histogram observer, state (min, max, bins...). May alias; `scratch`: 2 * `bins` floats. */

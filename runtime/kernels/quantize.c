@@ -214,6 +214,9 @@ void gr_observe_rows(const gr_observation *o, const float *x, int64_t row, int64
 }
 
 void gr_observe_end(const gr_kernel_call *k, const gr_observation *o) {
+  int64_t n = gr_channels_total(o->channels);
+  for (int64_t c = 0; k->operands[0].count > 0 && c < n; c++)
+    if (!(o->range[c] <= o->range[n + c])) o->range[c] = NAN;
   gr_range_merge(o->range, gr_channels_total(o->channels), o->averaging_constant, k->operands[1].data,
                  k->results[0].data);
 }

@@ -258,11 +258,37 @@ START_TEST(scratch_grows_and_is_kept) {
 }
 END_TEST
 
+/* Parameters scale with the data, as far as floats go: two steps, the second one wider. */
+START_TEST(histograms_scale_with_the_data) {
+  enum { BINS = 64, COUNT = 3000 };
+  static const int exponents[] = {0, 10, -10, 48, 100, 127 - 4, -60, -100};
+  float x[COUNT], wide[COUNT], first[2], scratch[2 * BINS];
+  for (int i = 0; i < COUNT; i++) {
+    x[i] = (float)choose(-1000, 3000) * (float)choose(0, 1000) * 1e-6f;
+    wide[i] = 3.0f * x[i] + 1.0f;
+  }
+  for (int e = 0; e < 8; e++) {
+    float state_now[BINS + 2] = {INFINITY, -INFINITY}, range[2];
+    for (int step = 0; step < 2; step++) {
+      float scaled[COUNT];
+      for (int i = 0; i < COUNT; i++) scaled[i] = ldexpf(step ? wide[i] : x[i], exponents[e]);
+      gr_observe_histogram(gr_isa_best(), scaled, COUNT, BINS, state_now, state_now, scratch);
+    }
+    gr_histogram_range(state_now, BINS, 8, &range[0], &range[1], scratch);
+    if (e == 0) memcpy(first, range, sizeof first);
+    ck_assert_float_eq(range[0], ldexpf(first[0], exponents[e]));
+    ck_assert_float_eq(range[1], ldexpf(first[1], exponents[e]));
+    ck_assert_float_gt(range[1], 0);
+  }
+}
+END_TEST
+
 int main(void) {
   Suite *suite = suite_create("kernels");
   TCase *tc = tcase_create("kernels");
   tcase_add_checked_fixture(tc, setup, teardown);
   tcase_set_timeout(tc, 60);
+  tcase_add_test(tc, histograms_scale_with_the_data);
   tcase_add_loop_test(tc, hand_computed, 0, (int)(sizeof cases / sizeof *cases));
   tcase_add_test(tc, convolutions_by_definition);
   tcase_add_test(tc, products_by_definition);
