@@ -36,8 +36,9 @@ static bool same_shape(const graft_type *a, const graft_type *b) {
 /* Slices of the result need the same slices of operand 0, and no more of it. */
 static bool in_slices(const gr_kernel_call *k, const graft_type *x, const graft_type *y) {
   const uint32_t families = gr_op_get(k->op)->families;
-  if (families & GR_F_OBSERVE) return gr_k_none(k, "axis") || gr_k_int(k, "groups") == 1;
-  if (families & QUANTIZES) return !gr_quantizes_by_channel(k) || gr_k_int(k, "groups") == 1;
+  if (families & GR_F_OBSERVE)
+    return gr_k_none(k, GR_ATTR(observe, axis)) || gr_k_int(k, GR_ATTR(observe, groups)) == 1;
+  if (families & QUANTIZES) return !gr_quantizes_by_channel(k) || gr_k_int(k, GR_ATTR(fake_quantize, groups)) == 1;
   return (families & GR_F_ELEMENTWISE) && !(families & GR_F_RANDOM) && same_shape(x, y);
 }
 
@@ -46,7 +47,8 @@ static bool is_cut(const gr_kernel_call *k, uint32_t i, const graft_type *x) {
   const uint32_t families = gr_op_get(k->op)->families;
   if (i == 0) return true;
   if (families & GR_F_OBSERVE) return false;
-  if (families & QUANTIZES) return gr_quantizes_by_channel(k) && gr_axis(gr_k_int(k, "axis"), x->rank) == 0;
+  if (families & QUANTIZES)
+    return gr_quantizes_by_channel(k) && gr_axis(gr_k_int(k, GR_ATTR(fake_quantize, axis)), x->rank) == 0;
   return k->operands[i].type->rank == x->rank && k->operands[i].type->dims[0] != 1;
 }
 

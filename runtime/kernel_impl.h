@@ -82,27 +82,20 @@ graft_status gr_kernel_no_dtype(const gr_kernel_call *k, graft_dtype dtype);
 
 /* ---- attributes of the call -------------------------------------------------------------------------------------- */
 
-static inline uint32_t gr_k_slot(const gr_kernel_call *k, const char *name) {
-  return (uint32_t)gr_op_attr_slot(gr_op_get(k->op), name, strlen(name));
+/* By slot: GR_ATTR(conv2d, groups). A word is the number of its enum, a dtype its number: gr_k_int. */
+static inline int64_t gr_k_int(const gr_kernel_call *k, uint32_t slot) {
+  return gr_attr_int(k->module, k->attrs, slot);
 }
-static inline int64_t gr_k_int(const gr_kernel_call *k, const char *name) {
-  return gr_attr_int(k->module, k->attrs, gr_k_slot(k, name));
+static inline double gr_k_float(const gr_kernel_call *k, uint32_t slot) {
+  return gr_attr_float(k->module, k->attrs, slot);
 }
-static inline double gr_k_float(const gr_kernel_call *k, const char *name) {
-  return gr_attr_float(k->module, k->attrs, gr_k_slot(k, name));
-}
-static inline bool gr_k_bool(const gr_kernel_call *k, const char *name) {
-  return gr_attr_bool(k->module, k->attrs, gr_k_slot(k, name));
-}
-static inline const char *gr_k_str(const gr_kernel_call *k, const char *name) {
-  return gr_attr_public(k->module, gr_op_get(k->op), k->attrs, gr_k_slot(k, name)).as.s;
-}
+static inline bool gr_k_bool(const gr_kernel_call *k, uint32_t slot) { return gr_attr_bool(k->module, k->attrs, slot); }
 /* NULL and 0 for none. */
-static inline const int64_t *gr_k_ints(const gr_kernel_call *k, const char *name, uint32_t *count) {
-  return gr_attr_ints(k->module, k->attrs, gr_k_slot(k, name), count);
+static inline const int64_t *gr_k_ints(const gr_kernel_call *k, uint32_t slot, uint32_t *count) {
+  return gr_attr_ints(k->module, k->attrs, slot, count);
 }
-static inline bool gr_k_none(const gr_kernel_call *k, const char *name) {
-  return gr_attr_is_none(k->module, k->attrs, gr_k_slot(k, name));
+static inline bool gr_k_none(const gr_kernel_call *k, uint32_t slot) {
+  return gr_attr_is_none(k->module, k->attrs, slot);
 }
 
 /* ---- shapes ------------------------------------------------------------------------------------------------------ */

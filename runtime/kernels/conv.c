@@ -22,17 +22,23 @@ typedef struct conv {
   void *columns;                  /* conv_transpose: chunk * taps * NC for each worker */
 } conv;
 
+GR_SAME_ATTR(stride, conv2d, conv_transpose2d);
+GR_SAME_ATTR(padding, conv2d, conv_transpose2d);
+GR_SAME_ATTR(groups, conv2d, conv_transpose2d);
+
 static graft_status read_conv(const gr_kernel_call *k, int n, bool transposed, conv *c) {
   const graft_type *x = k->operands[0].type, *w = k->operands[1].type, *y = k->results[0].type;
   uint32_t count;
-  const int64_t *stride = gr_k_ints(k, "stride", &count), *padding = gr_k_ints(k, "padding", &count);
-  const int64_t *dilation = gr_k_ints(k, "dilation", &count);
+  const int64_t *stride = gr_k_ints(k, GR_ATTR_ND(conv, stride), &count),
+                *padding = gr_k_ints(k, GR_ATTR_ND(conv, padding), &count);
+  const int64_t *dilation =
+      gr_k_ints(k, transposed ? GR_ATTR_ND(conv_transpose, dilation) : GR_ATTR_ND(conv, dilation), &count);
   *c = (conv){.x = k->operands[0].data,
               .weight = k->operands[1].data,
               .bias = k->operands[2].data,
               .y = k->results[0].data,
               .images = x->rank == n + 2 ? x->dims[0] : 1,
-              .groups = gr_k_int(k, "groups"),
+              .groups = gr_k_int(k, GR_ATTR_ND(conv, groups)),
               .x_plane = 1,
               .y_plane = 1,
               .taps = 1};

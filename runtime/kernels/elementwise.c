@@ -65,14 +65,14 @@ graft_status gr_kernel_silu(const gr_kernel_call *k) { return run_unary(k, silu_
 graft_status gr_kernel_tanh(const gr_kernel_call *k) { return run_unary(k, tanh_f32, tanh_f64, 0, 0); }
 
 graft_status gr_kernel_hardsigmoid(const gr_kernel_call *k) {
-  double alpha = gr_k_float(k, "alpha"), beta = gr_k_float(k, "beta");
+  double alpha = gr_k_float(k, GR_ATTR(hardsigmoid, alpha)), beta = gr_k_float(k, GR_ATTR(hardsigmoid, beta));
   /* PyTorch's own order of operations where it is PyTorch's op. */
   if ((float)alpha == (float)(1.0 / 6.0) && beta == 0.5) return run_unary(k, hardsigmoid6_f32, hardsigmoid6_f64, 0, 0);
   return run_unary(k, hardsigmoid_f32, hardsigmoid_f64, alpha, beta);
 }
 
 graft_status gr_kernel_gelu(const gr_kernel_call *k) {
-  if (gr_attr_int(k->module, k->attrs, GR_ATTR(gelu, approximate)) == GR_approximation_tanh)
+  if (gr_k_int(k, GR_ATTR(gelu, approximate)) == GR_approximation_tanh)
     return run_unary(k, gelu_tanh_f32, gelu_tanh_f64, 0, 0);
   return run_unary(k, gelu_f32, gelu_f64, 0, 0);
 }
@@ -194,7 +194,7 @@ graft_status gr_kernel_exp(const gr_kernel_call *k) { return run_to_float(k, exp
 graft_status gr_kernel_log(const gr_kernel_call *k) { return run_to_float(k, log_f32, log_f64); }
 
 graft_status gr_kernel_hardtanh(const gr_kernel_call *k) {
-  return clip(k, gr_k_float(k, "min_val"), gr_k_float(k, "max_val"));
+  return clip(k, gr_k_float(k, GR_ATTR(hardtanh, min_val)), gr_k_float(k, GR_ATTR(hardtanh, max_val)));
 }
 
 /* ---- dropout
@@ -203,7 +203,7 @@ graft_status gr_kernel_hardtanh(const gr_kernel_call *k) {
 int64_t gr_alias_dropout(const gr_kernel_call *k, uint32_t result, uint32_t *operand) {
   (void)result;
   *operand = 0;
-  return gr_k_bool(k, "training") ? -1 : 0;
+  return gr_k_bool(k, GR_ATTR(dropout, training)) ? -1 : 0;
 }
 
 typedef struct dropout {
@@ -234,8 +234,8 @@ static void dropout_f64(void *user, int64_t begin, int64_t end, uint32_t worker)
 
 graft_status gr_kernel_dropout(const gr_kernel_call *k) {
   const gr_in *x = &k->operands[0];
-  double p = gr_k_float(k, "p");
-  if (!gr_k_bool(k, "training")) {
+  double p = gr_k_float(k, GR_ATTR(dropout, p));
+  if (!gr_k_bool(k, GR_ATTR(dropout, training))) {
     if (x->data != k->results[0].data) memcpy(k->results[0].data, x->data, gr_in_bytes(x));
     return GRAFT_OK;
   }

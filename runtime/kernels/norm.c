@@ -29,14 +29,14 @@ graft_status gr_kernel_batch_norm(const gr_kernel_call *k) {
   const gr_in *x = &k->operands[0], *tracked = &k->operands[5];
   graft_status status = only_f32(k, 5);
   if (status) return status;
-  bool training = gr_k_bool(k, "training"), cumulative = gr_k_none(k, "momentum");
+  bool training = gr_k_bool(k, GR_ATTR(batch_norm, training)), cumulative = gr_k_none(k, GR_ATTR(batch_norm, momentum));
   int64_t before = tracked->data ? *(const int64_t *)tracked->data : 0, after = before;
   bn_job job = {.isa = k->isa,
                 .bn = {.batch = x->type->dims[0],
                        .channels = x->type->dims[1],
                        .inner = gr_extent(x->type, 2, x->type->rank),
-                       .eps = gr_k_float(k, "eps"),
-                       .unbiased = gr_k_bool(k, "unbiased"),
+                       .eps = gr_k_float(k, GR_ATTR(batch_norm, eps)),
+                       .unbiased = gr_k_bool(k, GR_ATTR(batch_norm, unbiased)),
                        .weight = k->operands[1].data,
                        .bias = k->operands[2].data,
                        .running_mean = k->operands[3].data,
@@ -55,7 +55,7 @@ graft_status gr_kernel_batch_norm(const gr_kernel_call *k) {
   if (training && tracked->data) after = before < INT64_MAX ? before + 1 : before;
   if (training && has_statistics && cumulative && !tracked->data)
     return gr_kernel_error(k, "momentum none is a cumulative average and needs num_batches_tracked");
-  job.bn.factor = cumulative ? (after > 0 ? 1.0 / (double)after : 1.0) : gr_k_float(k, "momentum");
+  job.bn.factor = cumulative ? (after > 0 ? 1.0 / (double)after : 1.0) : gr_k_float(k, GR_ATTR(batch_norm, momentum));
   if (!training) job.bn.factor = 0.0;
   int64_t per_channel = job.bn.batch * job.bn.inner, grain = per_channel > 0 ? 16384 / per_channel + 1 : 1;
   gr_parallel_for(k->threads, job.bn.channels, grain, bn_range, &job);
@@ -69,8 +69,8 @@ graft_status gr_kernel_batch_norm(const gr_kernel_call *k) {
 graft_status gr_kernel_bn_scale(const gr_kernel_call *k) {
   graft_status status = only_f32(k, 2);
   if (status) return status;
-  gr_bn_scale_f32(k->operands[0].data, k->operands[1].data, k->operands[1].count, gr_k_float(k, "eps"),
-                  gr_k_bool(k, "exact"), k->results[0].data);
+  gr_bn_scale_f32(k->operands[0].data, k->operands[1].data, k->operands[1].count, gr_k_float(k, GR_ATTR(bn_scale, eps)),
+                  gr_k_bool(k, GR_ATTR(bn_scale, exact)), k->results[0].data);
   return GRAFT_OK;
 }
 
@@ -86,7 +86,7 @@ graft_status gr_kernel_bn_shift(const gr_kernel_call *k) {
 graft_status gr_kernel_channel(const gr_kernel_call *k) {
   const gr_in *x = &k->operands[0];
   const gr_out *y = &k->results[0];
-  int64_t groups = gr_k_int(k, "groups");
+  int64_t groups = gr_k_int(k, GR_ATTR(channel, groups));
   if (groups == 1) {
     memcpy(y->data, x->data, gr_in_bytes(x));
     return GRAFT_OK;

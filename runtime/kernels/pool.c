@@ -4,6 +4,10 @@
 
 #include <math.h>
 
+GR_SAME_ATTR(kernel_size, max_pool2d, avg_pool2d);
+GR_SAME_ATTR(stride, max_pool2d, avg_pool2d);
+GR_SAME_ATTR(padding, max_pool2d, avg_pool2d);
+
 typedef struct axis {
   int64_t in, out, kernel, stride, padding, dilation;
 } axis;
@@ -131,8 +135,9 @@ static int begin_pool(const gr_kernel_call *k, pool *p, int n) {
 
 static void read_windows(const gr_kernel_call *k, pool *p, int first) {
   uint32_t n;
-  const int64_t *kernel = gr_k_ints(k, "kernel_size", &n), *stride = gr_k_ints(k, "stride", &n);
-  const int64_t *padding = gr_k_ints(k, "padding", &n);
+  const int64_t *kernel = gr_k_ints(k, GR_ATTR_ND(max_pool, kernel_size), &n),
+                *stride = gr_k_ints(k, GR_ATTR_ND(max_pool, stride), &n);
+  const int64_t *padding = gr_k_ints(k, GR_ATTR_ND(max_pool, padding), &n);
   for (int i = first; i < 3; i++) {
     p->a[i].kernel = kernel[i - first];
     p->a[i].stride = stride[i - first];
@@ -157,7 +162,7 @@ graft_status gr_kernel_max_pool(const gr_kernel_call *k) {
   int first = begin_pool(k, &p, k->op == GR_OP_max_pool1d ? 1 : k->op == GR_OP_max_pool2d ? 2 : 3);
   read_windows(k, &p, first);
   uint32_t n;
-  const int64_t *dilation = gr_k_ints(k, "dilation", &n);
+  const int64_t *dilation = gr_k_ints(k, GR_ATTR_ND(max_pool, dilation), &n);
   for (int i = first; i < 3; i++) p.a[i].dilation = dilation[i - first];
   p.indices = k->results[1].data;
   return run_pool(k, &p, run[k->operands[0].type->dtype]);
@@ -168,7 +173,7 @@ graft_status gr_kernel_avg_pool(const gr_kernel_call *k) {
   pool p;
   int first = begin_pool(k, &p, k->op == GR_OP_avg_pool1d ? 1 : k->op == GR_OP_avg_pool2d ? 2 : 3);
   read_windows(k, &p, first);
-  p.count_include_pad = gr_k_bool(k, "count_include_pad");
+  p.count_include_pad = gr_k_bool(k, GR_ATTR_ND(avg_pool, count_include_pad));
   return run_pool(k, &p, run[k->operands[0].type->dtype]);
 }
 

@@ -60,20 +60,29 @@ static graft_status check_range(const gr_kernel_call *k, gr_qrange range, graft_
   return GRAFT_OK;
 }
 
-static graft_dtype dtype_attr(const gr_kernel_call *k) {
-  const gr_op_info *op = gr_op_get(k->op);
-  int slot = gr_op_attr_slot(op, "dtype", 5);
-  return gr_attr_public(k->module, op, k->attrs, (uint32_t)slot).as.dtype;
-}
+/* One set of slots serves the four ops and fake_quantize; another qparams and choose_qparams. */
+GR_SAME_ATTR(quant_min, fake_quantize, quantize_per_tensor);
+GR_SAME_ATTR(quant_max, fake_quantize, quantize_per_tensor);
+GR_SAME_ATTR(quant_min, fake_quantize, dequantize_per_tensor);
+GR_SAME_ATTR(quant_max, fake_quantize, dequantize_per_tensor);
+GR_SAME_ATTR(quant_min, fake_quantize, quantize_per_channel);
+GR_SAME_ATTR(quant_max, fake_quantize, quantize_per_channel);
+GR_SAME_ATTR(axis, fake_quantize, quantize_per_channel);
+GR_SAME_ATTR(groups, fake_quantize, quantize_per_channel);
+GR_SAME_ATTR(quant_min, fake_quantize, dequantize_per_channel);
+GR_SAME_ATTR(quant_max, fake_quantize, dequantize_per_channel);
+GR_SAME_ATTR(axis, fake_quantize, dequantize_per_channel);
+GR_SAME_ATTR(groups, fake_quantize, dequantize_per_channel);
 
 bool gr_quantizes_by_channel(const gr_kernel_call *k) {
-  if (k->op == GR_OP_fake_quantize) return !gr_k_none(k, "axis");
+  if (k->op == GR_OP_fake_quantize) return !gr_k_none(k, GR_ATTR(fake_quantize, axis));
   return k->op == GR_OP_quantize_per_channel || k->op == GR_OP_dequantize_per_channel;
 }
 
 static graft_status quantize_common(const gr_kernel_call *k, quantize_job *job) {
   const gr_in *x = &k->operands[0], *scale = &k->operands[1], *zp = &k->operands[2];
-  job->range = (gr_qrange){gr_k_int(k, "quant_min"), gr_k_int(k, "quant_max")};
+  job->range =
+      (gr_qrange){gr_k_int(k, GR_ATTR(fake_quantize, quant_min)), gr_k_int(k, GR_ATTR(fake_quantize, quant_max))};
   graft_status status = check_range(k, job->range, job->dtype);
   if (status) return status;
   if (scale->type->dtype != GRAFT_F32) return gr_kernel_no_dtype(k, scale->type->dtype);
@@ -91,7 +100,8 @@ static graft_status quantize_common(const gr_kernel_call *k, quantize_job *job) 
     return GRAFT_OK;
   }
   gr_channels *ch = &job->channels;
-  if (!gr_channels_make(x->type, gr_k_int(k, "axis"), gr_k_int(k, "groups"), ch))
+  if (!gr_channels_make(x->type, gr_k_int(k, GR_ATTR(fake_quantize, axis)), gr_k_int(k, GR_ATTR(fake_quantize, groups)),
+                        ch))
     return gr_kernel_error(k, "x has no such channel axis");
   if (scale->count != gr_channels_total(*ch) || zp->count != scale->count)
     return gr_kernel_error(k, "%lld scales and %lld zero points for %lld channels", (long long)scale->count,
@@ -115,12 +125,12 @@ graft_status gr_kernel_dequantize(const gr_kernel_call *k) {
 
 graft_status gr_kernel_fake_quantize(const gr_kernel_call *k) {
   const gr_in *x = &k->operands[0];
-  if (!gr_k_bool(k, "enabled")) {
+  if (!gr_k_bool(k, GR_ATTR(fake_quantize, enabled))) {
     if (k->results[0].data != x->data) memcpy(k->results[0].data, x->data, gr_in_bytes(x));
     return GRAFT_OK;
   }
   if (x->type->dtype != GRAFT_F32) return gr_kernel_no_dtype(k, x->type->dtype);
-  quantize_job job = {.dtype = dtype_attr(k), .run = run_fake_quantize};
+  quantize_job job = {.dtype = (graft_dtype)gr_k_int(k, GR_ATTR(fake_quantize, dtype)), .run = run_fake_quantize};
   return quantize_common(k, &job);
 }
 
@@ -156,7 +166,7 @@ static graft_status whole_range(const gr_kernel_call *k, const gr_in *x, float r
 }
 
 static graft_status observe_histogram(const gr_kernel_call *k, const gr_in *x, const gr_in *state, float *next) {
-  int64_t bins = gr_k_int(k, "bins");
+  int64_t bins = gr_k_int(k, GR_ATTR(observe, bins));
   if (state->type->rank != 1 || bins < 1 || state->count - 2 != bins)
     return gr_kernel_error(k, "the state has %lld entries, a histogram of %lld bins has 2 more than that",
                            (long long)state->count, (long long)bins);
@@ -168,10 +178,10 @@ static graft_status observe_histogram(const gr_kernel_call *k, const gr_in *x, c
 
 static graft_status observer_kind(const gr_kernel_call *k, gr_observer *kind) {
   const graft_type *x = k->operands[0].type, *state = k->operands[1].type;
-  *kind = (gr_observer)gr_attr_int(k->module, k->attrs, GR_ATTR(observe, observer));
+  *kind = (gr_observer)gr_k_int(k, GR_ATTR(observe, observer));
   if (x->dtype != GRAFT_F32) return gr_kernel_no_dtype(k, x->dtype);
   if (state->dtype != GRAFT_F32) return gr_kernel_no_dtype(k, state->dtype);
-  if (!gr_k_bool(k, "enabled")) *kind = GR_observer_placeholder;
+  if (!gr_k_bool(k, GR_ATTR(observe, enabled))) *kind = GR_observer_placeholder;
   return GRAFT_OK;
 }
 
@@ -182,8 +192,9 @@ graft_status gr_observe_begin(const gr_kernel_call *k, gr_observation *o) {
   *o = (gr_observation){
       .isa = k->isa, .channels = gr_channels_whole(x->type), .rows = x->type->rank ? x->type->dims[0] : 1};
   if (status || kind == GR_observer_histogram || kind == GR_observer_placeholder) return status;
-  bool per_channel = !gr_k_none(k, "axis");
-  if (per_channel && !gr_channels_make(x->type, gr_k_int(k, "axis"), gr_k_int(k, "groups"), &o->channels))
+  bool per_channel = !gr_k_none(k, GR_ATTR(observe, axis));
+  if (per_channel && !gr_channels_make(x->type, gr_k_int(k, GR_ATTR(observe, axis)),
+                                       gr_k_int(k, GR_ATTR(observe, groups)), &o->channels))
     return gr_kernel_error(k, "x has no such channel axis");
   int64_t n = gr_channels_total(o->channels);
   if (state->count != 2 * n && !per_channel)
@@ -191,8 +202,8 @@ graft_status gr_observe_begin(const gr_kernel_call *k, gr_observation *o) {
   if (state->count != 2 * n)
     return gr_kernel_error(k, "the state has %lld entries, not 2 for each of %lld channels", (long long)state->count,
                            (long long)n);
-  o->by_row = per_channel && gr_axis(gr_k_int(k, "axis"), x->type->rank) == 0;
-  o->averaging_constant = kind == GR_observer_min_max ? -1.0 : gr_k_float(k, "averaging_constant");
+  o->by_row = per_channel && gr_axis(gr_k_int(k, GR_ATTR(observe, axis)), x->type->rank) == 0;
+  o->averaging_constant = kind == GR_observer_min_max ? -1.0 : gr_k_float(k, GR_ATTR(observe, averaging_constant));
   o->range = gr_scratch_alloc(k->scratch, (size_t)n, 2 * sizeof *o->range);
   if (!o->range) return GRAFT_NO_MEMORY;
   for (int64_t c = 0; c < n; c++) o->range[c] = INFINITY, o->range[n + c] = -INFINITY;
@@ -234,7 +245,7 @@ graft_status gr_kernel_observe(const gr_kernel_call *k) {
   }
   if (kind == GR_observer_histogram) return observe_histogram(k, x, state, next);
   status = gr_observe_begin(k, &o);
-  if (!status && gr_k_none(k, "axis")) {
+  if (!status && gr_k_none(k, GR_ATTR(observe, axis))) {
     status = whole_range(k, x, o.range);
   } else if (!status) {
     gr_range_f32(k->isa, x->data, o.channels, o.range, o.range + gr_channels_total(o.channels));
@@ -245,18 +256,22 @@ graft_status gr_kernel_observe(const gr_kernel_call *k) {
 
 /* ---- parameters ---- */
 
+GR_SAME_ATTR(dtype, qparams, choose_qparams);
+GR_SAME_ATTR(quant_min, qparams, choose_qparams);
+GR_SAME_ATTR(quant_max, qparams, choose_qparams);
+GR_SAME_ATTR(eps, qparams, choose_qparams);
 GR_SAME_ATTR(scheme, qparams, choose_qparams);
 GR_SAME_ATTR(formula, qparams, choose_qparams);
 
 static graft_status qparams_options(const gr_kernel_call *k, graft_qparams_config *o) {
-  const int64_t formula = gr_attr_int(k->module, k->attrs, GR_ATTR(qparams, formula));
+  const int64_t formula = gr_k_int(k, GR_ATTR(qparams, formula));
   *o = (graft_qparams_config){.size = sizeof *o,
-                              .dtype = dtype_attr(k),
-                              .quant_min = gr_k_int(k, "quant_min"),
-                              .quant_max = gr_k_int(k, "quant_max"),
-                              .symmetric = gr_is_symmetric(gr_attr_int(k->module, k->attrs, GR_ATTR(qparams, scheme))),
+                              .dtype = (graft_dtype)gr_k_int(k, GR_ATTR(qparams, dtype)),
+                              .quant_min = gr_k_int(k, GR_ATTR(qparams, quant_min)),
+                              .quant_max = gr_k_int(k, GR_ATTR(qparams, quant_max)),
+                              .symmetric = gr_is_symmetric(gr_k_int(k, GR_ATTR(qparams, scheme))),
                               .formula = formula == GR_formula_kernel ? GRAFT_FORMULA_KERNEL : GRAFT_FORMULA_OBSERVER,
-                              .eps = gr_k_float(k, "eps")};
+                              .eps = gr_k_float(k, GR_ATTR(qparams, eps))};
   return check_range(k, (gr_qrange){o->quant_min, o->quant_max}, o->dtype);
 }
 
@@ -268,8 +283,8 @@ graft_status gr_kernel_qparams(const gr_kernel_call *k) {
   graft_qparams_config o;
   graft_status status = qparams_options(k, &o);
   if (status) return status;
-  o.reduce_range = gr_k_bool(k, "reduce_range");
-  o.custom_range = gr_k_bool(k, "custom_range");
+  o.reduce_range = gr_k_bool(k, GR_ATTR(qparams, reduce_range));
+  o.custom_range = gr_k_bool(k, GR_ATTR(qparams, custom_range));
   if (state->type->dtype != GRAFT_F32) return gr_kernel_no_dtype(k, state->type->dtype);
   int64_t n = state->type->rank == 2 ? state->type->dims[1] : 1;
   float histogram[2];

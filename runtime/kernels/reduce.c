@@ -41,7 +41,7 @@ graft_status gr_kernel_softmax(const gr_kernel_call *k) {
   if (x->count == 0) return GRAFT_OK;
   softmax s = {.x = x->data, .y = k->results[0].data, .extent = 1, .inner = 1};
   if (x->type->rank > 0) {
-    int32_t axis = gr_axis(gr_k_int(k, "dim"), x->type->rank);
+    int32_t axis = gr_axis(gr_k_int(k, GR_ATTR(softmax, dim)), x->type->rank);
     s.extent = x->type->dims[axis];
     s.inner = gr_extent(x->type, axis + 1, x->type->rank);
   }
@@ -98,9 +98,9 @@ graft_status gr_kernel_mean(const gr_kernel_call *k) {
   const gr_in *x = &k->operands[0];
   const gr_out *y = &k->results[0];
   uint32_t count;
-  const int64_t *dims = gr_k_ints(k, "dim", &count);
+  const int64_t *dims = gr_k_ints(k, GR_ATTR(mean, dim), &count);
   bool reduce[GRAFT_MAX_RANK] = {false};
-  for (int32_t i = 0; i < x->type->rank; i++) reduce[i] = gr_k_none(k, "dim") || count == 0;
+  for (int32_t i = 0; i < x->type->rank; i++) reduce[i] = gr_k_none(k, GR_ATTR(mean, dim)) || count == 0;
   for (uint32_t i = 0; i < count; i++) reduce[gr_axis(dims[i], x->type->rank)] = true;
   mean m = {.x = x->data, .y = y->data, .count = 1};
   int64_t stride[GRAFT_MAX_RANK], next = 1;

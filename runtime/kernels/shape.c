@@ -100,13 +100,14 @@ static void axis_order(const gr_kernel_call *k, int32_t *order) {
   int32_t rank = k->operands[0].type->rank;
   if (k->op == GR_OP_permute) {
     uint32_t count;
-    const int64_t *dims = gr_k_ints(k, "dims", &count);
+    const int64_t *dims = gr_k_ints(k, GR_ATTR(permute, dims), &count);
     for (int32_t i = 0; i < rank; i++) order[i] = gr_axis(dims[i], rank);
     return;
   }
   for (int32_t i = 0; i < rank; i++) order[i] = i;
   if (rank == 0) return;
-  int32_t a = gr_axis(gr_k_int(k, "dim0"), rank), b = gr_axis(gr_k_int(k, "dim1"), rank);
+  int32_t a = gr_axis(gr_k_int(k, GR_ATTR(transpose, dim0)), rank),
+          b = gr_axis(gr_k_int(k, GR_ATTR(transpose, dim1)), rank);
   order[a] = b;
   order[b] = a;
 }
@@ -170,27 +171,27 @@ static int64_t part_alias(const graft_type *x, const graft_type *y, int32_t axis
 
 int64_t gr_alias_slice(const gr_kernel_call *k, uint32_t result, uint32_t *operand) {
   const graft_type *x = k->operands[0].type, *y = k->results[result].type;
-  int32_t axis = gr_axis(gr_k_int(k, "dim"), x->rank);
-  int64_t step = gr_k_int(k, "step");
+  int32_t axis = gr_axis(gr_k_int(k, GR_ATTR(slice, dim)), x->rank);
+  int64_t step = gr_k_int(k, GR_ATTR(slice, step));
   *operand = 0;
   if (y->dims[axis] == 0) return 0;
   if (step != 1 && y->dims[axis] != 1) return -1;
-  return part_alias(x, y, axis, slice_start(gr_k_int(k, "start"), x->dims[axis], step));
+  return part_alias(x, y, axis, slice_start(gr_k_int(k, GR_ATTR(slice, start)), x->dims[axis], step));
 }
 
 graft_status gr_kernel_slice(const gr_kernel_call *k) {
   const graft_type *x = k->operands[0].type;
-  int32_t axis = gr_axis(gr_k_int(k, "dim"), x->rank);
-  int64_t step = gr_k_int(k, "step"), strides[GRAFT_MAX_RANK];
+  int32_t axis = gr_axis(gr_k_int(k, GR_ATTR(slice, dim)), x->rank);
+  int64_t step = gr_k_int(k, GR_ATTR(slice, step)), strides[GRAFT_MAX_RANK];
   row_major(x, strides);
-  int64_t start = slice_start(gr_k_int(k, "start"), x->dims[axis], step) * strides[axis];
+  int64_t start = slice_start(gr_k_int(k, GR_ATTR(slice, start)), x->dims[axis], step) * strides[axis];
   if (k->results[0].type->dims[axis] > 1) strides[axis] *= step; /* else a step of any size is no step */
   return strided_copy(k, &k->results[0], &k->operands[0], start, strides);
 }
 
 static int64_t split_start(const gr_kernel_call *k, uint32_t result) {
   uint32_t count;
-  const int64_t *sizes = gr_k_ints(k, "split_sizes", &count);
+  const int64_t *sizes = gr_k_ints(k, GR_ATTR(split, split_sizes), &count);
   int64_t start = 0;
   for (uint32_t i = 0; i < result; i++) start += sizes[i];
   return start;
@@ -200,14 +201,14 @@ int64_t gr_alias_split(const gr_kernel_call *k, uint32_t result, uint32_t *opera
   const graft_type *x = k->operands[0].type, *y = k->results[result].type;
   *operand = 0;
   if (graft_type_elements(y) == 0) return 0;
-  return part_alias(x, y, gr_axis(gr_k_int(k, "dim"), x->rank), split_start(k, result));
+  return part_alias(x, y, gr_axis(gr_k_int(k, GR_ATTR(split, dim)), x->rank), split_start(k, result));
 }
 
 graft_status gr_kernel_split(const gr_kernel_call *k) {
   const graft_type *x = k->operands[0].type;
-  int32_t axis = gr_axis(gr_k_int(k, "dim"), x->rank);
+  int32_t axis = gr_axis(gr_k_int(k, GR_ATTR(split, dim)), x->rank);
   uint32_t count;
-  const int64_t *sizes = gr_k_ints(k, "split_sizes", &count);
+  const int64_t *sizes = gr_k_ints(k, GR_ATTR(split, split_sizes), &count);
   int64_t strides[GRAFT_MAX_RANK], start = 0;
   row_major(x, strides);
   for (uint32_t i = 0; i < k->result_count && i < count; start += sizes[i++]) {
@@ -227,7 +228,7 @@ int64_t gr_alias_cat(const gr_kernel_call *k, uint32_t result, uint32_t *operand
 graft_status gr_kernel_cat(const gr_kernel_call *k) {
   const gr_out *y = &k->results[0];
   if (y->count == 0) return GRAFT_OK;
-  int32_t axis = gr_axis(gr_k_int(k, "dim"), y->type->rank);
+  int32_t axis = gr_axis(gr_k_int(k, GR_ATTR(cat, dim)), y->type->rank);
   int64_t inner = gr_extent(y->type, axis + 1, y->type->rank) * (int64_t)graft_dtype_size(y->type->dtype);
   int64_t outer = gr_extent(y->type, 0, axis), row = y->type->dims[axis] * inner;
   char *to = y->data;
@@ -323,10 +324,10 @@ static bool value_fits(graft_dtype dtype, double value) {
 graft_status gr_kernel_pad(const gr_kernel_call *k) {
   const gr_in *x = &k->operands[0], *fill = &k->operands[1];
   const gr_out *y = &k->results[0];
-  const int64_t mode = gr_attr_int(k->module, k->attrs, GR_ATTR(pad, mode));
+  const int64_t mode = gr_k_int(k, GR_ATTR(pad, mode));
   padding p = {
       .from = x->data, .to = y->data, .rank = x->type->rank, .size = (int64_t)graft_dtype_size(x->type->dtype)};
-  double value = gr_k_float(k, "value");
+  double value = gr_k_float(k, GR_ATTR(pad, value));
   if (fill->data) {
     if (fill->type->dtype != x->type->dtype || fill->count != 1)
       return gr_kernel_error(k, "fill is not one %s", graft_dtype_name(x->type->dtype));
@@ -339,7 +340,7 @@ graft_status gr_kernel_pad(const gr_kernel_call *k) {
   if (y->count == 0) return GRAFT_OK;
   if (p.rank == 0) return gr_kernel_copy(k);
   uint32_t count;
-  const int64_t *pad = gr_k_ints(k, "pad", &count);
+  const int64_t *pad = gr_k_ints(k, GR_ATTR(pad, pad), &count);
   row_major(x->type, p.strides);
   for (int32_t i = 0; i < p.rank; i++) {
     uint32_t pair = (uint32_t)(p.rank - 1 - i);
@@ -370,7 +371,7 @@ graft_status gr_kernel_index_select(const gr_kernel_call *k) {
   graft_dtype d = index->type->dtype;
   if (d != GRAFT_I64 && d != GRAFT_I32) return gr_kernel_error(k, "an index of %s", graft_dtype_name(d));
   if (x->type->rank == 0) return gr_kernel_error(k, "x has no axis to select from");
-  int32_t axis = gr_axis(gr_k_int(k, "dim"), x->type->rank);
+  int32_t axis = gr_axis(gr_k_int(k, GR_ATTR(index_select, dim)), x->type->rank);
   int64_t n = x->type->dims[axis], outer = gr_extent(x->type, 0, axis);
   size_t entry = (size_t)gr_extent(x->type, axis + 1, x->type->rank) * graft_dtype_size(x->type->dtype);
   for (int64_t i = 0; i < index->count; i++) {
@@ -388,7 +389,7 @@ graft_status gr_kernel_index_select(const gr_kernel_call *k) {
 
 graft_status gr_kernel_shape(const gr_kernel_call *k) {
   const graft_type *x = k->operands[0].type;
-  int64_t start = gr_k_int(k, "start"), *y = k->results[0].data;
+  int64_t start = gr_k_int(k, GR_ATTR(shape, start)), *y = k->results[0].data;
   if (start < 0) start += x->rank;
   if (start < 0) start = 0;
   for (int64_t i = 0; i < k->results[0].count; i++) y[i] = x->dims[start + i];

@@ -3,6 +3,10 @@
 
 #include <string.h>
 
+GR_SAME_ATTR(stride, conv2d, conv_transpose2d);
+GR_SAME_ATTR(padding, conv2d, conv_transpose2d);
+GR_SAME_ATTR(groups, conv2d, conv_transpose2d);
+
 #define WORTHWHILE (1 << 17) /* multiplications below which the plain kernel is as fast */
 
 typedef struct window {
@@ -11,9 +15,11 @@ typedef struct window {
 
 static window read_window(const gr_kernel_call *k, bool transposed) {
   uint32_t axes;
-  const int64_t *stride = gr_k_ints(k, "stride", &axes), *padding = gr_k_ints(k, "padding", &axes);
-  const int64_t *dilation = gr_k_ints(k, "dilation", &axes);
-  const int64_t *extra = transposed ? gr_k_ints(k, "output_padding", &axes) : NULL;
+  const int64_t *stride = gr_k_ints(k, GR_ATTR_ND(conv, stride), &axes),
+                *padding = gr_k_ints(k, GR_ATTR_ND(conv, padding), &axes);
+  const int64_t *dilation =
+      gr_k_ints(k, transposed ? GR_ATTR_ND(conv_transpose, dilation) : GR_ATTR_ND(conv, dilation), &axes);
+  const int64_t *extra = transposed ? gr_k_ints(k, GR_ATTR_ND(conv_transpose, output_padding), &axes) : NULL;
   window w = {.stride = {0}};
   for (uint32_t i = 0; i < axes; i++) {
     w.stride[i] = stride[i];
@@ -54,7 +60,7 @@ bool gr_dnnl_plan_conv(gr_fast *f, const gr_kernel_call *k, uint32_t fixed, gr_d
   if (positions * (double)k->operands[1].count < WORTHWHILE || !gr_dnnl_start(f)) return false;
   window win = read_window(k, transposed);
   dnnl_memory_desc_t src = gr_dnnl_type(x), dst = gr_dnnl_type(y), bias = {0};
-  dnnl_memory_desc_t weight = weight_desc(w, gr_k_int(k, "groups"), transposed);
+  dnnl_memory_desc_t weight = weight_desc(w, gr_k_int(k, GR_ATTR_ND(conv, groups)), transposed);
   dnnl_memory_desc_t any_src = gr_dnnl_any(&src), any_dst = gr_dnnl_any(&dst), any_weight = gr_dnnl_any(&weight);
   if (b) bias = gr_dnnl_type(b);
   union {

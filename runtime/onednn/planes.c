@@ -9,8 +9,9 @@ bool gr_dnnl_plan_pool(gr_fast *f, const gr_kernel_call *k, uint32_t fixed, gr_d
   (void)fixed;
   if (k->operands[0].count < WORTHWHILE) return false;
   uint32_t axes;
-  const int64_t *kernel = gr_k_ints(k, "kernel_size", &axes), *stride = gr_k_ints(k, "stride", &axes);
-  const int64_t *padding = gr_k_ints(k, "padding", &axes);
+  const int64_t *kernel = gr_k_ints(k, GR_ATTR_ND(avg_pool, kernel_size), &axes),
+                *stride = gr_k_ints(k, GR_ATTR_ND(avg_pool, stride), &axes);
+  const int64_t *padding = gr_k_ints(k, GR_ATTR_ND(avg_pool, padding), &axes);
   for (uint32_t i = 0; i < axes; i++) {
     /* Windows of ceil_mode that reach past the padding are counted otherwise there. */
     int64_t reach = (y->dims[2 + i] - 1) * stride[i] + kernel[i];
@@ -20,8 +21,9 @@ bool gr_dnnl_plan_pool(gr_fast *f, const gr_kernel_call *k, uint32_t fixed, gr_d
   dnnl_memory_desc_t src = gr_dnnl_type(x), dst = gr_dnnl_type(y);
   dnnl_pooling_desc_t desc;
   if (dnnl_pooling_forward_desc_init(&desc, dnnl_forward_inference,
-                                     gr_k_bool(k, "count_include_pad") ? dnnl_pooling_avg_include_padding
-                                                                       : dnnl_pooling_avg_exclude_padding,
+                                     gr_k_bool(k, GR_ATTR_ND(avg_pool, count_include_pad))
+                                         ? dnnl_pooling_avg_include_padding
+                                         : dnnl_pooling_avg_exclude_padding,
                                      &src, &dst, stride, kernel, padding, padding) != dnnl_success ||
       dnnl_primitive_desc_create(&p->desc, &desc, f->attr, f->engine, NULL) != dnnl_success)
     return false;
@@ -34,7 +36,7 @@ bool gr_dnnl_plan_batch_norm(gr_fast *f, const gr_kernel_call *k, uint32_t fixed
   enum { WEIGHT = 1, BIAS, MEAN, VAR };
   const graft_type *x = k->operands[0].type;
   (void)fixed;
-  if (k->operands[0].count < WORTHWHILE || gr_k_bool(k, "training")) return false;
+  if (k->operands[0].count < WORTHWHILE || gr_k_bool(k, GR_ATTR(batch_norm, training))) return false;
   for (uint32_t i = 1; i < k->result_count; i++)
     if (k->results[i].type) return false;
   if (!gr_dnnl_start(f)) return false;
@@ -43,7 +45,8 @@ bool gr_dnnl_plan_batch_norm(gr_fast *f, const gr_kernel_call *k, uint32_t fixed
   if (k->operands[BIAS].type) flags |= dnnl_use_shift;
   dnnl_memory_desc_t data = gr_dnnl_type(x), channels = gr_dnnl_rows(1, &x->dims[1]);
   dnnl_batch_normalization_desc_t desc;
-  if (dnnl_batch_normalization_forward_desc_init(&desc, dnnl_forward_inference, &data, (float)gr_k_float(k, "eps"),
+  if (dnnl_batch_normalization_forward_desc_init(&desc, dnnl_forward_inference, &data,
+                                                 (float)gr_k_float(k, GR_ATTR(batch_norm, eps)),
                                                  flags) != dnnl_success ||
       dnnl_primitive_desc_create(&p->desc, &desc, f->attr, f->engine, NULL) != dnnl_success)
     return false;
