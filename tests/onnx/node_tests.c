@@ -315,8 +315,10 @@ static const char *skip_reason(const Onnx__ModelProto *model, const char *direct
     if (unusable(model->graph->output[i])) return unusable(model->graph->output[i]);
   for (size_t i = 0; i < model->n_opset_import; i++)
     if (model->opset_import[i]->version > 18) return "opset beyond 18";
-  if (model->graph->n_node && strcmp(model->graph->node[0]->op_type, "ConstantOfShape") == 0 && model->graph->n_input)
-    return "a shape that depends on data";
+  for (size_t i = 0; i < model->graph->n_node; i++) {
+    const char *op = model->graph->node[i]->op_type; /* the shape is an input of the graph */
+    if (strcmp(op, "ConstantOfShape") == 0 || strcmp(op, "Expand") == 0) return "a shape that depends on data";
+  }
   return random_dropout(model, directory) ? "dropout in training" : NULL;
 }
 

@@ -91,7 +91,13 @@ START_TEST(rows_are_sorted) {
 #include "ir/formats/onnx/import.def"
 #undef ONNX
   };
+  static const char *const foreign[] = {
+#define SAME(name) #name,
+#include "ir/formats/onnx/foreign.def"
+#undef SAME
+  };
   for (size_t i = 1; i < sizeof names / sizeof *names; i++) ck_assert_str_lt(names[i - 1], names[i]);
+  for (size_t i = 1; i < sizeof foreign / sizeof *foreign; i++) ck_assert_str_lt(foreign[i - 1], foreign[i]);
 }
 END_TEST
 

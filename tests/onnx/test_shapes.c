@@ -140,6 +140,67 @@ START_TEST(axes_from_the_front_need_no_rank) {
 }
 END_TEST
 
+START_TEST(foreign_elementwise_op_keeps_its_type) {
+  add_input(g, "x", 1, 2, INTS(-1, 3));
+  add_i64(g, "axes", 1, INTS(-1));
+  add_node(g, "Erf", "/erf", NAMES("x"), NAMES("f"));
+  add_node(g, "Unsqueeze", "/u", NAMES("f", "axes"), NAMES("y"));
+  add_untyped_output(g, "y");
+  load();
+  check_type("f", 2, INTS(-1, 3));
+  check_type("y", 3, INTS(-1, 3, 1));
+}
+END_TEST
+
+START_TEST(foreign_op_of_another_domain_is_unknown) {
+  add_input(g, "x", 1, 2, INTS(-1, 3));
+  add_node(g, "Erf", "/erf", NAMES("x"), NAMES("y"))->domain = strdup("vendor");
+  add_untyped_output(g, "y");
+  load();
+  check_type("y", -1, NULL);
+}
+END_TEST
+
+/* ---- expand ---- */
+
+static void expand(int64_t batch, size_t count, const int64_t *shape) {
+  add_input(g, "x", 1, 2, INTS(batch, 1));
+  add_i64(g, "shape", count, shape);
+  add_node(g, "Expand", "/expand", NAMES("x", "shape"), NAMES("y"));
+  add_untyped_output(g, "y");
+}
+
+START_TEST(expand_both_ways) {
+  expand(3, 3, INTS(2, 1, 4));
+  load();
+  check_type("y", 3, INTS(2, 3, 4));
+}
+END_TEST
+
+START_TEST(expand_by_a_shorter_shape) {
+  expand(-1, 1, INTS(4));
+  load();
+  check_type("y", 2, INTS(-1, 4));
+}
+END_TEST
+
+START_TEST(expand_that_does_not_fit) {
+  expand(3, 2, INTS(2, 4));
+  load_fails("/expand", "size 2");
+}
+END_TEST
+
+START_TEST(expand_by_data_stays) {
+  add_input(g, "x", 1, 2, INTS(3, 1));
+  add_input(g, "shape", 7, 1, INTS(2));
+  add_node(g, "Expand", "/expand", NAMES("x", "shape"), NAMES("y"));
+  add_untyped_output(g, "y");
+  load();
+  graft_graph *graph = graft_module_get_graph(m, 0);
+  ck_assert_str_eq(graft_node_get_op(graph, graft_value_node(graph, find("y"))), "onnx.Expand");
+}
+END_TEST
+
 START_TEST(axes_from_the_end_need_a_rank) {
   add_input(g, "x", 1, 1, INTS(3));
   add_i64(g, "axes", 1, INTS(-1));
@@ -247,10 +308,11 @@ int main(void) {
   tcase_add_checked_fixture(t, setup, teardown);
   ADD(t, bounds_of_slices_are_computed, another_extent_may_be_unknown, what_else_is_read_stays, data_is_named,
       unknown_extent_is_named, input_is_named, floats_are_no_bounds, reshape_by_a_shape_known_in_part,
-      axes_from_the_front_need_no_rank, axes_from_the_end_need_a_rank, filled_constants_have_a_limit,
-      all_filled_constants_together_have_a_limit, shares_of_windows_have_a_limit, zero_points_have_a_limit,
-      offsets_of_indices_have_a_limit, same_padding_of_a_huge_extent, output_shape_of_a_huge_extent, huge_dilation,
-      huge_plane_of_an_empty_batch);
+      foreign_elementwise_op_keeps_its_type, foreign_op_of_another_domain_is_unknown, expand_both_ways,
+      expand_by_a_shorter_shape, expand_that_does_not_fit, expand_by_data_stays, axes_from_the_front_need_no_rank,
+      axes_from_the_end_need_a_rank, filled_constants_have_a_limit, all_filled_constants_together_have_a_limit,
+      shares_of_windows_have_a_limit, zero_points_have_a_limit, offsets_of_indices_have_a_limit,
+      same_padding_of_a_huge_extent, output_shape_of_a_huge_extent, huge_dilation, huge_plane_of_an_empty_batch);
   suite_add_tcase(s, t);
   return run_suite(s);
 }

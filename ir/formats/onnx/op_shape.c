@@ -87,6 +87,28 @@ bool gr_onnx_reshape(gr_onnx *in) {
   return gr_onnx_finish(in, operands, 1);
 }
 
+/* ONNX broadcasts both ways: an extent of 1 in the shape keeps the input's. Stays where the shape is not known. */
+bool gr_onnx_expand(gr_onnx *in) {
+  graft_value x = gr_onnx_input(in, 0);
+  const int64_t *shape;
+  uint32_t count;
+  if (in->failed || !gr_onnx_try_ints(in, 1, &shape, &count)) return false;
+  const int32_t rank = gr_onnx_value_type(in, x)->rank;
+  if (!shape || rank < 0) return gr_onnx_stays(in);
+  if (count > GRAFT_MAX_RANK) return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "Expand to more than 8 axes"), false;
+  const int32_t made = rank > (int32_t)count ? rank : (int32_t)count;
+  int64_t size[GRAFT_MAX_RANK];
+  for (int32_t i = 0; i < made; i++) {
+    const int32_t own = i - (made - rank), given = i - (made - (int32_t)count);
+    size[i] = given < 0 ? 1 : shape[given];
+    if (size[i] < 0) return gr_onnx_fail(in, GRAFT_TYPE, "Expand: the extent %lld", (long long)size[i]), false;
+    if (size[i] == 1 && own >= 0) size[i] = -1;
+  }
+  gr_onnx_begin(in, GR_OP_expand);
+  gr_onnx_set_ints(in, "size", size, (uint32_t)made);
+  return gr_onnx_finish(in, &x, 1);
+}
+
 bool gr_onnx_squeeze(gr_onnx *in) {
   graft_value x = gr_onnx_input(in, 0);
   uint32_t count;

@@ -4,6 +4,7 @@
 #include "ir/formats/onnx/handler_impl.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- attributes ---- */
@@ -118,10 +119,31 @@ static void set_attribute(gr_onnx *in, const Onnx__AttributeProto *a, const graf
 
 /* ---- the node ---- */
 
-/* Types of the results, as far as the file says. */
+static int compare(const void *key, const void *name) { return strcmp(key, *(const char *const *)name); }
+
+/* Has the first result the type of the first operand (foreign.def)? */
+static bool keeps_type(const gr_onnx *in) {
+  static const char *const names[] = {
+#define SAME(name) #name,
+#include "ir/formats/onnx/foreign.def"
+#undef SAME
+  };
+  const Onnx__NodeProto *node = in->node;
+  return (!node->domain || !node->domain[0] || strcmp(node->domain, "ai.onnx") == 0) && gr_onnx_has_input(in, 0) &&
+         bsearch(node->op_type, names, sizeof names / sizeof *names, sizeof *names, compare);
+}
+
+/* Types of the results, as far as the op or the file says. */
 static bool result_types(gr_onnx *in, uint32_t *types, uint32_t count) {
   graft_type unknown = {.dtype = GRAFT_UNKNOWN, .rank = -1};
-  for (uint32_t i = 0; i < count; i++) {
+  uint32_t i = 0;
+  if (count > 0 && keeps_type(in)) {
+    const graft_value x = gr_onnx_input(in, 0);
+    if (x == GRAFT_NONE) return false;
+    const graft_type *t = gr_onnx_value_type(in, x);
+    if (t->rank >= 0 && t->dtype != GRAFT_UNKNOWN) types[i++] = gr_value_at(in->scope->graph, x)->type;
+  }
+  for (; i < count; i++) {
     const Onnx__TypeProto *said = NULL;
     const gr_onnx_symbol *s = in->node->output[i][0] ? gr_onnx_scope_find(in->scope, in->node->output[i]) : NULL;
     if (s && s->info) said = s->info->type;
