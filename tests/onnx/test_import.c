@@ -92,9 +92,9 @@ START_TEST(rows_are_sorted) {
 #undef ONNX
   };
   static const char *const foreign[] = {
-#define SAME(name) #name,
+#define FOREIGN(name, kind) #name,
 #include "ir/formats/onnx/foreign.def"
-#undef SAME
+#undef FOREIGN
   };
   for (size_t i = 1; i < sizeof names / sizeof *names; i++) ck_assert_str_lt(names[i - 1], names[i]);
   for (size_t i = 1; i < sizeof foreign / sizeof *foreign; i++) ck_assert_str_lt(foreign[i - 1], foreign[i]);

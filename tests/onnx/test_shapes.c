@@ -152,6 +152,46 @@ START_TEST(foreign_elementwise_op_keeps_its_type) {
 }
 END_TEST
 
+static void check_dtype(const char *value, graft_dtype dtype) {
+  ck_assert_int_eq(graft_value_get_type(graft_module_get_graph(m, 0), find(value)).dtype, dtype);
+}
+
+START_TEST(foreign_op_keeps_its_rank) {
+  add_input(g, "x", 1, 2, INTS(2, 3));
+  add_node(g, "Tile", "/f", NAMES("x", "x"), NAMES("y"));
+  add_untyped_output(g, "y");
+  load();
+  check_type("y", 2, INTS(-1, -1));
+  check_dtype("y", GRAFT_F32);
+}
+END_TEST
+
+START_TEST(foreign_op_keeps_its_dtype) { /* and the file knows more */
+  add_input(g, "x", 1, 2, INTS(2, 3));
+  add_node(g, "ReduceMax", "/f", NAMES("x"), NAMES("y"));
+  add_node(g, "ArgMax", "/a", NAMES("x"), NAMES("z"));
+  add_output(g, "y", 1, 2, INTS(1, -1));
+  add_untyped_output(g, "z");
+  load();
+  check_type("y", 2, INTS(1, -1));
+  check_type("z", -1, NULL);
+  check_dtype("y", GRAFT_F32);
+  check_dtype("z", GRAFT_I64);
+}
+END_TEST
+
+START_TEST(dequantize_of_dynamic_quantize) {
+  add_input(g, "x", 1, 2, INTS(2, 3));
+  add_node(g, "DynamicQuantizeLinear", "/q", NAMES("x"), NAMES("q", "s", "z"));
+  add_node(g, "DequantizeLinear", "/dq", NAMES("q", "s", "z"), NAMES("y"));
+  add_untyped_output(g, "y");
+  load();
+  check_dtype("q", GRAFT_U8);
+  check_type("s", 0, NULL);
+  check_type("y", 2, INTS(2, 3));
+}
+END_TEST
+
 START_TEST(foreign_op_of_another_domain_is_unknown) {
   add_input(g, "x", 1, 2, INTS(-1, 3));
   add_node(g, "Erf", "/erf", NAMES("x"), NAMES("y"))->domain = strdup("vendor");
@@ -308,7 +348,8 @@ int main(void) {
   tcase_add_checked_fixture(t, setup, teardown);
   ADD(t, bounds_of_slices_are_computed, another_extent_may_be_unknown, what_else_is_read_stays, data_is_named,
       unknown_extent_is_named, input_is_named, floats_are_no_bounds, reshape_by_a_shape_known_in_part,
-      foreign_elementwise_op_keeps_its_type, foreign_op_of_another_domain_is_unknown, expand_both_ways,
+      foreign_elementwise_op_keeps_its_type, foreign_op_keeps_its_rank, foreign_op_keeps_its_dtype,
+      dequantize_of_dynamic_quantize, foreign_op_of_another_domain_is_unknown, expand_both_ways,
       expand_by_a_shorter_shape, expand_that_does_not_fit, expand_by_data_stays, axes_from_the_front_need_no_rank,
       axes_from_the_end_need_a_rank, filled_constants_have_a_limit, all_filled_constants_together_have_a_limit,
       shares_of_windows_have_a_limit, zero_points_have_a_limit, offsets_of_indices_have_a_limit,

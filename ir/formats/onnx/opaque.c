@@ -119,37 +119,68 @@ static void set_attribute(gr_onnx *in, const Onnx__AttributeProto *a, const graf
 
 /* ---- the node ---- */
 
-static int compare(const void *key, const void *name) { return strcmp(key, *(const char *const *)name); }
+typedef enum kind { UNKNOWN, SAME, RANK, DTYPE, I64, BOOL, QUANTIZED } kind;
 
-/* Has the first result the type of the first operand (foreign.def)? */
-static bool keeps_type(const gr_onnx *in) {
-  static const char *const names[] = {
-#define SAME(name) #name,
+typedef struct foreign {
+  const char *name;
+  kind kind;
+} foreign;
+
+static int compare(const void *key, const void *row) { return strcmp(key, ((const foreign *)row)->name); }
+
+static kind kind_of(const gr_onnx *in) {
+  static const foreign rows[] = {
+#define FOREIGN(name, kind) {#name, kind},
 #include "ir/formats/onnx/foreign.def"
-#undef SAME
+#undef FOREIGN
   };
-  const Onnx__NodeProto *node = in->node;
-  return (!node->domain || !node->domain[0] || strcmp(node->domain, "ai.onnx") == 0) && gr_onnx_has_input(in, 0) &&
-         bsearch(node->op_type, names, sizeof names / sizeof *names, sizeof *names, compare);
+  const char *domain = in->node->domain;
+  if ((domain && domain[0] && strcmp(domain, "ai.onnx") != 0) || !gr_onnx_has_input(in, 0)) return UNKNOWN;
+  const foreign *row = bsearch(in->node->op_type, rows, sizeof rows / sizeof *rows, sizeof *rows, compare);
+  return row ? row->kind : UNKNOWN;
+}
+
+/* Of result i, where the first operand is `x`; false: nothing is known. */
+static bool foreign_type(kind k, uint32_t i, const graft_type *x, graft_type *type) {
+  if (k == QUANTIZED && i < 3) {
+    *type = i == 0 ? *x : (graft_type){.rank = 0};
+    type->dtype = i == 1 ? GRAFT_F32 : GRAFT_U8;
+    return true;
+  }
+  if (k == UNKNOWN || k == QUANTIZED || i > 0) return false;
+  *type = *x;
+  if (k == I64 || k == BOOL) type->dtype = k == I64 ? GRAFT_I64 : GRAFT_BOOL;
+  if (k == RANK)
+    for (int32_t d = 0; d < x->rank; d++) type->dims[d] = -1;
+  if (k != SAME && k != RANK) *type = (graft_type){.dtype = type->dtype, .rank = -1};
+  return true;
+}
+
+/* What both say: an extent that only one knows. */
+static void merge(graft_type *type, const graft_type *said) {
+  if (type->dtype == GRAFT_UNKNOWN) type->dtype = said->dtype;
+  if (type->rank < 0) *type = (graft_type){.dtype = type->dtype, .rank = -1};
+  if (type->rank < 0 && said->rank >= 0) {
+    const graft_dtype dtype = type->dtype;
+    *type = *said;
+    type->dtype = dtype;
+  }
+  for (int32_t d = 0; d < type->rank && type->rank == said->rank; d++)
+    if (type->dims[d] < 0) type->dims[d] = said->dims[d];
 }
 
 /* Types of the results, as far as the op or the file says. */
 static bool result_types(gr_onnx *in, uint32_t *types, uint32_t count) {
-  graft_type unknown = {.dtype = GRAFT_UNKNOWN, .rank = -1};
-  uint32_t i = 0;
-  if (count > 0 && keeps_type(in)) {
-    const graft_value x = gr_onnx_input(in, 0);
-    if (x == GRAFT_NONE) return false;
-    const graft_type *t = gr_onnx_value_type(in, x);
-    if (t->rank >= 0 && t->dtype != GRAFT_UNKNOWN) types[i++] = gr_value_at(in->scope->graph, x)->type;
-  }
-  for (; i < count; i++) {
-    const Onnx__TypeProto *said = NULL;
-    const gr_onnx_symbol *s = in->node->output[i][0] ? gr_onnx_scope_find(in->scope, in->node->output[i]) : NULL;
-    if (s && s->info) said = s->info->type;
-    graft_type type;
+  const kind k = kind_of(in);
+  const graft_value first = k == UNKNOWN ? GRAFT_NONE : gr_onnx_input(in, 0);
+  if (in->failed) return false;
+  for (uint32_t i = 0; i < count; i++) {
+    graft_type type, said;
     const char *why;
-    if (!said || !gr_onnx_type(said, &type, &why)) type = unknown;
+    const gr_onnx_symbol *s = in->node->output[i][0] ? gr_onnx_scope_find(in->scope, in->node->output[i]) : NULL;
+    if (first == GRAFT_NONE || !foreign_type(k, i, gr_onnx_value_type(in, first), &type))
+      type = (graft_type){.dtype = GRAFT_UNKNOWN, .rank = -1};
+    if (s && s->info && gr_onnx_type(s->info->type, &said, &why)) merge(&type, &said);
     if ((types[i] = gr_type_intern_at(in->module, &type, in->where)) == GRAFT_NONE) return false;
   }
   return true;
