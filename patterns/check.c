@@ -30,18 +30,6 @@ static bool check_args(gr_parser *p, const pt_call *c, const gr_op_info *op) {
   return true;
 }
 
-static const char *const kind_names[] = {"none",         "bool",           "int",  "float", "string", "dtype",
-                                         "list of ints", "list of floats", "graph"};
-
-/* Does a literal fit the attribute? */
-static bool literal_fits(const gr_attr_decl *d, const gr_expr *e) {
-  if (e->kind == PT_E_LIST) return d->kind == GRAFT_ATTR_INTS || d->kind == GRAFT_ATTR_FLOATS;
-  if (e->kind != PT_E_LITERAL) return true;
-  graft_attr_kind k = e->value.kind;
-  if (k == GRAFT_ATTR_NONE) return d->none_allowed;
-  return k == d->kind || (k == GRAFT_ATTR_INT && d->kind == GRAFT_ATTR_FLOAT);
-}
-
 static bool check_attr(gr_parser *p, const pt_attr *a, const gr_op_info *op) {
   if (a->kind != PT_ATTR_NAMED && a->kind != PT_ATTR_DROP) return true;
   int slot = gr_op_attr_slot(op, a->text, a->length);
@@ -53,10 +41,7 @@ static bool check_attr(gr_parser *p, const pt_attr *a, const gr_op_info *op) {
     return false;
   }
   const gr_attr_decl *d = &op->attrs[slot];
-  if (!a->value || literal_fits(d, a->value)) return true;
-  gr_error(p->context, GRAFT_RULE, a->value->where, "attribute %s of %s is a %s", d->name, op->name,
-           kind_names[d->kind]);
-  return false;
+  return !a->value || gr_pt_check_attr_value(p, op, d, a->value);
 }
 
 /* Every attribute must be named, captured by a rest, or dropped; `op` NULL: nobody knows which there are. */
@@ -161,34 +146,38 @@ bool gr_pt_check_lines(gr_parser *p, const pt_items *items, bool complete) {
 
 /* ---- expressions ---- */
 
-int gr_pt_static(const pt_variant *v, const gr_expr *e) {
+/* `not g` is only true where g's lines do not match, which the variant without g has not asked: PT_NO_GROUP does. Here
+ * a group is what was chosen. */
+int gr_pt_static_with(const pt_variant *v, const gr_expr *e, int assumed) {
   switch (e->kind) {
   case PT_E_LITERAL: return e->value.kind == GRAFT_ATTR_BOOL ? e->value.as.b : -1;
-  case PT_E_GROUP: return v->groups[e->name];
+  case PT_E_GROUP: return v->groups[e->name] || (int)e->name == assumed;
   case PT_E_VALUE: {
     uint16_t slot = v->slots[e->name];
     if (slot == PT_UNBOUND) return -1;
     return slot == 0 ? 0 : v->slot_optional[slot] ? -1 : 1;
   }
   case PT_E_NOT: {
-    int x = gr_pt_static(v, e->args[0]);
+    int x = gr_pt_static_with(v, e->args[0], assumed);
     return x < 0 ? -1 : !x;
   }
   case PT_E_AND: {
-    int x = gr_pt_static(v, e->args[0]), y = gr_pt_static(v, e->args[1]);
+    int x = gr_pt_static_with(v, e->args[0], assumed), y = gr_pt_static_with(v, e->args[1], assumed);
     return x == 0 || y == 0 ? 0 : x == 1 && y == 1 ? 1 : -1;
   }
   case PT_E_OR: {
-    int x = gr_pt_static(v, e->args[0]), y = gr_pt_static(v, e->args[1]);
+    int x = gr_pt_static_with(v, e->args[0], assumed), y = gr_pt_static_with(v, e->args[1], assumed);
     return x == 1 || y == 1 ? 1 : x == 0 && y == 0 ? 0 : -1;
   }
   case PT_E_IF: {
-    int c = gr_pt_static(v, e->args[1]);
-    return c < 0 ? -1 : gr_pt_static(v, c ? e->args[0] : e->args[2]);
+    int c = gr_pt_static_with(v, e->args[1], assumed);
+    return c < 0 ? -1 : gr_pt_static_with(v, c ? e->args[0] : e->args[2], assumed);
   }
   default: return -1;
   }
 }
+
+int gr_pt_static(const pt_variant *v, const gr_expr *e) { return gr_pt_static_with(v, e, -1); }
 
 static bool is_bound(const pt_variant *v, pt_name_kind kind, uint32_t name) {
   switch (kind) {
@@ -277,7 +266,8 @@ static bool gives_condition(const pt_variant *v, const gr_expr *e) {
   }
 }
 
-bool gr_pt_check_expr(gr_parser *p, const gr_pattern *pattern, const pt_variant *v, const gr_expr *e, bool condition) {
+static bool check_parts(gr_parser *p, const gr_pattern *pattern, const pt_variant *v, const gr_expr *e,
+                        bool condition) {
   if (condition && !gives_condition(v, e)) {
     gr_error(p->context, GRAFT_RULE, e->where, "this is no condition");
     return false;
@@ -313,4 +303,8 @@ bool gr_pt_check_expr(gr_parser *p, const gr_pattern *pattern, const pt_variant 
       if (!gr_pt_check_expr(p, pattern, v, e->args[i], false)) return false;
     return true;
   }
+}
+
+bool gr_pt_check_expr(gr_parser *p, const gr_pattern *pattern, const pt_variant *v, const gr_expr *e, bool condition) {
+  return check_parts(p, pattern, v, e, condition) && gr_pt_check_kinds(p, v, e);
 }

@@ -19,6 +19,7 @@ typedef struct builder {
   PT_VEC(pt_instr) code;
   PT_VEC(gr_loc) code_where;
   PT_VEC(gr_expr *) wheres;
+  PT_VEC(const pt_group *) where_in;
   uint32_t *order; /* nodes in visit order */
   uint32_t visited;
   uint32_t *place;  /* by node: its position in the order; GRAFT_NONE: not visited */
@@ -43,17 +44,23 @@ static void *zeroed(gr_arena *a, size_t count, size_t size) {
 
 static const pt_name *value_info(const gr_pattern *p, int name) { return &p->names.kind[PT_VALUE].data[name]; }
 
-bool gr_pt_flatten(gr_parser *p, const pt_items *items, const bool *groups, pt_items *out) {
+static bool flatten_in(gr_parser *p, const pt_items *items, const bool *groups, pt_group *in, pt_items *out) {
   for (uint32_t i = 0; i < items->len; i++) {
-    const pt_item *item = &items->data[i];
-    if (item->kind == PT_ITEM_GROUP) {
-      const pt_group *g = item->group;
-      if (!gr_pt_flatten(p, groups[g->name] ? &g->present : &g->absent, groups, out)) return false;
-    } else if (!pt_push(p->arena, out, *item)) {
-      return false;
+    pt_item item = items->data[i];
+    if (item.kind == PT_ITEM_GROUP) {
+      pt_group *g = item.group;
+      g->parent = in;
+      if (!flatten_in(p, groups[g->name] ? &g->present : &g->absent, groups, g, out)) return false;
+      continue;
     }
+    item.in = in;
+    if (!pt_push(p->arena, out, item)) return false;
   }
   return true;
+}
+
+bool gr_pt_flatten(gr_parser *p, const pt_items *items, const bool *groups, pt_items *out) {
+  return flatten_in(p, items, groups, NULL, out);
 }
 
 /* ---- slots ---- */
@@ -419,7 +426,9 @@ static bool make_nodes(builder *b, uint32_t *root) {
     return error_at(b->parser, b->pattern->where, "a match needs a line outside of groups: the last one is the root");
   for (uint32_t i = 0; i < b->items.len; i++) {
     const pt_item *item = &b->items.data[i];
-    if (item->kind == PT_ITEM_WHERE && !pt_push(b->parser->arena, &b->wheres, item->expr)) return false;
+    if (item->kind == PT_ITEM_WHERE &&
+        (!pt_push(b->parser->arena, &b->wheres, item->expr) || !pt_push(b->parser->arena, &b->where_in, item->in)))
+      return false;
     if (item->kind == PT_ITEM_UNLESS && !add_block(b, item->group)) return false;
     if (item->kind != PT_ITEM_LINE || item->line->kind != PT_LINE_CALL) continue;
     int n = add_node(b, item->line->call, item->line, 0);
@@ -551,6 +560,32 @@ static bool emit_where(builder *b, const gr_expr *e, uint32_t i, bool matched) {
   return known == 1 || (matched && known == 0) || emit(b, PT_WHERE, 0, i, 0, e->where);
 }
 
+/* Is the group named where its absence may make the condition true? */
+static bool negates(const gr_expr *e, uint32_t group, bool negative) {
+  if (e->kind == PT_E_GROUP) return negative && e->name == group;
+  for (uint32_t i = 0; i < e->arg_count; i++) {
+    bool both = e->kind == PT_E_IF && i == 1; /* chooses between two */
+    bool inner = e->kind == PT_E_NOT ? !negative : negative;
+    if (negates(e->args[i], group, inner) || (both && negates(e->args[i], group, !inner))) return true;
+    bool compared = e->kind != PT_E_NOT && e->kind != PT_E_AND && e->kind != PT_E_OR && e->kind != PT_E_IF;
+    if (compared && negates(e->args[i], group, !inner)) return true;
+  }
+  return false;
+}
+
+/* `not g` says that g's lines do not match, not only that another form was chosen. */
+static bool emit_absences(builder *b) {
+  pt_variant *v = b->variant;
+  for (uint32_t i = 0; i < v->where_count; i++)
+    for (uint32_t g = 0; g < b->pattern->names.kind[PT_GROUP].len; g++) {
+      const gr_expr *e = b->wheres.data[i];
+      if (v->groups[g] || !negates(e, g, false) || gr_pt_static_with(v, e, (int)g) == 1) continue;
+      if (!emit(b, PT_NO_GROUP, g, i, 0, e->where)) return false;
+      v->unless = true;
+    }
+  return true;
+}
+
 /* unless { … } : its lines, walked from what the match has bound, then its conditions. */
 static bool emit_block(builder *b, const pt_group *g, uint32_t block) {
   uint32_t at = b->code.len, from = b->visited;
@@ -578,6 +613,7 @@ static bool emit_all(builder *b, uint32_t root) {
   v->where_count = b->wheres.len;
   for (uint32_t i = 0; i < v->where_count; i++)
     if (!emit_where(b, b->wheres.data[i], i, true)) return false;
+  if (!emit_absences(b)) return false;
   for (uint32_t i = 0, block = 0; i < b->items.len; i++)
     if (b->items.data[i].kind == PT_ITEM_UNLESS && !emit_block(b, b->items.data[i].group, ++block)) return false;
   v->place_count = b->visited;
@@ -616,6 +652,7 @@ static bool finish(builder *b) {
   v->code_where = b->code_where.data;
   v->code_count = b->code.len;
   v->wheres = b->wheres.data;
+  v->where_in = b->where_in.data;
   return ok;
 }
 
@@ -667,8 +704,12 @@ static bool make_variants(gr_parser *p, gr_pattern *pattern) {
     }
     pt_variant *v = &pattern->variants[pattern->variant_count++];
     v->groups = zeroed(p->arena, groups, sizeof *v->groups);
-    if (!v->groups) return false;
-    for (uint32_t g = 0; g < groups; g++) v->groups[g] = c.taken[g] == 1;
+    v->decided = zeroed(p->arena, groups, sizeof *v->decided);
+    if (!v->groups || !v->decided) return false;
+    for (uint32_t g = 0; g < groups; g++) {
+      v->groups[g] = c.taken[g] == 1;
+      v->decided[g] = c.taken[g] != 2;
+    }
     uint32_t last = c.length;
     while (last > 0 && c.sequence[last - 1] == 0) last--;
     if (last == 0) return true;
@@ -677,7 +718,24 @@ static bool make_variants(gr_parser *p, gr_pattern *pattern) {
   }
 }
 
+static void find_nested(gr_pattern *pattern, const pt_items *items, const pt_group *in) {
+  uint32_t groups = pattern->names.kind[PT_GROUP].len;
+  for (uint32_t i = 0; i < items->len; i++) {
+    pt_group *g = items->data[i].kind == PT_ITEM_GROUP ? items->data[i].group : NULL;
+    if (!g) continue;
+    for (uint32_t k = 0; in && k < groups; k++)
+      if (pattern->nested[(uint32_t)in->name * groups + k]) pattern->nested[(uint32_t)g->name * groups + k] = true;
+    if (in && in->name != g->name) pattern->nested[(uint32_t)g->name * groups + (uint32_t)in->name] = true;
+    find_nested(pattern, &g->present, g);
+    find_nested(pattern, &g->absent, in);
+  }
+}
+
 bool gr_pt_compile_match(gr_parser *p, gr_pattern *pattern) {
+  uint32_t groups = pattern->names.kind[PT_GROUP].len;
+  if (groups > PT_MAX_VARIANTS) return error_at(p, pattern->where, "too many groups in one match");
+  if (!(pattern->nested = zeroed(p->arena, (size_t)groups * groups, sizeof *pattern->nested))) return false;
+  find_nested(pattern, &pattern->items, NULL);
   if (!gr_pt_check_lines(p, &pattern->items, !pattern->bare) || !make_variants(p, pattern)) return false;
   bool ever = false;
   for (uint32_t i = 0; i < pattern->variant_count; i++) {

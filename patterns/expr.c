@@ -315,7 +315,9 @@ bool gr_pt_eval_expr(pt_eval *e, const gr_expr *x, graft_attr *out) {
   switch (x->kind) {
   case PT_E_LITERAL: *out = x->value; return true;
   case PT_E_OPTION: *out = e->options[x->index]; return true;
-  case PT_E_GROUP: *out = (graft_attr){.kind = GRAFT_ATTR_BOOL, .as.b = variant_of(e)->groups[x->name]}; return true;
+  case PT_E_GROUP:
+    *out = (graft_attr){.kind = GRAFT_ATTR_BOOL, .as.b = variant_of(e)->groups[x->name] || e->assumed == x->name + 1};
+    return true;
   case PT_E_VALUE:
   case PT_E_ELEMENT:
     *out = (graft_attr){.kind = GRAFT_ATTR_BOOL, .as.b = gr_pt_eval_value(e, x) != GRAFT_NONE};

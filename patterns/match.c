@@ -16,18 +16,23 @@ void gr_matcher_init(gr_matcher *m, graft_graph *g, const graft_attr *options, g
   X(captures, capture_cap) \
   X(rests, rest_cap) X(ranges, range_cap) X(tags, tag_cap) X(swapped, swap_cap) X(consts, const_cap)
 
+static void free_frame(graft_context *c, pt_frame *f) {
+  if (!f) return;
+#define X(array, cap) gr_free(c, f->array, f->cap * sizeof *f->array);
+  FRAME_ARRAYS(X)
+#undef X
+  gr_free(c, f, sizeof *f);
+}
+
 void gr_matcher_free(gr_matcher *m) {
   pt_frame *f = m->frame;
   graft_context *c = m->graph->module->context;
   gr_arena_free(&m->scratch);
   gr_vec_free(c, &m->order);
   gr_vec_free(c, &m->dead);
-  if (!f) return;
-#define X(array, cap) gr_free(c, f->array, f->cap * sizeof *f->array);
-  FRAME_ARRAYS(X)
-#undef X
-  gr_free(c, f, sizeof *f);
-  m->frame = NULL;
+  free_frame(c, m->inner);
+  free_frame(c, f);
+  m->frame = m->inner = NULL;
 }
 
 static bool grow(graft_context *c, void **array, uint32_t *cap, size_t item, uint32_t need) {
@@ -63,6 +68,7 @@ typedef struct run {
   const gr_match *match;
   uint32_t end; /* of the instructions that are run */
   bool quiet;   /* inside of `unless` a failed check is no reason */
+  uint32_t own; /* only the conditions of this group count; GRAFT_NONE: all */
 } run;
 
 static bool why(const run *r, graft_value v, const char *what) {
@@ -244,6 +250,8 @@ static bool match_where(const run *r, const pt_instr *i) {
 
 /* ---- the program ---- */
 
+static bool match_absence(const run *r, const pt_instr *i);
+
 static bool step(const run *r, const pt_instr *i) {
   graft_value *slot = &r->f->values[i->b];
   graft_value v;
@@ -276,6 +284,7 @@ static bool step(const run *r, const pt_instr *i) {
     return gr_pt_used_here_only(r->match, *slot) || why(r, *slot, "is used outside of what the rule matches");
   case PT_ATTRS:
   case PT_ATTRS_LATE: return match_attrs(r, i);
+  case PT_NO_GROUP: return match_absence(r, i);
   case PT_WHERE: return match_where(r, i);
   case PT_ORDERED:
     return gr_pt_is_ordered(r->m, r->v) || why(r, GRAFT_NONE, "what the rewrite reads is made after what it replaces");
@@ -336,16 +345,91 @@ static bool excluded_here(const run *r, const pt_instr *i, uint32_t pc) {
   return true;
 }
 
+/* Does the condition stand in what is there of the group? */
+static bool stands_in(const pt_variant *v, uint32_t where, uint32_t group) {
+  if (where >= v->where_count) return false;
+  for (const pt_group *g = v->where_in[where]; g; g = g->parent)
+    if (g->name == (int)group) return true;
+  return false;
+}
+
+/* Another choice of the same form: the group is there, and those that it stands in; what both have chosen otherwise is
+ * the same. */
+static bool has_group(const gr_pattern *p, const pt_variant *v, const pt_variant *other, uint32_t group) {
+  uint32_t count = p->names.kind[PT_GROUP].len;
+  for (uint32_t g = 0; g < count; g++) {
+    if (p->nested[group * count + g]) continue;
+    if (g == group ? !other->decided[g] || !other->groups[g]
+                   : v->decided[g] && other->decided[g] && v->groups[g] != other->groups[g])
+      return false;
+  }
+  return true;
+}
+
+/* Do the group's lines, and the conditions among them, match at the root with the rest of this form? */
+static bool group_matches(const run *r, uint32_t group) {
+  gr_matcher *m = r->m;
+  pt_frame *outer = m->frame;
+  char *reason = m->reason;
+  bool yes = false;
+  graft_node root = outer->nodes[0];
+  m->reason = NULL;
+  m->frame = m->inner;
+  for (uint32_t i = 0; i < r->pattern->variant_count && !yes && !m->failed; i++) {
+    const pt_variant *v = &r->pattern->variants[i];
+    if (!has_group(r->pattern, r->v, v, group)) continue;
+    gr_match match = {.pattern = r->pattern, .variant = i, .matcher = m};
+    if (!gr_pt_frame_reserve(m, r->pattern, v)) {
+      m->failed = true;
+      break;
+    }
+    run other = {.m = m,
+                 .g = r->g,
+                 .pattern = r->pattern,
+                 .v = v,
+                 .f = m->frame,
+                 .match = &match,
+                 .quiet = true,
+                 .own = group,
+                 .end = v->code_count};
+    other.f->values[0] = GRAFT_NONE;
+    memset(other.f->swapped, 0, v->place_count);
+    yes = bind_node(&other, 0, root) && go(&other, 0);
+  }
+  m->inner = m->frame;
+  m->frame = outer;
+  m->reason = reason;
+  return yes;
+}
+
+static bool match_absence(const run *r, const pt_instr *i) {
+  if (!group_matches(r, i->a)) return !r->m->failed;
+  pt_eval e = {.match = r->match,
+               .context = r->g->module->context,
+               .options = r->m->options,
+               .quiet = true,
+               .assumed = i->a + 1};
+  const pt_name *n = &r->pattern->names.kind[PT_GROUP].data[i->a];
+  return gr_pt_holds(&e, r->v->wheres[i->b]) || gr_pt_reason(r->m, "the lines of %.*s match", (int)n->length, n->text);
+}
+
 /* From instruction `pc` to the end. Depth: one level a commutative line, at most PT_MAX_COMMUTES. */
 static bool go(const run *r, uint32_t pc) {
   for (; pc < r->end; pc++) {
     const pt_instr *i = &r->v->code[pc];
     if (i->code == PT_USER) return try_users(r, i, pc);
+    if (i->code == PT_UNLESS && r->own != GRAFT_NONE) { /* none of the group's lines */
+      pc = i->b - 1u;
+      continue;
+    }
     if (i->code == PT_UNLESS) {
       if (excluded_here(r, i, pc)) return false;
       pc = i->b - 1u;
       continue;
     }
+    bool of_group = i->code == PT_WHERE && r->own != GRAFT_NONE && stands_in(r->v, i->b, r->own);
+    bool condition = i->code == PT_WHERE || i->code == PT_NO_GROUP || i->code == PT_ORDERED;
+    if (r->own != GRAFT_NONE && condition && !of_group) continue;
     if (i->code == PT_COMMUTE) {
       r->f->swapped[i->a] = 0;
       if (go(r, pc + 1)) return true;
@@ -370,7 +454,14 @@ bool gr_pt_match_variant(gr_matcher *m, const gr_pattern *p, uint32_t variant, g
   }
   gr_arena_clear(&m->scratch);
   *out = (gr_match){.pattern = p, .variant = variant, .matcher = m};
-  run r = {.m = m, .g = m->graph, .pattern = p, .v = v, .f = m->frame, .match = out, .end = v->code_count};
+  run r = {.m = m,
+           .g = m->graph,
+           .pattern = p,
+           .v = v,
+           .f = m->frame,
+           .match = out,
+           .end = v->code_count,
+           .own = GRAFT_NONE};
   r.f->values[0] = GRAFT_NONE;
   memset(r.f->swapped, 0, v->place_count);
   return bind_node(&r, 0, root) && go(&r, 0);

@@ -37,6 +37,7 @@ typedef enum pt_code {
   PT_ONE_USE,      /* a: node, b: slot */
   PT_ATTRS,        /* a: node; attributes that the line binds, or compares with literals */
   PT_ATTRS_LATE,   /* a: node; those compared with what other lines bind */
+  PT_NO_GROUP,     /* a: group, b: condition; where the group's lines match too, it must hold with the group */
   PT_WHERE         /* b: condition */
 } pt_code;
 
@@ -72,6 +73,7 @@ typedef struct pt_claims {
 typedef struct pt_variant {
   bool never;      /* a condition excludes this choice of the groups */
   bool *groups;    /* by group name */
+  bool *decided;   /* the choice is one of this group too */
   uint16_t *slots; /* by value name */
   uint16_t slot_count;
   uint16_t *slot_node, *slot_result; /* which node's result a slot is; PT_UNBOUND: none */
@@ -88,6 +90,7 @@ typedef struct pt_variant {
   uint32_t code_count;
   gr_expr **wheres;
   uint32_t where_count;
+  const pt_group **where_in; /* the innermost group that the condition stands in */
   const gr_opset *root_ops;
   pt_claims *claims;          /* by node; NULL in a bare pattern */
   struct pt_program *program; /* the rewrite section's; NULL in a bare pattern */
@@ -99,7 +102,8 @@ struct gr_pattern {
   pt_items items;
   pt_variant *variants;
   uint32_t variant_count;
-  bool bare; /* no rewrite follows: nothing can be lost, attributes may go unnamed */
+  bool *nested; /* by two groups: the first stands in the second, where that is there */
+  bool bare;    /* no rewrite follows: nothing can be lost, attributes may go unnamed */
   gr_loc where;
 };
 
@@ -251,6 +255,7 @@ typedef struct pt_eval {
   graft_context *context;
   const graft_attr *options;
   graft_attr *locals; /* of map and its like; NULL outside */
+  int assumed;        /* a group whose lines match though another form was chosen, 1 + its name; 0: none */
   bool quiet;         /* what has no value is an answer, with a reason and no diagnostic */
   pt_reading reading;
 } pt_eval;
@@ -331,6 +336,11 @@ gr_closest gr_pt_closest_name(const gr_pattern *pattern, const pt_variant *v, pt
 bool gr_pt_no_operand(gr_parser *p, const gr_opset *ops, const gr_expr *e); /* the error; false */
 /* Static truth of a condition in a variant: 0 false, 1 true, -1 known at match time only. */
 int gr_pt_static(const pt_variant *v, const gr_expr *e);
+/* … if this group's lines matched as well; -1: none. */
+int gr_pt_static_with(const pt_variant *v, const gr_expr *e, int assumed);
+/* Kinds that never fit are errors (kinds.c). */
+bool gr_pt_check_kinds(gr_parser *p, const pt_variant *v, const gr_expr *e);
+bool gr_pt_check_attr_value(gr_parser *p, const gr_op_info *op, const gr_attr_decl *d, const gr_expr *e);
 /* Every name in the parts of the expression that are live is bound in the variant. */
 bool gr_pt_check_expr(gr_parser *p, const gr_pattern *pattern, const pt_variant *v, const gr_expr *e, bool condition);
 

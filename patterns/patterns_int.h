@@ -86,6 +86,7 @@ typedef struct gr_matcher {
   bool dead_known;
   bool failed; /* no memory: a match was refused that might have been one */
   void *frame; /* bindings of the last match */
+  void *inner; /* of what must not match */
   size_t frame_size;
   char *reason; /* not NULL: where the reason of a failed check is written, reason_size bytes */
   size_t reason_size;

@@ -243,9 +243,10 @@ typedef struct pt_item {
   pt_item_kind kind;
   pt_line *line;
   struct pt_group *group;
-  gr_expr *expr;    /* a condition, or the left side of edge, value and drop */
-  gr_expr *to;      /* the right side */
-  const char *text; /* of warn */
+  gr_expr *expr;             /* a condition, or the left side of edge, value and drop */
+  gr_expr *to;               /* the right side */
+  const struct pt_group *in; /* of what gr_pt_flatten gives: the innermost group */
+  const char *text;          /* of warn */
   gr_loc where;
 } pt_item;
 
@@ -255,6 +256,7 @@ typedef struct pt_group {
   int name;           /* of a match group; -1: rewrite */
   gr_expr *condition; /* of a rewrite group */
   pt_items present, absent;
+  const struct pt_group *parent; /* set by gr_pt_flatten */
   gr_loc where;
 } pt_group;
 

@@ -57,7 +57,7 @@ static bool look_at(pt_watch *w, graft_context *c, const pt_variant *v) {
   for (uint32_t i = 0; i < v->code_count; i++) {
     w->one_use |= v->code[i].code == PT_ONE_USE;
     w->also |= v->code[i].code == PT_USER;
-    w->counts |= v->code[i].code == PT_USER || v->code[i].code == PT_UNLESS;
+    w->counts |= v->code[i].code == PT_USER || v->code[i].code == PT_UNLESS || v->code[i].code == PT_NO_GROUP;
   }
   for (uint32_t i = 0; i < v->where_count; i++) look(w, v->wheres[i], true);
   return measure(w, c, v);
