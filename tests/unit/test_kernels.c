@@ -258,6 +258,30 @@ START_TEST(scratch_grows_and_is_kept) {
 }
 END_TEST
 
+/* Products of sizes that do not fit are no memory, whichever two factors they come from. */
+START_TEST(products_that_overflow_are_no_memory) {
+  static const size_t factors[][4] = {{(size_t)1 << 33, (size_t)1 << 33, 1, 1},
+                                      {(size_t)1 << 33, 1, (size_t)1 << 33, 1},
+                                      {1, (size_t)1 << 33, (size_t)1 << 33, 1},
+                                      {(size_t)1 << 33, 1, 1, (size_t)1 << 33},
+                                      {1, (size_t)1 << 33, 1, (size_t)1 << 33},
+                                      {1, 1, (size_t)1 << 33, (size_t)1 << 33},
+                                      {(size_t)1 << 22, (size_t)1 << 22, (size_t)1 << 22, 1},
+                                      {(size_t)1 << 61, 1, 1, 8},
+                                      {1, 1, 1, SIZE_MAX}};
+  gr_scratch *s = gr_scratch_create(context);
+  for (size_t i = 0; i < sizeof factors / sizeof *factors; i++) {
+    const size_t *f = factors[i];
+    ck_assert_msg(gr_scratch_alloc(s, gr_size3(f[0], f[1], f[2]), f[3]) == NULL, "row %zu", i);
+    ck_assert(graft_context_has_errors(context));
+    graft_diagnostics_clear(context);
+  }
+  ck_assert_uint_eq(gr_size3(3, 5, 7), 105);
+  ck_assert_ptr_nonnull(gr_scratch_alloc(s, 0, 8));
+  gr_scratch_destroy(s);
+}
+END_TEST
+
 /* Parameters scale with the data, as far as floats go: two steps, the second one wider. */
 START_TEST(histograms_scale_with_the_data) {
   enum { BINS = 64, COUNT = 3000 };
@@ -288,6 +312,7 @@ int main(void) {
   TCase *tc = tcase_create("kernels");
   tcase_add_checked_fixture(tc, setup, teardown);
   tcase_set_timeout(tc, 60);
+  tcase_add_test(tc, products_that_overflow_are_no_memory);
   tcase_add_test(tc, histograms_scale_with_the_data);
   tcase_add_loop_test(tc, hand_computed, 0, (int)(sizeof cases / sizeof *cases));
   tcase_add_test(tc, convolutions_by_definition);

@@ -355,6 +355,25 @@ START_TEST(dropout_is_a_function_of_the_seed_and_the_step) {
 }
 END_TEST
 
+/* Of a tensor that nothing updates, too: it is not computed once for all runs. */
+START_TEST(dropout_of_a_weight_is_drawn_in_every_run) {
+  enum { N = 1000 };
+  graft_type t = type_of(GRAFT_F32, 1, N, 0);
+  graft_value w = graft_tensor_value(graph, graft_tensor_fill(module, "w", GRAFT_PARAMETER, &t, 1, 2));
+  graft_attr attrs[] = {{.name = "p", .kind = GRAFT_ATTR_FLOAT, .as.f = 0.5},
+                        {.name = "training", .kind = GRAFT_ATTR_BOOL, .as.b = true}};
+  graft_value dropped = graft_build(graph, "dropout", &w, 1, attrs, 2);
+  graft_output_add(graph, "y", op1("relu", dropped));
+  graft_session *s = create(NULL);
+  float first[N];
+  run(s);
+  memcpy(first, graft_session_get_output(s, 0, NULL), sizeof first);
+  run(s);
+  ck_assert(!same_bytes(first, graft_session_get_output(s, 0, NULL), sizeof first));
+  graft_session_destroy(s);
+}
+END_TEST
+
 /* ---- random graphs: planned memory against memory of its own for each value
  * ---------------------------------------------------- */
 
@@ -534,6 +553,34 @@ START_TEST(random_graphs_give_the_same_with_planned_memory) {
 }
 END_TEST
 
+/* The plan itself: values that live at the same time lie apart, whole, and within the arena. */
+START_TEST(planned_values_lie_apart) {
+  for (uint64_t seed = 0; seed < 60; seed++) {
+    teardown();
+    setup();
+    build_random(gr_mix(seed + 77));
+    graft_type types[3];
+    for (int i = 0; i < 3; i++) types[i] = type_of(GRAFT_F32, 2, 4, 6);
+    gr_plan plan = {0};
+    gr_plan_options options = {.input_types = types, .threads = 1, .reference = true};
+    ck_assert_int_eq(gr_plan_begin(&plan, graph, &options), GRAFT_OK);
+    for (uint32_t i = 0; i < plan.storages.len; i++) {
+      const gr_storage *a = &plan.storages.data[i];
+      if (a->place != GR_PLACE_ARENA) continue;
+      ck_assert_uint_le(a->offset + a->size, plan.arena_size);
+      ck_assert_uint_eq(a->offset % 64, 0);
+      for (uint32_t j = 0; j < i; j++) {
+        const gr_storage *b = &plan.storages.data[j];
+        if (b->place != GR_PLACE_ARENA || b->last < a->first || a->last < b->first) continue;
+        ck_assert_msg(b->offset + b->size <= a->offset || a->offset + a->size <= b->offset,
+                      "seed %d: storages %u and %u overlap", (int)seed, j, i);
+      }
+    }
+    gr_plan_end(&plan);
+  }
+}
+END_TEST
+
 /* ---- threads, memory
  * ----------------------------------------------------------------------------------------------------------- */
 
@@ -635,6 +682,8 @@ int main(void) {
   tcase_add_test(tc, constants_are_dequantized_once);
   tcase_add_test(tc, opaque_ops_run_the_embedders_kernel);
   tcase_add_test(tc, dropout_is_a_function_of_the_seed_and_the_step);
+  tcase_add_test(tc, dropout_of_a_weight_is_drawn_in_every_run);
+  tcase_add_test(tc, planned_values_lie_apart);
   tcase_add_loop_test(tc, random_graphs_give_the_same_with_planned_memory, 0, 4);
   tcase_add_test(tc, results_do_not_depend_on_the_number_of_threads);
   tcase_add_test(tc, running_out_of_memory_is_an_error);
