@@ -241,6 +241,32 @@ START_TEST(expand_by_data_stays) {
 }
 END_TEST
 
+/* To the shape of another value with an unknown batch: what is known of the result. */
+START_TEST(expand_by_a_shape_known_in_part) {
+  add_input(g, "x", 1, 4, INTS(-1, 3, 1, 1));
+  add_input(g, "to", 1, 4, INTS(-1, 3, 5, -1));
+  add_node(g, "Shape", "/shape", NAMES("to"), NAMES("shape"));
+  add_node(g, "Expand", "/expand", NAMES("x", "shape"), NAMES("y"));
+  add_node(g, "ConstantOfShape", "/fill", NAMES("shape"), NAMES("z"));
+  add_untyped_output(g, "y");
+  add_untyped_output(g, "z");
+  load();
+  check_type("y", 4, INTS(-1, 3, 5, -1));
+  check_type("z", 4, INTS(-1, 3, 5, -1));
+  check_dtype("z", GRAFT_F32);
+}
+END_TEST
+
+START_TEST(states_of_a_recurrent_op) {
+  add_input(g, "x", 1, 3, INTS(7, 1, 3));
+  add_node(g, "GRU", "/gru", NAMES("x", "x", "x"), NAMES("y", "h"));
+  add_untyped_output(g, "h");
+  load();
+  check_type("y", 4, INTS(-1, -1, -1, -1));
+  check_type("h", 3, INTS(-1, -1, -1));
+}
+END_TEST
+
 START_TEST(axes_from_the_end_need_a_rank) {
   add_input(g, "x", 1, 1, INTS(3));
   add_i64(g, "axes", 1, INTS(-1));
@@ -350,10 +376,11 @@ int main(void) {
       unknown_extent_is_named, input_is_named, floats_are_no_bounds, reshape_by_a_shape_known_in_part,
       foreign_elementwise_op_keeps_its_type, foreign_op_keeps_its_rank, foreign_op_keeps_its_dtype,
       dequantize_of_dynamic_quantize, foreign_op_of_another_domain_is_unknown, expand_both_ways,
-      expand_by_a_shorter_shape, expand_that_does_not_fit, expand_by_data_stays, axes_from_the_front_need_no_rank,
-      axes_from_the_end_need_a_rank, filled_constants_have_a_limit, all_filled_constants_together_have_a_limit,
-      shares_of_windows_have_a_limit, zero_points_have_a_limit, offsets_of_indices_have_a_limit,
-      same_padding_of_a_huge_extent, output_shape_of_a_huge_extent, huge_dilation, huge_plane_of_an_empty_batch);
+      expand_by_a_shorter_shape, expand_that_does_not_fit, expand_by_data_stays, expand_by_a_shape_known_in_part,
+      states_of_a_recurrent_op, axes_from_the_front_need_no_rank, axes_from_the_end_need_a_rank,
+      filled_constants_have_a_limit, all_filled_constants_together_have_a_limit, shares_of_windows_have_a_limit,
+      zero_points_have_a_limit, offsets_of_indices_have_a_limit, same_padding_of_a_huge_extent,
+      output_shape_of_a_huge_extent, huge_dilation, huge_plane_of_an_empty_batch);
   suite_add_tcase(s, t);
   return run_suite(s);
 }

@@ -91,7 +91,10 @@ bool gr_onnx_alias(gr_onnx *in, uint32_t i, graft_value v) {
   return true;
 }
 
-bool gr_onnx_stays(gr_onnx *in) { return in->opaque = true; }
+bool gr_onnx_stays(gr_onnx *in, const graft_type *type) {
+  in->kept = *type;
+  return in->opaque = true;
+}
 
 void *gr_onnx_room(gr_onnx *in, uint64_t count, size_t each) {
   if (count > in->room / each) {

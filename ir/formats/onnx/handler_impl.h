@@ -37,6 +37,8 @@ const int64_t *gr_onnx_ints(gr_onnx *in, uint32_t i, const char *what, uint32_t 
 bool gr_onnx_try_ints(gr_onnx *in, uint32_t i, const int64_t **known, uint32_t *count);
 /* The same from input i or, as older opsets have it, an attribute; NULL without an error: neither is there. */
 const int64_t *gr_onnx_list(gr_onnx *in, const char *name, uint32_t i, uint32_t *count);
+/* What is known of the shape that input i holds: `type` gets its rank, and extents of which those not known are -1. */
+bool gr_onnx_shape_in(gr_onnx *in, uint32_t i, graft_type *type);
 /* A constant of one element. */
 bool gr_onnx_scalar(gr_onnx *in, uint32_t i, const char *what, double *out);
 /* A float operand in a weight role is a parameter, also behind a transpose. */
@@ -64,8 +66,8 @@ graft_value gr_onnx_step(gr_onnx *in, const graft_value *operands, uint32_t oper
 bool gr_onnx_finish(gr_onnx *in, const graft_value *operands, uint32_t operand_count);
 /* The ONNX node's output i is an existing value. */
 bool gr_onnx_alias(gr_onnx *in, uint32_t i, graft_value v);
-/* The node stays as it is: an opaque one. Instead of one of the ends. */
-bool gr_onnx_stays(gr_onnx *in);
+/* The node stays as it is, an opaque one, whose first result has this type. Instead of one of the ends. */
+bool gr_onnx_stays(gr_onnx *in, const graft_type *type);
 /* Bytes for a constant of import's own making, or a copy of one, counted: a file may ask for no more than its size
  * allows. */
 void *gr_onnx_room(gr_onnx *in, uint64_t count, size_t each);

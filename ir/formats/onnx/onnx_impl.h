@@ -108,6 +108,7 @@ struct gr_onnx {
   gr_loc where;
   uint32_t record; /* its provenance */
   bool opaque;     /* its handler leaves it as it is (gr_onnx_stays) */
+  graft_type kept; /* the type of its first result then */
 
   /* the graft node in the making (build.c) */
   uint32_t op;

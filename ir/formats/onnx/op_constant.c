@@ -79,7 +79,12 @@ bool gr_onnx_constant_of_shape(gr_onnx *in) {
   if (!gr_onnx_try_ints(in, 0, &shape, &rank)) return false;
   graft_type type = {.rank = (int32_t)rank};
   unsigned char element[8];
-  if (!shape || rank > GRAFT_MAX_RANK || !filling(a ? a->t : NULL, &type.dtype, element)) return gr_onnx_stays(in);
+  const bool element_known = filling(a ? a->t : NULL, &type.dtype, element);
+  if (!shape || rank > GRAFT_MAX_RANK || !element_known) {
+    if (!gr_onnx_shape_in(in, 0, &type)) return false;
+    if (!element_known) type.dtype = GRAFT_UNKNOWN;
+    return gr_onnx_stays(in, &type);
+  }
   for (uint32_t i = 0; i < rank; i++) {
     type.dims[i] = shape[i];
     if (shape[i] < 0)

@@ -87,6 +87,21 @@ bool gr_onnx_reshape(gr_onnx *in) {
   return gr_onnx_finish(in, operands, 1);
 }
 
+/* What is known of the result where the shape is not known, or the rank. */
+static bool expand_stays(gr_onnx *in, const graft_type *x) {
+  graft_type y = {.dtype = x->dtype};
+  if (!gr_onnx_shape_in(in, 1, &y)) return false;
+  if (y.rank < 0 || x->rank < 0) return gr_onnx_stays(in, &(graft_type){.dtype = x->dtype, .rank = -1});
+  const graft_type given = y;
+  y.rank = x->rank > given.rank ? x->rank : given.rank;
+  for (int32_t i = 0; i < y.rank; i++) {
+    const int32_t own = i - (y.rank - x->rank), other = i - (y.rank - given.rank);
+    const int64_t a = own < 0 ? 1 : x->dims[own], b = other < 0 ? 1 : given.dims[other];
+    y.dims[i] = a > 1 || b == 1 ? a : b > 1 || a == 1 ? b : -1;
+  }
+  return gr_onnx_stays(in, &y);
+}
+
 /* ONNX broadcasts both ways: an extent of 1 in the shape keeps the input's. Stays where the shape is not known. */
 bool gr_onnx_expand(gr_onnx *in) {
   graft_value x = gr_onnx_input(in, 0);
@@ -94,7 +109,7 @@ bool gr_onnx_expand(gr_onnx *in) {
   uint32_t count;
   if (in->failed || !gr_onnx_try_ints(in, 1, &shape, &count)) return false;
   const int32_t rank = gr_onnx_value_type(in, x)->rank;
-  if (!shape || rank < 0) return gr_onnx_stays(in);
+  if (!shape || rank < 0) return expand_stays(in, gr_onnx_value_type(in, x));
   if (count > GRAFT_MAX_RANK) return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "Expand to more than 8 axes"), false;
   const int32_t made = rank > (int32_t)count ? rank : (int32_t)count;
   int64_t size[GRAFT_MAX_RANK];

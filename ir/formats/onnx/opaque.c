@@ -119,7 +119,7 @@ static void set_attribute(gr_onnx *in, const Onnx__AttributeProto *a, const graf
 
 /* ---- the node ---- */
 
-typedef enum kind { UNKNOWN, SAME, RANK, DTYPE, I64, BOOL, QUANTIZED } kind;
+typedef enum kind { UNKNOWN, SAME, RANK, DTYPE, I64, BOOL, QUANTIZED, RECURRENT } kind;
 
 typedef struct foreign {
   const char *name;
@@ -145,6 +145,10 @@ static bool foreign_type(kind k, uint32_t i, const graft_type *x, graft_type *ty
   if (k == QUANTIZED && i < 3) {
     *type = i == 0 ? *x : (graft_type){.rank = 0};
     type->dtype = i == 1 ? GRAFT_F32 : GRAFT_U8;
+    return true;
+  }
+  if (k == RECURRENT) {
+    *type = (graft_type){.dtype = x->dtype, .rank = i == 0 ? 4 : 3, .dims = {-1, -1, -1, i == 0 ? -1 : 0}};
     return true;
   }
   if (k == UNKNOWN || k == QUANTIZED || i > 0) return false;
@@ -178,7 +182,9 @@ static bool result_types(gr_onnx *in, uint32_t *types, uint32_t count) {
     graft_type type, said;
     const char *why;
     const gr_onnx_symbol *s = in->node->output[i][0] ? gr_onnx_scope_find(in->scope, in->node->output[i]) : NULL;
-    if (first == GRAFT_NONE || !foreign_type(k, i, gr_onnx_value_type(in, first), &type))
+    if (i == 0 && in->opaque)
+      type = in->kept;
+    else if (first == GRAFT_NONE || !foreign_type(k, i, gr_onnx_value_type(in, first), &type))
       type = (graft_type){.dtype = GRAFT_UNKNOWN, .rank = -1};
     if (s && s->info && gr_onnx_type(s->info->type, &said, &why)) merge(&type, &said);
     if ((types[i] = gr_type_intern_at(in->module, &type, in->where)) == GRAFT_NONE) return false;

@@ -156,6 +156,20 @@ bool gr_onnx_try_ints(gr_onnx *in, uint32_t i, const int64_t **known, uint32_t *
   return true;
 }
 
+bool gr_onnx_shape_in(gr_onnx *in, uint32_t i, graft_type *type) {
+  const graft_value v = gr_onnx_input(in, i);
+  gr_known k;
+  type->rank = -1;
+  if (v == GRAFT_NONE) return !in->failed;
+  if (!gr_known_ints(in->scope->graph, v, &k)) return in->failed = true, false;
+  const graft_type *t = gr_onnx_value_type(in, v);
+  if (t->rank != 1 || t->dims[0] < 0 || t->dims[0] > GRAFT_MAX_RANK) return true;
+  type->rank = (int32_t)t->dims[0];
+  for (int32_t d = 0; d < type->rank; d++)
+    type->dims[d] = k.type.rank == 1 && (k.mask >> d & 1u) != 0 && k.ints[d] >= 0 ? k.ints[d] : -1;
+  return true;
+}
+
 /* The node's name in the file. */
 static const char *file_name(const gr_onnx *in, graft_node n) {
   graft_graph *g = in->scope->graph;
