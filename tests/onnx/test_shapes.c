@@ -259,11 +259,19 @@ END_TEST
 
 START_TEST(states_of_a_recurrent_op) {
   add_input(g, "x", 1, 3, INTS(7, 1, 3));
-  add_node(g, "GRU", "/gru", NAMES("x", "x", "x"), NAMES("y", "h"));
+  add_input(g, "v", 1, 3, INTS(7, 1, 3));
+  Onnx__NodeProto *n = add_node(g, "GRU", "/gru", NAMES("x", "w", "w"), NAMES("y", "h"));
+  add_int(n, "hidden_size", 5);
+  add_string(n, "direction", "bidirectional");
+  n = add_node(g, "RNN", "/rnn", NAMES("v", "w", "w"), NAMES("z"));
+  add_int(n, "layout", 1);
+  add_input(g, "w", 1, 0, NULL);
   add_untyped_output(g, "h");
+  add_untyped_output(g, "z");
   load();
-  check_type("y", 4, INTS(-1, -1, -1, -1));
-  check_type("h", 3, INTS(-1, -1, -1));
+  check_type("y", 4, INTS(7, 2, 1, 5));
+  check_type("h", 3, INTS(2, 1, 5));
+  check_type("z", 4, INTS(-1, -1, -1, -1));
 }
 END_TEST
 
