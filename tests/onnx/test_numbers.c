@@ -170,11 +170,21 @@ START_TEST(quantize_precision) {
 }
 END_TEST
 
-START_TEST(dequantize_output_dtype) {
+static Onnx__NodeProto *dequantize(void) {
   opset(23);
   add_input(g, "q", 3, 1, INTS(2));
   add_f32(g, "s", 0, NULL, FLOATS(0.5f));
-  add_int(node("DequantizeLinear", NAMES("q", "s")), "output_dtype", 11);
+  return node("DequantizeLinear", NAMES("q", "s"));
+}
+
+START_TEST(dequantize_blocks) {
+  add_int(dequantize(), "block_size", 2);
+  load_fails("/n", "block_size");
+}
+END_TEST
+
+START_TEST(dequantize_output_dtype) {
+  add_int(dequantize(), "output_dtype", 11);
   load_fails("/n", "output_dtype");
 }
 END_TEST
@@ -382,10 +392,10 @@ int main(void) {
   ADD(t, gemm_alpha_without_c, gemm_alpha_and_beta, gemm_transposes, conv_group, conv_transpose_group,
       conv_transpose_kernel_shape_contradicts, average_pool_without_dilations, average_pool_dilations, quantize_axis,
       dequantize_axis, quantize_is_unsigned, quantize_output_dtype, quantize_blocks, quantize_precision,
-      dequantize_output_dtype, dequantize_after_a_foreign_op, squeeze_axes_of_opset_11, split_sizes_of_opset_11,
-      split_num_outputs, split_without_num_outputs_is_even, slice_of_opset_9, slice_of_opset_9_without_axes,
-      slice_without_ends, pad_of_opset_10, concat_of_opset_3, clip_of_opset_6, clip_of_opset_6_below,
-      clip_of_opset_6_above, softmax_of_opset_11, softmax_of_opset_11_and_an_unknown_batch,
+      dequantize_blocks, dequantize_output_dtype, dequantize_after_a_foreign_op, squeeze_axes_of_opset_11,
+      split_sizes_of_opset_11, split_num_outputs, split_without_num_outputs_is_even, slice_of_opset_9,
+      slice_of_opset_9_without_axes, slice_without_ends, pad_of_opset_10, concat_of_opset_3, clip_of_opset_6,
+      clip_of_opset_6_below, clip_of_opset_6_above, softmax_of_opset_11, softmax_of_opset_11_and_an_unknown_batch,
       softmax_of_opset_11_over_the_last_axis, reduce_mean_noop, dropout_ratio, batch_norm_of_each_element,
       batch_norm_of_opset_7);
   suite_add_tcase(s, t);
