@@ -293,7 +293,7 @@ static graft_status run_rule(annotator *a, const qz_rule *r) {
     gr_match match;
     if (!is_root(&wanted, gr_node_at(a->g, n)->op) || a->claimed[n]) continue;
     if (!gr_pattern_match(&a->matcher, r->pattern, n, &match)) {
-      if (a->matcher.failed) return GRAFT_NO_MEMORY;
+      if (a->matcher.failed || gr_cones_failed(a->matcher.cones)) return gr_no_memory(a->c);
       continue;
     }
     graft_status status = apply(a, r, &match);
@@ -313,14 +313,16 @@ graft_status gr_annotate(graft_graph *g, const gr_quantizer *q, const gr_annotat
   a.claimed = gr_calloc(a.c, claimed, 1);
   a.cache = gr_calloc(a.c, specs, sizeof *a.cache);
   a.order = gr_alloc(a.c, order);
-  gr_matcher_init(&a.matcher, g, a.options, NULL);
-  status = a.claimed && a.cache && a.order ? GRAFT_OK : GRAFT_NO_MEMORY;
+  gr_cones *cones = gr_cones_create(g, options->evaluate, options->evaluate_user);
+  gr_matcher_init(&a.matcher, g, a.options, cones);
+  status = cones && a.claimed && a.cache && a.order ? GRAFT_OK : GRAFT_NO_MEMORY;
   for (graft_node n = g->first; n != GRAFT_NONE && !status; n = gr_node_at(g, n)->next) {
     a.claimed[n] = graft_is_annotated(g, n);
     if (a.scope[n]) a.order[a.count++] = n;
   }
   for (uint32_t i = 0; i < q->rules.len && !status; i++) status = run_rule(&a, &q->rules.data[i]);
   gr_matcher_free(&a.matcher);
+  gr_cones_destroy(cones);
   gr_vec_free(a.c, &a.actions);
   if (a.claimed) gr_free(a.c, a.claimed, claimed);
   if (a.cache) gr_free(a.c, a.cache, specs * sizeof *a.cache);

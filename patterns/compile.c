@@ -740,6 +740,7 @@ bool gr_pt_compile_match(gr_parser *p, gr_pattern *pattern) {
   bool ever = false;
   for (uint32_t i = 0; i < pattern->variant_count; i++) {
     if (!compile_variant(p, pattern, &pattern->variants[i])) return false;
+    if (pattern->bare && !gr_pt_schedule(p, pattern, &pattern->variants[i])) return false;
     ever |= !pattern->variants[i].never;
   }
   return ever || error_at(p, pattern->where, "the conditions exclude every choice of the groups");

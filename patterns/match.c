@@ -413,17 +413,30 @@ static bool match_absence(const run *r, const pt_instr *i) {
   return gr_pt_holds(&e, r->v->wheres[i->b]) || gr_pt_reason(r->m, "the lines of %.*s match", (int)n->length, n->text);
 }
 
-/* From instruction `pc` to the end. Depth: one level a commutative line, at most PT_MAX_COMMUTES. */
+/* `conflict`: the lines whose other order might have helped, those that were tried apart. */
+static bool fails(const run *r, uint32_t conflict) {
+  r->m->conflict = conflict;
+  return false;
+}
+
+static bool symmetric(const run *r, const pt_instr *i) {
+  graft_node n = r->f->nodes[i->a];
+  return gr_operand(r->g, n, 0) == gr_operand(r->g, n, 1);
+}
+
+/* From instruction `pc` to the end. Depth: one level a commutative line, at most PT_MAX_COMMUTES. The other order of a
+ * line is only tried where what failed depends on it. */
 static bool go(const run *r, uint32_t pc) {
+  uint32_t tried = 0, others = 0; /* lines in their second order, and what their first one failed for */
   for (; pc < r->end; pc++) {
     const pt_instr *i = &r->v->code[pc];
-    if (i->code == PT_USER) return try_users(r, i, pc);
+    if (i->code == PT_USER) return try_users(r, i, pc) || fails(r, UINT32_MAX);
     if (i->code == PT_UNLESS && r->own != GRAFT_NONE) { /* none of the group's lines */
       pc = i->b - 1u;
       continue;
     }
     if (i->code == PT_UNLESS) {
-      if (excluded_here(r, i, pc)) return false;
+      if (excluded_here(r, i, pc)) return fails(r, UINT32_MAX);
       pc = i->b - 1u;
       continue;
     }
@@ -431,15 +444,20 @@ static bool go(const run *r, uint32_t pc) {
     bool condition = i->code == PT_WHERE || i->code == PT_NO_GROUP || i->code == PT_ORDERED;
     if (r->own != GRAFT_NONE && condition && !of_group) continue;
     if (i->code == PT_COMMUTE) {
+      uint32_t bit = 1u << i->b;
       r->f->swapped[i->a] = 0;
       if (go(r, pc + 1)) return true;
+      if (!(r->m->conflict & bit) || symmetric(r, i) || r->m->failed)
+        return fails(r, (r->m->conflict | others) & ~(tried | bit));
+      others |= r->m->conflict & ~bit;
+      tried |= bit;
       r->f->swapped[i->a] = 1;
       continue;
     }
     if (r->m->reason) r->m->reason[0] = '\0';
     if (step(r, i)) continue;
     if (r->m->reason && !r->quiet) note_failure(r, pc);
-    return false;
+    return fails(r, (r->v->masks[pc] | others) & ~tried);
   }
   return true;
 }

@@ -20,7 +20,7 @@ typedef enum pt_code {
   PT_USER,       /* a: node, b: slot, c: operand; some other user of the value, which reads it there */
   PT_UNLESS,     /* b: the instruction after its own; they must not match */
   PT_ORDERED,    /* what the rewrite reads is made before all that it replaces */
-  PT_COMMUTE,    /* a: node; try both orders of its first two operands */
+  PT_COMMUTE,    /* a: node, b: bit; try both orders of its first two operands */
   PT_BIND,       /* a: node, b: slot, c: operand; the operand is there */
   PT_BIND_OPT,   /* the same, it may be absent */
   PT_SAME,       /* the operand is what the slot holds */
@@ -88,6 +88,7 @@ typedef struct pt_variant {
   pt_instr *code;
   gr_loc *code_where; /* by instruction, for --explain */
   uint32_t code_count;
+  uint32_t *masks; /* by instruction: the commutative lines whose order decides what it sees */
   gr_expr **wheres;
   uint32_t where_count;
   const pt_group **where_in; /* the innermost group that the condition stands in */
@@ -333,7 +334,8 @@ bool gr_pt_check_number(gr_parser *p, const graft_attr *n, graft_dtype d, gr_loc
 bool gr_pt_check_call(gr_parser *p, const pt_call *call, uint32_t result_count, bool range_results, bool complete);
 /* What is bound in the variant and called much alike, the hint made already. */
 gr_closest gr_pt_closest_name(const gr_pattern *pattern, const pt_variant *v, pt_name_kind kind, const pt_name *n);
-bool gr_pt_no_operand(gr_parser *p, const gr_opset *ops, const gr_expr *e); /* the error; false */
+bool gr_pt_no_operand(gr_parser *p, const gr_opset *ops, const gr_expr *e);  /* the error; false */
+bool gr_pt_schedule(gr_parser *p, const gr_pattern *pattern, pt_variant *v); /* last: schedule.c */
 /* Static truth of a condition in a variant: 0 false, 1 true, -1 known at match time only. */
 int gr_pt_static(const pt_variant *v, const gr_expr *e);
 /* … if this group's lines matched as well; -1: none. */

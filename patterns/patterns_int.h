@@ -84,9 +84,10 @@ typedef struct gr_matcher {
   gr_arena scratch;
   GR_VEC(uint8_t) dead; /* by node (live.c); those past the end live */
   bool dead_known;
-  bool failed; /* no memory: a match was refused that might have been one */
-  void *frame; /* bindings of the last match */
-  void *inner; /* of what must not match */
+  uint32_t conflict; /* commutative lines whose other order might still help after a failure */
+  bool failed;       /* no memory: a match was refused that might have been one */
+  void *frame;       /* bindings of the last match */
+  void *inner;       /* of what must not match */
   size_t frame_size;
   char *reason; /* not NULL: where the reason of a failed check is written, reason_size bytes */
   size_t reason_size;

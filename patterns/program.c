@@ -803,9 +803,10 @@ static bool compile_variant(builder *b) {
     if (item->kind == PT_ITEM_WARN && !add_warning(b, item)) ok = false;
   }
   if (!ok) return false;
-  if (!root_is_made(b) || !gr_program_annotations(b) || !order(b) || !check_operands_kept(b)) return false;
+  if (!root_is_made(b) || !gr_program_annotations(b) || !gr_program_implied(b) || !order(b) || !check_operands_kept(b))
+    return false;
   find_dying(b);
-  return !v->also || read_in_order(b);
+  return (!v->also || read_in_order(b)) && gr_pt_schedule(b->parser, b->pattern, v);
 }
 
 /* ---- over all variants ---- */

@@ -13,6 +13,7 @@ typedef struct pt_program_builder {
   pt_items items; /* flattened */
   PT_VEC(pt_step) steps;
   PT_VEC(pt_carry) carries;
+  PT_VEC(gr_expr *) implied; /* conditions that the rewrite needs */
   uint32_t slot_cap;
   uint16_t *stands_for; /* by slot: the result of an `also` line that it replaces; 0: none */
   bool *made;           /* by slot: a rewrite line makes it */
@@ -30,5 +31,7 @@ bool gr_program_error_name(const pt_program_builder *b, gr_loc where, int name, 
 int gr_program_place(pt_program_builder *b, int name, gr_loc where, const char *what);
 /* Every annotation that a matched node may have is carried, dropped or excluded (claims.c). */
 bool gr_program_annotations(pt_program_builder *b);
+/* Conditions that const lines imply join those of the match (implied.c). */
+bool gr_program_implied(pt_program_builder *b);
 
 #endif
