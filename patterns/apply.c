@@ -100,7 +100,7 @@ static uint32_t attrs_of(apply *a, const pt_step *s, uint32_t op) {
   bool same = cache->set != GRAFT_NONE;
   for (uint32_t i = 0; i < s->input_count; i++) {
     const gr_node *n = gr_node_at(g, a->f->nodes[s->inputs[i]]);
-    same &= cache->ops[i] == n->op && cache->sets[i] == n->attrs;
+    same = same && cache->ops[i] == n->op && cache->sets[i] == n->attrs;
     cache->ops[i] = n->op;
     cache->sets[i] = n->attrs;
   }

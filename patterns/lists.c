@@ -205,7 +205,7 @@ bool gr_pt_eval_list_function(pt_eval *e, const gr_expr *x, graft_attr *out) {
 bool gr_pt_eval_each(pt_eval *e, const gr_expr *x, graft_attr *out) {
   graft_attr locals[PT_MAX_LOCALS];
   graft_attr *outer = e->locals;
-  list l, one;
+  list l, one = {0};
   maker m = {0};
   if (!eval_list_of(e, x->args[0], &l)) return false;
   if (x->index == PT_EACH_MAP && !begin(e, x, l.count, l.real, &m)) return false;
