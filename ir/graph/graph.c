@@ -199,37 +199,29 @@ static uint32_t name_base(graft_module *m, uint32_t op, uint32_t i) {
   return *known;
 }
 
-/* Arity by the table; the operand count without trailing absent ones. GRAFT_NONE: an error was reported. */
-static uint32_t checked_operands(graft_graph *g, const gr_node_desc *d) {
+static bool is_given(const void *user, uint32_t operand) {
+  return ((const gr_node_desc *)user)->operands[operand] != GRAFT_NONE;
+}
+
+/* The result types into `types`: those that are given, where operands and results are as many as the row says, or
+ * inferred ones. The operand count is without trailing absent ones. */
+static graft_status types_of(graft_graph *g, const gr_node_desc *d, uint32_t *operand_count, uint32_t *types) {
   graft_context *c = g->module->context;
   const gr_op_info *op = gr_op_get(d->op);
   uint32_t n = d->operand_count;
   while (n > 0 && d->operands[n - 1] == GRAFT_NONE) n--;
+  *operand_count = n;
   if (!op) {
     const char *name = gr_op_text(g->module, d->op);
-    if (gr_spec_kind_find(name, strlen(name)) == GR_SPEC_KIND_COUNT) return n;
-    return gr_error(c, GRAFT_NAME, d->where, "'%s' is a kind of spec, not an op", name), GRAFT_NONE;
+    if (gr_spec_kind_find(name, strlen(name)) < GR_SPEC_KIND_COUNT)
+      return gr_error(c, GRAFT_NAME, d->where, "'%s' is a kind of spec, not an op", name);
   }
-  bool variadic = op->operand_count && op->operands[op->operand_count - 1].variadic;
-  if (n > op->operand_count && !variadic)
-    return gr_error(c, GRAFT_TYPE, d->where, "%s takes at most %d operands, not %u", op->name, op->operand_count, n),
-           GRAFT_NONE;
-  for (uint32_t i = 0; i < op->operand_count || i < n; i++) {
-    const gr_operand_decl *o = &op->operands[i < op->operand_count ? i : op->operand_count - 1u];
-    bool present = i < n && d->operands[i] != GRAFT_NONE;
-    if (!present && !o->optional && !(o->variadic && i >= n && i >= 1))
-      return gr_error(c, GRAFT_TYPE, d->where, "%s: operand '%s' is missing", op->name, o->name), GRAFT_NONE;
-  }
-  variadic = op->result_count && op->results[op->result_count - 1].variadic;
-  if (d->result_count > op->result_count && !variadic)
-    return gr_error(c, GRAFT_TYPE, d->where, "%s has at most %d results, not %u", op->name, op->result_count,
-                    d->result_count),
-           GRAFT_NONE;
-  if (d->result_count < gr_op_required_results(op))
-    return gr_error(c, GRAFT_TYPE, d->where, "%s has at least %u results, not %u", op->name, gr_op_required_results(op),
-                    d->result_count),
-           GRAFT_NONE;
-  return n;
+  if (!d->types) return gr_result_types(g, d, n, types);
+  char error[160];
+  if (op && !gr_check_arity(op, n, is_given, d, d->result_count, error))
+    return gr_error(c, GRAFT_TYPE, d->where, "%s: %s", op->name, error);
+  memcpy(types, d->types, d->result_count * sizeof *types);
+  return GRAFT_OK;
 }
 
 /* Fills results first..first+count of node n, which have room already. */
@@ -261,15 +253,11 @@ static bool add_results(graft_graph *g, graft_node n, const gr_node_desc *d, con
 graft_node gr_node_add(graft_graph *g, const gr_node_desc *d) {
   graft_module *m = g->module;
   graft_context *c = m->context;
-  uint32_t operand_count = checked_operands(g, d);
-  if (operand_count == GRAFT_NONE) return GRAFT_NONE;
+  uint32_t operand_count;
   uint32_t inline_types[INLINE_RESULTS], *types = inline_types;
   graft_node n = GRAFT_NONE;
   if (d->result_count > INLINE_RESULTS && !(types = gr_alloc(c, d->result_count * sizeof *types))) return GRAFT_NONE;
-  if (d->types)
-    memcpy(types, d->types, d->result_count * sizeof *types);
-  else if (gr_result_types(g, d, operand_count, types) != GRAFT_OK)
-    goto done;
+  if (types_of(g, d, &operand_count, types) != GRAFT_OK) goto done;
   if (g->nodes.len >= 0x3FFFFFFEu || g->uses.len > GR_USER_NODE_MAX - operand_count) {
     gr_no_memory(c);
     goto done;
@@ -338,16 +326,11 @@ static bool rename_made_up(graft_graph *g, graft_node n, uint32_t op) {
 graft_status gr_node_become(graft_graph *g, graft_node n, const gr_node_desc *d) {
   graft_module *m = g->module;
   graft_context *c = m->context;
-  uint32_t operand_count = checked_operands(g, d);
-  if (operand_count == GRAFT_NONE) return GRAFT_TYPE;
+  uint32_t operand_count;
   uint32_t inline_types[INLINE_RESULTS], *types = inline_types;
   if (d->result_count > INLINE_RESULTS && !(types = gr_alloc(c, d->result_count * sizeof *types)))
     return GRAFT_NO_MEMORY;
-  graft_status status = GRAFT_OK;
-  if (d->types)
-    memcpy(types, d->types, d->result_count * sizeof *types);
-  else
-    status = gr_result_types(g, d, operand_count, types);
+  graft_status status = types_of(g, d, &operand_count, types);
   if (status != GRAFT_OK) goto done;
   uint32_t old_results = gr_node_at(g, n)->result_count, old_operands = gr_node_at(g, n)->operand_count;
   bool more_operands = operand_count > old_operands, more_results = d->result_count > old_results;

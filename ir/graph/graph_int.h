@@ -221,6 +221,10 @@ typedef struct gr_infer {
 
 /* Result types from operand types; false with `error` set when they contradict the op. Opaque: unknown. */
 bool gr_infer_types(gr_infer *in);
+/* A1 to A3 alone, which inference begins with: are operands and results as many as the row says? `given(user, i)`:
+ * operand i is not absent. */
+bool gr_check_arity(const gr_op_info *op, uint32_t operand_count, bool (*given)(const void *, uint32_t),
+                    const void *user, uint32_t result_count, char *error);
 
 /* ---- integers that are the same in every run (infer/constant.c) ---- */
 

@@ -36,29 +36,32 @@ static bool fail_any(const gr_infer *in, int number, const char *format, ...) {
   return false;
 }
 
-static bool check_arity(const gr_infer *in, const gr_op_info *op) {
+bool gr_check_arity(const gr_op_info *op, uint32_t operand_count, bool (*given)(const void *, uint32_t),
+                    const void *user, uint32_t result_count, char *error) {
+  const gr_infer in = {.error = error};
   const uint32_t declared = op->operand_count;
   const bool variadic = declared > 0 && op->operands[declared - 1].variadic;
   /* A1: every operand that is not optional is given. */
   for (uint32_t i = 0; i < declared; ++i) {
-    if (i < in->operand_count && in->operands[i] != NULL) continue;
-    if (!op->operands[i].optional) return fail_any(in, 1, "operand %s is missing", op->operands[i].name);
+    if (i < operand_count && given(user, i)) continue;
+    if (!op->operands[i].optional) return fail_any(&in, 1, "operand %s is missing", op->operands[i].name);
   }
   /* A2: there are no more operands than declared, and none of a variadic operand is absent. */
-  if (in->operand_count > declared && !variadic)
-    return fail_any(in, 2, "%u operands, %s takes %u", in->operand_count, op->name, declared);
-  for (uint32_t i = declared; i < in->operand_count; ++i)
-    if (in->operands[i] == NULL)
-      return fail_any(in, 2, "operand %u of %s is missing", i, op->operands[declared - 1].name);
+  if (operand_count > declared && !variadic)
+    return fail_any(&in, 2, "%u operands, %s takes %u", operand_count, op->name, declared);
+  for (uint32_t i = declared; i < operand_count; ++i)
+    if (!given(user, i)) return fail_any(&in, 2, "operand %u of %s is missing", i, op->operands[declared - 1].name);
   /* A3: the results are the required ones and any of the optional ones. */
   const uint32_t required = gr_op_required_results(op);
   const bool open = op->result_count > 0 && op->results[op->result_count - 1].variadic;
-  if (in->result_count < required)
-    return fail_any(in, 3, "%u results, %s has at least %u", in->result_count, op->name, required);
-  if (in->result_count > op->result_count && !open)
-    return fail_any(in, 3, "%u results, %s has at most %u", in->result_count, op->name, op->result_count);
+  if (result_count < required)
+    return fail_any(&in, 3, "%u results, %s has at least %u", result_count, op->name, required);
+  if (result_count > op->result_count && !open)
+    return fail_any(&in, 3, "%u results, %s has at most %u", result_count, op->name, op->result_count);
   return true;
 }
+
+static bool has_type(const void *user, uint32_t operand) { return ((const gr_infer *)user)->operands[operand] != NULL; }
 
 /* A4: extents of a result other than 0 multiply to at most 2^48. */
 static bool check_size(const gr_infer *in) {
@@ -73,7 +76,7 @@ bool gr_infer_types(gr_infer *in) {
     return true;
   }
   gr_rule r = {.in = in, .op = gr_op_get(in->op)};
-  if (!check_arity(in, r.op)) return false;
+  if (!gr_check_arity(r.op, in->operand_count, has_type, in, in->result_count, in->error)) return false;
   uint32_t count;
   r.attrs = gr_attrs_get(in->module, in->attrs, &count);
   return rules[in->op](&r) && check_size(in);
