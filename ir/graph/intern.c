@@ -103,8 +103,8 @@ const char *gr_string_text(const graft_module *m, uint32_t id) {
 
 uint32_t gr_string_length(const graft_module *m, uint32_t id) { return m->strings.items.data[id].length; }
 
-/* Length of the base; `*number` is what follows it, 0 for none. One to one: no leading zeros, at most nine digits. */
-static size_t split(const char *text, size_t length, uint32_t *number) {
+/* One to one: no leading zeros, at most nine digits. */
+size_t gr_name_base(const char *text, size_t length, uint32_t *number) {
   size_t i = length;
   while (i > 0 && length - i <= 9 && text[i - 1] >= '0' && text[i - 1] <= '9') i--;
   size_t digits = length - i;
@@ -118,7 +118,7 @@ static size_t split(const char *text, size_t length, uint32_t *number) {
 
 gr_name gr_name_split(graft_module *m, const char *text, size_t length) {
   uint32_t number;
-  size_t base = split(text, length, &number);
+  size_t base = gr_name_base(text, length, &number);
   return (gr_name){gr_intern(m, text, base), number};
 }
 
@@ -130,7 +130,7 @@ size_t gr_name_format(const graft_module *m, gr_name name, char *buffer, size_t 
 
 uint32_t gr_name_number(const char *text, size_t length) {
   uint32_t number;
-  split(text, length, &number);
+  gr_name_base(text, length, &number);
   return number;
 }
 

@@ -34,7 +34,9 @@ const char *gr_string_text(const graft_module *m, uint32_t id);
 uint32_t gr_string_length(const graft_module *m, uint32_t id);
 /* The base GRAFT_NONE: no memory. */
 gr_name gr_name_split(graft_module *m, const char *text, size_t length);
-/* The number that gr_name_split finds in a text; 0: none. */
+/* Length of the base that gr_name_split finds in a text, and the number, 0: none. */
+size_t gr_name_base(const char *text, size_t length, uint32_t *number);
+/* That number alone. */
 uint32_t gr_name_number(const char *text, size_t length);
 size_t gr_name_format(const graft_module *m, gr_name name, char *buffer, size_t size);
 /* A name that nothing in the module has: `wanted` if it is free, else its base with the next number. */

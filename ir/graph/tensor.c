@@ -5,9 +5,17 @@
 #include <string.h>
 #include <xxhash.h>
 
+/* Small data lie behind the struct, in one allocation. */
+#define SMALL 1024u
+#define DATA_OFFSET ((sizeof(gr_buffer) + 15) / 16 * 16)
+
 gr_buffer *gr_buffer_alloc(graft_context *c, size_t size) {
-  gr_buffer *b = gr_alloc(c, sizeof *b);
+  gr_buffer *b = gr_alloc(c, size <= SMALL ? DATA_OFFSET + size : sizeof *b);
   if (!b) return NULL;
+  if (size <= SMALL) {
+    *b = (gr_buffer){.data = (char *)b + DATA_OFFSET, .size = size, .refs = 1, .one_block = true};
+    return b;
+  }
   *b = (gr_buffer){.data = gr_alloc(c, size), .size = size, .refs = 1};
   if (!b->data) {
     gr_free(c, b, sizeof *b);
@@ -31,9 +39,9 @@ void gr_buffer_release(graft_context *c, gr_buffer *b) {
   if (!b || --b->refs) return;
   if (b->release)
     b->release(b);
-  else
+  else if (!b->one_block)
     gr_free(c, b->data, b->size ? b->size : 1);
-  gr_free(c, b, sizeof *b);
+  gr_free(c, b, b->one_block ? DATA_OFFSET + b->size : sizeof *b);
 }
 
 size_t gr_tensor_bytes(const graft_module *m, graft_tensor t) {

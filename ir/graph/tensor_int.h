@@ -8,6 +8,7 @@ typedef struct gr_buffer {
   void *data;
   size_t size;
   uint32_t refs;
+  bool one_block;                      /* the data lie behind this struct */
   void (*release)(struct gr_buffer *); /* NULL: data was allocated with the context */
   void *owner;                         /* of a mapped file */
 } gr_buffer;

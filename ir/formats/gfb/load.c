@@ -298,14 +298,17 @@ static graft_status load_spec(loader *l, uint32_t i) {
 /* ---- a graph ---- */
 
 static void link_use(graft_graph *g, uint32_t value, uint32_t user) {
-  uint32_t u = g->uses.len++;
-  gr_use use = {.value = value, .user = user, .prev = GRAFT_NONE, .next = GRAFT_NONE};
+  uint32_t u = g->uses.len++, next = GRAFT_NONE;
   if (value != GRAFT_NONE) {
-    use.next = g->values.data[value].first_use;
-    if (use.next != GRAFT_NONE) g->uses.data[use.next].prev = u;
+    next = g->values.data[value].first_use;
+    if (next != GRAFT_NONE) g->uses.data[next].prev = u;
     g->values.data[value].first_use = u;
   }
-  g->uses.data[u] = use;
+  gr_use *use = &g->uses.data[u];
+  use->value = value;
+  use->user = user;
+  use->prev = GRAFT_NONE;
+  use->next = next;
 }
 
 /* Each graph with handles has an entry for every tensor: many graphs times many tensors must not make a small file
@@ -325,20 +328,25 @@ static bool reserve_graph(loader *l, graft_graph *g, const gr_gfb_graph *in) {
          gr_vec_reserve(l->c, &g->tensor_values, in->handles ? l->m->tensors.len : 0u);
 }
 
-/* Inputs, or the results of one node. */
-static graft_status load_values(loader *l, graft_graph *g, uint32_t count, gr_def kind, uint32_t def) {
-  for (uint32_t i = 0; i < count; i++) {
-    const gr_gfb_value *in = &l->t.values.data[l->at.values++];
-    gr_value v = {.type = GRAFT_NONE, .first_use = GRAFT_NONE};
-    v.def_kind = kind;
-    v.def = (kind == GR_DEF_INPUT ? i : def) & GR_USER_INDEX;
-    if (in->type != GRAFT_NONE || kind == GR_DEF_INPUT) {
-      if (in->type >= l->t.types.count) return DAMAGED(l, "the type of value %u", g->values.len);
-      v.type = l->types[in->type];
-      if (!read_name(l, in->name, in->number, &v.name)) return DAMAGED(l, "the name of value %u", g->values.len);
-    }
-    g->values.data[g->values.len++] = v;
+/* Inputs, or all results; load_nodes says of which node. Each value is made where it stays. */
+static graft_status load_values(loader *l, graft_graph *g, uint32_t count, gr_def kind) {
+  if (count == 0) return GRAFT_OK;
+  const gr_gfb_value *in = l->t.values.data + l->at.values;
+  gr_value *v = g->values.data + g->values.len;
+  const uint32_t types = l->t.types.count;
+  for (uint32_t i = 0; i < count; i++, in++, v++) {
+    v->def = i & GR_USER_INDEX;
+    v->def_kind = kind;
+    v->first_use = GRAFT_NONE;
+    v->type = GRAFT_NONE;
+    v->name = (gr_name){0, 0};
+    if (in->type == GRAFT_NONE && kind != GR_DEF_INPUT) continue;
+    if (in->type >= types) return DAMAGED(l, "the type of value %u", g->values.len + i);
+    v->type = l->types[in->type];
+    if (!read_name(l, in->name, in->number, &v->name)) return DAMAGED(l, "the name of value %u", g->values.len + i);
   }
+  l->at.values += count;
+  g->values.len += count;
   return GRAFT_OK;
 }
 
@@ -391,18 +399,19 @@ static graft_status load_nodes(loader *l, graft_graph *g, const gr_gfb_graph *in
     if (n->kind >= l->t.kinds.count || is_spec_kind(l, n->kind) || n->record > l->t.records.count ||
         n->result_count > results_end - first_result || n->operand_count > operands_end - l->at.operands)
       return DAMAGED(l, "node %u", i);
-    gr_node node = {.op = l->ops[n->kind],
-                    .attrs = l->sets[n->kind],
-                    .first_use = g->uses.len,
-                    .operand_count = n->operand_count,
-                    .first_result = first_result,
-                    .result_count = n->result_count,
-                    .prev = i ? i - 1 : GRAFT_NONE,
-                    .next = i + 1 < in->nodes ? i + 1 : GRAFT_NONE,
-                    .provenance = n->record};
-    graft_status status = load_marks(l, &node);
+    gr_node *node = &g->nodes.data[g->nodes.len++];
+    node->op = l->ops[n->kind];
+    node->attrs = l->sets[n->kind];
+    node->first_use = g->uses.len;
+    node->operand_count = n->operand_count;
+    node->first_result = first_result;
+    node->result_count = n->result_count;
+    node->prev = i ? i - 1 : GRAFT_NONE;
+    node->next = i + 1 < in->nodes ? i + 1 : GRAFT_NONE;
+    node->provenance = n->record;
+    node->marks = 0;
+    graft_status status = load_marks(l, node);
     if (status) return status;
-    g->nodes.data[g->nodes.len++] = node;
     for (uint32_t k = 0; k < n->result_count; k++) g->values.data[first_result + k].def = i & GR_USER_INDEX;
     status = load_operands(l, g, n->operand_count, i, first_result, results_end);
     if (status) return status;
@@ -467,8 +476,8 @@ static graft_status load_graph(loader *l, uint32_t index) {
   if (!g) return GRAFT_NO_MEMORY;
   if (too_wide(l, in)) return DAMAGED(l, "too many graphs for so many tensors");
   if (!reserve_graph(l, g, in)) return gr_no_memory(l->c);
-  graft_status status = load_values(l, g, in->inputs, GR_DEF_INPUT, 0);
-  if (!status) status = load_values(l, g, in->results, GR_DEF_NODE, 0); /* load_nodes says of which node */
+  graft_status status = load_values(l, g, in->inputs, GR_DEF_INPUT);
+  if (!status) status = load_values(l, g, in->results, GR_DEF_NODE);
   for (uint32_t i = 0; i < in->inputs; i++) g->inputs.data[i] = i;
   g->inputs.len = in->inputs;
   if (!status) status = load_handles(l, g, in->handles);

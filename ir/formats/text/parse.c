@@ -18,13 +18,12 @@ static bool at_end_of_line(const parser *p) {
 
 static bool end_of_line(parser *p) {
   static const char *const words[] = {"from", "mark"};
+  if (at_end_of_line(p)) return true;
   const gr_token *t = &p->lex.token;
   gr_closest near = gr_closest_begin(t->text, t->kind == GR_T_IDENT ? t->length : 0);
   char found[80];
-  if (!at_end_of_line(p))
-    gr_parse_fail(p, GRAFT_SYNTAX, t, "expected the end of the line, found %s%s",
-                  gr_token_describe(t, found, sizeof found), gr_closest_of(&near, "", words, 2));
-  return at_end_of_line(p);
+  return gr_parse_fail(p, GRAFT_SYNTAX, t, "expected the end of the line, found %s%s",
+                       gr_token_describe(t, found, sizeof found), gr_closest_of(&near, "", words, 2));
 }
 
 /* ---- nodes ---- */
@@ -401,26 +400,45 @@ static bool scan_graph(parser *p, const gr_token *t) {
   return gr_map_put(p->context, &p->graph_names, g->name, index);
 }
 
-/* Attributes may name graphs that come later, so all are made first, from the lines that begin with `graph`. Tensors
- * are counted on the way: most of the strings of a large text are their names. */
+/* What the lines of a text begin with: how much there will be of what. A line has 16 bytes at least, or so it is
+ * assumed, lest a text of nothing but line ends asks for much memory. */
+typedef struct line_counts {
+  uint32_t tensors, nodes; /* nodes: of the graph that was scanned last */
+} line_counts;
+
+/* Room for the nodes of the graph scanned last, two operands each. */
+static bool reserve_graph(parser *p, line_counts *n) {
+  if (p->module->graphs.len == 0) return true;
+  graft_graph *g = p->module->graphs.data[p->module->graphs.len - 1];
+  uint32_t most = (uint32_t)((p->lex.end - p->lex.p) / 16);
+  uint32_t nodes = n->nodes < most ? n->nodes : most, tensors = n->tensors < most ? n->tensors : most;
+  n->nodes = 0;
+  return gr_vec_reserve(p->context, &g->nodes, nodes) && gr_vec_reserve(p->context, &g->uses, 2u * nodes) &&
+         gr_vec_reserve(p->context, &g->values, nodes + tensors);
+}
+
+/* Attributes may name graphs that come later, so all are made first, from the lines that begin with `graph`. */
 static bool scan_lines(parser *p) {
   gr_lexer l = p->lex;
   const char *at = l.line_start;
-  uint32_t tensors = 0;
+  line_counts n = {0, 0};
   for (; at < l.end; l.line++) {
     l.line_start = at;
-    tensors += *at == 't';
+    n.tensors += *at == 't';
     while (at < l.end && (*at == ' ' || *at == '\t')) at++;
-    if (l.end - at > 6 && memcmp(at, "graph", 5) == 0 && (at[5] == ' ' || at[5] == '\t')) {
+    n.nodes += *at == '%';
+    if (*at == 'g' && l.end - at > 6 && memcmp(at, "graph", 5) == 0 && (at[5] == ' ' || at[5] == '\t')) {
       gr_lexer name = l;
       name.p = at + 5;
       gr_lex_next(&name);
-      if (!scan_graph(p, &name.token)) return false;
+      if (!reserve_graph(p, &n) || !scan_graph(p, &name.token)) return false;
     }
     const char *newline = memchr(at, '\n', (size_t)(l.end - at));
     at = newline ? newline + 1 : l.end;
   }
-  return gr_intern_reserve(p->module, tensors);
+  uint32_t most = (uint32_t)((p->lex.end - p->lex.p) / 16), tensors = n.tensors < most ? n.tensors : most;
+  return reserve_graph(p, &n) && gr_intern_reserve(p->module, tensors) &&
+         gr_vec_reserve(p->context, &p->module->tensors, tensors);
 }
 
 /* Scalars were named as they came; now that every name of the text is known they get free ones. */

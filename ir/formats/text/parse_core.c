@@ -18,6 +18,33 @@ bool gr_parse_fail(parser *p, graft_status code, const gr_token *t, const char *
   return false;
 }
 
+/* ---- texts seen before, of which one slot each is kept ---- */
+
+/* Eight characters tell most of them apart, those from the fourth on: `f32[2, 2`, `: f32[2] b`, `, -0.5, 0`. */
+static uint32_t recent_slot(const char *text) {
+  uint64_t key;
+  memcpy(&key, text + 3, sizeof key);
+  return (uint32_t)(key * UINT64_C(0x9e3779b97f4a7c15) >> 59) % RECENT;
+}
+
+uint32_t gr_parse_again(parser *p, const memo *recent, const char *text) {
+  size_t left = (size_t)(p->lex.end - text);
+  if (p->lex.token.kind >= GR_T_ERROR && p->lex.token.kind != GR_T_IDENT) return RECENT; /* nothing in quotes */
+  if (left < 3 + sizeof(uint64_t)) return RECENT;
+  uint32_t slot = recent_slot(text);
+  const memo *m = &recent[slot];
+  if (!m->length || left < m->length || memcmp(text, m->text, m->length) != 0) return RECENT;
+  p->lex.p = text + m->length;
+  return slot;
+}
+
+uint32_t gr_parse_remember(parser *p, memo *recent, const char *text, const char *to, uint32_t id) {
+  if (p->lex.end - text < (ptrdiff_t)(3 + sizeof(uint64_t))) return RECENT;
+  uint32_t slot = recent_slot(text);
+  recent[slot] = (memo){text, (uint32_t)(to - text), 0, id};
+  return slot;
+}
+
 /* ---- names ---- */
 
 const char *gr_parse_string(parser *p, const gr_token *t) {
@@ -28,10 +55,26 @@ const char *gr_parse_string(parser *p, const gr_token *t) {
   return gr_arena_copy(&p->scratch, t->text, t->length);
 }
 
+/* Most names share their base with one of the last few hundred. */
+gr_name gr_parse_split(parser *p, const char *text, uint32_t length) {
+  gr_name name = {0, 0};
+  uint32_t base = (uint32_t)gr_name_base(text, length, &name.number);
+  if (base == 0) return name;
+  uint32_t hash = base * 31u + (unsigned char)text[0] * 7u + (unsigned char)text[base / 2] * 5u;
+  uint32_t *known = &p->bases[(hash + (unsigned char)text[base - 1] * 3u) % MEMO_SIZE];
+  name.base = *known;
+  if (gr_string_length(p->module, *known) == base && memcmp(gr_string_text(p->module, *known), text, base) == 0)
+    return name;
+  name.base = gr_intern(p->module, text, base);
+  if (name.base != GRAFT_NONE) *known = name.base;
+  return name;
+}
+
 bool gr_parse_name(parser *p, const gr_token *t, gr_name *name) {
-  if (t->length == 0 || memchr(t->text, '\0', t->length))
+  bool quoted = t->length == 0 || t->text[-1] != '%';
+  if (quoted && (t->length == 0 || memchr(t->text, '\0', t->length)))
     return gr_parse_fail(p, GRAFT_SYNTAX, t, "a name is empty or holds a NUL character");
-  *name = gr_name_split(p->module, t->text, t->length);
+  *name = gr_parse_split(p, t->text, t->length);
   if (name->base == GRAFT_NONE) return false;
   gr_name_taken(p->module, *name);
   return true;
@@ -42,8 +85,14 @@ static bool next_tensor(parser *p, const gr_token *t) {
   const graft_module *m = p->module;
   if (p->next_tensor >= m->tensors.len) return false;
   gr_name name = m->tensors.data[p->next_tensor].name;
-  return name.number == 0 && gr_string_length(m, name.base) == t->length &&
-         memcmp(gr_string_text(m, name.base), t->text, t->length) == 0;
+  uint32_t length = gr_string_length(m, name.base);
+  if (t->length < length || memcmp(gr_string_text(m, name.base), t->text, length) != 0) return false;
+  if (name.number == 0) return t->length == length;
+  uint32_t number = 0, at = length + 1; /* NAME_12: as many digits as the number has, the first no 0 */
+  if (t->length <= at || t->length > at + 9 || t->text[length] != '_' || t->text[at] == '0') return false;
+  for (; at < t->length && t->text[at] >= '0' && t->text[at] <= '9'; at++)
+    number = number * 10 + (uint32_t)(t->text[at] - '0');
+  return at == t->length && number == name.number;
 }
 
 /* The names of the scope are gone through for each such error: no text has more than MAX_ERRORS of them. */
@@ -57,7 +106,7 @@ static void undefined(parser *p, const gr_token *t) {
 
 graft_value gr_parse_lookup(parser *p, const gr_token *t) {
   if (next_tensor(p, t)) return gr_handle(p->graph, p->next_tensor++);
-  gr_name name = gr_name_split(p->module, t->text, t->length);
+  gr_name name = gr_parse_split(p, t->text, t->length);
   if (name.base == GRAFT_NONE) return GRAFT_NONE;
   uint32_t what = gr_scope_get(&p->scope, name);
   if (what == SCOPE_LOST ||

@@ -39,11 +39,21 @@ void gr_scope_free(graft_context *c, scope *s);
 
 /* Text seen before, with what it stood for: attribute lists and types repeat a lot. */
 #define MEMO_SIZE 256
-#define RECENT_TYPES 4
+#define RECENT 32u
 typedef struct memo {
   const char *text;
   uint32_t length, op, id;
 } memo;
+
+/* What stands between a tensor's name and its fill's name, and behind that. */
+typedef struct tensor_head {
+  uint32_t type;
+  graft_tensor_kind kind;
+} tensor_head;
+
+typedef struct fill_bounds {
+  double lo, hi;
+} fill_bounds;
 
 /* `~3` somewhere: set once the graph's specs are known. */
 typedef struct spec_place {
@@ -90,8 +100,12 @@ typedef struct parser {
   gr_token statement;       /* the first token of the one being read */
   bool names_lost;          /* the inputs have an error: an unknown name may be one of them */
   bool graph_failed;
-  memo ops[MEMO_SIZE], types[MEMO_SIZE], attrs[MEMO_SIZE], recent[RECENT_TYPES];
-  uint32_t next_recent;
+  memo ops[MEMO_SIZE], types[MEMO_SIZE], attrs[MEMO_SIZE];
+  uint32_t bases[MEMO_SIZE]; /* strings that names began with */
+  /* Each of these ends in a character that cannot go on: what begins so is this. */
+  memo recent_types[RECENT], recent_heads[RECENT], recent_fills[RECENT];
+  tensor_head heads[RECENT + 1]; /* the last one: not to be remembered */
+  fill_bounds fills[RECENT + 1];
   /* of the statement being read */
   GR_VEC(graft_value) operands;
   GR_VEC(gr_name) names; /* base 0: absent */
@@ -118,6 +132,13 @@ bool gr_parse_fail(parser *p, graft_status code, const gr_token *t, const char *
     __attribute__((format(printf, 4, 5)));
 
 /* parse_core.c */
+/* The slot of what stands at `text`, where that was seen before: the lexer then stands behind it, and gr_lex_next reads
+ * on. RECENT: it was not. */
+uint32_t gr_parse_again(parser *p, const memo *recent, const char *text);
+/* Remembers a text, up to the end `to`; its slot, or RECENT. */
+uint32_t gr_parse_remember(parser *p, memo *recent, const char *text, const char *to, uint32_t id);
+/* A name's string and number; base GRAFT_NONE: no memory. */
+gr_name gr_parse_split(parser *p, const char *text, uint32_t length);
 /* The end of a list whose items have commas between them, or an error that says which of the two is missing. */
 bool gr_parse_close(parser *p, int close);
 /* After an error in a statement, `lost` of which has been marked so: the next line that begins a statement is the

@@ -15,6 +15,7 @@ typedef struct line {
   graft_type type;
   int64_t elements;
   graft_tensor_kind kind;
+  bool fill, fill_named; /* `fill("` and the tensor's name have been read */
 } line;
 
 static graft_tensor add(parser *p, const line *t, gr_buffer *buffer, uint64_t offset) {
@@ -78,28 +79,48 @@ static graft_tensor parse_bytes(parser *p, const line *t) {
   return add(p, t, b, 0);
 }
 
+/* `, -0.5, 0.5)` */
+static bool parse_bounds(parser *p, fill_bounds *b) {
+  gr_lexer *l = &p->lex;
+  const char *text = l->token.text;
+  uint32_t again = gr_parse_again(p, p->recent_fills, text), first_line = l->token.line;
+  if (again < RECENT) {
+    *b = p->fills[again];
+    gr_lex_next(l);
+    return true;
+  }
+  if (!gr_lex_expect(l, ',', NULL) || !gr_lex_number(l, &b->lo) || !gr_lex_expect(l, ',', NULL) ||
+      !gr_lex_number(l, &b->hi))
+    return false;
+  bool plain = l->token.line == first_line;
+  const char *end = l->token.text + 1;
+  if (!gr_lex_expect(l, ')', NULL)) return false;
+  if (plain) p->fills[gr_parse_remember(p, p->recent_fills, text, end, 0)] = *b;
+  return true;
+}
+
+/* `"NAME", -0.5, 0.5)`, after the bracket. */
 static graft_tensor parse_fill(parser *p, const line *t) {
   gr_lexer *l = &p->lex;
-  if (!gr_lex_expect(l, '(', NULL)) return GRAFT_NONE;
-  gr_token name = l->token;
-  double lo = 0, hi = 0;
-  if (!gr_lex_expect(l, GR_T_STRING, "the name in the formula") || !gr_lex_expect(l, ',', NULL) ||
-      !gr_lex_number(l, &lo) || !gr_lex_expect(l, ',', NULL) || !gr_lex_number(l, &hi) || !gr_lex_expect(l, ')', NULL))
-    return GRAFT_NONE;
+  gr_token name = t->fill_named ? t->name_token : l->token;
+  fill_bounds bounds;
+  if (!t->fill_named && !gr_lex_expect(l, GR_T_STRING, "the name in the formula")) return GRAFT_NONE;
+  if (!parse_bounds(p, &bounds)) return GRAFT_NONE;
   if (t->type.dtype != GRAFT_F32 && t->type.dtype != GRAFT_F64) {
     gr_parse_fail(p, GRAFT_TYPE, &t->type_token, "fill makes f32 or f64");
     return GRAFT_NONE;
   }
-  if (!gr_parse_string(p, &name)) return GRAFT_NONE;
   /* Most are called as their tensor. */
-  gr_name fill = gr_token_same(&name, &t->name_token) ? t->name : gr_name_split(p->module, name.text, name.length);
+  bool same = t->fill_named || gr_token_same(&name, &t->name_token);
+  if (!same && !gr_parse_string(p, &name)) return GRAFT_NONE;
+  gr_name fill = same ? t->name : gr_parse_split(p, name.text, name.length);
   graft_tensor id = fill.base == GRAFT_NONE ? GRAFT_NONE : add(p, t, NULL, 0);
   if (id == GRAFT_NONE) return GRAFT_NONE;
   gr_tensor *tensor = &p->module->tensors.data[id];
   tensor->source = GR_TENSOR_FILL;
   tensor->fill = fill;
-  tensor->lo = lo;
-  tensor->hi = hi;
+  tensor->lo = bounds.lo;
+  tensor->hi = bounds.hi;
   return id;
 }
 
@@ -221,6 +242,48 @@ static bool parse_kind(parser *p, graft_tensor_kind *kind) {
   return gr_lex_no_word(&p->lex, "the tensor's kind", kinds, 3);
 }
 
+/* Behind `fill(`: most fills are called as their tensor, which is seen without reading it. */
+static void begin_fill(parser *p, line *t) {
+  const char *at = p->lex.p;
+  uint32_t length = t->name_token.length;
+  t->fill = true;
+  t->fill_named = (size_t)(p->lex.end - at) > length + 2 && at[0] == '"' && at[length + 1] == '"' &&
+                  memcmp(at + 1, t->name_token.text, length) == 0 && t->name_token.text[-1] == '%';
+  if (t->fill_named) p->lex.p += length + 2;
+  gr_lex_next(&p->lex);
+}
+
+/* `: f32[2, 3] parameter =`, and `fill(` where that follows. */
+static bool parse_head(parser *p, line *t) {
+  gr_lexer *l = &p->lex;
+  t->type_token = l->token;
+  const char *text = l->token.text;
+  uint32_t again = gr_parse_again(p, p->recent_heads, text), first_line = l->token.line;
+  if (again < RECENT) {
+    t->type_id = p->heads[again].type;
+    t->kind = p->heads[again].kind;
+    begin_fill(p, t);
+  } else {
+    if (!gr_lex_expect(l, ':', "':' and the tensor's type")) return false;
+    t->type_token = l->token;
+    if (!gr_parse_type(p, &t->type_id) || !parse_kind(p, &t->kind) ||
+        !gr_lex_expect(l, '=', "'=' and the tensor's data"))
+      return false;
+    bool fill = gr_lex_accept_word(l, "fill");
+    if (fill && l->token.kind != '(') return gr_lex_expect(l, '(', NULL);
+    if (fill) { /* what only ends in `=` would be taken for the longer text */
+      if (l->token.line == first_line)
+        p->heads[gr_parse_remember(p, p->recent_heads, text, l->token.text + 1, 0)] =
+            (tensor_head){t->type_id, t->kind};
+      begin_fill(p, t);
+    }
+  }
+  t->type = p->module->types.data[t->type_id];
+  t->elements = graft_type_elements(&t->type);
+  return (t->elements >= 0 && t->type.dtype != GRAFT_UNKNOWN && t->elements <= INT64_MAX / 8) ||
+         gr_parse_fail(p, GRAFT_TYPE, &t->type_token, "a tensor's dtype and extents must all be known");
+}
+
 /* After the name. */
 static bool parse_line(parser *p, line *t) {
   gr_lexer *l = &p->lex;
@@ -228,16 +291,9 @@ static bool parse_line(parser *p, line *t) {
   if (what != GRAFT_NONE && what != SCOPE_LOST)
     return gr_parse_fail(p, GRAFT_NAME, &t->name_token, "%%%.*s is defined already", (int)t->name_token.length,
                          t->name_token.text);
-  if (!gr_lex_expect(l, ':', "':' and the tensor's type")) return false;
-  t->type_token = l->token;
-  if (!gr_parse_type(p, &t->type_id)) return false;
-  t->type = p->module->types.data[t->type_id];
-  t->elements = graft_type_elements(&t->type);
-  if (t->elements < 0 || t->type.dtype == GRAFT_UNKNOWN || t->elements > INT64_MAX / 8)
-    return gr_parse_fail(p, GRAFT_TYPE, &t->type_token, "a tensor's dtype and extents must all be known");
-  if (!parse_kind(p, &t->kind) || !gr_lex_expect(l, '=', "'=' and the tensor's data")) return false;
+  if (!parse_head(p, t)) return false;
   graft_tensor id;
-  if (gr_lex_accept_word(l, "fill"))
+  if (t->fill)
     id = parse_fill(p, t);
   else if (gr_lex_accept_word(l, "file"))
     id = parse_file(p, t);

@@ -55,27 +55,20 @@ static bool parse_shape(parser *p, graft_type *t) {
   return gr_parse_close(p, ']');
 }
 
-/* One of the last few types: a text that ends in ] matches as a whole or not at all. */
-static bool recent_type(parser *p, const char *text, uint32_t *type) {
-  for (uint32_t i = 0; i < RECENT_TYPES; i++) {
-    const memo *m = &p->recent[i];
-    if (m->length == 0 || (size_t)(p->lex.end - text) < m->length || memcmp(text, m->text, m->length) != 0) continue;
-    *type = m->id;
-    p->lex.p = text + m->length;
+bool gr_parse_type(parser *p, uint32_t *type) {
+  const char *text = p->lex.token.text;
+  uint32_t again = gr_parse_again(p, p->recent_types, text);
+  if (again < RECENT) {
+    *type = p->recent_types[again].id;
     gr_lex_next(&p->lex);
     return true;
   }
-  return false;
-}
-
-bool gr_parse_type(parser *p, uint32_t *type) {
-  const char *text = p->lex.token.text;
-  if (recent_type(p, text, type)) return true;
-  uint32_t length = span(text, ']');
+  bool plain = p->lex.token.kind == GR_T_IDENT || p->lex.token.kind == '?'; /* and not in quotes */
+  uint32_t length = plain ? span(text, ']') : 0;
   memo *m = length ? &p->types[memo_slot(text, length, 0)] : NULL;
   if (m && memo_hit(p, m, text, length, 0)) {
     *type = m->id;
-    p->recent[p->next_recent++ % RECENT_TYPES] = *m;
+    gr_parse_remember(p, p->recent_types, text, text + length, m->id);
     return true;
   }
   graft_type t = {.rank = 0};
