@@ -58,7 +58,7 @@ bool gr_rule_same(const gr_rule *r) {
       return gr_infer_fail(r, 2, "%s has rank %d, x has %d", gr_rule_operand_name(r, i), bound->rank, x->rank);
     for (int32_t d = 1; d <= bound->rank; ++d) {
       const int64_t n = bound->dims[bound->rank - d], m = x->dims[x->rank - d];
-      if (n > 1 && m >= 0 && n != m)
+      if (n >= 0 && n != 1 && m >= 0 && n != m)
         return gr_infer_fail(r, 2, "%s has %jd entries along axis %d, x has %jd", gr_rule_operand_name(r, i), n, -d, m);
     }
   }

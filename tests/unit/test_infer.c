@@ -163,6 +163,7 @@ static const row rows[] = {
     {"clamp", "clamp", "f32[2, 3] f32 -", NO, "f32[2, 3]"},
     {"clamp_c1", "clamp", "f32[2, 3] - f64", NO, "C1: max is f64, x is f32"},
     {"clamp_c2", "clamp", "f32[2, 3] f32[2]", NO, "C2: min has 2 entries along axis -1, x has 3"},
+    {"clamp_c2_empty", "clamp", "f32[2, 1] f32[0]", NO, "C2: min has 0 entries along axis -1, x has 1"},
     {"add", "add", "f32[2, 1, 4] f32[3, 1]", NO, "f32[2, 3, 4]"},
     {"add_unknown", "add", "f32[?, ?, 1] f32[3, 1, ?]", NO, "f32[3, ?, ?]"},
     {"add_unknown_rank", "add", "f32[*] f32[3]", NO, "f32[*]"},
