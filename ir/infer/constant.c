@@ -338,6 +338,7 @@ static bool selected(const step *s) {
   if (y->count == 0 && !gr_known_whole(index)) return y->unknown = index->unknown, false;
   for (uint32_t i = 0; i < index->count; i++) /* outside it is an error at run time */
     if ((index->mask >> i & 1u) != 0 && (index->ints[i] < -n || index->ints[i] >= n)) return false;
+  if (index->count == 0 || inner == 0) return true; /* so has y no elements */
   for (uint32_t k = 0; k < y->count; k++) {
     const int64_t i = k / inner % index->count;
     if ((index->mask >> i & 1u) == 0) {
