@@ -1,4 +1,24 @@
-/* Sessions: inputs, the plan for their types, steps, updates, outputs. */
+/* Sessions: inputs, the plan for their types, steps, updates, outputs.
+ *
+ *                  run: make_plan          run: every step succeeded
+ *     no plan  ---------------------->  planned  ---------------->  ran: outputs can be read
+ *        ^                                 ^                          |
+ *        '------ an input's type changes --'------- run fails --------'   (and whenever a run begins)
+ *
+ * 1. `planned` says that the plan is for the inputs' types. An input of another type only clears it; the next run drops
+ *    the old plan and makes a new one. The arrays by storage (base, held, versions) are as long as the plan's storages,
+ *    and are there when the plan is.
+ * 2. base[] holds from resolve() to the end of the run: tensors may be given other data, and inputs other addresses,
+ *    between runs. Outputs lie in the arena or in the plan (plan_outputs copies those that would not), so their
+ *    addresses hold until the next run.
+ * 3. The buffer of a fixed tensor (one that the graph does not update) is held on to. Whoever writes to that
+ *    tensor then gets another buffer, so equal buffer means equal bytes, and versions[] changes when the buffer does.
+ * 4. `prologue_done`: what the prologue left in the arena was made from the buffers held now. A changed buffer, a
+ *    failed prologue and a dropped plan clear it; no step behind the prologue writes there.
+ * 5. Tensors are written in store_updates() alone, when every step has succeeded: first all are made writable,
+ *    which may fail and changes no bytes, then all are written, which cannot.
+ * 6. `step` counts the runs that succeeded. It seeds random ops: a run that failed draws the same when it is repeated.
+ * 7. The graph is only read. Nothing is allocated while steps run but kernels' scratch. */
 #include "runtime/session_impl.h"
 
 #include <string.h>
