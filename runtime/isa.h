@@ -16,7 +16,7 @@ gr_isa gr_isa_best(void);
 
 /* Before a loop whose result is an array apart from its operands, or one of them index by index. */
 #if defined(__clang__)
-#define GR_IN_STEP _Pragma("clang loop vectorize(assume_safety)")
+#define GR_IN_STEP /* its word for it warns where a loop calls libm */
 #else
 #define GR_IN_STEP _Pragma("GCC ivdep")
 #endif
@@ -24,13 +24,16 @@ gr_isa gr_isa_best(void);
 /* NAME[isa], from NAME_loop. */
 #if defined(__x86_64__) && defined(__GNUC__)
 #define GR_HAS_CLONES 1
+#define GR_AVX2 __attribute__((target("avx2")))
+#if defined(__clang__)
+#define GR_AVX512 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl")))
+#else
+#define GR_AVX512 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,prefer-vector-width=512")))
+#endif
 #define GR_CLONES(NAME, PARAMETERS, ARGUMENTS) \
   static void NAME##_plain PARAMETERS { NAME##_loop ARGUMENTS; } \
-  __attribute__((target("avx2"))) static void NAME##_avx2 PARAMETERS { NAME##_loop ARGUMENTS; } \
-  __attribute__(( \
-      target("avx512f,avx512bw,avx512dq,avx512vl,prefer-vector-width=512"))) static void NAME##_avx512 PARAMETERS { \
-    NAME##_loop ARGUMENTS; \
-  } \
+  GR_AVX2 static void NAME##_avx2 PARAMETERS { NAME##_loop ARGUMENTS; } \
+  GR_AVX512 static void NAME##_avx512 PARAMETERS { NAME##_loop ARGUMENTS; } \
   static void(*const NAME[GR_ISA_COUNT]) PARAMETERS = {NAME##_plain, NAME##_avx2, NAME##_avx512};
 #else
 #define GR_CLONES(NAME, PARAMETERS, ARGUMENTS) GR_ONE(NAME, PARAMETERS, ARGUMENTS)
