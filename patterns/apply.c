@@ -291,6 +291,7 @@ static bool merge_types(const graft_type *a, const graft_type *b, graft_type *ou
 static bool refine(apply *a, graft_value from, graft_value to) {
   graft_graph *g = a->r->g;
   graft_type merged;
+  if (gr_value_at(g, from)->type == gr_value_at(g, to)->type) return true;
   if (!merge_types(gr_type_of(g, from), gr_type_of(g, to), &merged)) return false;
   if (gr_value_node(g, to) == GRAFT_NONE || gr_type_equal(&merged, gr_type_of(g, to))) return true;
   uint32_t type = gr_type_intern(a->r->m, &merged);
@@ -496,7 +497,7 @@ static const uint32_t *root_types(apply *a, const gr_node_desc *d) {
   for (uint32_t i = 0; i < d->result_count; i++) {
     graft_value old = root_result(a, i);
     graft_type merged;
-    if (old == GRAFT_NONE || types[i] == GRAFT_NONE) continue;
+    if (old == GRAFT_NONE || types[i] == GRAFT_NONE || types[i] == gr_value_at(g, old)->type) continue;
     const graft_type *now = &a->r->m->types.data[types[i]];
     if (!merge_types(gr_type_of(g, old), now, &merged)) return NULL;
     if (!gr_type_equal(now, &merged) && (types[i] = gr_type_intern(a->r->m, &merged)) == GRAFT_NONE) return NULL;
