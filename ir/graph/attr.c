@@ -207,7 +207,7 @@ static bool store(graft_module *m, const gr_op_info *op, uint32_t slot, const po
   case GRAFT_ATTR_GRAPH: out->as.i = a->as.graph; break;
   case GRAFT_ATTR_STRING: {
     uint32_t id;
-    if (out->choice) {
+    if (d && out->choice) {
       out->as.i = gr_choice_find(d->choice, a->as.s);
       break;
     }

@@ -254,7 +254,7 @@ graft_node gr_node_add(graft_graph *g, const gr_node_desc *d) {
   graft_module *m = g->module;
   graft_context *c = m->context;
   uint32_t operand_count;
-  uint32_t inline_types[INLINE_RESULTS], *types = inline_types;
+  uint32_t inline_types[INLINE_RESULTS] = {0}, *types = inline_types;
   graft_node n = GRAFT_NONE;
   if (d->result_count > INLINE_RESULTS && !(types = gr_alloc(c, d->result_count * sizeof *types))) return GRAFT_NONE;
   if (types_of(g, d, &operand_count, types) != GRAFT_OK) goto done;
@@ -327,7 +327,7 @@ graft_status gr_node_become(graft_graph *g, graft_node n, const gr_node_desc *d)
   graft_module *m = g->module;
   graft_context *c = m->context;
   uint32_t operand_count;
-  uint32_t inline_types[INLINE_RESULTS], *types = inline_types;
+  uint32_t inline_types[INLINE_RESULTS] = {0}, *types = inline_types;
   if (d->result_count > INLINE_RESULTS && !(types = gr_alloc(c, d->result_count * sizeof *types)))
     return GRAFT_NO_MEMORY;
   graft_status status = types_of(g, d, &operand_count, types);

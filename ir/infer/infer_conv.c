@@ -1,4 +1,6 @@
 /* Shape rules of convolutions and matrix products. */
+#include <assert.h>
+
 #include "ir/infer/infer_impl.h"
 
 GR_SAME_OPERAND(bias, conv2d, conv_transpose2d);
@@ -28,9 +30,9 @@ bool gr_rule_conv(const gr_rule *r) {
                    *weight = gr_rule_operand(r, GR_OPERAND(conv2d, weight));
   graft_type *y = gr_rule_result(r);
   uint32_t axes;
-  const window win = {.stride = gr_rule_ints(r, GR_ATTR_ND(conv, stride), &axes),
-                      .padding = gr_rule_ints(r, GR_ATTR_ND(conv, padding), &axes),
-                      .dilation = gr_rule_ints(r, GR_ATTR_ND(conv, dilation), &axes),
+  const window win = {.stride = gr_rule_list(r, GR_ATTR_ND(conv, stride), &axes),
+                      .padding = gr_rule_list(r, GR_ATTR_ND(conv, padding), &axes),
+                      .dilation = gr_rule_list(r, GR_ATTR_ND(conv, dilation), &axes),
                       .axes = (int32_t)axes};
   const int64_t groups = gr_rule_int(r, GR_ATTR_ND(conv, groups));
   /* C1: x is [batch, channels, space...] and weight [out, in / groups, kernel...], with the op's number of spatial
@@ -64,6 +66,7 @@ bool gr_rule_conv(const gr_rule *r) {
     if (__builtin_mul_overflow(padding, 2, &padded) || __builtin_add_overflow(padded, n, &padded) ||
         __builtin_mul_overflow(dilation, k - 1, &kernel) || kernel >= padded)
       return gr_infer_fail(r, 6, "kernel of %jd (dilation %jd), input of %jd (padding %jd)", k, dilation, n, padding);
+    assert(stride > 0); /* the row says so */
     y->dims[i + 2] = (padded - kernel - 1) / stride + 1;
   }
   return true;
@@ -74,10 +77,10 @@ bool gr_rule_conv_transpose(const gr_rule *r) {
                    *weight = gr_rule_operand(r, GR_OPERAND(conv_transpose2d, weight));
   graft_type *y = gr_rule_result(r);
   uint32_t axes;
-  const window win = {.stride = gr_rule_ints(r, GR_ATTR_ND(conv_transpose, stride), &axes),
-                      .padding = gr_rule_ints(r, GR_ATTR_ND(conv_transpose, padding), &axes),
-                      .output_padding = gr_rule_ints(r, GR_ATTR_ND(conv_transpose, output_padding), &axes),
-                      .dilation = gr_rule_ints(r, GR_ATTR_ND(conv_transpose, dilation), &axes),
+  const window win = {.stride = gr_rule_list(r, GR_ATTR_ND(conv_transpose, stride), &axes),
+                      .padding = gr_rule_list(r, GR_ATTR_ND(conv_transpose, padding), &axes),
+                      .output_padding = gr_rule_list(r, GR_ATTR_ND(conv_transpose, output_padding), &axes),
+                      .dilation = gr_rule_list(r, GR_ATTR_ND(conv_transpose, dilation), &axes),
                       .axes = (int32_t)axes};
   const int64_t groups = gr_rule_int(r, GR_ATTR_ND(conv_transpose, groups));
   /* C1: x is [batch, channels, space...] and weight [in, out / groups, kernel...], with the op's number of spatial

@@ -49,6 +49,11 @@ static inline graft_type *gr_rule_result(const gr_rule *r) { return &r->in->resu
 static inline int64_t gr_rule_int(const gr_rule *r, uint32_t slot) { return r->attrs[slot].as.i; }
 static inline double gr_rule_float(const gr_rule *r, uint32_t slot) { return r->attrs[slot].as.f; }
 static inline bool gr_rule_is_none(const gr_rule *r, uint32_t slot) { return r->attrs[slot].kind == GRAFT_ATTR_NONE; }
+/* A list that cannot be none. */
+static inline const int64_t *gr_rule_list(const gr_rule *r, uint32_t slot, uint32_t *count) {
+  *count = r->attrs[slot].as.list.count;
+  return r->in->module->attrs.ints.data + r->attrs[slot].as.list.offset;
+}
 /* NULL and 0 where none. */
 static inline const int64_t *gr_rule_ints(const gr_rule *r, uint32_t slot, uint32_t *count) {
   return gr_attr_ints(r->in->module, r->in->attrs, slot, count);

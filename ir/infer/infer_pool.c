@@ -25,10 +25,10 @@ bool gr_rule_pool(const gr_rule *r) {
   graft_type *y = gr_rule_result(r);
   const bool max = r->in->op == GR_OP_max_pool1d || r->in->op == GR_OP_max_pool2d || r->in->op == GR_OP_max_pool3d;
   uint32_t axes;
-  const int64_t *kernel = gr_rule_ints(r, GR_ATTR_ND(max_pool, kernel_size), &axes),
-                *stride = gr_rule_ints(r, GR_ATTR_ND(max_pool, stride), &axes);
-  const int64_t *padding = gr_rule_ints(r, GR_ATTR_ND(max_pool, padding), &axes);
-  const int64_t *dilation = max ? gr_rule_ints(r, GR_ATTR_ND(max_pool, dilation), &axes) : NULL;
+  const int64_t *kernel = gr_rule_list(r, GR_ATTR_ND(max_pool, kernel_size), &axes),
+                *stride = gr_rule_list(r, GR_ATTR_ND(max_pool, stride), &axes);
+  const int64_t *padding = gr_rule_list(r, GR_ATTR_ND(max_pool, padding), &axes);
+  const int64_t *dilation = max ? gr_rule_list(r, GR_ATTR_ND(max_pool, dilation), &axes) : NULL;
   const bool ceil_mode = gr_rule_int(r, max ? GR_ATTR_ND(max_pool, ceil_mode) : GR_ATTR_ND(avg_pool, ceil_mode)) != 0;
   const int32_t rank = (int32_t)axes + 2;
   /* C1: x is [batch, channels, space...], with the op's number of spatial axes. */
@@ -64,7 +64,7 @@ bool gr_rule_adaptive_pool(const gr_rule *r) {
   const graft_type *x = gr_rule_operand(r, GR_OPERAND(adaptive_avg_pool2d, x));
   graft_type *y = gr_rule_result(r);
   uint32_t axes;
-  const int64_t *size = gr_rule_ints(r, GR_ATTR_ND(adaptive_avg_pool, output_size), &axes);
+  const int64_t *size = gr_rule_list(r, GR_ATTR_ND(adaptive_avg_pool, output_size), &axes);
   const int32_t rank = (int32_t)axes + 2;
   /* C1: x is [batch, channels, space...], with the op's number of spatial axes. */
   if (!gr_check_rank(r, 1, GR_OPERAND(adaptive_avg_pool2d, x), rank)) return false;
