@@ -77,7 +77,7 @@ GRAFT_API graft_context *graft_context_create(const graft_context_options *optio
 GRAFT_API void graft_context_destroy(graft_context *context);
 GRAFT_API uint32_t graft_diagnostic_count(const graft_context *context);
 GRAFT_API uint32_t graft_diagnostic_dropped(const graft_context *context); /* past the maximum */
-/* Borrowed until the next call that changes the context. */
+/* Borrowed until the next call that changes the context. An index out of range: GRAFT_OK, and empty texts. */
 GRAFT_API graft_diagnostic graft_diagnostic_get(const graft_context *context, uint32_t index);
 GRAFT_API bool graft_context_has_errors(const graft_context *context);
 GRAFT_API void graft_diagnostics_clear(graft_context *context);
@@ -108,6 +108,7 @@ typedef struct graft_type {
 
 GRAFT_API const char *graft_dtype_name(graft_dtype dtype); /* "f32" … "bool", "?" */
 GRAFT_API size_t graft_dtype_size(graft_dtype dtype);      /* bytes of an element, 0 for GRAFT_UNKNOWN */
+/* Of `dims` NULL the extents are unknown; a rank below -1 is -1, one above GRAFT_MAX_RANK is that. */
 GRAFT_API graft_type graft_type_make(graft_dtype dtype, int32_t rank, const int64_t *dims);
 /* Elements of a type whose extents are all known, else -1; -1 too where the product exceeds 2^62. */
 GRAFT_API int64_t graft_type_elements(const graft_type *type);
@@ -159,18 +160,26 @@ GRAFT_API graft_status graft_module_print(graft_module *module, graft_format for
 GRAFT_API void graft_free(graft_context *context, void *pointer, size_t size);
 /* Checks every constraint of every node, use lists, order and names; diagnostics name nodes and constraints. */
 GRAFT_API graft_status graft_module_verify(graft_module *module);
-/* Drops erased nodes, values and tensors and renumbers the rest in graph order; all indices change. */
+/* Drops erased nodes, values and tensors and renumbers the rest in graph order; all indices change. On failure nothing
+ * has changed. Not from within a pass (GRAFT_INVALID_ARGUMENT). */
 GRAFT_API graft_status graft_module_compact(graft_module *module);
 /* Hash of the structure and of the tensors' bytes, names, marks and provenance left out: equal graphs hash equal. */
 GRAFT_API uint64_t graft_module_hash(graft_module *module);
 
 GRAFT_API graft_context *graft_module_get_context(const graft_module *module);
 GRAFT_API uint32_t graft_module_graph_count(const graft_module *module);
-GRAFT_API graft_graph *graft_module_get_graph(const graft_module *module, uint32_t index); /* 0 is the entry */
+/* 0 is the entry; NULL past the last one. */
+GRAFT_API graft_graph *graft_module_get_graph(const graft_module *module, uint32_t index);
+/* NULL with a diagnostic: no memory, no name. */
 GRAFT_API graft_graph *graft_graph_create(graft_module *module, const char *name);
 
 /* ---- tensors ------------------------------------------------------------------------------------------------------
  */
+
+/* A number that is no tensor of the module (GRAFT_NONE, erased, out of range) has no name, an unknown type, no data,
+ * and is a GRAFT_CONSTANT; to change it is GRAFT_INVALID_ARGUMENT with a diagnostic. So it is with nodes and values
+ * below: the getters have a neutral answer, an edit is an error, and an edit that fails, of memory too, has changed
+ * nothing. */
 
 typedef enum graft_tensor_kind {
   GRAFT_PARAMETER, /* float operand in a weight role */
@@ -178,12 +187,14 @@ typedef enum graft_tensor_kind {
   GRAFT_CONSTANT   /* the only kind that is ever merged */
 } graft_tensor_kind;
 
-/* Adds a tensor of fully known shape; copies `data` (C order, native endian). A name already taken gets a number. */
+/* Adds a tensor of fully known shape; copies `data` (C order, native endian). A name already taken gets a number.
+ * GRAFT_NONE with a diagnostic on failure. */
 GRAFT_API graft_tensor graft_tensor_create(graft_module *module, const char *name, graft_tensor_kind kind,
                                            const graft_type *type, const void *data);
 /* A tensor made by formula when it is first read: element i is lo + (hi-lo) * u(name, i); design: the fill formula. */
 GRAFT_API graft_tensor graft_tensor_fill(graft_module *module, const char *name, graft_tensor_kind kind,
                                          const graft_type *type, double lo, double hi);
+/* Numbers given so far, those of erased tensors too. */
 GRAFT_API uint32_t graft_tensor_count(const graft_module *module);
 /* GRAFT_NONE when no tensor is called so. */
 GRAFT_API graft_tensor graft_tensor_find(graft_module *module, const char *name);
@@ -191,9 +202,9 @@ GRAFT_API graft_tensor graft_tensor_find(graft_module *module, const char *name)
 GRAFT_API size_t graft_tensor_name(const graft_module *module, graft_tensor tensor, char *buffer, size_t size);
 GRAFT_API graft_tensor_kind graft_tensor_get_kind(const graft_module *module, graft_tensor tensor);
 GRAFT_API graft_type graft_tensor_get_type(const graft_module *module, graft_tensor tensor);
-/* The bytes, C order; NULL when out of memory or elided (a text that kept only the hash). */
+/* The bytes, C order; NULL when out of memory, elided (a text that kept only the hash), or no such tensor. */
 GRAFT_API const void *graft_tensor_get_data(graft_module *module, graft_tensor tensor);
-/* Replaces the bytes (copied); the type stays. */
+/* Replaces the bytes (copied); the type stays. GRAFT_INVALID_ARGUMENT: no such tensor, no data. */
 GRAFT_API graft_status graft_tensor_set_data(graft_module *module, graft_tensor tensor, const void *data);
 /* Element `index` of fill(name, lo, hi), as float. */
 GRAFT_API float graft_fill_element(const char *name, uint64_t index, double lo, double hi);
@@ -245,6 +256,9 @@ typedef struct graft_node_options {
   bool insert;
 } graft_node_options;
 
+/* Every builder gives GRAFT_NONE (or another status than GRAFT_OK) and a diagnostic when it is given what is not in the
+ * graph, a NULL that it needs, or there is no memory, and then has added nothing. Texts are copied, and may be those
+ * that graft itself gave. */
 GRAFT_API graft_value graft_input_add(graft_graph *graph, const char *name, const graft_type *type);
 /* The graph's single handle of a module tensor. */
 GRAFT_API graft_value graft_tensor_value(graft_graph *graph, graft_tensor tensor);
@@ -256,28 +270,34 @@ GRAFT_API graft_node graft_node_create(graft_graph *graph, const graft_node_opti
 GRAFT_API graft_value graft_build(graft_graph *graph, const char *op, const graft_value *operands, uint32_t count,
                                   const graft_attr *attrs, uint32_t attr_count);
 GRAFT_API graft_status graft_output_add(graft_graph *graph, const char *name, graft_value value);
-/* At the end of a step `tensor` takes `value`; a second update of one tensor is an error. */
+/* At the end of a step `tensor` takes `value`; the verifier refuses a second update of one tensor. */
 GRAFT_API graft_status graft_update_add(graft_graph *graph, graft_tensor tensor, graft_value value);
 
 /* ---- inspection and editing ----------------------------------------------------------------------------------------
  */
 
+/* Strings that are given back live as long as the module. Of what is no node or value of the graph: GRAFT_NONE, 0,
+ * false,
+ * "" or an unknown type, as said above. */
 GRAFT_API graft_node graft_node_first(const graft_graph *graph); /* GRAFT_NONE in an empty graph */
+/* GRAFT_NONE after the last one, and of a node that is not in the graph (erased: take the next one first). */
 GRAFT_API graft_node graft_node_next(const graft_graph *graph, graft_node node);
-GRAFT_API uint32_t graft_node_count(const graft_graph *graph);
-GRAFT_API const char *graft_node_get_op(const graft_graph *graph, graft_node node);
-GRAFT_API uint32_t graft_node_operand_count(const graft_graph *graph, graft_node node);
+GRAFT_API uint32_t graft_node_count(const graft_graph *graph);                          /* erased ones not counted */
+GRAFT_API const char *graft_node_get_op(const graft_graph *graph, graft_node node);     /* "": no such node */
+GRAFT_API uint32_t graft_node_operand_count(const graft_graph *graph, graft_node node); /* 0: no such node */
+/* GRAFT_NONE for an absent optional operand, past the last one, and of no node. */
 GRAFT_API graft_value graft_node_operand(const graft_graph *graph, graft_node node, uint32_t slot);
-GRAFT_API uint32_t graft_node_result_count(const graft_graph *graph, graft_node node);
-/* GRAFT_NONE for an absent optional result. */
+GRAFT_API uint32_t graft_node_result_count(const graft_graph *graph, graft_node node); /* 0: no such node */
+/* GRAFT_NONE for an absent optional result, past the last one, and of no node. */
 GRAFT_API graft_value graft_node_result(const graft_graph *graph, graft_node node, uint32_t index);
-/* False when the node has no such attribute. Strings and lists are borrowed. */
+/* False when the node has no such attribute, or is none. Lists are borrowed until attributes are added. */
 GRAFT_API bool graft_node_attr(const graft_graph *graph, graft_node node, const char *name, graft_attr *attr);
+/* Both infer the node's results again; GRAFT_INVALID_ARGUMENT: no such node, operand or value. */
 GRAFT_API graft_status graft_node_set_attr(graft_graph *graph, graft_node node, const graft_attr *attr);
 GRAFT_API graft_status graft_node_set_operand(graft_graph *graph, graft_node node, uint32_t slot, graft_value value);
-/* The node's results must be unused. */
+/* The node's results must be unused. Erasing a node twice is GRAFT_INVALID_ARGUMENT, as any node that is not there. */
 GRAFT_API graft_status graft_node_erase(graft_graph *graph, graft_node node);
-/* A node's name is its first result's. Into `buffer` as snprintf does. */
+/* A node's name is its first result's. Into `buffer` as snprintf does; "" of what is not there. */
 GRAFT_API size_t graft_node_name(const graft_graph *graph, graft_node node, char *buffer, size_t size);
 /* What the node is for, where its op does not say: a word of marks.def ("inserted", "training_form"). Passes go by
  * marks; rules and passes set them on what they make, and both file formats keep them. */
@@ -287,16 +307,21 @@ GRAFT_API const char *graft_mark_doc(uint32_t index);
 GRAFT_API bool graft_node_has_mark(const graft_graph *graph, graft_node node, const char *mark);
 GRAFT_API graft_status graft_node_set_mark(graft_graph *graph, graft_node node, const char *mark, bool set);
 GRAFT_API size_t graft_value_name(const graft_graph *graph, graft_value value, char *buffer, size_t size);
+/* GRAFT_NONE when no input, result or tensor is called so. */
 GRAFT_API graft_value graft_value_find(graft_graph *graph, const char *name);
+/* Unknown dtype and rank of what is no value. */
 GRAFT_API graft_type graft_value_get_type(const graft_graph *graph, graft_value value);
-/* The node that makes the value, or GRAFT_NONE for inputs and tensors. */
+/* The node that makes the value, or GRAFT_NONE for inputs, tensors and what is no value. */
 GRAFT_API graft_node graft_value_node(const graft_graph *graph, graft_value value);
 /* The tensor the value is the handle of, or GRAFT_NONE. */
 GRAFT_API graft_tensor graft_value_tensor(const graft_graph *graph, graft_value value);
+/* 0 of what is no value. */
 GRAFT_API uint32_t graft_value_use_count(const graft_graph *graph, graft_value value);
-/* Every use of `from`, outputs and updates too, becomes one of `to`: O(uses). */
+/* Every use of `from`, outputs and updates too, becomes one of `to`: O(uses). GRAFT_INVALID_ARGUMENT: one is no value;
+ * GRAFT_TYPE: their types differ. */
 GRAFT_API graft_status graft_value_replace_uses(graft_graph *graph, graft_value from, graft_value to);
 GRAFT_API uint32_t graft_input_count(const graft_graph *graph);
+/* Past the last one: GRAFT_NONE, and NULL for a name. */
 GRAFT_API graft_value graft_input_get(const graft_graph *graph, uint32_t index);
 GRAFT_API uint32_t graft_output_count(const graft_graph *graph);
 GRAFT_API graft_value graft_output_get(const graft_graph *graph, uint32_t index);
@@ -306,6 +331,7 @@ GRAFT_API const char *graft_output_name(const graft_graph *graph, uint32_t index
  */
 
 GRAFT_API uint32_t graft_op_count(void);
+/* "" past the last one, here and below. */
 GRAFT_API const char *graft_op_name(uint32_t index);
 GRAFT_API const char *graft_op_doc(uint32_t index);
 /* "conv2d(x, weight, bias?) {stride: ints = [1, 1], …} -> y", into `buffer` as snprintf does. */

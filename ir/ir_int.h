@@ -45,6 +45,10 @@ struct graft_module {
   uint32_t result_strings[GR_OP_COUNT][GR_MAX_RESULTS];
 };
 
+/* Of any number, as it comes from outside: a tensor that the module has? */
+static inline bool gr_is_tensor(const graft_module *m, graft_tensor t) {
+  return t < m->tensors.len && !m->tensors.data[t].erased;
+}
 static inline const graft_type *gr_tensor_type(const graft_module *m, graft_tensor t) {
   return &m->types.data[m->tensors.data[t].type];
 }

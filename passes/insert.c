@@ -146,7 +146,7 @@ typedef struct place {
 } place;
 
 static gr_loc where_of(const inserter *s, const place *p) {
-  return p->from == GRAFT_NONE ? (gr_loc){.file = gr_string_text(s->m, s->m->file)} : gr_node_loc(s->g, p->from);
+  return p->from == GRAFT_NONE ? gr_module_loc(s->m) : gr_node_loc(s->g, p->from);
 }
 
 /* `types`: of the results, where they are known; NULL: inferred. */

@@ -69,14 +69,14 @@ static graft_status run_pass(runner *r, const gr_step *step, struct gr_pass_env 
                   .rest = step->rest,
                   .rest_count = step->rest_count,
                   .env = env};
-  const uint32_t diagnostics = graft_diagnostic_count(c), errors = gr_error_count(c);
+  const uint32_t errors = gr_error_count(c);
   double start = now();
   gr_edit edit = gr_edit_begin(r->module);
   s = step->info->run(&pass);
   report.seconds = now() - start;
-  if (s && graft_diagnostic_count(c) == diagnostics)
+  if (s && gr_error_count(c) == errors)
     gr_error(c, s, (gr_loc){0}, "the pass '%s' failed: %s", step->info->name, graft_status_text(s));
-  if (!s && gr_error_count(c) != errors) s = GRAFT_PASS; /* it went on after an error: its result is not to be had */
+  s = gr_outcome(c, errors, s);
   if (!s && (r->options->verify_each || ALWAYS_VERIFY)) s = verify(r, step->info, &report);
   s = gr_edit_end(r->module, edit, s);
   report.statistics = pass.statistics;
@@ -120,6 +120,8 @@ static graft_status run_steps(runner *r, const gr_pipeline *pipeline, struct gr_
 }
 
 graft_status graft_run_passes(graft_module *module, const char *pipeline, const graft_pass_options *options) {
+  if (!pipeline)
+    return gr_error(module->context, GRAFT_INVALID_ARGUMENT, gr_module_loc(module), "there is no pipeline to run");
   graft_pass_options known = {.size = sizeof known};
   if (options) memcpy(&known, options, options->size < sizeof known ? options->size : sizeof known);
   gr_pipeline compiled;
@@ -135,6 +137,7 @@ graft_status graft_run_passes(graft_module *module, const char *pipeline, const 
 }
 
 graft_status graft_check_pipeline(graft_context *context, const char *pipeline) {
+  if (!pipeline) return gr_error(context, GRAFT_INVALID_ARGUMENT, (gr_loc){0}, "there is no pipeline to check");
   gr_pipeline compiled;
   graft_status s = gr_pipeline_compile(&compiled, context, pipeline);
   if (!s) gr_pipeline_free(&compiled);

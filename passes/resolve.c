@@ -54,7 +54,7 @@ static uint32_t spec_of(const resolver *r, uint32_t place) {
 
 static gr_loc place_loc(const resolver *r, uint32_t place) {
   graft_node n = place < r->uses ? gr_use_at(r->g, place)->user : gr_value_node(r->g, place - r->uses);
-  if (n == GRAFT_NONE || !gr_user_is_node(n)) return (gr_loc){.file = gr_string_text(r->m, r->m->file)};
+  if (n == GRAFT_NONE || !gr_user_is_node(n)) return gr_module_loc(r->m);
   return gr_node_loc(r->g, n);
 }
 

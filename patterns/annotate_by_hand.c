@@ -5,7 +5,7 @@
 
 static gr_loc place_loc(graft_graph *g, const gr_spec_ref *place) {
   graft_node n = place->is_value ? gr_value_node(g, place->id) : gr_use_at(g, place->id)->user;
-  return n == GRAFT_NONE ? (gr_loc){.file = gr_string_text(g->module, g->module->file)} : gr_node_loc(g, n);
+  return n == GRAFT_NONE ? gr_module_loc(g->module) : gr_node_loc(g, n);
 }
 
 static graft_status refuse(graft_graph *g, const char *message) {
@@ -71,6 +71,10 @@ graft_status graft_annotate(graft_graph *g, graft_place place, const graft_spec 
     return gr_error(c, GRAFT_NAME, where, "this place is annotated already");
   if (!is_quantizable(g, &place))
     return gr_error(c, GRAFT_RULE, where, "only data and weights are quantized, not statistics, states or parameters");
+  if ((spec.attr_count && !spec.attrs) || (spec.place_count && !spec.places))
+    return refuse(g, "the spec's attributes or places are missing");
+  for (uint32_t i = 0; i < spec.attr_count && !status; i++) status = gr_attr_given(m, &spec.attrs[i], where);
+  if (status) return status;
   uint32_t kind = spec.kind ? gr_spec_kind_find(spec.kind, strlen(spec.kind)) : GR_SPEC_KIND_COUNT;
   if (kind == GR_SPEC_KIND_COUNT)
     return gr_error(c, GRAFT_NAME, where, "there is no kind of spec '%s'", spec.kind ? spec.kind : "");

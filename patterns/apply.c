@@ -465,7 +465,7 @@ static bool run_node(apply *a, const pt_step *s, graft_node *out) {
       d.name_base = name.base;
     }
   }
-  d.where = (gr_loc){.file = gr_string_text(r->m, r->m->file)};
+  d.where = gr_module_loc(r->m);
   graft_node n = gr_node_add(r->g, &d);
   if (n == GRAFT_NONE) return false;
   *out = n;
@@ -526,7 +526,7 @@ static bool run_root(apply *a, const pt_step *s) {
                     .marks = a->rule->marks | r->options->marks,
                     .before = GRAFT_NONE,
                     .where = {0}};
-  d.where = (gr_loc){.file = gr_string_text(r->m, r->m->file)}; /* `failed` names the node */
+  d.where = gr_module_loc(r->m); /* `failed` names the node */
   if (d.attrs == GRAFT_NONE || !leave_operands(r, a->root)) return false;
   d.provenance = record_of_root(a, s->source);
   d.types = root_types(a, &d);

@@ -419,7 +419,7 @@ uint32_t gr_pt_cones_entry(gr_cones *k, graft_value v) {
     }
     graft_node n = gr_value_node(g, x);
     if (n == GRAFT_NONE) {
-      gr_error(c, GRAFT_PASS, (gr_loc){.node = gr_value_label(g, x)}, "the value is not known before the graph runs");
+      gr_error(c, GRAFT_PASS, gr_value_loc(g, x), "the value is not known before the graph runs");
       return GRAFT_NONE;
     }
     uint32_t depth = k->stack.len;

@@ -20,6 +20,7 @@ typedef struct explainer {
   gr_sink out;
   gr_cones *cones;
   uint32_t said;
+  uint32_t errors; /* of the context before it began */
 } explainer;
 
 static bool is_near(const explainer *x, graft_node n) {
@@ -99,7 +100,9 @@ static graft_node find_node(graft_graph *g, const char *name) {
 /* NULL with a diagnostic. `options`: a quantizer's, NULL: none. */
 static explainer *begin(graft_graph *g, const char *name, const graft_attr *options) {
   graft_context *c = g->module->context;
-  graft_node node = find_node(g, name);
+  const uint32_t errors = gr_error_count(c);
+  graft_node node = name ? find_node(g, name) : GRAFT_NONE;
+  if (gr_error_count(c) != errors) return NULL;
   if (node == GRAFT_NONE) {
     gr_error(c, GRAFT_NAME, (gr_loc){.node = name}, "no node's first result or source is called so");
     return NULL;
@@ -108,6 +111,7 @@ static explainer *begin(graft_graph *g, const char *name, const graft_attr *opti
   if (!x) return NULL;
   x->g = g;
   x->node = node;
+  x->errors = errors;
   x->cones = gr_cones_create(g, NULL, NULL);
   gr_matcher_init(&x->matcher, g, options, x->cones);
   x->matcher.reason = x->reason;
@@ -121,7 +125,7 @@ static explainer *begin(graft_graph *g, const char *name, const graft_attr *opti
 /* The text to the caller. */
 static graft_status finish(explainer *x, char **text, size_t *size) {
   graft_context *c = x->g->module->context;
-  graft_status status = x->out.failed || !x->cones ? GRAFT_NO_MEMORY : GRAFT_OK;
+  graft_status status = gr_outcome(c, x->errors, x->out.failed || !x->cones ? GRAFT_NO_MEMORY : GRAFT_OK);
   *text = status ? NULL : gr_alloc(c, x->out.bytes.len + 1);
   if (*text) {
     if (x->out.bytes.len) memcpy(*text, x->out.bytes.data, x->out.bytes.len);

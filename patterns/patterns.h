@@ -23,7 +23,7 @@ GRAFT_API graft_status graft_rules_add(graft_rules *rules, const char *text, siz
 GRAFT_API graft_status graft_rules_load(graft_rules *rules, const char *path);
 
 GRAFT_API uint32_t graft_rules_count(const graft_rules *rules);
-GRAFT_API const char *graft_rules_name(const graft_rules *rules, uint32_t index);
+GRAFT_API const char *graft_rules_name(const graft_rules *rules, uint32_t index); /* NULL past the last one, as below */
 /* The comment above the rule: its algebra and why it is sound. */
 GRAFT_API const char *graft_rules_doc(const graft_rules *rules, uint32_t index);
 /* The file's name as given to graft_rules_add; "qat/fuse_conv_bn_qat.pat" for rules that ship. */

@@ -42,8 +42,16 @@ const gr_quantizer *gr_quantizers_find(const graft_quantizers *set, const char *
 }
 
 graft_status graft_quantizers_add(graft_quantizers *set, const char *text, size_t size, const char *name) {
-  gr_quantizer *q = qz_parse(set->context, &set->customs, text, size, name);
-  if (!q) return GRAFT_RULE;
+  graft_context *c = set->context;
+  if (!name) name = "";
+  if (!text && size) return gr_error(c, GRAFT_INVALID_ARGUMENT, (gr_loc){.file = name}, "there is no text");
+  const uint32_t errors = gr_error_count(c);
+  gr_quantizer *q = qz_parse(c, &set->customs, text, size, name);
+  const graft_status parsed = gr_outcome(c, errors, q ? GRAFT_OK : GRAFT_RULE);
+  if (parsed) {
+    if (q) qz_destroy(q);
+    return parsed;
+  }
   if (gr_quantizers_find(set, q->name)) {
     graft_status status =
         gr_error(set->context, GRAFT_NAME, (gr_loc){.file = name}, "there is a quantizer '%s' already", q->name);
@@ -60,6 +68,7 @@ graft_status graft_quantizers_add_predicate(graft_quantizers *set, const graft_p
 }
 
 graft_status graft_quantizers_load(graft_quantizers *set, const char *path) {
+  if (!path) return gr_error(set->context, GRAFT_INVALID_ARGUMENT, (gr_loc){0}, "no quantizer file is named");
   gr_buffer *file = gr_file_read(set->context, path, false);
   if (!file) return GRAFT_IO;
   graft_status status = graft_quantizers_add(set, file->data, file->size, path);

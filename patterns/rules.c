@@ -115,6 +115,9 @@ static void free_file(graft_context *c, rule_file *f) {
 
 graft_status graft_rules_add(graft_rules *set, const char *text, size_t size, const char *name) {
   graft_context *c = set->context;
+  if (!name) name = "";
+  if (!text && size) return gr_error(c, GRAFT_INVALID_ARGUMENT, (gr_loc){.file = name}, "there is no text");
+  const uint32_t errors = gr_error_count(c);
   rule_file *f = gr_alloc(c, sizeof *f);
   if (!f) return GRAFT_NO_MEMORY;
   gr_arena_init(&f->arena, c);
@@ -138,10 +141,12 @@ graft_status graft_rules_add(graft_rules *set, const char *text, size_t size, co
     ok = !failed;
     gr_parser_free(&p);
   }
-  if (ok && gr_vec_push(c, &set->files, f)) return GRAFT_OK;
+  graft_status status = gr_outcome(c, errors, ok ? GRAFT_OK : GRAFT_RULE);
+  if (status == GRAFT_OK && !gr_vec_push(c, &set->files, f)) status = GRAFT_NO_MEMORY;
+  if (status == GRAFT_OK) return status;
   set->rules.len = before;
   free_file(c, f);
-  return GRAFT_RULE;
+  return status;
 }
 
 graft_status graft_rules_add_predicate(graft_rules *set, const graft_predicate *predicate) {
@@ -149,6 +154,7 @@ graft_status graft_rules_add_predicate(graft_rules *set, const graft_predicate *
 }
 
 graft_status graft_rules_load(graft_rules *set, const char *path) {
+  if (!path) return gr_error(set->context, GRAFT_INVALID_ARGUMENT, (gr_loc){0}, "no file of rules is named");
   gr_buffer *file = gr_file_read(set->context, path, false);
   if (!file) return GRAFT_IO;
   graft_status status = graft_rules_add(set, file->data, file->size, path);
@@ -181,8 +187,14 @@ void graft_rules_destroy(graft_rules *set) {
 }
 
 uint32_t graft_rules_count(const graft_rules *set) { return set->rules.len; }
-const char *graft_rules_name(const graft_rules *set, uint32_t i) { return set->rules.data[i]->name; }
-const char *graft_rules_doc(const graft_rules *set, uint32_t i) { return set->rules.data[i]->doc; }
-const char *graft_rules_file(const graft_rules *set, uint32_t i) { return set->rules.data[i]->file; }
+const char *graft_rules_name(const graft_rules *set, uint32_t i) {
+  return i < set->rules.len ? set->rules.data[i]->name : NULL;
+}
+const char *graft_rules_doc(const graft_rules *set, uint32_t i) {
+  return i < set->rules.len ? set->rules.data[i]->doc : NULL;
+}
+const char *graft_rules_file(const graft_rules *set, uint32_t i) {
+  return i < set->rules.len ? set->rules.data[i]->file : NULL;
+}
 const pt_rule *gr_pt_rules_at(const graft_rules *set, uint32_t i) { return set->rules.data[i]; }
 uint32_t gr_pt_rules_step_count(const graft_rules *set) { return set->step_count; }

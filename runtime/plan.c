@@ -109,7 +109,7 @@ static graft_status place_outside(planner *p) {
     s.fixed = !input && !p->updated[value->def];
     uint32_t id;
     if (!gr_type_bytes(type, &s.size))
-      return gr_error(p->context, GRAFT_RUN, (gr_loc){.node = gr_value_label(p->graph, v)}, "its type is not concrete");
+      return gr_error(p->context, GRAFT_RUN, gr_value_loc(p->graph, v), "its type is not concrete");
     graft_status status = add_storage(p, s, &id);
     if (status != GRAFT_OK) return status;
     place_value(p, v, id, 0, type);

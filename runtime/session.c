@@ -133,7 +133,7 @@ static graft_status make_plan(graft_session *s) {
  * ---------------------------------------------------------------------------------------------------- */
 
 static graft_status input_error(graft_session *s, uint32_t index, const char *message) {
-  gr_loc where = {.node = gr_value_label(s->graph, s->graph->inputs.data[index])};
+  gr_loc where = gr_value_loc(s->graph, s->graph->inputs.data[index]);
   return gr_error(s->context, GRAFT_TYPE, where, "%s", message);
 }
 
@@ -141,7 +141,7 @@ static graft_status wrong_type(graft_session *s, uint32_t index, const graft_typ
   char mine[160], wanted[160];
   gr_type_format(given, mine, sizeof mine);
   gr_type_format(declared, wanted, sizeof wanted);
-  gr_loc where = {.node = gr_value_label(s->graph, s->graph->inputs.data[index])};
+  gr_loc where = gr_value_loc(s->graph, s->graph->inputs.data[index]);
   return gr_error(s->context, GRAFT_TYPE, where, "the input is %s, the graph's is %s", mine, wanted);
 }
 
@@ -207,12 +207,13 @@ static graft_status prepare(graft_session *s, const graft_session_options *optio
 
 graft_session *graft_session_create(graft_graph *graph, const graft_session_options *options) {
   graft_context *c = graph->module->context;
+  const uint32_t errors = gr_error_count(c);
   graft_session_options all = {.size = sizeof all};
   if (options) memcpy(&all, options, options->size < sizeof all ? options->size : sizeof all);
   graft_session *s = gr_alloc(c, sizeof *s);
   if (!s) return NULL;
   *s = (graft_session){.graph = graph, .context = c, .isa = gr_isa_best()};
-  if (prepare(s, &all) == GRAFT_OK) return s;
+  if (gr_outcome(c, errors, prepare(s, &all)) == GRAFT_OK) return s;
   graft_session_destroy(s);
   return NULL;
 }
@@ -237,6 +238,8 @@ graft_status graft_session_set_input(graft_session *s, uint32_t index, const gra
   if (index >= s->input_count)
     return gr_error(s->context, GRAFT_INVALID_ARGUMENT, (gr_loc){0}, "input %u of a graph with %u inputs",
                     (unsigned)index, (unsigned)s->input_count);
+  if (!type || !gr_type_given(s->graph->module, type, gr_value_loc(s->graph, s->graph->inputs.data[index])))
+    return type ? GRAFT_INVALID_ARGUMENT : input_error(s, index, "the input has no type");
   graft_status status = set_type(s, index, type);
   if (status != GRAFT_OK) return status;
   s->inputs[index].data = data ? data : ""; /* an empty one may be NULL */
@@ -370,12 +373,13 @@ static graft_status store_updates(graft_session *s) {
   for (uint32_t i = 0; i < p->stores.len; i++) {
     const gr_store *store = &p->stores.data[i];
     size_t size = gr_tensor_bytes(m, store->tensor);
-    if (size) memcpy(gr_tensor_write(m, store->tensor), s->base[store->storage] + store->offset, size);
+    const gr_tensor *t = &m->tensors.data[store->tensor]; /* whose buffer is its own by now */
+    if (size) memcpy((char *)t->buffer->data + t->offset, s->base[store->storage] + store->offset, size);
   }
   return GRAFT_OK;
 }
 
-graft_status graft_session_run(graft_session *s) {
+static graft_status run(graft_session *s) {
   for (uint32_t i = 0; i < s->input_count; i++)
     if (!s->inputs[i].data) return input_error(s, i, "the input has not been set");
   graft_status status = s->planned ? GRAFT_OK : make_plan(s);
@@ -395,6 +399,13 @@ graft_status graft_session_run(graft_session *s) {
   s->step++;
   s->ran = true;
   return GRAFT_OK;
+}
+
+graft_status graft_session_run(graft_session *s) {
+  const uint32_t errors = gr_error_count(s->context);
+  graft_status status = gr_outcome(s->context, errors, run(s));
+  if (status != GRAFT_OK) s->ran = false;
+  return status;
 }
 
 const void *graft_session_get_output(graft_session *s, uint32_t index, graft_type *type) {

@@ -44,8 +44,9 @@ static char *directory_of(graft_context *c, const char *name, size_t *size) {
   return text;
 }
 
-static graft_module *verified(graft_module *m) {
-  if (m && graft_module_verify(m) == GRAFT_OK) return m;
+/* Valid, and read without an error; a failure has one. */
+static graft_module *verified(graft_context *c, uint32_t errors, graft_module *m) {
+  if (gr_outcome(c, errors, m ? graft_module_verify(m) : GRAFT_FORMAT) == GRAFT_OK) return m;
   graft_module_destroy(m);
   return NULL;
 }
@@ -64,6 +65,7 @@ static graft_module *read_as(const gr_format *format, gr_source *in) {
 
 /* Releases `file`. */
 static graft_module *load(graft_context *c, gr_buffer *file, const char *name, const graft_load_options *o) {
+  const uint32_t errors = gr_error_count(c);
   size_t directory_size = 0;
   char *directory = directory_of(c, name, &directory_size);
   gr_source in = {.context = c, .file = file, .name = name, .directory = directory, .check_hashes = o->check_hashes};
@@ -74,10 +76,11 @@ static graft_module *load(graft_context *c, gr_buffer *file, const char *name, c
     gr_free(c, directory, directory_size);
   }
   gr_buffer_release(c, in.file);
-  return verified(m);
+  return verified(c, errors, m);
 }
 
 graft_module *graft_module_load(graft_context *c, const char *path, const graft_load_options *options) {
+  if (!path) return gr_error(c, GRAFT_INVALID_ARGUMENT, (gr_loc){0}, "no file is named to load"), NULL;
   graft_load_options o = {.size = sizeof o};
   complete(&o, sizeof o, options);
   gr_buffer *file = gr_file_read(c, path, o.map);
@@ -88,10 +91,12 @@ graft_module *graft_module_load_memory(graft_context *c, const void *bytes, size
                                        const graft_load_options *options) {
   graft_load_options o = {.size = sizeof o};
   complete(&o, sizeof o, options);
+  if (!name) name = "";
+  if (!bytes && size) return gr_error(c, GRAFT_INVALID_ARGUMENT, (gr_loc){.file = name}, "there are no bytes"), NULL;
   gr_buffer *copy = gr_buffer_create(c, size);
   if (!copy) return NULL;
   if (size) memcpy(copy->data, bytes, size);
-  return load(c, copy, name ? name : "", &o);
+  return load(c, copy, name, &o);
 }
 
 /* ---- writing ---- */
@@ -111,7 +116,7 @@ static const gr_format *to_write(const graft_module *m, const gr_format *format,
   return NULL;
 }
 
-graft_status graft_module_save_with(graft_module *m, const char *path, const graft_save_options *options) {
+static graft_status save(graft_module *m, const char *path, const graft_save_options *options) {
   graft_save_options o = {.size = sizeof o};
   complete(&o, sizeof o, options);
   const gr_format *format = to_write(m, o.format == GRAFT_FORMAT_AUTO ? by_extension(path) : format_at(o.format), path);
@@ -125,7 +130,14 @@ graft_status graft_module_save_with(graft_module *m, const char *path, const gra
   return status;
 }
 
+graft_status graft_module_save_with(graft_module *m, const char *path, const graft_save_options *options) {
+  const uint32_t errors = gr_error_count(m->context);
+  if (!path) return gr_error(m->context, GRAFT_INVALID_ARGUMENT, gr_module_loc(m), "no file is named to save to");
+  return gr_outcome(m->context, errors, save(m, path, options));
+}
+
 graft_status graft_module_print_with(graft_module *m, const graft_save_options *options, char **bytes, size_t *size) {
+  const uint32_t errors = gr_error_count(m->context);
   graft_save_options o = {.size = sizeof o};
   complete(&o, sizeof o, options);
   *bytes = NULL;
@@ -135,7 +147,7 @@ graft_status graft_module_print_with(graft_module *m, const graft_save_options *
   if (!format) return GRAFT_UNSUPPORTED;
   gr_sink out;
   gr_sink_init(&out, m->context);
-  graft_status status = format->print(m, &o, &out);
+  graft_status status = gr_outcome(m->context, errors, format->print(m, &o, &out));
   if (status == GRAFT_OK) { /* the caller frees `size` bytes, so that many it must be */
     *bytes = gr_realloc(m->context, out.bytes.data, out.bytes.cap, out.bytes.len);
     if (*bytes) {

@@ -56,24 +56,11 @@ graft_status gr_spec_set_value(graft_graph *g, graft_value v, uint32_t spec) {
   SET(g->spec_of_value, GR_SPEC_OF_VALUE, v, g->values.len, spec);
 }
 
-/* Not written down for undo: a place whose spec is taken back is not looked at. */
-static bool set_origin(graft_context *c, void *array, uint32_t index, uint32_t total, uint32_t origin) {
-  GR_VEC(uint32_t) *of = array;
-  if (index >= of->len) {
-    if (origin == 0) return true;
-    if (!gr_vec_reserve(c, of, total - of->len)) return false;
-    memset(of->data + of->len, 0, (total - of->len) * sizeof *of->data);
-    of->len = total;
-  }
-  of->data[index] = origin;
-  return true;
-}
-
 graft_status gr_spec_set_origin(graft_graph *g, gr_spec_ref place, uint32_t origin) {
-  graft_context *c = g->module->context;
-  bool ok = place.is_value ? set_origin(c, &g->origin_of_value, place.id, g->values.len, origin)
-                           : set_origin(c, &g->origin_of_use, place.id, g->uses.len, origin);
-  return ok ? GRAFT_OK : GRAFT_NO_MEMORY;
+  if (place.is_value) {
+    SET(g->origin_of_value, GR_ORIGIN_OF_VALUE, place.id, g->values.len, origin);
+  }
+  SET(g->origin_of_use, GR_ORIGIN_OF_USE, place.id, g->uses.len, origin);
 }
 
 uint32_t gr_spec_origin(const graft_graph *g, gr_spec_ref place) {
@@ -84,11 +71,9 @@ uint32_t gr_spec_origin(const graft_graph *g, gr_spec_ref place) {
 }
 
 void gr_spec_clear(graft_graph *g) {
-  g->origin_of_use.len = g->origin_of_value.len = 0;
-  if (!gr_undo_room(g->module, 2)) return;
-  gr_undo_array(g, GR_SPEC_OF_USE);
-  gr_undo_array(g, GR_SPEC_OF_VALUE);
-  g->spec_of_use.len = g->spec_of_value.len = 0;
+  if (!gr_undo_room(g->module, 4)) return;
+  for (uint32_t a = GR_SPEC_OF_USE; a <= GR_ORIGIN_OF_VALUE; a++) gr_undo_array(g, (gr_array_of)a);
+  g->spec_of_use.len = g->spec_of_value.len = g->origin_of_use.len = g->origin_of_value.len = 0;
 }
 
 bool gr_has_specs(const graft_graph *g) {

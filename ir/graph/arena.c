@@ -1,48 +1,16 @@
 /* Allocation through the context, growing arrays, bump allocation. */
 #include "ir/graph/context_impl.h"
 
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
-#define HUGE_PAGE ((size_t)2 << 20)
-#define LARGE (2 * HUGE_PAGE)
 #define MAX_ALLOCATION \
   ((size_t)1 << 40) /* a larger one comes of a wrong size: no memory, whatever the allocator would say */
 
-static void *default_allocator(void *user, void *pointer, size_t old_size, size_t new_size) {
-  (void)user;
-  (void)old_size;
-  if (new_size == 0) {
-    free(pointer);
-    return NULL;
-  }
-  void *p = realloc(pointer, new_size);
-  if (p && new_size >= LARGE) {
-    /* Only advice: the first touch of a large array costs one fault in 2 MiB, where the system allows it. */
-    size_t skip = (HUGE_PAGE - (uintptr_t)p % HUGE_PAGE) % HUGE_PAGE;
-    madvise((char *)p + skip, (new_size - skip) / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
-  }
-  return p;
-}
-
-graft_context *graft_context_create(const graft_context_options *options) {
-  graft_allocator allocator = options && options->allocator ? options->allocator : default_allocator;
-  void *user = options ? options->allocator_user : NULL;
-  graft_context *c = allocator(user, NULL, 0, sizeof *c);
-  if (!c) return NULL;
-  memset(c, 0, sizeof *c);
-  c->allocator = allocator;
-  c->allocator_user = user;
-  c->max_diagnostics = options && options->max_diagnostics ? options->max_diagnostics : 64;
-  return c;
-}
-
-void graft_context_destroy(graft_context *c) {
-  if (!c) return;
-  graft_diagnostics_clear(c);
-  gr_vec_free(c, &c->diagnostics);
-  c->allocator(c->allocator_user, c, sizeof *c, 0);
+/* Needs no memory: the diagnostic is static and comes last (graft_diagnostic_get). */
+graft_status gr_no_memory(graft_context *c) {
+  c->out_of_memory = true;
+  c->errors++;
+  return GRAFT_NO_MEMORY;
 }
 
 void *gr_realloc(graft_context *c, void *p, size_t old_size, size_t new_size) {

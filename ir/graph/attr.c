@@ -75,6 +75,19 @@ bool gr_attr_check(const gr_op_info *op, uint32_t slot, const graft_attr *a, cha
   return true;
 }
 
+graft_status gr_attr_given(graft_module *m, const graft_attr *a, gr_loc where) {
+  graft_context *c = m->context;
+  if (!a || !a->name || !a->name[0]) return gr_error(c, GRAFT_INVALID_ARGUMENT, where, "an attribute without a name");
+  const bool missing = (a->kind == GRAFT_ATTR_STRING && !a->as.s) ||
+                       (a->kind == GRAFT_ATTR_INTS && a->count && !a->as.ints) ||
+                       (a->kind == GRAFT_ATTR_FLOATS && a->count && !a->as.floats);
+  if ((unsigned)a->kind > GRAFT_ATTR_GRAPH || missing)
+    return gr_error(c, GRAFT_INVALID_ARGUMENT, where, "attribute '%s' has no value", a->name);
+  if (a->kind == GRAFT_ATTR_DTYPE && (unsigned)a->as.dtype >= GRAFT_DTYPE_COUNT)
+    return gr_error(c, GRAFT_INVALID_ARGUMENT, where, "attribute '%s' is no dtype", a->name);
+  return GRAFT_OK;
+}
+
 graft_status gr_attrs_set(graft_module *m, gr_attr_builder *b, const gr_op_info *op, const graft_attr *attr,
                           gr_loc where) {
   graft_context *c = m->context;
@@ -173,10 +186,11 @@ static bool rehash(graft_module *m) {
   return true;
 }
 
-/* Where the pools were when a set began to be stored: what the builder borrowed from them may move as they grow. */
+/* Where the pools of lists were when a set began to be stored: what the builder borrowed from them may move as they
+ * grow. */
 typedef struct pools {
-  uintptr_t bytes, ints, floats;
-  size_t bytes_size, ints_size, floats_size;
+  uintptr_t ints, floats;
+  size_t ints_size, floats_size;
 } pools;
 
 static const void *moved(const void *p, uintptr_t old, size_t size, const void *now) {
@@ -184,8 +198,7 @@ static const void *moved(const void *p, uintptr_t old, size_t size, const void *
   return at >= old && at < old + size ? (const char *)now + (at - old) : p;
 }
 
-static bool store_string(graft_module *m, const pools *was, const char *text, uint32_t *id) {
-  text = moved(text, was->bytes, was->bytes_size, m->strings.bytes.data);
+static bool store_string(graft_module *m, const char *text, uint32_t *id) {
   *id = gr_intern(m, text, strlen(text));
   return *id != GRAFT_NONE;
 }
@@ -197,7 +210,7 @@ static bool store(graft_module *m, const gr_op_info *op, uint32_t slot, const po
   gr_attr_table *t = &m->attrs;
   *out = (gr_attr){.kind = (uint16_t)a->kind};
   if (op && a->kind == GRAFT_ATTR_STRING) out->choice = (uint16_t)d->choice;
-  if (!op && !store_string(m, was, a->name, &out->name)) return false;
+  if (!op && !store_string(m, a->name, &out->name)) return false;
   switch (a->kind) {
   case GRAFT_ATTR_NONE: break;
   case GRAFT_ATTR_BOOL: out->as.i = a->as.b; break;
@@ -211,7 +224,7 @@ static bool store(graft_module *m, const gr_op_info *op, uint32_t slot, const po
       out->as.i = gr_choice_find(d->choice, a->as.s);
       break;
     }
-    if (!store_string(m, was, a->as.s, &id)) return false;
+    if (!store_string(m, a->as.s, &id)) return false;
     out->as.i = id;
     break;
   }
@@ -272,9 +285,7 @@ uint32_t gr_attrs_intern(graft_module *m, gr_attr_builder *b, const gr_op_info *
       return t->slots[i] - 1;
   gr_attr_set set = {.first = t->items.len, .count = b->count, .hash = (uint32_t)h};
   if (!gr_vec_reserve(m->context, &t->items, b->count) || !gr_vec_reserve(m->context, &t->sets, 1u)) return GRAFT_NONE;
-  pools was = {.bytes = (uintptr_t)m->strings.bytes.data,
-               .bytes_size = m->strings.bytes.len,
-               .ints = (uintptr_t)t->ints.data,
+  pools was = {.ints = (uintptr_t)t->ints.data,
                .ints_size = t->ints.len * sizeof(int64_t),
                .floats = (uintptr_t)t->floats.data,
                .floats_size = t->floats.len * sizeof(double)};

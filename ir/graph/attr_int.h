@@ -48,6 +48,8 @@ void gr_attrs_begin_from(gr_attr_builder *b, const graft_module *m, const gr_op_
 bool gr_attr_check(const gr_op_info *op, uint32_t slot, const graft_attr *a, char *message, size_t size);
 /* Checks name, kind (an int stands for a float; none where allowed), and the value against the row: its words, its
  * range. `where` is for the diagnostic. */
+/* One from outside: it has a name, a kind that exists, and what it points to. */
+graft_status gr_attr_given(graft_module *m, const graft_attr *a, gr_loc where);
 graft_status gr_attrs_set(graft_module *m, gr_attr_builder *b, const gr_op_info *op, const graft_attr *attr,
                           gr_loc where);
 /* The set's id, or GRAFT_NONE with a diagnostic (a required attribute missing, a list's number out of range, no

@@ -69,12 +69,22 @@ uint64_t gr_hash_bytes(const void *data, size_t size); /* xxHash3, 64 bits */
 /* ---- diagnostics (diag.c)
  * ---------------------------------------------------------------------------------------------- */
 
-/* Where an error is. Borrowed pointers, copied by gr_error. All zero: nowhere. */
+/* A name is a string and a number: "relu_2" is ("relu", 2), "relu" is ("relu", 0), so that made-up names cost no bytes.
+ * gr_name_split keeps the two forms one to one ("a_0", "a_01" have no number). Base 0 (the empty string): unnamed. */
+typedef struct gr_name {
+  uint32_t base, number;
+} gr_name;
+
+/* Where an error is; all zero: nowhere. What it points to lives longer than it does: a text that is being read, strings
+ * of a module (which never move), what a caller gave. A node is called by its name in a module, which is made into text
+ * when the error is reported, or by `node`. */
 typedef struct gr_loc {
   const char *file;
   uint32_t line, column;
   const char *source; /* start of the source line, ended by NUL or newline; NULL: unknown */
   const char *node;
+  const graft_module *module; /* of `name`; NULL: `node` says it */
+  gr_name name;
 } gr_loc;
 
 /* An option as it was written, of a pass or a quantizer. */
@@ -96,6 +106,9 @@ uint32_t gr_error_count(const graft_context *c);
 /* While muted errors are not kept, nor counted, except of memory: for who asks whether something can be done. Gives
  * what was before. */
 bool gr_mute(graft_context *c, bool muted);
+/* What a function that others call gives back, as the last net: GRAFT_OK never goes with an error that was not there
+ * when it began, nor a failure with none. */
+graft_status gr_outcome(graft_context *c, uint32_t errors_before, graft_status status);
 
 /* ---- "did you mean" (closest.c): of the words that are known, the nearest to one that is not. It must be near enough
  * to have been meant: one error (a letter missing, too many, wrong, or two swapped) for each three letters.

@@ -4,11 +4,9 @@
 #include <string.h>
 
 graft_value graft_tensor_value(graft_graph *g, graft_tensor t) {
-  if (t >= g->module->tensors.len || g->module->tensors.data[t].erased) {
-    gr_error(g->module->context, GRAFT_INVALID_ARGUMENT, (gr_loc){0}, "no such tensor in the module");
-    return GRAFT_NONE;
-  }
-  return gr_handle(g, t);
+  if (gr_is_tensor(g->module, t)) return gr_handle(g, t);
+  gr_error(g->module->context, GRAFT_INVALID_ARGUMENT, gr_module_loc(g->module), "no such tensor in the module");
+  return GRAFT_NONE;
 }
 
 /* The value in the dtype's own bytes; integers saturate. */
@@ -40,12 +38,10 @@ graft_value graft_scalar(graft_graph *g, graft_dtype dtype, double value) {
   unsigned char bytes[8] = {0};
   scalar_bytes(dtype, value, bytes);
   graft_type type = {.dtype = dtype};
+  gr_edit edit = gr_edit_begin(g->module);
   graft_tensor t = gr_constant(g->module, "scalar", &type, bytes);
-  return t == GRAFT_NONE ? GRAFT_NONE : gr_handle(g, t);
-}
-
-static bool is_value(const graft_graph *g, graft_value v) {
-  return v < g->values.len && gr_value_at(g, v)->def_kind != GR_DEF_DEAD && gr_value_at(g, v)->type != GRAFT_NONE;
+  graft_value v = t == GRAFT_NONE ? GRAFT_NONE : gr_handle(g, t);
+  return gr_edit_end(g->module, edit, v == GRAFT_NONE ? GRAFT_NO_MEMORY : GRAFT_OK) ? GRAFT_NONE : v;
 }
 
 /* Op number of a name; an opaque one is interned. GRAFT_NONE: no memory. */
@@ -62,14 +58,42 @@ static bool set_name(graft_module *m, const char *text, gr_name *out) {
   return out->base != GRAFT_NONE;
 }
 
-graft_node graft_node_create(graft_graph *g, const graft_node_options *o) {
+#define MAX_RESULTS 0xFFFF
+
+/* What can be said of the options without looking at the op. */
+static graft_status check_options(graft_graph *g, const graft_node_options *o, gr_loc where) {
+  graft_context *c = g->module->context;
+  const char *wrong = NULL;
+  if (!o->op || !o->op[0])
+    wrong = "a node needs an op";
+  else if (o->operand_count && !o->operands)
+    wrong = "the operands are missing";
+  else if (o->attr_count && !o->attrs)
+    wrong = "the attributes are missing";
+  else if (o->attr_count > GR_MAX_ATTRS)
+    wrong = "too many attributes";
+  else if (o->operand_count > GR_USER_NODE_MAX || o->result_count > MAX_RESULTS)
+    wrong = "too many operands or results";
+  else if (o->insert && !gr_is_node(g, o->before))
+    wrong = "the node to insert before is not in the graph";
+  if (wrong) return gr_error(c, GRAFT_INVALID_ARGUMENT, where, "%s", wrong);
+  for (uint32_t i = 0; i < o->operand_count; i++)
+    if (o->operands[i] != GRAFT_NONE && !gr_is_value(g, o->operands[i]))
+      return gr_error(c, GRAFT_INVALID_ARGUMENT, where, "operand %u is no value of the graph", i);
+  for (uint32_t i = 0; i < o->attr_count; i++) {
+    graft_status status = gr_attr_given(g->module, &o->attrs[i], where);
+    if (status != GRAFT_OK) return status;
+  }
+  return GRAFT_OK;
+}
+
+static graft_node create(graft_graph *g, const graft_node_options *o) {
   graft_module *m = g->module;
   graft_context *c = m->context;
   graft_node result = GRAFT_NONE;
-  gr_loc where = {.file = gr_string_text(m, m->file), .node = o->name ? o->name : o->op};
-  if (o->size == 0)
-    return gr_error(c, GRAFT_INVALID_ARGUMENT, where, "the options do not begin with their size"), GRAFT_NONE;
-  if (!o->op || !o->op[0]) return gr_error(c, GRAFT_INVALID_ARGUMENT, where, "a node needs an op"), GRAFT_NONE;
+  gr_loc where = gr_module_loc(m);
+  where.node = o->name ? o->name : o->op;
+  if (check_options(g, o, where) != GRAFT_OK) return GRAFT_NONE;
   gr_node_desc d = {.op = op_number(m, o->op),
                     .operands = o->operands,
                     .operand_count = o->operand_count,
@@ -78,14 +102,7 @@ graft_node graft_node_create(graft_graph *g, const graft_node_options *o) {
                     .where = where};
   if (d.op == GRAFT_NONE) return GRAFT_NONE;
   const gr_op_info *op = gr_op_get(d.op);
-  for (uint32_t i = 0; i < d.operand_count; i++)
-    if (d.operands[i] != GRAFT_NONE && !is_value(g, d.operands[i]))
-      return gr_error(c, GRAFT_INVALID_ARGUMENT, where, "operand %u is no value of the graph", i), GRAFT_NONE;
-  if (o->insert) {
-    if (o->before >= g->nodes.len || !gr_node_live(g, o->before))
-      return gr_error(c, GRAFT_INVALID_ARGUMENT, where, "the node to insert before is not in the graph"), GRAFT_NONE;
-    d.before = o->before;
-  }
+  if (o->insert) d.before = o->before;
   gr_attr_builder attrs;
   gr_attrs_begin(&attrs, op);
   for (uint32_t i = 0; i < o->attr_count; i++)
@@ -107,14 +124,16 @@ graft_node graft_node_create(graft_graph *g, const graft_node_options *o) {
     if (!(names = gr_calloc(c, n ? n : 1, sizeof *names))) goto done;
     for (uint32_t i = 0; i < n; i++) {
       const char *name = o->names ? o->names[i] : i == 0 ? o->name : NULL;
-      if (name && !set_name(m, name, &names[i])) goto done;
+      if (name && name[0] && !set_name(m, name, &names[i])) goto done;
     }
     d.names = names;
   }
   if (!op && o->types) {
     if (!(types = gr_calloc(c, n ? n : 1, sizeof *types))) goto done;
     for (uint32_t i = 0; i < n; i++)
-      if ((types[i] = gr_type_intern_at(m, &o->types[i], where)) == GRAFT_NONE) goto done;
+      if (!gr_type_given(m, &o->types[i], where) ||
+          (types[i] = gr_type_intern_at(m, &o->types[i], where)) == GRAFT_NONE)
+        goto done;
     d.types = types;
   }
   result = gr_node_add(g, &d);
@@ -122,6 +141,19 @@ done:
   gr_free(c, names, (n ? n : 1) * sizeof *names);
   gr_free(c, types, (n ? n : 1) * sizeof *types);
   return result;
+}
+
+graft_node graft_node_create(graft_graph *g, const graft_node_options *given) {
+  graft_module *m = g->module;
+  graft_node_options o = {.size = sizeof o};
+  if (!given || given->size == 0) {
+    gr_error(m->context, GRAFT_INVALID_ARGUMENT, gr_module_loc(m), "the options do not begin with their size");
+    return GRAFT_NONE;
+  }
+  memcpy(&o, given, given->size < sizeof o ? given->size : sizeof o);
+  gr_edit edit = gr_edit_begin(m);
+  graft_node n = create(g, &o);
+  return gr_edit_end(m, edit, n == GRAFT_NONE ? GRAFT_TYPE : GRAFT_OK) ? GRAFT_NONE : n;
 }
 
 graft_value graft_build(graft_graph *g, const char *op, const graft_value *operands, uint32_t count,

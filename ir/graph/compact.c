@@ -6,14 +6,17 @@
 
 /* Old index -> new index; GRAFT_NONE: dropped. */
 typedef struct maps {
-  uint32_t *uses, *values, *tensors;
+  uint32_t *uses, *values;
 } maps;
 
-/* New, dense arrays of one graph, built beside the old ones so that a failure changes nothing. */
+/* New, dense arrays of one graph, built beside the old ones: of all graphs, before any changes. */
 typedef struct dense {
   GR_VEC(gr_node) nodes;
   GR_VEC(gr_use) uses;
   GR_VEC(gr_value) values;
+  GR_VEC(uint32_t) spec_of_use;
+  GR_VEC(uint32_t) spec_of_value;
+  maps map;
 } dense;
 
 static uint32_t *new_map(graft_context *c, uint32_t n) {
@@ -58,19 +61,21 @@ static void relink(graft_graph *g, dense *d, const maps *map) {
   }
 }
 
-static graft_status remap_specs(graft_graph *g, const maps *map, uint32_t uses, uint32_t values) {
+static graft_status remap_specs(graft_graph *g, dense *d) {
   graft_module *m = g->module;
+  const maps *map = &d->map;
+  const uint32_t uses = d->uses.len, values = d->values.len;
   graft_context *c = m->context;
   gr_map done = {0}; /* old spec -> new spec */
   graft_status status = GRAFT_OK;
-  GR_VEC(uint32_t) of_use = {0}, of_value = {0};
   GR_VEC(gr_spec_ref) refs = {0};
-  if (!gr_vec_reserve(c, &of_use, uses) || !gr_vec_reserve(c, &of_value, values)) status = GRAFT_NO_MEMORY;
+  if (!gr_vec_reserve(c, &d->spec_of_use, uses) || !gr_vec_reserve(c, &d->spec_of_value, values))
+    status = GRAFT_NO_MEMORY;
   if (status == GRAFT_OK) {
-    if (uses) memset(of_use.data, 0, uses * sizeof *of_use.data);
-    if (values) memset(of_value.data, 0, values * sizeof *of_value.data);
-    of_use.len = uses;
-    of_value.len = values;
+    if (uses) memset(d->spec_of_use.data, 0, uses * sizeof *d->spec_of_use.data);
+    if (values) memset(d->spec_of_value.data, 0, values * sizeof *d->spec_of_value.data);
+    d->spec_of_use.len = uses;
+    d->spec_of_value.len = values;
   }
   for (uint32_t pass = 0; pass < 2 && status == GRAFT_OK; pass++) {
     uint32_t len = pass ? g->spec_of_value.len : g->spec_of_use.len;
@@ -94,66 +99,57 @@ static graft_status remap_specs(graft_graph *g, const maps *map, uint32_t uses, 
         if (now == GRAFT_NONE || !gr_map_put(c, &done, spec, now)) status = GRAFT_NO_MEMORY;
       }
       if (status != GRAFT_OK) break;
-      uint32_t *specs = pass ? of_value.data : of_use.data;
+      uint32_t *specs = pass ? d->spec_of_value.data : d->spec_of_use.data;
       assert(specs);
       specs[at] = now;
     }
-  }
-  g->origin_of_use.len = g->origin_of_value.len = 0; /* ids change */
-  if (status == GRAFT_OK) {
-    gr_vec_free(c, &g->spec_of_use);
-    gr_vec_free(c, &g->spec_of_value);
-    memcpy(&g->spec_of_use, &of_use, sizeof of_use);
-    memcpy(&g->spec_of_value, &of_value, sizeof of_value);
-  } else {
-    gr_vec_free(c, &of_use);
-    gr_vec_free(c, &of_value);
   }
   gr_vec_free(c, &refs);
   gr_map_free(c, &done);
   return status;
 }
 
-static graft_status compact_graph(graft_graph *g, const uint32_t *tensors) {
-  graft_module *m = g->module;
-  graft_context *c = m->context;
-  maps map = {new_map(c, g->uses.len), new_map(c, g->values.len), NULL};
-  dense d = {0};
-  graft_status status = GRAFT_NO_MEMORY;
-  size_t use_bytes = ((size_t)g->uses.len + 1) * 4, value_bytes = ((size_t)g->values.len + 1) * 4;
-  if (!map.uses || !map.values || !gr_vec_reserve(c, &d.nodes, g->live) || !gr_vec_reserve(c, &d.uses, g->uses.len) ||
-      !gr_vec_reserve(c, &d.values, g->values.len))
-    goto done;
-  for (uint32_t i = 0; i < g->inputs.len; i++) add_value(g, &d, &map, g->inputs.data[i], i);
+static graft_status make_dense(graft_graph *g, const uint32_t *tensors, dense *d) {
+  graft_context *c = g->module->context;
+  maps *map = &d->map;
+  map->uses = new_map(c, g->uses.len);
+  map->values = new_map(c, g->values.len);
+  if (!map->uses || !map->values || !gr_vec_reserve(c, &d->nodes, g->live) ||
+      !gr_vec_reserve(c, &d->uses, g->uses.len) || !gr_vec_reserve(c, &d->values, g->values.len))
+    return GRAFT_NO_MEMORY;
+  for (uint32_t i = 0; i < g->inputs.len; i++) add_value(g, d, map, g->inputs.data[i], i);
   for (graft_tensor t = 0; t < g->tensor_values.len; t++) {
     graft_value v = g->tensor_values.data[t];
-    if (v != GRAFT_NONE && tensors[t] != GRAFT_NONE) add_value(g, &d, &map, v, tensors[t]);
+    if (v != GRAFT_NONE && tensors[t] != GRAFT_NONE) add_value(g, d, map, v, tensors[t]);
   }
   for (graft_node n = g->first; n != GRAFT_NONE; n = gr_node_at(g, n)->next) {
     gr_node node = *gr_node_at(g, n);
-    uint32_t id = d.nodes.len, first_use = d.uses.len, first_result = d.values.len;
-    for (uint32_t i = 0; i < node.operand_count; i++) add_use(g, &d, &map, node.first_use + i, id);
-    for (uint32_t i = 0; i < node.result_count; i++) add_value(g, &d, &map, node.first_result + i, id);
+    uint32_t id = d->nodes.len, first_use = d->uses.len, first_result = d->values.len;
+    for (uint32_t i = 0; i < node.operand_count; i++) add_use(g, d, map, node.first_use + i, id);
+    for (uint32_t i = 0; i < node.result_count; i++) add_value(g, d, map, node.first_result + i, id);
     node.first_use = first_use;
     node.first_result = first_result;
     node.prev = id ? id - 1 : GRAFT_NONE;
     node.next = id + 1 < g->live ? id + 1 : GRAFT_NONE;
-    d.nodes.data[d.nodes.len++] = node;
+    d->nodes.data[d->nodes.len++] = node;
   }
   uint32_t updates = 0;
-  for (uint32_t i = 0; i < g->outputs.len; i++) add_use(g, &d, &map, g->outputs.data[i].use, GR_USER_OUTPUT | i);
+  for (uint32_t i = 0; i < g->outputs.len; i++) add_use(g, d, map, g->outputs.data[i].use, GR_USER_OUTPUT | i);
   for (uint32_t i = 0; i < g->updates.len; i++)
-    if (g->updates.data[i].tensor != GRAFT_NONE)
-      add_use(g, &d, &map, g->updates.data[i].use, GR_USER_UPDATE | updates++);
-  relink(g, &d, &map);
-  if ((g->spec_of_use.len || g->spec_of_value.len) && remap_specs(g, &map, d.uses.len, d.values.len) != GRAFT_OK)
-    goto done;
-  /* Nothing fails from here on. */
-  for (uint32_t i = 0; i < g->outputs.len; i++) g->outputs.data[i].use = map.uses[g->outputs.data[i].use];
-  updates = 0;
+    if (g->updates.data[i].tensor != GRAFT_NONE) add_use(g, d, map, g->updates.data[i].use, GR_USER_UPDATE | updates++);
+  relink(g, d, map);
+  return g->spec_of_use.len || g->spec_of_value.len ? remap_specs(g, d) : GRAFT_OK;
+}
+
+/* Fails no more: the graph takes the new arrays. */
+static void take_dense(graft_graph *g, const uint32_t *tensors, dense *d) {
+  graft_context *c = g->module->context;
+  const maps *map = &d->map;
+  for (uint32_t i = 0; i < g->outputs.len; i++) g->outputs.data[i].use = map->uses[g->outputs.data[i].use];
+  uint32_t updates = 0;
   for (uint32_t i = 0; i < g->updates.len; i++) {
     gr_update u = g->updates.data[i];
-    if (u.tensor != GRAFT_NONE) g->updates.data[updates++] = (gr_update){map.uses[u.use], tensors[u.tensor]};
+    if (u.tensor != GRAFT_NONE) g->updates.data[updates++] = (gr_update){map->uses[u.use], tensors[u.tensor]};
   }
   g->updates.len = updates;
   for (uint32_t i = 0; i < g->inputs.len; i++) g->inputs.data[i] = i;
@@ -161,54 +157,74 @@ static graft_status compact_graph(graft_graph *g, const uint32_t *tensors) {
   for (graft_tensor t = 0; t < g->tensor_values.len; t++) {
     graft_value v = g->tensor_values.data[t];
     if (tensors[t] == GRAFT_NONE) continue;
-    g->tensor_values.data[tensors[t]] = v == GRAFT_NONE ? GRAFT_NONE : map.values[v];
+    g->tensor_values.data[tensors[t]] = v == GRAFT_NONE ? GRAFT_NONE : map->values[v];
     handles = tensors[t] + 1;
   }
   g->tensor_values.len = handles;
-  gr_vec_free(c, &g->nodes);
-  gr_vec_free(c, &g->uses);
-  gr_vec_free(c, &g->values);
-  memcpy(&g->nodes, &d.nodes, sizeof d.nodes);
-  memcpy(&g->uses, &d.uses, sizeof d.uses);
-  memcpy(&g->values, &d.values, sizeof d.values);
-  memset(&d, 0, sizeof d);
+#define TAKE(field) \
+  gr_vec_free(c, &g->field); \
+  memcpy(&g->field, &d->field, sizeof d->field); \
+  memset(&d->field, 0, sizeof d->field)
+  gr_free(c, map->uses, ((size_t)g->uses.len + 1) * 4);
+  gr_free(c, map->values, ((size_t)g->values.len + 1) * 4);
+  d->map = (maps){0};
+  TAKE(nodes);
+  TAKE(uses);
+  TAKE(values);
+  TAKE(spec_of_use);
+  TAKE(spec_of_value);
+#undef TAKE
+  g->origin_of_use.len = g->origin_of_value.len = 0; /* what --explain says is not kept */
   g->first = g->live ? 0 : GRAFT_NONE;
   g->last = g->live ? g->live - 1 : GRAFT_NONE;
   gr_map_free(c, &g->names);
   g->names_built = false;
-  status = GRAFT_OK;
-done:
-  gr_free(c, map.uses, use_bytes);
-  gr_free(c, map.values, value_bytes);
-  gr_vec_free(c, &d.nodes);
-  gr_vec_free(c, &d.uses);
-  gr_vec_free(c, &d.values);
-  return status;
+}
+
+static void drop_dense(const graft_graph *g, dense *d) {
+  graft_context *c = g->module->context;
+  gr_free(c, d->map.uses, ((size_t)g->uses.len + 1) * 4);
+  gr_free(c, d->map.values, ((size_t)g->values.len + 1) * 4);
+  gr_vec_free(c, &d->nodes);
+  gr_vec_free(c, &d->uses);
+  gr_vec_free(c, &d->values);
+  gr_vec_free(c, &d->spec_of_use);
+  gr_vec_free(c, &d->spec_of_value);
+}
+
+static void compact_tensors(graft_module *m, const uint32_t *tensors, uint32_t kept) {
+  graft_context *c = m->context;
+  for (uint32_t i = 0; i < m->constants.slot_count; i++) {
+    gr_map_slot *s = &m->constants.slots[i];
+    /* A constant that went leaves its slot taken by a tensor that is not equal: gr_constant compares before it
+     * believes. */
+    if (s->value == GRAFT_NONE) continue;
+    s->value = s->value < m->tensors.len && tensors[s->value] != GRAFT_NONE ? tensors[s->value] : 0;
+  }
+  for (graft_tensor t = 0; t < m->tensors.len; t++)
+    if (tensors[t] != GRAFT_NONE) m->tensors.data[tensors[t]] = m->tensors.data[t];
+  m->tensors.len = kept;
+  gr_map_free(c, &m->tensor_names);
+  m->tensor_names_built = false;
+  if (kept == 0) gr_map_free(c, &m->constants);
 }
 
 graft_status graft_module_compact(graft_module *m) {
   graft_context *c = m->context;
+  if (m->undo.open) /* what is written down are numbers */
+    return gr_error(c, GRAFT_INVALID_ARGUMENT, gr_module_loc(m), "a pass is at work: compact before or after it");
   uint32_t *tensors = new_map(c, m->tensors.len), kept = 0;
-  size_t bytes = ((size_t)m->tensors.len + 1) * 4;
-  if (!tensors) return GRAFT_NO_MEMORY;
-  graft_status status = GRAFT_OK;
-  for (graft_tensor t = 0; t < m->tensors.len; t++)
+  const size_t bytes = ((size_t)m->tensors.len + 1) * 4;
+  dense *all = gr_calloc(c, m->graphs.len, sizeof *all);
+  graft_status status = tensors && all ? GRAFT_OK : GRAFT_NO_MEMORY;
+  for (graft_tensor t = 0; t < m->tensors.len && status == GRAFT_OK; t++)
     if (!m->tensors.data[t].erased) tensors[t] = kept++;
-  for (uint32_t i = 0; i < m->graphs.len && status == GRAFT_OK; i++) status = compact_graph(m->graphs.data[i], tensors);
-  if (status == GRAFT_OK) {
-    for (graft_tensor t = 0; t < m->tensors.len; t++)
-      if (tensors[t] != GRAFT_NONE) m->tensors.data[tensors[t]] = m->tensors.data[t];
-    m->tensors.len = kept;
-    gr_map_free(c, &m->tensor_names);
-    m->tensor_names_built = false;
-    for (uint32_t i = 0; i < m->constants.slot_count; i++) {
-      gr_map_slot *s = &m->constants.slots[i];
-      /* A constant that went leaves its slot taken by a tensor that is not equal: gr_constant compares before it
-       * believes. */
-      if (s->value != GRAFT_NONE) s->value = tensors[s->value] != GRAFT_NONE ? tensors[s->value] : 0;
-    }
-    if (kept == 0) gr_map_free(c, &m->constants);
-  }
+  for (uint32_t i = 0; i < m->graphs.len && status == GRAFT_OK; i++)
+    status = make_dense(m->graphs.data[i], tensors, &all[i]);
+  for (uint32_t i = 0; i < m->graphs.len && status == GRAFT_OK; i++) take_dense(m->graphs.data[i], tensors, &all[i]);
+  for (uint32_t i = 0; all && i < m->graphs.len && status != GRAFT_OK; i++) drop_dense(m->graphs.data[i], &all[i]);
+  if (status == GRAFT_OK) compact_tensors(m, tensors, kept);
+  gr_free(c, all, m->graphs.len * sizeof *all);
   gr_free(c, tensors, bytes);
   return status;
 }

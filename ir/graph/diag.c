@@ -1,5 +1,6 @@
 /* Diagnostics: copied into the context, formatted on demand. */
 #include "ir/graph/context_impl.h"
+#include "ir/graph/intern_int.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -53,7 +54,9 @@ __attribute__((format(printf, 5, 0))) static void add(graft_context *c, graft_se
   char message[MESSAGE_MAX];
   int printed = vsnprintf(message, sizeof message, format, args);
   size_t message_length = printed < 0 ? 0 : (size_t)printed < sizeof message ? (size_t)printed : sizeof message - 1;
-  const char *file = where.file ? where.file : "", *node = where.node ? where.node : "";
+  char name[256] = "";
+  if (where.module) gr_name_format(where.module, where.name, name, sizeof name);
+  const char *file = where.file ? where.file : "", *node = where.module ? name : where.node ? where.node : "";
   size_t source_length = 0, file_length = strlen(file), node_length = strnlen(node, MESSAGE_MAX);
   if (where.source)
     while (source_length < SOURCE_MAX && where.source[source_length] && where.source[source_length] != '\n')
@@ -93,20 +96,18 @@ void gr_note(graft_context *c, gr_loc where, const char *format, ...) {
   va_end(args);
 }
 
-/* Needs no memory: the diagnostic is static and comes last (graft_diagnostic_get). */
-graft_status gr_no_memory(graft_context *c) {
-  c->out_of_memory = true;
-  c->errors++;
-  return GRAFT_NO_MEMORY;
-}
-
 uint32_t graft_diagnostic_count(const graft_context *c) { return c->diagnostics.len + (c->out_of_memory ? 1 : 0); }
 
 uint32_t graft_diagnostic_dropped(const graft_context *c) { return c->dropped; }
 
 graft_diagnostic graft_diagnostic_get(const graft_context *c, uint32_t index) {
   if (index < c->diagnostics.len) return c->diagnostics.data[index].public;
-  return (graft_diagnostic){.code = GRAFT_NO_MEMORY, .file = "", .node = "", .source = "", .message = "out of memory"};
+  graft_diagnostic d = {.file = "", .node = "", .source = "", .message = ""};
+  if (index == c->diagnostics.len && c->out_of_memory) {
+    d.code = GRAFT_NO_MEMORY;
+    d.message = graft_status_text(d.code);
+  }
+  return d;
 }
 
 bool graft_context_has_errors(const graft_context *c) { return c->errors > 0; }
@@ -117,6 +118,18 @@ bool gr_mute(graft_context *c, bool muted) {
 }
 
 uint32_t gr_error_count(const graft_context *c) { return c->errors; }
+
+static graft_status last_error(const graft_context *c) {
+  if (c->out_of_memory) return GRAFT_NO_MEMORY;
+  for (uint32_t i = c->diagnostics.len; i-- > 0;)
+    if (c->diagnostics.data[i].public.severity == GRAFT_ERROR) return c->diagnostics.data[i].public.code;
+  return GRAFT_NO_MEMORY;
+}
+
+graft_status gr_outcome(graft_context *c, uint32_t errors_before, graft_status status) {
+  if (status == GRAFT_OK) return c->errors == errors_before ? GRAFT_OK : last_error(c);
+  return c->errors == errors_before ? gr_error(c, status, (gr_loc){0}, "%s", graft_status_text(status)) : status;
+}
 
 void graft_diagnostics_clear(graft_context *c) {
   for (uint32_t i = 0; i < c->diagnostics.len; i++)

@@ -94,16 +94,19 @@ graft_value gr_input_add(graft_graph *g, gr_name name, const graft_type *type) {
 
 graft_value graft_input_add(graft_graph *g, const char *name, const graft_type *type) {
   graft_module *m = g->module;
-  if (type->rank > GRAFT_MAX_RANK)
-    return gr_error(m->context, GRAFT_UNSUPPORTED, (gr_loc){.node = name}, "rank %d, at most %d is supported",
-                    type->rank, GRAFT_MAX_RANK),
-           GRAFT_NONE;
+  gr_loc where = gr_module_loc(m);
+  where.node = name;
+  if (!name || !name[0])
+    return gr_error(m->context, GRAFT_INVALID_ARGUMENT, where, "an input needs a name"), GRAFT_NONE;
+  if (!gr_type_given(m, type, where)) return GRAFT_NONE;
   gr_name n = gr_name_split(m, name, strlen(name));
   if (n.base == GRAFT_NONE) return GRAFT_NONE;
   /* A number below the base's next one (x_1 after x_2) may still be free. */
   if (n.number < m->strings.items.data[n.base].next_number && gr_find_value(g, n) != GRAFT_NONE)
-    return gr_error(m->context, GRAFT_NAME, (gr_loc){.node = name}, "the name of the input is taken"), GRAFT_NONE;
-  return gr_input_add(g, n, type);
+    return gr_error(m->context, GRAFT_NAME, where, "the name of the input is taken"), GRAFT_NONE;
+  gr_edit edit = gr_edit_begin(m);
+  graft_value v = gr_input_add(g, n, type);
+  return gr_edit_end(m, edit, v == GRAFT_NONE ? GRAFT_NO_MEMORY : GRAFT_OK) ? GRAFT_NONE : v;
 }
 
 graft_value gr_handle(graft_graph *g, graft_tensor t) {
@@ -173,8 +176,20 @@ const char *gr_node_label(graft_graph *g, graft_node n) {
   return "";
 }
 
-gr_loc gr_node_loc(graft_graph *g, graft_node n) {
-  return (gr_loc){.file = gr_string_text(g->module, g->module->file), .node = gr_node_label(g, n)};
+gr_loc gr_module_loc(const graft_module *m) { return (gr_loc){.file = gr_string_text(m, m->file)}; }
+
+gr_loc gr_value_loc(const graft_graph *g, graft_value v) {
+  gr_loc where = gr_module_loc(g->module);
+  where.module = g->module;
+  where.name = gr_value_get_name(g, v);
+  return where;
+}
+
+gr_loc gr_node_loc(const graft_graph *g, graft_node n) {
+  const gr_node *node = gr_node_at(g, n);
+  for (uint32_t i = 0; i < node->result_count; i++)
+    if (gr_result(g, n, i) != GRAFT_NONE) return gr_value_loc(g, node->first_result + i);
+  return gr_module_loc(g->module);
 }
 
 /* ---- nodes ---- */
@@ -408,8 +423,11 @@ void gr_node_erase(graft_graph *g, graft_node n) {
 
 graft_status graft_output_add(graft_graph *g, const char *name, graft_value value) {
   graft_module *m = g->module;
-  if (value >= g->values.len || gr_value_at(g, value)->def_kind == GR_DEF_DEAD)
-    return gr_error(m->context, GRAFT_INVALID_ARGUMENT, (gr_loc){.node = name}, "the output is no value of the graph");
+  gr_loc where = gr_module_loc(m);
+  where.node = name;
+  if (!name) return gr_error(m->context, GRAFT_INVALID_ARGUMENT, where, "an output needs a name");
+  if (!gr_is_value(g, value))
+    return gr_error(m->context, GRAFT_INVALID_ARGUMENT, where, "the output is no value of the graph");
   uint32_t id = gr_intern(m, name, strlen(name));
   if (id == GRAFT_NONE || !gr_vec_reserve(m->context, &g->outputs, 1u) || !gr_vec_reserve(m->context, &g->uses, 1u) ||
       !gr_undo_room(m, 4))
@@ -422,8 +440,9 @@ graft_status graft_output_add(graft_graph *g, const char *name, graft_value valu
 
 graft_status graft_update_add(graft_graph *g, graft_tensor tensor, graft_value value) {
   graft_context *c = g->module->context;
-  if (tensor >= g->module->tensors.len || value >= g->values.len || gr_value_at(g, value)->def_kind == GR_DEF_DEAD)
-    return gr_error(c, GRAFT_INVALID_ARGUMENT, (gr_loc){0}, "an update of no tensor, or with no value of the graph");
+  if (!gr_is_tensor(g->module, tensor) || !gr_is_value(g, value))
+    return gr_error(c, GRAFT_INVALID_ARGUMENT, gr_module_loc(g->module),
+                    "an update of no tensor, or with no value of the graph");
   if (gr_handle(g, tensor) == GRAFT_NONE || !gr_vec_reserve(c, &g->updates, 1u) || !gr_vec_reserve(c, &g->uses, 1u) ||
       !gr_undo_room(g->module, 4))
     return GRAFT_NO_MEMORY;

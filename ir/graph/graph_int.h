@@ -100,6 +100,11 @@ static inline bool gr_is_marked(const graft_graph *g, graft_node n, uint32_t mar
 }
 /* An erased node has op GRAFT_NONE. */
 static inline bool gr_node_live(const graft_graph *g, graft_node n) { return g->nodes.data[n].op != GRAFT_NONE; }
+/* Of any number, as it comes from outside: a node or value that the graph has (not erased, not absent)? */
+static inline bool gr_is_node(const graft_graph *g, graft_node n) { return n < g->nodes.len && gr_node_live(g, n); }
+static inline bool gr_is_value(const graft_graph *g, graft_value v) {
+  return v < g->values.len && g->values.data[v].def_kind != GR_DEF_DEAD && g->values.data[v].type != GRAFT_NONE;
+}
 static inline graft_node gr_value_node(const graft_graph *g, graft_value v) {
   return g->values.data[v].def_kind == GR_DEF_NODE ? g->values.data[v].def : GRAFT_NONE;
 }
@@ -159,7 +164,10 @@ graft_status gr_value_rename(graft_graph *g, graft_value v, gr_name name);
 graft_status gr_value_set_type(graft_graph *g, graft_value v, uint32_t type);
 graft_status gr_node_set_provenance(graft_graph *g, graft_node n, uint32_t record);
 gr_name gr_value_get_name(const graft_graph *g, graft_value v);
-gr_loc gr_node_loc(graft_graph *g, graft_node n); /* for diagnostics; good for the next few calls */
+/* For diagnostics: as long as the module lives, whatever becomes of the node. */
+gr_loc gr_node_loc(const graft_graph *g, graft_node n);
+gr_loc gr_value_loc(const graft_graph *g, graft_value v);
+gr_loc gr_module_loc(const graft_module *m); /* its file */
 /* The node's name as text, in a buffer that is overwritten by the fourth call from now. */
 const char *gr_node_label(graft_graph *g, graft_node n);
 const char *gr_value_label(graft_graph *g, graft_value v);
@@ -194,6 +202,8 @@ bool gr_type_fits(const graft_type *t);
 /* GRAFT_NONE with a diagnostic: a type that does not fit, or no memory. */
 uint32_t gr_type_intern(graft_module *m, const graft_type *t);
 uint32_t gr_type_intern_at(graft_module *m, const graft_type *t, gr_loc where);
+/* One from outside: false with a diagnostic where it is none. */
+bool gr_type_given(graft_module *m, const graft_type *t, gr_loc where);
 bool gr_type_equal(const graft_type *a, const graft_type *b);
 /* Equal, or an unknown dtype, rank or extent on either side. */
 bool gr_type_compatible(const graft_type *a, const graft_type *b);

@@ -3,16 +3,28 @@
 
 #include <string.h>
 
+/* What is not in the graph has no next one, no operands, no results, no name. */
+
 graft_node graft_node_first(const graft_graph *g) { return g->first; }
-graft_node graft_node_next(const graft_graph *g, graft_node n) { return gr_node_at(g, n)->next; }
+graft_node graft_node_next(const graft_graph *g, graft_node n) {
+  return gr_is_node(g, n) ? gr_node_at(g, n)->next : GRAFT_NONE;
+}
 uint32_t graft_node_count(const graft_graph *g) { return g->live; }
 const char *graft_node_get_op(const graft_graph *g, graft_node n) {
-  return gr_op_text(g->module, gr_node_at(g, n)->op);
+  return gr_is_node(g, n) ? gr_op_text(g->module, gr_node_at(g, n)->op) : "";
 }
-uint32_t graft_node_operand_count(const graft_graph *g, graft_node n) { return gr_node_at(g, n)->operand_count; }
-graft_value graft_node_operand(const graft_graph *g, graft_node n, uint32_t slot) { return gr_operand(g, n, slot); }
-uint32_t graft_node_result_count(const graft_graph *g, graft_node n) { return gr_node_at(g, n)->result_count; }
-graft_value graft_node_result(const graft_graph *g, graft_node n, uint32_t i) { return gr_result(g, n, i); }
+uint32_t graft_node_operand_count(const graft_graph *g, graft_node n) {
+  return gr_is_node(g, n) ? gr_node_at(g, n)->operand_count : 0;
+}
+graft_value graft_node_operand(const graft_graph *g, graft_node n, uint32_t slot) {
+  return gr_is_node(g, n) ? gr_operand(g, n, slot) : GRAFT_NONE;
+}
+uint32_t graft_node_result_count(const graft_graph *g, graft_node n) {
+  return gr_is_node(g, n) ? gr_node_at(g, n)->result_count : 0;
+}
+graft_value graft_node_result(const graft_graph *g, graft_node n, uint32_t i) {
+  return gr_is_node(g, n) ? gr_result(g, n, i) : GRAFT_NONE;
+}
 
 /* Slot of an attribute by name; false when the node has none. */
 static bool attr_slot(const graft_graph *g, graft_node n, const char *name, uint32_t *slot) {
@@ -31,7 +43,7 @@ static bool attr_slot(const graft_graph *g, graft_node n, const char *name, uint
 
 bool graft_node_attr(const graft_graph *g, graft_node n, const char *name, graft_attr *attr) {
   uint32_t slot;
-  if (!attr_slot(g, n, name, &slot)) return false;
+  if (!gr_is_node(g, n) || !name || !attr_slot(g, n, name, &slot)) return false;
   *attr = gr_attr_public(g->module, gr_info(g, n), gr_node_at(g, n)->attrs, slot);
   return true;
 }
@@ -78,7 +90,14 @@ static graft_status change(graft_graph *g, graft_node n, uint32_t attrs, uint32_
   return status;
 }
 
-graft_status graft_node_set_attr(graft_graph *g, graft_node n, const graft_attr *attr) {
+/* An edit from outside is done as a whole or not at all. */
+
+static graft_status no_such(graft_graph *g, const char *what) {
+  return gr_error(g->module->context, GRAFT_INVALID_ARGUMENT, gr_module_loc(g->module), "the graph has no such %s",
+                  what);
+}
+
+static graft_status set_attr(graft_graph *g, graft_node n, const graft_attr *attr) {
   graft_module *m = g->module;
   const gr_op_info *op = gr_info(g, n);
   gr_attr_builder b;
@@ -86,56 +105,80 @@ graft_status graft_node_set_attr(graft_graph *g, graft_node n, const graft_attr 
   gr_attrs_begin_from(&b, m, op, gr_node_at(g, n)->attrs);
   graft_status status = gr_attrs_set(m, &b, op, attr, where);
   if (status != GRAFT_OK) return status;
+  const uint32_t errors = gr_error_count(m->context);
   uint32_t set = gr_attrs_intern(m, &b, op, where);
-  return set == GRAFT_NONE ? GRAFT_NO_MEMORY : change(g, n, set, GRAFT_NONE, GRAFT_NONE);
+  return set == GRAFT_NONE ? gr_outcome(m->context, errors, GRAFT_TYPE) : change(g, n, set, GRAFT_NONE, GRAFT_NONE);
+}
+
+graft_status graft_node_set_attr(graft_graph *g, graft_node n, const graft_attr *attr) {
+  if (!gr_is_node(g, n)) return no_such(g, "node");
+  graft_status status = gr_attr_given(g->module, attr, gr_node_loc(g, n));
+  if (status != GRAFT_OK) return status;
+  gr_edit edit = gr_edit_begin(g->module);
+  return gr_edit_end(g->module, edit, set_attr(g, n, attr));
 }
 
 graft_status graft_node_set_operand(graft_graph *g, graft_node n, uint32_t slot, graft_value value) {
-  if (value != GRAFT_NONE && (value >= g->values.len || gr_value_at(g, value)->def_kind == GR_DEF_DEAD))
-    return gr_error(g->module->context, GRAFT_INVALID_ARGUMENT, gr_node_loc(g, n), "no such value in the graph");
+  if (!gr_is_node(g, n)) return no_such(g, "node");
+  if (value != GRAFT_NONE && !gr_is_value(g, value)) return no_such(g, "value");
   if (slot > 0xFFFF) return gr_error(g->module->context, GRAFT_INVALID_ARGUMENT, gr_node_loc(g, n), "no such operand");
-  return change(g, n, gr_node_at(g, n)->attrs, slot, value);
+  gr_edit edit = gr_edit_begin(g->module);
+  return gr_edit_end(g->module, edit, change(g, n, gr_node_at(g, n)->attrs, slot, value));
 }
 
 graft_status graft_node_erase(graft_graph *g, graft_node n) {
+  if (!gr_is_node(g, n)) return no_such(g, "node");
   for (uint32_t i = 0; i < gr_node_at(g, n)->result_count; i++)
     if (!gr_unused(g, gr_node_at(g, n)->first_result + i))
       return gr_error(g->module->context, GRAFT_INVALID_ARGUMENT, gr_node_loc(g, n), "its results are still used");
+  gr_edit edit = gr_edit_begin(g->module);
   gr_node_erase(g, n);
-  return GRAFT_OK;
+  return gr_edit_end(g->module, edit, GRAFT_OK);
 }
 
-size_t graft_value_name(const graft_graph *g, graft_value v, char *buffer, size_t size) {
-  return gr_name_format(g->module, gr_value_get_name(g, v), buffer, size);
-}
-
-size_t graft_node_name(const graft_graph *g, graft_node n, char *buffer, size_t size) {
-  for (uint32_t i = 0; i < gr_node_at(g, n)->result_count; i++)
-    if (gr_result(g, n, i) != GRAFT_NONE) return graft_value_name(g, gr_result(g, n, i), buffer, size);
+static size_t nothing(char *buffer, size_t size) {
   if (size) buffer[0] = '\0';
   return 0;
 }
 
-graft_value graft_value_find(graft_graph *g, const char *name) {
-  gr_name n = gr_name_split(g->module, name, strlen(name));
-  return n.base == GRAFT_NONE ? GRAFT_NONE : gr_find_value(g, n);
+size_t graft_value_name(const graft_graph *g, graft_value v, char *buffer, size_t size) {
+  return gr_is_value(g, v) ? gr_name_format(g->module, gr_value_get_name(g, v), buffer, size) : nothing(buffer, size);
 }
 
-graft_type graft_value_get_type(const graft_graph *g, graft_value v) { return *gr_type_of(g, v); }
-graft_node graft_value_node(const graft_graph *g, graft_value v) { return gr_value_node(g, v); }
-graft_tensor graft_value_tensor(const graft_graph *g, graft_value v) { return gr_value_tensor(g, v); }
+size_t graft_node_name(const graft_graph *g, graft_node n, char *buffer, size_t size) {
+  for (uint32_t i = 0; gr_is_node(g, n) && i < gr_node_at(g, n)->result_count; i++)
+    if (gr_result(g, n, i) != GRAFT_NONE) return graft_value_name(g, gr_result(g, n, i), buffer, size);
+  return nothing(buffer, size);
+}
+
+graft_value graft_value_find(graft_graph *g, const char *name) {
+  gr_name n = gr_name_find(g->module, name ? name : "");
+  return n.base == GRAFT_NONE || n.base == 0 ? GRAFT_NONE : gr_find_value(g, n);
+}
+
+graft_type graft_value_get_type(const graft_graph *g, graft_value v) {
+  return gr_is_value(g, v) ? *gr_type_of(g, v) : (graft_type){.rank = -1};
+}
+graft_node graft_value_node(const graft_graph *g, graft_value v) {
+  return gr_is_value(g, v) ? gr_value_node(g, v) : GRAFT_NONE;
+}
+graft_tensor graft_value_tensor(const graft_graph *g, graft_value v) {
+  return gr_is_value(g, v) ? gr_value_tensor(g, v) : GRAFT_NONE;
+}
 
 uint32_t graft_value_use_count(const graft_graph *g, graft_value v) {
-  uint32_t n = 0;
-  for (uint32_t u = gr_value_at(g, v)->first_use; u != GRAFT_NONE; u = gr_use_at(g, u)->next) n++;
+  uint32_t n = 0, first = gr_is_value(g, v) ? gr_value_at(g, v)->first_use : GRAFT_NONE;
+  for (uint32_t u = first; u != GRAFT_NONE; u = gr_use_at(g, u)->next) n++;
   return n;
 }
 
 graft_status graft_value_replace_uses(graft_graph *g, graft_value from, graft_value to) {
-  if (from >= g->values.len || to >= g->values.len || !gr_type_compatible(gr_type_of(g, from), gr_type_of(g, to)))
-    return gr_error(g->module->context, GRAFT_TYPE, (gr_loc){0}, "the values have different types");
+  if (!gr_is_value(g, from) || !gr_is_value(g, to)) return no_such(g, "value");
+  if (!gr_type_compatible(gr_type_of(g, from), gr_type_of(g, to)))
+    return gr_error(g->module->context, GRAFT_TYPE, gr_value_loc(g, from), "the values have different types");
+  gr_edit edit = gr_edit_begin(g->module);
   gr_replace_uses(g, from, to);
-  return GRAFT_OK;
+  return gr_edit_end(g->module, edit, GRAFT_OK);
 }
 
 uint32_t graft_input_count(const graft_graph *g) { return g->inputs.len; }

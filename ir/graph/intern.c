@@ -1,11 +1,41 @@
 /* The string pool and names made of a string and a number. */
 #include "ir/ir_int.h"
 
-#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
 static uint32_t hash_text(const char *text, size_t length) { return (uint32_t)gr_hash_bytes(text, length); }
+
+#define PAGE (UINT32_C(1) << GR_PAGE_BITS)
+
+static char *text_at(const gr_strings *s, uint32_t address) {
+  return s->pages.data[address >> GR_PAGE_BITS].data + (address & (PAGE - 1));
+}
+
+/* Room for so many bytes in a row; blocks grow, up to a megabyte. False: no memory. */
+static bool reserve_bytes(graft_context *c, gr_strings *s, uint64_t size) {
+  if (size <= s->end - s->next) return true;
+  uint64_t pages = (size + PAGE - 1) >> GR_PAGE_BITS, first = s->pages.len;
+  const uint64_t usual = first < 64 ? first : 64;
+  if (pages < usual) pages = usual;
+  if (first + pages >= UINT32_MAX >> GR_PAGE_BITS) return gr_no_memory(c), false;
+  char *block = gr_vec_reserve(c, &s->pages, pages) ? gr_alloc(c, (size_t)pages << GR_PAGE_BITS) : NULL;
+  if (!block) return false;
+  for (uint64_t i = 0; i < pages; i++)
+    s->pages.data[s->pages.len++] =
+        (gr_string_page){block + (i << GR_PAGE_BITS), (uint32_t)((pages - i) << GR_PAGE_BITS)};
+  s->next = (uint32_t)(first << GR_PAGE_BITS);
+  s->end = (uint32_t)((first + pages) << GR_PAGE_BITS);
+  return true;
+}
+
+void gr_strings_free(graft_context *c, gr_strings *s) {
+  for (uint32_t i = 0; i < s->pages.len; i += s->pages.data[i].room >> GR_PAGE_BITS)
+    gr_free(c, s->pages.data[i].data, s->pages.data[i].room);
+  gr_vec_free(c, &s->pages);
+  gr_vec_free(c, &s->items);
+  gr_free(c, s->slots, (size_t)s->slot_count * sizeof *s->slots);
+}
 
 static uint64_t *slot_of(const gr_strings *s, const char *text, size_t length, uint32_t hash) {
   uint32_t mask = s->slot_count - 1;
@@ -14,7 +44,7 @@ static uint64_t *slot_of(const gr_strings *s, const char *text, size_t length, u
     if (slot == 0) return &s->slots[i];
     if (slot >> 32 != hash) continue;
     const gr_string *item = &s->items.data[(uint32_t)slot - 1];
-    if (item->length == length && memcmp(s->bytes.data + item->offset, text, length) == 0) return &s->slots[i];
+    if (item->length == length && memcmp(text_at(s, item->address), text, length) == 0) return &s->slots[i];
   }
 }
 
@@ -48,18 +78,13 @@ uint32_t gr_intern(graft_module *m, const char *text, size_t length) {
   uint32_t hash = hash_text(text, length);
   uint64_t *slot = slot_of(s, text, length, hash);
   if (*slot) return (uint32_t)*slot - 1;
-  /* The text may lie in the pool itself: reserve first, then copy from wherever it is now. */
-  bool inside = s->bytes.data && text >= s->bytes.data && text < s->bytes.data + s->bytes.len;
-  size_t at = inside ? (size_t)(text - s->bytes.data) : 0;
-  if (length > UINT32_MAX / 2 || !gr_vec_reserve(c, &s->bytes, (uint32_t)length + 1))
-    return gr_no_memory(c), GRAFT_NONE;
-  assert(s->bytes.data);
-  if (inside) text = s->bytes.data + at;
-  gr_string item = {.offset = s->bytes.len, .length = (uint32_t)length};
+  if (!reserve_bytes(c, s, (uint64_t)length + 1)) return GRAFT_NONE;
+  gr_string item = {.address = s->next, .length = (uint32_t)length};
   if (!gr_vec_push(c, &s->items, item)) return GRAFT_NONE;
-  if (length) memcpy(s->bytes.data + s->bytes.len, text, length);
-  s->bytes.data[s->bytes.len + length] = '\0';
-  s->bytes.len += (uint32_t)length + 1;
+  char *copy = text_at(s, item.address);
+  if (length) memcpy(copy, text, length);
+  copy[length] = '\0';
+  s->next += (uint32_t)length + 1;
   *slot = (uint64_t)hash << 32 | s->items.len;
   return s->items.len - 1;
 }
@@ -70,21 +95,27 @@ uint32_t gr_intern(graft_module *m, const char *text, size_t length) {
 uint32_t gr_intern_pool(graft_module *m, const char *pool, uint32_t size, const uint32_t *lengths, uint32_t count) {
   gr_strings *s = &m->strings;
   graft_context *c = m->context;
-  if (!reserve_slots(c, s, count) || !gr_vec_reserve(c, &s->bytes, size) || !gr_vec_reserve(c, &s->items, count))
+  if (!reserve_slots(c, s, count) || !reserve_bytes(c, s, size) || !gr_vec_reserve(c, &s->items, count))
     return GRAFT_NONE;
-  uint32_t at = s->bytes.len, mask = s->slot_count - 1, hashes[BATCH];
-  if (size) memcpy(s->bytes.data + at, pool, size);
-  s->bytes.len += size;
+  if (size == 0) return 0;
+  uint32_t at = s->next, mask = s->slot_count - 1, hashes[BATCH];
+  char *text = text_at(s, at);
+  memcpy(text, pool, size);
+  s->next += size;
   for (uint32_t first = 0; first < count; first += BATCH) {
-    uint32_t n = count - first < BATCH ? count - first : BATCH, offset = at;
-    for (uint32_t i = 0; i < n; offset += lengths[first + i++] + 1) {
-      hashes[i] = hash_text(s->bytes.data + offset, lengths[first + i]);
+    uint32_t n = count - first < BATCH ? count - first : BATCH;
+    const char *next = text;
+    for (uint32_t i = 0; i < n; next += lengths[first + i++] + 1) {
+      hashes[i] = hash_text(next, lengths[first + i]);
       __builtin_prefetch(&s->slots[hashes[i] & mask], 1);
     }
-    for (uint32_t i = 0; i < n; at += lengths[first + i++] + 1) {
-      uint64_t *slot = slot_of(s, s->bytes.data + at, lengths[first + i], hashes[i]);
+    for (uint32_t i = 0; i < n; i++) {
+      const uint32_t length = lengths[first + i];
+      uint64_t *slot = slot_of(s, text, length, hashes[i]);
       if (*slot) return first + i;
-      s->items.data[s->items.len++] = (gr_string){.offset = at, .length = lengths[first + i]};
+      s->items.data[s->items.len++] = (gr_string){.address = at, .length = length};
+      at += length + 1;
+      text += length + 1;
       *slot = (uint64_t)hashes[i] << 32 | s->items.len;
     }
   }
@@ -98,7 +129,15 @@ uint32_t gr_intern_find(const graft_module *m, const char *text, size_t length) 
 }
 
 const char *gr_string_text(const graft_module *m, uint32_t id) {
-  return m->strings.bytes.data + m->strings.items.data[id].offset;
+  return text_at(&m->strings, m->strings.items.data[id].address);
+}
+
+bool gr_string_sound(const graft_module *m, uint32_t id) {
+  const gr_strings *s = &m->strings;
+  if (id >= s->items.len || s->items.data[id].address >> GR_PAGE_BITS >= s->pages.len) return false;
+  const gr_string *item = &s->items.data[id];
+  const uint64_t end = (uint64_t)(item->address & (PAGE - 1)) + item->length;
+  return end < s->pages.data[item->address >> GR_PAGE_BITS].room && text_at(s, item->address)[item->length] == '\0';
 }
 
 uint32_t gr_string_length(const graft_module *m, uint32_t id) { return m->strings.items.data[id].length; }
@@ -120,6 +159,12 @@ gr_name gr_name_split(graft_module *m, const char *text, size_t length) {
   uint32_t number;
   size_t base = gr_name_base(text, length, &number);
   return (gr_name){gr_intern(m, text, base), number};
+}
+
+gr_name gr_name_find(const graft_module *m, const char *text) {
+  uint32_t number;
+  size_t base = gr_name_base(text, strlen(text), &number);
+  return (gr_name){gr_intern_find(m, text, base), number};
 }
 
 size_t gr_name_format(const graft_module *m, gr_name name, char *buffer, size_t size) {

@@ -4,20 +4,23 @@
 
 #include "ir/graph/base_int.h"
 
-/* A name is a string and a number: "relu_2" is ("relu", 2), "relu" is ("relu", 0), so that made-up names cost no bytes.
- * gr_name_split keeps the two forms one to one ("a_0", "a_01" have no number). Base 0 (the empty string): unnamed. */
-typedef struct gr_name {
-  uint32_t base, number;
-} gr_name;
-
 typedef struct gr_string {
-  uint32_t offset, length; /* in the pool's bytes; NUL-terminated there */
-  uint32_t next_number;    /* every name made so far with this base has a smaller number */
+  uint32_t address, length; /* in the pool's pages; NUL-terminated there */
+  uint32_t next_number;     /* every name made so far with this base has a smaller number */
 } gr_string;
+
+/* Pages lie in blocks of one or more in a row and never move: a string's text stays where it is while the module
+ * lives, and whoever holds a pointer to it (a location, an embedder) may keep it. */
+#define GR_PAGE_BITS 14
+typedef struct gr_string_page {
+  char *data;
+  uint32_t room; /* bytes from here to the end of the block */
+} gr_string_page;
 
 typedef struct gr_strings {
   GR_VEC(gr_string) items; /* 0 is "" */
-  GR_VEC(char) bytes;
+  GR_VEC(gr_string_page) pages;
+  uint32_t next, end; /* addresses: free bytes of the last block */
   uint64_t *slots; /* open addressing: hash << 32 | string id + 1, so that probing seldom leaves the table; 0: free */
   uint32_t slot_count;
 } gr_strings;
@@ -30,10 +33,14 @@ uint32_t gr_intern_find(const graft_module *m, const char *text, size_t length);
  * Gives `count`, or the index of the first that the module has already (it is then in disorder: destroy it), or
  * GRAFT_NONE: no memory. */
 uint32_t gr_intern_pool(graft_module *m, const char *pool, uint32_t size, const uint32_t *lengths, uint32_t count);
-const char *gr_string_text(const graft_module *m, uint32_t id);
+const char *gr_string_text(const graft_module *m, uint32_t id); /* good as long as the module */
+bool gr_string_sound(const graft_module *m, uint32_t id);       /* for the verifier: it is, and ends, in the pool */
+void gr_strings_free(graft_context *c, gr_strings *s);
 uint32_t gr_string_length(const graft_module *m, uint32_t id);
 /* The base GRAFT_NONE: no memory. */
 gr_name gr_name_split(graft_module *m, const char *text, size_t length);
+/* The same of a name that may be new: base GRAFT_NONE then, and nothing is added. */
+gr_name gr_name_find(const graft_module *m, const char *text);
 /* Length of the base that gr_name_split finds in a text, and the number, 0: none. */
 size_t gr_name_base(const char *text, size_t length, uint32_t *number);
 /* That number alone. */

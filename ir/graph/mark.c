@@ -23,16 +23,15 @@ uint32_t gr_mark_find(const char *name, size_t length) {
   return 0;
 }
 
-static bool is_live(const graft_graph *g, graft_node n) { return n < g->nodes.len && gr_node_live(g, n); }
-
 bool graft_node_has_mark(const graft_graph *g, graft_node n, const char *mark) {
-  return is_live(g, n) && (gr_node_at(g, n)->marks & gr_mark_find(mark, strlen(mark)));
+  return gr_is_node(g, n) && mark && (gr_node_at(g, n)->marks & gr_mark_find(mark, strlen(mark)));
 }
 
 graft_status graft_node_set_mark(graft_graph *g, graft_node n, const char *mark, bool set) {
   graft_context *c = g->module->context;
+  if (!mark) mark = "";
   uint32_t bit = gr_mark_find(mark, strlen(mark));
-  if (!is_live(g, n)) return gr_error(c, GRAFT_INVALID_ARGUMENT, (gr_loc){0}, "no node to mark as '%s'", mark);
+  if (!gr_is_node(g, n)) return gr_error(c, GRAFT_INVALID_ARGUMENT, (gr_loc){0}, "no node to mark as '%s'", mark);
   if (!bit) return gr_error(c, GRAFT_NAME, gr_node_loc(g, n), "there is no mark '%s'", mark);
   if (!gr_undo_room(g->module, 1)) return GRAFT_NO_MEMORY;
   gr_undo_item(g, GR_NODES, n);

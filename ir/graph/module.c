@@ -44,9 +44,7 @@ void graft_module_destroy(graft_module *m) {
   for (uint32_t i = 0; i < m->graphs.len; i++) gr_graph_free(c, m->graphs.data[i]);
   for (uint32_t i = 0; i < m->tensors.len; i++) gr_buffer_release(c, m->tensors.data[i].buffer);
   gr_vec_free(c, &m->graphs);
-  gr_vec_free(c, &m->strings.items);
-  gr_vec_free(c, &m->strings.bytes);
-  gr_free(c, m->strings.slots, (size_t)m->strings.slot_count * sizeof(uint64_t));
+  gr_strings_free(c, &m->strings);
   gr_vec_free(c, &m->types);
   gr_free(c, m->type_slots, (size_t)m->type_slot_count * sizeof(uint32_t));
   gr_vec_free(c, &m->attrs.sets);
@@ -74,6 +72,7 @@ graft_graph *graft_module_get_graph(const graft_module *m, uint32_t index) {
 }
 
 graft_graph *graft_graph_create(graft_module *m, const char *name) {
+  if (!name) return gr_error(m->context, GRAFT_INVALID_ARGUMENT, gr_module_loc(m), "a graph needs a name"), NULL;
   graft_graph *g = gr_calloc(m->context, 1, sizeof *g);
   if (!g) return NULL;
   g->module = m;
@@ -97,7 +96,7 @@ gr_memory gr_module_memory(const graft_module *m) {
                m->attrs.slot_count * sizeof(uint32_t) + BYTES(m->specs) + BYTES(m->spec_refs) +
                (size_t)m->spec_ids.slot_count * sizeof(gr_map_slot),
       .tensors = BYTES(m->tensors) + (size_t)m->constants.slot_count * sizeof(gr_map_slot),
-      .strings = BYTES(m->strings.items) + BYTES(m->strings.bytes) + m->strings.slot_count * sizeof(uint64_t),
+      .strings = BYTES(m->strings.items) + (size_t)m->strings.next + m->strings.slot_count * sizeof(uint64_t),
       .provenance =
           BYTES(m->records) + BYTES(m->record_parents) + (size_t)m->record_ids.slot_count * sizeof(gr_map_slot),
   };

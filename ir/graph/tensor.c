@@ -102,10 +102,18 @@ graft_status gr_tensor_rename(graft_module *m, graft_tensor tensor, gr_name name
   return GRAFT_OK;
 }
 
-/* Name and type for a tensor from outside. */
-static bool begin(graft_module *m, const char *name, const graft_type *type, gr_name *unique, uint32_t *id) {
+/* Name, kind and type of a tensor from outside. */
+static bool begin(graft_module *m, const char *name, graft_tensor_kind kind, const graft_type *type, gr_name *unique,
+                  uint32_t *id) {
+  gr_loc where = gr_module_loc(m);
+  where.node = name;
+  if (!name || !name[0] || (unsigned)kind > GRAFT_CONSTANT) {
+    gr_error(m->context, GRAFT_INVALID_ARGUMENT, where, "a tensor needs a name and a kind");
+    return false;
+  }
+  if (!gr_type_given(m, type, where)) return false;
   if (!known_size(type)) {
-    gr_error(m->context, GRAFT_TYPE, (gr_loc){.node = name}, "a tensor needs a known shape and dtype");
+    gr_error(m->context, GRAFT_TYPE, where, "a tensor needs a known shape and dtype");
     return false;
   }
   gr_name split = gr_name_split(m, name, strlen(name));
@@ -115,48 +123,70 @@ static bool begin(graft_module *m, const char *name, const graft_type *type, gr_
   return unique->base != GRAFT_NONE && *id != GRAFT_NONE;
 }
 
-graft_tensor graft_tensor_create(graft_module *m, const char *name, graft_tensor_kind kind, const graft_type *type,
-                                 const void *data) {
+static graft_tensor create(graft_module *m, const char *name, graft_tensor_kind kind, const graft_type *type,
+                           const void *data) {
   gr_name unique;
   uint32_t id;
-  if (!begin(m, name, type, &unique, &id)) return GRAFT_NONE;
+  if (!begin(m, name, kind, type, &unique, &id)) return GRAFT_NONE;
   size_t size = (size_t)graft_type_elements(type) * graft_dtype_size(type->dtype);
+  if (size && !data) {
+    gr_error(m->context, GRAFT_INVALID_ARGUMENT, (gr_loc){.node = name}, "a tensor needs data");
+    return GRAFT_NONE;
+  }
   gr_buffer *b = gr_buffer_alloc(m->context, size);
   if (!b) return GRAFT_NONE;
   if (size) memcpy(b->data, data, size);
   return gr_tensor_add(m, unique, kind, id, b, 0);
 }
 
-graft_tensor graft_tensor_fill(graft_module *m, const char *name, graft_tensor_kind kind, const graft_type *type,
-                               double lo, double hi) {
+static graft_tensor fill(graft_module *m, const char *name, graft_tensor_kind kind, const graft_type *type, double lo,
+                         double hi) {
   gr_name unique;
   uint32_t id;
+  if (!begin(m, name, kind, type, &unique, &id)) return GRAFT_NONE;
   if (type->dtype != GRAFT_F32 && type->dtype != GRAFT_F64) {
     gr_error(m->context, GRAFT_TYPE, (gr_loc){.node = name}, "only f32 and f64 tensors can be filled");
     return GRAFT_NONE;
   }
-  if (!begin(m, name, type, &unique, &id)) return GRAFT_NONE;
   gr_tensor t = {.name = unique, .type = id, .kind = (uint8_t)kind, .source = GR_TENSOR_FILL, .lo = lo, .hi = hi};
   t.fill = gr_name_split(m, name, strlen(name));
   return t.fill.base == GRAFT_NONE ? GRAFT_NONE : add_record(m, t);
 }
 
+graft_tensor graft_tensor_create(graft_module *m, const char *name, graft_tensor_kind kind, const graft_type *type,
+                                 const void *data) {
+  gr_edit edit = gr_edit_begin(m);
+  graft_tensor t = create(m, name, kind, type, data);
+  return gr_edit_end(m, edit, t == GRAFT_NONE ? GRAFT_TYPE : GRAFT_OK) ? GRAFT_NONE : t;
+}
+
+graft_tensor graft_tensor_fill(graft_module *m, const char *name, graft_tensor_kind kind, const graft_type *type,
+                               double lo, double hi) {
+  gr_edit edit = gr_edit_begin(m);
+  graft_tensor t = fill(m, name, kind, type, lo, hi);
+  return gr_edit_end(m, edit, t == GRAFT_NONE ? GRAFT_TYPE : GRAFT_OK) ? GRAFT_NONE : t;
+}
+
 uint32_t graft_tensor_count(const graft_module *m) { return m->tensors.len; }
 
 graft_tensor graft_tensor_find(graft_module *m, const char *name) {
-  gr_name n = gr_name_split(m, name, strlen(name));
-  return n.base == GRAFT_NONE ? GRAFT_NONE : gr_find_tensor(m, n);
+  gr_name n = gr_name_find(m, name ? name : "");
+  return n.base == GRAFT_NONE || n.base == 0 ? GRAFT_NONE : gr_find_tensor(m, n);
 }
 
 size_t graft_tensor_name(const graft_module *m, graft_tensor t, char *buffer, size_t size) {
-  return gr_name_format(m, m->tensors.data[t].name, buffer, size);
+  if (gr_is_tensor(m, t)) return gr_name_format(m, m->tensors.data[t].name, buffer, size);
+  if (size) buffer[0] = '\0';
+  return 0;
 }
 
 graft_tensor_kind graft_tensor_get_kind(const graft_module *m, graft_tensor t) {
-  return (graft_tensor_kind)m->tensors.data[t].kind;
+  return gr_is_tensor(m, t) ? (graft_tensor_kind)m->tensors.data[t].kind : GRAFT_CONSTANT;
 }
 
-graft_type graft_tensor_get_type(const graft_module *m, graft_tensor t) { return *gr_tensor_type(m, t); }
+graft_type graft_tensor_get_type(const graft_module *m, graft_tensor t) {
+  return gr_is_tensor(m, t) ? *gr_tensor_type(m, t) : (graft_type){.rank = -1};
+}
 
 #define FNV_BASIS 0xcbf29ce484222325u
 
@@ -199,6 +229,7 @@ static bool materialize(graft_module *m, gr_tensor *t) {
 }
 
 const void *graft_tensor_get_data(graft_module *m, graft_tensor tensor) {
+  if (!gr_is_tensor(m, tensor)) return NULL;
   gr_tensor *t = &m->tensors.data[tensor];
   if (!t->buffer && (t->source != GR_TENSOR_FILL || !materialize(m, t))) return NULL;
   return (const char *)t->buffer->data + t->offset;
@@ -236,12 +267,19 @@ void *gr_tensor_write(graft_module *m, graft_tensor tensor) {
 }
 
 graft_status graft_tensor_set_data(graft_module *m, graft_tensor tensor, const void *data) {
+  graft_context *c = m->context;
+  if (!gr_is_tensor(m, tensor))
+    return gr_error(c, GRAFT_INVALID_ARGUMENT, gr_module_loc(m), "no such tensor in the module");
   size_t size = gr_tensor_bytes(m, tensor);
-  gr_buffer *b = gr_buffer_alloc(m->context, size);
+  if (size && !data)
+    return gr_error(c, GRAFT_INVALID_ARGUMENT, (gr_loc){.module = m, .name = m->tensors.data[tensor].name},
+                    "a tensor needs data");
+  gr_buffer *b = gr_buffer_alloc(c, size);
   if (!b) return GRAFT_NO_MEMORY;
   if (size) memcpy(b->data, data, size);
+  gr_edit edit = gr_edit_begin(m);
   gr_tensor_set_buffer(m, tensor, b, 0);
-  return GRAFT_OK;
+  return gr_edit_end(m, edit, GRAFT_OK);
 }
 
 uint64_t gr_tensor_hash(graft_module *m, graft_tensor tensor) {

@@ -1,4 +1,4 @@
-/* Tensor types, interned in the module. */
+/* Tensor types: dtypes, extents, comparison, text. */
 #include "ir/ir_int.h"
 
 #include <stdio.h>
@@ -26,7 +26,7 @@ size_t graft_dtype_size(graft_dtype dtype) { return (unsigned)dtype < GRAFT_DTYP
 
 graft_type graft_type_make(graft_dtype dtype, int32_t rank, const int64_t *dims) {
   graft_type t = {.dtype = dtype, .rank = rank < -1 ? -1 : rank > GRAFT_MAX_RANK ? GRAFT_MAX_RANK : rank};
-  for (int32_t i = 0; i < t.rank; i++) t.dims[i] = dims[i];
+  for (int32_t i = 0; i < t.rank; i++) t.dims[i] = dims ? dims[i] : -1;
   return t;
 }
 
@@ -78,27 +78,6 @@ size_t gr_type_format(const graft_type *t, char *buffer, size_t size) {
   return (size_t)snprintf(buffer, size, "%s]", text);
 }
 
-static uint32_t hash_type(const graft_type *t) {
-  uint64_t h = (uint64_t)t->dtype << 8 ^ (uint64_t)(t->rank + 1);
-  for (int32_t i = 0; i < t->rank; i++) h = (h ^ (uint64_t)t->dims[i]) * 0x9e3779b97f4a7c15u;
-  return (uint32_t)(h ^ h >> 32);
-}
-
-static bool rehash(graft_module *m) {
-  uint32_t count = m->type_slot_count ? m->type_slot_count * 2 : 32;
-  uint32_t *slots = gr_calloc(m->context, count, sizeof *slots);
-  if (!slots) return false;
-  for (uint32_t id = 0; id < m->types.len; id++) {
-    uint32_t i = hash_type(&m->types.data[id]) & (count - 1);
-    while (slots[i]) i = (i + 1) & (count - 1);
-    slots[i] = id + 1;
-  }
-  gr_free(m->context, m->type_slots, (size_t)m->type_slot_count * sizeof *slots);
-  m->type_slots = slots;
-  m->type_slot_count = count;
-  return true;
-}
-
 bool gr_type_fits(const graft_type *t) {
   int64_t n = 1;
   for (int32_t i = 0; i < t->rank; i++) {
@@ -106,21 +85,4 @@ bool gr_type_fits(const graft_type *t) {
     if (t->dims[i] > 0) n *= t->dims[i];
   }
   return true;
-}
-
-uint32_t gr_type_intern_at(graft_module *m, const graft_type *t, gr_loc where) {
-  if (!gr_type_fits(t)) {
-    char text[32 + 24 * GRAFT_MAX_RANK];
-    gr_type_format(t, text, sizeof text);
-    gr_error(m->context, GRAFT_TYPE, where, "%s is too large: extents other than 0 multiply to at most 2^48", text);
-    return GRAFT_NONE;
-  }
-  if ((m->types.len + 1) * 4u > m->type_slot_count * 3u && !rehash(m)) return GRAFT_NONE;
-  uint32_t mask = m->type_slot_count - 1, i = hash_type(t) & mask;
-  for (; m->type_slots[i]; i = (i + 1) & mask)
-    if (gr_type_equal(&m->types.data[m->type_slots[i] - 1], t)) return m->type_slots[i] - 1;
-  graft_type clean = graft_type_make(t->dtype, t->rank, t->dims);
-  if (!gr_vec_push(m->context, &m->types, clean)) return GRAFT_NONE;
-  m->type_slots[i] = m->types.len;
-  return m->types.len - 1;
 }

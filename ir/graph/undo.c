@@ -53,6 +53,8 @@ static any_array array_of(graft_graph *g, uint32_t which) {
     CASE(GR_HANDLES, tensor_values);
     CASE(GR_SPEC_OF_USE, spec_of_use);
     CASE(GR_SPEC_OF_VALUE, spec_of_value);
+    CASE(GR_ORIGIN_OF_USE, origin_of_use);
+    CASE(GR_ORIGIN_OF_VALUE, origin_of_value);
   }
 #undef CASE
   memcpy(&a, a.header, HEADER);

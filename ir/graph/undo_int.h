@@ -49,7 +49,9 @@ typedef enum gr_array_of {
   GR_UPDATES,
   GR_HANDLES,
   GR_SPEC_OF_USE,
-  GR_SPEC_OF_VALUE
+  GR_SPEC_OF_VALUE,
+  GR_ORIGIN_OF_USE,
+  GR_ORIGIN_OF_VALUE
 } gr_array_of;
 
 typedef enum gr_names_of { GR_NAMES_VALUES, GR_NAMES_TENSORS, GR_CONSTANTS } gr_names_of; /* maps with stale entries */

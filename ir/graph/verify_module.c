@@ -6,9 +6,7 @@
 
 void gr_verify_fail(gr_verifier *v, int constraint, const char *node, const char *format, ...) {
   graft_module *m = v->module;
-  const bool named =
-      m->file < m->strings.items.len && gr_in_range(m->strings.items.data[m->file].offset, 1, m->strings.bytes.len);
-  const gr_loc where = {.file = named ? gr_string_text(m, m->file) : "", .node = node};
+  const gr_loc where = {.file = gr_string_sound(m, m->file) ? gr_string_text(m, m->file) : "", .node = node};
   if (v->errors++ == GR_VERIFY_MAX_ERRORS) gr_note(m->context, where, "further errors are not reported");
   if (v->errors > GR_VERIFY_MAX_ERRORS) return;
   char message[512];
@@ -86,9 +84,7 @@ static graft_status check_strings(gr_verifier *v) {
   if (v->name_offset == NULL) return GRAFT_NO_MEMORY;
   for (uint32_t i = 0; i < count; ++i) {
     const gr_string *s = &m->strings.items.data[i];
-    if (!gr_in_range(s->offset, (uint64_t)s->length + 1, m->strings.bytes.len) ||
-        m->strings.bytes.data[s->offset + s->length] != '\0')
-      gr_verify_fail(v, 1, "", "string %u is out of range", i);
+    if (!gr_string_sound(m, i)) gr_verify_fail(v, 1, "", "string %u is out of range", i);
     v->name_offset[i] = (uint32_t)bits;
     if (bits + s->next_number <= most && bits + s->next_number < UINT32_MAX) bits += s->next_number;
   }

@@ -186,7 +186,7 @@ static bool read_name(loader *l, uint32_t base, uint32_t number, gr_name *name) 
   if (base >= l->t.string_lengths.count || number > NAME_NUMBER_MAX) return false;
   *name = (gr_name){base, number};
   gr_string *s = &l->m->strings.items.data[base];
-  if (number == 0 && gr_name_number(l->m->strings.bytes.data + s->offset, s->length)) return false;
+  if (number == 0 && gr_name_number(gr_string_text(l->m, base), s->length)) return false;
   if (number >= s->next_number) s->next_number = number + 1;
   return base != 0 || number == 0;
 }

@@ -474,7 +474,7 @@ static graft_status write_tables(saver *s, output *o) {
 #undef STRUCTS
   uint64_t size = gr_gfb_block_size(&tables);
   if (size > GR_GFB_MAX_BLOCK) {
-    return gr_error(s->c, GRAFT_UNSUPPORTED, (gr_loc){.file = gr_string_text(s->m, s->m->file)},
+    return gr_error(s->c, GRAFT_UNSUPPORTED, gr_module_loc(s->m),
                     "the graph needs %llu bytes of tables, a .gfb file holds 2 GiB", (unsigned long long)size);
   }
   void *block = gr_alloc(s->c, (size_t)size);

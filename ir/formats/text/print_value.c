@@ -47,7 +47,7 @@ void gr_print_quoted_name(printer *p, gr_name name) {
 void gr_print_name(printer *p, gr_name name) {
   const graft_module *m = p->module;
   if (name.base == 0 && p->status == GRAFT_OK)
-    p->status = gr_error(m->context, GRAFT_VERIFY, (gr_loc){.file = gr_string_text(m, m->file)}, "a value has no name");
+    p->status = gr_error(m->context, GRAFT_VERIFY, gr_module_loc(m), "a value has no name");
   gr_print_text(p, "%");
   if (!plain(p, name.base)) {
     gr_print_quoted_name(p, name);
@@ -135,7 +135,7 @@ static void print_attr(printer *p, const graft_attr *a) {
     if (a->as.graph < m->graphs.len)
       gr_print_graph_name(p, m->graphs.data[a->as.graph]->name);
     else if (p->status == GRAFT_OK)
-      p->status = gr_error(m->context, GRAFT_VERIFY, (gr_loc){.file = gr_string_text(m, m->file)},
+      p->status = gr_error(m->context, GRAFT_VERIFY, gr_module_loc(m),
                            "the attribute '%s' names no graph of the module", a->name);
     break;
   }
