@@ -28,6 +28,13 @@ extern "C" {
 #endif
 #endif
 
+/* Of the header that a program is compiled with; graft_version() gives that of the library that it runs with. */
+#define GRAFT_VERSION_MAJOR 0
+#define GRAFT_VERSION_MINOR 1
+#define GRAFT_VERSION_PATCH 0
+#define GRAFT_VERSION "0.1.0"
+GRAFT_API const char *graft_version(void);
+
 #define GRAFT_NONE UINT32_MAX
 #define GRAFT_MAX_RANK 8
 

@@ -1,5 +1,6 @@
 /* See cli.h. */
 #include "tools/cli.h"
+#include "ir/graph/base_int.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -11,7 +12,7 @@
 
 /* ---- options ---- */
 
-enum { MAX_OPTIONS = 40, HELP = 0x4000, NO_LETTER = 256 };
+enum { MAX_OPTIONS = 40, HELP = 0x4000, VERSION, NO_LETTER = 256 };
 
 static void print_help(const cli_command *command) {
   printf("usage: %s %s\n\n%s\n\noptions:\n", command->name, command->usage, command->summary);
@@ -23,6 +24,7 @@ static void print_help(const cli_command *command) {
     printf("  %-29s %s\n", left, o->help);
   }
   printf("  %-29s %s\n", "-h, --help", "print this");
+  printf("  %-29s %s\n", "    --version", "print the version");
   if (command->examples) printf("\n%s", command->examples);
 }
 
@@ -36,8 +38,41 @@ int cli_usage_error(const cli_command *command, const char *format, ...) {
   return EXIT_USAGE;
 }
 
+static bool repeats(const cli_option *o) {
+  size_t n = o->argument ? strlen(o->argument) : 0;
+  return !o->argument || (n > 3 && strcmp(o->argument + n - 3, "...") == 0);
+}
+
+/* What getopt_long did not understand. */
+static int wrong_option(const cli_command *command, const char *given) {
+  size_t dashes = strspn(given, "-"), n = strcspn(given + dashes, "=");
+  const char *name = given + dashes;
+  gr_closest near = gr_closest_begin(name, n);
+  gr_closest_offer(&near, "help", 4);
+  gr_closest_offer(&near, "version", 7);
+  char matches[400] = "";
+  uint32_t count = 0;
+  for (const cli_option *o = command->options; dashes == 2 && o->help; o++) {
+    if (!o->name) continue;
+    if (strlen(o->name) == n && memcmp(o->name, name, n) == 0)
+      return cli_usage_error(command, "the option --%s takes no argument", o->name);
+    gr_closest_offer(&near, o->name, strlen(o->name));
+    if (n == 0 || strncmp(o->name, name, n) != 0) continue;
+    size_t used = strlen(matches);
+    snprintf(matches + used, sizeof matches - used, "%s--%s", count++ ? ", " : "", o->name);
+  }
+  if (count > 1) return cli_usage_error(command, "the option %s may be %s", given, matches);
+  return cli_usage_error(command, "no such option: %s%s", given, gr_closest_hint(&near, "--"));
+}
+
+static const cli_option *find_option(const cli_command *command, int id) {
+  const cli_option *o = command->options;
+  while (o->help && o->id != id) o++;
+  return o;
+}
+
 int cli_parse(const cli_command *command, int argc, char **argv, int *first) {
-  struct option longs[MAX_OPTIONS + 2] = {0};
+  struct option longs[MAX_OPTIONS + 3] = {0};
   char shorts[2 * MAX_OPTIONS + 4] = ":h";
   size_t count = 0, used = 2;
   for (const cli_option *o = command->options; o->help && count < MAX_OPTIONS; o++) {
@@ -48,20 +83,35 @@ int cli_parse(const cli_command *command, int argc, char **argv, int *first) {
     shorts[used++] = (char)o->id;
     if (o->argument) shorts[used++] = ':';
   }
-  longs[count] = (struct option){.name = "help", .val = HELP};
+  longs[count++] = (struct option){.name = "help", .val = HELP};
+  longs[count] = (struct option){.name = "version", .val = VERSION};
+  bool seen[MAX_OPTIONS] = {false};
   opterr = 0;
   for (int id; (id = getopt_long(argc, argv, shorts, longs, NULL)) != -1;) {
     if (id == HELP || id == 'h') {
       print_help(command);
-      return EXIT_DONE;
+      return cli_end(command, EXIT_DONE);
     }
     const char *given = optind > 0 && optind <= argc ? argv[optind - 1] : "";
-    if (id == '?') return cli_usage_error(command, "no such option: %s", given);
+    if (id == VERSION) {
+      printf("%s (graft) %s\n", command->name, graft_version());
+      return cli_end(command, EXIT_DONE);
+    }
+    if (id == '?') return wrong_option(command, given);
     if (id == ':') return cli_usage_error(command, "the option %s needs an argument", given);
+    const cli_option *o = find_option(command, id);
+    bool *before = &seen[o - command->options];
+    if (*before && !repeats(o)) return cli_usage_error(command, "the option --%s is given twice", o->name);
+    *before = true;
     if (!command->set(command->user, id, optarg)) return EXIT_USAGE;
   }
   *first = optind;
   return -1;
+}
+
+int cli_end(const cli_command *command, int status) {
+  bool ok = fflush(stdout) == 0 && !ferror(stdout);
+  return ok || status != EXIT_DONE ? status : cli_fail(command->name, "cannot write to standard output");
 }
 
 bool cli_list_add(cli_list *list, const char *item) {
@@ -110,8 +160,17 @@ graft_module *cli_load(graft_context *context, const char *path) {
   return module;
 }
 
-bool cli_write_stdout(const void *bytes, size_t size) {
-  return fwrite(bytes, 1, size, stdout) == size && fflush(stdout) == 0;
+bool cli_save(graft_module *module, const char *path, const graft_save_options *options) {
+  if (strcmp(path, "-") != 0) return graft_module_save_with(module, path, options) == GRAFT_OK;
+  char *bytes;
+  size_t size;
+  graft_save_options o = *options;
+  if (o.format == GRAFT_FORMAT_AUTO) o.format = GRAFT_FORMAT_TEXT;
+  if (graft_module_print_with(module, &o, &bytes, &size)) return false;
+  bool ok = fwrite(bytes, 1, size, stdout) == size && fflush(stdout) == 0;
+  if (!ok) cli_fail("<stdout>", "cannot write: %s", strerror(errno));
+  graft_free(graft_module_get_context(module), bytes, size);
+  return ok;
 }
 
 bool cli_make_directory(const char *path) {
@@ -131,10 +190,10 @@ bool cli_make_directory(const char *path) {
 
 char *cli_path(const char *directory, const char *name, const char *suffix) {
   static const char keep[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
-  size_t size = strlen(directory) + strlen(name) + strlen(suffix) + 3;
+  size_t size = strlen(directory) + strlen(name) + (suffix ? strlen(suffix) : 0) + 3;
   char *path = malloc(size);
   if (!path) return NULL;
-  snprintf(path, size, "%s/%s.%s", directory, name, suffix);
+  snprintf(path, size, "%s/%s%s%s", directory, name, suffix ? "." : "", suffix ? suffix : "");
   for (char *s = path + strlen(directory) + 1; *s; s++)
     if (!strchr(keep, *s)) *s = '_'; /* a suffix has none of these */
   return path;

@@ -13,7 +13,7 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 typedef struct cli_option {
   int id;               /* what `set` gets; a letter: the short form too */
   const char *name;     /* long form, or NULL */
-  const char *argument; /* its name in the help; NULL: none */
+  const char *argument; /* its name in the help, with ... where the option may be repeated; NULL: none */
   const char *help;     /* NULL ends the table */
 } cli_option;
 
@@ -27,10 +27,13 @@ typedef struct cli_command {
 } cli_command;
 
 /* Reads the command line; positional arguments end in argv[*first...]. -1: go on; else the exit status (--help,
- * errors). */
+ * --version, errors). */
 int cli_parse(const cli_command *command, int argc, char **argv, int *first);
 /* "ir-opt: message" and a hint at --help, on standard error; gives EXIT_USAGE. */
 int cli_usage_error(const cli_command *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The exit status in the end: what was printed must have been written. */
+int cli_end(const cli_command *command, int status);
 
 /* A growing list of strings that are not owned. */
 typedef struct cli_list {
@@ -45,10 +48,12 @@ void cli_list_free(cli_list *list);
 
 /* "-" is standard input. NULL: said in the context's diagnostics. */
 graft_module *cli_load(graft_context *context, const char *path);
-/* Bytes to standard output. */
-bool cli_write_stdout(const void *bytes, size_t size);
+/* To the file, or for "-" to standard output, where large tensors of a text are left out. False: said, or in the
+ * diagnostics. */
+bool cli_save(graft_module *module, const char *path, const graft_save_options *options);
 bool cli_make_directory(const char *path); /* and those above it; says why not */
-/* DIR/NAME.SUFFIX with each character of NAME outside A-Za-z0-9._- as `_`; the caller frees. NULL: no memory. */
+/* DIR/NAME.SUFFIX (without SUFFIX, DIR/NAME) with each character of NAME outside A-Za-z0-9._- as `_`; the caller frees.
+ * NULL: no memory. */
 char *cli_path(const char *directory, const char *name, const char *suffix);
 /* Do two paths of a list agree? Sorts it; gives the path, or NULL. */
 const char *cli_collision(char **paths, uint32_t count);

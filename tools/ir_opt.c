@@ -8,6 +8,7 @@
 #include "patterns/patterns.h"
 #include "tools/cli.h"
 #include "tools/report.h"
+#include "tools/trace.h"
 
 enum {
   EMIT = 256,
@@ -16,6 +17,8 @@ enum {
   PRINT_BEFORE,
   PRINT_AFTER,
   PRINT_AFTER_ALL,
+  PRINT_CHANGED,
+  PRINT_TREE,
   TIMING,
   STATS,
   NO_PROVENANCE,
@@ -38,14 +41,17 @@ static const cli_option option_table[] = {
     {NO_PROVENANCE, "no-provenance", NULL, "write text and .gfb without records and sources, for tests that compare"},
     {INLINE_DATA, "inline-data", NULL, "write the elements of large tensors into the text too"},
     {VERIFY_EACH, "verify-each", NULL, "check the graph after every pass"},
-    {PRINT_BEFORE, "print-before", "PASS", "print the module before each run of PASS (standard error)"},
-    {PRINT_AFTER, "print-after", "PASS", "print the module after each run of PASS"},
-    {PRINT_AFTER_ALL, "print-after-all", NULL, "print the module after every pass"},
+    {PRINT_BEFORE, "print-before", "PASS...", "print the module before each run of PASS (standard error)"},
+    {PRINT_AFTER, "print-after", "PASS...", "print the module after each run of PASS (standard error)"},
+    {PRINT_AFTER_ALL, "print-after-all", NULL, "print the module after every pass (standard error)"},
+    {PRINT_CHANGED, "print-changed", NULL,
+     "print what each pass changed, as a diff without provenance (standard error)"},
+    {PRINT_TREE, "print-tree", "DIR", "write the module after each pass as a text in DIR, a folder for each pipeline"},
     {TIMING, "timing", NULL, "a table of the time each step took (standard error)"},
     {STATS, "stats", NULL, "a table of what each pass did (standard error)"},
     {EXPORT_STATE, "export-state", "DIR", "write every tensor of the module as DIR/NAME.npy"},
-    {QUANTIZER_FILE, "quantizer-file", "FILE", "a quantizer beside the built-in ones; may be repeated"},
-    {PATTERN_FILE, "pattern-file", "FILE", "rules beside the built-in ones; may be repeated"},
+    {QUANTIZER_FILE, "quantizer-file", "FILE...", "a quantizer beside the built-in ones"},
+    {PATTERN_FILE, "pattern-file", "FILE...", "rules beside the built-in ones"},
     {EXPLAIN, "explain", "NODE",
      "say what annotated NODE, and why rules and quantizers leave it alone (after the passes)"},
     {EXPLAIN_RULE, "explain-rule", "RULE", "with --explain: this rule alone, or the rules of this file"},
@@ -67,15 +73,18 @@ static const char examples[] =
     "INPUT is .gir, .gfb or .onnx, told by its content; - is standard input. Text in a file keeps large tensors in a\n"
     ".safetensors file beside it; on standard output it leaves them out, with their hash (--inline-data: in the "
     "text).\n"
+    "Options with ... may be repeated.\n"
     "Exit status: 0 done, 1 the input or a pass failed (nothing is written to OUT), 2 wrong usage.\n";
 
 typedef struct arguments {
   const cli_command *command;
   const char *input, *output, *passes, *export_state, *explain, *explain_rule;
   graft_save_options save; /* GRAFT_FORMAT_AUTO: no format was given */
-  bool verify_each, print_after_all, timing, stats;
-  cli_list before, after, pattern_files, quantizer_files;
-  int list; /* of the --list options, 0: none */
+  bool verify_each, timing, stats;
+  cli_list pattern_files, quantizer_files;
+  trace trace;
+  const char *tracing; /* an option that wants passes, NULL: none */
+  uint32_t lists;      /* bits of the --list options */
 } arguments;
 
 static bool parse_format(arguments *a, const char *name) {
@@ -92,14 +101,22 @@ static bool parse_format(arguments *a, const char *name) {
     a->save.format = formats[i].format;
     return true;
   }
-  cli_usage_error(a->command, "--emit takes text, binary, onnx, json or dot, not '%s'", name);
+  gr_closest near = gr_closest_begin(name, strlen(name));
+  for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++)
+    gr_closest_offer(&near, formats[i].name, strlen(formats[i].name));
+  cli_usage_error(a->command, "--emit takes text, binary, onnx, json or dot, not '%s'%s", name,
+                  gr_closest_hint(&near, ""));
   return false;
 }
 
 static bool known_pass(const arguments *a, const char *name) {
-  for (uint32_t i = 0; i < graft_pass_count(); i++)
+  gr_closest near = gr_closest_begin(name, strlen(name));
+  for (uint32_t i = 0; i < graft_pass_count(); i++) {
     if (strcmp(graft_pass_name(i), name) == 0) return true;
-  cli_usage_error(a->command, "no pass is called '%s' (--list-passes lists them)", name);
+    gr_closest_offer(&near, graft_pass_name(i), strlen(graft_pass_name(i)));
+  }
+  cli_usage_error(a->command, "no pass is called '%s'%s", name,
+                  near.word ? gr_closest_hint(&near, "") : " (--list-passes lists them)");
   return false;
 }
 
@@ -112,9 +129,18 @@ static bool set_option(void *user, int id, const char *argument) {
   case NO_PROVENANCE: return a->save.no_provenance = true;
   case INLINE_DATA: return a->save.inline_data = true;
   case VERIFY_EACH: return a->verify_each = true;
-  case PRINT_BEFORE: return known_pass(a, argument) && cli_list_add(&a->before, argument);
-  case PRINT_AFTER: return known_pass(a, argument) && cli_list_add(&a->after, argument);
-  case PRINT_AFTER_ALL: return a->print_after_all = true;
+  case PRINT_BEFORE:
+    a->tracing = "--print-before";
+    return known_pass(a, argument) && cli_list_add(&a->trace.before, argument);
+  case PRINT_AFTER:
+    a->tracing = "--print-after";
+    return known_pass(a, argument) && cli_list_add(&a->trace.after, argument);
+  case PRINT_AFTER_ALL: a->tracing = "--print-after-all"; return a->trace.after_all = true;
+  case PRINT_CHANGED: a->tracing = "--print-changed"; return a->trace.changed = true;
+  case PRINT_TREE:
+    a->tracing = "--print-tree";
+    a->trace.tree = argument;
+    return true;
   case TIMING: return a->timing = true;
   case STATS: return a->stats = true;
   case EXPORT_STATE: a->export_state = argument; return true;
@@ -125,7 +151,7 @@ static bool set_option(void *user, int id, const char *argument) {
   case LIST_PASSES:
   case LIST_OPS:
   case LIST_PATTERNS:
-  case LIST_QUANTIZERS: a->list = id; return true;
+  case LIST_QUANTIZERS: a->lists |= 1u << (id - LIST_PASSES); return true;
   default: return false;
   }
 }
@@ -244,12 +270,12 @@ static bool list_quantizers(graft_context *context, const arguments *a) {
 
 static int list(graft_context *context, const arguments *a) {
   bool ok = true;
-  switch (a->list) {
-  case LIST_PASSES: list_passes(); break;
-  case LIST_OPS: list_ops(); break;
-  case LIST_PATTERNS: ok = list_patterns(context, a); break;
-  default: ok = list_quantizers(context, a); break;
-  }
+#define ASKED(id) (a->lists & 1u << ((id)-LIST_PASSES))
+  if (ASKED(LIST_PASSES)) list_passes();
+  if (ASKED(LIST_OPS)) list_ops();
+  if (ASKED(LIST_PATTERNS)) ok = list_patterns(context, a);
+  if (ASKED(LIST_QUANTIZERS)) ok = list_quantizers(context, a) && ok;
+#undef ASKED
   cli_print_diagnostics(context, "ir-opt");
   return ok ? EXIT_DONE : EXIT_FAILED;
 }
@@ -259,38 +285,19 @@ static int list(graft_context *context, const arguments *a) {
 typedef struct session {
   const arguments *arguments;
   report report;
+  trace trace;
 } session;
-
-static bool wants_print(const cli_list *list, const char *pass) {
-  for (uint32_t i = 0; i < list->count; i++)
-    if (strcmp(list->items[i], pass) == 0) return true;
-  return false;
-}
-
-static graft_status print_module(const arguments *a, graft_module *module, const char *when, const char *pass) {
-  char *text;
-  size_t size;
-  graft_save_options options = a->save;
-  options.format = GRAFT_FORMAT_TEXT;
-  graft_status s = graft_module_print_with(module, &options, &text, &size);
-  if (s) return s;
-  fprintf(stderr, "# %s %s\n%.*s", when, pass, (int)(size < INT32_MAX ? size : INT32_MAX), text);
-  graft_free(graft_module_get_context(module), text, size);
-  return GRAFT_OK;
-}
 
 static graft_status before_pass(void *user, graft_module *module, const graft_pass_report *r) {
   session *s = user;
   if (!report_begin(&s->report, r)) return GRAFT_NO_MEMORY;
-  return wants_print(&s->arguments->before, r->name) ? print_module(s->arguments, module, "before", r->name) : GRAFT_OK;
+  return trace_before(&s->trace, module, r);
 }
 
 static graft_status after_pass(void *user, graft_module *module, const graft_pass_report *r) {
   session *s = user;
-  const arguments *a = s->arguments;
   if (!report_end(&s->report, r)) return GRAFT_NO_MEMORY;
-  bool print = wants_print(&a->after, r->name) || (a->print_after_all && !r->pipeline);
-  return print ? print_module(a, module, "after", r->name) : GRAFT_OK;
+  return trace_after(&s->trace, module, r);
 }
 
 static graft_status run_passes(session *s, graft_module *module) {
@@ -304,7 +311,9 @@ static graft_status run_passes(session *s, graft_module *module) {
                                 .pattern_file_count = a->pattern_files.count,
                                 .quantizer_files = a->quantizer_files.items,
                                 .quantizer_file_count = a->quantizer_files.count};
-  return a->passes ? graft_run_passes(module, a->passes, &options) : GRAFT_OK;
+  if (!a->passes) return GRAFT_OK;
+  if (!trace_begin(&s->trace, module)) return GRAFT_IO;
+  return graft_run_passes(module, a->passes, &options);
 }
 
 /* ---- writing ---- */
@@ -350,22 +359,11 @@ static int export_state(graft_module *module, const char *directory) {
   return ok ? EXIT_DONE : EXIT_FAILED;
 }
 
-static bool print_to_stdout(graft_module *module, const graft_save_options *options) {
-  char *bytes;
-  size_t size;
-  if (graft_module_print_with(module, options, &bytes, &size)) return false;
-  bool ok = cli_write_stdout(bytes, size);
-  if (!ok) cli_fail("<stdout>", "cannot write");
-  graft_free(graft_module_get_context(module), bytes, size);
-  return ok;
-}
-
 /* Whoever asks for the state alone does not want the text too. */
 static bool write_module(const arguments *a, graft_module *module) {
-  if (a->output && strcmp(a->output, "-") != 0) return graft_module_save_with(module, a->output, &a->save) == GRAFT_OK;
   if (!a->output && a->explain) return true;
   if (!a->output && a->export_state && a->save.format == GRAFT_FORMAT_AUTO) return true;
-  return print_to_stdout(module, &a->save);
+  return cli_save(module, a->output ? a->output : "-", &a->save);
 }
 
 static bool process(session *s, graft_context *context) {
@@ -386,18 +384,21 @@ static bool process(session *s, graft_context *context) {
 }
 
 static int run(graft_context *context, const arguments *a) {
-  if (a->list) return list(context, a);
+  if (a->lists) return list(context, a);
   if (a->passes && graft_check_pipeline(context, a->passes) != GRAFT_OK) {
     cli_print_diagnostics(context, "ir-opt");
     return EXIT_USAGE;
   }
-  session s = {.arguments = a};
+  session s = {.arguments = a, .trace = a->trace};
+  s.trace.print = a->save;
   report_init(&s.report);
   bool ok = process(&s, context);
   cli_print_diagnostics(context, strcmp(a->input, "-") == 0 ? "<stdin>" : a->input);
   if (a->timing) report_print_timing(&s.report, stderr);
   if (a->stats) report_print_statistics(&s.report, stderr);
+  if (ok) trace_end(&s.trace);
   report_free(&s.report);
+  trace_free(&s.trace);
   return ok ? EXIT_DONE : EXIT_FAILED;
 }
 
@@ -412,18 +413,17 @@ int main(int argc, char **argv) {
                          .user = &a};
   a.command = &command;
   int first, status = cli_parse(&command, argc, argv, &first);
-  if (status < 0 && !a.list && first == argc) status = cli_usage_error(&command, "INPUT is missing");
-  if (status < 0 && !a.list && argc - first > 1)
+  if (status < 0 && !a.lists && first == argc) status = cli_usage_error(&command, "INPUT is missing");
+  if (status < 0 && !a.lists && argc - first > 1)
     status = cli_usage_error(&command, "one INPUT, not also '%s'", argv[first + 1]);
+  if (status < 0 && a.tracing && !a.passes) status = cli_usage_error(&command, "%s needs --passes", a.tracing);
   if (status < 0) {
     a.input = argv[first];
     graft_context *context = cli_context();
     status = context ? run(context, &a) : cli_fail("ir-opt", "out of memory");
     graft_context_destroy(context);
   }
-  cli_list_free(&a.before);
-  cli_list_free(&a.after);
   cli_list_free(&a.pattern_files);
   cli_list_free(&a.quantizer_files);
-  return status;
+  return cli_end(&command, status);
 }

@@ -11,9 +11,9 @@
 enum { INPUT = 256, OUTPUT_DIR, THREADS, TIMING, BATCH, LABELS };
 
 static const cli_option option_table[] = {
-    {INPUT, "input", "NAME=A.npy,...", "the files of one graph input, one step each; may be repeated"},
+    {INPUT, "input", "NAME=A.npy,...", "the files of one graph input, one step each; once for each input"},
     {OUTPUT_DIR, "output-dir", "DIR", "write each result of each step as DIR/RESULT.STEP.npy"},
-    {'o', "output", "STATE_OUT", "write the module with its state after the last step"},
+    {'o', "output", "STATE_OUT", "write the module with its state after the last step (- : text on standard output)"},
     {BATCH, "batch", "N", "cut each file along its first axis into steps of N; a rest is dropped"},
     {LABELS, "labels", "F.npy", "print how often the first result's largest entry is the label"},
     {THREADS, "threads", "N", "use N threads (default 1)"},
@@ -138,9 +138,9 @@ typedef struct runner {
 /* Which graph input is it? */
 static bool find_input(runner *r, feed *f) {
   char name[512];
+  graft_value wanted = graft_value_find(r->graph, f->name);
   for (uint32_t i = 0; i < graft_input_count(r->graph); i++) {
-    graft_value_name(r->graph, graft_input_get(r->graph, i), name, sizeof name);
-    if (strcmp(name, f->name) != 0) continue;
+    if (graft_input_get(r->graph, i) != wanted) continue;
     f->input = i;
     return true;
   }
@@ -315,7 +315,8 @@ static bool finish(runner *r) {
   if (a->labels && !a->batch && r->labels.seen < r->labels.count)
     return cli_fail(a->labels, "%lld labels for %lld rows of the first result", (long long)r->labels.count,
                     (long long)r->labels.seen) == EXIT_DONE;
-  bool ok = !a->state_out || graft_module_save(r->module, a->state_out, GRAFT_FORMAT_AUTO) == GRAFT_OK;
+  const graft_save_options options = {.size = sizeof options};
+  bool ok = !a->state_out || cli_save(r->module, a->state_out, &options);
   r->write_seconds += cli_now() - start;
   if (ok && a->labels) labels_print(&r->labels, stdout);
   return ok;
@@ -377,5 +378,5 @@ int main(int argc, char **argv) {
     free(a.feeds[i].text);
   }
   free(a.feeds);
-  return status;
+  return cli_end(&command, status);
 }

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+const char *graft_version(void) { return GRAFT_VERSION; }
+
 graft_module *graft_module_create(graft_context *c) {
   graft_module *m = gr_calloc(c, 1, sizeof *m);
   if (!m) return NULL;

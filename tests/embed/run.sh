@@ -24,6 +24,21 @@ for header in "$work/root$prefix"/include/graft/*.h; do # each public header sta
 done
 for header in ir ops patterns passes runtime; do echo "#include <graft/$header.h>"; done >"$work/all.c" # and all together
 cc -std=c17 -Wall -Wextra -Wpedantic -Werror -fsyntax-only "$work/all.c" -I"$work/root$prefix/include"
+# The version is one: of the header, the library and the package.
+cat >"$work/version.c" <<'C'
+#include <graft/ir.h>
+#include <stdio.h>
+#include <string.h>
+int main(void) {
+  char text[64];
+  snprintf(text, sizeof text, "%d.%d.%d", GRAFT_VERSION_MAJOR, GRAFT_VERSION_MINOR, GRAFT_VERSION_PATCH);
+  return puts(GRAFT_VERSION) < 0 || strcmp(GRAFT_VERSION, graft_version()) || strcmp(GRAFT_VERSION, text);
+}
+C
+# shellcheck disable=SC2086
+cc -std=c17 -Wall -Wextra -Werror $sanitize "$work/version.c" -o "$work/version" $flags
+[ "$(LD_LIBRARY_PATH=$library "$work/version")" = "$(PKG_CONFIG_PATH=$(dirname "$pc") pkg-config --modversion graft)" ] ||
+  { echo "versions differ" >&2; exit 1; }
 # Nothing but graft_… is exported.
 others=$(nm -D --defined-only "$library/libgraft.so" | awk '$2 ~ /[TDBRV]/ && $3 !~ /^(graft_|_init$|_fini$)/ { print $3 }')
 [ -z "$others" ] || { echo "exported: $others" >&2; exit 1; }

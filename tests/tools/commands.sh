@@ -38,6 +38,17 @@ graph main(%x: f32[?, 3, 5, 5]) {
 }
 GIR
 
+cat >silu.gir <<'GIR'
+graft 1
+graph main(%x: f32[2]) {
+  %a = sigmoid(%x): f32[2]
+  %b = mul(%x, %a): f32[2]
+  %c = sigmoid(%b): f32[2]
+  %d = mul(%c, %b): f32[2]
+  return %d
+}
+GIR
+
 # -- ir-opt: usage
 expect 2 "no input" "$opt"
 said "INPUT is missing" "no input"
@@ -49,10 +60,31 @@ said "needs an argument" "missing argument"
 expect 2 "two inputs" "$opt" net.gir net.gir
 expect 2 "unknown format" "$opt" net.gir --emit pdf
 expect 2 "unknown pass to print" "$opt" net.gir --print-after nonsense
+expect 2 "a pass to print with a letter too many" "$opt" net.gir --passes dce --print-after dcee
+said "'dcee'; did you mean 'dce'?" "a pass to print with a letter too many"
+expect 2 "an option with a letter too many" "$opt" net.gir --passses dce
+said "no such option: --passses; did you mean '--passes'?" "an option with a letter too many"
+expect 2 "an option that may be two" "$opt" net.gir --print-a dce
+said "the option --print-a may be --print-after, --print-after-all" "an option that may be two"
+expect 2 "an argument too many" "$opt" net.gir --stats=all
+said "the option --stats takes no argument" "an argument too many"
+expect 2 "an option twice" "$opt" net.gir --passes dce --passes cse
+said "the option --passes is given twice" "an option twice"
+expect 2 "a format with a letter wrong" "$opt" net.gir --emit bynary
+said "not 'bynary'; did you mean 'binary'?" "a format with a letter wrong"
+for option in print-after=dce print-before=dce print-after-all print-changed print-tree=never; do
+  expect 2 "--$option without passes" "$opt" net.gir "--$option"
+  said "--${option%=*} needs --passes" "--$option without passes"
+done
 expect 0 "help" "$opt" --help
-for option in output passes emit verify-each print-before print-after print-after-all timing stats export-state \
-  quantizer-file pattern-file list-passes list-ops list-patterns list-quantizers explain explain-rule no-provenance inline-data; do
+for option in output passes emit verify-each print-before print-after print-after-all print-changed print-tree timing \
+  stats export-state quantizer-file pattern-file list-passes list-ops list-patterns list-quantizers explain \
+  explain-rule no-provenance inline-data version; do
   printed "--$option" "help"
+done
+for command in "$opt" "$run"; do
+  expect 0 "version" "$command" --version
+  printed "^ir-[a-z]* (graft) [0-9]*[.][0-9]*[.][0-9]*$" "version"
 done
 expect 0 "list of passes" "$opt" --list-passes
 printed "^convert{qparams=trained|observer}" "list of passes"
@@ -158,6 +190,40 @@ expect 0 "a pipeline in the table of times" "$opt" net.gir --passes convert --ti
 said "^  convert" "timing of pipelines"
 said "^    dce" "timing of members"
 
+expect 0 "a pass to print that was not run" "$opt" net.gir --passes cse --print-after dce -o new.gir
+said "warning: --print-after dce: no such pass was run" "a pass to print that was not run"
+expect 0 "print-changed" "$opt" net.gir --passes cse,dce,convert --print-changed -o new.gir
+cat >changed <<'DIFF'
+# after dce (2 of 3)
+--- before
++++ after dce
+@@ -4,7 +4,6 @@
+ graph main(%x: f32[?, 3, 5, 5]) {
+   %conv = conv2d(%x, %conv.weight) {padding: [1, 1]}: f32[?, 2, 5, 5]
+   %relu = relu(%conv): f32[?, 2, 5, 5]
+-  %dead = sigmoid(%conv): f32[?, 2, 5, 5]
+   %logits = mean(%relu) {dim: [2, 3]}: f32[?, 2]
+   %next = add(%count, 1.0): f32[]
+   %seen = mul(%next, 2.0): f32[]
+DIFF
+cmp -s err changed || fail "print-changed: another text"
+expect 0 "print-tree" "$opt" net.gir --passes dce,prepare-qat,cse --print-tree tree/of/texts -o new.gir
+for file in 0_input 1_dce 2_prepare-qat/1_canonicalize 2_prepare-qat/4_insert-fake-quant 3_cse; do
+  present "tree/of/texts/$file.gir" "print-tree"
+done
+grep -q sigmoid tree/of/texts/0_input.gir || fail "print-tree: the input lacks what dce removed"
+grep -q sigmoid tree/of/texts/1_dce.gir && fail "print-tree: dce has what it removed"
+expect 0 "print-tree: the last text" "$opt" net.gir --passes dce,prepare-qat,cse
+cmp -s out tree/of/texts/3_cse.gir || fail "print-tree: the last text is another"
+expect 1 "print-tree where no folder can be" "$opt" net.gir --passes dce --print-tree net.gir/tree -o never.gir
+said "^net.gir: error: cannot make the directory" "print-tree where no folder can be"
+absent never.gir "print-tree where no folder can be"
+expect 1 "which pass failed" "$opt" net.gir --passes 'dce,prepare{quantizer=xnpack}' -o never.gir
+said "there is no quantizer 'xnpack'; did you mean 'xnnpack'?" "which pass failed"
+said "^note: in the pass 'annotate' (3 of 4) of the pipeline 'prepare'" "which pass failed"
+expect 0 "statistics of rules" "$opt" silu.gir --passes 'rewrite{rules=silu}' --stats -o new.gir
+said "2  by the rule silu" "statistics of rules"
+
 # -- ir-opt: rules and quantizers from files
 cat >my.pat <<'PAT'
 # relu(x)  ==>  hardtanh(x, 0, inf)
@@ -215,6 +281,16 @@ printed "is a conv2d" "explain"
 printed "^xnnpack: conv_bn (not with the default options) at\|^xnnpack: conv at\|^xnnpack: conv matches" "explain: quantizers"
 expect 1 "explain what is not there" "$opt" net.gir --explain nonsense
 said "nonsense" "explain what is not there"
+
+# -- what cannot be written
+if [ -w /dev/full ]; then
+  for arguments in "net.gir" "--list-ops" "--list-patterns" "--help" "--version" "net.gir --explain conv"; do
+    # shellcheck disable=SC2086  # a list of words
+    "$opt" $arguments >/dev/full 2>err
+    [ $? = 1 ] || fail "ir-opt $arguments >/dev/full"
+    said "cannot write" "ir-opt $arguments >/dev/full"
+  done
+fi
 
 # -- ir-opt: state
 expect 0 "export" "$opt" net.gir --export-state state/deep
@@ -295,6 +371,16 @@ expect 1 "run: a label that is no class" "$run" net.gir --input x=data/b.npy --l
 expect 0 "run: summary" "$run" net.gir --input x=data/a.npy
 printed "step 0  y  f32\[1, 2\]" "run: summary"
 cp out one
+if [ -w /dev/full ]; then
+  "$run" net.gir --input x=data/a.npy >/dev/full 2>err
+  [ $? = 1 ] || fail "ir-run >/dev/full"
+  said "cannot write" "ir-run >/dev/full"
+fi
+expect 2 "run: an option twice" "$run" net.gir --batch 1 --batch 2
+expect 2 "run: an option with a letter wrong" "$run" net.gir --imput x=data/a.npy
+said "did you mean '--input'?" "run: an option with a letter wrong"
+expect 0 "run: state to standard output" "$run" net.gir --input x=data/a.npy -o -
+printed "^tensor %count: f32\[\] buffer = 1.0" "run: state to standard output"
 expect 0 "run: threads" "$run" net.gir --input x=data/a.npy --threads 2
 cmp -s out one || fail "two threads give other results"
 
