@@ -104,7 +104,9 @@ static graft_status annotate(gr_pass *p, graft_graph *g, const gr_quantizer *q, 
   for (graft_node n = g->first; n != GRAFT_NONE && !status; n = gr_node_at(g, n)->next)
     if (scope[n] && (!is_selected(s, g, n, &status) || gr_is_marked(g, n, GR_MARK_INSERTED | GR_MARK_TRAINING_FORM)))
       scope[n] = 0; /* what an earlier round made is not annotated in this one */
-  gr_annotate_options o = {.options = p->rest, .option_count = p->rest_count, .scope = scope};
+  const char *own[GR_MAX_OPTIONS + 1] = {NULL};
+  for (uint32_t i = 0; p->info->options[i].kind != GR_OPTION_END; i++) own[i] = p->info->options[i].name;
+  gr_annotate_options o = {.others = own, .options = p->rest, .option_count = p->rest_count, .scope = scope};
   o.evaluate = gr_pass_evaluator(p, &o.evaluate_user);
   if (!status) status = gr_annotate(g, q, &o, &stats);
   if (scope) gr_free(p->context, scope, nodes * sizeof *scope);

@@ -72,6 +72,8 @@ static graft_status read_options(annotator *a, const gr_annotate_options *given)
     if (k == a->q->options.len) {
       gr_closest near = gr_closest_begin(o->name, strlen(o->name));
       for (k = 0; k < a->q->options.len; k++) gr_closest_offer(&near, a->options[k].name, strlen(a->options[k].name));
+      for (const char *const *other = given->others; other && *other; other++)
+        gr_closest_offer(&near, *other, strlen(*other));
       return gr_error(a->c, GRAFT_NAME, o->name_where, "quantizer %s has no option '%s'%s", a->q->name, o->name,
                       gr_closest_hint(&near, ""));
     }

@@ -13,7 +13,8 @@ const gr_quantizer *gr_quantizers_find(const graft_quantizers *quantizers, const
 typedef struct gr_annotate_options {
   const gr_option_text *options; /* `per-channel` or `per_channel` */
   uint32_t option_count;
-  gr_evaluator evaluate; /* for numbers in matches; NULL: only those that are stored are known */
+  const char *const *others; /* names of options that who calls has itself, ended by NULL: one may have been meant */
+  gr_evaluator evaluate;     /* for numbers in matches; NULL: only those that are stored are known */
   void *evaluate_user;
   const uint32_t *scope; /* by node: 0 is left alone; nothing matches or is shared across different ones */
 } gr_annotate_options;
