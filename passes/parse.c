@@ -1,5 +1,6 @@
 /* Pipeline text, NAME{option=value, option=a,b, option="a,b"}, NAME …: read piece by piece without memory (the table's
  * own rows are read so too), and as items in an arena, each with its members. Each error has a caret into the text. */
+#include <assert.h>
 #include <string.h>
 
 #include "passes/passes_impl.h"
@@ -188,7 +189,10 @@ static graft_status parse(gr_arena *arena, const char *text, uint32_t depth, gr_
     switch (p.kind) {
     case GR_PIPE_END: return GRAFT_OK;
     case GR_PIPE_ERROR: return refuse(arena->context, &p);
-    case GR_PIPE_OPTION: s = add_option(arena, &p, item); break;
+    case GR_PIPE_OPTION:
+      assert(item); /* a pass was read before */
+      s = add_option(arena, &p, item);
+      break;
     case GR_PIPE_PASS:
       s = add_pass(arena, &p, depth, &item);
       *end = item;

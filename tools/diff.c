@@ -160,10 +160,11 @@ static void print_hunk(const differ *d, FILE *out, long *i, long *j) {
   fprintf(out, "@@ -%ld,%ld +%ld,%ld @@\n", a0 + (a1 + tail > a0), a1 + tail - a0, b0 + (b1 + tail > b0),
           b1 + tail - b0);
   for (long x = a0, y = b0; x < a1 + tail || y < b1 + tail;) {
-    long x0 = x, y0 = y;
+    long x0 = x;
     while (x < a1 + tail && y < b1 + tail && !at_change(d, x, y)) x++, y++;
     print_lines(out, ' ', &d->a, x0, x);
-    x0 = x, y0 = y;
+    long y0 = y;
+    x0 = x;
     pass_changes(d, &x, &y);
     print_lines(out, '-', &d->a, x0, x);
     print_lines(out, '+', &d->b, y0, y);
