@@ -57,12 +57,13 @@ static bool read_option(graft_attr *o, const char *text) {
     o->as.i = v;
     return *text && !*end && errno == 0;
   }
+  case GRAFT_ATTR_STRING: o->as.s = text; return true; /* the pipeline's, which outlives this */
   default: return gr_number_parse(text, strlen(text), &o->as.f);
   }
 }
 
 static graft_status read_options(annotator *a, const gr_annotate_options *given) {
-  static const char *const kinds[] = {"true or false", "an integer", "a number"};
+  static const char *const kinds[] = {"true or false", "an integer", "a number", "a text"};
   for (uint32_t i = 0; i < a->q->options.len; i++) a->options[i] = a->q->options.data[i].value;
   for (uint32_t i = 0; i < given->option_count; i++) {
     const gr_option_text *o = &given->options[i];
@@ -153,7 +154,7 @@ static bool uses_of(const annotator *a, const gr_match *m, const qz_place *p, ui
 static bool ref_of(const annotator *a, const gr_match *m, const qz_place *p, gr_spec_ref *ref) {
   uint32_t first, last;
   if (!p->edge) {
-    graft_value v = gr_match_value(m, p->value);
+    graft_value v = p->of_rest ? gr_match_element(m, p->value, p->first) : gr_match_value(m, p->value);
     *ref = (gr_spec_ref){true, v};
     return v != GRAFT_NONE;
   }

@@ -6,10 +6,16 @@
 /* ---- calls ---- */
 
 static bool check_args(gr_parser *p, const pt_call *c, const gr_op_info *op) {
-  bool rest = c->args.len && c->args.data[c->args.len - 1].kind == PT_ARG_RANGE;
-  uint32_t given = c->args.len - (rest ? 1 : 0);
+  uint32_t given = 0; /* before the first rest */
+  while (given < c->args.len && c->args.data[given].kind != PT_ARG_RANGE) given++;
+  bool rest = given < c->args.len;
   bool variadic = op->operand_count && op->operands[op->operand_count - 1].variadic;
   uint32_t fixed = op->operand_count - (variadic ? 1u : 0u);
+  if (rest && given + 1 < c->args.len && (!variadic || given < fixed)) {
+    gr_error(p->context, GRAFT_RULE, c->args.data[given].where,
+             "a ..%%rest that is not the last operand stands for a list: %s has none here", op->name);
+    return false;
+  }
   if (given > fixed && !variadic) {
     gr_error(p->context, GRAFT_RULE, c->args.data[fixed].where, "%s has %u operands, not %u", op->name, fixed, given);
     return false;

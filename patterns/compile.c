@@ -115,7 +115,10 @@ static bool fill_args(builder *b, uint32_t node, const pt_call *call) {
     } else if (a->kind == PT_ARG_ABSENT) {
       slots[i] = 0;
     } else if (a->kind == PT_ARG_RANGE) {
-      if (i + 1 != call->args.len) return error_at(b->parser, a->where, "..%rest must be the last operand");
+      uint16_t *rest = &b->nodes.data[node].rest, *rest2 = &b->nodes.data[node].rest2;
+      if (i + 1 == call->args.len && *rest == PT_UNBOUND) continue; /* what is left */
+      if (*rest2 != PT_UNBOUND) return error_at(b->parser, a->where, "more than two ..%rests in one line");
+      *(*rest == PT_UNBOUND ? rest : rest2) = (uint16_t)i;
     } else if (a->kind == PT_ARG_CALL) {
       slots[i] = b->variant->slot_count++;
       if (add_node(b, a->call, NULL, slots[i]) < 0) return false;
@@ -127,6 +130,7 @@ static bool fill_args(builder *b, uint32_t node, const pt_call *call) {
 
 static int add_node(builder *b, const pt_call *call, const pt_line *line, uint16_t result_slot) {
   pt_vnode n = {.call = call, .line = line, .result_count = line ? line->results.len : 1};
+  n.rest = n.rest2 = PT_UNBOUND;
   bool range = line && line->results.data[line->results.len - 1].range;
   bool complete = !b->pattern->bare && !b->in_block && !(line && line->context);
   if (!gr_pt_check_call(b->parser, call, n.result_count, range, complete)) return -1;
@@ -225,7 +229,7 @@ static bool emit(builder *b, pt_code code, uint32_t a, uint32_t slot, uint32_t c
 }
 
 static bool commutes(const pt_call *c) {
-  if (c->args.len != 2 || c->args.data[1].kind == PT_ARG_RANGE) return false;
+  if (c->args.len != 2 || c->args.data[0].kind == PT_ARG_RANGE || c->args.data[1].kind == PT_ARG_RANGE) return false;
   for (uint32_t i = 0; i < c->ops->count; i++) {
     const gr_op_info *info = gr_pt_member_info(c->ops, i);
     if (!info || !(info->families & GR_F_COMMUTES)) return false;
@@ -241,6 +245,24 @@ static bool emit_operand(builder *b, uint32_t place, uint32_t i, uint16_t slot, 
   return emit(b, bound ? PT_SAME : v->slot_optional[slot] ? PT_BIND_OPT : PT_BIND, place, slot, i, a->where);
 }
 
+static bool visit(builder *b, uint32_t n);
+
+/* ..%parts that some line makes: the operands are results of one node, which goes on from there. */
+static bool visit_rest(builder *b, uint32_t place, uint32_t i, const pt_arg *a) {
+  for (uint32_t m = 0; m < b->nodes.len; m++) {
+    const pt_vnode *node = &b->nodes.data[m];
+    const pt_result *last = node->line && node->result_count ? &node->line->results.data[node->result_count - 1] : NULL;
+    if (!last || !last->range || last->name != a->name || m == b->order[place]) continue;
+    if (b->place[m] != GRAFT_NONE) return true;
+    bool bound = b->variant->range_bound[a->name];
+    b->variant->range_bound[a->name] = true;
+    if (!emit(b, bound ? PT_RANGE_SAME : PT_RANGE_BIND, place, (uint32_t)a->name, i, a->where)) return false;
+    return emit(b, PT_RANGE_NODE, b->visited, (uint32_t)a->name, node->result_count - 1, node->call->where) &&
+           visit(b, m);
+  }
+  return true;
+}
+
 /* The structure, from users to producers. Recursion is bounded by the number of nodes of a rule. */
 static bool visit(builder *b, uint32_t n) {
   const pt_vnode *node = &b->nodes.data[n];
@@ -253,7 +275,10 @@ static bool visit(builder *b, uint32_t n) {
       return error_at(b->parser, call->where, "too many commutative lines in one pattern");
     if (!emit(b, PT_COMMUTE, place, 0, 0, call->where)) return false;
   }
+  if (node->rest != PT_UNBOUND && !emit(b, PT_SPLIT, place, 0, 0, call->where)) return false;
   for (uint32_t i = 0; i < call->args.len; i++) {
+    if (call->args.data[i].kind == PT_ARG_RANGE && !visit_rest(b, place, i, &call->args.data[i])) return false;
+    node = &b->nodes.data[n];
     uint16_t slot = node->operand_slots[i];
     if (slot == PT_UNBOUND || slot == 0) continue;
     uint16_t made = b->variant->slot_node[slot];
@@ -287,14 +312,26 @@ static bool emit_operands(builder *b, uint32_t place, const pt_vnode *node) {
   return range || emit(b, PT_AT_MOST, place, 0, call->args.len, call->where);
 }
 
+/* Does a line read the rest as operands? */
+static bool is_read(const builder *b, int name) {
+  for (uint32_t n = 0; n < b->nodes.len; n++)
+    for (uint32_t i = 0; i < b->nodes.data[n].call->args.len; i++) {
+      const pt_arg *a = &b->nodes.data[n].call->args.data[i];
+      if (a->kind == PT_ARG_RANGE && a->name == name) return true;
+    }
+  return false;
+}
+
 static bool emit_results(builder *b, uint32_t place, const pt_vnode *node, bool root) {
   bool range = false;
   for (uint32_t i = 0; node->line && i < node->result_count; i++) {
     const pt_result *r = &node->line->results.data[i];
     uint16_t slot = node->result_slots[i];
     if (r->range) {
+      range = true;
+      if (b->variant->range_bound[r->name] && is_read(b, r->name)) continue; /* compared where it is read */
       if (b->variant->range_bound[r->name]) return error_at(b->parser, r->where, "this rest is bound twice");
-      b->variant->range_bound[r->name] = range = true;
+      b->variant->range_bound[r->name] = true;
       if (!emit(b, PT_RESULT_RANGE, place, (uint32_t)r->name, i, r->where)) return false;
     } else {
       bool bound = b->slot_bound[slot];
@@ -692,8 +729,8 @@ static bool choose(gr_parser *p, const pt_items *items, choices *c) {
 static bool make_variants(gr_parser *p, gr_pattern *pattern) {
   uint32_t groups = pattern->names.kind[PT_GROUP].len;
   choices c = {.taken = gr_arena_alloc(p->arena, groups + 1)};
-  pattern->variants = zeroed(p->arena, PT_MAX_VARIANTS, sizeof *pattern->variants);
-  if (!c.taken || !pattern->variants) return false;
+  PT_VEC(pt_variant) variants = {0};
+  if (!c.taken) return false;
   for (;;) {
     memset(c.taken, 2, groups);
     c.length = 0;
@@ -702,7 +739,9 @@ static bool make_variants(gr_parser *p, gr_pattern *pattern) {
       gr_error(p->context, GRAFT_RULE, pattern->where, "the groups give more than %d variants", PT_MAX_VARIANTS);
       return false;
     }
-    pt_variant *v = &pattern->variants[pattern->variant_count++];
+    if (!pt_push(p->arena, &variants, (pt_variant){0})) return false;
+    pt_variant *v = &variants.data[pattern->variant_count++];
+    pattern->variants = variants.data;
     v->groups = zeroed(p->arena, groups, sizeof *v->groups);
     v->decided = zeroed(p->arena, groups, sizeof *v->decided);
     if (!v->groups || !v->decided) return false;

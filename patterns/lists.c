@@ -53,6 +53,7 @@ typedef struct maker {
 } maker;
 
 static bool begin(pt_eval *e, const gr_expr *x, int64_t count, bool real, maker *m) {
+  *m = (maker){0};
   if (!e->match) return no_value(e, x, "no lists here");
   if (count > MAX_ENTRIES) return no_value(e, x, "too long a list");
   void *data = gr_arena_alloc(&e->match->matcher->scratch, (size_t)(count + 1) * sizeof(int64_t));
@@ -83,6 +84,7 @@ static bool finish(pt_eval *e, const maker *m, bool extents, graft_attr *out) {
 
 static bool eval_list_of(pt_eval *e, const gr_expr *x, list *l) {
   graft_attr a = {0};
+  *l = (list){0};
   if (!gr_pt_eval_expr(e, x, &a)) return false;
   bool extents = e->reading == PT_EXTENTS;
   if (!as_list(&a, l)) return no_value(e, x, "a list of numbers is needed here");
@@ -94,6 +96,7 @@ static bool is_unknown(const list *l, int64_t i) { return l->extents && !l->real
 
 static bool eval_int_of(pt_eval *e, const gr_expr *x, int64_t otherwise, int64_t *out) {
   graft_attr a = {0};
+  *out = otherwise;
   if (!gr_pt_eval_expr(e, x, &a)) return false;
   *out = a.kind == GRAFT_ATTR_INT ? a.as.i : otherwise;
   if (a.kind == GRAFT_ATTR_INT && e->reading == PT_EXTENTS && a.as.i < 0)
@@ -104,8 +107,8 @@ static bool eval_int_of(pt_eval *e, const gr_expr *x, int64_t otherwise, int64_t
 static bool eval_concat(pt_eval *e, const gr_expr *x, graft_attr *out) {
   int64_t count = 0;
   bool real = false, extents = false;
-  maker m;
-  list l;
+  maker m = {0};
+  list l = {0};
   for (uint32_t i = 0; i < x->arg_count; i++) {
     if (!eval_list_of(e, x->args[i], &l)) return false;
     extents |= l.extents;
@@ -122,9 +125,9 @@ static bool eval_concat(pt_eval *e, const gr_expr *x, graft_attr *out) {
 
 /* As Python's l[start:end:step]. */
 static bool eval_slice(pt_eval *e, const gr_expr *x, graft_attr *out) {
-  list l;
-  int64_t from, to, step = 1;
-  maker m;
+  list l = {0};
+  int64_t from = 0, to = 0, step = 1;
+  maker m = {0};
   if (!eval_list_of(e, x->args[0], &l) || !eval_int_of(e, x->args[1], 0, &from) ||
       !eval_int_of(e, x->args[2], l.count, &to) || (x->arg_count > 3 && !eval_int_of(e, x->args[3], 1, &step)))
     return false;
@@ -139,8 +142,8 @@ static bool eval_slice(pt_eval *e, const gr_expr *x, graft_attr *out) {
 }
 
 static bool eval_compose(pt_eval *e, const gr_expr *x, graft_attr *out) {
-  list p, q;
-  maker m;
+  list p = {0}, q = {0};
+  maker m = {0};
   if (!eval_list_of(e, x->args[0], &p) || !eval_list_of(e, x->args[1], &q)) return false;
   if (q.real) return no_value(e, x->args[1], "entries are chosen by integers");
   if (!begin(e, x, q.count, p.real, &m)) return false;
@@ -155,23 +158,23 @@ static bool eval_compose(pt_eval *e, const gr_expr *x, graft_attr *out) {
 }
 
 static bool eval_range(pt_eval *e, const gr_expr *x, graft_attr *out) {
-  int64_t n;
-  maker m;
+  int64_t n = 0;
+  maker m = {0};
   if (!eval_int_of(e, x->args[0], 0, &n) || !begin(e, x, n < 0 ? 0 : n, false, &m)) return false;
   for (int64_t i = 0; i < n; i++) m.ints[m.count++] = i;
   return finish(e, &m, false, out);
 }
 
 static bool eval_reverse(pt_eval *e, const gr_expr *x, graft_attr *out) {
-  list l;
-  maker m;
+  list l = {0};
+  maker m = {0};
   if (!eval_list_of(e, x->args[0], &l) || !begin(e, x, l.count, l.real, &m)) return false;
   for (int64_t i = l.count; i-- > 0;) push(&m, &l, i);
   return finish(e, &m, l.extents, out);
 }
 
 static bool eval_fold(pt_eval *e, const gr_expr *x, graft_attr *out) {
-  list l;
+  list l = {0};
   bool product = x->index == PT_F_product;
   if (!eval_list_of(e, x->args[0], &l)) return false;
   int64_t whole = product;
@@ -205,7 +208,7 @@ bool gr_pt_eval_list_function(pt_eval *e, const gr_expr *x, graft_attr *out) {
 bool gr_pt_eval_each(pt_eval *e, const gr_expr *x, graft_attr *out) {
   graft_attr locals[PT_MAX_LOCALS];
   graft_attr *outer = e->locals;
-  list l, one = {0};
+  list l = {0}, one = {0};
   maker m = {0};
   if (!eval_list_of(e, x->args[0], &l)) return false;
   if (x->index == PT_EACH_MAP && !begin(e, x, l.count, l.real, &m)) return false;

@@ -14,7 +14,8 @@ void gr_matcher_init(gr_matcher *m, graft_graph *g, const graft_attr *options, g
   X(values, value_cap) \
   X(nodes, node_cap) \
   X(captures, capture_cap) \
-  X(rests, rest_cap) X(ranges, range_cap) X(tags, tag_cap) X(swapped, swap_cap) X(consts, const_cap)
+  X(rests, rest_cap) \
+  X(ranges, range_cap) X(splits, split_cap) X(tags, tag_cap) X(swapped, swap_cap) X(consts, const_cap)
 
 static void free_frame(graft_context *c, pt_frame *f) {
   if (!f) return;
@@ -55,7 +56,8 @@ bool gr_pt_frame_reserve(gr_matcher *m, const gr_pattern *p, const pt_variant *v
   return GROW(values, value_cap, v->slot_count) && GROW(nodes, node_cap, v->place_count) &&
          GROW(captures, capture_cap, n->kind[PT_ATTR].len) && GROW(rests, rest_cap, n->kind[PT_REST].len) &&
          GROW(ranges, range_cap, n->kind[PT_RANGE].len) && GROW(tags, tag_cap, n->kind[PT_TAG].len) &&
-         GROW(swapped, swap_cap, v->place_count) && GROW(consts, const_cap, v->slot_count);
+         GROW(splits, split_cap, v->place_count) && GROW(swapped, swap_cap, v->place_count) &&
+         GROW(consts, const_cap, v->slot_count);
 #undef GROW
 }
 
@@ -106,8 +108,16 @@ static bool match_node(const run *r, const pt_instr *i) {
   return bind_node(r, i->a, n);
 }
 
+/* The operand that an argument stands for: those behind a rest are further on. */
+static uint32_t operand_at(const run *r, uint32_t place, uint32_t argument) {
+  const pt_vnode *node = &r->v->nodes[place];
+  if (argument <= node->rest) return argument;
+  if (argument <= node->rest2) return argument - 1 + r->f->splits[place];
+  return argument + gr_node_at(r->g, r->f->nodes[place])->operand_count - node->call->args.len;
+}
+
 static graft_value operand_of(const run *r, const pt_instr *i) {
-  uint32_t slot = i->c;
+  uint32_t slot = operand_at(r, i->a, i->c);
   if (r->f->swapped[i->a] && slot < 2) slot ^= 1;
   return gr_operand(r->g, r->f->nodes[i->a], slot);
 }
@@ -132,9 +142,15 @@ static bool match_range(const run *r, const pt_instr *i) {
   graft_node n = r->f->nodes[i->a];
   const gr_node *node = gr_node_at(r->g, n);
   bool results = i->code == PT_RESULT_RANGE;
-  uint32_t count = results ? node->result_count : node->operand_count;
-  if (count < i->c) return why(r, GRAFT_NONE, "too few operands");
-  pt_range range = {.node = n, .first = i->c, .count = count - i->c, .results = results};
+  uint32_t count = results ? node->result_count : node->operand_count, first = i->c;
+  if (!results) {
+    const pt_vnode *line = &r->v->nodes[i->a];
+    first = operand_at(r, i->a, i->c);
+    if (i->c == line->rest) count = first + r->f->splits[i->a];
+    if (i->c == line->rest2) count = count + i->c + 1 - line->call->args.len;
+  }
+  if (count < first) return why(r, GRAFT_NONE, "too few operands");
+  pt_range range = {.node = n, .first = first, .count = count - first, .results = results};
   pt_range *bound = &r->f->ranges[i->b];
   if (i->code != PT_RANGE_SAME) {
     *bound = range;
@@ -143,6 +159,21 @@ static bool match_range(const run *r, const pt_instr *i) {
   bool same = bound->count == range.count;
   for (uint32_t k = 0; same && k < range.count; k++) same = range_value(r, bound, k) == range_value(r, &range, k);
   return same || why(r, GRAFT_NONE, "the rest of the operands differs");
+}
+
+/* The values of a rest are all results of one node from the c-th on, in their order. */
+static bool match_range_node(const run *r, const pt_instr *i) {
+  const pt_range *x = &r->f->ranges[i->b];
+  if (x->count == 0) return why(r, GRAFT_NONE, "the rest is empty");
+  graft_value first = range_value(r, x, 0);
+  graft_node n = first == GRAFT_NONE ? GRAFT_NONE : gr_value_node(r->g, first);
+  if (n == GRAFT_NONE) return why(r, first, "is made by no node");
+  for (uint32_t k = 0; k < x->count; k++)
+    if (range_value(r, x, k) != gr_node_at(r->g, n)->first_result + i->c + k)
+      return why(r, range_value(r, x, k), "is another result");
+  if (i->c + x->count != gr_node_at(r->g, n)->result_count)
+    return why(r, GRAFT_NONE, "not all results of the node are there");
+  return bind_node(r, i->a, n);
 }
 
 static bool match_unused(const run *r, const pt_instr *i) {
@@ -269,6 +300,7 @@ static bool step(const run *r, const pt_instr *i) {
   case PT_NUMBER: return match_number(r, i);
   case PT_AT_MOST:
     return gr_node_at(r->g, r->f->nodes[i->a])->operand_count <= i->c || why(r, GRAFT_NONE, "too many operands");
+  case PT_RANGE_NODE: return match_range_node(r, i);
   case PT_RANGE_BIND:
   case PT_RANGE_SAME:
   case PT_RESULT_RANGE: return match_range(r, i);
@@ -288,6 +320,7 @@ static bool step(const run *r, const pt_instr *i) {
   case PT_WHERE: return match_where(r, i);
   case PT_ORDERED:
     return gr_pt_is_ordered(r->m, r->v) || why(r, GRAFT_NONE, "what the rewrite reads is made after what it replaces");
+  case PT_SPLIT:
   case PT_USER:
   case PT_UNLESS:
   case PT_COMMUTE: break;
@@ -313,7 +346,7 @@ static bool try_users(const run *r, const pt_instr *i, uint32_t pc) {
   for (uint32_t u = v == GRAFT_NONE ? GRAFT_NONE : gr_value_at(g, v)->first_use; u != GRAFT_NONE;
        u = gr_use_at(g, u)->next) {
     uint32_t user = gr_use_at(g, u)->user;
-    if (!gr_user_is_node(user)) continue;
+    if (!gr_user_is_node(user) || gr_pt_is_dead(r->m, user)) continue;
     uint32_t operand = u - gr_node_at(g, user)->first_use;
     if (commutes ? operand >= 2 || (operand == 1 && gr_operand(g, user, 0) == v) : operand != i->c) continue;
     bool taken = false;
@@ -328,6 +361,24 @@ static bool try_users(const run *r, const pt_instr *i, uint32_t pc) {
       gr_pt_reason(r->m, "no other user of the value is the %s%s that the rule looks for", call->ops->family ? "@" : "",
                    call->ops->name);
     note_failure(r, pc);
+  }
+  return false;
+}
+
+/* One rest is what the other operands leave; the first of two is tried from the shortest on. */
+static bool try_splits(const run *r, const pt_instr *i, uint32_t pc) {
+  const pt_vnode *node = &r->v->nodes[i->a];
+  bool two = node->rest2 != PT_UNBOUND;
+  uint32_t fixed = node->call->args.len - (two ? 2 : 1), count = gr_node_at(r->g, r->f->nodes[i->a])->operand_count;
+  if (count < fixed) {
+    why(r, GRAFT_NONE, "too few operands");
+    if (r->m->reason && !r->quiet) note_failure(r, pc);
+    return false;
+  }
+  for (uint32_t n = two ? 0 : count - fixed; n <= count - fixed; n++) {
+    r->f->splits[i->a] = n;
+    if (go(r, pc + 1)) return true;
+    if (r->m->failed) return false;
   }
   return false;
 }
@@ -431,6 +482,7 @@ static bool go(const run *r, uint32_t pc) {
   for (; pc < r->end; pc++) {
     const pt_instr *i = &r->v->code[pc];
     if (i->code == PT_USER) return try_users(r, i, pc) || fails(r, UINT32_MAX);
+    if (i->code == PT_SPLIT) return try_splits(r, i, pc) || fails(r, UINT32_MAX);
     if (i->code == PT_UNLESS && r->own != GRAFT_NONE) { /* none of the group's lines */
       pc = i->b - 1u;
       continue;
@@ -499,6 +551,13 @@ uint32_t gr_match_results(const gr_match *m, int results, graft_value *first) {
   if (!v->range_bound[results] || !r->results) return 0;
   *first = gr_node_at(m->matcher->graph, r->node)->first_result + r->first;
   return r->count;
+}
+
+graft_value gr_match_element(const gr_match *m, int rest, uint32_t i) {
+  const graft_graph *g = m->matcher->graph;
+  const pt_range *r = &pt_frame_of(m->matcher)->ranges[rest];
+  if (!m->pattern->variants[m->variant].range_bound[rest] || i >= r->count) return GRAFT_NONE;
+  return r->results ? gr_result(g, r->node, r->first + i) : gr_operand(g, r->node, r->first + i);
 }
 
 graft_node gr_match_node(const gr_match *m, int value) {

@@ -61,7 +61,9 @@ static gr_opset *from_table(gr_parser *p, const char *name, size_t length, uint3
 const gr_opset *gr_pt_opset_of_family(gr_parser *p, const char *name, size_t length, gr_loc where) {
   for (uint32_t i = 0; i < p->families.len; i++) {
     const gr_opset *f = p->families.data[i];
-    if (strlen(f->name) == length && memcmp(f->name, name, length) == 0) return f;
+    if (strlen(f->name) != length || memcmp(f->name, name, length) != 0) continue;
+    p->failed |= f->count == 0; /* its declaration is wrong, and has been said to be: what uses it is not compiled */
+    return f;
   }
   bool any = length == 3 && memcmp(name, "any", 3) == 0;
   uint32_t mask = any ? 0 : gr_family_find(name, length);

@@ -20,6 +20,8 @@ typedef enum pt_code {
   PT_USER,       /* a: node, b: slot, c: operand; some other user of the value, which reads it there */
   PT_UNLESS,     /* b: the instruction after its own; they must not match */
   PT_ORDERED,    /* what the rewrite reads is made before all that it replaces */
+  PT_SPLIT,      /* a: node; how many operands its first ..%rest has: told by the others, or tried */
+  PT_RANGE_NODE, /* a: node, b: range, c: first result; the range is the results of one node, from this one on */
   PT_COMMUTE,    /* a: node, b: bit; try both orders of its first two operands */
   PT_BIND,       /* a: node, b: slot, c: operand; the operand is there */
   PT_BIND_OPT,   /* the same, it may be absent */
@@ -59,6 +61,7 @@ typedef struct pt_vnode {
   const pt_line *line;     /* NULL: a nested call */
   uint16_t *operand_slots; /* by argument; PT_UNBOUND for ranges, literals */
   uint16_t *result_slots;  /* by result */
+  uint16_t rest, rest2;    /* arguments that are ..%rest with others behind them, or a second one; PT_UNBOUND: none */
   uint32_t result_count;
   pt_attr_step *attrs;
   uint32_t attr_count;
@@ -202,9 +205,10 @@ typedef struct pt_frame {
   pt_capture *captures, *rests;
   pt_range *ranges;
   uint32_t *tags;   /* member numbers */
+  uint32_t *splits; /* by node: operands that its first ..%rest stands for, where others follow */
   uint8_t *swapped; /* by node: its first two operands are matched the other way round */
   uint32_t *consts; /* by slot: an entry of the cones, GRAFT_NONE */
-  uint32_t value_cap, node_cap, capture_cap, rest_cap, range_cap, tag_cap, swap_cap, const_cap;
+  uint32_t value_cap, node_cap, capture_cap, rest_cap, range_cap, tag_cap, swap_cap, const_cap, split_cap;
 } pt_frame;
 
 static inline pt_frame *pt_frame_of(const gr_matcher *m) { return m->frame; }
@@ -227,6 +231,8 @@ static inline bool pt_is_root(const pt_variant *v, uint32_t place) {
 static inline bool pt_is_context(const pt_variant *v, uint32_t place) {
   return v->nodes[place].line && v->nodes[place].line->context;
 }
+
+uint16_t gr_pt_rest_maker(const pt_variant *v, int rest); /* PT_UNBOUND: no line */
 
 /* ---- graph order (order.c) ---- */
 

@@ -114,6 +114,8 @@ bool gr_pattern_match(gr_matcher *m, const gr_pattern *p, graft_node root, gr_ma
 graft_value gr_match_value(const gr_match *m, int value);
 /* The results that a rest stands for: values *first, *first + 1, …; 0: none, and in variants that do not have it. */
 uint32_t gr_match_results(const gr_match *m, int results, graft_value *first);
+/* The i-th value of the rest with this number; GRAFT_NONE: there are fewer. */
+graft_value gr_match_element(const gr_match *m, int rest, uint32_t i);
 /* The matched node that has this value as a result; GRAFT_NONE for names that are no node's result in the variant. */
 graft_node gr_match_node(const gr_match *m, int value);
 /* The nodes matched, the root first. */

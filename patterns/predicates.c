@@ -118,11 +118,7 @@ static bool test_static(pt_eval *e, graft_value v) {
 
 graft_value gr_pt_eval_value(const pt_eval *e, const gr_expr *x) {
   if (x->kind != PT_E_ELEMENT) return pt_frame_value(e->match, x->name);
-  const pt_range *r = &pt_frame_of(e->match->matcher)->ranges[x->name];
-  const graft_graph *g = e->match->matcher->graph;
-  uint32_t i = r->first + x->index;
-  if (x->index >= r->count) return GRAFT_NONE;
-  return r->results ? gr_result(g, r->node, i) : gr_operand(g, r->node, i);
+  return gr_match_element(e->match, x->name, x->index);
 }
 
 uint32_t gr_pt_eval_edge(pt_eval *e, const gr_expr *x) {

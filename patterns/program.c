@@ -636,6 +636,16 @@ static bool operand_kept(const builder *b, named_value *n, const bool *kept) {
   return false;
 }
 
+/* ..%parts, the results of some line: its node. */
+uint16_t gr_pt_rest_maker(const pt_variant *v, int rest) {
+  for (uint32_t n = 0; n < v->place_count; n++) {
+    const pt_line *line = v->nodes[n].line;
+    const pt_result *last = line && line->results.len ? &line->results.data[line->results.len - 1] : NULL;
+    if (last && last->range && last->name == rest) return (uint16_t)n;
+  }
+  return PT_UNBOUND;
+}
+
 /* What a node that goes reads, and nobody names again, would be lost without a word. */
 static bool check_operands_kept(builder *b) {
   const pt_variant *v = b->v;
@@ -653,7 +663,8 @@ static bool check_operands_kept(builder *b) {
       uint16_t slot = v->nodes[node].operand_slots[i];
       bool range = a->kind == PT_ARG_RANGE;
       if ((!range && a->kind != PT_ARG_VALUE) || slot == 0) continue;
-      if (!range && v->slot_node[slot] != PT_UNBOUND) continue; /* a line: it is named */
+      if (range ? gr_pt_rest_maker(v, a->name) != PT_UNBOUND : v->slot_node[slot] != PT_UNBOUND)
+        continue; /* a line: it is named */
       named_value n = {v, range ? PT_UNBOUND : slot, range ? a->name : -1};
       const pt_name *name = &b->pattern->names.kind[range ? PT_RANGE : PT_VALUE].data[a->name];
       if (operand_kept(b, &n, kept) || (range && name->match_uses + name->other_uses < 2))

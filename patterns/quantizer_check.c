@@ -93,6 +93,7 @@ static void choose(const gr_quantizer *q, uint32_t choice, graft_attr *options) 
 static bool check_place(const gr_quantizer *q, const gr_pattern *p, const qz_place *at, bool target) {
   if (at->rest) return target || fail(q, at->where, "one place is needed here");
   bool found = false;
+  if (at->of_rest) return !target || fail(q, at->where, "only results of matched nodes get a spec");
   for (uint32_t v = 0; v < p->variant_count; v++) {
     const pt_variant *variant = &p->variants[v];
     uint16_t slot = variant->slots[at->value];
@@ -123,7 +124,7 @@ static bool check_place(const gr_quantizer *q, const gr_pattern *p, const qz_pla
 }
 
 static bool same_place(const qz_place *a, const qz_place *b) {
-  return a->value == b->value && a->rest == b->rest && a->edge == b->edge &&
+  return a->value == b->value && a->rest == b->rest && a->edge == b->edge && a->of_rest == b->of_rest &&
          (!a->edge ||
           (a->operand_length == b->operand_length && memcmp(a->operand, b->operand, a->operand_length) == 0 &&
            a->first <= b->last && b->first <= a->last));
@@ -145,7 +146,9 @@ static bool check_refs(const gr_quantizer *q, const qz_rule *r, const qz_setting
 }
 
 static bool check_rule(const gr_quantizer *q, const qz_rule *r) {
-  if (r->lines.len == 0) return fail(q, r->where, "this rule annotates nothing");
+  if (r->skip && r->lines.len > 0) return fail(q, r->lines.data[0].target.where, "a rule that skips annotates nothing");
+  if (!r->skip && r->lines.len == 0)
+    return fail(q, r->where, "this rule annotates nothing: `skip` instead of `annotate` says so on purpose");
   for (uint32_t i = 0; i < r->lines.len; i++) {
     const qz_line *line = &r->lines.data[i];
     if (!check_place(q, r->pattern, &line->target, true)) return false;

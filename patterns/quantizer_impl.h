@@ -14,7 +14,7 @@
 
 typedef struct qz_option {
   const char *name;
-  graft_attr value; /* the default: bool, int or float */
+  graft_attr value; /* the default: bool, int, float or string */
   gr_loc where;
 } qz_option;
 
@@ -44,6 +44,7 @@ typedef struct qz_place {
   bool edge;
   const char *operand;
   uint32_t operand_length;
+  bool of_rest;         /* %xs[first]: `value` names the rest ..%xs */
   uint32_t first, last; /* of a variadic operand; last GRAFT_NONE: to the end */
   gr_loc where;
 } qz_place;
@@ -69,6 +70,7 @@ typedef struct qz_rule {
   gr_expr *condition; /* over the options; NULL: always */
   gr_pattern *pattern;
   PT_VEC(qz_line) lines;
+  bool skip; /* claims, and annotates nothing */
   gr_loc where;
 } qz_rule;
 

@@ -32,8 +32,9 @@ static bool parse_option(gr_quantizer *q) {
       return fail(q, o.where, "an option of this name is there already");
   if (q->options.len == QZ_MAX_OPTIONS) return fail(q, o.where, "too many options");
   if (!gr_lex_expect(l, ':', NULL)) return false;
-  bool is_bool = gr_lex_is(l, "bool"), is_int = gr_lex_is(l, "int"), is_float = gr_lex_is(l, "float");
-  if (!is_bool && !is_int && !is_float) return gr_lex_unexpected(l, "bool, int or float"), false;
+  bool is_bool = gr_lex_is(l, "bool"), is_int = gr_lex_is(l, "int"), is_float = gr_lex_is(l, "float"),
+       is_string = gr_lex_is(l, "string");
+  if (!is_bool && !is_int && !is_float && !is_string) return gr_lex_unexpected(l, "bool, int, float or string"), false;
   gr_lex_next(l);
   if (!gr_lex_expect(l, '=', "= and the default")) return false;
   o.value.name = o.name;
@@ -42,6 +43,10 @@ static bool parse_option(gr_quantizer *q) {
     o.value.as.b = gr_lex_is(l, "true");
     if (!gr_lex_accept_word(l, "true") && !gr_lex_accept_word(l, "false"))
       return gr_lex_unexpected(l, "true or false"), false;
+  } else if (is_string) {
+    gr_token t = l->token;
+    o.value.kind = GRAFT_ATTR_STRING;
+    if (!gr_lex_expect(l, GR_T_STRING, "a text in quotes") || !(o.value.as.s = copy_word(q, &t))) return false;
   } else if (is_int) {
     o.value.kind = GRAFT_ATTR_INT;
     if (!gr_lex_int(l, INT64_MIN, INT64_MAX, "an integer", &o.value.as.i)) return false;
@@ -152,6 +157,18 @@ static bool parse_spec(gr_quantizer *q, uint32_t kind) {
 
 /* ---- rules ---- */
 
+/* %in[0], a value of ..%in: the token is the [ */
+static bool parse_element(gr_quantizer *q, qz_place *p, int rest) {
+  gr_lexer *l = &q->parser.lex;
+  int64_t index;
+  p->of_rest = true;
+  p->value = rest;
+  gr_lex_next(l);
+  if (!gr_lex_int(l, 0, 1 << 20, "an index", &index)) return false;
+  p->first = p->last = (uint32_t)index;
+  return gr_lex_expect(l, ']', NULL);
+}
+
 /* %c.weight, %c.tensors[1..], %c.tensors[0], %r, ..%parts */
 static bool parse_place(gr_quantizer *q, qz_rule *r, qz_place *p) {
   gr_lexer *l = &q->parser.lex;
@@ -167,6 +184,8 @@ static bool parse_place(gr_quantizer *q, qz_rule *r, qz_place *p) {
     gr_error(q->context, GRAFT_RULE, p->where, "the match has no results ..%%%.*s", (int)length, t.text);
     return false;
   }
+  int rest = dot ? -1 : gr_pt_name_find(&r->pattern->names, PT_RANGE, t.text, length);
+  if (p->value < 0 && rest >= 0 && l->token.kind == '[') return parse_element(q, p, rest);
   if (p->value < 0) {
     gr_closest near = gr_closest_begin(t.text, length);
     const pt_names *names = &r->pattern->names;
@@ -267,7 +286,8 @@ static bool parse_rule(gr_quantizer *q) {
   if (gr_lex_accept_word(l, "if") && !(r.condition = gr_expr_parse(&q->parser, NULL))) return false;
   if (!gr_lex_accept_word(l, "match")) return gr_lex_unexpected(l, "match"), false;
   if (!(r.pattern = gr_pattern_parse(&q->parser))) return false;
-  if (!gr_lex_accept_word(l, "annotate")) return gr_lex_unexpected(l, "annotate"), false;
+  r.skip = gr_lex_accept_word(l, "skip");
+  if (!r.skip && !gr_lex_accept_word(l, "annotate")) return gr_lex_unexpected(l, "annotate or skip"), false;
   bool ok = true;
   while (l->token.kind != GR_T_END && !gr_pt_begins_declaration(l)) {
     pt_parse at = {.parser = &q->parser, .names = &r.pattern->names, .rewrite = true};

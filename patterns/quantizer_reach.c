@@ -73,18 +73,28 @@ static bool takes(const gr_pattern *a, const gr_pattern *b) {
   return false;
 }
 
+/* Does the condition depend on an option that is not tried in all its values? Then nothing is known of the rule. */
+static bool is_open(const gr_quantizer *q, const gr_expr *e) {
+  if (!e) return false;
+  if (e->kind == PT_E_OPTION) return q->options.data[e->index].value.kind != GRAFT_ATTR_BOOL;
+  for (uint32_t i = 0; i < e->arg_count; i++)
+    if (is_open(q, e->args[i])) return true;
+  return false;
+}
+
 bool qz_check_reach(gr_quantizer *q, const bool *active, uint32_t choices) {
   uint32_t rules = q->rules.len;
   for (uint32_t i = 0; i < rules; i++) {
     const qz_rule *r = &q->rules.data[i];
-    bool ever = false, alone = false;
+    bool ever = is_open(q, r->condition), alone = ever;
     uint32_t by = 0;
     for (uint32_t c = 0; c < choices; c++) {
       if (!active[c * rules + i]) continue;
       bool taken = false;
       ever = true;
       for (uint32_t k = 0; k < i && !taken; k++) {
-        taken = active[c * rules + k] && takes(q->rules.data[k].pattern, r->pattern);
+        taken = active[c * rules + k] && !is_open(q, q->rules.data[k].condition) &&
+                takes(q->rules.data[k].pattern, r->pattern);
         if (taken) by = k;
       }
       alone = alone || !taken;

@@ -112,6 +112,7 @@ size_t qz_describe(const gr_quantizer *q, const graft_attr *options, char *buffe
     switch (options[i].kind) {
     case GRAFT_ATTR_BOOL: used = append(buffer, size, used, "=%s", options[i].as.b ? "true" : "false"); break;
     case GRAFT_ATTR_INT: used = append(buffer, size, used, "=%lld", (long long)options[i].as.i); break;
+    case GRAFT_ATTR_STRING: used = append(buffer, size, used, "=%s", options[i].as.s); break;
     default: used = append(buffer, size, used, "=%g", options[i].as.f); break;
     }
   }

@@ -197,7 +197,7 @@ static graft_status report_overlaps(driver *d) {
           owners[node] = (owner){d->rules[i], d->candidates.data[k]};
         }
       }
-      if (!other) continue;
+      if (!other || (v->also && other->rule == d->rules[i])) continue; /* the same pair, the other way round */
       r->stats->overlaps++;
       d->counts[i].overlaps++;
       char root[128];

@@ -16,6 +16,7 @@ struct graft_rules {
   graft_context *context;
   GR_VEC(rule_file *) files;
   GR_VEC(pt_rule *) rules;
+  gr_map names; /* of rules, by hash */
   gr_customs customs;
   uint32_t step_count;
 };
@@ -49,6 +50,20 @@ static bool expect_word(gr_parser *p, const char *word, const char *quoted) {
   return false;
 }
 
+/* By name; what a failed file has left in the map is passed over. */
+static const pt_rule *find_name(const graft_rules *set, const char *name) {
+  uint64_t key = gr_hash_bytes(name, strlen(name));
+  for (uint32_t i; (i = gr_map_get(&set->names, key)) != GRAFT_NONE; key++)
+    if (i < set->rules.len && strcmp(set->rules.data[i]->name, name) == 0) return set->rules.data[i];
+  return NULL;
+}
+
+static bool add_name(graft_rules *set, const char *name, uint32_t index) {
+  uint64_t key = gr_hash_bytes(name, strlen(name));
+  for (uint32_t i; (i = gr_map_get(&set->names, key)) != GRAFT_NONE && i < set->rules.len;) key++;
+  return gr_map_put(set->context, &set->names, key, index);
+}
+
 static pt_rule *parse_rule(graft_rules *set, rule_file *f, gr_parser *p, const char *text) {
   pt_rule *rule = gr_arena_alloc(p->arena, sizeof *rule);
   if (!rule) return NULL;
@@ -64,12 +79,11 @@ static pt_rule *parse_rule(graft_rules *set, rule_file *f, gr_parser *p, const c
     gr_error(p->context, GRAFT_RULE, rule->where, "more than %d rules", PT_MAX_RULES);
     return NULL;
   }
-  for (uint32_t i = 0; i < set->rules.len; i++)
-    if (strcmp(set->rules.data[i]->name, rule->name) == 0) {
-      gr_error(p->context, GRAFT_RULE, rule->where, "there is a rule %s already, in %s", rule->name,
-               set->rules.data[i]->file);
-      return NULL;
-    }
+  const pt_rule *same = find_name(set, rule->name);
+  if (same) {
+    gr_error(p->context, GRAFT_RULE, rule->where, "there is a rule %s already, in %s", rule->name, same->file);
+    return NULL;
+  }
   if (!rule->doc[0]) {
     gr_error(p->context, GRAFT_RULE, rule->where,
              "the rule %s has no heading: say above it, in a comment, what it does and why that is sound", rule->name);
@@ -87,15 +101,15 @@ static pt_rule *parse_rule(graft_rules *set, rule_file *f, gr_parser *p, const c
 }
 
 /* A rule or a family. */
-static bool parse_declaration(graft_rules *set, rule_file *f, gr_parser *p, const char *text, uint32_t before) {
+static bool parse_declaration(graft_rules *set, rule_file *f, gr_parser *p, const char *text,
+                              gr_shadow_index *shadows) {
   if (gr_lex_is(&p->lex, "family")) return gr_parse_family(p) && !p->failed;
   if (gr_lex_is(&p->lex, "condition")) return gr_parse_condition(p);
   if (gr_lex_is(&p->lex, "rule")) {
     pt_rule *rule = parse_rule(set, f, p, text);
-    if (!rule || !gr_vec_push(set->context, &set->rules, rule)) return false;
-    for (uint32_t i = before; i + 1 < set->rules.len; i++)
-      if (!gr_pt_check_shadow(set->context, set->rules.data[i], rule)) return false;
-    return true;
+    if (!rule || !add_name(set, rule->name, set->rules.len) || !gr_vec_push(set->context, &set->rules, rule))
+      return false;
+    return gr_pt_shadow_add(set->context, shadows, rule);
   }
   gr_closest near = gr_closest_begin(p->lex.token.text, p->lex.token.kind == GR_T_IDENT ? p->lex.token.length : 0);
   gr_closest_offer(&near, "rule", 4);
@@ -125,6 +139,7 @@ graft_status graft_rules_add(graft_rules *set, const char *text, size_t size, co
   char *copy = gr_arena_copy(&f->arena, text, size);
   f->name = gr_arena_copy(&f->arena, name, strlen(name));
   gr_parser p;
+  gr_shadow_index shadows = {0};
   bool ok = copy && f->name;
   if (ok) {
     gr_parser_init(&p, c, &f->arena, f->name, copy, size);
@@ -134,12 +149,13 @@ graft_status graft_rules_add(graft_rules *set, const char *text, size_t size, co
     while (p.lex.token.kind != GR_T_END) {
       const char *from = gr_pt_here(&p.lex);
       p.failed = false;
-      if (parse_declaration(set, f, &p, copy, before)) continue;
+      if (parse_declaration(set, f, &p, copy, &shadows)) continue;
       failed = true;
       if (!gr_pt_begins_declaration(&p.lex) || gr_pt_here(&p.lex) == from) gr_parser_skip(&p, from, NULL);
     }
     ok = !failed;
     gr_parser_free(&p);
+    gr_pt_shadow_free(c, &shadows);
   }
   graft_status status = gr_outcome(c, errors, ok ? GRAFT_OK : GRAFT_RULE);
   if (status == GRAFT_OK && !gr_vec_push(c, &set->files, f)) status = GRAFT_NO_MEMORY;
@@ -183,6 +199,7 @@ void graft_rules_destroy(graft_rules *set) {
   gr_vec_free(c, &set->files);
   gr_vec_free(c, &set->rules);
   gr_customs_free(c, &set->customs);
+  gr_map_free(c, &set->names);
   gr_free(c, set, sizeof *set);
 }
 

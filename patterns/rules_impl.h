@@ -13,7 +13,17 @@ extern const gr_builtin_rule gr_builtin_rules[];
 const pt_rule *gr_pt_rules_at(const graft_rules *set, uint32_t i);
 bool gr_pt_name_fits(const pt_rule *rule, const char *name); /* the rule's own, or its file's or folder's */
 uint32_t gr_pt_rules_step_count(const graft_rules *set);
-/* False with an error: every match of the later rule is one of the earlier. */
-bool gr_pt_check_shadow(graft_context *c, const pt_rule *earlier, const pt_rule *later);
+/* Rules of a file, by what a rule must have that one of them shadows. */
+typedef struct gr_shadow_entry {
+  const pt_rule *rule;
+  uint32_t next; /* under the same key; GRAFT_NONE: the last */
+} gr_shadow_entry;
+typedef struct gr_shadow_index {
+  gr_map heads;
+  GR_VEC(gr_shadow_entry) entries;
+} gr_shadow_index;
+/* False with an error: every match of the rule is one of a rule that is there. */
+bool gr_pt_shadow_add(graft_context *c, gr_shadow_index *x, const pt_rule *rule);
+void gr_pt_shadow_free(graft_context *c, gr_shadow_index *x);
 
 #endif

@@ -6,7 +6,7 @@
 #include "patterns/patterns_int.h"
 
 #define PT_MAX_NAMES 1000        /* of each kind in one rule */
-#define PT_MAX_RULES 2000        /* in a set: each is compared with those before it in its file */
+#define PT_MAX_RULES 100000      /* in a set */
 #define PT_MAX_NODES_MATCHED 200 /* by one pattern */
 #define PT_MAX_VARIANTS 64       /* of one pattern */
 #define PT_MAX_DEPTH 40          /* nesting of expressions, calls and groups */

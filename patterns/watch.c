@@ -35,6 +35,8 @@ static bool measure(pt_watch *w, graft_context *c, const pt_variant *v) {
       for (uint32_t i = 0; i < v->nodes[n].call->args.len; i++) {
         uint16_t slot = v->nodes[n].operand_slots[i];
         uint16_t made = slot == PT_UNBOUND || slot == 0 ? PT_UNBOUND : v->slot_node[slot];
+        if (v->nodes[n].call->args.data[i].kind == PT_ARG_RANGE)
+          made = gr_pt_rest_maker(v, v->nodes[n].call->args.data[i].name);
         if (made == PT_UNBOUND || made >= v->place_count || height[made] > height[n]) continue;
         height[made] = height[n] + 1;
         changed = true;

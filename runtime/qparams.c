@@ -33,6 +33,14 @@ static float clipped(double x) {
   return (float)(x < (double)-FLT_MAX ? (double)-FLT_MAX : x > (double)FLT_MAX ? (double)FLT_MAX : x);
 }
 
+/* The least power of two that is not below: what the scale covers is covered. */
+static float power_of_two(float scale) {
+  int exponent;
+  float mantissa = frexpf(scale, &exponent); /* 0.5 to 1 */
+  if (mantissa == 0.5f) exponent--;
+  return ldexpf(1.0f, exponent < 127 ? exponent : 127);
+}
+
 static void observer_formula(const graft_qparams_config *o, int64_t qmin, int64_t qmax, float min, float max,
                              float *scale, int32_t *zero_point) {
   float lo = min < 0.0f ? min : 0.0f, hi = max > 0.0f ? max : 0.0f;
@@ -41,13 +49,16 @@ static void observer_formula(const graft_qparams_config *o, int64_t qmin, int64_
     float top = -lo > hi ? -lo : hi;
     float s = top / ((float)(qmax - qmin) / 2.0f);
     *scale = usable(s > eps ? s : eps, (double)top / ((double)(qmax - qmin) / 2.0));
+    if (o->formula == GRAFT_FORMULA_POWER_OF_TWO) *scale = power_of_two(*scale);
     *zero_point = 0;
     if (o->dtype == GRAFT_U8) *zero_point = o->custom_range ? (int32_t)half_down(qmin + qmax) : 128;
     if (*zero_point < qmin || *zero_point > qmax) *zero_point = clamp_zero_point(*zero_point, qmin, qmax);
     return;
   }
   float s = (hi - lo) / (float)(qmax - qmin);
-  *scale = s = usable(s > eps ? s : eps, ((double)hi - (double)lo) / (double)(qmax - qmin));
+  s = usable(s > eps ? s : eps, ((double)hi - (double)lo) / (double)(qmax - qmin));
+  if (o->formula == GRAFT_FORMULA_POWER_OF_TWO) s = power_of_two(s);
+  *scale = s;
   *zero_point = clamp_zero_point((double)qmin - (double)rintf(lo / s), qmin, qmax);
 }
 

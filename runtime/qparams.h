@@ -11,8 +11,9 @@ extern "C" {
 #endif
 
 typedef enum graft_formula {
-  GRAFT_FORMULA_OBSERVER, /* PyTorch's calculate_qparams */
-  GRAFT_FORMULA_KERNEL    /* PyTorch's ChooseQuantizationParams, which its fused fake-quants train with */
+  GRAFT_FORMULA_OBSERVER,    /* PyTorch's calculate_qparams */
+  GRAFT_FORMULA_KERNEL,      /* PyTorch's ChooseQuantizationParams, which its fused fake-quants train with */
+  GRAFT_FORMULA_POWER_OF_TWO /* calculate_qparams, the scale rounded up to a power of two: shifts do for products */
 } graft_formula;
 
 typedef struct graft_qparams_config {

@@ -264,13 +264,15 @@ GR_SAME_ATTR(scheme, qparams, choose_qparams);
 GR_SAME_ATTR(formula, qparams, choose_qparams);
 
 static graft_status qparams_options(const gr_kernel_call *k, graft_qparams_config *o) {
-  const int64_t formula = gr_k_int(k, GR_ATTR(qparams, formula));
+  static const graft_formula formulas[GR_formula_count] = {[GR_formula_observer] = GRAFT_FORMULA_OBSERVER,
+                                                           [GR_formula_kernel] = GRAFT_FORMULA_KERNEL,
+                                                           [GR_formula_power_of_two] = GRAFT_FORMULA_POWER_OF_TWO};
   *o = (graft_qparams_config){.size = sizeof *o,
                               .dtype = (graft_dtype)gr_k_int(k, GR_ATTR(qparams, dtype)),
                               .quant_min = gr_k_int(k, GR_ATTR(qparams, quant_min)),
                               .quant_max = gr_k_int(k, GR_ATTR(qparams, quant_max)),
                               .symmetric = gr_is_symmetric(gr_k_int(k, GR_ATTR(qparams, scheme))),
-                              .formula = formula == GR_formula_kernel ? GRAFT_FORMULA_KERNEL : GRAFT_FORMULA_OBSERVER,
+                              .formula = formulas[gr_k_int(k, GR_ATTR(qparams, formula))],
                               .eps = gr_k_float(k, GR_ATTR(qparams, eps))};
   return check_range(k, (gr_qrange){o->quant_min, o->quant_max}, o->dtype);
 }

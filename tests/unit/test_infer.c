@@ -368,7 +368,7 @@ static const row rows[] = {
     {"qparams_c2", "qparams", "f32[2]", A(I("quant_min", -129)),
      "C2: quant_min is -129 and quant_max 127, dtype is i8"},
     {"qparams_formula", "qparams", "f32[2]", A(S("formula", "torch")),
-     "formula of qparams is 'torch', not one of observer, kernel"},
+     "formula of qparams is 'torch', not one of observer, kernel, power_of_two"},
     {"qparams_c3", "qparams", "f32[3, 2]", NO, "C3: state has 3 rows"},
     /* graft's own */
     {"bn_scale", "bn_scale", "- f32[3]", NO, "f32[3]"},

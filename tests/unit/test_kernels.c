@@ -307,6 +307,27 @@ START_TEST(histograms_scale_with_the_data) {
 }
 END_TEST
 
+/* The least power of two that covers the range; what is a power of two already stays. */
+START_TEST(power_of_two_scales) {
+  static const float tops[] = {1.0f, 127.0f, 0.3f, 1e-30f, 3e38f, 254.0f};
+  for (size_t i = 0; i < sizeof tops / sizeof *tops; i++)
+    for (int symmetric = 0; symmetric < 2; symmetric++) {
+      graft_qparams_config c = {.size = sizeof c, .dtype = GRAFT_I8, .quant_min = -127, .quant_max = 127, .eps = 1e-38};
+      c.symmetric = symmetric;
+      float exact, scale;
+      int32_t zero_point;
+      int exponent;
+      ck_assert_int_eq(graft_qparams(&c, -tops[i], tops[i] / 2, &exact, &zero_point), GRAFT_OK);
+      c.formula = GRAFT_FORMULA_POWER_OF_TWO;
+      ck_assert_int_eq(graft_qparams(&c, -tops[i], tops[i] / 2, &scale, &zero_point), GRAFT_OK);
+      ck_assert(frexpf(scale, &exponent) == 0.5f);
+      ck_assert(scale >= exact && scale < 2 * exact);
+      ck_assert(symmetric ? zero_point == 0 : zero_point >= -127 && zero_point <= 127);
+      ck_assert(symmetric || rintf(-tops[i] / scale) + (float)zero_point >= -127.0f);
+    }
+}
+END_TEST
+
 int main(void) {
   Suite *suite = suite_create("kernels");
   TCase *tc = tcase_create("kernels");
@@ -315,6 +336,7 @@ int main(void) {
   tcase_add_test(tc, products_that_overflow_are_no_memory);
   tcase_add_test(tc, histograms_scale_with_the_data);
   tcase_add_loop_test(tc, hand_computed, 0, (int)(sizeof cases / sizeof *cases));
+  tcase_add_test(tc, power_of_two_scales);
   tcase_add_test(tc, convolutions_by_definition);
   tcase_add_test(tc, products_by_definition);
   tcase_add_test(tc, parallel_for_covers_everything_once);

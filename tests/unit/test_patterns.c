@@ -5,6 +5,7 @@
 #include "runtime/runtime_int.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -111,6 +112,47 @@ START_TEST(predicates_of_the_embedder) {
   ck_assert_int_eq(unlink(path), 0);
   graft_module_destroy(m);
   graft_context_destroy(c);
+}
+END_TEST
+
+/* Rules of one root that differ in an attribute, or in an op below: loading is linear, and what shadows is found. */
+START_TEST(many_rules) {
+  enum { COUNT = 20000 };
+  const size_t room = (size_t)COUNT * 160 + 1000;
+  char *text = malloc(room);
+  size_t n = 0;
+  for (int i = 0; i < COUNT; i++)
+    n += (size_t)snprintf(
+        text + n, room - n,
+        i % 2 ? "# a\nrule r%d\nmatch\n  %%y = slice(%%x) {start: %d, drop ..}\n"
+                "where no_spec(..)\nrewrite\n  %%y = relu(%%x)\n"
+              : "# a\nrule r%d\nmatch\n  %%a = \"v.op%d\"(%%x) {drop ..}\n  %%y = slice(%%a) {drop ..}\n"
+                "where no_spec(..)\nrewrite\n  %%y = relu(%%x)\n",
+        i, i);
+  graft_context *c = graft_context_create(NULL);
+  graft_rules *rules = graft_rules_create(c, false);
+  ck_assert_int_eq(graft_rules_add(rules, text, n, "many"), GRAFT_OK);
+  ck_assert_uint_eq(graft_rules_count(rules), COUNT);
+  ck_assert_int_ne(graft_rules_add(rules, text, n, "many again"), GRAFT_OK); /* the names are there */
+  ck_assert_ptr_nonnull(strstr(graft_diagnostic_get(c, 0).message, "there is a rule r0 already, in many"));
+  graft_rules_destroy(rules);
+  graft_diagnostics_clear(c);
+  static const char *const last[] = {
+      "# a\nrule s\nmatch\n  %y = slice(%x) {start: 777, end: 1, drop ..}\n"
+      "where no_spec(..)\nrewrite\n  %y = relu(%x)\n",
+      "# a\nrule s\nmatch\n  %a = \"v.op778\"(%x) {drop ..}\n  %y = slice(%a) {start: 778, "
+      "drop ..}\nwhere no_spec(..)\nrewrite\n  %y = relu(%x)\n"};
+  for (int i = 0; i < 2; i++) {
+    snprintf(text + n, room - n, "%s", last[i]);
+    rules = graft_rules_create(c, false);
+    ck_assert_int_ne(graft_rules_add(rules, text, n + strlen(last[i]), "many"), GRAFT_OK);
+    ck_assert_ptr_nonnull(
+        strstr(graft_diagnostic_get(c, 0).message, i ? "s is never reached: r778" : "s is never reached: r777"));
+    graft_rules_destroy(rules);
+    graft_diagnostics_clear(c);
+  }
+  graft_context_destroy(c);
+  free(text);
 }
 END_TEST
 
@@ -226,6 +268,7 @@ int main(void) {
   tcase_set_timeout(t, 120);
   tcase_add_test(t, builtin_rules_are_listed);
   tcase_add_test(t, predicates_of_the_embedder);
+  tcase_add_test(t, many_rules);
   tcase_add_test(t, a_wrong_text_adds_nothing);
   tcase_add_test(t, an_unknown_rule_is_an_error);
   tcase_add_test(t, explain_names_the_second_user);
