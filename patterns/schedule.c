@@ -173,11 +173,11 @@ bool gr_pt_schedule(gr_parser *p, const gr_pattern *pattern, pt_variant *v) {
   bound *needs = zeroed(a, n, sizeof *needs);
   uint32_t *masks = zeroed(a, n, sizeof *masks);
   if (!begin(&s, a) || !o.code || !o.where || !o.masks || !needs || !masks) return false;
-  bool search = false; /* users are tried one after the other */
+  bool search = false; /* users, or lengths of rests, are tried one after the other */
   for (uint32_t i = 0; i < end; i++) {
     if (v->code[i].code == PT_COMMUTE) s.swaps[v->code[i].a] = 1u << (v->code[i].b = (uint16_t)orders++);
     if (v->code[i].code == PT_COMMUTE || v->code[i].code == PT_NODE || v->code[i].code == PT_ONE_USE) structure = i + 1;
-    search |= v->code[i].code == PT_USER;
+    search |= v->code[i].code == PT_USER || v->code[i].code == PT_SPLIT || v->code[i].code == PT_RANGE_NODE;
   }
   for (uint32_t i = 0; i < end; i++) {
     s.at = i + 1;
