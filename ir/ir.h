@@ -8,7 +8,8 @@
  * in the context. The library never prints, exits or aborts on input and has no global state: two contexts can work
  * in two threads; one context belongs to one thread at a time.
  *
- * Option structs begin with their size (`.size = sizeof opts`), so that they can grow without breaking the ABI. */
+ * Option structs begin with their size (`.size = sizeof opts`), so that they can grow without breaking the ABI: what
+ * those of an older program lack is zero, the default. Options without a size are refused (GRAFT_INVALID_ARGUMENT). */
 #ifndef GRAFT_IR_H
 #define GRAFT_IR_H
 
@@ -78,7 +79,7 @@ typedef struct graft_diagnostic {
   const char *source; /* the offending source line, or ""; the caret goes under `column` */
 } graft_diagnostic;
 
-/* NULL options: defaults. Returns NULL only when out of memory. */
+/* NULL options: defaults. Returns NULL only when out of memory, or for options without their size. */
 GRAFT_API graft_context *graft_context_create(const graft_context_options *options);
 /* Every module of the context must have been destroyed. NULL is fine. */
 GRAFT_API void graft_context_destroy(graft_context *context);
@@ -284,8 +285,7 @@ GRAFT_API graft_status graft_update_add(graft_graph *graph, graft_tensor tensor,
  */
 
 /* Strings that are given back live as long as the module. Of what is no node or value of the graph: GRAFT_NONE, 0,
- * false,
- * "" or an unknown type, as said above. */
+ * false, "" or an unknown type, as said above. */
 GRAFT_API graft_node graft_node_first(const graft_graph *graph); /* GRAFT_NONE in an empty graph */
 /* GRAFT_NONE after the last one, and of a node that is not in the graph (erased: take the next one first). */
 GRAFT_API graft_node graft_node_next(const graft_graph *graph, graft_node node);

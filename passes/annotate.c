@@ -11,7 +11,7 @@ static graft_quantizers *read_quantizers(const gr_pass *p) {
   const graft_pass_options *o = p->env->options;
   graft_quantizers *set = graft_quantizers_create(p->context, true);
   for (uint32_t i = 0; set && i < o->predicate_count; i++) {
-    if (graft_quantizers_add_predicate(set, &o->predicates[i]) == GRAFT_OK) continue;
+    if (graft_quantizers_add_predicate(set, gr_pass_predicate(o, i)) == GRAFT_OK) continue;
     graft_quantizers_destroy(set);
     return NULL;
   }

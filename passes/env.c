@@ -11,11 +11,15 @@ void gr_pass_env_free(gr_pass_env *env) {
   *env = (gr_pass_env){0};
 }
 
+const graft_predicate *gr_pass_predicate(const graft_pass_options *o, uint32_t index) {
+  return (const graft_predicate *)(const void *)((const char *)o->predicates + index * o->predicates->size);
+}
+
 const graft_rules *gr_pass_env_rules(gr_pass_env *env) {
   if (env->rules) return env->rules;
   graft_rules *rules = graft_rules_create(env->context, true);
   for (uint32_t i = 0; rules && i < env->options->predicate_count; i++) {
-    if (graft_rules_add_predicate(rules, &env->options->predicates[i]) == GRAFT_OK) continue;
+    if (graft_rules_add_predicate(rules, gr_pass_predicate(env->options, i)) == GRAFT_OK) continue;
     graft_rules_destroy(rules);
     return NULL;
   }

@@ -62,7 +62,8 @@ typedef struct graft_pass_options {
   /* What `annotate{quantizer=callback}` calls for each graph, with `user`; it uses graft_annotate (patterns.h). Nodes
    * that the pass's options leave out are not known to it. */
   graft_status (*annotate)(void *user, graft_graph *graph);
-  const struct graft_predicate *predicates; /* of the embedder, for the files above (patterns.h) */
+  /* Of the embedder, for the files above (patterns.h); all have the size of the first. */
+  const struct graft_predicate *predicates;
   uint32_t predicate_count;
 } graft_pass_options;
 

@@ -123,9 +123,14 @@ graft_status graft_run_passes(graft_module *module, const char *pipeline, const 
   if (!pipeline)
     return gr_error(module->context, GRAFT_INVALID_ARGUMENT, gr_module_loc(module), "there is no pipeline to run");
   graft_pass_options known = {.size = sizeof known};
-  if (options) memcpy(&known, options, options->size < sizeof known ? options->size : sizeof known);
+  graft_status s = gr_take_options(module->context, &known, sizeof known, options);
+  if (s) return s;
+  if ((known.pattern_file_count && !known.pattern_files) || (known.quantizer_file_count && !known.quantizer_files) ||
+      (known.predicate_count && !known.predicates))
+    return gr_error(module->context, GRAFT_INVALID_ARGUMENT, gr_module_loc(module),
+                    "the options count files or predicates that are not there");
   gr_pipeline compiled;
-  graft_status s = gr_pipeline_compile(&compiled, module->context, pipeline);
+  s = gr_pipeline_compile(&compiled, module->context, pipeline);
   if (s) return s;
   gr_pass_env env;
   gr_pass_env_init(&env, module->context, &known);

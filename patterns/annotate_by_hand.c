@@ -62,9 +62,9 @@ graft_status graft_annotate(graft_graph *g, graft_place place, const graft_spec 
   graft_module *m = g->module;
   graft_context *c = m->context;
   graft_spec spec = {.kind = "spec"};
-  if (given) memcpy(&spec, given, given->size < sizeof spec ? given->size : sizeof spec);
   gr_spec_ref at, refs[QZ_MAX_REFS];
-  graft_status status = find_place(g, &place, &at);
+  graft_status status = gr_take_options(c, &spec, sizeof spec, given);
+  if (!status) status = find_place(g, &place, &at);
   if (status) return status;
   gr_loc where = place_loc(g, &at);
   if (at.is_value ? gr_spec_of_value(g, at.id) : gr_spec_of_use(g, at.id))

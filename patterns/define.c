@@ -223,7 +223,8 @@ void gr_customs_free(graft_context *c, gr_customs *all) {
 
 graft_status gr_customs_add(graft_context *c, gr_customs *all, const graft_predicate *given) {
   graft_predicate x = {0};
-  if (given) memcpy(&x, given, given->size < sizeof x ? given->size : sizeof x);
+  graft_status status = gr_take_options(c, &x, sizeof x, given);
+  if (status) return status;
   size_t length = x.name ? strlen(x.name) : 0;
   const gr_token name = {.text = x.name, .length = (uint32_t)length};
   bool word = length > 0 && length < 64;

@@ -14,8 +14,10 @@ bool graft_dtype_range(graft_dtype dtype, int64_t *min, int64_t *max) {
 static int64_t half_down(int64_t v) { return v / 2 - (v % 2 < 0); }
 
 void graft_qparams_range(const graft_qparams_config *options, int64_t *quant_min, int64_t *quant_max) {
-  *quant_min = options->reduce_range ? half_down(options->quant_min) : options->quant_min;
-  *quant_max = options->reduce_range ? half_down(options->quant_max) : options->quant_max;
+  graft_qparams_config o = {.size = sizeof o};
+  gr_copy_options(&o, sizeof o, options);
+  *quant_min = o.reduce_range ? half_down(o.quant_min) : o.quant_min;
+  *quant_max = o.reduce_range ? half_down(o.quant_max) : o.quant_max;
 }
 
 static int32_t clamp_zero_point(double zp, int64_t qmin, int64_t qmax) {
@@ -100,11 +102,13 @@ static void kernel_formula(const graft_qparams_config *o, int64_t qmin, int64_t 
   *zero_point = clamp_zero_point(rint(zp), qmin, qmax);
 }
 
-graft_status graft_qparams(const graft_qparams_config *options, float min, float max, float *scale,
-                           int32_t *zero_point) {
+graft_status graft_qparams(const graft_qparams_config *given, float min, float max, float *scale, int32_t *zero_point) {
   int64_t qmin, qmax, lowest, highest;
   *scale = 1.0f;
   *zero_point = 0;
+  graft_qparams_config o = {.size = sizeof o};
+  if (!gr_copy_options(&o, sizeof o, given)) return GRAFT_INVALID_ARGUMENT;
+  const graft_qparams_config *options = &o;
   graft_qparams_range(options, &qmin, &qmax);
   if (!graft_dtype_range(options->dtype, &lowest, &highest) || qmin >= qmax || qmin < lowest || qmax > highest)
     return GRAFT_INVALID_ARGUMENT;

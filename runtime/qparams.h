@@ -29,7 +29,8 @@ typedef struct graft_qparams_config {
 } graft_qparams_config;
 
 /* Scale and zero point of the range [min, max]. A range that was never observed (min > max) or that is not a number
- * gives (1, 0). GRAFT_INVALID_ARGUMENT, and (1, 0), when quant_min >= quant_max or they do not fit the dtype. */
+ * gives (1, 0). GRAFT_INVALID_ARGUMENT, and (1, 0), when quant_min >= quant_max, they do not fit the dtype, or there
+ * are no options with their size; no diagnostic, since no context is given. */
 GRAFT_API graft_status graft_qparams(const graft_qparams_config *options, float min, float max, float *scale,
                                      int32_t *zero_point);
 /* The bounds that values are clamped to: quant_min and quant_max, halved (rounding down) where reduce_range. */

@@ -163,7 +163,7 @@ static graft_status copy_kernels(graft_session *s, const graft_kernel *kernels, 
   if (!s->kernels) return GRAFT_NO_MEMORY;
   s->kernel_count = count;
   for (uint32_t i = 0; i < count; i++) {
-    if (!kernels[i].op || !kernels[i].run)
+    if (!kernels || !kernels[i].op || !kernels[i].run)
       return gr_error(s->context, GRAFT_INVALID_ARGUMENT, (gr_loc){0}, "kernel %u has no op or nothing to run",
                       (unsigned)i);
     size_t size = strlen(kernels[i].op) + 1;
@@ -209,7 +209,7 @@ graft_session *graft_session_create(graft_graph *graph, const graft_session_opti
   graft_context *c = graph->module->context;
   const uint32_t errors = gr_error_count(c);
   graft_session_options all = {.size = sizeof all};
-  if (options) memcpy(&all, options, options->size < sizeof all ? options->size : sizeof all);
+  if (gr_take_options(c, &all, sizeof all, options)) return NULL;
   graft_session *s = gr_alloc(c, sizeof *s);
   if (!s) return NULL;
   *s = (graft_session){.graph = graph, .context = c, .isa = gr_isa_best()};

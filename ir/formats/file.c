@@ -16,13 +16,6 @@ static const gr_format *format_at(graft_format format) {
   return (int)format > 0 && (int)format < FORMAT_COUNT ? formats[format] : NULL;
 }
 
-/* Option structs may be shorter than ours: what they lack is zero. */
-static void complete(void *ours, size_t size, const void *given) {
-  size_t given_size = 0;
-  if (given) memcpy(&given_size, given, sizeof given_size);
-  if (given) memcpy(ours, given, given_size < size ? given_size : size);
-}
-
 /* ---- reading ---- */
 
 static const gr_format *detect(const char *bytes, size_t size) {
@@ -82,7 +75,7 @@ static graft_module *load(graft_context *c, gr_buffer *file, const char *name, c
 graft_module *graft_module_load(graft_context *c, const char *path, const graft_load_options *options) {
   if (!path) return gr_error(c, GRAFT_INVALID_ARGUMENT, (gr_loc){0}, "no file is named to load"), NULL;
   graft_load_options o = {.size = sizeof o};
-  complete(&o, sizeof o, options);
+  if (gr_take_options(c, &o, sizeof o, options)) return NULL;
   gr_buffer *file = gr_file_read(c, path, o.map);
   return file ? load(c, file, path, &o) : NULL;
 }
@@ -90,7 +83,7 @@ graft_module *graft_module_load(graft_context *c, const char *path, const graft_
 graft_module *graft_module_load_memory(graft_context *c, const void *bytes, size_t size, const char *name,
                                        const graft_load_options *options) {
   graft_load_options o = {.size = sizeof o};
-  complete(&o, sizeof o, options);
+  if (gr_take_options(c, &o, sizeof o, options)) return NULL;
   if (!name) name = "";
   if (!bytes && size) return gr_error(c, GRAFT_INVALID_ARGUMENT, (gr_loc){.file = name}, "there are no bytes"), NULL;
   gr_buffer *copy = gr_buffer_create(c, size);
@@ -118,7 +111,8 @@ static const gr_format *to_write(const graft_module *m, const gr_format *format,
 
 static graft_status save(graft_module *m, const char *path, const graft_save_options *options) {
   graft_save_options o = {.size = sizeof o};
-  complete(&o, sizeof o, options);
+  graft_status taken = gr_take_options(m->context, &o, sizeof o, options);
+  if (taken) return taken;
   const gr_format *format = to_write(m, o.format == GRAFT_FORMAT_AUTO ? by_extension(path) : format_at(o.format), path);
   if (!format) return GRAFT_UNSUPPORTED;
   if (format->save) return format->save(m, &o, path);
@@ -139,9 +133,10 @@ graft_status graft_module_save_with(graft_module *m, const char *path, const gra
 graft_status graft_module_print_with(graft_module *m, const graft_save_options *options, char **bytes, size_t *size) {
   const uint32_t errors = gr_error_count(m->context);
   graft_save_options o = {.size = sizeof o};
-  complete(&o, sizeof o, options);
   *bytes = NULL;
   *size = 0;
+  graft_status taken = gr_take_options(m->context, &o, sizeof o, options);
+  if (taken) return taken;
   const gr_format *format = o.format == GRAFT_FORMAT_AUTO ? &gr_format_text : format_at(o.format);
   format = to_write(m, format, gr_string_text(m, m->file));
   if (!format) return GRAFT_UNSUPPORTED;

@@ -12,6 +12,12 @@ void *gr_calloc(graft_context *c, size_t count, size_t size);
 void *gr_realloc(graft_context *c, void *p, size_t old_size, size_t new_size);
 void gr_free(graft_context *c, void *p, size_t size);
 
+/* A struct of options from outside, which begins with its size: what a shorter one lacks stays as it is in `ours`, what
+ * a longer one has beyond is not known here. NULL: all stays. */
+graft_status gr_take_options(graft_context *c, void *ours, size_t size, const void *given);
+/* The same without a diagnostic; false: it does not begin with its size. */
+bool gr_copy_options(void *ours, size_t size, const void *given);
+
 /* a * b * c for an allocation; SIZE_MAX, which no allocator gives, where that does not fit. */
 static inline size_t gr_size3(size_t a, size_t b, size_t c) {
   size_t ab, abc;

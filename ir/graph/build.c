@@ -146,11 +146,7 @@ done:
 graft_node graft_node_create(graft_graph *g, const graft_node_options *given) {
   graft_module *m = g->module;
   graft_node_options o = {.size = sizeof o};
-  if (!given || given->size == 0) {
-    gr_error(m->context, GRAFT_INVALID_ARGUMENT, gr_module_loc(m), "the options do not begin with their size");
-    return GRAFT_NONE;
-  }
-  memcpy(&o, given, given->size < sizeof o ? given->size : sizeof o);
+  if (gr_take_options(m->context, &o, sizeof o, given)) return GRAFT_NONE;
   gr_edit edit = gr_edit_begin(m);
   graft_node n = create(g, &o);
   return gr_edit_end(m, edit, n == GRAFT_NONE ? GRAFT_TYPE : GRAFT_OK) ? GRAFT_NONE : n;

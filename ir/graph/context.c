@@ -24,15 +24,32 @@ static void *default_allocator(void *user, void *pointer, size_t old_size, size_
   return p;
 }
 
+bool gr_copy_options(void *ours, size_t size, const void *given) {
+  if (!given) return true;
+  size_t given_size;
+  memcpy(&given_size, given, sizeof given_size);
+  if (given_size < sizeof given_size) return false;
+  memcpy(ours, given, given_size < size ? given_size : size);
+  memcpy(ours, &size, sizeof size);
+  return true;
+}
+
+graft_status gr_take_options(graft_context *c, void *ours, size_t size, const void *given) {
+  if (gr_copy_options(ours, size, given)) return GRAFT_OK;
+  return gr_error(c, GRAFT_INVALID_ARGUMENT, (gr_loc){0}, "the options do not begin with their size");
+}
+
 graft_context *graft_context_create(const graft_context_options *options) {
-  graft_allocator allocator = options && options->allocator ? options->allocator : default_allocator;
-  void *user = options ? options->allocator_user : NULL;
+  graft_context_options o = {.size = sizeof o};
+  if (!gr_copy_options(&o, sizeof o, options)) return NULL;
+  graft_allocator allocator = o.allocator ? o.allocator : default_allocator;
+  void *user = o.allocator_user;
   graft_context *c = allocator(user, NULL, 0, sizeof *c);
   if (!c) return NULL;
   memset(c, 0, sizeof *c);
   c->allocator = allocator;
   c->allocator_user = user;
-  c->max_diagnostics = options && options->max_diagnostics ? options->max_diagnostics : 64;
+  c->max_diagnostics = o.max_diagnostics ? o.max_diagnostics : 64;
   return c;
 }
 

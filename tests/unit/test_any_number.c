@@ -5,6 +5,7 @@
 #include "runtime/runtime.h"
 
 #include <check.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -322,6 +323,79 @@ START_TEST(texts_of_the_module_may_be_given_back) {
 }
 END_TEST
 
+/* Options of an older program are shorter, of a newer one longer; without a size nothing of them is believed. */
+#define SHORT(T, field) \
+  { .size = offsetof(T, field) }
+START_TEST(options_without_size_are_refused) {
+  remember();
+  char *bytes;
+  size_t size;
+  FAILS(graft_run_passes(m, "cse", &(graft_pass_options){.verify_each = true}));
+  FAILS(graft_module_print_with(m, &(graft_save_options){.format = GRAFT_FORMAT_JSON}, &bytes, &size));
+  FAILS(graft_module_save_with(m, "/tmp/never.gir", &(graft_save_options){.no_provenance = true}));
+  ck_assert_ptr_null(graft_module_load(c, "/dev/null", &(graft_load_options){.format = GRAFT_FORMAT_TEXT}));
+  refused("graft_module_load");
+  ck_assert_ptr_null(graft_module_load_memory(c, network, sizeof network - 1, "network",
+                                              &(graft_load_options){.format = GRAFT_FORMAT_TEXT}));
+  refused("graft_module_load_memory");
+  ck_assert_ptr_null(graft_session_create(g, &(graft_session_options){.threads = 2}));
+  refused("graft_session_create");
+  FAILS(graft_annotate(g, (graft_place){.value = x}, &(graft_spec){.kind = "spec"}));
+  NONE(graft_node_create(g, &(graft_node_options){.size = 1, .op = "relu"}));
+  graft_rules *rules = graft_rules_create(c, true);
+  FAILS(graft_rules_add_predicate(rules, &(graft_predicate){.name = "mine", .arity = 1}));
+  FAILS(graft_rules_add_predicate(rules, NULL));
+  graft_rules_destroy(rules);
+  ck_assert_ptr_null(graft_context_create(&(graft_context_options){.max_diagnostics = 2}));
+  float scale;
+  int32_t zero_point;
+  graft_qparams_config config = {.dtype = GRAFT_I8, .quant_min = -128, .quant_max = 127};
+  ck_assert_int_eq(graft_qparams(&config, -1, 1, &scale, &zero_point), GRAFT_INVALID_ARGUMENT);
+  ck_assert_int_eq(graft_qparams(NULL, -1, 1, &scale, &zero_point), GRAFT_INVALID_ARGUMENT);
+  FAILS(graft_run_passes(m, "cse", &(graft_pass_options){.size = sizeof(graft_pass_options), .predicate_count = 1}));
+  FAILS(graft_run_passes(m, "cse", &(graft_pass_options){.size = sizeof(graft_pass_options), .pattern_file_count = 1}));
+  FAILS(graft_run_passes(m, "annotate",
+                         &(graft_pass_options){.size = sizeof(graft_pass_options), .quantizer_file_count = 1}));
+  ck_assert_ptr_null(
+      graft_session_create(g, &(graft_session_options){.size = sizeof(graft_session_options), .kernel_count = 1}));
+  refused("graft_session_create");
+  unchanged();
+}
+END_TEST
+
+static bool never(void *user, const graft_graph *graph, const graft_value *values, uint32_t count) {
+  (void)user, (void)graph, (void)values, (void)count;
+  return false;
+}
+
+START_TEST(options_of_other_sizes_are_taken) {
+  struct {
+    graft_predicate of_today;
+    void *of_tomorrow;
+  } longer[2] = {{{.size = sizeof longer[0], .name = "one", .arity = 1, .holds = never}, NULL},
+                 {{.size = sizeof longer[0], .name = "two", .arity = 1, .holds = never}, NULL}};
+  graft_pass_options passes = {.size = sizeof passes, .predicates = &longer[0].of_today, .predicate_count = 2};
+  ck_assert_int_eq(graft_run_passes(m, "rewrite{rules=silu},annotate", &passes), GRAFT_OK);
+  longer[1].of_today.name = "One"; /* it is the second that is read */
+  ck_assert_int_ne(graft_run_passes(m, "rewrite{rules=silu}", &passes), GRAFT_OK);
+  passes = (graft_pass_options)SHORT(graft_pass_options, predicates);
+  passes.predicate_count = 7; /* past the size */
+  ck_assert_int_eq(graft_run_passes(m, "rewrite{rules=silu}", &passes), GRAFT_OK);
+  graft_save_options save = SHORT(graft_save_options, no_provenance);
+  char *bytes;
+  size_t size;
+  ck_assert_int_eq(graft_module_print_with(m, &save, &bytes, &size), GRAFT_OK);
+  graft_free(c, bytes, size);
+  graft_context_options context = SHORT(graft_context_options, max_diagnostics);
+  context.max_diagnostics = 1; /* past the size */
+  graft_context *other = graft_context_create(&context);
+  graft_check_pipeline(other, "a");
+  graft_check_pipeline(other, "b");
+  ck_assert_uint_eq(graft_diagnostic_count(other), 2);
+  graft_context_destroy(other);
+}
+END_TEST
+
 int main(void) {
   Suite *suite = suite_create("any number");
   TCase *t = tcase_create("any number");
@@ -331,6 +405,8 @@ int main(void) {
   tcase_add_loop_test(t, rules_and_quantizers_bear_it, 0, NUMBERS);
   tcase_add_loop_test(t, sessions_bear_it, 0, NUMBERS);
   tcase_add_test(t, texts_of_the_module_may_be_given_back);
+  tcase_add_test(t, options_without_size_are_refused);
+  tcase_add_test(t, options_of_other_sizes_are_taken);
   suite_add_tcase(suite, t);
   SRunner *runner = srunner_create(suite);
   srunner_run_all(runner, CK_NORMAL);
