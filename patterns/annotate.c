@@ -75,8 +75,10 @@ static graft_status read_options(annotator *a, const gr_annotate_options *given)
       for (k = 0; k < a->q->options.len; k++) gr_closest_offer(&near, a->options[k].name, strlen(a->options[k].name));
       for (const char *const *other = given->others; other && *other; other++)
         gr_closest_offer(&near, *other, strlen(*other));
-      return gr_error(a->c, GRAFT_NAME, o->name_where, "quantizer %s has no option '%s'%s", a->q->name, o->name,
-                      gr_closest_hint(&near, ""));
+      char hint[sizeof near.hint]; /* as the lists write it */
+      snprintf(hint, sizeof hint, "%s", gr_closest_hint(&near, ""));
+      for (char *s = hint; (s = strchr(s, '_'));) *s = '-';
+      return gr_error(a->c, GRAFT_NAME, o->name_where, "quantizer %s has no option '%s'%s", a->q->name, o->name, hint);
     }
     if (!read_option(&a->options[k], o->value))
       return gr_error(a->c, GRAFT_NAME, o->value_where, "option %s is %s", o->name,

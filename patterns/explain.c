@@ -97,6 +97,23 @@ static graft_node find_node(graft_graph *g, const char *name) {
   return GRAFT_NONE;
 }
 
+static graft_status no_node(graft_graph *g, const char *name) {
+  const graft_module *m = g->module;
+  gr_closest near = gr_closest_begin(name, strlen(name));
+  char labels[2][256]; /* the nearest so far is in one of them, or in neither */
+  int free_one = 0;
+  for (graft_node n = g->first; n != GRAFT_NONE; n = gr_node_at(g, n)->next) {
+    const char *source = gr_string_text(m, gr_record_source(m, gr_node_at(g, n)->provenance));
+    char *label = labels[free_one];
+    if (graft_node_name(g, n, label, sizeof labels[0]) < sizeof labels[0])
+      gr_closest_offer(&near, label, strlen(label));
+    if (near.word == label) free_one = !free_one;
+    gr_closest_offer(&near, source, strlen(source));
+  }
+  return gr_error(m->context, GRAFT_NAME, (gr_loc){.node = name}, "no node's first result or source is called so%s",
+                  gr_closest_hint(&near, ""));
+}
+
 /* NULL with a diagnostic. `options`: a quantizer's, NULL: none. */
 static explainer *begin(graft_graph *g, const char *name, const graft_attr *options) {
   graft_context *c = g->module->context;
@@ -104,7 +121,7 @@ static explainer *begin(graft_graph *g, const char *name, const graft_attr *opti
   graft_node node = name ? find_node(g, name) : GRAFT_NONE;
   if (gr_error_count(c) != errors) return NULL;
   if (node == GRAFT_NONE) {
-    gr_error(c, GRAFT_NAME, (gr_loc){.node = name}, "no node's first result or source is called so");
+    no_node(g, name ? name : "");
     return NULL;
   }
   explainer *x = gr_calloc(c, 1, sizeof *x);
@@ -195,7 +212,12 @@ graft_status graft_rules_explain(const graft_rules *rules, graft_graph *g, const
     tried++;
     for (uint32_t k = 0; k < x->near_count; k++) explain_at(x, rule->name, rule->pattern, x->near[k]);
   }
-  if (!tried && only) gr_sink_format(&x->out, "none of the rules is called %s\n", only);
+  if (!tried && only) {
+    gr_closest near = gr_closest_begin(only, strlen(only));
+    for (uint32_t i = 0; i < graft_rules_count(rules); i++)
+      gr_closest_offer(&near, graft_rules_name(rules, i), strlen(graft_rules_name(rules, i)));
+    gr_sink_format(&x->out, "no rule for rewriting is called %s%s\n", only, gr_closest_hint(&near, ""));
+  }
   if (tried && !x->said) gr_sink_text(&x->out, only ? "the rule does not look at it\n" : "no rule looks at it\n");
   return finish(x, text, size);
 }

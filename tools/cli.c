@@ -48,8 +48,12 @@ static int wrong_option(const cli_command *command, const char *given) {
   size_t dashes = strspn(given, "-"), n = strcspn(given + dashes, "=");
   const char *name = given + dashes;
   gr_closest near = gr_closest_begin(name, n);
-  gr_closest_offer(&near, "help", 4);
-  gr_closest_offer(&near, "version", 7);
+  static const char *const without[] = {"help", "version"}; /* not in the table */
+  for (int i = 0; i < 2; i++) {
+    if (dashes == 2 && strlen(without[i]) == n && memcmp(without[i], name, n) == 0)
+      return cli_usage_error(command, "the option --%s takes no argument", without[i]);
+    gr_closest_offer(&near, without[i], strlen(without[i]));
+  }
   char matches[400] = "";
   uint32_t count = 0;
   for (const cli_option *o = command->options; dashes == 2 && o->help; o++) {

@@ -93,7 +93,6 @@ static bool parse_format(arguments *a, const char *name) {
     graft_format format;
   } formats[] = {{"text", GRAFT_FORMAT_TEXT},
                  {"binary", GRAFT_FORMAT_BINARY},
-                 {"onnx", GRAFT_FORMAT_ONNX},
                  {"json", GRAFT_FORMAT_JSON},
                  {"dot", GRAFT_FORMAT_DOT}};
   for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
@@ -104,8 +103,7 @@ static bool parse_format(arguments *a, const char *name) {
   gr_closest near = gr_closest_begin(name, strlen(name));
   for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++)
     gr_closest_offer(&near, formats[i].name, strlen(formats[i].name));
-  cli_usage_error(a->command, "--emit takes text, binary, onnx, json or dot, not '%s'%s", name,
-                  gr_closest_hint(&near, ""));
+  cli_usage_error(a->command, "--emit takes text, binary, json or dot, not '%s'%s", name, gr_closest_hint(&near, ""));
   return false;
 }
 
@@ -416,6 +414,9 @@ int main(int argc, char **argv) {
   if (status < 0 && !a.lists && first == argc) status = cli_usage_error(&command, "INPUT is missing");
   if (status < 0 && !a.lists && argc - first > 1)
     status = cli_usage_error(&command, "one INPUT, not also '%s'", argv[first + 1]);
+  if (status < 0 && a.lists && first < argc)
+    status = cli_usage_error(&command, "the --list options take no INPUT: '%s'", argv[first]);
+  if (status < 0 && a.explain_rule && !a.explain) status = cli_usage_error(&command, "--explain-rule needs --explain");
   if (status < 0 && a.tracing && !a.passes) status = cli_usage_error(&command, "%s needs --passes", a.tracing);
   if (status < 0) {
     a.input = argv[first];

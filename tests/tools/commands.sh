@@ -64,6 +64,20 @@ expect 2 "a pass to print with a letter too many" "$opt" net.gir --passes dce --
 said "'dcee'; did you mean 'dce'?" "a pass to print with a letter too many"
 expect 2 "an option with a letter too many" "$opt" net.gir --passses dce
 said "no such option: --passses; did you mean '--passes'?" "an option with a letter too many"
+expect 2 "an argument for --help" "$opt" --help=3
+said "the option --help takes no argument" "an argument for --help"
+expect 2 "a list with an input" "$opt" --list-ops net.gir
+said "take no INPUT" "a list with an input"
+expect 2 "a rule without a node to explain" "$opt" net.gir --explain-rule silu
+said "needs --explain" "a rule without a node to explain"
+expect 2 "a format that is not written" "$opt" net.gir --emit onnx
+said "takes text, binary, json or dot, not 'onnx'" "a format that is not written"
+expect 1 "a node with a letter missing" "$opt" net.gir --explain logit
+said "did you mean 'logits'?" "a node with a letter missing"
+expect 0 "a rule with two letters swapped" "$opt" net.gir --explain relu --explain-rule sliu
+printed "no rule for rewriting is called sliu; did you mean 'silu'?" "a rule with two letters swapped"
+expect 1 "an option with a letter missing" "$opt" net.gir --passes 'annotate{per-chanel=true}'
+said "did you mean 'per-channel'?" "an option with a letter missing"
 expect 2 "an option that may be two" "$opt" net.gir --print-a dce
 said "the option --print-a may be --print-after, --print-after-all" "an option that may be two"
 expect 2 "an argument too many" "$opt" net.gir --stats=all
@@ -272,7 +286,7 @@ expect 0 "explain one rule" "$opt" net.gir --explain conv --explain-rule fold_in
 printed "^fold_integers at" "explain one rule"
 not_printed "xnnpack: conv" "explain one rule"
 expect 0 "explain a rule that is none" "$opt" net.gir --explain conv --explain-rule nonsense
-printed "^none of the rules is called nonsense" "explain a rule that is none"
+printed "^no rule for rewriting is called nonsense" "explain a rule that is none"
 printf 'quantizer riqu' > bare.qz
 expect 0 "explain a quantizer without rules" "$opt" net.gir --quantizer-file bare.qz --explain conv
 printed "^riqu has no rules" "explain a quantizer without rules"
