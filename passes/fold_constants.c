@@ -15,12 +15,19 @@ static bool is_constant(const graft_graph *g, graft_value v) {
          g->module->tensors.data[t].source != GR_TENSOR_ELIDED;
 }
 
+/* Elements by a formula are not made, where there are many, only to be folded away. */
+static bool is_long_fill(const folder *f, const graft_graph *g, graft_value v) {
+  const gr_tensor *t = &g->module->tensors.data[gr_value_tensor(g, v)];
+  return t->source == GR_TENSOR_FILL &&
+         graft_type_elements(gr_tensor_type(g->module, gr_value_tensor(g, v))) > f->max_elements;
+}
+
 static bool can_fold(const folder *f, graft_graph *g, graft_node n) {
   const gr_node *node = gr_node_at(g, n);
   if (!(gr_node_may(g, n) & GR_MAY_FOLD) || node->operand_count == 0) return false;
   for (uint32_t i = 0; i < node->operand_count; i++) {
     graft_value v = gr_operand(g, n, i);
-    if (v != GRAFT_NONE && !is_constant(g, v)) return false;
+    if (v != GRAFT_NONE && (!is_constant(g, v) || is_long_fill(f, g, v))) return false;
   }
   int64_t total = 0;
   for (uint32_t i = 0; i < node->result_count; i++) {

@@ -80,6 +80,7 @@ static bool add_link(chain *h, graft_module *m, gr_scratch *scratch, const gr_un
                  .result_count = 1,
                  .error = message};
   if (!gr_infer_types(&in) || y->rank < 1) return false;
+  if (!gr_within_limits(m, op->op, op->attrs, types, op->operand_count, y, message, sizeof message)) return false;
   l->type = *y;
   l->out[0].type = &l->type;
   l->call = (gr_kernel_call){.context = m->context,

@@ -1,4 +1,4 @@
-/* Ops run over a large array in blocks (chain.c), for the evaluator. */
+/* Ops run over a large array in blocks (chain.c), and what may be run at all (limits.c), for the evaluator. */
 #ifndef GRAFT_CHAIN_IMPL_H
 #define GRAFT_CHAIN_IMPL_H
 
@@ -8,6 +8,10 @@
  * them does not go in blocks, nothing was run. */
 graft_status gr_chain_run(graft_module *m, gr_scratch *scratch, const gr_unmade *last, gr_array *result, gr_loc where,
                           bool *done);
+
+/* May this be computed beforehand? Operands and result are of known extents; false: the message says why not. */
+bool gr_within_limits(graft_module *m, uint32_t op, uint32_t attrs, const graft_type *const *operands, uint32_t count,
+                      const graft_type *result, char *message, size_t size);
 
 /* A buffer for an array of this type. */
 graft_status gr_array_make(graft_context *c, const graft_type *type, gr_array *array);
