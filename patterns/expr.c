@@ -102,9 +102,26 @@ static int equal_lists(const side *a, const side *b) {
   return equal;
 }
 
+/* Integers and floats are compared with each other in lists too. */
+static int equal_mixed(const side *ints, const side *floats) {
+  int equal = 1;
+  if (ints->value.count != floats->value.count) return 0;
+  for (uint32_t i = 0; i < ints->value.count; i++) {
+    graft_attr p = {.kind = GRAFT_ATTR_INT, .as.i = ints->value.as.ints[i]},
+               q = {.kind = GRAFT_ATTR_FLOAT, .as.f = floats->value.as.floats[i]};
+    if (unknown(ints, p.as.i))
+      equal = -1;
+    else if (gr_pt_order(&p, &q) != 0)
+      return 0;
+  }
+  return equal;
+}
+
 static int equal_sides(const side *a, const side *b) {
   const graft_attr *p = &a->value, *q = &b->value;
   if (p->kind == GRAFT_ATTR_INTS && q->kind == GRAFT_ATTR_INTS) return equal_lists(a, b);
+  if (p->kind == GRAFT_ATTR_INTS && q->kind == GRAFT_ATTR_FLOATS) return equal_mixed(a, b);
+  if (p->kind == GRAFT_ATTR_FLOATS && q->kind == GRAFT_ATTR_INTS) return equal_mixed(b, a);
   if (p->kind != q->kind && is_number(p) && is_number(q)) return gr_pt_order(p, q) == 0;
   if (p->kind == GRAFT_ATTR_FLOAT && q->kind == GRAFT_ATTR_FLOAT &&
       (a->reading == PT_SINGLE || b->reading == PT_SINGLE))

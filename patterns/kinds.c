@@ -2,6 +2,7 @@
  * kinds that never fit is an error of the rule, not a condition that never holds. */
 #include "patterns/patterns_impl.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -105,8 +106,24 @@ static bool wrong_word(gr_parser *p, const kinds *k, const gr_expr *other) {
   return true;
 }
 
+/* An integer against a literal that is none. */
+static bool never_whole(gr_parser *p, const kinds *k, const gr_expr *other) {
+  double d = other->kind == PT_E_LITERAL && other->value.kind == GRAFT_ATTR_FLOAT ? other->value.as.f : 0;
+  if (k->mask != BIT(INT) || d == floor(d)) return false;
+  char text[64];
+  gr_pt_attr_text(&other->value, text, sizeof text);
+  gr_error(p->context, GRAFT_RULE, other->where, "an integer is never %s", text);
+  return true;
+}
+
 static bool check_equal(gr_parser *p, const pt_variant *v, const gr_expr *e) {
   kinds a = kinds_of(v, e->args[0]), b = kinds_of(v, e->args[1]);
+  if (e->args[0]->kind == PT_E_VALUE && e->args[1]->kind == PT_E_VALUE) {
+    gr_error(
+        p->context, GRAFT_RULE, e->where,
+        "values are not compared: a name that comes twice is one value; same_type and number compare what they are");
+    return false;
+  }
   if (!(class_of(a.mask) & class_of(b.mask))) {
     gr_error(p->context, GRAFT_RULE, e->where, "%s is never %s", phrase(a.mask), phrase(b.mask));
     return false;
@@ -115,6 +132,7 @@ static bool check_equal(gr_parser *p, const pt_variant *v, const gr_expr *e) {
     gr_error(p->context, GRAFT_RULE, e->where, "a list of %d entries is never one of %d", (int)a.count, (int)b.count);
     return false;
   }
+  if (never_whole(p, &a, e->args[1]) || never_whole(p, &b, e->args[0])) return false;
   return !wrong_word(p, &a, e->args[1]) && !wrong_word(p, &b, e->args[0]);
 }
 
@@ -136,7 +154,15 @@ static bool check_call(gr_parser *p, const pt_variant *v, const gr_expr *e) {
     case PT_F_all: ok = i == 0 || need(p, v, a, NUMBER, "elements are compared with a number"); break;
     case PT_F_min:
     case PT_F_max: ok = need(p, v, a, NUMBER, "numbers are compared"); break;
-    case PT_F_length:
+    case PT_F_length: ok = need(p, v, a, LIST, "a list is needed here"); break;
+    case PT_F_range: ok = need(p, v, a, BIT(INT), "a range has an integer's length"); break;
+    case PT_F_is_none: ok = need(p, v, a, BIT(NONE), "this is never none"); break;
+    case PT_F_slice:
+      ok = i == 0 ? need(p, v, a, LIST, "a list is needed here")
+                  : need(p, v, a, BIT(INT) | BIT(NONE), "start, end and step are integers");
+      break;
+    case PT_F_concat:
+    case PT_F_compose:
     case PT_F_sum:
     case PT_F_product:
     case PT_F_reverse: ok = need(p, v, a, LIST | NUMBER, "a list is needed here"); break;
@@ -168,6 +194,13 @@ bool gr_pt_check_kinds(gr_parser *p, const pt_variant *v, const gr_expr *e) {
     return need(p, v, e->args[0], LIST, "only a list has entries") &&
            need(p, v, e->args[1], BIT(INT), "an index is an integer");
   case PT_E_CALL: return check_call(p, v, e);
+  case PT_E_LIST:
+    for (uint32_t i = 0; i < e->arg_count; i++)
+      if (!need(p, v, e->args[i], NUMBER, "lists hold numbers")) return false;
+    return true;
+  case PT_E_EACH:
+    return need(p, v, e->args[0], LIST | NUMBER, "a list is needed here") &&
+           (e->index != PT_EACH_MAP || need(p, v, e->args[1], NUMBER, "lists hold numbers"));
   default: return true;
   }
 }
