@@ -26,6 +26,10 @@ typedef struct apply {
 
 static gr_loc root_loc(const apply *a) { return gr_node_loc(a->r->g, a->root); }
 
+/* No match after all, because of the match or the graph: false. Muted, for who asks why. */
+#define UNFIT(a, ...) (gr_error((a)->r->c, GRAFT_RULE, root_loc(a), __VA_ARGS__) == GRAFT_OK)
+#define OTHER_TYPE "a result would be of another type than the root's"
+
 /* What went wrong is no reason to go on without this match. */
 static bool broken(apply *a) {
   a->broken = true;
@@ -84,7 +88,11 @@ static uint32_t build_attrs(apply *a, const pt_step *s, uint32_t op) {
         continue;
       }
       graft_attr value;
-      if (!gr_pt_eval_expr(&e, attr->value, &value)) return GRAFT_NONE;
+      if (!gr_pt_eval_expr(&e, attr->value, &value)) {
+        (void)UNFIT(a, "the attribute %.*s of the new %s has no value", (int)attr->length, attr->text,
+                    gr_op_text(a->r->m, op));
+        return GRAFT_NONE;
+      }
       value.name = attr->text;
       if (gr_attrs_set(a->r->m, &b, info, &value, attr->where) != GRAFT_OK) return GRAFT_NONE;
     }
@@ -154,7 +162,7 @@ static gr_name tensor_name(apply *a, const pt_step *s, uint32_t result, graft_te
 
 /* A const value that cannot be computed is an error. */
 static uint32_t value_entry(apply *a, graft_value v) {
-  bool muted = gr_mute(a->r->c, false);
+  bool muted = gr_mute(a->r->c, a->r->trial);
   uint32_t entry = gr_pt_cones_entry(a->r->cones, v);
   gr_mute(a->r->c, muted);
   if (entry == GRAFT_NONE) broken(a);
@@ -194,7 +202,10 @@ static graft_dtype literal_dtype(const apply *a, const pt_step *s, const pt_oper
 static bool literal_bytes(const apply *a, const pt_step *s, const pt_operand *o, graft_type *type,
                           unsigned char bytes[8]) {
   *type = (graft_type){.dtype = literal_dtype(a, s, o)};
-  return gr_pt_number_as(o->number, type->dtype, bytes);
+  if (gr_pt_number_as(o->number, type->dtype, bytes)) return true;
+  char text[64];
+  gr_pt_attr_text(o->number, text, sizeof text);
+  return UNFIT(a, "%s is no %s", text, graft_dtype_name(type->dtype));
 }
 
 static bool gather_entries(apply *a, const pt_step *s) {
@@ -229,7 +240,10 @@ static bool gather_entries(apply *a, const pt_step *s) {
 static uint32_t expr_entry(apply *a, const pt_step *s) {
   pt_eval e = evaluation(a);
   graft_attr x;
-  if (!gr_pt_eval_expr(&e, s->line->expr, &x)) return GRAFT_NONE;
+  if (!gr_pt_eval_expr(&e, s->line->expr, &x)) {
+    (void)UNFIT(a, "a const line has no value");
+    return GRAFT_NONE;
+  }
   for (uint32_t i = 0; e.reading == PT_EXTENTS && i < x.count; i++)
     if (x.as.ints[i] < 0) return GRAFT_NONE; /* an extent that is not known */
   if (e.reading == PT_EXTENTS && x.kind == GRAFT_ATTR_INT && x.as.i < 0) return GRAFT_NONE;
@@ -259,7 +273,7 @@ static bool materialize(apply *a, const pt_step *s, uint32_t result, uint32_t en
   gr_name name = {0, 0};
   bool made = false;
   if (gr_pt_cones_is_new(r->cones, entry, (graft_tensor_kind)kind)) name = tensor_name(a, s, result, &old);
-  bool muted = gr_mute(r->c, false);
+  bool muted = gr_mute(r->c, r->trial);
   graft_tensor t = gr_pt_cones_tensor(r->cones, entry, (graft_tensor_kind)kind, name, &made);
   gr_mute(r->c, muted);
   if (t == GRAFT_NONE) return broken(a);
@@ -292,7 +306,7 @@ static bool refine(apply *a, graft_value from, graft_value to) {
   graft_graph *g = a->r->g;
   graft_type merged;
   if (gr_value_at(g, from)->type == gr_value_at(g, to)->type) return true;
-  if (!merge_types(gr_type_of(g, from), gr_type_of(g, to), &merged)) return false;
+  if (!merge_types(gr_type_of(g, from), gr_type_of(g, to), &merged)) return UNFIT(a, OTHER_TYPE);
   if (gr_value_node(g, to) == GRAFT_NONE || gr_type_equal(&merged, gr_type_of(g, to))) return true;
   uint32_t type = gr_type_intern(a->r->m, &merged);
   return type != GRAFT_NONE && gr_value_set_type(g, to, type) == GRAFT_OK &&
@@ -335,7 +349,7 @@ static bool run_const(apply *a, const pt_step *s) {
     if (attrs == GRAFT_NONE || is_random(a, op, attrs) ||
         !gr_pt_cones_fits(r->cones, op, attrs, r->entries.data, r->entries.len, count))
       return false;
-    bool muted = gr_mute(r->c, false);
+    bool muted = gr_mute(r->c, r->trial);
     first = gr_pt_cones_call(r->cones, op, attrs, r->entries.data, r->entries.len, count, root_loc(a));
     gr_mute(r->c, muted);
     if (first == GRAFT_NONE) return broken(a);
@@ -499,7 +513,10 @@ static const uint32_t *root_types(apply *a, const gr_node_desc *d) {
     graft_type merged;
     if (old == GRAFT_NONE || types[i] == GRAFT_NONE || types[i] == gr_value_at(g, old)->type) continue;
     const graft_type *now = &a->r->m->types.data[types[i]];
-    if (!merge_types(gr_type_of(g, old), now, &merged)) return NULL;
+    if (!merge_types(gr_type_of(g, old), now, &merged)) {
+      (void)UNFIT(a, OTHER_TYPE);
+      return NULL;
+    }
     if (!gr_type_equal(now, &merged) && (types[i] = gr_type_intern(a->r->m, &merged)) == GRAFT_NONE) return NULL;
   }
   return types;
@@ -740,18 +757,24 @@ graft_status gr_pt_apply(pt_rewriter *r, const pt_rule *rule, const gr_match *ma
   a.taken = a.v->node_count <= FEW ? few : gr_arena_alloc(&r->matcher.scratch, a.v->node_count * sizeof *a.taken);
   if (!a.taken) return GRAFT_NO_MEMORY;
   if (a.taken != few) memset(a.taken, 0, a.v->node_count * sizeof *a.taken);
-  if (!possible(&a)) return GRAFT_OK;
+  if (!possible(&a)) { /* nothing has been done yet */
+    bool muted = gr_mute(r->c, true);
+    (void)UNFIT(&a, "a result of the root that is needed, or an effect, would be lost");
+    gr_mute(r->c, muted);
+    return GRAFT_OK;
+  }
   const uint32_t errors = gr_error_count(r->c), takeovers = r->takeovers.len;
   const graft_value old_result = gr_node_at(r->g, a.root)->first_result;
   gr_edit edit = gr_edit_begin(r->m);
   bool muted = gr_mute(r->c, true), ok = build(&a);
   gr_mute(r->c, muted);
   *applied = ok;
-  if (ok) return gr_edit_end(r->m, edit, finish(&a, old_result) ? GRAFT_OK : GRAFT_NO_MEMORY);
+  if (ok && !r->trial) return gr_edit_end(r->m, edit, finish(&a, old_result) ? GRAFT_OK : GRAFT_NO_MEMORY);
   gr_edit_end(r->m, edit, GRAFT_PASS);
   gr_pt_cones_unmake(r->cones, r->fresh.data, r->fresh.len);
   r->takeovers.len = takeovers;
   if (r->matcher.failed) return gr_no_memory(r->c);
+  if (r->trial) return GRAFT_OK;
   if (gr_error_count(r->c) != errors || a.broken) return failed(&a);
   r->stats->unfit++;
   return GRAFT_OK;

@@ -1,7 +1,9 @@
-/* Why rules leave a node alone: each rule is tried at the roots near it, and the check that came furthest tells. */
+/* Why rules leave a node alone: each rule is tried at the roots near it, by the rewriter's own code, and the check that
+ * came furthest tells. A rewrite that is made and does not fit counts as a check behind all others. */
 #include "ir/formats/sink_int.h"
 #include "ir/ir_int.h"
 #include "patterns/quantizer_impl.h"
+#include "patterns/rewrite_impl.h"
 #include "patterns/rules_impl.h"
 
 #include <stdio.h>
@@ -19,6 +21,7 @@ typedef struct explainer {
   uint32_t near_count;
   gr_sink out;
   gr_cones *cones;
+  pt_trial *trial; /* NULL: quantizers, which rewrite nothing */
   uint32_t said;
   uint32_t errors; /* of the context before it began */
 } explainer;
@@ -58,7 +61,9 @@ static bool forget_nodes(explainer *x, const gr_pattern *pattern, uint32_t varia
   return true;
 }
 
-static void explain_at(explainer *x, const char *rule, const gr_pattern *pattern, graft_node root) {
+/* `rule`: whose rewrite is tried; NULL in quantizers. */
+static void explain_at(explainer *x, const char *label, const pt_rule *rule, const gr_pattern *pattern,
+                       graft_node root) {
   pt_failure best = {0};
   bool about = false;
   for (uint32_t v = 0; v < pattern->variant_count; v++) {
@@ -70,17 +75,23 @@ static void explain_at(explainer *x, const char *rule, const gr_pattern *pattern
     }
     bool matches = gr_pt_match_variant(&x->matcher, pattern, v, root, &match);
     if (!concerns(x, pattern, v)) continue;
-    if (matches) {
-      gr_sink_format(&x->out, "%s matches at %%%s\n", rule, gr_node_label(x->g, root));
+    char why[160] = "";
+    if (matches && (!x->trial || gr_pt_try(x->trial, rule, v, root, why, sizeof why))) {
+      gr_sink_format(&x->out, "%s matches at %%%s\n", label, gr_node_label(x->g, root));
       x->said++;
       return;
+    }
+    if (matches) {
+      x->failure = (pt_failure){.variant = v, .pc = UINT32_MAX, .where = rule->where};
+      snprintf(x->failure.text, sizeof x->failure.text, "it matches, but the rewrite does not fit: %s",
+               why[0] ? why : "it is taken back");
     }
     if (!x->failure.text[0] || (about && x->failure.pc <= best.pc)) continue;
     best = x->failure;
     about = true;
   }
   if (!about) return;
-  gr_sink_format(&x->out, "%s at %%%s: %s\n", rule, gr_node_label(x->g, root), best.text);
+  gr_sink_format(&x->out, "%s at %%%s: %s\n", label, gr_node_label(x->g, root), best.text);
   gr_sink_format(&x->out, "    %s:%u:%u: ", best.where.file, best.where.line, best.where.column);
   gr_sink_write(&x->out, best.where.source, strcspn(best.where.source, "\n"));
   gr_sink_text(&x->out, "\n");
@@ -115,7 +126,7 @@ static graft_status no_node(graft_graph *g, const char *name) {
 }
 
 /* NULL with a diagnostic. `options`: a quantizer's, NULL: none. */
-static explainer *begin(graft_graph *g, const char *name, const graft_attr *options) {
+static explainer *begin(graft_graph *g, const char *name, const graft_attr *options, gr_evaluator evaluate) {
   graft_context *c = g->module->context;
   const uint32_t errors = gr_error_count(c);
   graft_node node = name ? find_node(g, name) : GRAFT_NONE;
@@ -129,7 +140,7 @@ static explainer *begin(graft_graph *g, const char *name, const graft_attr *opti
   x->g = g;
   x->node = node;
   x->errors = errors;
-  x->cones = gr_cones_create(g, NULL, NULL);
+  x->cones = gr_cones_create(g, evaluate, NULL);
   gr_matcher_init(&x->matcher, g, options, x->cones);
   x->matcher.reason = x->reason;
   x->matcher.reason_size = sizeof x->reason;
@@ -142,7 +153,8 @@ static explainer *begin(graft_graph *g, const char *name, const graft_attr *opti
 /* The text to the caller. */
 static graft_status finish(explainer *x, char **text, size_t *size) {
   graft_context *c = x->g->module->context;
-  graft_status status = gr_outcome(c, x->errors, x->out.failed || !x->cones ? GRAFT_NO_MEMORY : GRAFT_OK);
+  graft_status status =
+      gr_outcome(c, x->errors, x->out.failed || !x->cones || x->matcher.failed ? GRAFT_NO_MEMORY : GRAFT_OK);
   *text = status ? NULL : gr_alloc(c, x->out.bytes.len + 1);
   if (*text) {
     if (x->out.bytes.len) memcpy(*text, x->out.bytes.data, x->out.bytes.len);
@@ -154,6 +166,7 @@ static graft_status finish(explainer *x, char **text, size_t *size) {
   gr_sink_free(&x->out);
   gr_matcher_free(&x->matcher);
   gr_cones_destroy(x->cones);
+  gr_pt_trial_end(x->trial);
   gr_free(c, x, sizeof *x);
   return status;
 }
@@ -198,19 +211,21 @@ static void say_annotations(explainer *x) {
   }
 }
 
-graft_status graft_rules_explain(const graft_rules *rules, graft_graph *g, const char *name, const char *only,
-                                 char **text, size_t *size) {
-  explainer *x = begin(g, name, NULL);
+graft_status gr_rules_explain(const graft_rules *rules, graft_graph *g, const char *name, const char *only,
+                              gr_evaluator evaluate, char **text, size_t *size) {
+  explainer *x = begin(g, name, NULL, evaluate);
   if (!x) return GRAFT_NAME;
   gr_sink_format(&x->out, "%%%s is a %s\n", gr_node_label(g, x->node),
                  gr_op_text(g->module, gr_node_at(g, x->node)->op));
   say_annotations(x);
   uint32_t tried = 0;
-  for (uint32_t i = 0; x->cones && i < graft_rules_count(rules); i++) {
+  x->trial = gr_pt_trial_begin(g, rules, evaluate);
+  if (!x->trial) x->out.failed = true;
+  for (uint32_t i = 0; x->cones && x->trial && i < graft_rules_count(rules); i++) {
     const pt_rule *rule = gr_pt_rules_at(rules, i);
     if (only && !gr_pt_name_fits(rule, only)) continue;
     tried++;
-    for (uint32_t k = 0; k < x->near_count; k++) explain_at(x, rule->name, rule->pattern, x->near[k]);
+    for (uint32_t k = 0; k < x->near_count; k++) explain_at(x, rule->name, rule, rule->pattern, x->near[k]);
   }
   if (!tried && only) {
     gr_closest near = gr_closest_begin(only, strlen(only));
@@ -222,14 +237,14 @@ graft_status graft_rules_explain(const graft_rules *rules, graft_graph *g, const
   return finish(x, text, size);
 }
 
-graft_status graft_quantizers_explain(const graft_quantizers *quantizers, uint32_t index, graft_graph *g,
-                                      const char *name, const char *only, char **text, size_t *size) {
+graft_status gr_quantizers_explain(const graft_quantizers *quantizers, uint32_t index, graft_graph *g, const char *name,
+                                   const char *only, gr_evaluator evaluate, char **text, size_t *size) {
   const char *quantizer = graft_quantizers_name(quantizers, index);
   const gr_quantizer *q = quantizer ? gr_quantizers_find(quantizers, quantizer) : NULL;
   if (!q) return gr_error(g->module->context, GRAFT_NAME, (gr_loc){0}, "there is no quantizer %u", index);
   graft_attr options[QZ_MAX_OPTIONS];
   qz_defaults(q, options);
-  explainer *x = begin(g, name, options);
+  explainer *x = begin(g, name, options, evaluate);
   if (!x) return GRAFT_NAME;
   if (q->rules.len == 0) gr_sink_format(&x->out, "%s has no rules\n", q->name);
   uint32_t tried = 0;
@@ -241,7 +256,7 @@ graft_status graft_quantizers_explain(const graft_quantizers *quantizers, uint32
     if (!qz_condition(q, rule->condition, NULL, options, &active)) x->out.failed = true;
     char label[300];
     snprintf(label, sizeof label, "%s: %s%s", q->name, rule->name, active ? "" : " (not with the default options)");
-    for (uint32_t k = 0; k < x->near_count; k++) explain_at(x, label, rule->pattern, x->near[k]);
+    for (uint32_t k = 0; k < x->near_count; k++) explain_at(x, label, NULL, rule->pattern, x->near[k]);
   }
   if (only && tried && !x->said) gr_sink_format(&x->out, "%s: %s does not look at it\n", q->name, only);
   return finish(x, text, size);

@@ -147,6 +147,12 @@ void gr_cones_forget(gr_cones *k, size_t above);
 /* ---- rewriting (rules.c, apply.c) -----------------------------------------------------------------------------------
  */
 
+/* graft_rules_explain and graft_quantizers_explain, with what evaluates const values: as the passes do. */
+graft_status gr_rules_explain(const graft_rules *rules, graft_graph *g, const char *name, const char *only,
+                              gr_evaluator evaluate, char **text, size_t *size);
+graft_status gr_quantizers_explain(const graft_quantizers *quantizers, uint32_t index, graft_graph *g, const char *name,
+                                   const char *only, gr_evaluator evaluate, char **text, size_t *size);
+
 /* What one rule did. Matches that it had to leave alone: a type or an operand that it needs was not there. */
 typedef struct gr_rule_stats {
   const char *name; /* lives as long as the rules */

@@ -376,6 +376,42 @@ static void end(driver *d) {
   gr_pt_watch_end(&d->watch, c);
 }
 
+struct pt_trial {
+  driver driver;
+  gr_rewrite_options options;
+  gr_rewrite_stats stats;
+};
+
+pt_trial *gr_pt_trial_begin(graft_graph *g, const graft_rules *rules, gr_evaluator evaluate) {
+  graft_context *c = g->module->context;
+  pt_trial *t = gr_calloc(c, 1, sizeof *t);
+  if (!t) return NULL;
+  t->options.evaluate = evaluate;
+  t->driver.r.trial = true;
+  if (begin(&t->driver, g, rules, &t->options, &t->stats)) return t;
+  gr_pt_trial_end(t);
+  return NULL;
+}
+
+bool gr_pt_try(pt_trial *t, const pt_rule *rule, uint32_t variant, graft_node root, char *why, size_t size) {
+  pt_rewriter *r = &t->driver.r;
+  gr_match match;
+  bool fits = false;
+  gr_overhear(r->c, why, size);
+  if (!gr_pt_match_variant(&r->matcher, rule->pattern, variant, root, &match) ||
+      gr_pt_apply(r, rule, &match, &fits) != GRAFT_OK)
+    fits = false;
+  gr_overhear(r->c, NULL, 0);
+  return fits;
+}
+
+void gr_pt_trial_end(pt_trial *t) {
+  if (!t) return;
+  graft_context *c = t->driver.r.c;
+  end(&t->driver);
+  gr_free(c, t, sizeof *t);
+}
+
 graft_status gr_rewrite(graft_graph *g, const graft_rules *rules, const char *const *names, uint32_t name_count,
                         const gr_rewrite_options *options, gr_rewrite_stats *stats) {
   graft_context *c = g->module->context;

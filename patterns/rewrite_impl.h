@@ -37,6 +37,7 @@ typedef struct pt_rewriter {
   const pt_rule *rule;            /* applied last, */
   uint32_t rule_string, rootless; /* its name, and its record where the matched nodes have none */
   bool specs, refs;
+  bool trial; /* rewrites are taken back, whether they fit or not */
   GR_VEC(graft_value) operands;
   GR_VEC(uint32_t) entries, records, dead;
   GR_VEC(pt_pending) pending;
@@ -56,6 +57,13 @@ typedef struct pt_rewriter {
 /* Rewrites what the matcher has just bound. *applied: false when the rule has to leave this match alone; nothing has
  * changed then. */
 graft_status gr_pt_apply(pt_rewriter *r, const pt_rule *rule, const gr_match *match, bool *applied);
+
+/* Would the rewriter rewrite? For --explain: each attempt is taken back. `end` takes NULL. */
+typedef struct pt_trial pt_trial;
+pt_trial *gr_pt_trial_begin(graft_graph *g, const graft_rules *rules, gr_evaluator evaluate);
+/* At a root where the variant matches; if not, `why` is the reason, or empty. */
+bool gr_pt_try(pt_trial *t, const pt_rule *rule, uint32_t variant, graft_node root, char *why, size_t size);
+void gr_pt_trial_end(pt_trial *t);
 
 /* ---- who may see a change (watch.c) ---- */
 

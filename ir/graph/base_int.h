@@ -112,6 +112,8 @@ uint32_t gr_error_count(const graft_context *c);
 /* While muted errors are not kept, nor counted, except of memory: for who asks whether something can be done. Gives
  * what was before. */
 bool gr_mute(graft_context *c, bool muted);
+/* The first muted error from now on is written into `text`, until another call; NULL: no more. */
+void gr_overhear(graft_context *c, char *text, size_t size);
 /* What a function that others call gives back, as the last net: GRAFT_OK never goes with an error that was not there
  * when it began, nor a failure with none. */
 graft_status gr_outcome(graft_context *c, uint32_t errors_before, graft_status status);

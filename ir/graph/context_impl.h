@@ -19,6 +19,8 @@ struct graft_context {
   uint32_t errors;    /* also those whose diagnostic could not be kept */
   bool out_of_memory; /* reported once, from static text */
   bool muted;         /* errors are answers just now, and not kept */
+  char *heard;        /* NULL, or who asks why: the first of them goes here, */
+  size_t heard_size;
 };
 
 #endif

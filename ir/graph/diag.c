@@ -44,7 +44,10 @@ static bool displace_warning(graft_context *c) {
 
 __attribute__((format(printf, 5, 0))) static void add(graft_context *c, graft_severity severity, graft_status code,
                                                       gr_loc where, const char *format, va_list args) {
-  if (severity != GRAFT_WARNING && c->muted) return;
+  if (severity != GRAFT_WARNING && c->muted) {
+    if (severity == GRAFT_ERROR && c->heard && !c->heard[0]) (void)vsnprintf(c->heard, c->heard_size, format, args);
+    return;
+  }
   if (severity == GRAFT_ERROR) c->errors++;
   bool full = c->diagnostics.len >= c->max_diagnostics && !(severity == GRAFT_ERROR && displace_warning(c));
   if (full || c->out_of_memory) {
@@ -115,6 +118,12 @@ bool gr_mute(graft_context *c, bool muted) {
   bool before = c->muted;
   c->muted = muted;
   return before;
+}
+
+void gr_overhear(graft_context *c, char *text, size_t size) {
+  c->heard = text;
+  c->heard_size = size;
+  if (text) text[0] = '\0';
 }
 
 uint32_t gr_error_count(const graft_context *c) { return c->errors; }

@@ -196,6 +196,52 @@ static void explains(const char *node, const char *what) {
   graft_context_destroy(c);
 }
 
+/* What a rule of the text's own says of %a. */
+static void explains_rule(const char *rewrite, const char *graph, const char *what) {
+  char rule[400], text[400];
+  graft_context *c = graft_context_create(NULL);
+  graft_rules *rules = graft_rules_create(c, false);
+  snprintf(rule, sizeof rule, "# r\nrule r\nmatch\n%s\n", rewrite);
+  snprintf(text, sizeof text, "graft 1\ngraph main(%%x: i8[2], %%z: f32[2]) {\n%s\n  return %%a\n}\n", graph);
+  ck_assert_int_eq(graft_rules_add(rules, rule, strlen(rule), "text"), GRAFT_OK);
+  graft_module *m = graft_module_load_memory(c, text, strlen(text), "text", NULL);
+  ck_assert_ptr_nonnull(m);
+  char *before, *after, *said;
+  size_t before_size, after_size, size;
+  ck_assert_int_eq(graft_module_print(m, GRAFT_FORMAT_TEXT, &before, &before_size), GRAFT_OK);
+  ck_assert_int_eq(graft_rules_explain(rules, graft_module_get_graph(m, 0), "a", NULL, &said, &size), GRAFT_OK);
+  if (!strstr(said, what)) ck_abort_msg("'%s' is not in\n%s", what, said);
+  ck_assert_uint_eq(graft_diagnostic_count(c), 0);
+  ck_assert_int_eq(graft_module_print(m, GRAFT_FORMAT_TEXT, &after, &after_size), GRAFT_OK);
+  ck_assert_uint_eq(before_size, after_size);
+  ck_assert_mem_eq(before, after, before_size);
+  graft_free(c, before, before_size);
+  graft_free(c, after, after_size);
+  graft_free(c, said, size);
+  graft_module_destroy(m);
+  graft_rules_destroy(rules);
+  graft_context_destroy(c);
+}
+
+#define RELU "  %y = relu(%x)\nwhere no_spec(..)\nrewrite\n"
+
+START_TEST(explain_tries_the_rewrite) {
+  explains_rule(RELU "  %y = add(%x, 300)", "  %a = relu(%x)", "the rewrite does not fit: 300 is no i8");
+  explains_rule(RELU "  %y = add(%x, 1: f64)", "  %a = relu(%z)", "the rewrite does not fit: add: C1");
+  explains_rule(RELU "  %y = permute(%x) {dims: [1, 0]}", "  %a = relu(%x)", "does not fit: permute: C1");
+  explains_rule(RELU "  const %k = 1 / 0\n  %y = add(%x, %k)", "  %a = relu(%x)", "a const line has no value");
+  explains_rule(RELU "  %y = zeros_like(%x)", "  %a = relu(%x)", "r matches at %a");
+}
+END_TEST
+
+START_TEST(explain_evaluates_as_passes_do) {
+  explains_rule("  %y = mul(%x, %k)\nwhere number(%k) == 6, no_spec(..)\nrewrite\n  %y = relu(%x)",
+                "  %k = mul(2.0, 3.0)\n  %a = mul(%z, %k)", "r matches at %a");
+  explains_rule("  %y = mul(%x, 6)\nwhere no_spec(..)\nrewrite\n  const %k = sqrt(36: f32)\n  %y = add(%x, %k)",
+                "  %k = mul(2.0, 3.0)\n  %a = mul(%z, %k)", "r matches at %a");
+}
+END_TEST
+
 START_TEST(explain_names_the_second_user) {
   explains("d", "fold_conv_bn at %z: %d is used outside of what the rule matches");
 }
@@ -271,6 +317,8 @@ int main(void) {
   tcase_add_test(t, many_rules);
   tcase_add_test(t, a_wrong_text_adds_nothing);
   tcase_add_test(t, an_unknown_rule_is_an_error);
+  tcase_add_test(t, explain_tries_the_rewrite);
+  tcase_add_test(t, explain_evaluates_as_passes_do);
   tcase_add_test(t, explain_names_the_second_user);
   tcase_add_test(t, explain_names_the_annotation);
   tcase_add_test(t, every_allocation_may_fail);
