@@ -178,7 +178,7 @@ GRAFT_API graft_context *graft_module_get_context(const graft_module *module);
 GRAFT_API uint32_t graft_module_graph_count(const graft_module *module);
 /* 0 is the entry; NULL past the last one. */
 GRAFT_API graft_graph *graft_module_get_graph(const graft_module *module, uint32_t index);
-/* NULL with a diagnostic: no memory, no name. */
+/* NULL with a diagnostic: no memory, no name. That no two graphs have one name is checked by the verifier. */
 GRAFT_API graft_graph *graft_graph_create(graft_module *module, const char *name);
 
 /* ---- tensors ------------------------------------------------------------------------------------------------------
@@ -311,6 +311,7 @@ GRAFT_API size_t graft_node_name(const graft_graph *graph, graft_node node, char
 GRAFT_API uint32_t graft_mark_count(void);
 GRAFT_API const char *graft_mark_name(uint32_t index);
 GRAFT_API const char *graft_mark_doc(uint32_t index);
+/* False of no node, or of no mark; to set what is no mark is GRAFT_NAME. */
 GRAFT_API bool graft_node_has_mark(const graft_graph *graph, graft_node node, const char *mark);
 GRAFT_API graft_status graft_node_set_mark(graft_graph *graph, graft_node node, const char *mark, bool set);
 GRAFT_API size_t graft_value_name(const graft_graph *graph, graft_value value, char *buffer, size_t size);

@@ -47,7 +47,7 @@ typedef struct graft_pass_report {
   const char *in;      /* the named pipeline; "" for the text itself */
 } graft_pass_report;
 
-/* Another status than GRAFT_OK ends the run with it; such a callback leaves the diagnostic. */
+/* Another status than GRAFT_OK ends the run with it, and a diagnostic says so. */
 typedef graft_status (*graft_pass_callback)(void *user, graft_module *module, const graft_pass_report *report);
 
 typedef struct graft_pass_options {

@@ -28,8 +28,15 @@ static double now(void) {
   return clock_gettime(CLOCK_MONOTONIC, &t) == 0 ? (double)t.tv_sec + 1e-9 * (double)t.tv_nsec : 0.0;
 }
 
-static graft_status call(const runner *r, graft_pass_callback callback, const graft_pass_report *report) {
-  return callback ? callback(r->options->user, r->module, report) : GRAFT_OK;
+/* The embedder's callback; it may leave a diagnostic, one that ends the run without any gets one. */
+static graft_status call(const runner *r, graft_pass_callback callback, const char *when,
+                         const graft_pass_report *report) {
+  graft_context *c = r->module->context;
+  const uint32_t errors = gr_error_count(c);
+  graft_status s = callback ? callback(r->options->user, r->module, report) : GRAFT_OK;
+  if (s && gr_error_count(c) == errors)
+    gr_error(c, s, (gr_loc){0}, "the run was ended %s '%s': %s", when, report->name, graft_status_text(s));
+  return s;
 }
 
 static graft_status verify(runner *r, const gr_pass_info *info, graft_pass_report *report) {
@@ -60,7 +67,7 @@ static graft_pass_report begin_report(runner *r, const gr_step *step) {
 static graft_status run_pass(runner *r, const gr_step *step, struct gr_pass_env *env) {
   graft_context *c = r->module->context;
   graft_pass_report report = begin_report(r, step);
-  graft_status s = call(r, r->options->before, &report);
+  graft_status s = call(r, r->options->before, "before", &report);
   if (s) return s;
   gr_pass pass = {.module = r->module,
                   .context = c,
@@ -86,7 +93,7 @@ static graft_status run_pass(runner *r, const gr_step *step, struct gr_pass_env 
   if (s)
     note_pass(r, step);
   else
-    s = call(r, r->options->after, &report);
+    s = call(r, r->options->after, "after", &report);
   gr_vec_free(c, &pass.rules);
   return s;
 }
@@ -97,13 +104,13 @@ static graft_status begin_pipeline(runner *r, const gr_step *step) {
   graft_pass_report *report = &r->open[r->open_count].report;
   *report = begin_report(r, step);
   r->open[r->open_count++].start = now();
-  return call(r, r->options->before, report);
+  return call(r, r->options->before, "before", report);
 }
 
 static graft_status end_pipeline(runner *r) {
   graft_pass_report *report = &r->open[--r->open_count].report;
   report->seconds = now() - r->open[r->open_count].start;
-  return call(r, r->options->after, report);
+  return call(r, r->options->after, "after", report);
 }
 
 static graft_status run_steps(runner *r, const gr_pipeline *pipeline, struct gr_pass_env *env) {

@@ -213,6 +213,8 @@ static void say_annotations(explainer *x) {
 
 graft_status gr_rules_explain(const graft_rules *rules, graft_graph *g, const char *name, const char *only,
                               gr_evaluator evaluate, char **text, size_t *size) {
+  *text = NULL;
+  *size = 0;
   explainer *x = begin(g, name, NULL, evaluate);
   if (!x) return GRAFT_NAME;
   gr_sink_format(&x->out, "%%%s is a %s\n", gr_node_label(g, x->node),
@@ -239,6 +241,8 @@ graft_status gr_rules_explain(const graft_rules *rules, graft_graph *g, const ch
 
 graft_status gr_quantizers_explain(const graft_quantizers *quantizers, uint32_t index, graft_graph *g, const char *name,
                                    const char *only, gr_evaluator evaluate, char **text, size_t *size) {
+  *text = NULL;
+  *size = 0;
   const char *quantizer = graft_quantizers_name(quantizers, index);
   const gr_quantizer *q = quantizer ? gr_quantizers_find(quantizers, quantizer) : NULL;
   if (!q) return gr_error(g->module->context, GRAFT_NAME, (gr_loc){0}, "there is no quantizer %u", index);

@@ -39,8 +39,8 @@ typedef struct graft_kernel_call {
   void *const *results;            /* to be written in full; NULL in `infer` */
 } graft_kernel_call;
 
-/* The embedder's kernel for an op that the table does not know, by name. Both callbacks leave a diagnostic of their own
- * or none: the session adds one that names the node. */
+/* The embedder's kernel for an op that the table does not know (of one that it knows: refused), by name. Both callbacks
+ * leave a diagnostic of their own or none: the session adds one that names the node. */
 typedef struct graft_kernel {
   const char *op;
   /* Concrete result types into `types`. NULL: those of the graph, which then must be fully known. */

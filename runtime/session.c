@@ -167,6 +167,9 @@ static graft_status copy_kernels(graft_session *s, const graft_kernel *kernels, 
       return gr_error(s->context, GRAFT_INVALID_ARGUMENT, (gr_loc){0}, "kernel %u has no op or nothing to run",
                       (unsigned)i);
     size_t size = strlen(kernels[i].op) + 1;
+    if (gr_op_find(kernels[i].op, size - 1) != GR_OP_COUNT)
+      return gr_error(s->context, GRAFT_INVALID_ARGUMENT, (gr_loc){0},
+                      "%s is an op of the table: its kernel cannot be replaced", kernels[i].op);
     char *name = gr_alloc(s->context, size);
     if (!name) return GRAFT_NO_MEMORY;
     memcpy(name, kernels[i].op, size);

@@ -244,7 +244,9 @@ START_TEST(rules_and_quantizers_bear_it) {
   FAILS(graft_rules_load(rules, NULL));
   FAILS(graft_quantizers_add(quantizers, NULL, 5, NULL));
   FAILS(graft_quantizers_load(quantizers, NULL));
+  text = (char *)&size;
   FAILS(graft_rules_explain(rules, g, NULL, NULL, &text, &size));
+  ck_assert(text == NULL && size == 0);
   FAILS(graft_rules_explain(rules, g, "nothing", NULL, &text, &size));
   FAILS(graft_quantizers_explain(quantizers, far, g, "bn", NULL, &text, &size));
   FAILS(graft_quantizers_explain(quantizers, 0, g, NULL, NULL, &text, &size));
@@ -256,6 +258,11 @@ START_TEST(rules_and_quantizers_bear_it) {
 }
 END_TEST
 
+static graft_status run_nothing(void *user, const graft_kernel_call *call) {
+  (void)user, (void)call;
+  return GRAFT_OK;
+}
+
 START_TEST(sessions_bear_it) {
   remember();
   const uint32_t far = index_number(_i);
@@ -264,6 +271,12 @@ START_TEST(sessions_bear_it) {
                                                                       .kernel_count = 1,
                                                                       .kernels = &(graft_kernel){.op = NULL}});
   ck_assert_ptr_null(s);
+  refused("graft_session_create");
+  s = graft_session_create(g, &(graft_session_options){.size = sizeof(graft_session_options),
+                                                       .kernel_count = 1,
+                                                       .kernels = &(graft_kernel){.op = "relu", .run = run_nothing}});
+  ck_assert_ptr_null(s);
+  ck_assert_str_eq(graft_diagnostic_get(c, 0).message, "relu is an op of the table: its kernel cannot be replaced");
   refused("graft_session_create");
   char relu[] = "graft 1\ngraph main(%x: f32[2, 2]) {\n  %y = relu(%x): f32[2, 2]\n  return %y\n}\n";
   graft_module *other = graft_module_load_memory(c, relu, sizeof relu - 1, "relu", NULL);

@@ -183,6 +183,20 @@ START_TEST(callbacks_see_every_pass) {
 }
 END_TEST
 
+static graft_status stop_silently(void *user, graft_module *module, const graft_pass_report *r) {
+  (void)user, (void)module, (void)r;
+  return GRAFT_PASS;
+}
+
+START_TEST(callback_that_says_nothing) {
+  graft_module *m = small_module();
+  graft_pass_options options = {.size = sizeof options, .before = stop_silently};
+  ck_assert_int_eq(graft_run_passes(m, "cse,dce", &options), GRAFT_PASS);
+  ck_assert_str_eq(first_error().message, "the run was ended before 'cse': the pass cannot do this");
+  graft_module_destroy(m);
+}
+END_TEST
+
 START_TEST(callback_can_stop) {
   graft_module *m = small_module();
   graft_pass_options options = {.size = sizeof options, .after = stop_after};
@@ -264,6 +278,7 @@ int main(void) {
   tcase_add_test(c, pipeline_options_reach_the_members);
   tcase_add_test(c, callbacks_see_every_pass);
   tcase_add_test(c, callback_can_stop);
+  tcase_add_test(c, callback_that_says_nothing);
   tcase_add_test(c, reports_say_where_a_pass_stands_and_what_its_rules_did);
   tcase_add_test(c, errors_say_which_pass_it_was);
   tcase_add_test(c, nothing_runs_when_the_text_is_wrong);
