@@ -426,5 +426,7 @@ int main(int argc, char **argv) {
   }
   cli_list_free(&a.pattern_files);
   cli_list_free(&a.quantizer_files);
+  cli_list_free(&a.trace.before);
+  cli_list_free(&a.trace.after);
   return cli_end(&command, status);
 }

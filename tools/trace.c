@@ -8,8 +8,6 @@
 #include "tools/diff.h"
 
 void trace_free(trace *t) {
-  cli_list_free(&t->before);
-  cli_list_free(&t->after);
   free(t->full.bytes);
   free(t->plain.bytes);
   for (uint32_t i = 0; i < t->folders.count; i++) free((char *)t->folders.items[i]);

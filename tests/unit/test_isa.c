@@ -292,17 +292,24 @@ START_TEST(best) {
 }
 END_TEST
 
+/* Rounds of each; the sanitizers make one some twenty times as long. */
+#if defined(__SANITIZE_ADDRESS__)
+enum { ROUNDS = 6 };
+#else
+enum { ROUNDS = 60 };
+#endif
+
 int main(void) {
   Suite *s = suite_create("isa");
   TCase *t = tcase_create("isa");
   tcase_add_checked_fixture(t, setup, teardown);
   tcase_set_timeout(t, 60);
   tcase_add_test(t, best);
-  tcase_add_loop_test(t, unary, 0, 60);
-  tcase_add_loop_test(t, binary, 0, 60);
-  tcase_add_loop_test(t, quantization, 0, 60);
-  tcase_add_loop_test(t, observers, 0, 60);
-  tcase_add_loop_test(t, batch_norm, 0, 60);
+  tcase_add_loop_test(t, unary, 0, ROUNDS);
+  tcase_add_loop_test(t, binary, 0, ROUNDS);
+  tcase_add_loop_test(t, quantization, 0, ROUNDS);
+  tcase_add_loop_test(t, observers, 0, ROUNDS);
+  tcase_add_loop_test(t, batch_norm, 0, ROUNDS);
   suite_add_tcase(s, t);
   SRunner *r = srunner_create(s);
   srunner_run_all(r, CK_ENV);
