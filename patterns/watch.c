@@ -170,7 +170,8 @@ bool gr_pt_watch_rewrite(pt_watch *w, pt_rewriter *r, uint32_t round) {
   for (uint32_t i = 0; ok && i < r->made.len; i++) ok = wake(w, g, r->made.data[i], w->depth, round);
   for (uint32_t i = 0; ok && i < r->touched.len; i++) ok = wake(w, g, r->touched.data[i], w->depth, round);
   for (uint32_t i = 0; ok && i < count; i++) ok = wake(w, g, changed[i], w->depth, round);
-  for (uint32_t i = 0; ok && i < r->lost.len; i++) ok = uses_changed(w, r, r->lost.data[i], true, round);
+  for (uint32_t i = 0; ok && i < r->lost.len; i++) /* a node that reads a value many times loses it once */
+    ok = (i > 0 && r->lost.data[i] == r->lost.data[i - 1]) || uses_changed(w, r, r->lost.data[i], true, round);
   for (uint32_t i = 0; ok && w->counts && i < r->gained.len; i++)
     ok = uses_changed(w, r, r->gained.data[i], false, round);
   for (uint32_t i = 0; ok && w->counts && i < r->made.len; i++)
