@@ -288,7 +288,6 @@ static bool visit(builder *b, uint32_t n) {
     if (!emit(b, PT_NODE, b->visited, slot, b->variant->slot_result[slot], b->nodes.data[made].call->where) ||
         !visit(b, made))
       return false;
-    node = &b->nodes.data[n];
   }
   return true;
 }

@@ -353,7 +353,10 @@ bool gr_pt_eval_expr(pt_eval *e, const gr_expr *x, graft_attr *out) {
   case PT_E_CALL: return gr_pt_eval_function(e, x, out);
   case PT_E_CUSTOM: return gr_pt_eval_custom(e, x, out);
   case PT_E_EACH: return gr_pt_eval_each(e, x, out);
-  case PT_E_LOCAL: *out = e->locals[x->name]; return true;
+  case PT_E_LOCAL:
+    if (!e->locals) return no_value(e, x, "the name stands for nothing here");
+    *out = e->locals[x->name];
+    return true;
   case PT_E_LIST: return eval_list(e, x, out);
   case PT_E_INDEX: return eval_index(e, x, out);
   case PT_E_IF: return eval_if(e, x, out);

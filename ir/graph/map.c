@@ -44,7 +44,7 @@ bool gr_map_put(graft_context *c, gr_map *m, uint64_t key, uint32_t value) {
   if (!s || s->value == GRAFT_NONE) {
     const gr_map_slot *slots = m->slots;
     if (!gr_map_reserve(c, m, m->used + 1)) return false;
-    if (slots != m->slots) s = find(m, key);
+    if (!s || slots != m->slots) s = find(m, key);
     m->used++;
   }
   *s = (gr_map_slot){key, value};

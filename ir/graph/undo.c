@@ -227,7 +227,9 @@ static void forget_names(graft_module *m, uint32_t graph) {
 static void pop(graft_module *m, bool back) {
   const uint32_t *w = take(m, 2);
   graft_graph *g = m->graphs.len ? m->graphs.data[w[0]] : NULL;
-  switch ((kind)w[1]) {
+  const kind what = (kind)w[1];
+  if (!g && what <= UNORDERED) return; /* never: a graph's entries are of a graph */
+  switch (what) {
   case ITEM: {
     w = take(m, 2);
     const uint32_t index = w[0];

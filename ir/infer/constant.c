@@ -338,16 +338,17 @@ static bool selected(const step *s) {
   if (y->count == 0 && !gr_known_whole(index)) return y->unknown = index->unknown, false;
   for (uint32_t i = 0; i < index->count; i++) /* outside it is an error at run time */
     if ((index->mask >> i & 1u) != 0 && (index->ints[i] < -n || index->ints[i] >= n)) return false;
-  if (index->count == 0 || inner == 0) return true; /* so has y no elements */
-  for (uint32_t k = 0; k < y->count; k++) {
-    const int64_t i = k / inner % index->count;
-    if ((index->mask >> i & 1u) == 0) {
-      y->unknown = index->unknown;
-      continue;
+  uint32_t k = 0;
+  for (int64_t o = 0; o < outer; o++)
+    for (uint32_t i = 0; i < index->count; i++) {
+      const bool known = (index->mask >> i & 1u) != 0;
+      const int64_t at = index->ints[i] + (index->ints[i] < 0 ? n : 0);
+      for (int64_t j = 0; j < inner; j++, k++)
+        if (known)
+          take(y, k, s->x, (o * n + at) * inner + j);
+        else
+          y->unknown = index->unknown;
     }
-    const int64_t at = index->ints[i] + (index->ints[i] < 0 ? n : 0);
-    take(y, k, s->x, (k / inner / index->count * n + at) * inner + k % inner);
-  }
   return true;
 }
 

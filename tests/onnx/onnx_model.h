@@ -2,8 +2,8 @@
 #ifndef GRAFT_TESTS_ONNX_MODEL_H
 #define GRAFT_TESTS_ONNX_MODEL_H
 
-#include "ir/ir.h"
 #include "ir/formats/onnx/onnx.pb-c.h"
+#include "ir/ir.h"
 
 /* A list of strings, for node inputs and outputs. */
 #define NAMES(...) ((const char *const[]){__VA_ARGS__, NULL})

@@ -4,6 +4,7 @@
 #include "ir/formats/stage_impl.h"
 #include "ir/formats/text/text_int.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -65,8 +66,7 @@ static char *companion_path(graft_context *c, const char *path, size_t *size) {
   *size = length + sizeof extension;
   char *text = gr_alloc(c, *size);
   if (!text) return NULL;
-  memcpy(text, path, length);
-  memcpy(text + length, extension, sizeof extension);
+  (void)snprintf(text, *size, "%.*s%s", (int)length, path, extension);
   return text;
 }
 
