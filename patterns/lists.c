@@ -54,8 +54,8 @@ typedef struct maker {
 
 static bool begin(pt_eval *e, const gr_expr *x, int64_t count, bool real, maker *m) {
   *m = (maker){0};
-  if (!e->match) return no_value(e, x, "no lists here");
-  if (count > MAX_ENTRIES) return no_value(e, x, "too long a list");
+  if (!e->match) return (void)no_value(e, x, "no lists here"), false;
+  if (count > MAX_ENTRIES) return (void)no_value(e, x, "too long a list"), false;
   void *data = gr_arena_alloc(&e->match->matcher->scratch, (size_t)(count + 1) * sizeof(int64_t));
   if (!data) {
     e->match->matcher->failed = true;

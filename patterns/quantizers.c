@@ -48,7 +48,7 @@ graft_status graft_quantizers_add(graft_quantizers *set, const char *text, size_
   const uint32_t errors = gr_error_count(c);
   gr_quantizer *q = qz_parse(c, &set->customs, text, size, name);
   const graft_status parsed = gr_outcome(c, errors, q ? GRAFT_OK : GRAFT_RULE);
-  if (parsed) {
+  if (parsed || !q) {
     if (q) qz_destroy(q);
     return parsed;
   }
