@@ -346,9 +346,9 @@ static bool run_const(apply *a, const pt_step *s) {
     if (s->result_range >= 0) count = a->f->ranges[s->result_range].count + s->result_count;
     if (op == GRAFT_NONE || !gather_entries(a, s)) return false;
     uint32_t attrs = attrs_of(a, s, op);
-    if (attrs == GRAFT_NONE || is_random(a, op, attrs) ||
-        !gr_pt_cones_fits(r->cones, op, attrs, r->entries.data, r->entries.len, count))
-      return false;
+    if (attrs == GRAFT_NONE) return false;
+    if (is_random(a, op, attrs) || !gr_pt_cones_fits(r->cones, op, attrs, r->entries.data, r->entries.len, count))
+      return UNFIT(a, "a const line's %s does not fit its operands", gr_op_text(r->m, op));
     bool muted = gr_mute(r->c, r->trial);
     first = gr_pt_cones_call(r->cones, op, attrs, r->entries.data, r->entries.len, count, root_loc(a));
     gr_mute(r->c, muted);

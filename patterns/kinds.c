@@ -68,7 +68,7 @@ static kinds kinds_of(const pt_variant *v, const gr_expr *e) {
   case PT_E_ATTR: return of_capture(v, e->name);
   case PT_E_REST_ATTR: return v->rests[e->name] ? of_attr(v->rests[e->name]->ops, e->text, e->length) : of(ANY);
   case PT_E_PROPERTY: return of(BIT(INT));
-  case PT_E_OPTION: return of(ANY);
+  case PT_E_OPTION: return of(1u << e->value.kind);
   case PT_E_CALL: return of_call(e);
   case PT_E_EACH: return of(e->index == PT_EACH_MAP ? LIST : BIT(BOOL));
   case PT_E_IF: {

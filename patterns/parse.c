@@ -559,7 +559,9 @@ void gr_parser_free(gr_parser *p) {
   gr_vec_free(p->context, &p->conditions);
 }
 
-bool gr_parser_option(gr_parser *p, const char *name) { return gr_vec_push(p->context, &p->options, name); }
+bool gr_parser_option(gr_parser *p, const char *name, graft_attr_kind kind) {
+  return gr_vec_push(p->context, &p->options, ((gr_option_name){name, kind}));
+}
 
 gr_pattern *gr_pt_parse_match(gr_parser *p) {
   gr_pattern *pattern = gr_arena_alloc(p->arena, sizeof *pattern);

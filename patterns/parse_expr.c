@@ -375,7 +375,8 @@ static gr_expr *unknown_word(pt_parse *s, const gr_token *t, gr_loc where) {
   gr_closest near = gr_closest_begin(t->text, t->length);
   for (uint32_t i = 0; s->names && i < s->names->kind[PT_GROUP].len; i++)
     gr_closest_offer(&near, s->names->kind[PT_GROUP].data[i].text, s->names->kind[PT_GROUP].data[i].length);
-  for (uint32_t i = 0; i < p->options.len; i++) gr_closest_offer(&near, p->options.data[i], strlen(p->options.data[i]));
+  for (uint32_t i = 0; i < p->options.len; i++)
+    gr_closest_offer(&near, p->options.data[i].name, strlen(p->options.data[i].name));
   for (size_t i = 0; i < sizeof words / sizeof *words; i++)
     gr_closest_offer(&near, words[i].word, strlen(words[i].word));
   for (int d = GRAFT_F32; d < GRAFT_DTYPE_COUNT; d++)
@@ -398,9 +399,12 @@ static gr_expr *word(pt_parse *s) {
   graft_dtype dtype = t.kind == GR_T_IDENT ? gr_dtype_find(t.text, t.length) : GRAFT_UNKNOWN;
   if (dtype != GRAFT_UNKNOWN) return literal(s, (graft_attr){.kind = GRAFT_ATTR_DTYPE, .as.dtype = dtype});
   for (uint32_t i = 0; i < p->options.len; i++)
-    if (gr_lex_is(l, p->options.data[i])) {
+    if (gr_lex_is(l, p->options.data[i].name)) {
       gr_expr *e = gr_pt_new_expr(s, PT_E_OPTION, where);
-      if (e) e->index = (uint16_t)i;
+      if (e) {
+        e->index = (uint16_t)i;
+        e->value.kind = p->options.data[i].kind;
+      }
       gr_lex_next(l);
       return e;
     }

@@ -54,7 +54,7 @@ static bool parse_option(gr_quantizer *q) {
     o.value.kind = GRAFT_ATTR_FLOAT;
     if (!gr_lex_number(l, &o.value.as.f)) return false;
   }
-  return pt_push(&q->arena, &q->options, o) && gr_parser_option(&q->parser, o.name);
+  return pt_push(&q->arena, &q->options, o) && gr_parser_option(&q->parser, o.name, o.value.kind);
 }
 
 /* ---- specs: `spec weight { dtype: i8, scheme: per_channel_symmetric if per_channel else per_tensor_symmetric … }`
