@@ -307,7 +307,8 @@ static bool refine(apply *a, graft_value from, graft_value to) {
   graft_type merged;
   if (gr_value_at(g, from)->type == gr_value_at(g, to)->type) return true;
   if (!merge_types(gr_type_of(g, from), gr_type_of(g, to), &merged)) return UNFIT(a, OTHER_TYPE);
-  if (gr_value_node(g, to) == GRAFT_NONE || gr_type_equal(&merged, gr_type_of(g, to))) return true;
+  if (gr_type_equal(&merged, gr_type_of(g, to))) return true;
+  if (gr_value_node(g, to) == GRAFT_NONE) return UNFIT(a, "less is known of an input's type than of the root's");
   uint32_t type = gr_type_intern(a->r->m, &merged);
   return type != GRAFT_NONE && gr_value_set_type(g, to, type) == GRAFT_OK &&
          gr_vec_push(a->r->c, &a->r->touched, gr_value_node(g, to));
