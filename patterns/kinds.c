@@ -205,6 +205,12 @@ bool gr_pt_check_kinds(gr_parser *p, const pt_variant *v, const gr_expr *e) {
   }
 }
 
+bool gr_pt_check_all_kinds(gr_parser *p, const pt_variant *v, const gr_expr *e) {
+  for (uint32_t i = 0; i < e->arg_count; i++)
+    if (!gr_pt_check_all_kinds(p, v, e->args[i])) return false;
+  return gr_pt_check_kinds(p, v, e);
+}
+
 /* Against the attribute that a line matches or sets. */
 bool gr_pt_check_attr_value(gr_parser *p, const gr_op_info *op, const gr_attr_decl *d, const gr_expr *e) {
   if (e->kind != PT_E_LITERAL && e->kind != PT_E_LIST) return true;

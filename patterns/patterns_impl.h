@@ -348,6 +348,8 @@ int gr_pt_static(const pt_variant *v, const gr_expr *e);
 int gr_pt_static_with(const pt_variant *v, const gr_expr *e, int assumed);
 /* Kinds that never fit are errors (kinds.c). */
 bool gr_pt_check_kinds(gr_parser *p, const pt_variant *v, const gr_expr *e);
+/* Of its parts too; `v` NULL: an expression over options alone. */
+bool gr_pt_check_all_kinds(gr_parser *p, const pt_variant *v, const gr_expr *e);
 bool gr_pt_check_attr_value(gr_parser *p, const gr_op_info *op, const gr_attr_decl *d, const gr_expr *e);
 /* Every name in the parts of the expression that are live is bound in the variant. */
 bool gr_pt_check_expr(gr_parser *p, const gr_pattern *pattern, const pt_variant *v, const gr_expr *e, bool condition);

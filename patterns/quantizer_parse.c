@@ -283,7 +283,9 @@ static bool parse_rule(gr_quantizer *q) {
   for (uint32_t i = 0; i < q->rules.len; i++)
     if (strcmp(q->rules.data[i].name, r.name) == 0) return fail(q, r.where, "a rule of this name is there already");
   if (q->rules.len == QZ_MAX_RULES) return fail(q, r.where, "too many rules");
-  if (gr_lex_accept_word(l, "if") && !(r.condition = gr_expr_parse(&q->parser, NULL))) return false;
+  if (gr_lex_accept_word(l, "if") &&
+      (!(r.condition = gr_expr_parse(&q->parser, NULL)) || !gr_pt_check_all_kinds(&q->parser, NULL, r.condition)))
+    return false;
   if (!gr_lex_accept_word(l, "match")) return gr_lex_unexpected(l, "match"), false;
   if (!(r.pattern = gr_pattern_parse(&q->parser))) return false;
   r.skip = gr_lex_accept_word(l, "skip");
