@@ -76,7 +76,7 @@ static void explain_at(explainer *x, const char *label, const pt_rule *rule, con
     bool matches = gr_pt_match_variant(&x->matcher, pattern, v, root, &match);
     if (!concerns(x, pattern, v)) continue;
     char why[160] = "";
-    if (matches && (!x->trial || gr_pt_try(x->trial, rule, v, root, why, sizeof why))) {
+    if (matches && (!rule || gr_pt_try(x->trial, rule, v, root, why, sizeof why))) {
       gr_sink_format(&x->out, "%s matches at %%%s\n", label, gr_node_label(x->g, root));
       x->said++;
       return;

@@ -42,7 +42,7 @@ typedef struct gr_parser {
   graft_context *context;
   gr_arena *arena;
   gr_lexer lex;
-  GR_VEC(gr_opset *) families;  /* declared in the file: `family @name = relu @pool …` */
+  GR_VEC(gr_opset *) families;    /* declared in the file: `family @name = relu @pool …` */
   GR_VEC(gr_option_name) options; /* names that stand for values given at match time, in this order: `if qat` */
   GR_VEC(const gr_definition *) conditions;
   gr_custom *const *customs; /* of the set that the file is read into */
@@ -51,7 +51,7 @@ typedef struct gr_parser {
 } gr_parser;
 
 void gr_parser_init(gr_parser *p, graft_context *c, gr_arena *arena, const char *file, const char *text, size_t size);
-void gr_parser_free(gr_parser *p);                     /* not the arena */
+void gr_parser_free(gr_parser *p);                                           /* not the arena */
 bool gr_parser_option(gr_parser *p, const char *name, graft_attr_kind kind); /* `name` is borrowed */
 /* `family @name = relu @pool "vendor.op" …`, with the lexer on `family`. The list ends where a line starts. */
 bool gr_parse_family(gr_parser *p);
