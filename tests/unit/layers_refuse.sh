@@ -7,7 +7,7 @@ trap 'rm -rf "$tree"' EXIT
 status=0
 # refused|accepted FILE HEADER
 check() {
-  rm -rf "$tree"/*
+  rm -rf "${tree:?}"/*
   mkdir -p "$tree/$(dirname "$2")" "$tree/ir" "$tree/patterns" "$tree/runtime" "$tree/passes" "$tree/tools"
   echo "#include \"$3\"" >"$tree/$2"
   if sh "$layers" "$tree" >/dev/null; then got=accepted; else got=refused; fi
