@@ -170,6 +170,7 @@ static bool build(chain *h, graft_module *m, gr_scratch *scratch, const gr_unmad
     if (count == MAX_LINKS || op->operand_count == 0) return false;
     ops[count++] = op;
   }
+  if (count == 0) return false;
   const gr_array *first = &ops[count - 1]->operands[0];
   if (!first->data || first->type.rank < 1) return false;
   graft_type x = first->type, y;

@@ -56,7 +56,7 @@ static bool begin(evaluation *e, graft_context *c, const gr_array *operands, uin
 
 graft_status gr_array_make(graft_context *c, const graft_type *type, gr_array *array) {
   size_t bytes;
-  if (!gr_type_bytes(type, &bytes)) return gr_no_memory(c);
+  if (!gr_type_bytes(type, &bytes)) return (void)gr_no_memory(c), GRAFT_NO_MEMORY;
   array->type = *type;
   array->buffer = gr_buffer_alloc(c, bytes);
   if (!array->buffer) return GRAFT_NO_MEMORY;
