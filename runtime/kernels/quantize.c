@@ -225,6 +225,7 @@ void gr_observe_rows(const gr_observation *o, const float *x, int64_t row, int64
 }
 
 void gr_observe_end(const gr_kernel_call *k, const gr_observation *o) {
+  if (!o->range) return; /* an observer that keeps no range */
   int64_t n = gr_channels_total(o->channels);
   for (int64_t c = 0; k->operands[0].count > 0 && c < n; c++)
     if (!(o->range[c] <= o->range[n + c])) o->range[c] = NAN;
