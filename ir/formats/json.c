@@ -264,14 +264,13 @@ static void put_graph(writer *w, const graft_graph *g) {
 }
 
 static json_t *tensor_value(writer *w, graft_tensor t) {
-  static const char *const kinds[] = {"parameter", "buffer", "constant"};
   const gr_tensor *tensor = &w->m->tensors.data[t];
   const graft_type *type = gr_tensor_type(w->m, t);
   json_t *object = json_object();
   set(w, object, "name", name_value(w, tensor->name));
   set(w, object, "dtype", json_string(graft_dtype_name(type->dtype)));
   set(w, object, "shape", shape_value(w, type));
-  set(w, object, "kind", json_string(kinds[tensor->kind]));
+  set(w, object, "kind", json_string(gr_tensor_kinds[tensor->kind]));
   return object;
 }
 

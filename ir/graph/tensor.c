@@ -5,6 +5,10 @@
 #include <string.h>
 #include <xxhash.h>
 
+#define WORD(word) word
+const char *const gr_tensor_kinds[GR_TENSOR_KIND_COUNT] = {GR_TENSOR_KINDS(WORD)};
+#undef WORD
+
 /* Small data lie behind the struct, in one allocation. */
 #define SMALL 1024u
 #define DATA_OFFSET ((sizeof(gr_buffer) + 15) / 16 * 16)

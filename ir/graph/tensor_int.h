@@ -48,6 +48,11 @@ typedef struct gr_unmade {
 typedef graft_status (*gr_evaluator)(void *user, graft_module *m, uint32_t op, uint32_t attrs, const gr_array *operands,
                                      uint32_t operand_count, gr_array *results, uint32_t result_count, gr_loc where);
 
+/* The words for graft_tensor_kind, in its order; each is KIND("parameter") of this list. */
+#define GR_TENSOR_KINDS(KIND) KIND("parameter"), KIND("buffer"), KIND("constant")
+#define GR_TENSOR_KIND_COUNT 3
+extern const char *const gr_tensor_kinds[GR_TENSOR_KIND_COUNT];
+
 typedef enum gr_tensor_source { GR_TENSOR_DATA, GR_TENSOR_FILL, GR_TENSOR_ELIDED } gr_tensor_source;
 
 static inline const graft_type *gr_tensor_type(const graft_module *m, graft_tensor t);

@@ -233,13 +233,12 @@ static graft_tensor parse_file(parser *p, const line *t) {
 /* ---- the line ---- */
 
 static bool parse_kind(parser *p, graft_tensor_kind *kind) {
-  static const char *const kinds[] = {"parameter", "buffer", "constant"};
-  for (int i = 0; i < 3; i++)
-    if (gr_lex_accept_word(&p->lex, kinds[i])) {
+  for (int i = 0; i < GR_TENSOR_KIND_COUNT; i++)
+    if (gr_lex_accept_word(&p->lex, gr_tensor_kinds[i])) {
       *kind = (graft_tensor_kind)i;
       return true;
     }
-  return gr_lex_no_word(&p->lex, "the tensor's kind", kinds, 3);
+  return gr_lex_no_word(&p->lex, "the tensor's kind", gr_tensor_kinds, GR_TENSOR_KIND_COUNT);
 }
 
 /* Behind `fill(`: most fills are called as their tensor, which is seen without reading it. */

@@ -107,7 +107,9 @@ bool gr_text_is_large(graft_module *m, graft_tensor t, uint32_t large) {
 }
 
 void gr_print_tensor(printer *p, graft_tensor id) {
-  static const char *const kinds[] = {" parameter = ", " buffer = ", " constant = "};
+#define KIND(word) " " word " = "
+  static const char *const kinds[] = {GR_TENSOR_KINDS(KIND)};
+#undef KIND
   const gr_tensor *t = &p->module->tensors.data[id];
   gr_print_text(p, "tensor ");
   gr_print_name(p, t->name);
