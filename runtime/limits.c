@@ -26,16 +26,14 @@ static double steps_an_element(graft_module *m, uint32_t op, uint32_t attrs, con
                            : op == GR_OP_addmm && count > 1 ? operands[1]
                                                             : NULL;
   if (rows) return rows->rank > 0 ? (double)rows->dims[rows->rank - 1] : 1;
+  const int slot = info && (info->families & GR_F_POOL) ? gr_op_attr_slot(info, "kernel_size", 11) : -1;
+  if (slot < 0 || !count || !operands[0]) return 1;
+  uint32_t axes;
+  const int64_t *size = gr_attr_ints(m, attrs, (uint32_t)slot, &axes);
   double window = 1;
-  for (uint32_t i = 0; info && i < info->attr_count && count && operands[0]; i++) {
-    if (!(info->families & GR_F_POOL) || strcmp(info->attrs[i].name, "kernel_size") != 0) continue;
-    uint32_t axes;
-    const int64_t *size = gr_attr_ints(m, attrs, i, &axes);
-    for (uint32_t k = 0; size && k < axes; k++) window *= (double)size[k];
-    const double all = elements(operands[0]); /* padding costs nothing */
-    if (window > all) window = all;
-  }
-  return window;
+  for (uint32_t k = 0; size && k < axes; k++) window *= (double)size[k];
+  const double all = elements(operands[0]); /* padding costs nothing */
+  return window < all ? window : all;
 }
 
 bool gr_within_limits(graft_module *m, uint32_t op, uint32_t attrs, const graft_type *const *operands, uint32_t count,
