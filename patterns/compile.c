@@ -44,23 +44,20 @@ static void *zeroed(gr_arena *a, size_t count, size_t size) {
 
 static const pt_name *value_info(const gr_pattern *p, int name) { return &p->names.kind[PT_VALUE].data[name]; }
 
-static bool flatten_in(gr_parser *p, const pt_items *items, const bool *groups, pt_group *in, pt_items *out) {
+/* Lines and conditions of one choice of groups, aliases still among them. */
+static bool flatten(gr_parser *p, const pt_items *items, const bool *groups, pt_group *in, pt_items *out) {
   for (uint32_t i = 0; i < items->len; i++) {
     pt_item item = items->data[i];
     if (item.kind == PT_ITEM_GROUP) {
       pt_group *g = item.group;
       g->parent = in;
-      if (!flatten_in(p, groups[g->name] ? &g->present : &g->absent, groups, g, out)) return false;
+      if (!flatten(p, groups[g->name] ? &g->present : &g->absent, groups, g, out)) return false;
       continue;
     }
     item.in = in;
     if (!pt_push(p->arena, out, item)) return false;
   }
   return true;
-}
-
-bool gr_pt_flatten(gr_parser *p, const pt_items *items, const bool *groups, pt_items *out) {
-  return flatten_in(p, items, groups, NULL, out);
 }
 
 /* ---- slots ---- */
@@ -440,7 +437,7 @@ static bool begin(builder *b) {
     b->parent[i] = i;
   }
   v->slot_count = 1;
-  return gr_pt_flatten(b->parser, &b->pattern->items, v->groups, &b->items) && join_aliases(b);
+  return flatten(b->parser, &b->pattern->items, v->groups, NULL, &b->items) && join_aliases(b);
 }
 
 /* The lines of an `unless`: nodes that are not matched. */

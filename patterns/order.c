@@ -49,7 +49,7 @@ static bool number(gr_matcher *m, graft_node n) {
   return number_run(m, n) || number_all(m);
 }
 
-bool gr_pt_is_before(gr_matcher *m, graft_node a, graft_node b) {
+static bool is_before(gr_matcher *m, graft_node a, graft_node b) {
   if (!m->order.len && !number_all(m)) return !(m->failed = true);
   if (!number(m, a) || !number(m, b)) return !(m->failed = true);
   return m->order.data[a] < m->order.data[b];
@@ -60,7 +60,7 @@ graft_node gr_pt_first_replaced(gr_matcher *m, const pt_variant *v) {
   const pt_frame *f = pt_frame_of(m);
   graft_node first = f->nodes[0];
   for (uint32_t i = 1; v->also && i < v->node_count; i++)
-    if (pt_is_root(v, i) && gr_pt_is_before(m, f->nodes[i], first)) first = f->nodes[i];
+    if (pt_is_root(v, i) && is_before(m, f->nodes[i], first)) first = f->nodes[i];
   return first;
 }
 
@@ -72,7 +72,7 @@ bool gr_pt_is_ordered(gr_matcher *m, const pt_variant *v) {
   for (uint32_t i = 0; i < v->program->read_count; i++) {
     graft_value x = f->values[v->program->reads[i]];
     graft_node made = x == GRAFT_NONE ? GRAFT_NONE : gr_value_node(g, x);
-    if (made != GRAFT_NONE && !gr_pt_is_before(m, made, first)) return false;
+    if (made != GRAFT_NONE && !is_before(m, made, first)) return false;
   }
   return !m->failed;
 }

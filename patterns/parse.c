@@ -272,9 +272,8 @@ static pt_naming *parse_naming(pt_parse *s) {
 
 static bool parse_kind(pt_parse *s, pt_line *line) {
   gr_lexer *l = &s->parser->lex;
-  static const char *const kinds[] = {"parameter", "buffer", "constant"};
-  for (int k = 0; k < 3; k++)
-    if (gr_lex_accept_word(l, kinds[k])) {
+  for (int k = 0; k < GR_TENSOR_KIND_COUNT; k++)
+    if (gr_lex_accept_word(l, gr_tensor_kinds[k])) {
       line->tensor_kind = k;
       return true;
     }
@@ -429,7 +428,8 @@ static bool continues(pt_parse *s) {
   return true;
 }
 
-bool gr_pt_parse_conditions(pt_parse *s, pt_items *items) {
+/* After `where`. */
+static bool parse_conditions(pt_parse *s, pt_items *items) {
   do {
     pt_item item = {.kind = PT_ITEM_WHERE, .where = gr_lex_loc(&s->parser->lex)};
     s->nodes = 0;
@@ -450,7 +450,7 @@ static void parse_all_conditions(pt_parse *s, pt_items *items) {
   for (;;) {
     const char *from = gr_pt_here(&s->parser->lex);
     uint32_t depth = s->depth;
-    if (gr_pt_parse_conditions(s, items)) return;
+    if (parse_conditions(s, items)) return;
     s->depth = depth;
     if (!gr_pt_skip_condition(s, from)) return;
   }

@@ -236,7 +236,6 @@ uint16_t gr_pt_rest_maker(const pt_variant *v, int rest); /* PT_UNBOUND: no line
 
 /* ---- graph order (order.c) ---- */
 
-bool gr_pt_is_before(gr_matcher *m, graft_node a, graft_node b);
 graft_node gr_pt_first_replaced(gr_matcher *m, const pt_variant *v);
 bool gr_pt_is_ordered(gr_matcher *m, const pt_variant *v);
 
@@ -280,8 +279,6 @@ bool gr_pt_eval_custom(pt_eval *e, const gr_expr *x, graft_attr *out);
 graft_value gr_pt_eval_value(const pt_eval *e, const gr_expr *x);
 bool gr_pt_known(gr_matcher *m, graft_value v, gr_array *out); /* the data of a const value; false: none to be had */
 bool gr_pt_eval_function(pt_eval *e, const gr_expr *x, graft_attr *out);
-/* The use that `%y.weight` is; GRAFT_NONE when the operand is absent. */
-uint32_t gr_pt_eval_edge(pt_eval *e, const gr_expr *x);
 void gr_pt_attr_text(const graft_attr *a, char *buffer, size_t size);
 void gr_pt_value_text(const gr_matcher *m, graft_value v, char *buffer, size_t size);
 static inline graft_value pt_frame_value(const gr_match *m, int name) {
@@ -326,8 +323,6 @@ int gr_pt_order(const graft_attr *a, const graft_attr *b);
 /* ---- compiling (compile.c, names.c)
  * ------------------------------------------------------------------------------------- */
 
-/* Lines and conditions of one choice of groups, aliases still among them. */
-bool gr_pt_flatten(gr_parser *p, const pt_items *items, const bool *groups, pt_items *out);
 bool gr_pt_compile_match(gr_parser *p, gr_pattern *pattern);
 /* Does the line name this attribute, to match, set or drop it? */
 bool gr_pt_names_attr(const pt_call *c, const char *name);

@@ -121,7 +121,8 @@ graft_value gr_pt_eval_value(const pt_eval *e, const gr_expr *x) {
   return gr_match_element(e->match, x->name, x->index);
 }
 
-uint32_t gr_pt_eval_edge(pt_eval *e, const gr_expr *x) {
+/* The use that `%y.weight` is; GRAFT_NONE when the operand is absent. */
+static uint32_t eval_edge(pt_eval *e, const gr_expr *x) {
   const gr_match *m = e->match;
   const pt_variant *v = &m->pattern->variants[m->variant];
   uint16_t slot = v->slots[x->name];
@@ -143,7 +144,7 @@ uint32_t gr_pt_eval_edge(pt_eval *e, const gr_expr *x) {
 static bool has_spec(pt_eval *e, const gr_expr *x) {
   const graft_graph *g = graph_of(e);
   if (x->kind == PT_E_EDGE) {
-    uint32_t use = gr_pt_eval_edge(e, x);
+    uint32_t use = eval_edge(e, x);
     return use != GRAFT_NONE && gr_spec_of_use(g, use) != 0;
   }
   graft_value v = gr_pt_eval_value(e, x);

@@ -245,7 +245,7 @@ typedef struct pt_item {
   struct pt_group *group;
   gr_expr *expr;             /* a condition, or the left side of edge, value and drop */
   gr_expr *to;               /* the right side */
-  const struct pt_group *in; /* of what gr_pt_flatten gives: the innermost group */
+  const struct pt_group *in; /* of what flattening gives: the innermost group */
   const char *text;          /* of warn */
   gr_loc where;
 } pt_item;
@@ -256,7 +256,7 @@ typedef struct pt_group {
   int name;           /* of a match group; -1: rewrite */
   gr_expr *condition; /* of a rewrite group */
   pt_items present, absent;
-  const struct pt_group *parent; /* set by gr_pt_flatten */
+  const struct pt_group *parent; /* set by flattening */
   gr_loc where;
 } pt_group;
 
@@ -310,8 +310,7 @@ int gr_pt_name_id(pt_parse *s, pt_name_kind kind, const char *text, size_t lengt
                   gr_loc where); /* finds or adds; -1: error */
 int gr_pt_name_find(const pt_names *n, pt_name_kind kind, const char *text, size_t length);
 gr_expr *gr_pt_parse_expr(pt_parse *s);
-bool gr_pt_parse_items(pt_parse *s, pt_items *items);      /* lines of a match or rewrite section */
-bool gr_pt_parse_conditions(pt_parse *s, pt_items *items); /* after `where` */
+bool gr_pt_parse_items(pt_parse *s, pt_items *items); /* lines of a match or rewrite section */
 gr_expr *gr_pt_new_expr(pt_parse *s, pt_expr_kind kind, gr_loc where);
 bool gr_pt_parse_reference(pt_parse *s, gr_expr **out); /* %y or %y.weight */
 gr_pattern *gr_pt_parse_match(gr_parser *p); /* a match and its where, not compiled yet; p->failed: with errors */

@@ -89,7 +89,4 @@ bool gr_check_axis(const gr_rule *r, int constraint, const char *name, int64_t v
 /* The shape that both broadcast to; the dtype is not touched. `axis`: where they contradict, from the back. */
 bool gr_type_broadcast(const graft_type *a, const graft_type *b, graft_type *out, int32_t *axis);
 
-/* quant_min < quant_max, both in dtype's range; every op that has them has them in the same slots. */
-bool gr_check_range(const gr_rule *r, int constraint);
-
 #endif

@@ -19,7 +19,8 @@ GR_SAME_OPERAND(zero_point, quantize_per_channel, dequantize_per_tensor);
 GR_SAME_OPERAND(zero_point, quantize_per_channel, dequantize_per_channel);
 GR_SAME_OPERAND(zero_point, quantize_per_channel, fake_quantize);
 
-bool gr_check_range(const gr_rule *r, int constraint) {
+/* quant_min < quant_max, both in dtype's range. */
+static bool check_range(const gr_rule *r, int constraint) {
   const int64_t min = gr_rule_int(r, GR_ATTR(quantize_per_tensor, quant_min)),
                 max = gr_rule_int(r, GR_ATTR(quantize_per_tensor, quant_max));
   const graft_dtype dtype = (graft_dtype)gr_rule_int(r, GR_ATTR(quantize_per_tensor, dtype));
@@ -73,7 +74,7 @@ bool gr_rule_quantize(const gr_rule *r) {
   /* C1: x is f32 or f64. */
   if (!gr_check_float(r, 1, GR_OPERAND(quantize_per_channel, x))) return false;
   /* C2: quant_min is less than quant_max, both are in the range of dtype, which is i8, u8, i16 or i32. */
-  if (!gr_check_range(r, 2)) return false;
+  if (!check_range(r, 2)) return false;
   /* C3: scale is f32 and zero_point i32. */
   /* C4: per tensor both have rank 0; per channel they are vectors with groups entries for each of x along axis. */
   /* C5: axis is an axis of x; groups of more than one need an axis other than 0 and divide axis 0. */
@@ -90,7 +91,7 @@ bool gr_rule_dequantize(const gr_rule *r) {
   if (x->dtype != dtype && x->dtype != GRAFT_UNKNOWN)
     return gr_infer_fail(r, 1, "x is %s, dtype is %s", graft_dtype_name(x->dtype), graft_dtype_name(dtype));
   /* C2: quant_min is less than quant_max, both are in the range of dtype, which is i8, u8, i16 or i32. */
-  if (!gr_check_range(r, 2)) return false;
+  if (!check_range(r, 2)) return false;
   /* C3: scale is f32 and zero_point i32. */
   /* C4: per tensor both have rank 0; per channel they are vectors with groups entries for each of x along axis. */
   /* C5: axis is an axis of x; groups of more than one need an axis other than 0 and divide axis 0. */
@@ -104,7 +105,7 @@ bool gr_rule_fake_quantize(const gr_rule *r) {
   /* C1: x is f32 or f64. */
   if (!gr_check_float(r, 1, GR_OPERAND(fake_quantize, x))) return false;
   /* C2: quant_min is less than quant_max, both are in the range of dtype, which is i8, u8, i16 or i32. */
-  if (!gr_check_range(r, 2)) return false;
+  if (!check_range(r, 2)) return false;
   /* C3: scale is f32 and zero_point i32. */
   /* C4: without axis both have rank 0; with one they are vectors with groups entries for each of x along axis. */
   /* C5: axis is an axis of x; groups of more than one need an axis other than 0 and divide axis 0. */
@@ -127,7 +128,7 @@ bool gr_rule_choose_qparams(const gr_rule *r) {
   /* C1: x is f32 or f64. */
   if (!gr_check_float(r, 1, GR_OPERAND(choose_qparams, x))) return false;
   /* C2: quant_min is less than quant_max, both are in the range of dtype, which is i8, u8, i16 or i32. */
-  if (!gr_check_range(r, 2)) return false;
+  if (!check_range(r, 2)) return false;
   set_qparams(r, 0, 0);
   return true;
 }
@@ -176,7 +177,7 @@ bool gr_rule_qparams(const gr_rule *r) {
   if (state->dtype != GRAFT_F32 && state->dtype != GRAFT_UNKNOWN)
     return gr_infer_fail(r, 1, "state is %s", graft_dtype_name(state->dtype));
   /* C2: quant_min is less than quant_max, both are in the range of dtype, which is i8, u8, i16 or i32. */
-  if (!gr_check_range(r, 2)) return false;
+  if (!check_range(r, 2)) return false;
   /* C3: state is [2], [2, n] or [2 + bins]. */
   if (state->rank == 0 || state->rank > 2) return gr_infer_fail(r, 3, "state has rank %d", state->rank);
   if (state->rank > 0 && state->dims[0] >= 0 && (state->rank == 1 ? state->dims[0] < 2 : state->dims[0] != 2))

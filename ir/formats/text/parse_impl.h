@@ -154,7 +154,6 @@ graft_value gr_parse_lookup(parser *p, const gr_token *t);
 
 /* parse_value.c */
 bool gr_parse_type(parser *p, uint32_t *type);
-bool gr_parse_dtype(parser *p, graft_dtype *dtype);
 /* `{…}` or nothing: the op's attribute set. `where` is the op's token. */
 /* `key` tells the rows apart (an op's number); `info` NULL: opaque. */
 bool gr_parse_attrs(parser *p, const gr_op_info *info, uint32_t key, const gr_token *where, uint32_t *set);

@@ -31,7 +31,7 @@ static bool memo_hit(parser *p, const memo *m, const char *text, uint32_t length
 
 /* ---- types ---- */
 
-bool gr_parse_dtype(parser *p, graft_dtype *dtype) {
+static bool parse_dtype(parser *p, graft_dtype *dtype) {
   *dtype = GRAFT_UNKNOWN;
   return gr_lex_accept(&p->lex, '?') || gr_lex_dtype(&p->lex, dtype);
 }
@@ -73,7 +73,7 @@ bool gr_parse_type(parser *p, uint32_t *type) {
   }
   graft_type t = {.rank = 0};
   gr_loc where = gr_lex_loc(&p->lex);
-  if (!gr_parse_dtype(p, &t.dtype) || !parse_shape(p, &t)) return false;
+  if (!parse_dtype(p, &t.dtype) || !parse_shape(p, &t)) return false;
   *type = gr_type_intern_at(p->module, &t, where);
   if (*type == GRAFT_NONE) return false;
   if (m) *m = (memo){text, length, 0, *type};
@@ -309,7 +309,7 @@ bool gr_parse_literal(parser *p, graft_value *value) {
   if (gr_lex_accept(&ahead, ':')) { /* the dtype comes last, the element is read by it */
     gr_lexer at_number = *l;
     *l = ahead;
-    if (!gr_parse_dtype(p, &dtype)) return false;
+    if (!parse_dtype(p, &dtype)) return false;
     if (dtype == GRAFT_UNKNOWN) return gr_parse_fail(p, GRAFT_TYPE, &number, "a scalar needs a dtype");
     ahead = *l;
     *l = at_number;
