@@ -101,6 +101,54 @@ START_TEST(rows_are_sorted) {
 }
 END_TEST
 
+/* What a row of import.def maps is an attribute of the row of ops.def, of its kind and in its range; each of its words
+ * is one of graft's, and the default is one of them. */
+START_TEST(rows_map_to_attributes) {
+  char message[GR_ATTR_MESSAGE_SIZE];
+  for (uint32_t i = 0; i < gr_onnx_op_count; i++) {
+    const gr_onnx_op *op = &gr_onnx_ops[i];
+    const gr_op_info *own = gr_op_get(op->op);
+    for (const gr_onnx_attr_row *a = op->attrs; a->name; a++) {
+      if (!a->is) continue;
+      ck_assert_msg(own != NULL, "%s maps %s but names no op", op->name, a->name);
+      const int slot = gr_op_attr_slot(own, a->is, strlen(a->is));
+      ck_assert_msg(slot >= 0, "%s has no attribute %s", own->name, a->is);
+      const gr_attr_decl *d = &own->attrs[slot];
+      ck_assert_msg(d->kind == a->kind, "%s: %s is of another kind", op->name, a->name);
+      ck_assert_msg((d->choice != GR_NO_CHOICE) == (a->words != NULL), "%s: %s", op->name, a->name);
+      graft_attr value = {.name = a->is, .kind = a->kind, .as.i = a->i};
+      if (a->kind == GRAFT_ATTR_FLOAT) value.as.f = a->f;
+      if (a->kind == GRAFT_ATTR_BOOL) value.as.b = a->i != 0;
+      if (a->words) {
+        const char *rest = a->words;
+        gr_onnx_word w;
+        while (gr_onnx_next_word(&rest, &w))
+          ck_assert_msg(gr_onnx_own_word(a, d->choice, w.theirs, w.length) >= 0, "%s: %.*s is no word of %s", op->name,
+                        (int)w.own_length, w.own, own->name);
+        ck_assert_msg(!a->word || gr_onnx_own_word(a, d->choice, a->word, strlen(a->word)) >= 0, "%s: %s", op->name,
+                      a->word);
+      } else if (!a->no_default) {
+        ck_assert_msg(gr_attr_check(own, (uint32_t)slot, &value, message, sizeof message), "%s: %s", op->name, message);
+      }
+    }
+  }
+}
+END_TEST
+
+START_TEST(mapped_attributes) {
+  add_input(g, "x", 1, 1, INTS(4));
+  add_string(add_node(g, "Gelu", "/g", NAMES("x"), NAMES("y")), "approximate", "tanh");
+  add_node(g, "Gelu", "/h", NAMES("y"), NAMES("z"));
+  add_int(add_node(g, "Cast", "/c", NAMES("z"), NAMES("w")), "to", 11);
+  add_untyped_output(g, "w");
+  proto->opset_import[0]->version = 20;
+  load();
+  ck_assert_str_eq(attr("y", "approximate").as.s, "tanh");
+  ck_assert_str_eq(attr("z", "approximate").as.s, "none");
+  ck_assert_int_eq(attr("w", "dtype").as.dtype, GRAFT_F64);
+}
+END_TEST
+
 /* ---- batch norm ---- */
 
 START_TEST(batch_norm_eval) {
@@ -781,9 +829,9 @@ int main(void) {
   Suite *s = suite_create("onnx-import");
   TCase *model = tcase_create("model");
   tcase_add_checked_fixture(model, setup, teardown);
-  ADD(model, decimals, rows_are_sorted, batch_norm_eval, batch_norm_training, batch_norm_training_statistics_read,
-      batch_norm_twice, batch_norm_one_initializer_for_both_statistics, conv_symmetric,
-      conv_asymmetric_pads_become_a_pad, conv_same_upper, conv_same_lower, conv_same_even, conv_valid,
+  ADD(model, decimals, rows_are_sorted, rows_map_to_attributes, mapped_attributes, batch_norm_eval, batch_norm_training,
+      batch_norm_training_statistics_read, batch_norm_twice, batch_norm_one_initializer_for_both_statistics,
+      conv_symmetric, conv_asymmetric_pads_become_a_pad, conv_same_upper, conv_same_lower, conv_same_even, conv_valid,
       conv_same_of_unknown_extent, conv_weight_contradicts, conv_kernel_shape_contradicts,
       conv_transpose_uneven_pads_are_cut_off, conv_transpose_of_pytorch, linear_of_three_axes, gemm_of_linear,
       reshape_copies_known_extents, module_without_consumed_tensors_is_written, reshape_copies_unknown_extents,

@@ -34,6 +34,50 @@ void gr_onnx_set_ints(gr_onnx *in, const char *name, const int64_t *values, uint
   set(in, &(graft_attr){.name = name, .kind = GRAFT_ATTR_INTS, .count = count, .as.ints = values});
 }
 
+static void set_word(gr_onnx *in, const gr_onnx_attr_row *row, const Onnx__AttributeProto *given) {
+  const gr_op_info *op = gr_op_get(in->op);
+  const gr_choice choice = op->attrs[gr_op_attr_slot(op, row->is, strlen(row->is))].choice;
+  const char *word = given && given->s.len ? (const char *)given->s.data : given ? "" : row->word;
+  const size_t length = given ? given->s.len : strlen(word);
+  const int own = gr_onnx_own_word(row, choice, word, length);
+  if (own < 0)
+    gr_onnx_fail(in, GRAFT_UNSUPPORTED, "%s: %s is '%.*s', not one of %s", in->row->name, row->name,
+                 (int)(length < 64 ? length : 64), word, row->words);
+  else
+    gr_onnx_set_string(in, row->is, gr_choice_words(choice)[own]);
+}
+
+static void set_dtype(gr_onnx *in, const gr_onnx_attr_row *row, int64_t code) {
+  graft_dtype dtype;
+  if (code == (int32_t)code && gr_onnx_dtype((int32_t)code, &dtype))
+    gr_onnx_set_dtype(in, row->is, dtype);
+  else
+    gr_onnx_fail(in, GRAFT_UNSUPPORTED, "%s: %s is %s, which graft does not have", in->row->name, row->name,
+                 code == (int32_t)code ? gr_onnx_dtype_name((int32_t)code) : "an unknown dtype");
+}
+
+void gr_onnx_set_mapped(gr_onnx *in) {
+  for (const gr_onnx_attr_row *row = in->row->attrs; row->name && !in->failed; row++) {
+    if (!row->is) continue;
+    const Onnx__AttributeProto *given = gr_onnx_attr(in, row->name);
+    if (!given && (row->no_default || (row->kind == GRAFT_ATTR_STRING && !row->word))) continue;
+    switch (row->kind) {
+    case GRAFT_ATTR_BOOL: gr_onnx_set_bool(in, row->is, (given ? given->i : row->i) != 0); break;
+    case GRAFT_ATTR_INT: gr_onnx_set_int(in, row->is, given ? given->i : row->i); break;
+    case GRAFT_ATTR_FLOAT: gr_onnx_set_float(in, row->is, given ? gr_onnx_decimal(given->f) : row->f); break;
+    case GRAFT_ATTR_STRING: set_word(in, row, given); break;
+    case GRAFT_ATTR_DTYPE: set_dtype(in, row, given->i); break;
+    case GRAFT_ATTR_INTS:
+      if (given->n_ints > UINT32_MAX)
+        gr_onnx_fail(in, GRAFT_UNSUPPORTED, "%s: %s is too long", in->row->name, row->name);
+      else
+        gr_onnx_set_ints(in, row->is, given->ints, (uint32_t)given->n_ints);
+      break;
+    default: break;
+    }
+  }
+}
+
 graft_node gr_onnx_end(gr_onnx *in, const graft_value *operands, uint32_t operand_count, const char *const *outputs,
                        uint32_t count, uint32_t absent, const uint32_t *types) {
   graft_module *m = in->module;

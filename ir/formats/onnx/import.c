@@ -10,29 +10,6 @@
  * dtype that graft does not have. */
 #define LAST_OPSET 25
 
-#define ATTRS(...) __VA_ARGS__
-#define A_INT(n) {n, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT},
-#define A_INTS(n) {n, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INTS},
-#define A_FLOAT(n) {n, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOAT},
-#define A_FLOATS(n) {n, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOATS},
-#define A_STRING(n) {n, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRING},
-#define A_STRINGS(n) {n, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRINGS},
-#define A_TENSOR(n) {n, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__TENSOR},
-#define A_SPARSE(n) {n, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__SPARSE_TENSOR},
-
-static const gr_onnx_op rows[] = {
-#define ONNX(name, handler, op, since, min_inputs, max_inputs, max_outputs, attrs) \
-  {#name, gr_onnx_##handler, GR_OP_##op, since, min_inputs, max_inputs, max_outputs, {attrs{NULL, 0}}},
-#include "ir/formats/onnx/import.def"
-#undef ONNX
-};
-
-static int compare(const void *key, const void *row) { return strcmp(key, ((const gr_onnx_op *)row)->name); }
-
-static const gr_onnx_op *find_row(const char *name) {
-  return bsearch(name, rows, sizeof rows / sizeof *rows, sizeof *rows, compare);
-}
-
 /* ---- names ---- */
 
 static const char *tensor_label(gr_onnx *in, const char *name) {
@@ -273,7 +250,7 @@ static bool import_node(gr_onnx *in, const Onnx__NodeProto *node) {
     gr_record r = {.source = gr_intern(in->module, node->name, strlen(node->name))};
     if (r.source == GRAFT_NONE || (in->record = gr_record_intern(in->module, &r, NULL)) == GRAFT_NONE) return false;
   }
-  in->row = in_default_domain ? find_row(node->op_type) : NULL;
+  in->row = in_default_domain ? gr_onnx_op_find(node->op_type) : NULL;
   if (!in->row) return import_opaque(in);
   if (!check_opset(in)) return false;
   if (!check_counts(in) || !check_attributes(in) || !in->row->handler(in) || in->failed) return false;

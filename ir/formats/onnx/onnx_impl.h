@@ -6,6 +6,7 @@
  *   4  read.c, build.c      what a handler reads of its node; what it makes (handler_impl.h)
  *   5  window.c             what convolutions and pools share
  *   6  op_*.c, opaque.c     one handler a row of import.def; nodes that have no row
+ *      table.c              the rows
  *   7  order.c              which node comes first; what nested graphs read
  *   8  import.c             a graph: its names, tensors, inputs, nodes, and the graphs nested in nodes
  *   9  load.c, onnx.c       the file
@@ -72,18 +73,43 @@ typedef struct gr_onnx gr_onnx;
 #define GR_ONNX_ATTRS 9
 #define GR_ONNX_MANY UINT32_MAX
 
+/* An attribute of a row. */
+typedef struct gr_onnx_attr_row {
+  const char *name; /* NULL ends the list */
+  int type;         /* of AttributeProto */
+  const char *is;   /* the graft op's attribute that it is; NULL: its handler reads it */
+  graft_attr_kind kind;
+  bool no_default;   /* not given, the graft op's default stands */
+  int64_t i;         /* ONNX's default of an int or bool */
+  double f;          /* of a float */
+  const char *word;  /* of a word, in ONNX's spelling; NULL: as no_default */
+  const char *words; /* those that ONNX has, "theirs" or "theirs=own", separated by blanks */
+} gr_onnx_attr_row;
+
 /* A row of import.def. */
 typedef struct gr_onnx_op {
   const char *name;
   bool (*handler)(gr_onnx *);
-  uint32_t op; /* what `direct` makes of it */
+  uint32_t op; /* what it becomes; GR_OP_COUNT: that depends */
   int64_t since;
   uint32_t min_inputs, max_inputs, max_outputs;
-  struct {
-    const char *name;
-    int type; /* of AttributeProto */
-  } attrs[GR_ONNX_ATTRS];
+  gr_onnx_attr_row attrs[GR_ONNX_ATTRS];
 } gr_onnx_op;
+
+/* The rows, sorted by name (table.c). */
+extern const gr_onnx_op gr_onnx_ops[];
+extern const uint32_t gr_onnx_op_count;
+const gr_onnx_op *gr_onnx_op_find(const char *name); /* NULL: there is no row */
+
+/* A word of an attribute's list, in ONNX's spelling and in graft's; neither ends in a zero. */
+typedef struct gr_onnx_word {
+  const char *theirs, *own;
+  size_t length, own_length;
+} gr_onnx_word;
+/* Takes the next word off the list; false at its end. */
+bool gr_onnx_next_word(const char **rest, gr_onnx_word *word);
+/* The number of the word that ONNX spells so; -1: the row has none. */
+int gr_onnx_own_word(const gr_onnx_attr_row *row, gr_choice choice, const char *theirs, size_t length);
 
 typedef struct gr_onnx_file {
   const char *location;

@@ -119,27 +119,6 @@ bool gr_onnx_add(gr_onnx *in) {
 
 /* ---- elementwise ---- */
 
-bool gr_onnx_direct(gr_onnx *in) {
-  graft_value operands[GR_MAX_OPERANDS];
-  uint32_t n = gr_op_get(in->row->op)->operand_count; /* what check_counts let through is not more */
-  for (uint32_t i = 0; i < n; i++) operands[i] = gr_onnx_input(in, i);
-  gr_onnx_begin(in, in->row->op);
-  return gr_onnx_finish(in, operands, n);
-}
-
-bool gr_onnx_cast(gr_onnx *in) {
-  int64_t code = gr_onnx_attr_int(in, "to", 0);
-  graft_dtype dtype;
-  if (code < 0 || code > INT32_MAX || !gr_onnx_dtype((int32_t)code, &dtype))
-    return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "Cast to %s, which graft does not have",
-                        code == (int32_t)code ? gr_onnx_dtype_name((int32_t)code) : "an unknown dtype"),
-           false;
-  graft_value x = gr_onnx_input(in, 0);
-  gr_onnx_begin(in, GR_OP_to);
-  gr_onnx_set_dtype(in, "dtype", dtype);
-  return gr_onnx_finish(in, &x, 1);
-}
-
 static graft_value converted(gr_onnx *in, graft_value x, graft_dtype dtype) {
   gr_onnx_begin(in, GR_OP_to);
   gr_onnx_set_dtype(in, "dtype", dtype);
