@@ -106,13 +106,18 @@ static graft_status annotate(gr_pass *p, graft_graph *g, const gr_quantizer *q, 
       scope[n] = 0; /* what an earlier round made is not annotated in this one */
   const char *own[GR_MAX_OPTIONS + 1] = {NULL};
   for (uint32_t i = 0; p->info->options[i].kind != GR_OPTION_END; i++) own[i] = p->info->options[i].name;
-  gr_annotate_options o = {.others = own, .options = p->rest, .option_count = p->rest_count, .scope = scope};
+  gr_annotate_options o = {.others = own,
+                           .options = p->rest,
+                           .option_count = p->rest_count,
+                           .requantize = gr_option_bool(p, "requantize"),
+                           .scope = scope};
   o.evaluate = gr_pass_evaluator(p, &o.evaluate_user);
   if (!status) status = gr_annotate(g, q, &o, &stats);
   if (scope) gr_free(p->context, scope, nodes * sizeof *scope);
   gr_count(p, "matches", stats.matches);
   gr_count(p, "places annotated", stats.places);
   gr_count(p, "overlaps", stats.overlaps);
+  if (stats.given) gr_count(p, "places that came with the file", stats.given);
   return status;
 }
 

@@ -23,8 +23,8 @@ typedef struct group_state {
 /* What is read off a spec once: its kind, and the attribute sets of the nodes it makes. */
 typedef struct recipe {
   bool known, is_spec, dynamic, learnable, per_channel, histogram, enabled;
-  uint32_t observe, qparams, choose_qparams; /* GRAFT_NONE: not made yet */
-  uint32_t fake_quantize[2];                 /* per tensor, per channel */
+  uint32_t observe, widen, qparams, choose_qparams; /* GRAFT_NONE: not made yet; widen: observe without averaging */
+  uint32_t fake_quantize[2];                        /* per tensor, per channel */
 } recipe;
 
 typedef struct inserter {
@@ -32,7 +32,8 @@ typedef struct inserter {
   graft_graph *g;
   graft_module *m;
   graft_context *c;
-  bool train; /* fake-quants are enabled where the spec says so */
+  bool train;  /* fake-quants are enabled where the spec says so */
+  bool covers; /* the later places of a group widen the range instead of averaging into it */
   gr_groups groups;
   group_state *state;   /* by group */
   uint32_t *edge_first; /* by value: its annotated uses are edges[first .. first of the next], in node order */
@@ -116,7 +117,7 @@ static recipe *recipe_of(const inserter *s, uint32_t group) {
   if (r->known) return r;
   const gr_spec *spec = gr_spec_get(s->m, id);
   *r = (recipe){.known = true, .is_spec = spec->kind == GR_SPEC_spec, .enabled = s->train};
-  r->observe = r->qparams = r->choose_qparams = r->fake_quantize[0] = r->fake_quantize[1] = GRAFT_NONE;
+  r->observe = r->widen = r->qparams = r->choose_qparams = r->fake_quantize[0] = r->fake_quantize[1] = GRAFT_NONE;
   int64_t scheme = spec->kind == GR_SPEC_shared ? -1 : gr_attr_int(s->m, spec->attrs, GR_ATTR(spec, scheme));
   r->per_channel = gr_is_per_channel(scheme);
   if (!r->is_spec) return r;
@@ -269,14 +270,28 @@ static graft_status take_qparams(inserter *s, const place *p, graft_node n) {
   return GRAFT_OK;
 }
 
+/* The attributes of an observer that widens the range that the state has; a histogram covers all that it has seen. */
+static uint32_t without_average(const inserter *s, uint32_t attrs) {
+  const gr_op_info *op = gr_op_get(GR_OP_observe);
+  graft_attr plain = {.name = "observer", .kind = GRAFT_ATTR_STRING, .as.s = "min_max"};
+  gr_attr_builder b;
+  if (gr_attr_int(s->m, attrs, GR_ATTR(observe, observer)) != GR_observer_moving_average_min_max) return attrs;
+  gr_attrs_begin_from(&b, s->m, op, attrs);
+  return gr_attrs_set(s->m, &b, op, &plain, (gr_loc){0}) ? GRAFT_NONE : gr_attrs_intern(s->m, &b, op, (gr_loc){0});
+}
+
 static graft_status observed(inserter *s, const place *p, const gr_spec *spec) {
   group_state *st = &s->state[p->group];
   recipe *r = recipe_of(s, p->group);
+  const bool widens = s->covers && st->tensor != GRAFT_NONE;
   if (st->tensor == GRAFT_NONE) {
     graft_status status = make_state(s, p, spec);
     if (status) return status;
   }
-  uint32_t state_type = type_id(s, st->state), attrs = set_of(s, p->group, &r->observe, GR_OP_observe, r->per_channel);
+  uint32_t state_type = type_id(s, st->state);
+  uint32_t attrs = set_of(s, p->group, &r->observe, GR_OP_observe, r->per_channel);
+  if (widens && attrs != GRAFT_NONE && r->widen == GRAFT_NONE) r->widen = without_average(s, attrs);
+  if (widens) attrs = r->widen;
   graft_node n = add(s, p, GR_OP_observe, attrs, (graft_value[]){p->x, st->state}, 2, 1, &state_type);
   if (n == GRAFT_NONE) return GRAFT_PASS;
   st->state = gr_result(s->g, n, 0);
@@ -538,7 +553,7 @@ static graft_status insert_all(inserter *s) {
 
 static graft_status insert(gr_pass *p, graft_graph *g, bool train) {
   graft_context *c = p->context;
-  inserter s = {.pass = p, .g = g, .m = g->module, .c = c, .train = train};
+  inserter s = {.pass = p, .g = g, .m = g->module, .c = c, .train = train, .covers = gr_option_bool(p, "union")};
   if (!gr_has_specs(g)) return GRAFT_OK;
   size_t nodes = g->nodes.len;
   uint32_t *scope = gr_scope_of_nodes(g, gr_option_string(p, "scope"));

@@ -36,6 +36,7 @@ typedef struct annotator {
   GR_VEC(action) actions;
   uint32_t origin; /* string: quantizer, options and rule */
   bool refused;    /* the match cannot be annotated as the rule says */
+  bool requantize;
   gr_annotate_stats *stats;
 } annotator;
 
@@ -191,11 +192,46 @@ static bool choose(annotator *a, const gr_match *m, const qz_setting *s, uint32_
   return true;
 }
 
+static graft_node given_by(const annotator *a, bool is_value, uint32_t id) {
+  return a->requantize ? GRAFT_NONE : gr_given_by(a->g, (gr_spec_ref){is_value, id});
+}
+
+/* What has the parameters of a place that came with the file: a result takes them; an operand must have them already,
+ * since others might clip it. */
+static bool share_given(annotator *a, action act, graft_node of) {
+  const uint32_t spec = gr_given_spec(a->g, of);
+  graft_node own = given_by(a, act.is_value, act.id);
+  if (spec == GRAFT_NONE) return false;
+  if (own != GRAFT_NONE || !act.is_value) {
+    const uint32_t have = own == GRAFT_NONE || !spec ? 0 : gr_given_spec(a->g, own);
+    if (have != spec || !spec) a->refused = true;
+    a->stats->given++;
+    return have != GRAFT_NONE;
+  }
+  act.spec = spec;
+  return !spec || gr_vec_push(a->c, &a->actions, act);
+}
+
 static bool add_action(annotator *a, bool is_value, uint32_t id, const qz_setting *s, const gr_spec_ref *refs) {
   graft_node user = is_value ? GRAFT_NONE : gr_use_at(a->g, id)->user;
   action act = {.is_value = is_value, .id = id};
-  for (uint32_t i = 0; i < s->ref_count; i++)
+  const graft_dtype dtype = gr_type_of(a->g, is_value ? id : gr_use_at(a->g, id)->value)->dtype;
+  if (dtype != GRAFT_F32 && dtype != GRAFT_UNKNOWN) { /* shapes and indices */
+    a->refused = true;
+    return true;
+  }
+  for (uint32_t i = 0; i < s->ref_count; i++) {
     if (refs[i].is_value == is_value && refs[i].id == id) return true; /* add(%x, %x) and the like: itself */
+    graft_node given = given_by(a, refs[i].is_value, refs[i].id);
+    if (given == GRAFT_NONE) continue;
+    if (s->kind == QZ_SHARED) return share_given(a, act, given);
+    a->stats->given++; /* derived from parameters that are no place's */
+    return true;
+  }
+  if (given_by(a, is_value, id) != GRAFT_NONE) {
+    a->stats->given++;
+    return true;
+  }
   act.spec = s->kind == QZ_SHARED ? gr_spec_intern(a->m, GR_SPEC_shared, 0, refs, 1)
                                   : make_spec(a, s->spec, user, refs, s->ref_count);
   return act.spec != GRAFT_NONE && gr_vec_push(a->c, &a->actions, act);
@@ -309,7 +345,13 @@ static graft_status run_rule(annotator *a, const qz_rule *r) {
 
 graft_status gr_annotate(graft_graph *g, const gr_quantizer *q, const gr_annotate_options *options,
                          gr_annotate_stats *stats) {
-  annotator a = {.g = g, .m = g->module, .c = g->module->context, .q = q, .scope = options->scope, .stats = stats};
+  annotator a = {.g = g,
+                 .m = g->module,
+                 .c = g->module->context,
+                 .q = q,
+                 .scope = options->scope,
+                 .stats = stats,
+                 .requantize = options->requantize};
   graft_status status = read_options(&a, options);
   if (status) return status;
   a.node_count = g->nodes.len;

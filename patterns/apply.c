@@ -452,6 +452,11 @@ static bool gather_operands(apply *a, const pt_step *s) {
   return true;
 }
 
+/* Of what a line of the rewrite makes; NULL as line: a call within one. */
+static uint32_t marks_of(const apply *a, const pt_step *s) {
+  return a->rule->marks | a->r->options->marks | (s->line ? s->line->marks : 0);
+}
+
 #define MAX_NAMES 8
 
 static bool run_node(apply *a, const pt_step *s, graft_node *out) {
@@ -463,7 +468,7 @@ static bool run_node(apply *a, const pt_step *s, graft_node *out) {
                     .operands = r->operands.data,
                     .operand_count = r->operands.len,
                     .result_count = s->result_count,
-                    .marks = a->rule->marks | r->options->marks,
+                    .marks = marks_of(a, s),
                     .before = a->before};
   if (d.attrs == GRAFT_NONE) return false;
   d.provenance = record_of(a, s->source);
@@ -541,7 +546,7 @@ static bool run_root(apply *a, const pt_step *s) {
                     .operand_count = r->operands.len,
                     .result_count = count,
                     .absent_results = absent,
-                    .marks = a->rule->marks | r->options->marks,
+                    .marks = marks_of(a, s),
                     .before = GRAFT_NONE,
                     .where = {0}};
   d.where = gr_module_loc(r->m); /* `failed` names the node */

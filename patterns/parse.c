@@ -313,6 +313,7 @@ static bool parse_suffix(pt_parse *s, pt_line *line, bool *any) {
   if (gr_lex_accept_word(l, "source")) return (line->source = value_name(s, PT_VALUE, &line->source_where)) >= 0;
   if (gr_lex_accept_word(l, "named")) return (line->naming = parse_naming(s)) != NULL;
   if (gr_lex_accept_word(l, "kind")) return parse_kind(s, line);
+  if (gr_lex_is(l, "mark")) return gr_lex_marks(l, &line->marks);
   *any = false;
   return true;
 }
@@ -337,6 +338,10 @@ static pt_line *parse_line(pt_parse *s, bool is_const) {
   if (!gr_lex_expect(l, '=', NULL) || !parse_right(s, line)) return NULL;
   for (bool any = true; any;)
     if (!parse_suffix(s, line, &any)) return NULL;
+  if (line->marks && (line->is_const || line->kind != PT_LINE_CALL)) {
+    fail(s, line->where, "only a line that makes a node has marks");
+    return NULL;
+  }
   if (line->results.len > 1 && line->kind != PT_LINE_CALL) {
     fail(s, line->where, "only an op has several results");
     return NULL;

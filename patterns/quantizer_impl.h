@@ -85,6 +85,11 @@ struct gr_quantizer {
   struct gr_quantizer *next;
 };
 
+/* The dequantize or quantize, come with the file, that gives the edge or value its parameters; GRAFT_NONE (given.c). */
+graft_node gr_given_by(const graft_graph *g, gr_spec_ref place);
+/* Its parameters as a fixed spec; 0: they are per channel or no constants; GRAFT_NONE with a diagnostic. */
+uint32_t gr_given_spec(graft_graph *g, graft_node qdq);
+
 /* The files that ship, made by the build; ended by a NULL name. */
 typedef struct gr_builtin_quantizer {
   const char *name, *text;

@@ -16,11 +16,13 @@ typedef struct gr_annotate_options {
   const char *const *others; /* names of options that who calls has itself, ended by NULL: one may have been meant */
   gr_evaluator evaluate;     /* for numbers in matches; NULL: only those that are stored are known */
   void *evaluate_user;
+  bool requantize;       /* values whose q/dq came with the file get places too */
   const uint32_t *scope; /* by node: 0 is left alone; nothing matches or is shared across different ones */
 } gr_annotate_options;
 
 typedef struct gr_annotate_stats {
   uint32_t matches, places, overlaps; /* overlaps: matches that wanted a node that was claimed already */
+  uint32_t given;                     /* places that are not made, since their q/dq came with the file */
 } gr_annotate_stats;
 
 /* Rule by rule in the file's order, nodes in graph order; the first rule to match a node claims it. A node that has

@@ -57,7 +57,7 @@ bool report_end(report *r, const graft_pass_report *pass) {
   }
   for (uint32_t i = 0; i < pass->rule_count; i++) {
     const graft_rule_statistic *rule = &pass->rules[i];
-    char number[32], text[160], refused[64] = "", overlaps[64] = "";
+    char number[32], text[224], refused[64] = "", overlaps[64] = "";
     snprintf(number, sizeof number, "%llu", (unsigned long long)rule->matches);
     if (rule->refused) snprintf(refused, sizeof refused, ", %llu refused", (unsigned long long)rule->refused);
     if (rule->overlaps) snprintf(overlaps, sizeof overlaps, ", %llu overlaps", (unsigned long long)rule->overlaps);

@@ -57,13 +57,13 @@ rewrite
   if qweight {
     const %wi2 = @q:qw(mul(%w, channel(%t, %w) {axis: @c.weight_axis, groups: @c.weight_groups}), %sw, %zw) {..$qw}
       named %w  kind constant
-    %wc2 = @dq:qw(%wi2, %sw, %zw) {..$dqw}  source %wc
+    %wc2 = @dq:qw(%wi2, %sw, %zw) {..$dqw}  source %wc  mark converted
   } else {
     const %wc2 = mul(%w, channel(%t, %w) {axis: @c.weight_axis, groups: @c.weight_groups})   named %w  kind parameter
   }
   if qbias {
-    %bi2 = @q:qb(%b2, %sb, %zb) {..$qb}     source %bi
-    %bc2 = @dq:qb(%bi2, %sb, %zb) {..$dqb}  source %bc
+    %bi2 = @q:qb(%b2, %sb, %zb) {..$qb}     source %bi  mark converted
+    %bc2 = @dq:qb(%bi2, %sb, %zb) {..$dqb}  source %bc  mark converted
   } else {
     %bc2 = %b2
   }

@@ -2,7 +2,7 @@
 # The definition of fake_quantize, computed in integers; equal but for the rounding of x * (1 / s). `enabled` says whether
 # training sees the rounding: what was only observed so far (post-training) is quantized from here on. Without an axis there
 # are no groups.
-rule lower_fake_quantize_per_tensor
+rule lower_fake_quantize_per_tensor mark converted
 match
   %y = fake_quantize(%x, %s, %z) {axis: none, drop groups, drop enabled, ..$range}
 where
@@ -12,7 +12,7 @@ rewrite
   %y = dequantize_per_tensor(%q, %s, %z) {..$range}
 
 # The same with one scale an entry of an axis.
-rule lower_fake_quantize_per_channel
+rule lower_fake_quantize_per_channel mark converted
 match
   %y = fake_quantize(%x, %s, %z) {axis: $axis, drop enabled, ..$range}
 where

@@ -1,5 +1,5 @@
 # A mark that nobody asks for.
-rule r mark fused     # error: expected a mark (inserted, training_form), found fused
+rule r mark fused     # error: expected a mark (inserted, training_form, converted), found fused
 match
   %y = relu(%x)
 rewrite
