@@ -154,6 +154,8 @@ int gr_op_operand_slot(const gr_op_info *op, const char *name, size_t length);
   _Static_assert(GR_ATTR(a, name) == GR_ATTR(b, name), "attribute " #name " of " #a " and " #b)
 #define GR_SAME_OPERAND(name, a, b) \
   _Static_assert(GR_OPERAND(a, name) == GR_OPERAND(b, name), "operand " #name " of " #a " and " #b)
+#define GR_SAME_RESULT(name, a, b) \
+  _Static_assert(GR_RESULT(a, name) == GR_RESULT(b, name), "result " #name " of " #a " and " #b)
 #define GR_ATTR_ND(op, name) \
   (GR_ATTR(op##2d, name) + \
    0 * sizeof(char[GR_ATTR(op##1d, name) == GR_ATTR(op##2d, name) && GR_ATTR(op##3d, name) == GR_ATTR(op##2d, name) \

@@ -25,7 +25,8 @@ typedef struct gr_rule {
   X(conv) X(conv_transpose) X(linear) X(addmm) X(matmul) X(batch_norm) X(same) X(same_float) X(to_float) X(numeric) X(broadcast) X(pow) X(compare) X(where) \
   X(softmax) X(pool) X(adaptive_pool) X(mean) X(flatten) X(reshape) X(view) X(permute) X(transpose) X(squeeze) \
   X(unsqueeze) X(expand) X(slice) X(split) X(cat) X(pad) X(index_select) X(shape) X(to) X(quantize) \
-  X(dequantize) X(choose_qparams) X(observe) X(qparams) X(fake_quantize) X(bn_scale) X(bn_shift) X(channel)
+  X(dequantize) X(choose_qparams) X(observe) X(qparams) X(fake_quantize) X(bn_scale) X(bn_shift) X(channel) \
+  X(recurrent)
 // clang-format on
 #define GR_RULE_DECLARATION(name) bool gr_rule_##name(const gr_rule *r);
 GR_RULES(GR_RULE_DECLARATION)

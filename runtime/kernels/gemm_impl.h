@@ -33,4 +33,14 @@ typedef struct gr_gemm {
 graft_status gr_gemm_f32(const gr_kernel_call *k, const gr_gemm *g, gr_pack_f32 pack);
 graft_status gr_gemm_f64(const gr_kernel_call *k, const gr_gemm *g, gr_pack_f64 pack);
 
+/* B as a matrix in memory, packed by the functions below: element (p, j) of product i is data[of[i] * batch + p * row +
+ * j * col]; `of` NULL: all products take the same. */
+typedef struct gr_matrix {
+  const void *data;
+  const int64_t *of;
+  int64_t batch, row, col;
+} gr_matrix;
+void gr_pack_matrix_f32(const void *user, int64_t batch, int64_t k0, int64_t k1, int64_t n0, int64_t n1, float *out);
+void gr_pack_matrix_f64(const void *user, int64_t batch, int64_t k0, int64_t k1, int64_t n0, int64_t n1, double *out);
+
 #endif

@@ -4,13 +4,6 @@
 
 #include <string.h>
 
-/* B of a product: element (p, j) of product i is data[b_of[i] * batch + p * row + j * col]. */
-typedef struct matrix {
-  const void *data;
-  const int64_t *of;
-  int64_t batch, row, col;
-} matrix;
-
 /* y [rows, out] = x [rows, in] W^T + bias. */
 typedef struct rows {
   const void *x, *weight, *bias;
@@ -58,7 +51,7 @@ graft_status gr_kernel_linear(const gr_kernel_call *k) {
     gr_parallel_for(k->threads, r.out, 1 + 65536 / (r.in + 1), f32 ? dot_rows_f32 : dot_rows_f64, &r);
     return GRAFT_OK;
   }
-  matrix b = {.data = r.weight, .row = 1, .col = r.in};
+  gr_matrix b = {.data = r.weight, .row = 1, .col = r.in};
   gr_gemm g = {.m = r.count,
                .n = r.out,
                .k = r.in,
@@ -70,7 +63,7 @@ graft_status gr_kernel_linear(const gr_kernel_call *k) {
                .c = r.y,
                .col_bias = r.bias,
                .user = &b};
-  return f32 ? gr_gemm_f32(k, &g, pack_matrix_f32) : gr_gemm_f64(k, &g, pack_matrix_f64);
+  return f32 ? gr_gemm_f32(k, &g, gr_pack_matrix_f32) : gr_gemm_f64(k, &g, gr_pack_matrix_f64);
 }
 
 /* Which matrix of an operand each product takes, from broadcasting the axes before the last two. */
@@ -107,7 +100,7 @@ graft_status gr_kernel_matmul(const gr_kernel_call *k) {
   int64_t *a_of = broadcast_batches(k, a, dims, rank, count);
   int64_t *b_of = broadcast_batches(k, b, dims, rank, count);
   if (!a_of || !b_of) return GRAFT_NO_MEMORY;
-  matrix other = {.data = k->operands[1].data, .of = b_of, .batch = depth * n, .row = n, .col = 1};
+  gr_matrix other = {.data = k->operands[1].data, .of = b_of, .batch = depth * n, .row = n, .col = 1};
   gr_gemm g = {.m = m,
                .n = n,
                .k = depth,
@@ -120,7 +113,7 @@ graft_status gr_kernel_matmul(const gr_kernel_call *k) {
                .a_of = a_of,
                .c = k->results[0].data,
                .user = &other};
-  return a->dtype == GRAFT_F32 ? gr_gemm_f32(k, &g, pack_matrix_f32) : gr_gemm_f64(k, &g, pack_matrix_f64);
+  return a->dtype == GRAFT_F32 ? gr_gemm_f32(k, &g, gr_pack_matrix_f32) : gr_gemm_f64(k, &g, gr_pack_matrix_f64);
 }
 
 graft_status gr_kernel_addmm(const gr_kernel_call *k) {
@@ -128,7 +121,7 @@ graft_status gr_kernel_addmm(const gr_kernel_call *k) {
   if (status != GRAFT_OK || k->results[0].count == 0) return status;
   const graft_type *a = k->operands[1].type, *b = k->operands[2].type;
   bool f32 = a->dtype == GRAFT_F32;
-  matrix other = {.data = k->operands[2].data, .row = b->dims[1], .col = 1};
+  gr_matrix other = {.data = k->operands[2].data, .row = b->dims[1], .col = 1};
   gr_gemm g = {.m = a->dims[0],
                .n = b->dims[1],
                .k = a->dims[1],
@@ -139,7 +132,7 @@ graft_status gr_kernel_addmm(const gr_kernel_call *k) {
                .a_col = 1,
                .c = k->results[0].data,
                .user = &other};
-  status = f32 ? gr_gemm_f32(k, &g, pack_matrix_f32) : gr_gemm_f64(k, &g, pack_matrix_f64);
+  status = f32 ? gr_gemm_f32(k, &g, gr_pack_matrix_f32) : gr_gemm_f64(k, &g, gr_pack_matrix_f64);
   if (status != GRAFT_OK) return status;
   if (f32) {
     add_input_f32(k);

@@ -5,6 +5,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* The model's one output, of the input's elements 1, 2, 3 …; as floats. */
@@ -67,6 +68,26 @@ START_TEST(gemm_transposes) {
   add_int(n, "transA", 1);
   add_int(n, "transB", 1);
   GIVES(5, 11);
+}
+END_TEST
+
+/* ---- recurrent layers ---- */
+
+START_TEST(activations_that_differ_by_direction) {
+  add_input(g, "x", 1, 3, INTS(2, 1, 1));
+  add_f32(g, "w", 3, INTS(2, 1, 1), FLOATS(1, 0.5f));
+  add_f32(g, "r", 3, INTS(2, 1, 1), FLOATS(1, -1));
+  Onnx__NodeProto *n = node("RNN", NAMES("x", "w", "r"));
+  Onnx__AttributeProto *a = add_attr(n, "activations", ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRINGS);
+  a->n_strings = 2;
+  a->strings = calloc(2, sizeof *a->strings);
+  for (int i = 0; i < 2; i++) {
+    const char *const word = i ? "Tanh" : "relu";
+    a->strings[i] = (ProtobufCBinaryData){.len = 4, .data = (uint8_t *)strdup(word)};
+  }
+  add_string(n, "direction", "bidirectional");
+  add_int(n, "hidden_size", 1);
+  GIVES(1, tanhf(0.5f - tanhf(1)), 3, tanhf(1));
 }
 END_TEST
 
@@ -389,15 +410,15 @@ int main(void) {
   Suite *s = suite_create("onnx-numbers");
   TCase *t = tcase_create("numbers");
   tcase_add_checked_fixture(t, setup, teardown);
-  ADD(t, gemm_alpha_without_c, gemm_alpha_and_beta, gemm_transposes, conv_group, conv_transpose_group,
-      conv_transpose_kernel_shape_contradicts, average_pool_without_dilations, average_pool_dilations, quantize_axis,
-      dequantize_axis, quantize_is_unsigned, quantize_output_dtype, quantize_blocks, quantize_precision,
-      dequantize_blocks, dequantize_output_dtype, dequantize_after_a_foreign_op, squeeze_axes_of_opset_11,
-      split_sizes_of_opset_11, split_num_outputs, split_without_num_outputs_is_even, slice_of_opset_9,
-      slice_of_opset_9_without_axes, slice_without_ends, pad_of_opset_10, concat_of_opset_3, clip_of_opset_6,
-      clip_of_opset_6_below, clip_of_opset_6_above, softmax_of_opset_11, softmax_of_opset_11_and_an_unknown_batch,
-      softmax_of_opset_11_over_the_last_axis, reduce_mean_noop, dropout_ratio, batch_norm_of_each_element,
-      batch_norm_of_opset_7);
+  ADD(t, gemm_alpha_without_c, gemm_alpha_and_beta, gemm_transposes, activations_that_differ_by_direction, conv_group,
+      conv_transpose_group, conv_transpose_kernel_shape_contradicts, average_pool_without_dilations,
+      average_pool_dilations, quantize_axis, dequantize_axis, quantize_is_unsigned, quantize_output_dtype,
+      quantize_blocks, quantize_precision, dequantize_blocks, dequantize_output_dtype, dequantize_after_a_foreign_op,
+      squeeze_axes_of_opset_11, split_sizes_of_opset_11, split_num_outputs, split_without_num_outputs_is_even,
+      slice_of_opset_9, slice_of_opset_9_without_axes, slice_without_ends, pad_of_opset_10, concat_of_opset_3,
+      clip_of_opset_6, clip_of_opset_6_below, clip_of_opset_6_above, softmax_of_opset_11,
+      softmax_of_opset_11_and_an_unknown_batch, softmax_of_opset_11_over_the_last_axis, reduce_mean_noop, dropout_ratio,
+      batch_norm_of_each_element, batch_norm_of_opset_7);
   suite_add_tcase(s, t);
   return run_suite(s);
 }

@@ -259,19 +259,22 @@ END_TEST
 
 START_TEST(states_of_a_recurrent_op) {
   add_input(g, "x", 1, 3, INTS(7, 1, 3));
-  add_input(g, "v", 1, 3, INTS(7, 1, 3));
-  Onnx__NodeProto *n = add_node(g, "GRU", "/gru", NAMES("x", "w", "w"), NAMES("y", "h"));
+  add_input(g, "v", 1, 3, INTS(-1, 7, 3));
+  add_zeros(g, "w", 1, 4, 3, INTS(2, 15, 3));
+  add_zeros(g, "r", 1, 4, 3, INTS(2, 15, 5));
+  add_zeros(g, "s", 1, 4, 3, INTS(1, 3, 3));
+  Onnx__NodeProto *n = add_node(g, "GRU", "/gru", NAMES("x", "w", "r"), NAMES("y", "h"));
   add_int(n, "hidden_size", 5);
   add_string(n, "direction", "bidirectional");
-  n = add_node(g, "RNN", "/rnn", NAMES("v", "w", "w"), NAMES("z"));
+  n = add_node(g, "RNN", "/rnn", NAMES("v", "s", "s"), NAMES("", "z"));
   add_int(n, "layout", 1);
-  add_input(g, "w", 1, 0, NULL);
   add_untyped_output(g, "h");
+  add_untyped_output(g, "y");
   add_untyped_output(g, "z");
   load();
   check_type("y", 4, INTS(7, 2, 1, 5));
   check_type("h", 3, INTS(2, 1, 5));
-  check_type("z", 4, INTS(-1, -1, -1, -1));
+  check_type("z", 3, INTS(-1, 1, 3));
 }
 END_TEST
 

@@ -70,7 +70,7 @@ void gr_onnx_scope_mark_reads(gr_onnx_scope *s, const Onnx__GraphProto *g);
 
 typedef struct gr_onnx gr_onnx;
 
-#define GR_ONNX_ATTRS 9
+#define GR_ONNX_ATTRS 10
 #define GR_ONNX_MANY UINT32_MAX
 
 /* An attribute of a row. */

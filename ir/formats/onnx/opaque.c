@@ -119,7 +119,7 @@ static void set_attribute(gr_onnx *in, const Onnx__AttributeProto *a, const graf
 
 /* ---- the node ---- */
 
-typedef enum kind { UNKNOWN, SAME, RANK, DTYPE, I64, BOOL, QUANTIZED, RECURRENT } kind;
+typedef enum kind { UNKNOWN, SAME, RANK, DTYPE, I64, BOOL, QUANTIZED } kind;
 
 typedef struct foreign {
   const char *name;
@@ -140,27 +140,13 @@ static kind kind_of(const gr_onnx *in) {
   return row ? row->kind : UNKNOWN;
 }
 
-/* Y [steps, directions, batch, hidden] and the last states [directions, batch, hidden]; batch first where `layout`. */
-static bool recurrent_type(const gr_onnx *in, uint32_t i, const graft_type *x, graft_type *type) {
-  const int64_t hidden = gr_onnx_attr_int(in, "hidden_size", -1);
-  const int64_t directions = gr_onnx_attr_is(in, "direction", "bidirectional") ? 2 : 1;
-  const int64_t steps = x->rank == 3 ? x->dims[0] : -1, batch = x->rank == 3 ? x->dims[1] : -1;
-  const bool batch_first = gr_onnx_attr_int(in, "layout", 0) != 0;
-  *type = i == 0 ? (graft_type){.rank = 4, .dims = {steps, directions, batch, hidden < 0 ? -1 : hidden}}
-                 : (graft_type){.rank = 3, .dims = {directions, batch, hidden < 0 ? -1 : hidden}};
-  type->dtype = x->dtype;
-  for (int32_t d = 0; batch_first && d < type->rank; d++) type->dims[d] = -1;
-  return true;
-}
-
 /* Of result i, where the first operand is `x`; false: nothing is known. */
-static bool foreign_type(const gr_onnx *in, kind k, uint32_t i, const graft_type *x, graft_type *type) {
+static bool foreign_type(kind k, uint32_t i, const graft_type *x, graft_type *type) {
   if (k == QUANTIZED && i < 3) {
     *type = i == 0 ? *x : (graft_type){.rank = 0};
     type->dtype = i == 1 ? GRAFT_F32 : GRAFT_U8;
     return true;
   }
-  if (k == RECURRENT) return recurrent_type(in, i, x, type);
   if (k == UNKNOWN || k == QUANTIZED || i > 0) return false;
   *type = *x;
   if (k == I64 || k == BOOL) type->dtype = k == I64 ? GRAFT_I64 : GRAFT_BOOL;
@@ -194,7 +180,7 @@ static bool result_types(gr_onnx *in, uint32_t *types, uint32_t count) {
     const gr_onnx_symbol *s = in->node->output[i][0] ? gr_onnx_scope_find(in->scope, in->node->output[i]) : NULL;
     if (i == 0 && in->opaque)
       type = in->kept;
-    else if (first == GRAFT_NONE || !foreign_type(in, k, i, gr_onnx_value_type(in, first), &type))
+    else if (first == GRAFT_NONE || !foreign_type(k, i, gr_onnx_value_type(in, first), &type))
       type = (graft_type){.dtype = GRAFT_UNKNOWN, .rank = -1};
     if (s && s->info && gr_onnx_type(s->info->type, &said, &why)) merge(&type, &said);
     if ((types[i] = gr_type_intern_at(in->module, &type, in->where)) == GRAFT_NONE) return false;

@@ -1,0 +1,178 @@
+/* lstm, gru and rnn. The products with the input are one gemm for all steps; the rows of the batch, which have nothing
+ * to do with each other, then go through their steps each on its own. */
+#include "runtime/isa.h"
+#include "runtime/kernels/gemm_impl.h"
+
+#include <math.h>
+
+GR_SAME_OPERAND(h_0, lstm, gru);
+GR_SAME_OPERAND(h_0, lstm, rnn);
+GR_SAME_ATTR(clip, lstm, gru);
+GR_SAME_ATTR(clip, lstm, rnn);
+GR_SAME_ATTR(beta_f, lstm, gru);
+GR_SAME_ATTR(beta_f, lstm, rnn);
+GR_SAME_ATTR(beta_g, lstm, gru);
+GR_SAME_RESULT(h_n, lstm, gru);
+GR_SAME_RESULT(h_n, lstm, rnn);
+
+typedef struct activation {
+  int64_t word;
+  double alpha, beta;
+} activation;
+
+typedef struct layer {
+  uint32_t op;
+  gr_isa isa;
+  int64_t steps, batch, in, hidden, directions, gates;
+  bool first;         /* the batch is the first axis */
+  bool starts_at_end; /* of direction 0: is it the reverse one? */
+  activation f, g, h;
+  double clip; /* 0: none */
+  bool input_forget, linear_before_reset;
+  const void *bias, *h_0, *c_0, *peephole; /* NULL: zeros */
+  const int64_t *lens;                     /* NULL: all steps */
+  const void *products;                    /* [directions, rows of x, gates * hidden]: of x and weight_ih */
+  const void *transposed;                  /* [directions, hidden, gates * hidden]: weight_hh */
+  void *work;                              /* of each worker */
+  void *y, *h_n, *c_n;                     /* the last two or NULL */
+} layer;
+
+/* Elements that a worker needs: the gates, two states, and a state reset. */
+static int64_t work_size(const layer *l) { return (l->gates + 3) * l->hidden; }
+
+static int64_t state_at(const layer *l, int64_t direction, int64_t row) {
+  return (l->first ? row * l->directions + direction : direction * l->batch + row) * l->hidden;
+}
+
+static int64_t y_at(const layer *l, int64_t step, int64_t direction, int64_t row) {
+  return (l->first ? (row * l->steps + step) * l->directions + direction
+                   : (step * l->directions + direction) * l->batch + row) *
+         l->hidden;
+}
+
+/* y += x W, where W [depth, columns] has rows `stride` apart: four rows at a time, each sum in their order. */
+#define ADD_PRODUCT(T, NAME) \
+  GR_LOOP void NAME##_loop(const T *x, int64_t depth, const T *w, int64_t stride, T *restrict y, int64_t columns) { \
+    int64_t p = 0; \
+    for (; p + 4 <= depth; p += 4, w += 4 * stride) { \
+      const T a = x[p], b = x[p + 1], c = x[p + 2], d = x[p + 3]; \
+      for (int64_t j = 0; j < columns; j++) \
+        y[j] = y[j] + a * w[j] + b * w[stride + j] + c * w[2 * stride + j] + d * w[3 * stride + j]; \
+    } \
+    for (; p < depth; p++, w += stride) { \
+      const T a = x[p]; \
+      for (int64_t j = 0; j < columns; j++) y[j] += a * w[j]; \
+    } \
+  } \
+  GR_CLONES(NAME, (const T *x, int64_t depth, const T *w, int64_t stride, T *y, int64_t columns), \
+            (x, depth, w, stride, y, columns))
+ADD_PRODUCT(float, add_product_f32)
+ADD_PRODUCT(double, add_product_f64)
+
+#define T float
+#define NAME(name) name##_f32
+#define F(name) name##f
+#include "runtime/kernels/recurrent.inc"
+#undef T
+#undef NAME
+#undef F
+#define T double
+#define NAME(name) name##_f64
+#define F(name) name
+#include "runtime/kernels/recurrent.inc"
+#undef T
+#undef NAME
+#undef F
+
+static activation read_activation(const gr_kernel_call *k, uint32_t slot) {
+  return (activation){gr_k_int(k, slot), gr_k_float(k, slot + 1), gr_k_float(k, slot + 2)};
+}
+
+/* Lengths as i64, each at most the steps. */
+static graft_status read_lens(const gr_kernel_call *k, const gr_in *given, layer *l) {
+  if (!given->data) return GRAFT_OK;
+  int64_t *lens = gr_scratch_alloc(k->scratch, (size_t)given->count, sizeof *lens);
+  if (!lens) return GRAFT_NO_MEMORY;
+  for (int64_t i = 0; i < given->count; i++) {
+    lens[i] = given->type->dtype == GRAFT_I64 ? ((const int64_t *)given->data)[i] : ((const int32_t *)given->data)[i];
+    if (lens[i] < 0 || lens[i] > l->steps)
+      return gr_kernel_error(k, "entry %jd of sequence_lens is %jd, of %jd steps", (intmax_t)i, (intmax_t)lens[i],
+                             (intmax_t)l->steps);
+  }
+  l->lens = lens;
+  return GRAFT_OK;
+}
+
+static graft_status multiply(const gr_kernel_call *k, layer *l, bool f32) {
+  static const int64_t each[2] = {0, 1};
+  const int64_t rows = l->steps * l->batch, columns = l->gates * l->hidden;
+  void *products = gr_scratch_alloc(k->scratch, (size_t)(rows * l->directions),
+                                    (size_t)columns * (f32 ? sizeof(float) : sizeof(double)));
+  if (!products) return GRAFT_NO_MEMORY;
+  l->products = products;
+  gr_matrix weight = {.data = k->operands[GR_OPERAND(lstm, weight_ih)].data,
+                      .of = each,
+                      .batch = columns * l->in,
+                      .row = 1,
+                      .col = l->in};
+  gr_gemm g = {.m = rows,
+               .n = columns,
+               .k = l->in,
+               .batch = l->directions,
+               .a = k->operands[GR_OPERAND(lstm, x)].data,
+               .a_count = 1,
+               .a_row = l->in,
+               .a_col = 1,
+               .c = products,
+               .user = &weight};
+  return f32 ? gr_gemm_f32(k, &g, gr_pack_matrix_f32) : gr_gemm_f64(k, &g, gr_pack_matrix_f64);
+}
+
+graft_status gr_kernel_recurrent(const gr_kernel_call *k) {
+  const graft_type *x = k->operands[GR_OPERAND(lstm, x)].type, *hh = k->operands[GR_OPERAND(lstm, weight_hh)].type;
+  const bool f32 = x->dtype == GRAFT_F32, lstm = k->op == GR_OP_lstm;
+  const size_t each = f32 ? sizeof(float) : sizeof(double);
+  if (!f32 && x->dtype != GRAFT_F64) return gr_kernel_no_dtype(k, x->dtype);
+  layer l = {.op = k->op,
+             .isa = k->isa,
+             .in = x->dims[2],
+             .hidden = hh->dims[2],
+             .directions = hh->dims[0],
+             .gates = lstm                 ? 4
+                      : k->op == GR_OP_gru ? 3
+                                           : 1,
+             .first = gr_k_bool(k, GR_ATTR(lstm, batch_first)),
+             .starts_at_end = gr_k_int(k, GR_ATTR(lstm, direction)) == GR_direction_reverse,
+             .clip = gr_k_float(k, GR_ATTR(lstm, clip)),
+             .f = read_activation(k, GR_ATTR(lstm, activation_f)),
+             .bias = k->operands[GR_OPERAND(lstm, bias)].data,
+             .h_0 = k->operands[GR_OPERAND(lstm, h_0)].data,
+             .y = k->results[GR_RESULT(lstm, y)].data,
+             .h_n = k->results[GR_RESULT(lstm, h_n)].data};
+  l.steps = x->dims[l.first ? 1 : 0];
+  l.batch = x->dims[l.first ? 0 : 1];
+  if (k->op != GR_OP_rnn) l.g = read_activation(k, GR_ATTR(lstm, activation_g));
+  if (k->op == GR_OP_gru) l.linear_before_reset = gr_k_bool(k, GR_ATTR(gru, linear_before_reset));
+  if (lstm) {
+    l.h = read_activation(k, GR_ATTR(lstm, activation_h));
+    l.input_forget = gr_k_bool(k, GR_ATTR(lstm, input_forget));
+    l.c_0 = k->operands[GR_OPERAND(lstm, c_0)].data;
+    l.peephole = k->operands[GR_OPERAND(lstm, peephole)].data;
+    l.c_n = k->results[GR_RESULT(lstm, c_n)].data;
+  }
+  if (l.batch == 0 || l.hidden == 0) return GRAFT_OK;
+  graft_status status = read_lens(k, &k->operands[GR_OPERAND(lstm, sequence_lens)], &l);
+  if (status == GRAFT_OK) status = multiply(k, &l, f32);
+  if (status != GRAFT_OK) return status;
+  const int64_t columns = l.gates * l.hidden;
+  void *transposed = gr_scratch_alloc(k->scratch, (size_t)(l.directions * l.hidden), (size_t)columns * each);
+  l.work = gr_scratch_alloc(k->scratch, gr_threads_count(k->threads), (size_t)work_size(&l) * each);
+  if (!transposed || !l.work) return GRAFT_NO_MEMORY;
+  l.transposed = transposed;
+  if (f32)
+    transpose_f32(k->operands[GR_OPERAND(lstm, weight_hh)].data, transposed, &l);
+  else
+    transpose_f64(k->operands[GR_OPERAND(lstm, weight_hh)].data, transposed, &l);
+  gr_parallel_for(k->threads, l.directions * l.batch, 1, f32 ? run_rows_f32 : run_rows_f64, &l);
+  return GRAFT_OK;
+}
