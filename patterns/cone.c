@@ -35,7 +35,7 @@ struct gr_cones {
   gr_map by_value, by_call;
   GR_VEC(uint32_t) large; /* entries computed since gr_pt_cones_trim */
   size_t held;            /* bytes of what was computed */
-  bool failed;            /* no memory for the states */
+  bool failed;            /* no memory to tell whether something is const, or fits */
 };
 
 bool gr_cones_failed(const gr_cones *k) { return k->failed; }
@@ -545,6 +545,8 @@ bool gr_pt_cones_fits(gr_cones *k, uint32_t op, uint32_t attrs, const uint32_t *
                    .result_count = result_count,
                    .error = message};
     fits = gr_infer_types(&in);
+  } else {
+    k->failed = true;
   }
   if (types && types != few) gr_free(c, types, count * sizeof *types);
   if (results && results != few_results) gr_free(c, results, result_count * sizeof *results);

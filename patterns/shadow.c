@@ -129,14 +129,19 @@ static bool covers_conditions(const cover *c) {
   return true;
 }
 
-static bool covers_variant(graft_context *context, const gr_pattern *pa, uint32_t a, const gr_pattern *pb, uint32_t b) {
+/* *failed: there was no memory to tell. */
+static bool covers_variant(graft_context *context, const gr_pattern *pa, uint32_t a, const gr_pattern *pb, uint32_t b,
+                           bool *failed) {
   cover c = {.pa = pa, .pb = pb, .a = &pa->variants[a], .b = &pb->variants[b]};
   size_t slots = c.a->slot_count, nodes = c.a->node_count;
   if (c.a->unless) return false; /* further conditions of a */
   for (uint32_t i = 0; i < nodes; i++)
     if (c.a->nodes[i].line && c.a->nodes[i].line->also) return false;
   c.slot = gr_alloc(context, (slots + nodes) * sizeof *c.slot);
-  if (!c.slot) return false;
+  if (!c.slot) {
+    *failed = true;
+    return false;
+  }
   c.node = c.slot + slots;
   memset(c.slot, 0xff, (slots + nodes) * sizeof *c.slot);
   c.slot[0] = 0;
@@ -147,9 +152,11 @@ static bool covers_variant(graft_context *context, const gr_pattern *pa, uint32_
 
 static bool check_shadow(graft_context *c, const pt_rule *earlier, const pt_rule *later) {
   for (uint32_t b = 0; b < later->pattern->variant_count; b++) {
-    bool covered = later->pattern->variants[b].never;
-    for (uint32_t a = 0; a < earlier->pattern->variant_count && !covered; a++)
-      covered = !earlier->pattern->variants[a].never && covers_variant(c, earlier->pattern, a, later->pattern, b);
+    bool covered = later->pattern->variants[b].never, failed = false;
+    for (uint32_t a = 0; a < earlier->pattern->variant_count && !covered && !failed; a++)
+      covered =
+          !earlier->pattern->variants[a].never && covers_variant(c, earlier->pattern, a, later->pattern, b, &failed);
+    if (failed) return false;
     if (!covered) return true;
   }
   gr_error(c, GRAFT_RULE, later->where, "the rule %s is never reached: %s, before it, takes every match", later->name,
