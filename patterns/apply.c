@@ -348,8 +348,9 @@ static bool run_const(apply *a, const pt_step *s) {
     if (op == GRAFT_NONE || !gather_entries(a, s)) return false;
     uint32_t attrs = attrs_of(a, s, op);
     if (attrs == GRAFT_NONE) return false;
-    if (is_random(a, op, attrs) || !gr_pt_cones_fits(r->cones, op, attrs, r->entries.data, r->entries.len, count))
-      return UNFIT(a, "a const line's %s does not fit its operands", gr_op_text(r->m, op));
+    bool fits =
+        !is_random(a, op, attrs) && gr_pt_cones_fits(r->cones, op, attrs, r->entries.data, r->entries.len, count);
+    if (!fits) return UNFIT(a, "a const line's %s does not fit its operands", gr_op_text(r->m, op));
     bool muted = gr_mute(r->c, r->trial);
     first = gr_pt_cones_call(r->cones, op, attrs, r->entries.data, r->entries.len, count, root_loc(a));
     gr_mute(r->c, muted);
@@ -380,6 +381,20 @@ static bool run_const(apply *a, const pt_step *s) {
 
 /* ---- provenance and names of nodes ---- */
 
+/* Those of the nodes that were matched at all places of a root, each once. */
+static bool gather_spliced_records(pt_rewriter *r) {
+  gr_map listed = {0};
+  bool ok = true;
+  for (uint32_t i = 0; ok && i < r->records.len; i++) ok = gr_map_put(r->c, &listed, r->records.data[i], i);
+  for (uint32_t i = 0; ok && i < r->spliced_nodes.len; i++) {
+    uint32_t record = gr_node_at(r->g, r->spliced_nodes.data[i])->provenance;
+    if (record == 0 || gr_map_get(&listed, record) != GRAFT_NONE) continue;
+    ok = gr_map_put(r->c, &listed, record, i) && gr_vec_push(r->c, &r->records, record);
+  }
+  gr_map_free(r->c, &listed);
+  return ok;
+}
+
 /* Into r->records: those of all matched nodes, that of `first` first. */
 static bool gather_records(apply *a, uint32_t first) {
   pt_rewriter *r = a->r;
@@ -392,6 +407,7 @@ static bool gather_records(apply *a, uint32_t first) {
     for (uint32_t k = 0; k < r->records.len && !listed; k++) listed = r->records.data[k] == record;
     if (!listed && !gr_vec_push(r->c, &r->records, record)) return false;
   }
+  if (r->spliced.len && !gather_spliced_records(r)) return false;
   if (r->rule == a->rule) return true;
   r->rule = a->rule; /* what the last rewrite has looked up already */
   r->rule_string = gr_intern(r->m, a->rule->name, strlen(a->rule->name));
@@ -550,6 +566,12 @@ static bool run_root(apply *a, const pt_step *s) {
                     .before = GRAFT_NONE,
                     .where = {0}};
   d.where = gr_module_loc(r->m); /* `failed` names the node */
+  if (r->spliced.len) {
+    if (d.attrs != root->attrs) return UNFIT(a, "one place changes what another one sees");
+    d.operands = r->spliced.data;
+    d.operand_count = r->spliced.len;
+  }
+  r->stats->operands += d.operand_count;
   if (d.attrs == GRAFT_NONE || !leave_operands(r, a->root)) return false;
   d.provenance = record_of_root(a, s->source);
   d.types = root_types(a, &d);
@@ -779,9 +801,9 @@ graft_status gr_pt_apply(pt_rewriter *r, const pt_rule *rule, const gr_match *ma
   gr_edit_end(r->m, edit, GRAFT_PASS);
   gr_pt_cones_unmake(r->cones, r->fresh.data, r->fresh.len);
   r->takeovers.len = takeovers;
-  if (r->matcher.failed) return gr_no_memory(r->c);
+  if (r->matcher.failed || gr_cones_failed(r->cones)) return gr_no_memory(r->c);
   if (r->trial) return GRAFT_OK;
   if (gr_error_count(r->c) != errors || a.broken) return failed(&a);
-  r->stats->unfit++;
+  if (!r->spliced.len) r->stats->unfit++; /* else each place is tried alone */
   return GRAFT_OK;
 }

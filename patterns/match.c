@@ -31,6 +31,8 @@ void gr_matcher_free(gr_matcher *m) {
   gr_arena_free(&m->scratch);
   gr_vec_free(c, &m->order);
   gr_vec_free(c, &m->dead);
+  gr_vec_free(c, &m->late);
+  gr_vec_free(c, &m->waiting);
   free_frame(c, m->inner);
   free_frame(c, f);
   m->frame = m->inner = NULL;
@@ -69,7 +71,7 @@ typedef struct run {
   pt_frame *f;
   const gr_match *match;
   uint32_t end; /* of the instructions that are run */
-  bool quiet;   /* inside of `unless` a failed check is no reason */
+  bool quiet;   /* inside of `unless`: a failed check is no reason, and nothing waits */
   uint32_t own; /* only the conditions of this group count; GRAFT_NONE: all */
 } run;
 
@@ -90,6 +92,10 @@ static bool bind_node(const run *r, uint32_t place, graft_node n) {
       gr_pt_reason(r->m, "%s is no %s%s", gr_op_text(r->g->module, gr_node_at(r->g, n)->op),
                    node->call->ops->family ? "@" : "", node->call->ops->name);
     return false;
+  }
+  if (place > 0 && !r->quiet && gr_pt_late_is_grown(r->m, n)) {
+    r->m->met_late = true;
+    return why(r, GRAFT_NONE, "what has grown long waits for its turn");
   }
   if (node->call->tag >= 0) {
     uint32_t *bound = &r->f->tags[node->call->tag];
@@ -375,7 +381,7 @@ static bool try_splits(const run *r, const pt_instr *i, uint32_t pc) {
     if (r->m->reason && !r->quiet) note_failure(r, pc);
     return false;
   }
-  for (uint32_t n = two ? 0 : count - fixed; n <= count - fixed; n++) {
+  for (uint32_t n = !two ? count - fixed : i->a == 0 ? r->m->first_split : 0; n <= count - fixed; n++) {
     r->f->splits[i->a] = n;
     if (go(r, pc + 1)) return true;
     if (r->m->failed) return false;
@@ -523,6 +529,7 @@ bool gr_pt_match_variant(gr_matcher *m, const gr_pattern *p, uint32_t variant, g
     return false;
   }
   gr_arena_clear(&m->scratch);
+  if (!m->first_split) m->bare_root = GRAFT_NONE;
   *out = (gr_match){.pattern = p, .variant = variant, .matcher = m};
   run r = {.m = m,
            .g = m->graph,

@@ -170,6 +170,7 @@ typedef struct pt_program {
   uint32_t carry_count;
   bool *slot_const; /* computed at rewrite time */
   bool *dies;       /* by matched node: the rewrite leaves it without users */
+  bool splices;     /* it only puts operands in the place of one of the root's (splice.c) */
   bool keeps_root;  /* the root becomes another node (else its values are replaced) */
   uint16_t *reads;  /* where an `also` line is replaced: slots of the match that the rewrite reads */
   uint32_t read_count;
@@ -233,6 +234,17 @@ static inline bool pt_is_context(const pt_variant *v, uint32_t place) {
 }
 
 uint16_t gr_pt_rest_maker(const pt_variant *v, int rest); /* PT_UNBOUND: no line */
+
+/* ---- long lists that grow (late.c), in turns ---- */
+
+bool gr_pt_late_grown(gr_matcher *m, graft_node n, uint32_t before); /* it had `before` operands; false: no memory */
+static inline bool gr_pt_late_is_grown(const gr_matcher *m, graft_node n) {
+  return n < m->late.len && m->late.data[n].grown == m->turn;
+}
+bool gr_pt_late_wait(gr_matcher *m, graft_node n); /* the node is tried again in the next turn */
+bool gr_pt_late_waits(const gr_matcher *m, graft_node n);
+
+bool gr_pt_splices(const pt_variant *v); /* splice.c */
 
 /* ---- graph order (order.c) ---- */
 

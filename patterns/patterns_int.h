@@ -81,6 +81,10 @@ int gr_pattern_value(const gr_pattern *p, const char *name, size_t length);
 
 typedef struct gr_cones gr_cones; /* const values and their data: see gr_cones_create */
 
+typedef struct gr_late { /* the last turns in which a node … */
+  uint32_t grown, waits; /* got a long list of operands; was left for the next one */
+} gr_late;
+
 /* Scratch of matching over one graph; reused for any number of patterns. */
 typedef struct gr_matcher {
   graft_graph *graph;
@@ -89,10 +93,16 @@ typedef struct gr_matcher {
   gr_arena scratch;
   GR_VEC(uint8_t) dead; /* by node (live.c); those past the end live */
   bool dead_known;
-  uint32_t conflict; /* commutative lines whose other order might still help after a failure */
-  bool failed;       /* no memory: a match was refused that might have been one */
-  void *frame;       /* bindings of the last match */
-  void *inner;       /* of what must not match */
+  GR_VEC(gr_late) late;       /* by node (late.c); those past the end are not */
+  GR_VEC(graft_node) waiting; /* for the next turn */
+  uint32_t turn;
+  bool met_late;        /* the last match left out what has grown in this turn */
+  uint32_t first_split; /* where the search for the length of the root's first rest begins */
+  graft_node bare_root; /* the root, known to have no annotation: it is asked for each place */
+  uint32_t conflict;    /* commutative lines whose other order might still help after a failure */
+  bool failed;          /* no memory: a match was refused that might have been one */
+  void *frame;          /* bindings of the last match */
+  void *inner;          /* of what must not match */
   size_t frame_size;
   char *reason; /* not NULL: where the reason of a failed check is written, reason_size bytes */
   size_t reason_size;
@@ -180,7 +190,8 @@ typedef struct gr_rewrite_options {
 
 typedef struct gr_rewrite_stats {
   uint32_t matches, nodes_added, nodes_erased, tensors_added, overlaps;
-  uint32_t unfit; /* matches left alone: a type, a number or an attribute would not have fitted */
+  uint32_t unfit;          /* matches left alone: a type, a number or an attribute would not have fitted */
+  uint64_t operands, uses; /* written to nodes; gone through to see who may match now: what rewriting costs */
 } gr_rewrite_stats;
 
 /* Applies the named rules, rule by rule in this order, nodes in graph order. A name may be a rule or a file of rules

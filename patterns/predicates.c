@@ -161,17 +161,27 @@ static bool nothing_else(pt_eval *e) {
     if (pt_is_context(v, n)) continue;
     const gr_node *node = gr_node_at(g, id);
     const pt_claims *c = v->claims ? &v->claims[n] : NULL;
-    for (uint32_t i = 0; i < node->operand_count; i++)
-      if (gr_spec_of_use(g, node->first_use + i) && !(c && (c->operands >> (i < 63 ? i : 63) & 1))) {
+    if (n == 0 && m->matcher->bare_root == id) continue;
+    bool bare = true;
+    uint32_t specs = g->spec_of_use.len;
+    for (uint32_t i = 0; i < node->operand_count && node->first_use + i < specs; i++) {
+      if (!gr_spec_of_use(g, node->first_use + i)) continue;
+      bare = false;
+      if (!(c && (c->operands >> (i < 63 ? i : 63) & 1))) {
         because(e, gr_use_at(g, node->first_use + i)->value,
                 "is read by an annotated edge that the rule does not carry");
         return false;
       }
-    for (uint32_t i = 0; i < node->result_count; i++)
-      if (gr_spec_of_value(g, node->first_result + i) && !(c && (c->results >> (i < 63 ? i : 63) & 1))) {
+    }
+    for (uint32_t i = 0; i < node->result_count; i++) {
+      if (!gr_spec_of_value(g, node->first_result + i)) continue;
+      bare = false;
+      if (!(c && (c->results >> (i < 63 ? i : 63) & 1))) {
         because(e, node->first_result + i, "has an annotation that the rule does not carry");
         return false;
       }
+    }
+    if (n == 0 && bare) m->matcher->bare_root = id;
   }
   return true;
 }

@@ -817,6 +817,7 @@ static bool compile_variant(builder *b) {
   if (!root_is_made(b) || !gr_program_annotations(b) || !gr_program_implied(b) || !order(b) || !check_operands_kept(b))
     return false;
   find_dying(b);
+  b->program->splices = gr_pt_splices(v);
   return (!v->also || read_in_order(b)) && gr_pt_schedule(b->parser, b->pattern, v);
 }
 

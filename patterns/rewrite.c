@@ -17,8 +17,9 @@ typedef struct driver {
   bucket buckets[GR_OP_COUNT + 1]; /* the last: opaque ops */
   bool wanted[GR_OP_COUNT + 1];
   GR_VEC(uint32_t) seq; /* by node: its place in graph order, while rules with several root ops need it */
-  GR_VEC(graft_node) candidates, next, work;
-  pt_watch watch; /* of a fixed point */
+  GR_VEC(graft_node) candidates, next, work, late;
+  pt_watch watch; /* of a fixed point, */
+  uint64_t limit; /* and its rewrites */
 } driver;
 
 /* ---- which rules ---- */
@@ -148,22 +149,94 @@ static bool record_made(driver *d, uint32_t round) {
   return !r->options->fixed_point || gr_pt_watch_rewrite(&d->watch, r, round + 1);
 }
 
-static graft_status try_rule(driver *d, uint32_t index, graft_node n, uint32_t round) {
+/* Rewrites a match, or with a fixed point all places of the root where the rule matches, if that comes to the same. */
+static graft_status apply(driver *d, uint32_t index, gr_match *match, graft_node n, bool *applied) {
+  pt_rewriter *r = &d->r;
   const pt_rule *rule = d->rules[index];
-  const gr_pattern *p = rule->pattern;
+  uint32_t places = 1, variant = match->variant;
+  r->spliced.len = 0;
+  if (r->options->fixed_point && rule->pattern->variants[variant].program->splices &&
+      !gr_pt_splice(r, rule->pattern, variant, n, match, &places))
+    return GRAFT_NO_MEMORY;
+  graft_status status = gr_pt_apply(r, rule, match, applied);
+  if (status == GRAFT_OK && !*applied && places > 1) {
+    r->spliced.len = 0;
+    places = 1;
+    if (!gr_pt_match_variant(&r->matcher, rule->pattern, variant, n, match)) return GRAFT_NO_MEMORY;
+    status = gr_pt_apply(r, rule, match, applied);
+  }
+  if (status != GRAFT_OK) return status;
+  *(*applied ? &d->counts[index].matches : &d->counts[index].refused) += places;
+  r->stats->matches += *applied ? places - 1 : 0;
+  return GRAFT_OK;
+}
+
+/* What the rewrite made long waits, and so does its root where one of the nodes waited that it took. */
+static bool record_late(driver *d, const gr_match *match, graft_node root, uint32_t before) {
+  pt_rewriter *r = &d->r;
+  gr_matcher *m = &r->matcher;
+  if (!gr_node_live(r->g, root)) return true;
+  bool waits = m->met_late;
+  for (uint32_t i = 1; m->waiting.len && i < gr_match_node_count(match) && !waits; i++)
+    waits = gr_pt_late_waits(m, gr_match_node_at(match, i));
+  for (uint32_t i = 0; m->waiting.len && r->spliced.len && i < r->spliced_nodes.len && !waits; i++)
+    waits = gr_pt_late_waits(m, r->spliced_nodes.data[i]);
+  for (uint32_t i = 0; i < r->made.len; i++)
+    if (gr_node_live(r->g, r->made.data[i]) &&
+        !gr_pt_late_grown(m, r->made.data[i], r->made.data[i] == root ? before : 0))
+      return false;
+  return !waits || gr_pt_late_wait(m, root);
+}
+
+static graft_status try_rule(driver *d, uint32_t index, graft_node n, uint32_t round) {
+  gr_matcher *m = &d->r.matcher;
+  const gr_pattern *p = d->rules[index]->pattern;
+  m->met_late = false;
   for (uint32_t v = 0; v < p->variant_count && gr_node_live(d->r.g, n); v++) {
     gr_match match;
     bool applied = false;
-    if (!gr_pt_match_variant(&d->r.matcher, p, v, n, &match)) {
-      if (d->r.matcher.failed || gr_cones_failed(d->r.cones)) return GRAFT_NO_MEMORY;
+    const uint32_t operands = gr_node_at(d->r.g, n)->operand_count;
+    if (!gr_pt_match_variant(m, p, v, n, &match)) {
+      if (m->failed || gr_cones_failed(d->r.cones)) return GRAFT_NO_MEMORY;
+      if (m->met_late) return gr_pt_late_wait(m, n) ? GRAFT_OK : GRAFT_NO_MEMORY;
       continue;
     }
-    graft_status status = gr_pt_apply(&d->r, rule, &match, &applied);
+    graft_status status = apply(d, index, &match, n, &applied);
     if (status != GRAFT_OK) return status;
-    ++*(applied ? &d->counts[index].matches : &d->counts[index].refused);
-    if (applied) return record_made(d, round) ? GRAFT_OK : GRAFT_NO_MEMORY;
+    if (!applied) continue;
+    return record_made(d, round) && record_late(d, &match, n, operands) ? GRAFT_OK : GRAFT_NO_MEMORY;
   }
   return GRAFT_OK;
+}
+
+/* Rules that end may need many more rewrites than there are nodes; those that do not end must be stopped. */
+static graft_status stop_without_end(const driver *d, uint32_t index, uint32_t before) {
+  const pt_rewriter *r = &d->r;
+  if (!r->options->fixed_point || r->stats->matches == before || r->stats->matches <= d->limit) return GRAFT_OK;
+  return gr_error(r->c, GRAFT_RULE, d->rules[index]->where,
+                  "the rules come to no end: after %u rewrites %s still matches (max-rewrites=%llu)", before,
+                  d->rules[index]->name, (unsigned long long)d->limit);
+}
+
+/* Those that had to wait have their turns after all others. */
+static graft_status try_late(driver *d, uint32_t index, uint32_t round) {
+  pt_rewriter *r = &d->r;
+  gr_matcher *m = &r->matcher;
+  graft_status status = GRAFT_OK;
+  while (m->waiting.len && status == GRAFT_OK) {
+    m->turn++;
+    d->late.len = 0;
+    if (!gr_vec_reserve(r->c, &d->late, m->waiting.len)) return GRAFT_NO_MEMORY;
+    for (uint32_t i = 0; i < m->waiting.len; i++) d->late.data[d->late.len++] = m->waiting.data[i];
+    m->waiting.len = 0;
+    for (uint32_t i = 0; i < d->late.len && status == GRAFT_OK; i++) {
+      uint32_t before = r->stats->matches;
+      if (gr_node_live(r->g, d->late.data[i])) status = try_rule(d, index, d->late.data[i], round);
+      if (status == GRAFT_OK) status = stop_without_end(d, index, before);
+    }
+  }
+  m->turn++;
+  return status;
 }
 
 /* What a match would take: the root, and nodes that go with it. Shared side nodes are not taken. */
@@ -234,14 +307,10 @@ static graft_status sweep(driver *d) {
       graft_status status = try_rule(d, i, d->candidates.data[k], 0);
       if (status != GRAFT_OK) return status;
     }
+    graft_status status = try_late(d, i, 0);
+    if (status != GRAFT_OK) return status;
   }
   return GRAFT_OK;
-}
-
-/* Rules that end may need many more rewrites than there are nodes; those that do not end must be stopped. */
-static uint64_t limit_of(const driver *d) {
-  const pt_rewriter *r = &d->r;
-  return r->options->max_rewrites ? r->options->max_rewrites : 1000000 + 64 * (uint64_t)r->g->live;
 }
 
 static bool is_root_of(const driver *d, const pt_rule *rule, graft_node n) {
@@ -251,24 +320,24 @@ static bool is_root_of(const driver *d, const pt_rule *rule, graft_node n) {
 
 static graft_status settle(driver *d) {
   pt_rewriter *r = &d->r;
-  uint64_t limit = limit_of(d);
   for (uint32_t round = 1; d->watch.next.len; round++) {
     d->work.len = 0;
     if (!gr_vec_reserve(r->c, &d->work, d->watch.next.len)) return GRAFT_NO_MEMORY;
     for (uint32_t k = 0; k < d->watch.next.len; k++) d->work.data[d->work.len++] = d->watch.next.data[k];
     d->watch.next.len = 0;
-    for (uint32_t i = 0; i < d->rule_count; i++)
+    for (uint32_t i = 0; i < d->rule_count; i++) {
       for (uint32_t k = 0; k < d->work.len; k++) {
         uint32_t before = r->stats->matches;
         if (!is_root_of(d, d->rules[i], d->work.data[k])) continue;
         graft_status status = try_rule(d, i, d->work.data[k], round);
+        if (status == GRAFT_OK) status = stop_without_end(d, i, before);
         if (status != GRAFT_OK) return status;
-        if (r->stats->matches == before || r->stats->matches <= limit) continue;
-        return gr_error(r->c, GRAFT_RULE, d->rules[i]->where,
-                        "the rules come to no end: after %u rewrites %s still matches (max-rewrites=%llu)", before,
-                        d->rules[i]->name, (unsigned long long)limit);
       }
+      graft_status status = try_late(d, i, round);
+      if (status != GRAFT_OK) return status;
+    }
   }
+  r->stats->uses = d->watch.uses;
   return GRAFT_OK;
 }
 
@@ -339,9 +408,11 @@ static bool begin(driver *d, graft_graph *g, const graft_rules *rules, const gr_
   for (uint32_t i = 1; i < g->module->specs.len; i++) r->refs |= g->module->specs.data[i].ref_count > 0;
   r->cones = gr_cones_create(g, options->evaluate, options->evaluate_user);
   gr_matcher_init(&r->matcher, g, NULL, r->cones);
+  r->matcher.turn = 1;
   r->cache_count = gr_pt_rules_step_count(rules);
   r->caches = gr_alloc(c, (size_t)(r->cache_count + 1) * sizeof *r->caches);
   for (uint32_t i = 0; r->caches && i < r->cache_count; i++) r->caches[i].set = GRAFT_NONE;
+  d->limit = options->max_rewrites ? options->max_rewrites : 1000000 + 64 * (uint64_t)g->live;
   const char *pass = options->pass ? options->pass : "";
   r->pass = gr_intern(r->m, pass, strlen(pass));
   return r->cones && r->caches && r->pass != GRAFT_NONE;
@@ -366,6 +437,8 @@ static void end(driver *d) {
   gr_vec_free(c, &r->lost);
   gr_vec_free(c, &r->gained);
   gr_vec_free(c, &r->doomed);
+  gr_vec_free(c, &r->spliced);
+  gr_vec_free(c, &r->spliced_nodes);
   gr_vec_free(c, &r->fresh);
   gr_vec_free(c, &r->warnings);
   gr_vec_free(c, &r->step_nodes);
@@ -373,6 +446,7 @@ static void end(driver *d) {
   gr_vec_free(c, &d->seq);
   gr_vec_free(c, &d->candidates);
   gr_vec_free(c, &d->work);
+  gr_vec_free(c, &d->late);
   gr_pt_watch_end(&d->watch, c);
 }
 

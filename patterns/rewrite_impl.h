@@ -43,13 +43,15 @@ typedef struct pt_rewriter {
   GR_VEC(pt_pending) pending;
   GR_VEC(pt_moved) moved_uses, moved_values;
   GR_VEC(pt_takeover) takeovers;
-  GR_VEC(graft_node) made;       /* nodes that the last rewrite made, then the root where it stays */
-  GR_VEC(graft_node) touched;    /* whose operands or types it changed */
-  GR_VEC(graft_value) lost;      /* it took a use away from these, */
-  GR_VEC(graft_value) gained;    /* and these stand for what it replaced */
-  GR_VEC(graft_node) doomed;     /* dead users on their way out */
-  GR_VEC(uint32_t) fresh;        /* entries that became tensors */
-  GR_VEC(const char *) warnings; /* said once the rewrite stands */
+  GR_VEC(graft_node) made;          /* nodes that the last rewrite made, then the root where it stays */
+  GR_VEC(graft_node) touched;       /* whose operands or types it changed */
+  GR_VEC(graft_value) lost;         /* it took a use away from these, */
+  GR_VEC(graft_value) gained;       /* and these stand for what it replaced */
+  GR_VEC(graft_node) doomed;        /* dead users on their way out */
+  GR_VEC(uint32_t) fresh;           /* entries that became tensors */
+  GR_VEC(const char *) warnings;    /* said once the rewrite stands */
+  GR_VEC(graft_value) spliced;      /* the root's operands after a rewrite at several places; empty: at one */
+  GR_VEC(graft_node) spliced_nodes; /* matched there, without the root */
   uint32_t erased;
   GR_VEC(graft_node) step_nodes; /* by step of the program being run */
 } pt_rewriter;
@@ -57,6 +59,10 @@ typedef struct pt_rewriter {
 /* Rewrites what the matcher has just bound. *applied: false when the rule has to leave this match alone; nothing has
  * changed then. */
 graft_status gr_pt_apply(pt_rewriter *r, const pt_rule *rule, const gr_match *match, bool *applied);
+
+/* After a match of a rule that splices: the other places of the root where it matches too. False: no memory. */
+bool gr_pt_splice(pt_rewriter *r, const gr_pattern *p, uint32_t variant, graft_node root, gr_match *match,
+                  uint32_t *places);
 
 /* Would the rewriter rewrite? For --explain: each attempt is taken back. `end` takes NULL. */
 typedef struct pt_trial pt_trial;
@@ -72,6 +78,11 @@ typedef struct pt_seen {  /* of a node */
   uint32_t round, levels; /* in this round, those so many levels above it are awake */
 } pt_seen;
 
+typedef struct pt_asked { /* of a value whose uses are others */
+  uint32_t rewrite;       /* the last one that was asked for */
+  uint32_t woken;         /* the last round for which its users were woken */
+} pt_asked;
+
 typedef struct pt_watch {
   const bool *wanted;          /* by op, then opaque ones: the root of some rule */
   bool inner[GR_OP_COUNT + 1]; /* stands below the root of some rule */
@@ -81,6 +92,9 @@ typedef struct pt_watch {
   uint32_t nodes;              /* of the largest pattern */
   GR_VEC(graft_node) next, stack;
   GR_VEC(pt_seen) seen;
+  GR_VEC(pt_asked) asked;
+  uint32_t rewrites;
+  uint64_t uses; /* gone through */
 } pt_watch;
 
 bool gr_pt_watch_begin(pt_watch *w, graft_context *c, const pt_rule **rules, uint32_t count, const bool *wanted);

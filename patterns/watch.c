@@ -77,6 +77,7 @@ void gr_pt_watch_end(pt_watch *w, graft_context *c) {
   gr_vec_free(c, &w->next);
   gr_vec_free(c, &w->stack);
   gr_vec_free(c, &w->seen);
+  gr_vec_free(c, &w->asked);
 }
 
 /* ---- waking ---- */
@@ -87,11 +88,17 @@ static uint32_t bucket_of(const graft_graph *g, graft_node n) {
 }
 
 static bool grow(pt_watch *w, const graft_graph *g) {
-  uint32_t old = w->seen.len, need = g->nodes.len;
-  if (need <= old) return true;
-  if (!gr_vec_reserve(g->module->context, &w->seen, need - old)) return false;
-  memset(w->seen.data + old, 0, (need - old) * sizeof *w->seen.data);
-  w->seen.len = need;
+  uint32_t old = w->seen.len, need = g->nodes.len, had = w->asked.len, values = g->values.len;
+  if (need > old) {
+    if (!gr_vec_reserve(g->module->context, &w->seen, need - old)) return false;
+    memset(w->seen.data + old, 0, (need - old) * sizeof *w->seen.data);
+    w->seen.len = need;
+  }
+  if (values > had) {
+    if (!gr_vec_reserve(g->module->context, &w->asked, values - had)) return false;
+    memset(w->asked.data + had, 0, (values - had) * sizeof *w->asked.data);
+    w->asked.len = values;
+  }
   return true;
 }
 
@@ -113,6 +120,7 @@ static bool wake(pt_watch *w, const graft_graph *g, graft_node n, uint32_t level
 
 static bool wake_users(pt_watch *w, const graft_graph *g, graft_value v, uint32_t levels, uint32_t round) {
   for (uint32_t u = gr_value_at(g, v)->first_use; u != GRAFT_NONE; u = gr_use_at(g, u)->next) {
+    w->uses++;
     uint32_t user = gr_use_at(g, u)->user;
     if (!gr_user_is_node(user)) continue;
     if (!wake(w, g, user, w->inner[bucket_of(g, user)] ? levels - 1 : 0, round)) return false;
@@ -137,12 +145,13 @@ static bool spread(pt_watch *w, const graft_graph *g, uint32_t round) {
 }
 
 /* Are so few nodes left that use the value that one match may hold them all? */
-static bool few_users(const pt_watch *w, gr_matcher *m, graft_value v) {
+static bool few_users(pt_watch *w, gr_matcher *m, graft_value v) {
   const graft_graph *g = m->graph;
   graft_node users[PT_MAX_NODES_MATCHED];
   uint32_t count = 0;
   for (uint32_t u = gr_value_at(g, v)->first_use; u != GRAFT_NONE; u = gr_use_at(g, u)->next) {
     uint32_t user = gr_use_at(g, u)->user, i = 0;
+    w->uses++;
     if (!gr_user_is_node(user)) return false;
     while (i < count && users[i] != user) i++;
     if (i < count || gr_pt_is_dead(m, user)) continue;
@@ -152,13 +161,18 @@ static bool few_users(const pt_watch *w, gr_matcher *m, graft_value v) {
   return true;
 }
 
-/* The number of its uses is another. */
+/* The number of its uses is another. Once a rewrite it is asked whether that is seen, once a round its users are woken:
+ * who uses it since is new or touched, and woken as such. */
 static bool uses_changed(pt_watch *w, pt_rewriter *r, graft_value v, bool fewer, uint32_t round) {
   const graft_graph *g = r->g;
-  if (gr_value_at(g, v)->def_kind == GR_DEF_DEAD) return true;
+  pt_asked *asked = &w->asked.data[v];
+  if (gr_value_at(g, v)->def_kind == GR_DEF_DEAD || asked->rewrite == w->rewrites) return true;
+  asked->rewrite = w->rewrites;
   graft_node producer = gr_value_node(g, v);
   if (producer != GRAFT_NONE && !wake(w, g, producer, 0, round)) return false; /* results that must be unused */
+  if (asked->woken == round) return true;
   if (!w->counts && !(fewer && w->one_use && few_users(w, &r->matcher, v))) return true;
+  asked->woken = round;
   return wake_users(w, g, v, w->depth, round);
 }
 
@@ -167,11 +181,11 @@ bool gr_pt_watch_rewrite(pt_watch *w, pt_rewriter *r, uint32_t round) {
   uint32_t count;
   const graft_node *changed = gr_pt_cones_changes(r->cones, &count);
   bool ok = grow(w, g);
+  w->rewrites++;
   for (uint32_t i = 0; ok && i < r->made.len; i++) ok = wake(w, g, r->made.data[i], w->depth, round);
   for (uint32_t i = 0; ok && i < r->touched.len; i++) ok = wake(w, g, r->touched.data[i], w->depth, round);
   for (uint32_t i = 0; ok && i < count; i++) ok = wake(w, g, changed[i], w->depth, round);
-  for (uint32_t i = 0; ok && i < r->lost.len; i++) /* a node that reads a value many times loses it once */
-    ok = (i > 0 && r->lost.data[i] == r->lost.data[i - 1]) || uses_changed(w, r, r->lost.data[i], true, round);
+  for (uint32_t i = 0; ok && i < r->lost.len; i++) ok = uses_changed(w, r, r->lost.data[i], true, round);
   for (uint32_t i = 0; ok && w->counts && i < r->gained.len; i++)
     ok = uses_changed(w, r, r->gained.data[i], false, round);
   for (uint32_t i = 0; ok && w->counts && i < r->made.len; i++)

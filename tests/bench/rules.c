@@ -106,29 +106,43 @@ static void commutative(void) {
   growth(median[0], median[1]);
 }
 
+/* cat(cat(a), b): joining is associative. */
+enum { LEFT, RIGHT, BALANCED, WIDE };
+static int shape;
+
 static graft_module *cats(graft_context *c, uint32_t n) {
   graft_module *m = graft_module_create(c);
   graft_graph *g = m ? graft_graph_create(m, "main") : NULL;
-  if (!g) return NULL;
+  graft_value *all = malloc((2 * (size_t)n + 1) * sizeof *all);
+  if (!g || !all) return NULL;
   graft_type t = graft_type_make(GRAFT_F32, 1, (int64_t[]){2});
-  graft_value x = graft_input_add(g, "x", &t), y = x;
-  for (uint32_t i = 0; i < n; i++) y = op2(g, "cat", y, x);
+  graft_value leaf[] = {graft_input_add(g, "x", &t), graft_input_add(g, "z", &t)}, y = leaf[0];
+  for (uint32_t i = 0; i < n && shape < BALANCED; i++)
+    y = shape == LEFT ? op2(g, "cat", y, leaf[i % 2]) : op2(g, "cat", leaf[i % 2], y);
+  uint32_t made = shape == WIDE ? n : n + 1;
+  for (uint32_t i = 0; i < made; i++) all[i] = shape == WIDE ? op2(g, "cat", leaf[0], leaf[1]) : leaf[i % 2];
+  if (shape == WIDE) y = graft_build(g, "cat", all, n, NULL, 0);
+  for (uint32_t i = 0; shape == BALANCED && i < n; i++) y = all[made++] = op2(g, "cat", all[2 * i], all[2 * i + 1]);
   graft_output_add(g, "y", y);
+  free(all);
   return m;
 }
 
 static void nested_cats(void) {
+  static const char *const names[] = {"flattening n cats, nested to the left", "flattening n cats, nested to the right",
+                                      "flattening n cats, a balanced tree", "flattening n cats that one cat joins"};
   double median[2];
   text t = {0};
-  put(&t, "# cat(cat(a), b) : joining is associative\nrule flatten_cat\nmatch\n  %%c = cat(..%%a) {dim: $d}   one_use\n"
-          "  %%y = cat(%%c, ..%%b) {dim: $d}\nwhere no_spec(..)\nrewrite\n  %%y = cat(..%%a, ..%%b) {dim: $d}\n");
+  put(&t, "# cat(a, cat(b), c) : joining is associative\nrule flatten_cat\nmatch\n"
+          "  %%c = cat(..%%parts) {dim: $d}   one_use\n  %%y = cat(..%%a, %%c, ..%%b) {dim: $d}\nwhere no_spec(..)\n"
+          "rewrite\n  %%y = cat(..%%a, ..%%parts, ..%%b) {dim: $d}\n");
   write_rules(&t);
   free(t.data);
-  measure("flattening n nested cats", cats, 100, "rewrite{rules=flatten_cat,fixed-point=true}", "cat", true,
-          &median[0]);
-  measure("flattening n nested cats", cats, 400, "rewrite{rules=flatten_cat,fixed-point=true}", "cat", true,
-          &median[1]);
-  growth(median[0], median[1]);
+  for (shape = LEFT; shape <= WIDE; shape++) {
+    measure(names[shape], cats, 1000, "rewrite{rules=flatten_cat,fixed-point=true}", "cat", true, &median[0]);
+    measure(names[shape], cats, 100000, "rewrite{rules=flatten_cat,fixed-point=true}", "cat", true, &median[1]);
+    growth(median[0], median[1]);
+  }
 }
 
 static graft_module *one_node(graft_context *c, uint32_t n) {
