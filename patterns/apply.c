@@ -754,6 +754,30 @@ static bool settle_liveness(apply *a) {
   return true;
 }
 
+/* A root that stays may have lost the updates that it lived by. It is dead then, and so is what only it needs. */
+static bool settle_root(apply *a) {
+  pt_rewriter *r = a->r;
+  gr_matcher *m = &r->matcher;
+  r->dead.len = r->faded.len = 0;
+  if (!m->dead_known || !a->v->program->keeps_root || gr_pt_is_dead(m, a->root)) return true;
+  if (!gr_vec_push(r->c, &r->dead, a->root)) return false;
+  while (r->dead.len) {
+    graft_node n = r->dead.data[--r->dead.len];
+    bool needed = gr_pt_is_dead(m, n) || !(gr_node_may(r->g, n) & GR_MAY_ERASE);
+    for (uint32_t i = 0; i < gr_node_at(r->g, n)->result_count && !needed; i++)
+      needed = gr_pt_is_needed(m, gr_node_at(r->g, n)->first_result + i);
+    if (needed) continue;
+    if (!gr_pt_set_dead(m, n, true)) return false;
+    for (uint32_t i = 0; i < gr_node_at(r->g, n)->operand_count; i++) {
+      graft_value v = gr_operand(r->g, n, i);
+      graft_node producer = v == GRAFT_NONE ? GRAFT_NONE : gr_value_node(r->g, v);
+      if (producer == GRAFT_NONE) continue;
+      if (!gr_vec_push(r->c, &r->faded, v) || !gr_vec_push(r->c, &r->dead, producer)) return false;
+    }
+  }
+  return true;
+}
+
 static bool finish(apply *a, graft_value old_result) {
   pt_rewriter *r = a->r;
   for (uint32_t i = 0; i < r->warnings.len; i++) gr_warning(r->c, GRAFT_PASS, root_loc(a), "%s", r->warnings.data[i]);
@@ -761,6 +785,7 @@ static bool finish(apply *a, graft_value old_result) {
   r->stats->nodes_added += r->made.len;
   r->stats->tensors_added += r->fresh.len;
   if (!settle_liveness(a) || !gr_pt_carry_end(r, a->match, old_result) || !clean(a) || !take_names(a)) return false;
+  if (!settle_root(a)) return false;
   if (a->v->program->keeps_root && !gr_vec_push(r->c, &r->made, a->root)) return false;
   r->stats->nodes_erased += r->erased;
   for (uint32_t i = 0; i < r->made.len; i++)

@@ -5,8 +5,6 @@
 
 #include <string.h>
 
-#define LONG 32 /* operands; shorter lists are copied in any order */
-
 static bool grow(gr_matcher *m) {
   uint32_t old = m->late.len, need = m->graph->nodes.len;
   if (need <= old) return true;
@@ -18,7 +16,7 @@ static bool grow(gr_matcher *m) {
 
 bool gr_pt_late_grown(gr_matcher *m, graft_node n, uint32_t before) {
   uint32_t count = gr_node_at(m->graph, n)->operand_count;
-  if (count <= LONG || count <= before) return true;
+  if (count <= PT_LONG || count <= before) return true;
   if (!grow(m)) return false;
   m->late.data[n].grown = m->turn;
   return true;

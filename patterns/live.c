@@ -1,6 +1,7 @@
 /* Which nodes are dead: without an effect, and with no user but dead ones, neither output nor update. They do not count
  * as users of a value. Found in one backward pass when it is first asked for; a rewrite erases the dead users of what
- * it erases, and no node that lives becomes dead without being erased. */
+ * it erases. A root that stays may be dead afterwards, where its updates are gone: the rewriter says so, and what is
+ * dead with it. */
 #include "patterns/patterns_impl.h"
 
 #include <string.h>

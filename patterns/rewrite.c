@@ -20,6 +20,7 @@ typedef struct driver {
   GR_VEC(graft_node) candidates, next, work, late;
   pt_watch watch; /* of a fixed point, */
   uint64_t limit; /* and its rewrites */
+  uint32_t fadings;
 } driver;
 
 /* ---- which rules ---- */
@@ -139,24 +140,32 @@ static bool gather(driver *d, const pt_rule *rule) {
 
 /* ---- one rule ---- */
 
-/* New nodes are candidates of later rules; with a fixed point, so are all who may see what has changed. */
+/* New nodes are candidates of later rules; with a fixed point, so are all who may see what has changed. Without one,
+ * those are tried once more that may see that something lives no more: it might as well have been dead before. */
 static bool record_made(driver *d, uint32_t round) {
   pt_rewriter *r = &d->r;
   for (uint32_t i = 0; round == 0 && i < r->made.len; i++) {
     uint32_t b = bucket_of(d, r->made.data[i]);
     if (d->wanted[b] && !gr_vec_push(r->c, &d->buckets[b].nodes, r->made.data[i])) return false;
   }
-  return !r->options->fixed_point || gr_pt_watch_rewrite(&d->watch, r, round + 1);
+  if (r->options->fixed_point) return gr_pt_watch_rewrite(&d->watch, r, round + 1);
+  if (r->faded.len == 0) return true;
+  if (!gr_pt_watch_faded(&d->watch, r, ++d->fadings)) return false;
+  for (uint32_t i = 0; i < d->watch.next.len; i++)
+    if (!gr_pt_late_wait(&r->matcher, d->watch.next.data[i])) return false;
+  d->watch.next.len = 0;
+  return true;
 }
 
-/* Rewrites a match, or with a fixed point all places of the root where the rule matches, if that comes to the same. */
+/* Rewrites a match, or with a fixed point all places of a long root where the rule matches, if that comes to the same.
+ */
 static graft_status apply(driver *d, uint32_t index, gr_match *match, graft_node n, bool *applied) {
   pt_rewriter *r = &d->r;
   const pt_rule *rule = d->rules[index];
   uint32_t places = 1, variant = match->variant;
   r->spliced.len = 0;
-  if (r->options->fixed_point && rule->pattern->variants[variant].program->splices &&
-      !gr_pt_splice(r, rule->pattern, variant, n, match, &places))
+  if (r->options->fixed_point && gr_node_at(r->g, n)->operand_count > PT_LONG &&
+      rule->pattern->variants[variant].program->splices && !gr_pt_splice(r, rule->pattern, variant, n, match, &places))
     return GRAFT_NO_MEMORY;
   graft_status status = gr_pt_apply(r, rule, match, applied);
   if (status == GRAFT_OK && !*applied && places > 1) {
@@ -436,6 +445,7 @@ static void end(driver *d) {
   gr_vec_free(c, &r->touched);
   gr_vec_free(c, &r->lost);
   gr_vec_free(c, &r->gained);
+  gr_vec_free(c, &r->faded);
   gr_vec_free(c, &r->doomed);
   gr_vec_free(c, &r->spliced);
   gr_vec_free(c, &r->spliced_nodes);
@@ -497,8 +507,7 @@ graft_status gr_rewrite(graft_graph *g, const graft_rules *rules, const char *co
   graft_status status = begin(d, g, rules, options, stats) ? GRAFT_OK : GRAFT_NO_MEMORY;
   if (status == GRAFT_OK) status = choose_rules(d, rules, names, name_count, options->where);
   if (status == GRAFT_OK && !fill_buckets(d)) status = GRAFT_NO_MEMORY;
-  if (status == GRAFT_OK && options->fixed_point &&
-      !gr_pt_watch_begin(&d->watch, c, d->rules, d->rule_count, d->wanted))
+  if (status == GRAFT_OK && !gr_pt_watch_begin(&d->watch, c, d->rules, d->rule_count, d->wanted))
     status = GRAFT_NO_MEMORY;
   if (status == GRAFT_OK && options->report_overlaps) status = report_overlaps(d);
   if (status == GRAFT_OK) status = sweep(d);

@@ -46,6 +46,7 @@ typedef struct pt_rewriter {
   GR_VEC(graft_node) made;          /* nodes that the last rewrite made, then the root where it stays */
   GR_VEC(graft_node) touched;       /* whose operands or types it changed */
   GR_VEC(graft_value) lost;         /* it took a use away from these, */
+  GR_VEC(graft_value) faded;        /* read by what lives no more, though it is there */
   GR_VEC(graft_value) gained;       /* and these stand for what it replaced */
   GR_VEC(graft_node) doomed;        /* dead users on their way out */
   GR_VEC(uint32_t) fresh;           /* entries that became tensors */
@@ -101,6 +102,9 @@ bool gr_pt_watch_begin(pt_watch *w, graft_context *c, const pt_rule **rules, uin
 void gr_pt_watch_end(pt_watch *w, graft_context *c);
 /* After a rewrite: queues in `next`, for this round, all nodes at which a match may be there now that was not. */
 bool gr_pt_watch_rewrite(pt_watch *w, pt_rewriter *r, uint32_t round);
+
+/* Without a fixed point: only those who may see that users of a value live no more. */
+bool gr_pt_watch_faded(pt_watch *w, pt_rewriter *r, uint32_t round);
 
 /* carry.c */
 bool gr_pt_carry_begin(pt_rewriter *r, const gr_match *match);

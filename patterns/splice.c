@@ -5,8 +5,8 @@
  *   rewrite
  *     %y = cat(..%a, ..%parts, ..%b) {dim: $d}
  *
- * Where one match does not see what another one changes, all places of a root are rewritten at once: its operands are
- * copied once, not once a place. */
+ * Where one match does not see what another one changes, all places of a root are rewritten at once where it is long:
+ * its operands are copied once, not once a place. */
 #include "patterns/rewrite_impl.h"
 
 #include <string.h>

@@ -176,6 +176,17 @@ static bool uses_changed(pt_watch *w, pt_rewriter *r, graft_value v, bool fewer,
   return wake_users(w, g, v, w->depth, round);
 }
 
+static bool faded(pt_watch *w, pt_rewriter *r, uint32_t round) {
+  for (uint32_t i = 0; i < r->faded.len; i++)
+    if (!uses_changed(w, r, r->faded.data[i], true, round)) return false;
+  return true;
+}
+
+bool gr_pt_watch_faded(pt_watch *w, pt_rewriter *r, uint32_t round) {
+  w->rewrites++;
+  return grow(w, r->g) && faded(w, r, round) && spread(w, r->g, round);
+}
+
 bool gr_pt_watch_rewrite(pt_watch *w, pt_rewriter *r, uint32_t round) {
   const graft_graph *g = r->g;
   uint32_t count;
@@ -186,6 +197,7 @@ bool gr_pt_watch_rewrite(pt_watch *w, pt_rewriter *r, uint32_t round) {
   for (uint32_t i = 0; ok && i < r->touched.len; i++) ok = wake(w, g, r->touched.data[i], w->depth, round);
   for (uint32_t i = 0; ok && i < count; i++) ok = wake(w, g, changed[i], w->depth, round);
   for (uint32_t i = 0; ok && i < r->lost.len; i++) ok = uses_changed(w, r, r->lost.data[i], true, round);
+  ok = ok && faded(w, r, round);
   for (uint32_t i = 0; ok && w->counts && i < r->gained.len; i++)
     ok = uses_changed(w, r, r->gained.data[i], false, round);
   for (uint32_t i = 0; ok && w->counts && i < r->made.len; i++)

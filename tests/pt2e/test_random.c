@@ -225,6 +225,23 @@ START_TEST(random_networks_keep_their_meaning) {
 }
 END_TEST
 
+/* What a pass leaves, it finds as it left it. */
+START_TEST(random_networks_prepared_twice) {
+  static const char *const prepare[] = {"to-eval,prepare{skip-name=a}", "prepare{skip-name=a}", "prepare{name=a}",
+                                        "prepare-qat{skip-name=a}", "prepare-qat"};
+  network n = random_network(_i);
+  for (size_t k = 0; k < sizeof prepare / sizeof *prepare; k++) {
+    network once = network_clone(&n);
+    run_passes(&once, prepare[k]);
+    uint64_t hash = graft_module_hash(once.module);
+    run_passes(&once, prepare[k]);
+    ck_assert_msg(graft_module_hash(once.module) == hash, "seed %d, %s: twice is not once", _i, prepare[k]);
+    network_destroy(&once);
+  }
+  network_destroy(&n);
+}
+END_TEST
+
 static void setup(void) { arrays_reset(); }
 
 int main(int argc, char **argv) {
@@ -234,6 +251,7 @@ int main(int argc, char **argv) {
   tcase_add_checked_fixture(c, setup, NULL);
   tcase_add_loop_test(c, random_networks_keep_their_meaning, first_seed, first_seed + seeds);
   tcase_add_loop_test(c, random_networks_in_two_rounds, first_seed, first_seed + seeds);
+  tcase_add_loop_test(c, random_networks_prepared_twice, first_seed, first_seed + seeds);
   tcase_set_timeout(c, 60);
   suite_add_tcase(suite, c);
   SRunner *runner = srunner_create(suite);

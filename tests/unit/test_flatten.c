@@ -150,13 +150,16 @@ START_TEST(uses_are_counted) {
 }
 END_TEST
 
+#define MANY "%x, %x, %x, %x, %x, %x, %x, %x"
+
 /* Attributes that change with each rewrite: the places are rewritten one after the other. */
 START_TEST(places_that_see_each_other) {
   static const char rule[] =
       "# counts\nrule flatten\nmatch\n  %c = relu(%x)   one_use\n  %y = \"t.op\"(..%a, %c, ..%b) {n: $n, ..$rest}\n"
       "where no_spec(..)\nrewrite\n  %y = \"t.op\"(..%a, %x, ..%b) {n: $n + 1, ..$rest}\n";
-  static const char text[] = "graft 1\ngraph main(%x: f32[1]) {\n  %a = relu(%x)\n  %b = relu(%a)\n  %c = relu(%x)\n"
-                             "  %y = \"t.op\"(%b, %x, %c, %c) {n: 0}\n  return %y\n}\n";
+  static const char text[] =
+      "graft 1\ngraph main(%x: f32[1]) {\n  %a = relu(%x)\n  %b = relu(%a)\n  %c = relu(%x)\n"
+      "  %y = \"t.op\"(%b, %x, %c, %c, " MANY ", " MANY ", " MANY ", " MANY ") {n: 0}\n  return %y\n}\n";
   joined j = {.context = graft_context_create(NULL)};
   j.module = graft_module_load_memory(j.context, text, strlen(text), "graph", NULL);
   ck_assert_ptr_nonnull(j.module);
