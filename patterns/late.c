@@ -14,9 +14,7 @@ static bool grow(gr_matcher *m) {
   return true;
 }
 
-bool gr_pt_late_grown(gr_matcher *m, graft_node n, uint32_t before) {
-  uint32_t count = gr_node_at(m->graph, n)->operand_count;
-  if (count <= PT_LONG || count <= before) return true;
+bool gr_pt_late_grown(gr_matcher *m, graft_node n) {
   if (!grow(m)) return false;
   m->late.data[n].grown = m->turn;
   return true;

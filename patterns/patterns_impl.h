@@ -238,7 +238,7 @@ uint16_t gr_pt_rest_maker(const pt_variant *v, int rest); /* PT_UNBOUND: no line
 /* ---- long lists that grow (late.c), in turns ---- */
 
 #define PT_LONG 32 /* operands; shorter lists are copied in any order, any number of times */
-bool gr_pt_late_grown(gr_matcher *m, graft_node n, uint32_t before); /* it had `before` operands; false: no memory */
+bool gr_pt_late_grown(gr_matcher *m, graft_node n); /* false: no memory */
 static inline bool gr_pt_late_is_grown(const gr_matcher *m, graft_node n) {
   return n < m->late.len && m->late.data[n].grown == m->turn;
 }

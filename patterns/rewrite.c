@@ -190,10 +190,12 @@ static bool record_late(driver *d, const gr_match *match, graft_node root, uint3
     waits = gr_pt_late_waits(m, gr_match_node_at(match, i));
   for (uint32_t i = 0; m->waiting.len && r->spliced.len && i < r->spliced_nodes.len && !waits; i++)
     waits = gr_pt_late_waits(m, r->spliced_nodes.data[i]);
-  for (uint32_t i = 0; i < r->made.len; i++)
-    if (gr_node_live(r->g, r->made.data[i]) &&
-        !gr_pt_late_grown(m, r->made.data[i], r->made.data[i] == root ? before : 0))
+  for (uint32_t i = 0; i < r->made.len; i++) {
+    graft_node n = r->made.data[i];
+    uint32_t operands = gr_node_at(r->g, n)->operand_count;
+    if (operands > PT_LONG && (n != root || operands > before) && gr_node_live(r->g, n) && !gr_pt_late_grown(m, n))
       return false;
+  }
   return !waits || gr_pt_late_wait(m, root);
 }
 
@@ -297,22 +299,24 @@ static graft_status report_overlaps(driver *d) {
 
 /* Room for what the rest of the candidates will add if they go on like the first ones: growing arrays of millions step
  * by step costs more than filling them. */
-static bool foresee(driver *d, uint32_t nodes, uint32_t uses, uint32_t values) {
+static bool foresee(driver *d, uint32_t nodes, uint32_t uses, uint32_t values, uint32_t undo) {
   graft_graph *g = d->r.g;
   graft_context *c = d->r.c;
   uint64_t rest = d->candidates.len - SAMPLE;
 #define REST(array, before) ((uint64_t)(g->array.len - (before)) * rest / SAMPLE)
-  return gr_vec_reserve(c, &g->nodes, REST(nodes, nodes)) && gr_vec_reserve(c, &g->uses, REST(uses, uses)) &&
-         gr_vec_reserve(c, &g->values, REST(values, values));
+  uint64_t words = (uint64_t)(d->r.m->undo.words.len - undo) * rest / SAMPLE;
+  return gr_vec_reserve(c, &d->r.m->undo.words, words) && gr_vec_reserve(c, &g->nodes, REST(nodes, nodes)) &&
+         gr_vec_reserve(c, &g->uses, REST(uses, uses)) && gr_vec_reserve(c, &g->values, REST(values, values));
 #undef REST
 }
 
 static graft_status sweep(driver *d) {
   for (uint32_t i = 0; i < d->rule_count; i++) {
     if (!gather(d, d->rules[i])) return GRAFT_NO_MEMORY;
-    uint32_t nodes = d->r.g->nodes.len, uses = d->r.g->uses.len, values = d->r.g->values.len;
+    uint32_t nodes = d->r.g->nodes.len, uses = d->r.g->uses.len, values = d->r.g->values.len,
+             undo = d->r.m->undo.words.len;
     for (uint32_t k = 0; k < d->candidates.len; k++) {
-      if (k == SAMPLE && !foresee(d, nodes, uses, values)) return GRAFT_NO_MEMORY;
+      if (k == SAMPLE && !foresee(d, nodes, uses, values, undo)) return GRAFT_NO_MEMORY;
       graft_status status = try_rule(d, i, d->candidates.data[k], 0);
       if (status != GRAFT_OK) return status;
     }

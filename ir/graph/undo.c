@@ -76,7 +76,7 @@ bool gr_undo_room(graft_module *m, uint64_t entries) {
   return !u->lost;
 }
 
-static void put(graft_module *m, const void *bytes, uint32_t words) {
+static inline void put(graft_module *m, const void *bytes, uint32_t words) {
   memcpy(m->undo.words.data + m->undo.words.len, bytes, words * sizeof(uint32_t));
   m->undo.words.len += words;
 }
@@ -94,11 +94,19 @@ static void end(graft_module *m, const graft_graph *g, kind k) {
     end((m), (g), (kind)); \
   } while (0)
 
+/* Nodes and values change most: they are copied as what they are. */
 void gr_undo_item(graft_graph *g, gr_array_of array, uint32_t index) {
-  if (!g->module->undo.open) return;
-  const any_array a = array_of(g, array);
-  put(g->module, a.data + (size_t)index * a.words, a.words);
-  ENTRY(g->module, g, ITEM, index, array);
+  graft_module *m = g->module;
+  if (!m->undo.open) return;
+  if (array == GR_NODES) {
+    put(m, &g->nodes.data[index], sizeof *g->nodes.data / 4);
+  } else if (array == GR_VALUES) {
+    put(m, &g->values.data[index], sizeof *g->values.data / 4);
+  } else {
+    const any_array a = array_of(g, array);
+    put(m, a.data + (size_t)index * a.words, a.words);
+  }
+  ENTRY(m, g, ITEM, index, array);
 }
 
 void gr_undo_length(graft_graph *g, gr_array_of array) { ENTRY(g->module, g, LENGTH, array_of(g, array).len, array); }

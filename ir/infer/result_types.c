@@ -71,26 +71,29 @@ static bool key_of(const graft_graph *g, const gr_node_desc *d, uint32_t operand
   return true;
 }
 
-static gr_inferred *place_of(graft_module *m, const gr_inferred *key) {
+/* The first of its two places: of inferences that fall together two are remembered. */
+static gr_inferred *places_of(graft_module *m, const gr_inferred *key) {
   uint64_t h = (uint64_t)key->op << 32 | key->attrs;
   for (uint32_t i = 0; i < key->operand_count; i++) h = (h ^ key->operands[i]) * 0x9e3779b97f4a7c15u;
-  return &m->inferred[gr_mix(h) % GR_INFERRED_COUNT];
+  return &m->inferred[gr_mix(h) % (GR_INFERRED_COUNT / 2) * 2];
 }
 
 graft_status gr_result_types(graft_graph *g, const gr_node_desc *d, uint32_t operand_count, uint32_t *types) {
   gr_inferred key, *known = NULL;
   if (key_of(g, d, operand_count, &key)) {
-    known = place_of(g->module, &key);
-    if (memcmp(known, &key, offsetof(gr_inferred, results)) == 0) {
-      memcpy(types, known->results, d->result_count * sizeof *types);
-      return GRAFT_OK;
-    }
+    known = places_of(g->module, &key);
+    for (uint32_t i = 0; i < 2; i++)
+      if (memcmp(&known[i], &key, offsetof(gr_inferred, results)) == 0) {
+        memcpy(types, known[i].results, d->result_count * sizeof *types);
+        return GRAFT_OK;
+      }
   }
   bool repeatable = false;
   graft_status status = infer(g, d, operand_count, types, &repeatable);
   if (status == GRAFT_OK && known && repeatable) {
     memcpy(key.results, types, d->result_count * sizeof *types);
-    *known = key;
+    known[1] = known[0];
+    known[0] = key;
   }
   return status;
 }
