@@ -1,5 +1,6 @@
 /* annotate: a quantizer's rules say which edges and values are quantized, and how. Which nodes they may look at comes
  * from the options; a node that is annotated already is left as it is. */
+#include <stdio.h>
 #include <string.h>
 
 #include "passes/passes_impl.h"
@@ -97,6 +98,37 @@ static bool is_selected(selection *s, graft_graph *g, graft_node n, graft_status
 
 /* ---- the pass ---- */
 
+static const char not_selected[] = "left out by the options";
+
+typedef struct outcomes {
+  const uint8_t *of; /* by node */
+  const uint32_t *scope;
+  const char *quantizer;
+  char text[160];
+} outcomes;
+
+static const char *why_float(void *user, graft_graph *g, graft_node n) {
+  outcomes *o = user;
+  const graft_value x = gr_operand(g, n, 0);
+  const graft_dtype dtype = x == GRAFT_NONE ? GRAFT_F32 : gr_type_of(g, x)->dtype;
+  const char *why = "a rule of %.40s claims it and leaves this in float";
+  if (!o->scope[n]) return not_selected;
+  if (dtype == GRAFT_UNKNOWN && o->of[n] < GR_SKIPPED) return "the type of what it reads is unknown";
+  if (dtype != GRAFT_F32 && dtype != GRAFT_UNKNOWN) {
+    (void)snprintf(o->text, sizeof o->text, "its elements are %s", graft_dtype_name(dtype));
+    return o->text;
+  }
+  switch (o->of[n]) {
+  case GR_NO_RULE: why = "no rule of %.40s is about it"; break;
+  case GR_NO_MATCH: why = "no rule of %.40s matches"; break;
+  case GR_NO_PLACE: why = "the q/dq that it has do not fit %.40s, or it is in two scopes"; break;
+  case GR_SKIPPED: why = "a rule of %.40s skips it"; break;
+  default: break;
+  }
+  (void)snprintf(o->text, sizeof o->text, why, o->quantizer); // NOLINT(clang-diagnostic-format-nonliteral)
+  return o->text;
+}
+
 static graft_status annotate(gr_pass *p, graft_graph *g, const gr_quantizer *q, selection *s) {
   uint32_t *scope = gr_scope_of_nodes(g, gr_option_string(p, "scope")), nodes = g->nodes.len;
   graft_status status = scope ? GRAFT_OK : GRAFT_NO_MEMORY;
@@ -112,7 +144,12 @@ static graft_status annotate(gr_pass *p, graft_graph *g, const gr_quantizer *q, 
                            .requantize = gr_option_bool(p, "requantize"),
                            .scope = scope};
   o.evaluate = gr_pass_evaluator(p, &o.evaluate_user);
+  uint8_t *outcome = o.outcome = gr_calloc(p->context, nodes + 1u, 1);
+  if (!outcome) status = GRAFT_NO_MEMORY;
   if (!status) status = gr_annotate(g, q, &o, &stats);
+  outcomes known = {.of = outcome, .scope = scope, .quantizer = gr_option_string(p, "quantizer")};
+  if (!status) status = gr_count_layers(p, g, why_float, &known);
+  if (outcome) gr_free(p->context, outcome, nodes + 1u);
   if (scope) gr_free(p->context, scope, nodes * sizeof *scope);
   gr_count(p, "matches", stats.matches);
   gr_count(p, "places annotated", stats.places);
@@ -128,7 +165,9 @@ static graft_status call_back(gr_pass *p) {
     return gr_error(p->context, GRAFT_NAME, gr_option_loc(p, "quantizer"), "there is no callback to annotate with");
   for (uint32_t i = 0; i < p->module->graphs.len && !status; i++)
     status = o->annotate(o->user, p->module->graphs.data[i]);
-  return status;
+  for (uint32_t i = 0; i < p->module->graphs.len && !status; i++)
+    status = gr_count_layers(p, p->module->graphs.data[i], NULL, NULL);
+  return status ? status : gr_warn_of_float_layers(p, NULL);
 }
 
 graft_status gr_pass_annotate(gr_pass *p) {
@@ -144,6 +183,7 @@ graft_status gr_pass_annotate(gr_pass *p) {
     for (size_t i = 0; i < sizeof lists / sizeof *lists && !status; i++) status = gr_selector_check(p, lists[i]);
     for (uint32_t i = 0; i < p->module->graphs.len && !status; i++)
       status = annotate(p, p->module->graphs.data[i], q, &s);
+    if (!status) status = gr_warn_of_float_layers(p, not_selected);
     select_end(p, &s);
   } else {
     gr_closest near = gr_closest_begin(name, strlen(name));

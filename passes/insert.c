@@ -589,7 +589,10 @@ static graft_status insert(gr_pass *p, graft_graph *g, bool train) {
 
 static graft_status insert_everywhere(gr_pass *p, bool train) {
   graft_status status = GRAFT_OK;
-  for (uint32_t i = 0; i < p->module->graphs.len && !status; i++) status = insert(p, p->module->graphs.data[i], train);
+  for (uint32_t i = 0; i < p->module->graphs.len && !status; i++) {
+    status = insert(p, p->module->graphs.data[i], train);
+    if (!status) status = gr_count_layers(p, p->module->graphs.data[i], NULL, NULL);
+  }
   return status;
 }
 

@@ -30,6 +30,15 @@ typedef struct graft_rule_statistic {
   uint64_t matches, refused, overlaps;
 } graft_rule_statistic;
 
+/* Layers that compute (convolutions, products, batch norms, recurrent ones) of one op, as annotate, the insertions and
+ * the end of convert leave them. */
+typedef struct graft_layer_statistic {
+  const char *op;
+  uint64_t count;
+  const char *why;   /* they are left in float; NULL: they are quantized */
+  const char *first; /* the first one's name */
+} graft_layer_statistic;
+
 /* What ran: a pass, or a named pipeline as a whole. Its members come before it, one deeper. */
 typedef struct graft_pass_report {
   size_t size;
@@ -45,6 +54,8 @@ typedef struct graft_pass_report {
   uint32_t rule_count;
   uint32_t number, of; /* this is number 2 of 5, in the text or in the pipeline */
   const char *in;      /* the named pipeline; "" for the text itself */
+  const graft_layer_statistic *layers;
+  uint32_t layer_count;
 } graft_pass_report;
 
 /* Another status than GRAFT_OK ends the run with it, and a diagnostic says so. */

@@ -67,6 +67,8 @@ struct gr_pass {
   graft_pass_statistic statistics[GR_MAX_STATISTICS];
   uint32_t statistic_count;
   GR_VEC(graft_rule_statistic) rules;
+  GR_VEC(graft_layer_statistic) layers;
+  gr_arena text; /* of what the statistics say */
 };
 
 /* Options by name; the row in passes.def must declare them with this kind. */

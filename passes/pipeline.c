@@ -76,6 +76,7 @@ static graft_status run_pass(runner *r, const gr_step *step, struct gr_pass_env 
                   .rest = step->rest,
                   .rest_count = step->rest_count,
                   .env = env};
+  gr_arena_init(&pass.text, c);
   const uint32_t errors = gr_error_count(c);
   double start = now();
   gr_edit edit = gr_edit_begin(r->module);
@@ -90,11 +91,15 @@ static graft_status run_pass(runner *r, const gr_step *step, struct gr_pass_env 
   report.statistic_count = pass.statistic_count;
   report.rules = pass.rules.data;
   report.rule_count = pass.rules.len;
+  report.layers = pass.layers.data;
+  report.layer_count = pass.layers.len;
   if (s)
     note_pass(r, step);
   else
     s = call(r, r->options->after, "after", &report);
   gr_vec_free(c, &pass.rules);
+  gr_vec_free(c, &pass.layers);
+  gr_arena_free(&pass.text);
   return s;
 }
 

@@ -1,7 +1,7 @@
 /* Passes over dequantize nodes and annotations that no rule can say: they go by users, not by pattern. */
 #include <string.h>
 
-#include "passes/passes_int.h"
+#include "passes/quant_impl.h"
 
 /* ---- duplicate-dequantize
  * ---------------------------------------------------------------------------------------------- */
@@ -120,6 +120,7 @@ graft_status gr_pass_check_converted(gr_pass *p) {
                      "%s of the training form is left after convert: the batch norm was not folded",
                      gr_op_text(m, gr_node_at(g, n)->op));
     }
+    if (!s) s = gr_count_layers(p, g, NULL, NULL);
   }
-  return s;
+  return s ? s : gr_warn_of_float_layers(p, NULL);
 }

@@ -34,6 +34,15 @@ graft_status gr_selector_check(gr_pass *p, const char *option);
 /* The scope of each node: 0 is none; with no list every node is in scope 1. The caller frees `nodes.len` entries. */
 uint32_t *gr_scope_of_nodes(graft_graph *g, const char *list);
 
+/* ---- layers (layers.c) ---- */
+
+/* Why a layer is in float, where more is known than which operand is; NULL: that one says it. */
+typedef const char *gr_why_float(void *user, graft_graph *g, graft_node n);
+/* Adds the graph's layers to the pass's statistics. `because` may be NULL. */
+graft_status gr_count_layers(gr_pass *p, graft_graph *g, gr_why_float *because, void *user);
+/* One warning with the counts of what was added and is in float; `except`: a reason that is no surprise. */
+graft_status gr_warn_of_float_layers(gr_pass *p, const char *except);
+
 /* ---- groups (resolve.c) ---- */
 
 /* Places (annotated uses and values) that share one set of parameters. */

@@ -37,6 +37,7 @@ typedef struct annotator {
   uint32_t origin; /* string: quantizer, options and rule */
   bool refused;    /* the match cannot be annotated as the rule says */
   bool requantize;
+  uint8_t *outcome; /* by node; NULL */
   gr_annotate_stats *stats;
 } annotator;
 
@@ -264,6 +265,26 @@ static bool collect_line(annotator *a, const gr_match *m, const qz_line *line, u
 
 /* ---- rules ---- */
 
+static void note(const annotator *a, graft_node n, uint8_t outcome) {
+  if (a->outcome && a->outcome[n] < outcome) a->outcome[n] = outcome;
+}
+
+/* The nodes whose op the rule names, in any of its lines. */
+static void note_named(const annotator *a, const gr_pattern *p) {
+  bool named[GR_OP_COUNT] = {false};
+  if (!a->outcome) return;
+  for (uint32_t v = 0; v < p->variant_count; v++)
+    for (uint32_t i = 0; i < p->variants[v].node_count; i++) {
+      const gr_opset *ops = p->variants[v].nodes[i].call->ops;
+      for (uint32_t k = 0; k < ops->count; k++)
+        if (ops->members[k].op < GR_OP_COUNT) named[ops->members[k].op] = true;
+    }
+  for (uint32_t i = 0; i < a->count; i++) {
+    uint32_t op = gr_node_at(a->g, a->order[i])->op;
+    if (op < GR_OP_COUNT && named[op]) note(a, a->order[i], GR_NO_MATCH);
+  }
+}
+
 static graft_status apply(annotator *a, const qz_rule *r, const gr_match *m) {
   uint32_t nodes = gr_match_node_count(m), scope = a->scope[gr_match_node_at(m, 0)];
   for (uint32_t i = 0; i < nodes; i++) {
@@ -275,9 +296,12 @@ static graft_status apply(annotator *a, const qz_rule *r, const gr_match *m) {
   a->refused = false;
   for (uint32_t i = 0; i < r->lines.len; i++)
     if (!collect_line(a, m, &r->lines.data[i], scope)) return GRAFT_RULE;
-  if (a->refused) return GRAFT_OK;
-  for (uint32_t i = 0; i < nodes; i++)
-    if (!gr_match_is_context(m, i)) a->claimed[gr_match_node_at(m, i)] = true;
+  if (a->refused) return note(a, gr_match_node_at(m, 0), GR_NO_PLACE), GRAFT_OK;
+  for (uint32_t i = 0; i < nodes; i++) {
+    if (gr_match_is_context(m, i)) continue;
+    a->claimed[gr_match_node_at(m, i)] = true;
+    note(a, gr_match_node_at(m, i), r->lines.len ? GR_ANNOTATED : GR_SKIPPED);
+  }
   a->stats->matches++;
   for (uint32_t i = 0; i < a->actions.len; i++) {
     const action *act = &a->actions.data[i];
@@ -329,6 +353,7 @@ static graft_status run_rule(annotator *a, const qz_rule *r) {
   if (used < sizeof origin) (void)snprintf(origin + used, sizeof origin - used, ": %s", r->name);
   if ((a->origin = gr_intern(a->m, origin, strlen(origin))) == GRAFT_NONE) return GRAFT_NO_MEMORY;
   gr_pattern_root_ops(r->pattern, add_root, &wanted);
+  note_named(a, r->pattern);
   for (uint32_t i = 0; i < a->count; i++) {
     graft_node n = a->order[i];
     gr_match match;
@@ -351,7 +376,8 @@ graft_status gr_annotate(graft_graph *g, const gr_quantizer *q, const gr_annotat
                  .q = q,
                  .scope = options->scope,
                  .stats = stats,
-                 .requantize = options->requantize};
+                 .requantize = options->requantize,
+                 .outcome = options->outcome};
   graft_status status = read_options(&a, options);
   if (status) return status;
   a.node_count = g->nodes.len;

@@ -10,12 +10,22 @@ typedef struct gr_quantizer gr_quantizer;
 /* GRAFT_NONE as index: no quantizer is called so. */
 const gr_quantizer *gr_quantizers_find(const graft_quantizers *quantizers, const char *name);
 
+/* What a quantizer made of a node. */
+enum gr_annotate_outcome {
+  GR_NO_RULE,  /* no rule in force names its op */
+  GR_NO_MATCH, /* those that do, do not match */
+  GR_NO_PLACE, /* a match was refused: not f32, another scope, q/dq of the file that do not fit */
+  GR_SKIPPED,  /* a rule claims it and annotates nothing */
+  GR_ANNOTATED /* a rule claimed it */
+};
+
 typedef struct gr_annotate_options {
   const gr_option_text *options; /* `per-channel` or `per_channel` */
   uint32_t option_count;
   const char *const *others; /* names of options that who calls has itself, ended by NULL: one may have been meant */
   gr_evaluator evaluate;     /* for numbers in matches; NULL: only those that are stored are known */
   void *evaluate_user;
+  uint8_t *outcome;      /* by node: gr_annotate_outcome; NULL: nobody wants to know */
   bool requantize;       /* values whose q/dq came with the file get places too */
   const uint32_t *scope; /* by node: 0 is left alone; nothing matches or is shared across different ones */
 } gr_annotate_options;

@@ -64,6 +64,16 @@ bool report_end(report *r, const graft_pass_report *pass) {
     snprintf(text, sizeof text, "by the rule %.60s%s%s", rule->name, refused, overlaps);
     if (!cli_table_add(&r->statistics, 0, "", number, text)) return false;
   }
+  for (uint32_t i = 0; i < pass->layer_count; i++) {
+    const graft_layer_statistic *layer = &pass->layers[i];
+    char number[32], text[240];
+    snprintf(number, sizeof number, "%llu", (unsigned long long)layer->count);
+    if (!layer->why)
+      snprintf(text, sizeof text, "%.60s quantized", layer->op);
+    else
+      snprintf(text, sizeof text, "%.30s in float: %.70s (first: %.40s)", layer->op, layer->why, layer->first);
+    if (!cli_table_add(&r->statistics, 0, i || pass->statistic_count ? "" : pass->name, number, text)) return false;
+  }
   return true;
 }
 

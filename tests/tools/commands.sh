@@ -219,6 +219,7 @@ cat >changed <<'DIFF'
    %logits = mean(%relu) {dim: [2, 3]}: f32[?, 2]
    %next = add(%count, 1.0): f32[]
    %seen = mul(%next, 2.0): f32[]
+net.gir: warning: 1 of 1 layers that compute stay in float: conv2d x1 (its x is float)
 DIFF
 cmp -s err changed || fail "print-changed: another text"
 expect 0 "print-tree" "$opt" net.gir --passes dce,prepare-qat,cse --print-tree tree/of/texts -o new.gir
@@ -235,6 +236,11 @@ absent never.gir "print-tree where no folder can be"
 expect 1 "which pass failed" "$opt" net.gir --passes 'dce,prepare{quantizer=xnpack}' -o never.gir
 said "there is no quantizer 'xnpack'; did you mean 'xnnpack'?" "which pass failed"
 said "^note: in the pass 'annotate' (3 of 4) of the pipeline 'prepare'" "which pass failed"
+expect 0 "the table of layers" "$opt" net.gir --passes 'prepare{skip-type=relu}' --stats -o new.gir
+said "1  conv2d quantized" "the table of layers"
+expect 0 "layers left out by an option" "$opt" net.gir --passes 'annotate{skip-type=conv2d}' --stats -o new.gir
+said "1  conv2d in float: left out by the options (first: conv)" "layers left out by an option"
+grep -q warning err && fail "a warning of what the options left out"
 expect 0 "statistics of rules" "$opt" silu.gir --passes 'rewrite{rules=silu}' --stats -o new.gir
 said "2  by the rule silu" "statistics of rules"
 
