@@ -1,29 +1,121 @@
-/* Training and evaluation mode: the attribute `training` and nothing else, in any order with other passes. Which ops
- * have a mode is read from the op table. */
+/* Training and evaluation mode: the attribute `training`, in any order with other passes, and what belongs to it: a
+ * node that begins to train makes the next values of its statistics, and they are updated. Which ops have a mode and
+ * statistics is read from the op table: results 1, 2, … are the next values of the operands that are statistics. */
 #include <string.h>
 
 #include "passes/passes_int.h"
 
-static graft_status set_training(gr_pass *p, graft_graph *g, graft_node n, bool training) {
+typedef struct changer {
+  gr_pass *pass;
+  graft_graph *g;
+  uint32_t *update; /* by tensor: its update that this pass made; GRAFT_NONE: none; THEIRS: another one */
+  uint32_t tensor_count;
+} changer;
+
+#define THEIRS (GRAFT_NONE - 1)
+
+/* The tensor that operand `slot` is, as a buffer; what an earlier node made of it, where this pass saw to it, goes on
+ * in
+ * `*v`. GRAFT_NONE without an error: it is none. */
+static graft_status state_of(changer *c, graft_node n, uint32_t slot, graft_tensor *t, graft_value *v) {
+  graft_module *m = c->g->module;
+  *v = gr_operand(c->g, n, slot);
+  *t = *v == GRAFT_NONE ? GRAFT_NONE : gr_value_tensor(c->g, *v);
+  if (*t == GRAFT_NONE || m->tensors.data[*t].kind != GRAFT_CONSTANT) return GRAFT_OK;
+  *t = gr_tensor_copy(m, *t, GRAFT_BUFFER);
+  *v = *t == GRAFT_NONE ? GRAFT_NONE : gr_handle(c->g, *t);
+  return *v == GRAFT_NONE ? GRAFT_NO_MEMORY : GRAFT_OK;
+}
+
+/* The node that has begun to train gets the results that it lacks and updates of what they are the next values of. */
+static graft_status update_statistics(changer *c, graft_node n) {
+  graft_graph *g = c->g;
+  const gr_node node = *gr_node_at(g, n);
+  const gr_op_info *op = gr_info(g, n);
+  graft_value operands[GR_MAX_OPERANDS];
+  graft_tensor tensors[GR_MAX_RESULTS];
+  uint32_t specs[GR_MAX_OPERANDS], count = 1;
+  graft_status s = GRAFT_OK;
+  for (uint32_t i = 0; i < node.operand_count; i++) {
+    operands[i] = gr_operand(g, n, i);
+    specs[i] = gr_spec_of_use(g, node.first_use + i);
+  }
+  for (uint32_t i = 0; !s && i < node.operand_count && count < GR_MAX_RESULTS; i++)
+    if (op->operands[i].role == GR_STATISTICS && operands[i] != GRAFT_NONE) {
+      s = state_of(c, n, i, &tensors[count], &operands[i]);
+      if (tensors[count] < c->tensor_count && c->update[tensors[count]] == THEIRS)
+        return s; /* it has its value already */
+      count++;
+    }
+  if (s || count <= node.result_count) return s;
+  /* a module that is called twice: this call goes on with what the one before made */
+  for (uint32_t i = 0, k = 1; i < node.operand_count && k < count; i++) {
+    if (op->operands[i].role != GR_STATISTICS || operands[i] == GRAFT_NONE) continue;
+    const graft_tensor t = tensors[k++];
+    if (t < c->tensor_count && c->update[t] != GRAFT_NONE)
+      operands[i] = gr_use_at(g, g->updates.data[c->update[t]].use)->value;
+  }
+  gr_node_desc d = {.op = node.op,
+                    .attrs = node.attrs,
+                    .operands = operands,
+                    .operand_count = node.operand_count,
+                    .result_count = count,
+                    .provenance = node.provenance,
+                    .marks = node.marks,
+                    .where = gr_node_loc(g, n)};
+  s = gr_node_become(g, n, &d);
+  for (uint32_t i = 0; !s && i < node.operand_count; i++)
+    if (specs[i]) s = gr_spec_set_use(g, gr_node_at(g, n)->first_use + i, specs[i]);
+  for (uint32_t k = 1; !s && k < count; k++) {
+    const graft_tensor t = tensors[k];
+    if (t == GRAFT_NONE) continue;
+    if (t < c->tensor_count && c->update[t] != GRAFT_NONE) {
+      s = gr_use_set(g, g->updates.data[c->update[t]].use, gr_result(g, n, k));
+      continue;
+    }
+    s = graft_update_add(g, t, gr_result(g, n, k));
+    if (t < c->tensor_count) c->update[t] = g->updates.len - 1;
+    gr_count(c->pass, "statistics updated", 1);
+  }
+  return s;
+}
+
+static graft_status set_training(changer *c, graft_node n, bool training) {
+  graft_graph *g = c->g;
   graft_attr attr;
   if (!graft_node_attr(g, n, "training", &attr) || attr.kind != GRAFT_ATTR_BOOL || attr.as.b == training)
     return GRAFT_OK;
   attr.as.b = training;
-  gr_count(p, "nodes changed", 1);
-  return graft_node_set_attr(g, n, &attr);
+  gr_count(c->pass, "nodes changed", 1);
+  graft_status s = graft_node_set_attr(g, n, &attr);
+  return s || !training ? s : update_statistics(c, n);
 }
 
 /* `op` GR_OP_COUNT: every op that has the attribute. */
-static graft_status set_all(gr_pass *p, uint32_t op, bool training) {
-  for (uint32_t i = 0; i < p->module->graphs.len; i++) {
-    graft_graph *g = p->module->graphs.data[i];
-    for (graft_node n = g->first; n != GRAFT_NONE; n = gr_node_at(g, n)->next) {
-      uint32_t o = gr_node_at(g, n)->op;
-      graft_status s = (op == GR_OP_COUNT ? o < GR_OP_COUNT : o == op) ? set_training(p, g, n, training) : GRAFT_OK;
-      if (s) return s;
-    }
+static graft_status set_graph(changer *c, uint32_t op, bool training) {
+  graft_graph *g = c->g;
+  graft_status s = GRAFT_OK;
+  memset(c->update, 0xFF, ((size_t)c->tensor_count + 1) * sizeof *c->update); /* GRAFT_NONE */
+  for (uint32_t i = 0; i < g->updates.len; i++)
+    if (g->updates.data[i].tensor < c->tensor_count) c->update[g->updates.data[i].tensor] = THEIRS;
+  for (graft_node n = g->first; !s && n != GRAFT_NONE; n = gr_node_at(g, n)->next) {
+    uint32_t o = gr_node_at(g, n)->op;
+    if (op == GR_OP_COUNT ? o < GR_OP_COUNT : o == op) s = set_training(c, n, training);
   }
-  return GRAFT_OK;
+  return s;
+}
+
+static graft_status set_all(gr_pass *p, uint32_t op, bool training) {
+  changer c = {.pass = p, .tensor_count = p->module->tensors.len};
+  const size_t size = ((size_t)c.tensor_count + 1) * sizeof *c.update;
+  c.update = gr_alloc(p->context, size);
+  graft_status s = c.update ? GRAFT_OK : GRAFT_NO_MEMORY;
+  for (uint32_t i = 0; !s && i < p->module->graphs.len; i++) {
+    c.g = p->module->graphs.data[i];
+    s = set_graph(&c, op, training);
+  }
+  if (c.update) gr_free(p->context, c.update, size);
+  return s;
 }
 
 graft_status gr_pass_to_eval(gr_pass *p) { return set_all(p, GR_OP_COUNT, false); }

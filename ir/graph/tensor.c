@@ -270,6 +270,14 @@ void *gr_tensor_write(graft_module *m, graft_tensor tensor) {
   return (char *)t->buffer->data + t->offset;
 }
 
+graft_tensor gr_tensor_copy(graft_module *m, graft_tensor tensor, graft_tensor_kind kind) {
+  if (!graft_tensor_get_data(m, tensor)) return GRAFT_NONE;
+  const gr_tensor t = m->tensors.data[tensor];
+  const gr_name name = gr_name_unique(m, t.name);
+  if (name.base == GRAFT_NONE) return GRAFT_NONE;
+  return gr_tensor_add(m, name, kind, t.type, gr_buffer_retain(t.buffer), t.offset);
+}
+
 graft_status graft_tensor_set_data(graft_module *m, graft_tensor tensor, const void *data) {
   graft_context *c = m->context;
   if (!gr_is_tensor(m, tensor))

@@ -61,6 +61,8 @@ graft_status gr_tensor_rename(graft_module *m, graft_tensor t, gr_name name); /*
 /* Takes over one reference of `buffer` (also on failure). */
 graft_tensor gr_tensor_add(graft_module *m, gr_name name, graft_tensor_kind kind, uint32_t type, gr_buffer *buffer,
                            uint64_t offset);
+/* One of the same bytes, called alike with a number. GRAFT_NONE with a diagnostic. */
+graft_tensor gr_tensor_copy(graft_module *m, graft_tensor t, graft_tensor_kind kind);
 gr_buffer *gr_buffer_create(graft_context *c, size_t size); /* zeroed; one reference */
 gr_buffer *gr_buffer_alloc(graft_context *c, size_t size);  /* not zeroed: large ones are not touched twice */
 gr_buffer *gr_buffer_retain(gr_buffer *b);

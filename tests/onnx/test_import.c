@@ -200,13 +200,45 @@ START_TEST(batch_norm_twice) {
 }
 END_TEST
 
-START_TEST(batch_norm_one_initializer_for_both_statistics) {
+/* Another module whose mean is the same initializer has a mean of its own. */
+START_TEST(batch_norm_of_merged_initializers) {
+  bn_model(true);
+  add_zeros(g, "other", 1, 4, 1, INTS(3));
+  Onnx__NodeProto *n =
+      add_node(g, "BatchNormalization", "/bn_1", NAMES("y", "bn.weight", "other", "bn.running_mean", "bn.running_var"),
+               NAMES("z", "m2", "v2"));
+  add_int(n, "training_mode", 1);
+  add_untyped_output(g, "z");
+  load();
+  ck_assert_str_eq(node_text("z"), "batch_norm(y, bn.weight, other, bn.running_mean_1, bn.running_var_1)");
+}
+END_TEST
+
+/* In evaluation each batch norm has its own statistics, since to-train will update them. */
+START_TEST(batch_norm_merged_in_evaluation) {
+  bn_model(false);
+  add_node(g, "BatchNormalization", "/bn_1", NAMES("y", "bn.weight", "bn.bias", "bn.running_mean", "bn.running_var"),
+           NAMES("z"));
+  add_untyped_output(g, "z");
+  load();
+  ck_assert_str_eq(node_text("z"), "batch_norm(y, bn.weight, bn.bias, bn.running_mean_1, bn.running_var_1)");
+}
+END_TEST
+
+/* One initializer in all roles: state gets tensors of its own, which alone are updated; the others are parameters. */
+START_TEST(batch_norm_one_initializer_for_all) {
   add_input(g, "x", 1, 4, INTS(2, 3, 4, 4));
   add_zeros(g, "a", 1, 4, 1, INTS(3));
   add_int(add_node(g, "BatchNormalization", "/bn", NAMES("x", "a", "a", "a", "a"), NAMES("y", "m", "v")),
           "training_mode", 1);
   add_untyped_output(g, "y");
-  load_fails("/bn", "one initializer");
+  load();
+  ck_assert_str_eq(node_text("y"), "batch_norm(x, a, a, a_2, a_1)");
+  ck_assert_int_eq(kind("a"), GRAFT_PARAMETER);
+  ck_assert_int_eq(kind("a_1"), GRAFT_BUFFER);
+  ck_assert_int_eq(kind("a_2"), GRAFT_BUFFER);
+  graft_graph *graph = graft_module_get_graph(m, 0);
+  ck_assert_uint_eq(graft_value_use_count(graph, graft_value_find(graph, "v")), 1);
 }
 END_TEST
 
@@ -830,8 +862,9 @@ int main(void) {
   TCase *model = tcase_create("model");
   tcase_add_checked_fixture(model, setup, teardown);
   ADD(model, decimals, rows_are_sorted, rows_map_to_attributes, mapped_attributes, batch_norm_eval, batch_norm_training,
-      batch_norm_training_statistics_read, batch_norm_twice, batch_norm_one_initializer_for_both_statistics,
-      conv_symmetric, conv_asymmetric_pads_become_a_pad, conv_same_upper, conv_same_lower, conv_same_even, conv_valid,
+      batch_norm_training_statistics_read, batch_norm_twice, batch_norm_one_initializer_for_all,
+      batch_norm_of_merged_initializers, batch_norm_merged_in_evaluation, conv_symmetric,
+      conv_asymmetric_pads_become_a_pad, conv_same_upper, conv_same_lower, conv_same_even, conv_valid,
       conv_same_of_unknown_extent, conv_weight_contradicts, conv_kernel_shape_contradicts,
       conv_transpose_uneven_pads_are_cut_off, conv_transpose_of_pytorch, linear_of_three_axes, gemm_of_linear,
       reshape_copies_known_extents, module_without_consumed_tensors_is_written, reshape_copies_unknown_extents,

@@ -48,7 +48,8 @@ static bool import_model(gr_onnx *in, const Onnx__ModelProto *model) {
   m->file = gr_intern(m, in->file, strlen(in->file));
   if (m->file == GRAFT_NONE) return false;
   graft_graph *g = graft_graph_create(m, "main");
-  return g && gr_onnx_graph(in, g, model->graph, NULL, &(gr_onnx_names){0}) && drop_consumed(in);
+  return g && gr_onnx_graph(in, g, model->graph, NULL, &(gr_onnx_names){0}) && gr_onnx_split_state(in) &&
+         drop_consumed(in);
 }
 
 graft_module *gr_onnx_load(graft_context *c, gr_buffer *file, const char *name, const char *directory) {

@@ -149,6 +149,9 @@ static inline graft_status gr_onnx_failed(gr_onnx *in, graft_status code) {
 }
 #define gr_onnx_fail(in, code, ...) gr_onnx_failed((in), gr_error((in)->context, (code), (in)->where, __VA_ARGS__))
 
+/* After all graphs: state that others read too becomes tensors of its own (state.c). */
+bool gr_onnx_split_state(gr_onnx *in);
+
 /* ---- 3: tensors and types ---- */
 
 /* False, without an error, for the dtypes that graft does not have. */

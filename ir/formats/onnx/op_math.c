@@ -24,6 +24,21 @@ static bool update(gr_onnx *in, graft_tensor t, graft_value v) {
   return true;
 }
 
+/* Statistics that another batch norm (one of another weight or bias) has updated, or that are the mean and the variance
+ * at once, are one initializer by chance: they start as a copy. A module that is called twice goes on with what its
+ * first call made. */
+static bool part_statistics(gr_onnx *in, graft_value *operands, uint32_t i, graft_tensor taken, graft_tensor *t) {
+  graft_graph *g = in->scope->graph;
+  const graft_value v = *t < in->scope->updates.len ? in->scope->updates.data[*t] : GRAFT_NONE;
+  const graft_node other = v == GRAFT_NONE ? GRAFT_NONE : gr_value_node(g, v);
+  bool same = *t != taken || *t == GRAFT_NONE;
+  for (uint32_t k = 1; k < 3 && other != GRAFT_NONE; k++) same = same && gr_operand(g, other, k) == operands[k];
+  if (same) return true;
+  *t = gr_tensor_copy(in->module, *t, GRAFT_BUFFER);
+  operands[i] = *t == GRAFT_NONE ? GRAFT_NONE : gr_handle(g, *t);
+  return operands[i] != GRAFT_NONE;
+}
+
 /* In training the running statistics become what PyTorch makes of them, whose variance divides by n - 1; ONNX's own
  * definition divides by n, which only somebody who reads the outputs can want. */
 bool gr_onnx_batch_norm(gr_onnx *in) {
@@ -49,8 +64,8 @@ bool gr_onnx_batch_norm(gr_onnx *in) {
   gr_onnx_set_float(in, "eps", gr_onnx_attr_float(in, "epsilon", 1e-5));
   gr_onnx_set_float(in, "momentum", gr_onnx_one_minus(momentum ? momentum->f : 0.9f));
   if (!training) return gr_onnx_finish(in, operands, 5);
-  if (mean != GRAFT_NONE && mean == var)
-    return gr_onnx_fail(in, GRAFT_TYPE, "BatchNormalization: mean and variance are one initializer"), false;
+  if (!part_statistics(in, operands, 3, GRAFT_NONE, &mean) || !part_statistics(in, operands, 4, mean, &var))
+    return false;
   gr_onnx_set_bool(in, "unbiased", !read);
   const char *names[3] = {NULL, NULL, NULL};
   for (uint32_t i = 0; i < 3 && i < in->node->n_output; i++) names[i] = in->node->output[i];
