@@ -285,12 +285,27 @@ static void note_named(const annotator *a, const gr_pattern *p) {
   }
 }
 
+/* Before any place is told by its number: an operand that the line derives parameters for and that folding will make.
+ */
+static graft_status complete(const annotator *a, const gr_match *m, const qz_line *line) {
+  graft_node n = line->target.edge && line->setting->kind == QZ_SPEC && line->setting->ref_count
+                     ? gr_match_node(m, line->target.value)
+                     : GRAFT_NONE;
+  const gr_op_info *op = n == GRAFT_NONE ? NULL : gr_info(a->g, n);
+  int slot = op ? gr_op_operand_slot(op, line->target.operand, line->target.operand_length) : -1;
+  return slot < 0 ? GRAFT_OK : gr_make_absent(a->g, m, n, (uint32_t)slot);
+}
+
 static graft_status apply(annotator *a, const qz_rule *r, const gr_match *m) {
   uint32_t nodes = gr_match_node_count(m), scope = a->scope[gr_match_node_at(m, 0)];
   for (uint32_t i = 0; i < nodes; i++) {
     graft_node n = gr_match_node_at(m, i);
     if (a->scope[n] != scope) return GRAFT_OK;
     if (a->claimed[n] && !gr_match_is_context(m, i)) return a->stats->overlaps++, GRAFT_OK;
+  }
+  for (uint32_t i = 0; i < r->lines.len; i++) {
+    graft_status status = complete(a, m, &r->lines.data[i]);
+    if (status) return status;
   }
   a->actions.len = 0;
   a->refused = false;

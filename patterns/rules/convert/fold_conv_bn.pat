@@ -54,12 +54,18 @@ where
 rewrite
   const %t  = bn_scale(%gamma?, %var) {eps: $eps, exact: true}
   const %b2 = bn_shift(%b?, %mean, %beta?, %t)   named %b if bias else %w:bias  kind parameter
+  if qweight and qbias { # fit-derived may still raise the weight's scale
+    const %wf = mul(%w, channel(%t, %w) {axis: @c.weight_axis, groups: @c.weight_groups})   named %w  kind parameter
+    %wi3 = @q:qw(%wf, %sw, %zw) {..$qw}     source %wi  mark converted
+    %wc2 = @dq:qw(%wi3, %sw, %zw) {..$dqw}  source %wc  mark converted
+  } else {
   if qweight {
     const %wi2 = @q:qw(mul(%w, channel(%t, %w) {axis: @c.weight_axis, groups: @c.weight_groups}), %sw, %zw) {..$qw}
       named %w  kind constant
     %wc2 = @dq:qw(%wi2, %sw, %zw) {..$dqw}  source %wc  mark converted
   } else {
     const %wc2 = mul(%w, channel(%t, %w) {axis: @c.weight_axis, groups: @c.weight_groups})   named %w  kind parameter
+  }
   }
   if qbias {
     %bi2 = @q:qb(%b2, %sb, %zb) {..$qb}     source %bi  mark converted
