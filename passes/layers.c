@@ -26,7 +26,12 @@ static bool is_quantized_value(const graft_graph *g, graft_value v) {
   return false;
 }
 
+/* Itself, or behind the activation function that alone reads it. */
 static bool is_quantized_result(const graft_graph *g, graft_value v) {
+  const uint32_t only = gr_one_use(g, v) ? gr_use_at(g, gr_value_at(g, v)->first_use)->user : GR_USER_OUTPUT;
+  if (gr_spec_of_value(g, v)) return true;
+  if (gr_user_is_node(only) && (families_of(g, only) & GR_F_ELEMENTWISE) && gr_node_at(g, only)->operand_count == 1)
+    v = gr_result(g, only, 0);
   if (gr_spec_of_value(g, v)) return true;
   for (uint32_t u = gr_value_at(g, v)->first_use; u != GRAFT_NONE; u = gr_use_at(g, u)->next) {
     uint32_t user = gr_use_at(g, u)->user;
