@@ -2,9 +2,12 @@
  * has set yet but that watches only tensors (a weight's) is computed now; one that watches an activation stays unset,
  * which gives scale 1 and zero point 0, and a warning names the activation. */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "passes/passes_impl.h"
+#include "passes/quant_impl.h"
+#include "runtime/quant_int.h"
 
 /* Scaled weights are needed one after the other: their memory is used again. */
 enum { FORGET_ABOVE = 1 << 20 };
@@ -16,6 +19,7 @@ typedef struct freezer {
   graft_tensor *root; /* by node: the buffer that an observer's chain of states starts from; GRAFT_NONE: no observer */
   uint32_t root_count;
   GR_VEC(graft_node) observers;
+  gr_notice *unseen; /* places that nothing was observed at */
 } freezer;
 
 typedef enum state_kind { SET, UNSET, SPOILT } state_kind;
@@ -68,7 +72,7 @@ static graft_status run_observer(freezer *f, graft_node n, gr_buffer **states) {
   if (!gr_cones_is_const(f->cones, gr_result(g, n, 0))) {
     char name[256];
     graft_value_name(g, gr_operand(g, n, 0), name, sizeof name);
-    gr_warning(c, GRAFT_PASS, gr_node_loc(g, n), "'%s' was never observed: its scale is 1 and its zero point 0", name);
+    gr_notice_add(f->unseen, name, 0.0);
     gr_count(f->pass, "never observed", 1);
     return GRAFT_OK;
   }
@@ -124,8 +128,8 @@ static graft_status erase_observers(freezer *f) {
   return GRAFT_OK;
 }
 
-static graft_status freeze(gr_pass *p, graft_graph *g) {
-  freezer f = {.pass = p, .graph = g, .root_count = g->nodes.len};
+static graft_status freeze(gr_pass *p, graft_graph *g, gr_notice *unseen) {
+  freezer f = {.pass = p, .graph = g, .root_count = g->nodes.len, .unseen = unseen};
   size_t size = ((size_t)f.root_count + 1) * sizeof *f.root;
   void *user;
   gr_evaluator evaluator = gr_pass_evaluator(p, &user);
@@ -146,7 +150,9 @@ static graft_status freeze(gr_pass *p, graft_graph *g) {
 
 graft_status gr_pass_freeze_observers(gr_pass *p) {
   graft_status s = GRAFT_OK;
-  for (uint32_t i = 0; !s && i < p->module->graphs.len; i++) s = freeze(p, p->module->graphs.data[i]);
+  gr_notice unseen = {0};
+  for (uint32_t i = 0; !s && i < p->module->graphs.len; i++) s = freeze(p, p->module->graphs.data[i], &unseen);
+  if (!s) gr_notice_warn(p, &unseen, "never observed, so that the scale is 1 and the zero point 0");
   return s;
 }
 
@@ -176,6 +182,86 @@ static graft_status freeze_operand(gr_pass *p, graft_graph *g, gr_cones *cones, 
   return handle == GRAFT_NONE ? GRAFT_NO_MEMORY : gr_use_set(g, use, handle);
 }
 
+/* ---- scales that are clamped from below ---- */
+
+typedef struct clamped {
+  gr_notice scales;  /* by how much too large */
+  gr_notice weights; /* by the share of their elements that became 0 */
+} clamped;
+
+/* How many times larger than the range asks for the scale is; 1 where it is what was asked for. */
+static double excess_of(const graft_graph *g, graft_node qparams, float low, float high, float scale) {
+  const graft_module *m = g->module;
+  const uint32_t attrs = gr_attrs_of(g, qparams);
+  double steps =
+      (double)(gr_attr_int(m, attrs, GR_ATTR(qparams, quant_max)) - gr_attr_int(m, attrs, GR_ATTR(qparams, quant_min)));
+  if (gr_attr_bool(m, attrs, GR_ATTR(qparams, reduce_range))) steps /= 2;
+  if (!(low <= high)) return 1.0;
+  const double down = low < 0 ? -(double)low : 0, up = high > 0 ? (double)high : 0;
+  const bool symmetric = gr_is_symmetric(gr_attr_int(m, attrs, GR_ATTR(qparams, scheme)));
+  const double exact = (symmetric ? 2 * fmax(down, up) : down + up) / steps;
+  return exact > 0 && isfinite(exact) ? fmax(1.0, (double)scale / exact) : 1.0;
+}
+
+enum { CLAMPED = 2 }; /* so many times too large: formulas differ by less in how they round the range */
+
+/* Elements that are not 0 and become 0, in the channels whose scale is clamped. */
+static uint64_t count_zeroed(const graft_graph *g, graft_node qparams, const gr_array *x, gr_channels ch,
+                             const float *range, const float *scales) {
+  const float *data = x->data;
+  const int64_t count = gr_channels_total(ch);
+  uint64_t zeroed = 0;
+  for (int64_t part = 0; part < ch.groups; part++)
+    for (int64_t o = 0; o < ch.outer; o++)
+      for (int64_t j = 0; j < ch.count; j++, data += ch.inner) {
+        const int64_t c = part * ch.count + j;
+        if (excess_of(g, qparams, range[c], range[count + c], scales[c]) < CLAMPED) continue;
+        for (int64_t i = 0; i < ch.inner; i++) zeroed += data[i] != 0.0f && fabsf(data[i]) <= 0.5f * scales[c];
+      }
+  return zeroed;
+}
+
+/* `n`: a fake-quantizer whose scale, still computed, is about to become a constant. */
+static graft_status look_at_scale(graft_graph *g, gr_cones *cones, graft_node n, clamped *out) {
+  graft_module *m = g->module;
+  const graft_value scale = gr_operand(g, n, 1), x = gr_operand(g, n, 0);
+  graft_node maker = scale == GRAFT_NONE ? GRAFT_NONE : gr_value_node(g, scale);
+  if (maker == GRAFT_NONE || gr_node_at(g, maker)->op != GR_OP_qparams || !gr_cones_is_const(cones, scale))
+    return GRAFT_OK;
+  gr_array state, scales, data;
+  if (!gr_cones_value(cones, gr_operand(g, maker, 0), &state) || !gr_cones_value(cones, scale, &scales))
+    return GRAFT_PASS;
+  const uint32_t attrs = gr_attrs_of(g, maker);
+  const int64_t count = graft_type_elements(&scales.type),
+                half = state.type.rank == 2 ? count : 1; /* (min…, max…), or (min, max, bins…) */
+  const float *range = state.data, *s = scales.data;
+  double most = 1.0;
+  char name[256];
+  if (graft_type_elements(&state.type) < 2 * half ||
+      gr_attr_int(m, attrs, GR_ATTR(qparams, formula)) == GR_formula_power_of_two)
+    return GRAFT_OK;
+  for (int64_t i = 0; i < count; i++) most = fmax(most, excess_of(g, maker, range[i], range[half + i], s[i]));
+  if (most < CLAMPED) return GRAFT_OK;
+  graft_value_name(g, x, name, sizeof name);
+  gr_notice_add(&out->scales, name, most);
+  if (!gr_cones_is_const(cones, x)) return GRAFT_OK;
+  if (!gr_cones_value(cones, x, &data)) return GRAFT_PASS;
+  gr_channels ch = gr_channels_whole(&data.type);
+  const uint32_t own = gr_attrs_of(g, n);
+  if (data.type.dtype != GRAFT_F32 ||
+      (count > 1 && !gr_channels_make(&data.type, gr_attr_int(m, own, GR_ATTR(fake_quantize, axis)),
+                                      gr_attr_int(m, own, GR_ATTR(fake_quantize, groups)), &ch)) ||
+      gr_channels_total(ch) != count)
+    return GRAFT_OK;
+  const uint64_t zeroed = count_zeroed(g, maker, &data, ch, range, s);
+  const int64_t all = graft_type_elements(&data.type);
+  if (!zeroed) return GRAFT_OK;
+  char text[300];
+  (void)snprintf(text, sizeof text, "%.200s (%.4g%%)", name, 100.0 * (double)zeroed / (double)all);
+  gr_notice_add(&out->weights, text, (double)zeroed / (double)all);
+  return GRAFT_OK;
+}
+
 static graft_status freeze_node(gr_pass *p, graft_graph *g, gr_cones *cones, graft_node n, graft_tensor *made) {
   const gr_op_info *info = gr_info(g, n);
   graft_status s = GRAFT_OK;
@@ -186,7 +272,7 @@ static graft_status freeze_node(gr_pass *p, graft_graph *g, gr_cones *cones, gra
   return s;
 }
 
-static graft_status freeze_graph_qparams(gr_pass *p, graft_graph *g) {
+static graft_status freeze_graph_qparams(gr_pass *p, graft_graph *g, clamped *c) {
   void *user;
   gr_evaluator evaluator = gr_pass_evaluator(p, &user);
   size_t size = ((size_t)g->values.len + 1) * sizeof(graft_tensor);
@@ -194,8 +280,11 @@ static graft_status freeze_graph_qparams(gr_pass *p, graft_graph *g) {
   gr_cones *cones = gr_cones_create(g, evaluator, user);
   graft_status s = made && cones ? GRAFT_OK : GRAFT_NO_MEMORY;
   if (!s) memset(made, 0xFF, size);
-  for (graft_node n = g->first; !s && n != GRAFT_NONE; n = gr_node_at(g, n)->next)
-    s = freeze_node(p, g, cones, n, made);
+  for (graft_node n = g->first; !s && n != GRAFT_NONE; n = gr_node_at(g, n)->next) {
+    const gr_op_info *info = gr_info(g, n);
+    if (info && (info->families & GR_F_FAKE_QUANTIZE)) s = look_at_scale(g, cones, n, c);
+    if (!s) s = freeze_node(p, g, cones, n, made);
+  }
   gr_cones_destroy(cones);
   gr_free(p->context, made, size);
   return s;
@@ -205,6 +294,10 @@ graft_status gr_pass_freeze_qparams(gr_pass *p) {
   graft_status s = GRAFT_OK;
   if (strcmp(gr_option_string(p, "qparams"), "observer") == 0)
     s = gr_apply_rules(p, "qparams_by_observer", (gr_loc){0});
-  for (uint32_t i = 0; !s && i < p->module->graphs.len; i++) s = freeze_graph_qparams(p, p->module->graphs.data[i]);
+  clamped c = {0};
+  for (uint32_t i = 0; !s && i < p->module->graphs.len; i++) s = freeze_graph_qparams(p, p->module->graphs.data[i], &c);
+  if (!s)
+    gr_notice_warn(p, &c.scales, "scales at their least value, larger than the range asks for (eps=, weight-eps=)");
+  if (!s) gr_notice_warn(p, &c.weights, "elements became 0 since the scale is at its least value");
   return s;
 }

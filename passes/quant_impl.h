@@ -43,6 +43,21 @@ graft_status gr_count_layers(gr_pass *p, graft_graph *g, gr_why_float *because, 
 /* One warning with the counts of what was added and is in float; `except`: a reason that is no surprise. */
 graft_status gr_warn_of_float_layers(gr_pass *p, const char *except);
 
+/* ---- what is said once (notice.c) ---- */
+
+#define GR_NOTICE_NAMES 4
+typedef struct gr_notice {
+  uint64_t count;
+  uint32_t kept;
+  struct {
+    double weight;
+    char name[160];
+  } worst[GR_NOTICE_NAMES]; /* the heaviest first, of equal ones the first */
+} gr_notice;
+void gr_notice_add(gr_notice *n, const char *name, double weight);
+/* "WHAT: 'a', 'b' and 7 more", where there is anything to say. */
+void gr_notice_warn(gr_pass *p, const gr_notice *n, const char *what);
+
 /* ---- groups (resolve.c) ---- */
 
 /* Places (annotated uses and values) that share one set of parameters. */

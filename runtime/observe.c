@@ -1,6 +1,7 @@
-/* Observers: what a state becomes when it sees a tensor. Only finite elements count: one infinity or NaN in a step
- * must not spoil a range for good. A tensor without any leaves the state as it is; but a state that has seen nothing
- * else becomes NaN, so that convert can tell "never observed" from "only NaN". */
+/* Observers: what a state becomes when it sees a tensor (in calibration a NaN or infinity is an error before that).
+ * Only finite elements count: one infinity or NaN in a step must not spoil a range for good. A tensor without any
+ * leaves the state as it is; but a state that has seen nothing else becomes NaN, so that convert can tell "never
+ * observed" from "only NaN". */
 #include <math.h>
 #include <string.h>
 
@@ -78,6 +79,25 @@ void gr_range_widen_f32(gr_isa isa, const float *x, gr_channels ch, float *min, 
       }
     }
   }
+}
+
+GR_LOOP void seek_others_loop(const float *x, int64_t n, int64_t *others) {
+  const uint32_t exponent = 0x7F800000u;
+  uint32_t any = 0;
+  for (int64_t i = 0; i < n; i++) {
+    uint32_t bits;
+    memcpy(&bits, &x[i], sizeof bits);
+    any |= (uint32_t)((bits & exponent) == exponent);
+  }
+  *others = (int64_t)any;
+}
+
+GR_CLONES(seek_others, (const float *x, int64_t n, int64_t *others), (x, n, others))
+
+bool gr_all_finite(gr_isa isa, const float *x, int64_t count) {
+  int64_t others = 0;
+  seek_others[isa](x, count, &others);
+  return others == 0;
 }
 
 /* The difference of two floats may be none. */

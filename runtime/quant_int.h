@@ -27,6 +27,9 @@ void gr_range_f32(gr_isa isa, const float *x, gr_channels channels, float *min, 
 /* The same, widening the ranges that min and max hold already. */
 void gr_range_widen_f32(gr_isa isa, const float *x, gr_channels channels, float *min, float *max);
 
+/* Neither NaN nor infinity among the elements? */
+bool gr_all_finite(gr_isa isa, const float *x, int64_t count);
+
 /* One step of a min-max observer: state (min..., max...) -> next, given the step's range (min..., max...). May alias.
  * Channels that saw no finite element keep their state; where the range is NaN they saw others, and an unset state
  * becomes NaN. averaging_constant < 0: not averaged. */

@@ -233,6 +233,25 @@ void gr_observe_end(const gr_kernel_call *k, const gr_observation *o) {
                  k->results[0].data);
 }
 
+/* Observing without quantizing yet: nothing that reads x fake-quantizes it. In training, numbers that are none show in
+ * the loss; of weights, which convert observes by itself, it is the judge. */
+static bool calibrates(const gr_kernel_call *k) {
+  if (!k->graph) return false;
+  const graft_value x = gr_operand(k->graph, k->node, 0);
+  for (uint32_t u = gr_value_at(k->graph, x)->first_use; u != GRAFT_NONE; u = gr_use_at(k->graph, u)->next) {
+    const uint32_t user = gr_use_at(k->graph, u)->user;
+    if (!gr_user_is_node(user) || gr_node_at(k->graph, user)->op != GR_OP_fake_quantize) continue;
+    if (gr_attr_bool(k->module, gr_attrs_of(k->graph, user), GR_ATTR(fake_quantize, enabled))) return false;
+  }
+  return true;
+}
+
+/* A range that a NaN or an infinity has been left out of is one of other numbers than the network computes with. */
+static graft_status not_finite(const gr_kernel_call *k) {
+  return gr_kernel_error(k, "NaN or infinity is observed in '%s'",
+                         gr_value_label(k->graph, gr_operand(k->graph, k->node, 0)));
+}
+
 graft_status gr_kernel_observe(const gr_kernel_call *k) {
   const gr_in *x = &k->operands[0], *state = &k->operands[1];
   float *next = k->results[0].data;
@@ -240,6 +259,8 @@ graft_status gr_kernel_observe(const gr_kernel_call *k) {
   gr_observation o;
   graft_status status = observer_kind(k, &kind);
   if (status) return status;
+  if (kind != GR_observer_placeholder && calibrates(k) && !gr_all_finite(k->isa, x->data, x->count))
+    return not_finite(k);
   if (kind == GR_observer_placeholder) {
     if (next != state->data) memcpy(next, state->data, gr_in_bytes(state));
     return GRAFT_OK;

@@ -148,6 +148,30 @@ START_TEST(a_failed_step_changes_no_tensor) {
 }
 END_TEST
 
+/* Calibration with NaN or infinity, if only one, is an error that names the place; training goes on. */
+START_TEST(observers_refuse_what_is_no_number) {
+  graft_type t = type_of(GRAFT_F32, 1, 3, 0);
+  graft_value x = graft_input_add(graph, "activation", &t);
+  graft_tensor state = buffer("state", 2, (float[]){INFINITY, -INFINITY});
+  graft_value next = op2("observe", x, graft_tensor_value(graph, state));
+  graft_update_add(graph, state, next);
+  graft_output_add(graph, "y", next);
+  graft_session *s = create(NULL);
+  static const float bad[][3] = {{1, NAN, 2}, {1, 2, INFINITY}, {-INFINITY, 0, 0}};
+  for (size_t i = 0; i < 3; i++) {
+    ck_assert_int_eq(graft_session_set_input(s, 0, &t, bad[i]), GRAFT_OK);
+    ck_assert_int_eq(graft_session_run(s), GRAFT_RUN);
+    ck_assert_str_eq(last_error(), "observe: NaN or infinity is observed in 'activation'");
+    ck_assert_float_infinite(((const float *)graft_tensor_get_data(module, state))[0]);
+    graft_diagnostics_clear(context);
+  }
+  ck_assert_int_eq(graft_session_set_input(s, 0, &t, (float[]){1, 2, 3}), GRAFT_OK);
+  run(s);
+  ck_assert_float_eq(((const float *)graft_tensor_get_data(module, state))[1], 3);
+  graft_session_destroy(s);
+}
+END_TEST
+
 START_TEST(shared_buffers_are_copied_on_update) {
   graft_tensor a = buffer("a", 1, (float[]){1});
   graft_type t = type_of(GRAFT_F32, 1, 1, 0);
@@ -673,6 +697,7 @@ int main(void) {
   tcase_add_test(tc, runs_one_op_many_times);
   tcase_add_test(tc, updates_land_at_the_end_of_the_step);
   tcase_add_test(tc, two_tensors_are_swapped);
+  tcase_add_test(tc, observers_refuse_what_is_no_number);
   tcase_add_test(tc, a_failed_step_changes_no_tensor);
   tcase_add_test(tc, shared_buffers_are_copied_on_update);
   tcase_add_test(tc, shapes_may_come_with_the_input);
