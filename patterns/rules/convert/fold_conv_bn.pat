@@ -73,6 +73,9 @@ rewrite
   } else {
     %bc2 = %b2
   }
+  if qat { } else {
+    warn "a batch norm in training mode is folded with the statistics that it has: to-eval first, where that is meant" if training(%out)
+  }
   %out = @c(%x, %wc2, %bc2) {..$conv}   edges from %c  source %c
   %m1? = %mean
   %v1? = %var
