@@ -249,7 +249,7 @@ graft_status gr_pass_fit_derived(gr_pass *p) {
   if (!s && raised + floats)
     gr_warning(p->context, GRAFT_PASS, gr_module_loc(p->module),
                "%llu of the biases do not fit the range that is derived for them%s (%s)",
-               (unsigned long long)(raised + floats),
+               (unsigned long long)raised + (unsigned long long)floats,
                floats ? " and stay in float" : ", so that scales of weights are raised", f.worst);
   return s;
 }

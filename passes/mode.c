@@ -32,10 +32,11 @@ static graft_status update_statistics(changer *c, graft_node n) {
   graft_graph *g = c->g;
   const gr_node node = *gr_node_at(g, n);
   const gr_op_info *op = gr_info(g, n);
-  graft_value operands[GR_MAX_OPERANDS];
-  graft_tensor tensors[GR_MAX_RESULTS];
-  uint32_t specs[GR_MAX_OPERANDS], count = 1;
+  graft_value operands[GR_MAX_OPERANDS] = {0};
+  graft_tensor tensors[GR_MAX_RESULTS] = {0};
+  uint32_t specs[GR_MAX_OPERANDS] = {0}, count = 1;
   graft_status s = GRAFT_OK;
+  if (node.operand_count > GR_MAX_OPERANDS) return s;
   for (uint32_t i = 0; i < node.operand_count; i++) {
     operands[i] = gr_operand(g, n, i);
     specs[i] = gr_spec_of_use(g, node.first_use + i);

@@ -165,7 +165,8 @@ START_TEST(observers_refuse_what_is_no_number) {
     ck_assert_float_infinite(((const float *)graft_tensor_get_data(module, state))[0]);
     graft_diagnostics_clear(context);
   }
-  ck_assert_int_eq(graft_session_set_input(s, 0, &t, (float[]){1, 2, 3}), GRAFT_OK);
+  static const float good[] = {1, 2, 3};
+  ck_assert_int_eq(graft_session_set_input(s, 0, &t, good), GRAFT_OK);
   run(s);
   ck_assert_float_eq(((const float *)graft_tensor_get_data(module, state))[1], 3);
   graft_session_destroy(s);
