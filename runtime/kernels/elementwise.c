@@ -58,11 +58,16 @@ static graft_status run_unary(const gr_kernel_call *k, const gr_range_function *
   }
 }
 
-graft_status gr_kernel_sqrt(const gr_kernel_call *k) { return run_unary(k, sqrt_f32, sqrt_f64, 0, 0); }
-graft_status gr_kernel_hardswish(const gr_kernel_call *k) { return run_unary(k, hardswish_f32, hardswish_f64, 0, 0); }
-graft_status gr_kernel_sigmoid(const gr_kernel_call *k) { return run_unary(k, sigmoid_f32, sigmoid_f64, 0, 0); }
-graft_status gr_kernel_silu(const gr_kernel_call *k) { return run_unary(k, silu_f32, silu_f64, 0, 0); }
-graft_status gr_kernel_tanh(const gr_kernel_call *k) { return run_unary(k, tanh_f32, tanh_f64, 0, 0); }
+#define PLAIN(name) \
+  graft_status gr_kernel_##name(const gr_kernel_call *k) { return run_unary(k, name##_f32, name##_f64, 0, 0); }
+PLAIN(sqrt)
+PLAIN(hardswish)
+PLAIN(sigmoid)
+PLAIN(silu)
+PLAIN(tanh)
+PLAIN(logsigmoid)
+PLAIN(softsign)
+PLAIN(mish)
 
 graft_status gr_kernel_hardsigmoid(const gr_kernel_call *k) {
   double alpha = gr_k_float(k, GR_ATTR(hardsigmoid, alpha)), beta = gr_k_float(k, GR_ATTR(hardsigmoid, beta));
@@ -70,6 +75,28 @@ graft_status gr_kernel_hardsigmoid(const gr_kernel_call *k) {
   if ((float)alpha == (float)(1.0 / 6.0) && beta == 0.5) return run_unary(k, hardsigmoid6_f32, hardsigmoid6_f64, 0, 0);
   return run_unary(k, hardsigmoid_f32, hardsigmoid_f64, alpha, beta);
 }
+
+/* The attributes in slots `first` and `second` are a and b. */
+static graft_status run_with(const gr_kernel_call *k, const gr_range_function *f32, const gr_range_function *f64,
+                             uint32_t first, uint32_t second) {
+  return run_unary(k, f32, f64, gr_k_float(k, first), gr_k_float(k, second));
+}
+#define ONE_NUMBER(name, attr) \
+  graft_status gr_kernel_##name(const gr_kernel_call *k) { \
+    return run_with(k, name##_f32, name##_f64, GR_ATTR(name, attr), GR_ATTR(name, attr)); \
+  }
+#define TWO_NUMBERS(name, first, second) \
+  graft_status gr_kernel_##name(const gr_kernel_call *k) { \
+    return run_with(k, name##_f32, name##_f64, GR_ATTR(name, first), GR_ATTR(name, second)); \
+  }
+ONE_NUMBER(leaky_relu, negative_slope)
+ONE_NUMBER(elu, alpha)
+ONE_NUMBER(celu, alpha)
+ONE_NUMBER(hardshrink, lambd)
+ONE_NUMBER(softshrink, lambd)
+TWO_NUMBERS(selu, alpha, scale)
+TWO_NUMBERS(softplus, beta, threshold)
+TWO_NUMBERS(threshold, threshold, value)
 
 graft_status gr_kernel_gelu(const gr_kernel_call *k) {
   if (gr_k_int(k, GR_ATTR(gelu, approximate)) == GR_approximation_tanh)
@@ -140,7 +167,7 @@ graft_status gr_kernel_relu(const gr_kernel_call *k) {
   return GRAFT_OK;
 }
 
-/* ---- neg and abs, on integers too; exp and log of integers, as f32 ---- */
+/* ---- neg, abs, sign and rounding, on integers too; functions of integers, as f32 ---- */
 
 #define DTYPE(D, T, U) \
   static void neg_##D(void *user, int64_t begin, int64_t end, uint32_t worker) { \
@@ -155,6 +182,19 @@ graft_status gr_kernel_relu(const gr_kernel_call *k) {
       const T x = ((const T *)u->x)[i]; \
       ((T *)u->y)[i] = x > 0 ? x : (T)(0 - (U)x); \
     } \
+  } \
+  static void sign_##D(void *user, int64_t begin, int64_t end, uint32_t worker) { \
+    const unary *u = user; \
+    (void)worker; \
+    for (int64_t i = begin; i < end; i++) { \
+      const T x = ((const T *)u->x)[i]; \
+      ((T *)u->y)[i] = (T)(x > 0 ? 1 : -(x != 0)); \
+    } \
+  } \
+  static void copy_##D(void *user, int64_t begin, int64_t end, uint32_t worker) { \
+    const unary *u = user; \
+    (void)worker; \
+    for (int64_t i = begin; i < end; i++) ((T *)u->y)[i] = ((const T *)u->x)[i]; \
   }
 #include "runtime/kernels/dtypes.inc"
 #undef DTYPE
@@ -166,6 +206,8 @@ graft_status gr_kernel_relu(const gr_kernel_call *k) {
   }
 INTEGER_TABLE(neg);
 INTEGER_TABLE(abs);
+INTEGER_TABLE(sign);
+INTEGER_TABLE(copy);
 
 static graft_status run_numeric(const gr_kernel_call *k, const gr_range_function *integer, const gr_range_function *f32,
                                 const gr_range_function *f64) {
@@ -178,6 +220,10 @@ static graft_status run_numeric(const gr_kernel_call *k, const gr_range_function
 
 graft_status gr_kernel_neg(const gr_kernel_call *k) { return run_numeric(k, neg_table, neg_f32, neg_f64); }
 graft_status gr_kernel_abs(const gr_kernel_call *k) { return run_numeric(k, abs_table, abs_f32, abs_f64); }
+graft_status gr_kernel_sign(const gr_kernel_call *k) { return run_numeric(k, sign_table, sign_f32, sign_f64); }
+graft_status gr_kernel_floor(const gr_kernel_call *k) { return run_numeric(k, copy_table, floor_f32, floor_f64); }
+graft_status gr_kernel_ceil(const gr_kernel_call *k) { return run_numeric(k, copy_table, ceil_f32, ceil_f64); }
+graft_status gr_kernel_round(const gr_kernel_call *k) { return run_numeric(k, copy_table, round_f32, round_f64); }
 
 /* The elements become floats in the result, then the function runs there. */
 static graft_status run_to_float(const gr_kernel_call *k, const gr_range_function *f32, const gr_range_function *f64) {
@@ -190,8 +236,24 @@ static graft_status run_to_float(const gr_kernel_call *k, const gr_range_functio
   return status;
 }
 
-graft_status gr_kernel_exp(const gr_kernel_call *k) { return run_to_float(k, exp_f32, exp_f64); }
-graft_status gr_kernel_log(const gr_kernel_call *k) { return run_to_float(k, log_f32, log_f64); }
+#define TO_FLOAT(name) \
+  graft_status gr_kernel_##name(const gr_kernel_call *k) { return run_to_float(k, name##_f32, name##_f64); }
+TO_FLOAT(exp)
+TO_FLOAT(log)
+TO_FLOAT(erf)
+TO_FLOAT(sin)
+TO_FLOAT(cos)
+TO_FLOAT(tan)
+TO_FLOAT(asin)
+TO_FLOAT(acos)
+TO_FLOAT(atan)
+TO_FLOAT(sinh)
+TO_FLOAT(cosh)
+TO_FLOAT(asinh)
+TO_FLOAT(acosh)
+TO_FLOAT(atanh)
+TO_FLOAT(reciprocal)
+TO_FLOAT(rsqrt)
 
 graft_status gr_kernel_hardtanh(const gr_kernel_call *k) {
   return clip(k, gr_k_float(k, GR_ATTR(hardtanh, min_val)), gr_k_float(k, GR_ATTR(hardtanh, max_val)));
