@@ -60,7 +60,8 @@ void gr_onnx_set_mapped(gr_onnx *in) {
   for (const gr_onnx_attr_row *row = in->row->attrs; row->name && !in->failed; row++) {
     if (!row->is) continue;
     const Onnx__AttributeProto *given = gr_onnx_attr(in, row->name);
-    if (!given && (row->no_default || (row->kind == GRAFT_ATTR_STRING && !row->word))) continue;
+    const bool needs_given = row->kind == GRAFT_ATTR_DTYPE || row->kind == GRAFT_ATTR_INTS;
+    if (!given && (needs_given || row->no_default || (row->kind == GRAFT_ATTR_STRING && !row->word))) continue;
     switch (row->kind) {
     case GRAFT_ATTR_BOOL: gr_onnx_set_bool(in, row->is, (given ? given->i : row->i) != 0); break;
     case GRAFT_ATTR_INT: gr_onnx_set_int(in, row->is, given ? given->i : row->i); break;

@@ -108,7 +108,7 @@ static void begin(gr_onnx *in, const recurrent *r, const char *direction, const 
   gr_onnx_set_string(in, "direction", direction);
   gr_onnx_set_bool(in, "batch_first", r->batch_first);
   gr_onnx_set_float(in, "clip", r->clip);
-  for (uint32_t i = 0; i < r->functions; i++) {
+  for (uint32_t i = 0; i < r->functions && i < MOST_GATES; i++) {
     gr_onnx_set_string(in, names[i][0], f[i].word);
     gr_onnx_set_float(in, names[i][1], f[i].alpha);
     gr_onnx_set_float(in, names[i][2], f[i].beta);
@@ -160,12 +160,20 @@ static bool each_direction(gr_onnx *in, const recurrent *r, const graft_value *o
   return true;
 }
 
+static bool same_functions(const recurrent *r) {
+  for (uint32_t i = 0; i < r->functions; i++) {
+    const function *a = &r->of[0][i], *b = &r->of[1][i];
+    if (a->word != b->word || a->alpha != b->alpha || a->beta != b->beta) return false;
+  }
+  return true;
+}
+
 bool gr_onnx_recurrent(gr_onnx *in) {
   graft_value operands[MOST_OPERANDS];
   recurrent r = {0};
   for (uint32_t i = 0; i < MOST_OPERANDS; i++) operands[i] = gr_onnx_input(in, i);
   if (in->failed || !read_attributes(in, &r, operands[GR_OPERAND(lstm, weight_hh)])) return false;
-  if (r.directions == 2 && memcmp(r.of[0], r.of[1], sizeof r.of[0]) != 0) return each_direction(in, &r, operands);
+  if (r.directions == 2 && !same_functions(&r)) return each_direction(in, &r, operands);
   begin(in, &r, r.direction, r.of[0]);
   const graft_node n = gr_onnx_end(in, operands, gr_op_get(in->row->op)->operand_count,
                                    (const char *const *)in->node->output, result_count(in), 0, NULL);
