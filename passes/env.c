@@ -1,4 +1,5 @@
-/* What one run of a pipeline holds: the rules, and the interpreter that rules evaluate with. */
+/* What one run of a pipeline holds: the rules that its passes named so far, and the interpreter that rules evaluate
+ * with. */
 #include "passes/passes_impl.h"
 #include "runtime/runtime_int.h"
 
@@ -15,9 +16,8 @@ const graft_predicate *gr_pass_predicate(const graft_pass_options *o, uint32_t i
   return (const graft_predicate *)(const void *)((const char *)o->predicates + index * o->predicates->size);
 }
 
-const graft_rules *gr_pass_env_rules(gr_pass_env *env) {
-  if (env->rules) return env->rules;
-  graft_rules *rules = graft_rules_create(env->context, true);
+static graft_rules *read_rules(const gr_pass_env *env) {
+  graft_rules *rules = gr_rules_create_pending(env->context);
   for (uint32_t i = 0; rules && i < env->options->predicate_count; i++) {
     if (graft_rules_add_predicate(rules, gr_pass_predicate(env->options, i)) == GRAFT_OK) continue;
     graft_rules_destroy(rules);
@@ -28,7 +28,14 @@ const graft_rules *gr_pass_env_rules(gr_pass_env *env) {
     graft_rules_destroy(rules);
     return NULL;
   }
-  return env->rules = rules;
+  return rules;
+}
+
+const graft_rules *gr_pass_env_rules(gr_pass_env *env, const char *const *names, uint32_t count) {
+  if (!env->rules) env->rules = read_rules(env);
+  bool ok = env->rules != NULL;
+  for (uint32_t i = 0; ok && i < count; i++) ok = gr_rules_need(env->rules, names[i]) == GRAFT_OK;
+  return ok ? env->rules : NULL;
 }
 
 const char *const *gr_pass_quantizer_files(const gr_pass *p, uint32_t *count) {

@@ -15,7 +15,8 @@ typedef struct gr_pass_env {
 
 void gr_pass_env_init(gr_pass_env *env, graft_context *c, const graft_pass_options *options);
 void gr_pass_env_free(gr_pass_env *env);
-const graft_rules *gr_pass_env_rules(gr_pass_env *env); /* NULL with a diagnostic */
+/* Those of the names at least are in it. NULL with a diagnostic. */
+const graft_rules *gr_pass_env_rules(gr_pass_env *env, const char *const *names, uint32_t count);
 /* The embedder's array has entries of the size that they say. */
 const graft_predicate *gr_pass_predicate(const graft_pass_options *options, uint32_t index);
 

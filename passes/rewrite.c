@@ -45,13 +45,12 @@ static void count_rewrites(gr_pass *p, const gr_rewrite_stats *stats) {
 
 /* `how`: what the options of the pass say; the rest is the pass's own. */
 static graft_status apply_rules(gr_pass *p, const char *rules, gr_rewrite_options how, gr_loc where) {
-  const graft_rules *set = gr_pass_env_rules(p->env);
-  if (!set) return GRAFT_RULE;
   gr_arena arena;
   gr_arena_init(&arena, p->context);
   uint32_t count = 0;
   const char **names = split(&arena, rules, &count);
-  graft_status s = names ? GRAFT_OK : gr_no_memory(p->context);
+  const graft_rules *set = names ? gr_pass_env_rules(p->env, names, count) : NULL;
+  graft_status s = set ? GRAFT_OK : names ? GRAFT_RULE : gr_no_memory(p->context);
   if (!s && count == 0)
     s = gr_error(p->context, GRAFT_INVALID_ARGUMENT, where, "'%s' needs the option 'rules'", p->info->name);
   how.pass = p->info->name;

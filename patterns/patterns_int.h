@@ -18,6 +18,12 @@
  * where a section or an expression begins; each leaves `lex` on the first token that is not its own. They return NULL
  * or false with a diagnostic; after gr_parser_skip reading goes on. */
 
+/* A file that ships. The build makes an array of rules and one of quantizers, each ended by a NULL name. */
+typedef struct gr_builtin {
+  const char *name, *text; /* "qat/fuse_conv_bn_qat.pat" */
+  const char *declares;    /* names of its rules or of its quantizer, each ended by a 0, then one more */
+} gr_builtin;
+
 typedef struct gr_pattern gr_pattern;
 typedef struct gr_expr gr_expr;
 typedef struct gr_opset gr_opset;
@@ -196,6 +202,11 @@ typedef struct gr_rewrite_stats {
 
 /* Applies the named rules, rule by rule in this order, nodes in graph order. A name may be a rule or a file of rules
  * without its suffix ("canonicalize/gemm", or "canonicalize" for all of a folder). */
+/* A set of the rules that ship, each folder read when gr_rules_need first asks for one of its rules, files or itself.
+ * What no name fits is an error of gr_rewrite's, which then has all names to offer. */
+graft_rules *gr_rules_create_pending(graft_context *context);
+graft_status gr_rules_need(graft_rules *set, const char *name);
+
 graft_status gr_rewrite(graft_graph *g, const graft_rules *rules, const char *const *names, uint32_t name_count,
                         const gr_rewrite_options *options, gr_rewrite_stats *stats);
 

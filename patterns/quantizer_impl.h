@@ -93,10 +93,7 @@ graft_status gr_make_absent(graft_graph *g, const gr_match *m, graft_node layer,
 uint32_t gr_given_spec(graft_graph *g, graft_node qdq);
 
 /* The files that ship, made by the build; ended by a NULL name. */
-typedef struct gr_builtin_quantizer {
-  const char *name, *text;
-} gr_builtin_quantizer;
-extern const gr_builtin_quantizer gr_builtin_quantizers[];
+extern const gr_builtin gr_builtin_quantizers[];
 
 /* NULL with diagnostics: the text is wrong. It is copied. */
 gr_quantizer *qz_parse(graft_context *c, const gr_customs *customs, const char *text, size_t size, const char *file);

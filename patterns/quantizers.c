@@ -16,7 +16,7 @@ graft_quantizers *graft_quantizers_create(graft_context *context, bool builtin) 
   graft_quantizers *set = gr_calloc(context, 1, sizeof *set);
   if (!set) return NULL;
   set->context = context;
-  for (const gr_builtin_quantizer *b = gr_builtin_quantizers; builtin && b->name; b++) {
+  for (const gr_builtin *b = gr_builtin_quantizers; builtin && b->name; b++) {
     if (graft_quantizers_add(set, b->text, strlen(b->text), b->name)) {
       graft_quantizers_destroy(set);
       return NULL;

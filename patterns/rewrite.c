@@ -25,11 +25,13 @@ typedef struct driver {
 
 /* ---- which rules ---- */
 
-bool gr_pt_name_fits(const pt_rule *rule, const char *name) {
+bool gr_pt_file_fits(const char *file, const char *name) {
   size_t n = strlen(name);
-  return strcmp(rule->name, name) == 0 ||
-         (strncmp(rule->file, name, n) == 0 &&
-          (strcmp(rule->file + n, ".pat") == 0 || rule->file[n] == '/' || rule->file[n] == '\0'));
+  return strncmp(file, name, n) == 0 && (strcmp(file + n, ".pat") == 0 || file[n] == '/' || file[n] == '\0');
+}
+
+bool gr_pt_name_fits(const pt_rule *rule, const char *name) {
+  return strcmp(rule->name, name) == 0 || gr_pt_file_fits(rule->file, name);
 }
 
 static graft_status no_rule(graft_context *c, const graft_rules *set, const char *name, gr_loc where) {

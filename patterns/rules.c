@@ -19,6 +19,7 @@ struct graft_rules {
   gr_map names; /* of rules, by hash */
   gr_customs customs;
   uint32_t step_count;
+  bool *pending; /* by file that ships: it is read when one of its rules is asked for; NULL: all are there, or none */
 };
 
 /* The comment lines right above `rule`, marks taken off. */
@@ -58,6 +59,21 @@ static const pt_rule *find_name(const graft_rules *set, const char *name) {
   return NULL;
 }
 
+static bool has_rule(const gr_builtin *f, const char *name) {
+  for (const char *rule = f->declares; *rule; rule += strlen(rule) + 1)
+    if (strcmp(rule, name) == 0) return true;
+  return false;
+}
+
+/* The file with a rule of the name: one that is there, or that ships and is not read yet. */
+static const char *file_with(const graft_rules *set, const char *name) {
+  const pt_rule *same = find_name(set, name);
+  if (same) return same->file;
+  for (uint32_t i = 0; set->pending && gr_builtin_rules[i].name; i++)
+    if (set->pending[i] && has_rule(&gr_builtin_rules[i], name)) return gr_builtin_rules[i].name;
+  return NULL;
+}
+
 static bool add_name(graft_rules *set, const char *name, uint32_t index) {
   uint64_t key = gr_hash_bytes(name, strlen(name));
   for (uint32_t i; (i = gr_map_get(&set->names, key)) != GRAFT_NONE && i < set->rules.len;) key++;
@@ -79,9 +95,9 @@ static pt_rule *parse_rule(graft_rules *set, rule_file *f, gr_parser *p, const c
     gr_error(p->context, GRAFT_RULE, rule->where, "more than %d rules", PT_MAX_RULES);
     return NULL;
   }
-  const pt_rule *same = find_name(set, rule->name);
-  if (same) {
-    gr_error(p->context, GRAFT_RULE, rule->where, "there is a rule %s already, in %s", rule->name, same->file);
+  const char *file = file_with(set, rule->name);
+  if (file) {
+    gr_error(p->context, GRAFT_RULE, rule->where, "there is a rule %s already, in %s", rule->name, file);
     return NULL;
   }
   if (!rule->doc[0]) {
@@ -178,18 +194,72 @@ graft_status graft_rules_load(graft_rules *set, const char *path) {
   return status;
 }
 
-graft_rules *graft_rules_create(graft_context *context, bool builtin) {
+/* ---- the rules that ship ---- */
+
+static uint32_t builtin_count(void) {
+  uint32_t n = 0;
+  while (gr_builtin_rules[n].name) n++;
+  return n;
+}
+
+static bool same_folder(const char *a, const char *b) {
+  size_t n = strcspn(a, "/");
+  return n == strcspn(b, "/") && strncmp(a, b, n) == 0;
+}
+
+static graft_status add_pending(graft_rules *set, uint32_t i) {
+  const gr_builtin *f = &gr_builtin_rules[i];
+  if (!set->pending[i]) return GRAFT_OK;
+  set->pending[i] = false; /* first: its rules are no longer those of a file to come */
+  graft_status s = graft_rules_add(set, f->text, strlen(f->text), f->name);
+  set->pending[i] = s != GRAFT_OK;
+  return s;
+}
+
+/* The folder is read whole and in the order of the build, which is the order of its rules. */
+static graft_status add_folder(graft_rules *set, const char *of) {
+  graft_status s = GRAFT_OK;
+  for (uint32_t i = 0; s == GRAFT_OK && gr_builtin_rules[i].name; i++)
+    if (!of || same_folder(gr_builtin_rules[i].name, of)) s = add_pending(set, i);
+  return s;
+}
+
+graft_status gr_rules_need(graft_rules *set, const char *name) {
+  if (!set->pending) return GRAFT_OK;
+  bool known = find_name(set, name) != NULL;
+  for (uint32_t i = 0; gr_builtin_rules[i].name; i++) {
+    const gr_builtin *f = &gr_builtin_rules[i];
+    if (!gr_pt_file_fits(f->name, name) && !has_rule(f, name)) continue;
+    known = true;
+    graft_status s = set->pending[i] ? add_folder(set, f->name) : GRAFT_OK;
+    if (s != GRAFT_OK) return s;
+  }
+  for (uint32_t i = 0; !known && i < set->files.len; i++) known = gr_pt_file_fits(set->files.data[i]->name, name);
+  return known ? GRAFT_OK : add_folder(set, NULL); /* the error offers names that are near */
+}
+
+graft_rules *gr_rules_create_pending(graft_context *context) {
   graft_rules *set = gr_calloc(context, 1, sizeof *set);
   if (!set) return NULL;
   set->context = context;
-  for (uint32_t i = 0; builtin && gr_builtin_rules[i].name; i++) {
-    const gr_builtin_rule *f = &gr_builtin_rules[i];
-    if (graft_rules_add(set, f->text, strlen(f->text), f->name) != GRAFT_OK) {
-      graft_rules_destroy(set);
-      return NULL;
-    }
-  }
+  set->pending = gr_alloc(context, builtin_count() * sizeof *set->pending);
+  if (set->pending)
+    for (uint32_t i = 0; gr_builtin_rules[i].name; i++) set->pending[i] = true;
+  else
+    graft_rules_destroy(set), set = NULL;
   return set;
+}
+
+graft_rules *graft_rules_create(graft_context *context, bool builtin) {
+  if (!builtin) {
+    graft_rules *set = gr_calloc(context, 1, sizeof *set);
+    if (set) set->context = context;
+    return set;
+  }
+  graft_rules *set = gr_rules_create_pending(context);
+  if (!set || add_folder(set, NULL) == GRAFT_OK) return set;
+  graft_rules_destroy(set);
+  return NULL;
 }
 
 void graft_rules_destroy(graft_rules *set) {
@@ -200,6 +270,7 @@ void graft_rules_destroy(graft_rules *set) {
   gr_vec_free(c, &set->rules);
   gr_customs_free(c, &set->customs);
   gr_map_free(c, &set->names);
+  if (set->pending) gr_free(c, set->pending, builtin_count() * sizeof *set->pending);
   gr_free(c, set, sizeof *set);
 }
 

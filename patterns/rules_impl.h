@@ -4,14 +4,11 @@
 
 #include "patterns/patterns_impl.h"
 
-/* The files that ship, made by the build; ended by a NULL name. */
-typedef struct gr_builtin_rule {
-  const char *name, *text; /* "qat/fuse_conv_bn_qat.pat" */
-} gr_builtin_rule;
-extern const gr_builtin_rule gr_builtin_rules[];
+extern const gr_builtin gr_builtin_rules[];
 
 const pt_rule *gr_pt_rules_at(const graft_rules *set, uint32_t i);
 bool gr_pt_name_fits(const pt_rule *rule, const char *name); /* the rule's own, or its file's or folder's */
+bool gr_pt_file_fits(const char *file, const char *name);    /* the latter */
 uint32_t gr_pt_rules_step_count(const graft_rules *set);
 /* Rules of a file, by what a rule must have that one of them shadows. */
 typedef struct gr_shadow_entry {

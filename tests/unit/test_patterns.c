@@ -156,6 +156,34 @@ START_TEST(many_rules) {
 }
 END_TEST
 
+START_TEST(rules_that_ship_are_read_by_folder_when_asked_for) {
+  static const char mine[] =
+      "# mine\nrule hardtanh_of_relu\nmatch\n  %y = relu(%x)\nwhere no_spec(..)\nrewrite\n  %y = silu(%x)\n";
+  graft_context *c = graft_context_create(NULL);
+  graft_rules *all = graft_rules_create(c, true), *some = gr_rules_create_pending(c);
+  ck_assert_uint_eq(graft_rules_count(some), 0);
+  ck_assert_int_eq(gr_rules_need(some, "fold_quantize"), GRAFT_OK);
+  ck_assert_int_ge(find(some, "fold_conv_bn"), 0); /* its folder */
+  ck_assert_int_lt(find(some, "hardtanh_of_relu"), 0);
+  const uint32_t converting = graft_rules_count(some);
+  ck_assert_int_eq(gr_rules_need(some, "convert/fold_conv_bn"), GRAFT_OK);
+  ck_assert_uint_eq(graft_rules_count(some), converting);
+  /* A rule that ships has its name before it is read. */
+  ck_assert_int_ne(graft_rules_add(some, mine, sizeof mine - 1, "mine"), GRAFT_OK);
+  ck_assert_ptr_nonnull(strstr(graft_diagnostic_get(c, 0).message,
+                               "there is a rule hardtanh_of_relu already, in canonicalize/hardtanh.pat"));
+  ck_assert_int_eq(gr_rules_need(some, "canonicalize"), GRAFT_OK);
+  ck_assert_int_ge(find(some, "hardtanh_of_relu"), 0);
+  ck_assert_uint_lt(graft_rules_count(some), graft_rules_count(all));
+  /* What no name fits could be meant as any. */
+  ck_assert_int_eq(gr_rules_need(some, "canonicalise"), GRAFT_OK);
+  ck_assert_uint_eq(graft_rules_count(some), graft_rules_count(all));
+  graft_rules_destroy(some);
+  graft_rules_destroy(all);
+  graft_context_destroy(c);
+}
+END_TEST
+
 START_TEST(a_wrong_text_adds_nothing) {
   static const char text[] = "# one\nrule one\nmatch\n  %y = relu(%x)\nwhere no_spec(..)\nrewrite\n  %y = silu(%x)\n"
                              "# two\nrule two\nmatch\n  %y = relu(%q)\nrewrite\n  %y = silu(%x)\n";
@@ -315,6 +343,7 @@ int main(void) {
   tcase_add_test(t, builtin_rules_are_listed);
   tcase_add_test(t, predicates_of_the_embedder);
   tcase_add_test(t, many_rules);
+  tcase_add_test(t, rules_that_ship_are_read_by_folder_when_asked_for);
   tcase_add_test(t, a_wrong_text_adds_nothing);
   tcase_add_test(t, an_unknown_rule_is_an_error);
   tcase_add_test(t, explain_tries_the_rewrite);
