@@ -19,11 +19,8 @@ static bool fail(gr_parser *p, gr_loc where, const char *format, const gr_token 
 }
 
 static const gr_definition *find(const gr_parser *p, const char *name, size_t length) {
-  for (uint32_t i = 0; i < p->conditions.len; i++) {
-    const gr_definition *d = p->conditions.data[i];
-    if (d->length == length && memcmp(d->name, name, length) == 0) return d;
-  }
-  return NULL;
+  uint32_t i = gr_named_find(&p->condition_names, name, length);
+  return i < p->conditions.len ? p->conditions.data[i] : NULL;
 }
 
 static const gr_custom *find_custom(const gr_parser *p, const char *name, size_t length) {
@@ -211,7 +208,8 @@ bool gr_parse_condition(gr_parser *p) {
   gr_lex_next(l);
   if (!gr_lex_expect(l, '=', NULL)) return false;
   d->body = *l;
-  return check_body(p, d) && gr_vec_push(p->context, &p->conditions, d);
+  return check_body(p, d) && gr_vec_push(p->context, &p->conditions, d) &&
+         gr_named_add(p->context, &p->condition_names, d->name, d->length);
 }
 
 /* ---- predicates of the embedder ---- */

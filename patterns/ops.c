@@ -59,9 +59,9 @@ static gr_opset *from_table(gr_parser *p, const char *name, size_t length, uint3
 }
 
 const gr_opset *gr_pt_opset_of_family(gr_parser *p, const char *name, size_t length, gr_loc where) {
-  for (uint32_t i = 0; i < p->families.len; i++) {
-    const gr_opset *f = p->families.data[i];
-    if (strlen(f->name) != length || memcmp(f->name, name, length) != 0) continue;
+  uint32_t declared = gr_named_find(&p->family_names, name, length);
+  if (declared < p->families.len) {
+    const gr_opset *f = p->families.data[declared];
     p->failed |= f->count == 0; /* its declaration is wrong, and has been said to be: what uses it is not compiled */
     return f;
   }
@@ -106,6 +106,11 @@ const gr_opset *gr_pt_opset_join(gr_parser *p, const gr_opset *a, const gr_opset
   return s;
 }
 
+static bool declare(gr_parser *p, gr_opset *s) {
+  return gr_vec_push(p->context, &p->families, s) &&
+         gr_named_add(p->context, &p->family_names, s->name, strlen(s->name));
+}
+
 bool gr_parse_family(gr_parser *p) {
   gr_lexer *l = &p->lex;
   gr_lex_next(l);
@@ -113,10 +118,8 @@ bool gr_parse_family(gr_parser *p) {
   gr_token name = l->token;
   if (!gr_lex_expect(l, GR_T_FAMILY, "@name")) return false;
   bool any = name.length == 3 && memcmp(name.text, "any", 3) == 0;
-  for (uint32_t i = 0; i < p->families.len && !any; i++)
-    any = strlen(p->families.data[i]->name) == name.length &&
-          memcmp(p->families.data[i]->name, name.text, name.length) == 0;
-  if (any || gr_family_find(name.text, name.length) != 0) {
+  if (any || gr_named_find(&p->family_names, name.text, name.length) != GRAFT_NONE ||
+      gr_family_find(name.text, name.length) != 0) {
     gr_error(p->context, GRAFT_RULE, where, "the family '@%.*s' is there already", (int)name.length, name.text);
     return false;
   }
@@ -144,12 +147,12 @@ bool gr_parse_family(gr_parser *p) {
     for (uint32_t i = 0; i < m->count; i++) add_member(s, m->members[i]);
     gr_lex_next(l);
   }
-  if (bad && s->count == 0) return gr_vec_push(p->context, &p->families, s); /* known: one error, not one a use */
+  if (bad && s->count == 0) return declare(p, s); /* known: one error, not one a use */
   if (s->count == 0) {
     gr_lex_unexpected(l, "an op, \"op\" or @family");
     return false;
   }
-  return gr_vec_push(p->context, &p->families, s);
+  return declare(p, s);
 }
 
 int gr_pt_opset_find(const gr_opset *s, const graft_module *m, uint32_t op) {

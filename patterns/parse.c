@@ -562,6 +562,8 @@ void gr_parser_free(gr_parser *p) {
   gr_vec_free(p->context, &p->families);
   gr_vec_free(p->context, &p->options);
   gr_vec_free(p->context, &p->conditions);
+  gr_named_free(p->context, &p->family_names);
+  gr_named_free(p->context, &p->condition_names);
 }
 
 bool gr_parser_option(gr_parser *p, const char *name, graft_attr_kind kind) {

@@ -39,6 +39,20 @@ typedef GR_VEC(gr_custom *) gr_customs; /* each with its name behind it */
 graft_status gr_customs_add(graft_context *c, gr_customs *all, const graft_predicate *given);
 void gr_customs_free(graft_context *c, gr_customs *all);
 
+/* Names, numbered in the order of declaration (named.c); the texts are borrowed. To take the last ones back, shorten
+ * `names`. */
+typedef struct gr_word {
+  const char *text;
+  size_t length;
+} gr_word;
+typedef struct gr_named {
+  gr_map numbers;
+  GR_VEC(gr_word) names;
+} gr_named;
+uint32_t gr_named_find(const gr_named *n, const char *name, size_t length); /* GRAFT_NONE: none */
+bool gr_named_add(graft_context *c, gr_named *n, const char *name, size_t length);
+void gr_named_free(graft_context *c, gr_named *n);
+
 typedef struct gr_option_name { /* of a quantizer file */
   const char *name;
   graft_attr_kind kind;
@@ -51,6 +65,7 @@ typedef struct gr_parser {
   GR_VEC(gr_opset *) families;    /* declared in the file: `family @name = relu @pool …` */
   GR_VEC(gr_option_name) options; /* names that stand for values given at match time, in this order: `if qat` */
   GR_VEC(const gr_definition *) conditions;
+  gr_named family_names, condition_names;
   gr_custom *const *customs; /* of the set that the file is read into */
   uint32_t custom_count;
   bool failed; /* an error was reported; reading goes on, so that all of a file are */
@@ -199,6 +214,9 @@ typedef struct gr_rewrite_stats {
   uint32_t unfit;          /* matches left alone: a type, a number or an attribute would not have fitted */
   uint64_t operands, uses; /* written to nodes; gone through to see who may match now: what rewriting costs */
 } gr_rewrite_stats;
+
+/* How often two rules were compared while files were read: a measure of what reading costs. */
+uint64_t gr_rules_compared(const graft_rules *rules);
 
 /* Applies the named rules, rule by rule in this order, nodes in graph order. A name may be a rule or a file of rules
  * without its suffix ("canonicalize/gemm", or "canonicalize" for all of a folder). */

@@ -16,9 +16,10 @@ struct graft_rules {
   graft_context *context;
   GR_VEC(rule_file *) files;
   GR_VEC(pt_rule *) rules;
-  gr_map names; /* of rules, by hash */
+  gr_named names; /* of the rules */
   gr_customs customs;
   uint32_t step_count;
+  uint64_t compared;
   bool *pending; /* by file that ships: it is read when one of its rules is asked for; NULL: all are there, or none */
 };
 
@@ -51,14 +52,6 @@ static bool expect_word(gr_parser *p, const char *word, const char *quoted) {
   return false;
 }
 
-/* By name; what a failed file has left in the map is passed over. */
-static const pt_rule *find_name(const graft_rules *set, const char *name) {
-  uint64_t key = gr_hash_bytes(name, strlen(name));
-  for (uint32_t i; (i = gr_map_get(&set->names, key)) != GRAFT_NONE; key++)
-    if (i < set->rules.len && strcmp(set->rules.data[i]->name, name) == 0) return set->rules.data[i];
-  return NULL;
-}
-
 static bool has_rule(const gr_builtin *f, const char *name) {
   for (const char *rule = f->declares; *rule; rule += strlen(rule) + 1)
     if (strcmp(rule, name) == 0) return true;
@@ -67,17 +60,11 @@ static bool has_rule(const gr_builtin *f, const char *name) {
 
 /* The file with a rule of the name: one that is there, or that ships and is not read yet. */
 static const char *file_with(const graft_rules *set, const char *name) {
-  const pt_rule *same = find_name(set, name);
-  if (same) return same->file;
+  uint32_t same = gr_named_find(&set->names, name, strlen(name));
+  if (same < set->rules.len) return set->rules.data[same]->file;
   for (uint32_t i = 0; set->pending && gr_builtin_rules[i].name; i++)
     if (set->pending[i] && has_rule(&gr_builtin_rules[i], name)) return gr_builtin_rules[i].name;
   return NULL;
-}
-
-static bool add_name(graft_rules *set, const char *name, uint32_t index) {
-  uint64_t key = gr_hash_bytes(name, strlen(name));
-  for (uint32_t i; (i = gr_map_get(&set->names, key)) != GRAFT_NONE && i < set->rules.len;) key++;
-  return gr_map_put(set->context, &set->names, key, index);
 }
 
 static pt_rule *parse_rule(graft_rules *set, rule_file *f, gr_parser *p, const char *text) {
@@ -123,7 +110,8 @@ static bool parse_declaration(graft_rules *set, rule_file *f, gr_parser *p, cons
   if (gr_lex_is(&p->lex, "condition")) return gr_parse_condition(p);
   if (gr_lex_is(&p->lex, "rule")) {
     pt_rule *rule = parse_rule(set, f, p, text);
-    if (!rule || !add_name(set, rule->name, set->rules.len) || !gr_vec_push(set->context, &set->rules, rule))
+    if (!rule || !gr_vec_push(set->context, &set->rules, rule) ||
+        !gr_named_add(set->context, &set->names, rule->name, strlen(rule->name)))
       return false;
     return gr_pt_shadow_add(set->context, shadows, rule);
   }
@@ -171,12 +159,13 @@ graft_status graft_rules_add(graft_rules *set, const char *text, size_t size, co
     }
     ok = !failed;
     gr_parser_free(&p);
+    set->compared += shadows.compared;
     gr_pt_shadow_free(c, &shadows);
   }
   graft_status status = gr_outcome(c, errors, ok ? GRAFT_OK : GRAFT_RULE);
   if (status == GRAFT_OK && !gr_vec_push(c, &set->files, f)) status = GRAFT_NO_MEMORY;
   if (status == GRAFT_OK) return status;
-  set->rules.len = before;
+  set->rules.len = set->names.names.len = before;
   free_file(c, f);
   return status;
 }
@@ -226,7 +215,7 @@ static graft_status add_folder(graft_rules *set, const char *of) {
 
 graft_status gr_rules_need(graft_rules *set, const char *name) {
   if (!set->pending) return GRAFT_OK;
-  bool known = find_name(set, name) != NULL;
+  bool known = gr_named_find(&set->names, name, strlen(name)) != GRAFT_NONE;
   for (uint32_t i = 0; gr_builtin_rules[i].name; i++) {
     const gr_builtin *f = &gr_builtin_rules[i];
     if (!gr_pt_file_fits(f->name, name) && !has_rule(f, name)) continue;
@@ -269,7 +258,7 @@ void graft_rules_destroy(graft_rules *set) {
   gr_vec_free(c, &set->files);
   gr_vec_free(c, &set->rules);
   gr_customs_free(c, &set->customs);
-  gr_map_free(c, &set->names);
+  gr_named_free(c, &set->names);
   if (set->pending) gr_free(c, set->pending, builtin_count() * sizeof *set->pending);
   gr_free(c, set, sizeof *set);
 }
@@ -286,3 +275,4 @@ const char *graft_rules_file(const graft_rules *set, uint32_t i) {
 }
 const pt_rule *gr_pt_rules_at(const graft_rules *set, uint32_t i) { return set->rules.data[i]; }
 uint32_t gr_pt_rules_step_count(const graft_rules *set) { return set->step_count; }
+uint64_t gr_rules_compared(const graft_rules *set) { return set->compared; }

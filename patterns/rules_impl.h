@@ -10,14 +10,23 @@ const pt_rule *gr_pt_rules_at(const graft_rules *set, uint32_t i);
 bool gr_pt_name_fits(const pt_rule *rule, const char *name); /* the rule's own, or its file's or folder's */
 bool gr_pt_file_fits(const char *file, const char *name);    /* the latter */
 uint32_t gr_pt_rules_step_count(const graft_rules *set);
-/* Rules of a file, by what a rule must have that one of them shadows. */
+
+/* ---- rules that are never reached (shadow.c, shadow_index.c) ---- */
+
+bool gr_pt_can_cover(const pt_variant *v); /* nothing in it that shadow.c does not understand */
+/* Does the earlier rule take every match of the later one? *failed: there was no memory to tell. */
+bool gr_pt_covers(graft_context *c, const pt_rule *earlier, const pt_rule *later, bool *failed);
+
 typedef struct gr_shadow_entry {
   const pt_rule *rule;
-  uint32_t next; /* under the same key; GRAFT_NONE: the last */
+  uint32_t next; /* in the same place; 0: the last */
 } gr_shadow_entry;
 typedef struct gr_shadow_index {
-  gr_map heads;
-  GR_VEC(gr_shadow_entry) entries;
+  gr_map places; /* what is spelt with things -> the last entry there; 0: none, only the way to others */
+  gr_map seen;   /* thing -> so many variants have it */
+  GR_VEC(gr_shadow_entry) entries; /* in the order of the rules, from 1 on */
+  GR_VEC(uint64_t) things;         /* of the rule in hand */
+  uint64_t compared;               /* pairs of rules */
 } gr_shadow_index;
 /* False with an error: every match of the rule is one of a rule that is there. */
 bool gr_pt_shadow_add(graft_context *c, gr_shadow_index *x, const pt_rule *rule);

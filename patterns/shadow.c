@@ -82,8 +82,14 @@ static bool covers_node(cover *c, uint32_t a, uint32_t b) {
   if (x->line && x->line->one_use && !(y->line && y->line->one_use)) return false;
   if (!covers_results(c, x, y, a == 0)) return false;
   for (uint32_t i = 0; i < x->call->args.len; i++) {
-    if (x->call->args.data[i].kind == PT_ARG_RANGE) return true;
-    if (!covers_arg(c, x, y, i)) return false;
+    const pt_arg *rest = &x->call->args.data[i];
+    if (rest->kind != PT_ARG_RANGE) {
+      if (!covers_arg(c, x, y, i)) return false;
+      continue;
+    }
+    if (i + 1 == x->call->args.len) return true; /* whatever b has there */
+    if (i >= y->call->args.len || y->call->args.len != x->call->args.len || y->call->args.data[i].kind != PT_ARG_RANGE)
+      return false;
   }
   for (uint32_t i = x->call->args.len; i < y->call->args.len; i++)
     if (y->operand_slots[i] != 0) return false; /* a wants it absent */
@@ -129,14 +135,66 @@ static bool covers_conditions(const cover *c) {
   return true;
 }
 
+/* What the checks above can follow: each comparison with a literal, each rest once and not made by a line. */
+static bool is_understood(const gr_expr *e) {
+  switch (e->kind) {
+  case PT_E_LITERAL:
+  case PT_E_VALUE:
+  case PT_E_EDGE: return true;
+  case PT_E_ALL:
+  case PT_E_CALL:
+  case PT_E_NOT:
+  case PT_E_AND:
+  case PT_E_OR:
+  case PT_E_EQ:
+  case PT_E_NE:
+  case PT_E_LT:
+  case PT_E_LE:
+  case PT_E_GT:
+  case PT_E_GE: break;
+  default: return false;
+  }
+  for (uint32_t i = 0; i < e->arg_count; i++)
+    if (!is_understood(e->args[i])) return false;
+  return true;
+}
+
+/* Read once, and made by no line: any operands will do. */
+static bool rest_is_free(const pt_variant *v, int rest) {
+  uint32_t uses = 0;
+  for (uint32_t n = 0; n < v->node_count; n++)
+    for (uint32_t i = 0; i < v->nodes[n].call->args.len; i++) {
+      const pt_arg *a = &v->nodes[n].call->args.data[i];
+      uses += a->kind == PT_ARG_RANGE && a->name == rest;
+    }
+  return uses == 1 && gr_pt_rest_maker(v, rest) == PT_UNBOUND;
+}
+
+bool gr_pt_can_cover(const pt_variant *v) {
+  if (v->never || v->unless) return false; /* further conditions */
+  for (uint32_t n = 0; n < v->node_count; n++) {
+    const pt_vnode *node = &v->nodes[n];
+    if (node->tag_bound || (node->line && node->line->also)) return false;
+    for (uint32_t i = 0; i < node->attr_count; i++) {
+      const pt_attr_step *s = &node->attrs[i];
+      bool literal = s->how == PT_ATTR_COMPARE && s->attr->value->kind == PT_E_LITERAL;
+      if (!literal && s->how != PT_ATTR_BIND && s->how != PT_ATTR_REST_BIND) return false;
+    }
+    for (uint32_t i = 0; i < node->call->args.len; i++)
+      if (node->call->args.data[i].kind == PT_ARG_RANGE && !rest_is_free(v, node->call->args.data[i].name))
+        return false;
+  }
+  for (uint32_t i = 0; i < v->where_count; i++)
+    if (gr_pt_static(v, v->wheres[i]) != 1 && !is_understood(v->wheres[i])) return false;
+  return true;
+}
+
 /* *failed: there was no memory to tell. */
 static bool covers_variant(graft_context *context, const gr_pattern *pa, uint32_t a, const gr_pattern *pb, uint32_t b,
                            bool *failed) {
   cover c = {.pa = pa, .pb = pb, .a = &pa->variants[a], .b = &pb->variants[b]};
   size_t slots = c.a->slot_count, nodes = c.a->node_count;
-  if (c.a->unless) return false; /* further conditions of a */
-  for (uint32_t i = 0; i < nodes; i++)
-    if (c.a->nodes[i].line && c.a->nodes[i].line->also) return false;
+  if (!gr_pt_can_cover(c.a)) return false;
   c.slot = gr_alloc(context, (slots + nodes) * sizeof *c.slot);
   if (!c.slot) {
     *failed = true;
@@ -150,98 +208,12 @@ static bool covers_variant(graft_context *context, const gr_pattern *pa, uint32_
   return yes;
 }
 
-static bool check_shadow(graft_context *c, const pt_rule *earlier, const pt_rule *later) {
+bool gr_pt_covers(graft_context *c, const pt_rule *earlier, const pt_rule *later, bool *failed) {
   for (uint32_t b = 0; b < later->pattern->variant_count; b++) {
-    bool covered = later->pattern->variants[b].never, failed = false;
-    for (uint32_t a = 0; a < earlier->pattern->variant_count && !covered && !failed; a++)
-      covered =
-          !earlier->pattern->variants[a].never && covers_variant(c, earlier->pattern, a, later->pattern, b, &failed);
-    if (failed) return false;
-    if (!covered) return true;
+    bool covered = later->pattern->variants[b].never;
+    for (uint32_t a = 0; a < earlier->pattern->variant_count && !covered && !*failed; a++)
+      covered = covers_variant(c, earlier->pattern, a, later->pattern, b, failed);
+    if (!covered) return false;
   }
-  gr_error(c, GRAFT_RULE, later->where, "the rule %s is never reached: %s, before it, takes every match", later->name,
-           earlier->name);
-  gr_note(c, earlier->where, "%s is here", earlier->name);
-  return false;
-}
-
-/* ---- which pairs are compared ----
- *
- * A rule is filed under its root's ops, each with one thing that a rule must have too to be covered by it: an op that
- * makes an operand, an attribute with its value, or a condition. A later rule looks under all that it has itself. */
-
-enum { UNDER_OP, UNDER_OPERAND, UNDER_ATTR, UNDER_CONDITION };
-
-static uint64_t mix(uint64_t key, uint64_t x) { return gr_mix(key ^ gr_mix(x + 1)); }
-static uint64_t member_key(const pt_member *m) {
-  return m->op < GR_OP_COUNT ? m->op : gr_hash_bytes(m->opaque, strlen(m->opaque));
-}
-
-/* Names are left out: what they stand for differs. */
-static uint64_t expr_key(const gr_expr *e) {
-  uint64_t key = mix(e->kind, e->index);
-  if (e->text) key = mix(key, gr_hash_bytes(e->text, e->length));
-  if (e->kind == PT_E_LITERAL) {
-    char text[64];
-    gr_pt_attr_text(&e->value, text, sizeof text);
-    key = mix(key, gr_hash_bytes(text, strlen(text)));
-  }
-  for (uint32_t i = 0; i < e->arg_count; i++) key = mix(key, expr_key(e->args[i]));
-  return key;
-}
-
-static uint64_t operand_key(const pt_variant *v, uint32_t i) { /* 0: no one op makes it */
-  uint16_t slot = v->nodes[0].operand_slots[i], made = slot == PT_UNBOUND ? PT_UNBOUND : v->slot_node[slot];
-  const gr_opset *ops = made == PT_UNBOUND ? NULL : v->nodes[made].call->ops;
-  return ops && ops->count == 1 ? mix(mix(UNDER_OPERAND, i), member_key(&ops->members[0])) : 0;
-}
-
-static uint64_t attr_key(const pt_attr_step *s) { /* 0: it is not compared with a literal */
-  if (s->how != PT_ATTR_COMPARE || s->attr->value->kind != PT_E_LITERAL) return 0;
-  return mix(mix(UNDER_ATTR, gr_hash_bytes(s->attr->text, s->attr->length)), expr_key(s->attr->value));
-}
-
-static uint64_t what_to_file_under(const pt_rule *r) {
-  const pt_variant *v = &r->pattern->variants[0];
-  uint64_t key = 0;
-  if (r->pattern->variant_count > 1) return UNDER_OP;
-  for (uint32_t i = 0; i < v->nodes[0].call->args.len && !key; i++) key = operand_key(v, i);
-  for (uint32_t i = 0; i < v->nodes[0].attr_count && !key; i++) key = attr_key(&v->nodes[0].attrs[i]);
-  for (uint32_t i = v->where_count; i-- > 0 && !key;)
-    if (gr_pt_static(v, v->wheres[i]) != 1) key = mix(UNDER_CONDITION, expr_key(v->wheres[i]));
-  return key ? key : UNDER_OP;
-}
-
-static bool look_under(graft_context *c, const gr_shadow_index *x, uint64_t key, const pt_rule *later) {
-  for (uint32_t i = gr_map_get(&x->heads, key); i != GRAFT_NONE; i = x->entries.data[i].next)
-    if (!check_shadow(c, x->entries.data[i].rule, later)) return false;
   return true;
-}
-
-static bool file(graft_context *c, gr_shadow_index *x, uint64_t key, const pt_rule *rule) {
-  gr_shadow_entry e = {rule, gr_map_get(&x->heads, key)};
-  return gr_vec_push(c, &x->entries, e) && gr_map_put(c, &x->heads, key, x->entries.len - 1);
-}
-
-bool gr_pt_shadow_add(graft_context *c, gr_shadow_index *x, const pt_rule *rule) {
-  const pt_variant *v = rule->pattern->variants;
-  while (v->never) v++; /* some is possible */
-  const pt_vnode *root = &v->nodes[0];
-  uint64_t op = member_key(&v->root_ops->members[0]), key;
-  if (!look_under(c, x, mix(op, UNDER_OP), rule)) return false;
-  for (uint32_t i = 0; i < root->call->args.len; i++)
-    if ((key = operand_key(v, i)) && !look_under(c, x, mix(op, key), rule)) return false;
-  for (uint32_t i = 0; i < root->attr_count; i++)
-    if ((key = attr_key(&root->attrs[i])) && !look_under(c, x, mix(op, key), rule)) return false;
-  for (uint32_t i = 0; i < v->where_count; i++)
-    if (!look_under(c, x, mix(op, mix(UNDER_CONDITION, expr_key(v->wheres[i]))), rule)) return false;
-  key = what_to_file_under(rule);
-  for (uint32_t m = 0; m < v->root_ops->count; m++)
-    if (!file(c, x, mix(member_key(&v->root_ops->members[m]), key), rule)) return false;
-  return true;
-}
-
-void gr_pt_shadow_free(graft_context *c, gr_shadow_index *x) {
-  gr_map_free(c, &x->heads);
-  gr_vec_free(c, &x->entries);
 }

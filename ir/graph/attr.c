@@ -151,8 +151,8 @@ bool gr_attr_equal(const graft_attr *a, const graft_attr *b) {
   return false;
 }
 
-static uint64_t hash_attr(const graft_attr *a, bool with_name) {
-  uint64_t h = (uint64_t)a->kind + 1, bits = 0;
+static uint64_t hash_value(const graft_attr *a, uint64_t h) {
+  uint64_t bits = 0;
   switch (a->kind) {
   case GRAFT_ATTR_NONE: break;
   case GRAFT_ATTR_BOOL: bits = a->as.b; break;
@@ -166,8 +166,14 @@ static uint64_t hash_attr(const graft_attr *a, bool with_name) {
   case GRAFT_ATTR_FLOATS: bits = gr_hash_bytes(a->as.floats, a->count * sizeof(double)); break;
   case GRAFT_ATTR_GRAPH: bits = a->as.graph; break;
   }
-  if (with_name) h ^= gr_hash_bytes(a->name, strlen(a->name));
   return gr_mix(h * 0x9e3779b97f4a7c15u + bits);
+}
+
+uint64_t gr_attr_hash(const graft_attr *a) { return hash_value(a, (uint64_t)a->kind + 1); }
+
+static uint64_t hash_attr(const graft_attr *a, bool with_name) {
+  uint64_t h = (uint64_t)a->kind + 1;
+  return hash_value(a, with_name ? h ^ gr_hash_bytes(a->name, strlen(a->name)) : h);
 }
 
 static bool rehash(graft_module *m) {

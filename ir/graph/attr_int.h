@@ -60,5 +60,6 @@ const gr_attr *gr_attrs_get(const graft_module *m, uint32_t set, uint32_t *count
 /* Attribute `slot` in the public form; strings and lists borrowed. op NULL: opaque. */
 graft_attr gr_attr_public(const graft_module *m, const gr_op_info *op, uint32_t set, uint32_t slot);
 bool gr_attr_equal(const graft_attr *a, const graft_attr *b); /* names apart */
+uint64_t gr_attr_hash(const graft_attr *a);                   /* equal ones have equal ones */
 
 #endif
