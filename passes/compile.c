@@ -48,7 +48,7 @@ static graft_status set_value(graft_context *c, const gr_option_decl *decl, cons
 }
 
 /* A pass with its options; those that it does not declare are, of an open one, its rest. */
-static graft_status add_pass(gr_pipeline *pipeline, const gr_pipe_item *item, gr_step step) {
+static graft_status add_pass(gr_pipeline *pipeline, const gr_pipe_item *item, gr_pipe_step step) {
   graft_context *c = pipeline->arena.context;
   const gr_pass_info *info = item->info;
   uint32_t declared = 0, rest = 0;
@@ -132,7 +132,7 @@ static graft_status distribute(gr_arena *arena, gr_pipe_item *item) {
 
 static graft_status add_items(gr_pipeline *pipeline, gr_pipe_item *items, const gr_pass_info *in, uint32_t depth);
 
-static graft_status add_item(gr_pipeline *pipeline, gr_pipe_item *item, gr_step step) {
+static graft_status add_item(gr_pipeline *pipeline, gr_pipe_item *item, gr_pipe_step step) {
   graft_context *c = pipeline->arena.context;
   graft_status s = distribute(&pipeline->arena, item);
   if (s) return s;
@@ -147,7 +147,7 @@ static graft_status add_item(gr_pipeline *pipeline, gr_pipe_item *item, gr_step 
 }
 
 static graft_status add_items(gr_pipeline *pipeline, gr_pipe_item *items, const gr_pass_info *in, uint32_t depth) {
-  gr_step step = {.kind = GR_STEP_PASS, .depth = depth, .in = in};
+  gr_pipe_step step = {.kind = GR_STEP_PASS, .depth = depth, .in = in};
   graft_status s = GRAFT_OK;
   for (const gr_pipe_item *i = items; i; i = i->next) step.of++;
   for (gr_pipe_item *i = items; i && !s; i = i->next) {

@@ -68,10 +68,10 @@ graft_status gr_pipeline_parse(gr_arena *arena, const char *text, gr_pipe_item *
 /* ---- a pipeline as it runs (compile.c): passes in order, named pipelines as brackets round them
  * ---------------------------------------------- */
 
-typedef enum gr_step_kind { GR_STEP_PASS, GR_STEP_BEGIN, GR_STEP_END } gr_step_kind;
+typedef enum gr_pipe_step_kind { GR_STEP_PASS, GR_STEP_BEGIN, GR_STEP_END } gr_pipe_step_kind;
 
-typedef struct gr_step {
-  gr_step_kind kind;
+typedef struct gr_pipe_step {
+  gr_pipe_step_kind kind;
   const gr_pass_info *info;
   gr_option_value *values;
   gr_option_text *rest;
@@ -79,11 +79,11 @@ typedef struct gr_step {
   uint32_t depth;
   uint32_t number, of; /* in `in`, the named pipeline that it is a member of; NULL: in the text */
   const gr_pass_info *in;
-} gr_step;
+} gr_pipe_step;
 
 typedef struct gr_pipeline {
   gr_arena arena;
-  GR_VEC(gr_step) steps;
+  GR_VEC(gr_pipe_step) steps;
 } gr_pipeline;
 
 graft_status gr_pipeline_compile(gr_pipeline *pipeline, graft_context *c, const char *text);

@@ -48,12 +48,12 @@ static graft_status verify(runner *r, const gr_pass_info *info, graft_pass_repor
 }
 
 /* After an error: which of the passes it was. */
-static void note_pass(const runner *r, const gr_step *step) {
+static void note_pass(const runner *r, const gr_pipe_step *step) {
   gr_note(r->module->context, (gr_loc){0}, "in the pass '%s' (%u of %u)%s%s%s", step->info->name, step->number,
           step->of, step->in ? " of the pipeline '" : "", step->in ? step->in->name : "", step->in ? "'" : "");
 }
 
-static graft_pass_report begin_report(runner *r, const gr_step *step) {
+static graft_pass_report begin_report(runner *r, const gr_pipe_step *step) {
   return (graft_pass_report){.size = sizeof(graft_pass_report),
                              .name = step->info->name,
                              .pipeline = step->kind != GR_STEP_PASS,
@@ -64,7 +64,7 @@ static graft_pass_report begin_report(runner *r, const gr_step *step) {
                              .in = step->in ? step->in->name : ""};
 }
 
-static graft_status run_pass(runner *r, const gr_step *step, struct gr_pass_env *env) {
+static graft_status run_pass(runner *r, const gr_pipe_step *step, struct gr_pass_env *env) {
   graft_context *c = r->module->context;
   graft_pass_report report = begin_report(r, step);
   graft_status s = call(r, r->options->before, "before", &report);
@@ -103,7 +103,7 @@ static graft_status run_pass(runner *r, const gr_step *step, struct gr_pass_env 
   return s;
 }
 
-static graft_status begin_pipeline(runner *r, const gr_step *step) {
+static graft_status begin_pipeline(runner *r, const gr_pipe_step *step) {
   if (r->open_count == MAX_OPEN)
     return gr_error(r->module->context, GRAFT_PASS, (gr_loc){0}, "pipelines are nested too deep");
   graft_pass_report *report = &r->open[r->open_count].report;
@@ -121,7 +121,7 @@ static graft_status end_pipeline(runner *r) {
 static graft_status run_steps(runner *r, const gr_pipeline *pipeline, struct gr_pass_env *env) {
   graft_status s = GRAFT_OK;
   for (uint32_t i = 0; !s && i < pipeline->steps.len; i++) {
-    const gr_step *step = &pipeline->steps.data[i];
+    const gr_pipe_step *step = &pipeline->steps.data[i];
     switch (step->kind) {
     case GR_STEP_PASS: s = run_pass(r, step, env); break;
     case GR_STEP_BEGIN: s = begin_pipeline(r, step); break;

@@ -15,17 +15,17 @@ typedef struct builder {
   pt_items items;   /* flattened */
   uint32_t *parent; /* by value name: union-find over aliases */
   bool *absent, *used;
-  PT_VEC(pt_vnode) nodes;
-  PT_VEC(pt_instr) code;
-  PT_VEC(gr_loc) code_where;
-  PT_VEC(gr_expr *) wheres;
-  PT_VEC(const pt_group *) where_in;
+  GR_VEC(pt_vnode) nodes;
+  GR_VEC(pt_instr) code;
+  GR_VEC(gr_loc) code_where;
+  GR_VEC(gr_expr *) wheres;
+  GR_VEC(const pt_group *) where_in;
   uint32_t *order; /* nodes in visit order */
   uint32_t visited;
   uint32_t *place;  /* by node: its position in the order; GRAFT_NONE: not visited */
   bool *slot_bound; /* while emitting */
   uint32_t commutes, also;
-  PT_VEC(uint32_t) block; /* by node: the number of its `unless`, from 1 on; 0: matched */
+  GR_VEC(uint32_t) block; /* by node: the number of its `unless`, from 1 on; 0: matched */
   uint32_t blocks;        /* so many; the one being read while nodes are added */
   uint32_t in_block;      /* while nodes are added: their `unless` */
   bool *outer;            /* by slot: a matched line names it */
@@ -725,7 +725,7 @@ static bool choose(gr_parser *p, const pt_items *items, choices *c) {
 static bool make_variants(gr_parser *p, gr_pattern *pattern) {
   uint32_t groups = pattern->names.kind[PT_GROUP].len;
   choices c = {.taken = gr_arena_alloc(p->arena, groups + 1)};
-  PT_VEC(pt_variant) variants = {0};
+  GR_VEC(pt_variant) variants = {0};
   if (!c.taken) return false;
   for (;;) {
     memset(c.taken, 2, groups);

@@ -245,7 +245,7 @@ static gr_expr *list(pt_parse *s) {
   gr_expr *e = gr_pt_new_expr(s, PT_E_LIST, gr_lex_loc(l));
   if (!e) return NULL;
   gr_lex_next(l);
-  PT_VEC(gr_expr *) args = {0};
+  GR_VEC(gr_expr *) args = {0};
   while (l->token.kind != ']') {
     if (args.len && !gr_pt_comma(s, ']')) return NULL;
     gr_expr *a = gr_pt_parse_expr(s);
@@ -341,7 +341,7 @@ static gr_expr *call(pt_parse *s, const gr_token *t, gr_loc where) {
   gr_expr *e = gr_pt_new_expr(s, PT_E_CALL, where);
   if (!e) return NULL;
   e->index = (uint16_t)f;
-  PT_VEC(gr_expr *) args = {0};
+  GR_VEC(gr_expr *) args = {0};
   while (l->token.kind != ')') {
     if (args.len && !gr_pt_comma(s, ')')) return NULL;
     if (*p == '*') p--;

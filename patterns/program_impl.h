@@ -11,9 +11,9 @@ typedef struct pt_program_builder {
   pt_variant *v;
   pt_program *program;
   pt_items items; /* flattened */
-  PT_VEC(pt_step) steps;
-  PT_VEC(pt_carry) carries;
-  PT_VEC(gr_expr *) implied; /* conditions that the rewrite needs */
+  GR_VEC(pt_step) steps;
+  GR_VEC(pt_carry) carries;
+  GR_VEC(gr_expr *) implied; /* conditions that the rewrite needs */
   uint32_t slot_cap;
   uint16_t *stands_for; /* by slot: the result of an `also` line that it replaces; 0: none */
   bool *made;           /* by slot: a rewrite line makes it */

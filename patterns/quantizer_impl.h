@@ -69,7 +69,7 @@ typedef struct qz_rule {
   const char *name;
   gr_expr *condition; /* over the options; NULL: always */
   gr_pattern *pattern;
-  PT_VEC(qz_line) lines;
+  GR_VEC(qz_line) lines;
   bool skip; /* claims, and annotates nothing */
   gr_loc where;
 } qz_rule;
@@ -79,9 +79,9 @@ struct gr_quantizer {
   gr_arena arena;
   gr_parser parser;
   const char *name, *doc, *file;
-  PT_VEC(qz_option) options;
-  PT_VEC(qz_spec) specs;
-  PT_VEC(qz_rule) rules;
+  GR_VEC(qz_option) options;
+  GR_VEC(qz_spec) specs;
+  GR_VEC(qz_rule) rules;
   struct gr_quantizer *next;
 };
 

@@ -319,7 +319,9 @@ static graft_status sweep(driver *d) {
              undo = d->r.m->undo.words.len;
     for (uint32_t k = 0; k < d->candidates.len; k++) {
       if (k == SAMPLE && !foresee(d, nodes, uses, values, undo)) return GRAFT_NO_MEMORY;
+      const uint32_t before = d->r.stats->matches;
       graft_status status = try_rule(d, i, d->candidates.data[k], 0);
+      if (status == GRAFT_OK) status = stop_without_end(d, i, before);
       if (status != GRAFT_OK) return status;
     }
     graft_status status = try_late(d, i, 0);

@@ -16,12 +16,7 @@
 #define PT_MAX_ALSO 3            /* lines found among users, in one variant */
 #define PT_MAX_COMMUTES 8        /* commutative lines in one variant: 2^n orders */
 
-/* A growing array in an arena; what it grows out of is not given back. */
-#define PT_VEC(T) \
-  struct { \
-    T *data; \
-    uint32_t len, cap; \
-  }
+/* A GR_VEC that grows in an arena; what it grows out of is not given back. */
 bool gr_pt_grow(gr_arena *a, void *vec, size_t item_size);
 #define pt_push(a, v, item) \
   ((v)->len < (v)->cap || gr_pt_grow((a), (v), sizeof *(v)->data) ? ((v)->data[(v)->len++] = (item), true) : false)
@@ -75,7 +70,7 @@ typedef struct pt_name {
 } pt_name;
 
 typedef struct pt_names {
-  PT_VEC(pt_name) kind[PT_NAME_KINDS];
+  GR_VEC(pt_name) kind[PT_NAME_KINDS];
 } pt_names;
 
 /* ---- expressions --------------------------------------------------------------------------------------------------
@@ -183,8 +178,8 @@ typedef struct pt_attr {
 typedef struct pt_call {
   const gr_opset *ops;
   int tag; /* -1: a single op */
-  PT_VEC(pt_arg) args;
-  PT_VEC(pt_attr) attrs;
+  GR_VEC(pt_arg) args;
+  GR_VEC(pt_attr) attrs;
   gr_loc where;
 } pt_call;
 
@@ -206,7 +201,7 @@ typedef struct pt_naming { /* named %w, named %w:bias, named %a if C else … */
 } pt_naming;
 
 typedef struct pt_line {
-  PT_VEC(pt_result) results;
+  GR_VEC(pt_result) results;
   pt_line_kind kind;
   pt_call *call;
   int alias; /* value name */
@@ -251,7 +246,7 @@ typedef struct pt_item {
   gr_loc where;
 } pt_item;
 
-typedef PT_VEC(pt_item) pt_items;
+typedef GR_VEC(pt_item) pt_items;
 
 typedef struct pt_group {
   int name;           /* of a match group; -1: rewrite */

@@ -379,7 +379,7 @@ static void end_reads(planner *p, bool step) {
 }
 
 /* A faster kernel for the step, where there is one; running out of memory is the only error. */
-static graft_status find_fast(planner *p, const gr_kernel_call *call, gr_step *step) {
+static graft_status find_fast(planner *p, const gr_kernel_call *call, gr_plan_step *step) {
   if (!p->plan->fast) return GRAFT_OK;
   uint32_t fixed = 0, errors = graft_diagnostic_count(p->context);
   for (uint32_t i = 0; i < call->operand_count && i < GR_MAX_OPERANDS; i++) {
@@ -394,7 +394,7 @@ static graft_status add_step(planner *p, const gr_kernel_info *info, const graft
                              const gr_kernel_call *call) {
   gr_plan *plan = p->plan;
   const gr_node *node = gr_node_at(p->graph, p->node);
-  gr_step step = {.node = p->node, .run = info ? info->run : NULL, .opaque = opaque};
+  gr_plan_step step = {.node = p->node, .run = info ? info->run : NULL, .opaque = opaque};
   const gr_op_info *op = gr_op_get(node->op);
   if (op && (op->families & GR_F_RANDOM)) step.random = ++p->random;
   if (node->operand_count > plan->max_in) plan->max_in = node->operand_count;

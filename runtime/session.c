@@ -293,7 +293,7 @@ static graft_status resolve(graft_session *s) {
 
 static char *address(const graft_session *s, const gr_slot *slot) { return s->base[slot->storage] + slot->offset; }
 
-static graft_status run_opaque(graft_session *s, const gr_step *step, const gr_kernel_call *k) {
+static graft_status run_opaque(graft_session *s, const gr_plan_step *step, const gr_kernel_call *k) {
   graft_kernel_call call = {.size = sizeof call,
                             .graph = s->graph,
                             .node = step->node,
@@ -315,7 +315,7 @@ static graft_status run_opaque(graft_session *s, const gr_step *step, const gr_k
   return status == GRAFT_OK ? status : gr_error(s->context, status, gr_kernel_where(k), "%s failed", step->opaque->op);
 }
 
-static graft_status run_step(graft_session *s, const gr_step *step) {
+static graft_status run_step(graft_session *s, const gr_plan_step *step) {
   const gr_plan *p = &s->plan;
   const gr_node *node = gr_node_at(s->graph, step->node);
   memset(s->in, 0, GR_MAX_OPERANDS * sizeof *s->in);

@@ -30,13 +30,13 @@ typedef struct gr_slot {
   graft_type type;
 } gr_slot;
 
-typedef struct gr_step {
+typedef struct gr_plan_step {
   graft_node node;
   uint32_t random; /* number among random steps, from 1 */
   gr_kernel run;   /* NULL: an embedder's kernel */
   const graft_kernel *opaque;
   gr_fast_kernel *fast; /* runs instead of `run`; NULL: none */
-} gr_step;
+} gr_plan_step;
 
 /* At the end of a step: bytes of a value to memory that nothing else writes. */
 typedef struct gr_copy {
@@ -55,7 +55,7 @@ typedef struct gr_plan {
   gr_slot *slots; /* by value */
   uint32_t slot_count;
   GR_VEC(gr_storage) storages;
-  GR_VEC(gr_step) steps;
+  GR_VEC(gr_plan_step) steps;
   uint32_t prologue;        /* so many of the steps depend on fixed tensors alone */
   uint32_t max_in, max_out; /* operands and results of a step, and at least what kernels are promised */
   GR_VEC(gr_copy) copies;

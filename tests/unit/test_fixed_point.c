@@ -197,12 +197,39 @@ START_TEST(rules_that_end_are_not_stopped) {
 }
 END_TEST
 
+/* The limit holds in the first sweep over the graph as it does in the rounds after it. */
+START_TEST(the_limit_holds_from_the_first_rewrite_on) {
+  static const char rule[] =
+      "# tanh for relu\nrule r\nmatch\n  %y = relu(%x)\nwhere no_spec(..)\nrewrite\n  %y = tanh(%x)\n";
+  static char text[1 << 12];
+  size_t n = (size_t)snprintf(text, sizeof text, "graft 1\ngraph main(%%x: f32[2]) {\n  %%v0 = relu(%%x)\n");
+  for (int i = 1; i < 20; i++) n += (size_t)snprintf(text + n, sizeof text - n, "  %%v%d = relu(%%v%d)\n", i, i - 1);
+  snprintf(text + n, sizeof text - n, "  return %%v19\n}\n");
+  graft_context *c = graft_context_create(NULL);
+  graft_rules *rules = graft_rules_create(c, false);
+  graft_module *m = graft_module_load_memory(c, text, strlen(text), "graph", NULL);
+  const char *names[] = {"r"};
+  gr_rewrite_options options = {.pass = "test", .fixed_point = true, .max_rewrites = 20};
+  ck_assert_int_eq(graft_rules_add(rules, rule, sizeof rule - 1, "rules"), GRAFT_OK);
+  ck_assert_int_eq(gr_rewrite(graft_module_get_graph(m, 0), rules, names, 1, &options, NULL), GRAFT_OK);
+  graft_module_destroy(m);
+  m = graft_module_load_memory(c, text, strlen(text), "graph", NULL);
+  options.max_rewrites = 19;
+  ck_assert_int_eq(gr_rewrite(graft_module_get_graph(m, 0), rules, names, 1, &options, NULL), GRAFT_RULE);
+  ck_assert_ptr_nonnull(strstr(graft_diagnostic_get(c, 0).message, "max-rewrites=19"));
+  graft_module_destroy(m);
+  graft_rules_destroy(rules);
+  graft_context_destroy(c);
+}
+END_TEST
+
 int main(void) {
   Suite *suite = suite_create("fixed point");
   TCase *t = tcase_create("rules");
   tcase_set_timeout(t, 300);
   tcase_add_test(t, nothing_matches_at_the_end);
   tcase_add_test(t, rules_that_end_are_not_stopped);
+  tcase_add_test(t, the_limit_holds_from_the_first_rewrite_on);
   suite_add_tcase(suite, t);
   SRunner *runner = srunner_create(suite);
   srunner_run_all(runner, CK_NORMAL);

@@ -108,7 +108,7 @@ END_TEST
 START_TEST(pipeline_options_reach_the_members) {
   gr_pipeline pipeline;
   ck_assert_int_eq(gr_pipeline_compile(&pipeline, context, "dce,convert{qparams=observer}"), GRAFT_OK);
-  const gr_step *steps = pipeline.steps.data;
+  const gr_pipe_step *steps = pipeline.steps.data;
   ck_assert_int_eq(steps[0].kind, GR_STEP_PASS);
   ck_assert_int_eq(steps[1].kind, GR_STEP_BEGIN);
   ck_assert_int_eq(steps[pipeline.steps.len - 1].kind, GR_STEP_END);
