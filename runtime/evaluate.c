@@ -16,15 +16,6 @@ typedef struct evaluation {
   gr_scratch *scratch;
 } evaluation;
 
-static const int64_t *integers(void *user, uint32_t operand, uint32_t *count) {
-  const evaluation *e = user;
-  const gr_array *a = &e->operands[operand];
-  int64_t n = graft_type_elements(&a->type);
-  if (!a->data || a->type.dtype != GRAFT_I64 || n < 0 || n > UINT32_MAX) return NULL;
-  *count = (uint32_t)n;
-  return a->data;
-}
-
 static void end(evaluation *e) {
   graft_context *c = e->context;
   gr_scratch_destroy(e->scratch);
@@ -87,37 +78,23 @@ static graft_status run_op(graft_module *m, uint32_t op, uint32_t attrs, const g
   evaluation e;
   if (!kernel) return gr_error(c, GRAFT_RUN, where, "there is no kernel for %s", gr_op_text(m, op));
   graft_status status = begin(&e, c, operands, operand_count, result_count) ? GRAFT_OK : GRAFT_NO_MEMORY;
-  if (status == GRAFT_OK) {
-    gr_infer in = {.module = m,
-                   .op = op,
-                   .attrs = attrs,
-                   .operands = e.types,
-                   .operand_count = operand_count,
-                   .constant = integers,
-                   .user = &e,
-                   .results = e.result_types,
-                   .result_count = result_count,
-                   .error = message};
-    if (!gr_infer_types(&in)) status = gr_error(c, GRAFT_TYPE, where, "%s: %s", gr_op_text(m, op), message);
-  }
+  gr_kernel_call call = {.context = c,
+                         .isa = gr_isa_best(),
+                         .module = m,
+                         .op = op,
+                         .attrs = attrs,
+                         .operands = e.in,
+                         .operand_count = operand_count,
+                         .results = e.out,
+                         .result_count = result_count,
+                         .scratch = e.scratch,
+                         .where = where};
+  if (status == GRAFT_OK) status = gr_kernel_types(&call, e.result_types);
   for (uint32_t i = 0; status == GRAFT_OK && i < result_count; i++)
     if (!gr_within_limits(m, op, attrs, e.types, operand_count, &e.result_types[i], message, sizeof message))
       status = gr_error(c, GRAFT_RUN, where, "%s: %s", gr_op_text(m, op), message);
   if (status == GRAFT_OK) status = allocate(&e, results, result_count, where);
-  if (status == GRAFT_OK) {
-    gr_kernel_call call = {.context = c,
-                           .isa = gr_isa_best(),
-                           .module = m,
-                           .op = op,
-                           .attrs = attrs,
-                           .operands = e.in,
-                           .operand_count = operand_count,
-                           .results = e.out,
-                           .result_count = result_count,
-                           .scratch = e.scratch,
-                           .where = where};
-    status = kernel->run(&call);
-  }
+  if (status == GRAFT_OK) status = kernel->run(&call);
   for (uint32_t i = 0; status != GRAFT_OK && i < result_count; i++) {
     gr_buffer_release(c, results[i].buffer);
     results[i] = (gr_array){0};

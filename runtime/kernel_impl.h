@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "runtime/quant_int.h"
+#include "runtime/runtime.h"
 
 /* An operand. Absent: type and data NULL. */
 typedef struct gr_in {
@@ -57,9 +58,13 @@ typedef graft_status (*gr_kernel)(const gr_kernel_call *k);
  * the operand's slot; -1: run the kernel. Types and attributes of the call are set, data is not. */
 typedef int64_t (*gr_alias)(const gr_kernel_call *k, uint32_t result, uint32_t *operand);
 
+/* Of an op whose results' extents depend on its operands' data: completes the types that inference could not. */
+typedef graft_status (*gr_measure)(const gr_kernel_call *k, graft_type *results);
+
 typedef struct gr_kernel_info {
   gr_kernel run;                 /* NULL: the op has no kernel */
   gr_alias alias;                /* NULL: never one */
+  gr_measure measure;            /* NULL: types follow from types, attributes and i64 operands */
   uint8_t reuse[GR_MAX_RESULTS]; /* mask of the operand slots whose dying array a result of equal type may overwrite */
 } gr_kernel_info;
 
@@ -70,9 +75,19 @@ const gr_kernel_info *gr_kernel_get(uint32_t op);
 #define KERNEL_ALIAS(op, function, alias, ...) \
   graft_status function(const gr_kernel_call *k); \
   int64_t alias(const gr_kernel_call *k, uint32_t result, uint32_t *operand);
+#define KERNEL_MEASURE(op, function, measure, ...) \
+  graft_status function(const gr_kernel_call *k); \
+  graft_status measure(const gr_kernel_call *k, graft_type *results);
 #include "runtime/kernels.def"
 #undef KERNEL
 #undef KERNEL_ALIAS
+#undef KERNEL_MEASURE
+
+/* Types of the results of a call whose operands are there: inferred, then measured. */
+graft_status gr_kernel_types(const gr_kernel_call *k, graft_type *results);
+/* Types of an opaque node's results, from the embedder's kernel or else the graph; `operands`: NULL: absent. */
+graft_status gr_opaque_types(graft_graph *g, graft_node n, const graft_kernel *kernel,
+                             const graft_type *const *operands, graft_type *results);
 
 /* `return gr_kernel_error(k, "no kernel for %s", …)`: GRAFT_RUN with the node's name. */
 #define gr_kernel_error(k, ...) gr_error((k)->context, GRAFT_RUN, gr_kernel_where(k), __VA_ARGS__)

@@ -6,7 +6,9 @@
  * - known: small integers that follow from shapes and constants are computed now, since other shapes depend on them;
  * - alias: the same bytes as an operand's (views);
  * - reuse: the kernel may overwrite an operand that nobody reads any more;
- * - a storage of its own in the arena, from this step to the last one that reads it.
+ * - a storage of its own in the arena, from this step to the last one that reads it;
+ * - late: how large it is depends on data, so it gets its type and memory when the step runs (late.c). What is
+ *   computed from it is planned as far as its type is known now, and checked then.
  *
  * Reads are counted down in gr_storage.pending, so at each node it is known which operands die there. */
 #include "runtime/session_impl.h"
@@ -32,6 +34,7 @@ typedef struct planner {
   GR_VEC(gr_in) in;
   GR_VEC(gr_out) out;
   graft_node node; /* at hand */
+  bool late;       /* types of its operands or results are known only when it runs */
   uint32_t random;
 } planner;
 
@@ -137,7 +140,7 @@ static const int64_t *constant(void *user, uint32_t operand, uint32_t *count) {
   graft_value v = gr_operand(p->graph, p->node, operand);
   if (v == GRAFT_NONE || p->plan->slots[v].type.dtype != GRAFT_I64) return NULL;
   int64_t n = graft_type_elements(&p->plan->slots[v].type);
-  if (n > UINT32_MAX) return NULL;
+  if (n < 0 || n > UINT32_MAX) return NULL;
   *count = (uint32_t)n;
   return known_data(p, v);
 }
@@ -148,51 +151,23 @@ static const graft_kernel *find_opaque(const planner *p, const char *op) {
   return NULL;
 }
 
-static graft_status infer_opaque(planner *p, const graft_kernel *kernel) {
-  const gr_node *node = gr_node_at(p->graph, p->node);
-  for (uint32_t i = 0; i < node->result_count; i++) {
-    graft_value v = gr_result(p->graph, p->node, i);
-    p->results.data[i] = v == GRAFT_NONE ? (graft_type){0} : *gr_type_of(p->graph, v);
-  }
-  if (!kernel->infer) return GRAFT_OK;
-  GR_VEC(graft_type) types = {0}; /* operands', then the graph's idea of the results' */
-  graft_status status = GRAFT_NO_MEMORY;
-  if (gr_vec_reserve(p->context, &types, node->operand_count + node->result_count + 1u)) {
-    for (uint32_t i = 0; i < node->operand_count; i++)
-      types.data[i] = p->types.data[i] ? *p->types.data[i] : (graft_type){0};
-    for (uint32_t i = 0; i < node->result_count; i++) types.data[node->operand_count + i] = p->results.data[i];
-    graft_kernel_call call = {.size = sizeof call,
-                              .graph = p->graph,
-                              .node = p->node,
-                              .operand_count = node->operand_count,
-                              .result_count = node->result_count,
-                              .operand_types = types.data,
-                              .result_types = types.data + node->operand_count};
-    status = kernel->infer(kernel->user, &call, p->results.data);
-    if (status != GRAFT_OK) status = fail(p, status, "the kernel refuses the types of its operands");
-    for (uint32_t i = 0; status == GRAFT_OK && i < node->result_count; i++) {
-      const graft_type *t = &p->results.data[i];
-      if (t->rank >= 0 && t->rank <= GRAFT_MAX_RANK) p->results.data[i] = graft_type_make(t->dtype, t->rank, t->dims);
-    }
-  }
-  gr_vec_free(p->context, &types);
-  return status;
-}
-
-/* Concrete types of the node's results into p->results. */
+/* Types of the node's results into p->results, concrete but where they depend on data. */
 static graft_status infer(planner *p, const graft_kernel *opaque) {
   const gr_node *node = gr_node_at(p->graph, p->node);
   p->types.len = p->results.len = 0;
+  p->late = false;
   if (!gr_vec_reserve(p->context, &p->types, node->operand_count) ||
       !gr_vec_reserve(p->context, &p->results, node->result_count))
     return GRAFT_NO_MEMORY;
   for (uint32_t i = 0; i < node->operand_count; i++) {
     graft_value v = gr_operand(p->graph, p->node, i);
     p->types.data[p->types.len++] = v == GRAFT_NONE ? NULL : &p->plan->slots[v].type;
+    if (v != GRAFT_NONE && p->plan->storages.data[p->plan->slots[v].storage].place == GR_PLACE_LATE) p->late = true;
   }
   graft_status status = GRAFT_OK;
   if (opaque) {
-    status = infer_opaque(p, opaque);
+    const graft_kernel unasked = {.op = opaque->op}; /* its operands' types are not known yet */
+    status = gr_opaque_types(p->graph, p->node, p->late ? &unasked : opaque, p->types.data, p->results.data);
   } else {
     char message[160] = "";
     gr_infer in = {.module = p->graph->module,
@@ -211,9 +186,9 @@ static graft_status infer(planner *p, const graft_kernel *opaque) {
     const graft_type *t = &p->results.data[i];
     size_t bytes;
     if (gr_result(p->graph, p->node, i) == GRAFT_NONE || gr_type_bytes(t, &bytes)) continue;
-    status = fail(p, GRAFT_RUN,
-                  graft_type_elements(t) < 0 ? "the shape of a result cannot be known before it runs"
-                                             : "a result is too large or of unknown dtype");
+    if (graft_type_elements(t) >= 0 || (t->dtype == GRAFT_UNKNOWN && !p->late))
+      status = fail(p, GRAFT_RUN, "a result is too large or of unknown dtype");
+    p->late = true;
   }
   return status;
 }
@@ -347,7 +322,8 @@ static graft_status place_results(planner *p, const gr_kernel_info *info, const 
   for (uint32_t i = 0; i < call->result_count; i++) {
     if (!call->results[i].type) continue;
     const graft_type *type = &p->results.data[i];
-    uint32_t mask = info && i < GR_MAX_RESULTS && !p->options->no_reuse ? info->reuse[i] : 0, id = GRAFT_NONE;
+    const bool reuse = info && i < GR_MAX_RESULTS && !p->options->no_reuse && !p->late;
+    uint32_t mask = reuse ? info->reuse[i] : 0, id = GRAFT_NONE;
     for (uint32_t slot = 0; mask >> slot && id == GRAFT_NONE; slot++) {
       if (mask >> slot & 1u) id = dying_storage(p, slot, mask, type);
       for (uint32_t j = 0; j < i && j < GR_MAX_RESULTS; j++)
@@ -355,7 +331,7 @@ static graft_status place_results(planner *p, const gr_kernel_info *info, const 
     }
     if (id == GRAFT_NONE) {
       gr_storage s = {.place = GR_PLACE_ARENA, .fixed = p->prologue};
-      (void)gr_type_bytes(type, &s.size);
+      if (!gr_type_bytes(type, &s.size)) s.place = GR_PLACE_LATE;
       graft_status status = add_storage(p, s, &id);
       if (status != GRAFT_OK) return status;
     } else {
@@ -394,18 +370,18 @@ static graft_status add_step(planner *p, const gr_kernel_info *info, const graft
                              const gr_kernel_call *call) {
   gr_plan *plan = p->plan;
   const gr_node *node = gr_node_at(p->graph, p->node);
-  gr_plan_step step = {.node = p->node, .run = info ? info->run : NULL, .opaque = opaque};
+  gr_plan_step step = {.node = p->node, .run = info ? info->run : NULL, .opaque = opaque, .late = p->late};
   const gr_op_info *op = gr_op_get(node->op);
   if (op && (op->families & GR_F_RANDOM)) step.random = ++p->random;
   if (node->operand_count > plan->max_in) plan->max_in = node->operand_count;
   if (node->result_count > plan->max_out) plan->max_out = node->result_count;
-  graft_status status = info ? find_fast(p, call, &step) : GRAFT_OK;
+  graft_status status = info && !p->late ? find_fast(p, call, &step) : GRAFT_OK;
   if (status == GRAFT_OK && !gr_vec_push(p->context, &plan->steps, step)) status = GRAFT_NO_MEMORY;
   if (status != GRAFT_OK) gr_fast_drop(step.fast);
   return status;
 }
 
-/* In the prologue: all operands are fixed, and keeping the results is not too dear. */
+/* In the prologue: all operands are fixed … */
 static bool all_fixed(const planner *p) {
   const gr_node *node = gr_node_at(p->graph, p->node);
   uint32_t present = 0;
@@ -420,13 +396,14 @@ static bool all_fixed(const planner *p) {
   return present > 0;
 }
 
-static bool too_dear(const planner *p, const gr_kernel_call *call) {
+/* … and keeping the results is not too dear. */
+static bool too_dear(const gr_kernel_call *call) {
   size_t in = 0, out = 0, size;
   for (uint32_t i = 0; i < call->operand_count; i++)
     if (call->operands[i].type && gr_type_bytes(call->operands[i].type, &size)) in += size;
   for (uint32_t i = 0; i < call->result_count; i++)
     if (call->results[i].type && gr_type_bytes(call->results[i].type, &size)) out += size / GROWTH_MAX;
-  return p->prologue && out > in;
+  return out > in;
 }
 
 static graft_status plan_node(planner *p) {
@@ -437,12 +414,12 @@ static graft_status plan_node(planner *p) {
   gr_kernel_call call;
   graft_status status = infer(p, opaque);
   if (status == GRAFT_OK) status = describe(p, &call);
-  if (status != GRAFT_OK || too_dear(p, &call)) return status;
+  if (status != GRAFT_OK || (p->prologue && (p->late || too_dear(&call)))) return status;
   p->done[p->node] = true;
   bool step = false;
-  if (info && can_know(p, &call)) {
+  if (info && !p->late && can_know(p, &call)) {
     status = compute_known(p, info->run, &call);
-  } else if (!info || !all_alias(p, info, &call)) {
+  } else if (!info || p->late || !all_alias(p, info, &call)) {
     step = true;
     status = place_results(p, info, &call);
   }
@@ -496,7 +473,8 @@ static graft_status plan_outputs(planner *p) {
       graft_status status = move_to_copy(p, &slot);
       if (status != GRAFT_OK) return status;
     }
-    if (!gr_vec_push(p->context, &p->plan->outputs, slot)) return GRAFT_NO_MEMORY;
+    const gr_returned output = {gr_use_at(g, g->outputs.data[i].use)->value, slot.storage, slot.offset};
+    if (!gr_vec_push(p->context, &p->plan->outputs, output)) return GRAFT_NO_MEMORY;
   }
   return GRAFT_OK;
 }

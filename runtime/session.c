@@ -18,7 +18,8 @@
  * 5. Tensors are written in store_updates() alone, when every step has succeeded: first all are made writable,
  *    which may fail and changes no bytes, then all are written, which cannot.
  * 6. `step` counts the runs that succeeded. It seeds random ops: a run that failed draws the same when it is repeated.
- * 7. The graph is only read. Nothing is allocated while steps run but kernels' scratch. */
+ * 7. The graph is only read. Nothing is allocated while steps run but kernels' scratch and what late.c makes: late[]
+ *    holds that memory, of outputs until the next run. */
 #include "runtime/session_impl.h"
 
 #include <string.h>
@@ -51,6 +52,7 @@ struct graft_session {
   char **base;        /* by storage */
   gr_buffer **held;   /* by storage: of a fixed tensor, so that writing to it makes another buffer */
   uint64_t *versions; /* by storage: of what is fixed; 0: not made yet */
+  gr_late *late;      /* by storage */
   uint64_t last_version;
   bool prologue_done; /* with the tensors as they are */
   uint32_t base_count;
@@ -68,6 +70,8 @@ static void drop_plan(graft_session *s) {
   graft_context *c = s->context;
   gr_free(c, s->memory, s->memory_size);
   for (uint32_t i = 0; s->held && i < s->base_count; i++) gr_buffer_release(c, s->held[i]);
+  for (uint32_t i = 0; s->late && i < s->base_count; i++) gr_late_free(c, &s->late[i]);
+  gr_free(c, s->late, ((size_t)s->base_count + 1) * sizeof *s->late);
   gr_free(c, s->held, ((size_t)s->base_count + 1) * sizeof *s->held);
   gr_free(c, s->versions, ((size_t)s->base_count + 1) * sizeof *s->versions);
   gr_free(c, s->base, ((size_t)s->base_count + 1) * sizeof *s->base);
@@ -80,6 +84,7 @@ static void drop_plan(graft_session *s) {
   s->base = NULL;
   s->held = NULL;
   s->versions = NULL;
+  s->late = NULL;
   s->in = NULL;
   s->out = NULL;
   s->opaque_in = NULL;
@@ -98,13 +103,14 @@ static graft_status allocate(graft_session *s) {
   s->base = gr_calloc(c, (size_t)s->base_count + 1, sizeof *s->base);
   s->held = gr_calloc(c, (size_t)s->base_count + 1, sizeof *s->held);
   s->versions = gr_calloc(c, (size_t)s->base_count + 1, sizeof *s->versions);
+  s->late = gr_calloc(c, (size_t)s->base_count + 1, sizeof *s->late);
   s->in = gr_calloc(c, p->max_in, sizeof *s->in);
   s->out = gr_calloc(c, p->max_out, sizeof *s->out);
   s->opaque_in = gr_calloc(c, p->max_in, sizeof *s->opaque_in);
   s->opaque_out = gr_calloc(c, p->max_out, sizeof *s->opaque_out);
   s->opaque_types = gr_calloc(c, (size_t)p->max_in + p->max_out, sizeof *s->opaque_types);
-  if (!s->memory || !s->base || !s->held || !s->versions || !s->in || !s->out || !s->opaque_in || !s->opaque_out ||
-      !s->opaque_types)
+  if (!s->memory || !s->base || !s->held || !s->versions || !s->late || !s->in || !s->out || !s->opaque_in ||
+      !s->opaque_out || !s->opaque_types)
     return GRAFT_NO_MEMORY;
   s->arena = (char *)s->memory + (ALIGNMENT - (uintptr_t)s->memory % ALIGNMENT) % ALIGNMENT;
   return GRAFT_OK;
@@ -286,6 +292,7 @@ static graft_status resolve(graft_session *s) {
       }
       watch(s, i);
       break;
+    case GR_PLACE_LATE: gr_late_free(s->context, &s->late[i]); break;
     }
   }
   return GRAFT_OK;
@@ -330,12 +337,6 @@ static graft_status run_step(graft_session *s, const gr_plan_step *step) {
                        .count = graft_type_elements(&slot->type),
                        .version = s->versions[slot->storage]};
   }
-  for (uint32_t i = 0; i < node->result_count; i++) {
-    const gr_slot *slot = &p->slots[node->first_result + i];
-    s->out[i] = (gr_out){0};
-    if (slot->storage != GRAFT_NONE)
-      s->out[i] = (gr_out){.type = &slot->type, .data = address(s, slot), .count = graft_type_elements(&slot->type)};
-  }
   gr_kernel_call call = {.context = s->context,
                          .isa = s->isa,
                          .module = s->graph->module,
@@ -350,10 +351,17 @@ static graft_status run_step(graft_session *s, const gr_plan_step *step) {
                          .seed = gr_mix(gr_mix(s->seed ^ gr_mix(s->step)) + step->random),
                          .graph = s->graph,
                          .node = step->node};
-  graft_status status = step->fast  ? gr_fast_run(step->fast, &call)
-                        : step->run ? step->run(&call)
-                                    : run_opaque(s, step, &call);
+  graft_status status = step->late ? gr_late_begin(&s->plan, step, &call, s->base, s->late) : GRAFT_OK;
+  if (status != GRAFT_OK) return status;
+  for (uint32_t i = 0; i < node->result_count; i++) {
+    const gr_slot *slot = &p->slots[node->first_result + i];
+    s->out[i] = (gr_out){0};
+    if (slot->storage != GRAFT_NONE)
+      s->out[i] = (gr_out){.type = &slot->type, .data = address(s, slot), .count = graft_type_elements(&slot->type)};
+  }
+  status = step->fast ? gr_fast_run(step->fast, &call) : step->run ? step->run(&call) : run_opaque(s, step, &call);
   gr_scratch_reset(s->scratch);
+  if (step->late) gr_late_end(p, (uint32_t)(step - p->steps.data), s->graph, s->late);
   return status;
 }
 
@@ -421,9 +429,9 @@ const void *graft_session_get_output(graft_session *s, uint32_t index, graft_typ
     gr_error(s->context, GRAFT_INVALID_ARGUMENT, (gr_loc){0}, "an output before a run that succeeded");
     return NULL;
   }
-  const gr_slot *slot = &s->plan.outputs.data[index];
-  if (type) *type = slot->type;
-  return address(s, slot);
+  const gr_returned *output = &s->plan.outputs.data[index];
+  if (type) *type = s->plan.slots[output->value].type;
+  return s->base[output->storage] + output->offset;
 }
 
 size_t graft_session_memory(const graft_session *s) { return s->plan.arena_size; }

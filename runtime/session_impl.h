@@ -12,7 +12,8 @@ typedef enum gr_place {
   GR_PLACE_ARENA,  /* `id` unused; at `offset` in the plan's arena */
   GR_PLACE_INPUT,  /* of the graph */
   GR_PLACE_TENSOR, /* of the module */
-  GR_PLACE_KNOWN   /* computed when the plan was made: at `offset` in plan->known */
+  GR_PLACE_KNOWN,  /* computed when the plan was made: at `offset` in plan->known */
+  GR_PLACE_LATE    /* gets its memory when it is made: how large it is depends on data */
 } gr_place;
 
 typedef struct gr_storage {
@@ -27,7 +28,7 @@ typedef struct gr_storage {
 typedef struct gr_slot {
   uint32_t storage; /* GRAFT_NONE: the value is not needed */
   size_t offset;    /* in the storage */
-  graft_type type;
+  graft_type type;  /* of one in GR_PLACE_LATE: of the last run */
 } gr_slot;
 
 typedef struct gr_plan_step {
@@ -36,7 +37,14 @@ typedef struct gr_plan_step {
   gr_kernel run;   /* NULL: an embedder's kernel */
   const graft_kernel *opaque;
   gr_fast_kernel *fast; /* runs instead of `run`; NULL: none */
+  bool late;            /* the types of its results are inferred when it runs, from what its operands are then */
 } gr_plan_step;
+
+typedef struct gr_returned {
+  graft_value value;
+  uint32_t storage; /* after the copies */
+  size_t offset;
+} gr_returned;
 
 /* At the end of a step: bytes of a value to memory that nothing else writes. */
 typedef struct gr_copy {
@@ -61,7 +69,7 @@ typedef struct gr_plan {
   GR_VEC(gr_copy) copies;
   GR_VEC(gr_store) stores;
   GR_VEC(char) known;
-  GR_VEC(gr_slot) outputs; /* where each output is after the copies */
+  GR_VEC(gr_returned) outputs;
   size_t arena_size;
   gr_fast *fast; /* NULL: plain kernels only */
 } gr_plan;
@@ -77,6 +85,22 @@ typedef struct gr_plan_options {
 /* The plan is empty (zeros) before; on failure gr_plan_end still has to be called. */
 graft_status gr_plan_begin(gr_plan *p, graft_graph *g, const gr_plan_options *options);
 void gr_plan_end(gr_plan *p);
+/* ---- late.c ---- */
+
+/* Memory of a storage in GR_PLACE_LATE. */
+typedef struct gr_late {
+  void *memory; /* not aligned; NULL: none at present */
+  size_t size;
+} gr_late;
+
+/* Before a late step runs: types of its results, and memory for those that have none. `call` has the operands; `base`
+ * and `late` go by storage. */
+graft_status gr_late_begin(gr_plan *p, const gr_plan_step *step, const gr_kernel_call *call, char **base,
+                           gr_late *late);
+/* After it: frees what was read for the last time. `at`: its number. */
+void gr_late_end(const gr_plan *p, uint32_t at, const graft_graph *g, gr_late *late);
+void gr_late_free(graft_context *c, gr_late *late);
+
 /* Gives the arena storages their offsets; sets arena_size. `reuse` false: no two overlap. */
 graft_status gr_plan_memory(gr_plan *p, bool reuse);
 

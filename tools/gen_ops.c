@@ -165,12 +165,22 @@ static void put_c_default(FILE *f, const gr_attr_decl *a) {
   }
 }
 
+/* What an attribute is called among the options, which have members of their own. */
+static const char *member(const gr_attr_decl *a) {
+  static char text[80];
+  const bool taken = strcmp(a->name, "size") == 0 || strcmp(a->name, "name") == 0 || strcmp(a->name, "source") == 0 ||
+                     strcmp(a->name, "results") == 0;
+  if (a->required || !taken) return a->name;
+  snprintf(text, sizeof text, "%s_", a->name);
+  return text;
+}
+
 static void put_options(FILE *f, const gr_op_info *op, const char *macro, bool counted) {
   fprintf(f, "typedef struct graft_%s_options {\n  size_t size;\n", op->id);
   for (int i = 0; i < op->attr_count; ++i) {
     const gr_attr_decl *a = &op->attrs[i];
     if (a->required) continue;
-    fprintf(f, "  %s%s", c_type(a), a->name);
+    fprintf(f, "  %s%s", c_type(a), member(a));
     if (any_count(a))
       fprintf(f, "; /* NULL: none */\n  uint32_t %s_count;\n", a->name);
     else if (a->kind == GRAFT_ATTR_INTS)
@@ -195,7 +205,7 @@ static void put_options(FILE *f, const gr_op_info *op, const char *macro, bool c
 static void put_attr(FILE *f, const gr_attr_decl *a, int slot) {
   const char *from = a->required ? "" : "o->";
   fprintf(f, "  attrs[%d] = graft_attr_%s%s(\"%s\", %s%s", slot, a->none_allowed && !any_count(a) ? "optional_" : "",
-          gr_kind_name(a->kind), a->name, from, a->name);
+          gr_kind_name(a->kind), a->name, from, member(a));
   if (any_count(a))
     fprintf(f, ", %s%s_count", from, a->name);
   else if (a->kind == GRAFT_ATTR_INTS)

@@ -231,6 +231,8 @@ typedef struct gr_infer {
 
 /* Result types from operand types; false with `error` set when they contradict the op. Opaque: unknown. */
 bool gr_infer_types(gr_infer *in);
+/* How many integers arange makes; false: step is 0, or they are more than a type may have elements. */
+bool gr_range_count(int64_t start, int64_t end, int64_t step, int64_t *count);
 /* A1 to A3 alone, which inference begins with: are operands and results as many as the row says? `given(user, i)`:
  * operand i is not absent. */
 bool gr_check_arity(const gr_op_info *op, uint32_t operand_count, bool (*given)(const void *, uint32_t),

@@ -163,7 +163,7 @@ static bool unary(const step *s) {
 /* Operand i as y has its elements, in `out`. */
 static bool spread(const step *s, uint32_t i, gr_known *out) {
   const gr_known *x = operand(s, i);
-  int64_t strides[GRAFT_MAX_RANK];
+  int64_t strides[GRAFT_MAX_RANK] = {0};
   *out = (gr_known){.type = s->y->type, .count = s->y->count, .unknown = GRAFT_NONE};
   if (x == NULL || !broadcast(&x->type, &s->y->type, strides)) return false;
   strided(out, x, 0, strides);
@@ -255,7 +255,7 @@ static bool permuted(const step *s) {
 }
 
 static bool expanded(const step *s) {
-  int64_t strides[GRAFT_MAX_RANK];
+  int64_t strides[GRAFT_MAX_RANK] = {0};
   if (!broadcast(&s->x->type, &s->y->type, strides)) return false;
   strided(s->y, s->x, 0, strides);
   return true;
@@ -268,13 +268,26 @@ static int64_t slice_start(int64_t start, int64_t n, int64_t by) {
   return start > n - 1 ? n - 1 : start;
 }
 
+/* Start or step: of the operand, where there is one, else of the attribute. False: not known. */
+static bool bound(const step *s, uint32_t slot, uint32_t attr, int64_t *value) {
+  const gr_use *uses = &s->w->g->uses.data[s->node->first_use];
+  *value = int_of(s, attr);
+  if (slot >= s->node->operand_count || uses[slot].value == GRAFT_NONE) return true;
+  const gr_known *k = operand(s, slot);
+  if (k->count != 1 || k->mask != 1) return s->y->unknown = k->unknown, false;
+  return *value = k->ints[0], true;
+}
+
 static bool sliced(const step *s) {
   const graft_type *x = &s->x->type;
-  int64_t strides[GRAFT_MAX_RANK], by = int_of(s, GR_ATTR(slice, step)), start;
+  int64_t strides[GRAFT_MAX_RANK] = {0}, by, start;
   int32_t axis;
+  if (!bound(s, GR_OPERAND(slice, start), GR_ATTR(slice, start), &start) ||
+      !bound(s, GR_OPERAND(slice, step), GR_ATTR(slice, step), &by))
+    return false;
   if (s->y->type.rank != x->rank || !axis_of(int_of(s, GR_ATTR(slice, dim)), x->rank, &axis)) return false;
   row_major(x, strides);
-  start = slice_start(int_of(s, GR_ATTR(slice, start)), x->dims[axis], by) * strides[axis];
+  start = slice_start(start, x->dims[axis], by) * strides[axis];
   if (s->y->type.dims[axis] > 1) { /* else a step of any size is no step */
     if (by < -GR_KNOWN_INTS || by > GR_KNOWN_INTS) return false;
     strides[axis] *= by;
@@ -286,7 +299,7 @@ static bool sliced(const step *s) {
 static bool part(const step *s) {
   uint32_t count;
   const int64_t *sizes = gr_attr_ints(s->w->g->module, s->node->attrs, GR_ATTR(split, split_sizes), &count);
-  int64_t strides[GRAFT_MAX_RANK], start = 0;
+  int64_t strides[GRAFT_MAX_RANK] = {0}, start = 0;
   int32_t axis;
   if (s->y->type.rank != s->x->type.rank || !axis_of(int_of(s, GR_ATTR(split, dim)), s->x->type.rank, &axis))
     return false;
@@ -367,44 +380,56 @@ static bool shape(const step *s) {
   return true;
 }
 
-/* By op; NULL: nothing is known of its results. All but shape look at what their first operand is. */
+static bool numel(const step *s) {
+  const graft_value of = s->node->operand_count > 0 ? s->w->g->uses.data[s->node->first_use].value : GRAFT_NONE;
+  if (of == GRAFT_NONE || s->y->count != 1) return false;
+  const int64_t n = graft_type_elements(gr_type_of(s->w->g, of));
+  if (n >= 0) set(s->y, 0, n);
+  return true;
+}
+
+static bool ranged(const step *s) {
+  const gr_known *by = operand(s, 2);
+  if (s->x->count != 1 || by == NULL || by->count != 1) return false;
+  s->y->unknown = s->x->mask == 0 ? s->x->unknown : by->unknown;
+  for (uint32_t i = 0; i < s->y->count && s->x->mask == 1 && by->mask == 1; i++)
+    set(s->y, i, wrapped(s->y->type.dtype, (uint64_t)s->x->ints[0] + i * (uint64_t)by->ints[0]));
+  return true;
+}
+
+/* y has each axis of x some times. */
+static bool repeated(const step *s) {
+  const graft_type *x = &s->x->type, *y = &s->y->type;
+  int64_t strides[GRAFT_MAX_RANK] = {0};
+  const int32_t more = y->rank - x->rank;
+  if (more < 0) return false;
+  row_major(x, strides);
+  for (uint32_t k = 0; k < s->y->count; k++) {
+    int64_t rest = k, at = 0;
+    for (int32_t i = y->rank; i-- > 0; rest /= y->dims[i])
+      if (i >= more && x->dims[i - more] > 0) at += rest % y->dims[i] % x->dims[i - more] * strides[i - more];
+    take(s->y, k, s->x, at);
+  }
+  return true;
+}
+
+/* By op; NULL: nothing is known of its results. All but shape and numel look at what their first operand is. */
 static bool (*const evaluators[GR_OP_COUNT])(const step *) = {
-    [GR_OP_shape] = shape,
-    [GR_OP_add] = elementwise,
-    [GR_OP_sub] = elementwise,
-    [GR_OP_mul] = elementwise,
-    [GR_OP_div] = elementwise,
-    [GR_OP_pow] = elementwise,
-    [GR_OP_eq] = elementwise,
-    [GR_OP_ne] = elementwise,
-    [GR_OP_lt] = elementwise,
-    [GR_OP_le] = elementwise,
-    [GR_OP_gt] = elementwise,
-    [GR_OP_ge] = elementwise,
-    [GR_OP_neg] = unary,
-    [GR_OP_abs] = unary,
-    [GR_OP_relu] = unary,
-    [GR_OP_clamp] = clamp,
-    [GR_OP_where] = chosen,
-    [GR_OP_to] = converted,
-    [GR_OP_view] = copied,
-    [GR_OP_reshape] = copied,
-    [GR_OP_flatten] = copied,
-    [GR_OP_squeeze] = copied,
-    [GR_OP_unsqueeze] = copied,
-    [GR_OP_permute] = permuted,
-    [GR_OP_transpose] = permuted,
-    [GR_OP_expand] = expanded,
-    [GR_OP_slice] = sliced,
-    [GR_OP_split] = part,
-    [GR_OP_index_select] = selected,
+    [GR_OP_shape] = shape,     [GR_OP_numel] = numel,      [GR_OP_arange] = ranged,    [GR_OP_repeat] = repeated,
+    [GR_OP_add] = elementwise, [GR_OP_sub] = elementwise,  [GR_OP_mul] = elementwise,  [GR_OP_div] = elementwise,
+    [GR_OP_pow] = elementwise, [GR_OP_eq] = elementwise,   [GR_OP_ne] = elementwise,   [GR_OP_lt] = elementwise,
+    [GR_OP_le] = elementwise,  [GR_OP_gt] = elementwise,   [GR_OP_ge] = elementwise,   [GR_OP_neg] = unary,
+    [GR_OP_abs] = unary,       [GR_OP_relu] = unary,       [GR_OP_clamp] = clamp,      [GR_OP_where] = chosen,
+    [GR_OP_to] = converted,    [GR_OP_view] = copied,      [GR_OP_reshape] = copied,   [GR_OP_flatten] = copied,
+    [GR_OP_squeeze] = copied,  [GR_OP_unsqueeze] = copied, [GR_OP_permute] = permuted, [GR_OP_transpose] = permuted,
+    [GR_OP_expand] = expanded, [GR_OP_slice] = sliced,     [GR_OP_split] = part,       [GR_OP_index_select] = selected,
     [GR_OP_cat] = joined,
 };
 
 static bool evaluate(step *s) {
   const uint32_t op = s->node->op;
   if (op >= GR_OP_COUNT || evaluators[op] == NULL) return false;
-  if (op != GR_OP_shape) {
+  if (op != GR_OP_shape && op != GR_OP_numel) {
     s->x = operand(s, 0);
     if (s->x == NULL) return false;
     /* A list may begin with what is not known. */

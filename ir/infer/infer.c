@@ -112,6 +112,22 @@ bool gr_check_vector(const gr_rule *r, int constraint, uint32_t slot, int64_t *n
                        *n, what);
 }
 
+bool gr_check_extents(const gr_rule *r, int constraint, uint32_t slot) {
+  const graft_type *t = gr_rule_operand(r, slot);
+  if (t->dtype != GRAFT_I64 && t->dtype != GRAFT_UNKNOWN)
+    return gr_infer_fail(r, constraint, "%s is %s", gr_rule_operand_name(r, slot), graft_dtype_name(t->dtype));
+  if (!gr_check_rank(r, constraint, slot, 1)) return false;
+  if (t->rank == 1 && t->dims[0] > GRAFT_MAX_RANK)
+    return gr_infer_fail(r, constraint, "%s has %jd entries", gr_rule_operand_name(r, slot), t->dims[0]);
+  return true;
+}
+
+bool gr_check_index(const gr_rule *r, int constraint, uint32_t slot) {
+  const graft_dtype d = gr_rule_operand(r, slot)->dtype;
+  if (d == GRAFT_I64 || d == GRAFT_I32 || d == GRAFT_UNKNOWN) return true;
+  return gr_infer_fail(r, constraint, "%s is %s", gr_rule_operand_name(r, slot), graft_dtype_name(d));
+}
+
 bool gr_check_axis(const gr_rule *r, int constraint, const char *name, int64_t value, int32_t rank, int32_t *axis) {
   if (value < -rank || value >= rank) return gr_infer_fail(r, constraint, "%s is %jd, of %d axes", name, value, rank);
   *axis = (int32_t)(value < 0 ? value + rank : value);

@@ -24,7 +24,8 @@ typedef struct gr_rule {
 #define GR_RULES(X) \
   X(conv) X(conv_transpose) X(linear) X(addmm) X(matmul) X(batch_norm) X(same) X(same_float) X(to_float) X(numeric) X(broadcast) X(pow) X(compare) X(where) \
   X(softmax) X(pool) X(adaptive_pool) X(mean) X(flatten) X(reshape) X(view) X(permute) X(transpose) X(squeeze) \
-  X(unsqueeze) X(expand) X(slice) X(split) X(cat) X(pad) X(index_select) X(shape) X(to) X(quantize) \
+  X(unsqueeze) X(expand) X(repeat) X(slice) X(split) X(cat) X(pad) X(index_select) X(gather) X(gather_nd) X(scatter) \
+  X(scatter_nd) X(nonzero) X(arange) X(numel) X(shape) X(to) X(quantize) \
   X(dequantize) X(choose_qparams) X(observe) X(qparams) X(fake_quantize) X(bn_scale) X(bn_shift) X(channel) \
   X(recurrent)
 // clang-format on
@@ -78,6 +79,13 @@ static inline bool gr_extent_mul(int64_t *into, int64_t by) {
   return !__builtin_mul_overflow(*into, by, into) && *into <= GR_MAX_ELEMENTS;
 }
 
+/* The elements of an i64 operand, GR_UNKNOWN_INT where one is not known; NULL: none is known. */
+static inline const int64_t *gr_rule_elements(const gr_rule *r, uint32_t slot, uint32_t *count) {
+  const graft_type *t = gr_rule_operand(r, slot);
+  const bool ask = t != NULL && t->dtype == GRAFT_I64 && r->in->constant != NULL;
+  return ask ? r->in->constant(r->in->user, slot, count) : NULL;
+}
+
 /* The operand's elements are f32 or f64. */
 bool gr_check_float(const gr_rule *r, int constraint, uint32_t slot);
 /* The two operands have the same element type; an absent one has any. */
@@ -85,6 +93,10 @@ bool gr_check_same_dtype(const gr_rule *r, int constraint, uint32_t slot, uint32
 bool gr_check_rank(const gr_rule *r, int constraint, uint32_t slot, int32_t rank);
 /* The operand, if given, is a vector of `*n` entries (`what` of them); learns `*n` where it is unknown. */
 bool gr_check_vector(const gr_rule *r, int constraint, uint32_t slot, int64_t *n, const char *what);
+/* The operand is an i64 vector of at most 8 entries. */
+bool gr_check_extents(const gr_rule *r, int constraint, uint32_t slot);
+/* The operand is i64 or i32. */
+bool gr_check_index(const gr_rule *r, int constraint, uint32_t slot);
 /* -rank <= value < rank; `*axis` counts from the front. */
 bool gr_check_axis(const gr_rule *r, int constraint, const char *name, int64_t value, int32_t rank, int32_t *axis);
 /* The shape that both broadcast to; the dtype is not touched. `axis`: where they contradict, from the back. */

@@ -106,13 +106,8 @@ bool gr_rule_reshape(const gr_rule *r) {
     return gr_infer_fail(r, 1, size != NULL ? "shape and size are both given" : "neither shape nor size is given");
   if (operand != NULL) {
     /* C2: size is an i64 vector of at most 8 entries. */
-    if (operand->dtype != GRAFT_I64 && operand->dtype != GRAFT_UNKNOWN)
-      return gr_infer_fail(r, 2, "size is %s", graft_dtype_name(operand->dtype));
-    if (!gr_check_rank(r, 2, GR_OPERAND(reshape, size), 1)) return false;
-    if (operand->rank == 1 && operand->dims[0] > GRAFT_MAX_RANK)
-      return gr_infer_fail(r, 2, "size has %jd entries", operand->dims[0]);
-    if (r->in->constant != NULL && operand->dtype == GRAFT_I64 && operand->rank == 1)
-      size = r->in->constant(r->in->user, 1, &count);
+    if (!gr_check_extents(r, 2, GR_OPERAND(reshape, size))) return false;
+    size = operand->rank == 1 ? gr_rule_elements(r, GR_OPERAND(reshape, size), &count) : NULL;
     bool whole = size != NULL;
     for (uint32_t i = 0; whole && i < count; ++i) whole = size[i] != GR_UNKNOWN_INT;
     if (!whole) {
@@ -200,25 +195,90 @@ bool gr_rule_unsqueeze(const gr_rule *r) {
   return true;
 }
 
-bool gr_rule_expand(const gr_rule *r) {
+/* x broadcast together with `shape`; size: its elements, as far as they are known. Constraint 2. */
+static bool expand_with(const gr_rule *r, const int64_t *size, int32_t count) {
   const graft_type *x = gr_rule_operand(r, GR_OPERAND(expand, x));
+  graft_type *y = gr_rule_result(r);
+  if (x->rank < 0 || count < 0) return unknown_rank(r);
+  gr_type_set(y, x->dtype, x->rank > count ? x->rank : count);
+  for (int32_t i = 0; i < y->rank; ++i) {
+    const int32_t from = i - (y->rank - x->rank), at = i - (y->rank - count);
+    const int64_t n = from >= 0 ? x->dims[from] : 1;
+    const int64_t given = at < 0 ? 1 : size != NULL && size[at] != GR_UNKNOWN_INT ? size[at] : -1;
+    const bool known = at < 0 || (size != NULL && size[at] != GR_UNKNOWN_INT);
+    if (known && (given < 0 || given > GR_MAX_ELEMENTS))
+      return gr_infer_fail(r, 2, "entry %d of shape is %jd", at, given);
+    if (known && n >= 0 && n != 1 && given != 1 && given != n)
+      return gr_infer_fail(r, 2, "x has %jd entries along axis %d, shape %jd", n, from, given);
+    y->dims[i] = given == 1 ? n : known ? given : n > 1 || n == 0 ? n : -1;
+  }
+  return true;
+}
+
+bool gr_rule_expand(const gr_rule *r) {
+  const graft_type *x = gr_rule_operand(r, GR_OPERAND(expand, x)),
+                   *shape = gr_rule_operand(r, GR_OPERAND(expand, shape));
   graft_type *y = gr_rule_result(r);
   uint32_t count;
   const int64_t *size = gr_rule_ints(r, GR_ATTR(expand, size), &count);
-  /* C1: size has at most 8 extents, and not fewer than x has axes. */
+  /* C1: the extents are given by the attribute size or by the operand shape, an i64 vector of at most 8 entries, not by
+   * both. */
+  if ((size != NULL) == (shape != NULL))
+    return gr_infer_fail(r, 1, size != NULL ? "size and shape are both given" : "neither size nor shape is given");
+  if (shape != NULL) {
+    if (!gr_check_extents(r, 1, GR_OPERAND(expand, shape))) return false;
+    /* C2: an entry of shape is not negative; it is 1, or x's extent is 1 or the same. */
+    const int64_t *known = shape->rank == 1 ? gr_rule_elements(r, GR_OPERAND(expand, shape), &count) : NULL;
+    return expand_with(r, known, shape->rank == 1 ? (int32_t)shape->dims[0] : -1);
+  }
+  /* C3: size has at most 8 extents, and not fewer than x has axes; one is not negative, or -1 where x has that axis. */
   if (count > GRAFT_MAX_RANK || (x->rank >= 0 && count < (uint32_t)x->rank))
-    return gr_infer_fail(r, 1, "size has %u extents, x has rank %d", count, x->rank);
+    return gr_infer_fail(r, 3, "size has %u extents, x has rank %d", count, x->rank);
   gr_type_set(y, x->dtype, (int32_t)count);
   for (uint32_t i = 0; i < count; ++i) {
     const int32_t from = x->rank < 0 ? -1 : (int32_t)i - ((int32_t)count - x->rank);
     const int64_t n = from >= 0 ? x->dims[from] : -1;
-    /* C2: an extent of size is not negative, or -1 where x has that axis. */
     if (size[i] < -1 || size[i] > GR_MAX_ELEMENTS || (size[i] == -1 && x->rank >= 0 && from < 0))
-      return gr_infer_fail(r, 2, "extent %u of size is %jd", i, size[i]);
-    /* C3: an extent of x is 1 or that of size. */
+      return gr_infer_fail(r, 3, "extent %u of size is %jd", i, size[i]);
+    /* C4: an extent of x is 1 or that of size. */
     if (size[i] >= 0 && n >= 0 && n != 1 && n != size[i])
-      return gr_infer_fail(r, 3, "x has %jd entries along axis %d, size %jd", n, from, size[i]);
+      return gr_infer_fail(r, 4, "x has %jd entries along axis %d, size %jd", n, from, size[i]);
     y->dims[i] = size[i] >= 0 ? size[i] : n;
+  }
+  return true;
+}
+
+bool gr_rule_repeat(const gr_rule *r) {
+  const graft_type *x = gr_rule_operand(r, GR_OPERAND(repeat, x)),
+                   *times = gr_rule_operand(r, GR_OPERAND(repeat, times));
+  graft_type *y = gr_rule_result(r);
+  uint32_t count;
+  const int64_t *repeats = gr_rule_ints(r, GR_ATTR(repeat, repeats), &count);
+  /* C1: the repeats are given by the attribute or by the operand times, an i64 vector of at most 8 entries, not by
+   * both. */
+  if ((repeats != NULL) == (times != NULL))
+    return gr_infer_fail(r, 1,
+                         times != NULL ? "repeats and times are both given" : "neither repeats nor times is given");
+  if (times != NULL) {
+    if (!gr_check_extents(r, 1, GR_OPERAND(repeat, times))) return false;
+    if (times->rank != 1 || times->dims[0] < 0) return unknown_rank(r);
+    count = (uint32_t)times->dims[0];
+    uint32_t known;
+    repeats = gr_rule_elements(r, GR_OPERAND(repeat, times), &known);
+  }
+  /* C2: there are at most 8 repeats, and not fewer than x has axes. */
+  if (count > GRAFT_MAX_RANK || (x->rank >= 0 && count < (uint32_t)x->rank))
+    return gr_infer_fail(r, 2, "there are %u repeats, x has rank %d", count, x->rank);
+  gr_type_set(y, x->dtype, (int32_t)count);
+  for (uint32_t i = 0; i < count; ++i) {
+    const int32_t from = x->rank < 0 ? -1 : (int32_t)i - ((int32_t)count - x->rank);
+    int64_t n = x->rank < 0 ? -1 : from < 0 ? 1 : x->dims[from];
+    const int64_t by = repeats == NULL ? GR_UNKNOWN_INT : repeats[i];
+    /* C3: no repeat is negative, and no extent becomes more than 2^48. */
+    if (by != GR_UNKNOWN_INT && by < 0) return gr_infer_fail(r, 3, "repeat %u is %jd", i, by);
+    if (by > 0 && n > 0 && !gr_extent_mul(&n, by))
+      return gr_infer_fail(r, 3, "repeat %u of an axis of %jd is %jd", i, n, by);
+    y->dims[i] = by == 0 ? 0 : by == GR_UNKNOWN_INT && n != 0 ? -1 : n;
   }
   return true;
 }
@@ -234,19 +294,40 @@ static int64_t slice_count(int64_t n, int64_t start, int64_t end, int64_t step) 
   return end < start ? (start - end - 1) / (step == INT64_MIN ? INT64_MAX : -step) + 1 : 0;
 }
 
+/* Start, end or step: of the operand, where there is one, else of the attribute. False: not known. */
+static bool bound(const gr_rule *r, uint32_t operand, uint32_t attr, int64_t *value) {
+  if (gr_rule_operand(r, operand) == NULL) return *value = gr_rule_int(r, attr), true;
+  uint32_t count = 0;
+  const int64_t *known = gr_rule_elements(r, operand, &count);
+  *value = known != NULL && count == 1 ? known[0] : GR_UNKNOWN_INT;
+  return *value != GR_UNKNOWN_INT;
+}
+
 bool gr_rule_slice(const gr_rule *r) {
   const graft_type *x = gr_rule_operand(r, GR_OPERAND(slice, x));
   graft_type *y = gr_rule_result(r);
-  const int64_t start = gr_rule_int(r, GR_ATTR(slice, start)), end = gr_rule_int(r, GR_ATTR(slice, end)),
-                step = gr_rule_int(r, GR_ATTR(slice, step));
+  int64_t start, end, step;
   int32_t axis;
   /* C1: step is not 0. */
-  if (step == 0) return gr_infer_fail(r, 1, "step is 0");
-  /* C2: dim is an axis of x. */
+  const bool stepped = bound(r, GR_OPERAND(slice, step), GR_ATTR(slice, step), &step);
+  if (stepped && step == 0) return gr_infer_fail(r, 1, "step is 0");
+  /* C2: the operands start, end and step are one i64 each. */
+  for (uint32_t slot = GR_OPERAND(slice, start); slot <= GR_OPERAND(slice, step); ++slot) {
+    const graft_type *t = gr_rule_operand(r, slot);
+    if (t == NULL) continue;
+    if ((t->dtype != GRAFT_I64 && t->dtype != GRAFT_UNKNOWN) ||
+        (graft_type_elements(t) >= 0 && graft_type_elements(t) != 1))
+      return gr_infer_fail(r, 2, "%s is %s of rank %d", gr_rule_operand_name(r, slot), graft_dtype_name(t->dtype),
+                           t->rank);
+  }
+  /* C3: dim is an axis of x. */
   if (x->rank < 0) return unknown_rank(r);
-  if (!gr_check_axis(r, 2, "dim", gr_rule_int(r, GR_ATTR(slice, dim)), x->rank, &axis)) return false;
+  if (!gr_check_axis(r, 3, "dim", gr_rule_int(r, GR_ATTR(slice, dim)), x->rank, &axis)) return false;
   *y = *x;
-  if (x->dims[axis] >= 0) y->dims[axis] = slice_count(x->dims[axis], start, end, step);
+  const bool known = bound(r, GR_OPERAND(slice, start), GR_ATTR(slice, start), &start) &&
+                     bound(r, GR_OPERAND(slice, end), GR_ATTR(slice, end), &end) && stepped;
+  if (!known && x->dims[axis] != 0) y->dims[axis] = -1;
+  if (known && x->dims[axis] >= 0) y->dims[axis] = slice_count(x->dims[axis], start, end, step);
   return true;
 }
 

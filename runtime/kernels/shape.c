@@ -152,6 +152,27 @@ graft_status gr_kernel_expand(const gr_kernel_call *k) {
   return strided_copy(k, &k->results[0], &k->operands[0], 0, out);
 }
 
+graft_status gr_kernel_repeat(const gr_kernel_call *k) {
+  const graft_type *x = k->operands[0].type, *y = k->results[0].type;
+  const int32_t more = y->rank - x->rank, last = y->rank - 1;
+  if (k->results[0].count == 0) return GRAFT_OK;
+  if (x->rank == 0) return gr_kernel_expand(k);
+  int64_t strides[GRAFT_MAX_RANK];
+  row_major(x, strides);
+  const int64_t line = x->dims[x->rank - 1] * (int64_t)graft_dtype_size(x->dtype),
+                times = y->dims[last] / x->dims[x->rank - 1];
+  const int64_t lines = gr_extent(y, 0, last);
+  char *to = k->results[0].data;
+  for (int64_t i = 0; i < lines; i++) {
+    int64_t rest = i, at = 0;
+    for (int32_t d = last; d-- > 0; rest /= y->dims[d])
+      if (d >= more) at += rest % y->dims[d] % x->dims[d - more] * strides[d - more];
+    const char *from = (const char *)k->operands[0].data + at * (int64_t)graft_dtype_size(x->dtype);
+    for (int64_t j = 0; j < times; j++, to += line) memcpy(to, from, (size_t)line);
+  }
+  return GRAFT_OK;
+}
+
 /* ---- slice, split, cat
  * ------------------------------------------------------------------------------------------------ */
 
@@ -175,16 +196,25 @@ int64_t gr_alias_slice(const gr_kernel_call *k, uint32_t result, uint32_t *opera
   int64_t step = gr_k_int(k, GR_ATTR(slice, step));
   *operand = 0;
   if (y->dims[axis] == 0) return 0;
+  for (uint32_t i = GR_OPERAND(slice, start); i <= GR_OPERAND(slice, step); i++)
+    if (k->operands[i].type) return -1; /* data tells */
   if (step != 1 && y->dims[axis] != 1) return -1;
   return part_alias(x, y, axis, slice_start(gr_k_int(k, GR_ATTR(slice, start)), x->dims[axis], step));
+}
+
+/* Of the operand, which outranks the attribute. */
+static int64_t slice_bound(const gr_kernel_call *k, uint32_t operand, uint32_t attr) {
+  const int64_t *data = k->operands[operand].data;
+  return data ? *data : gr_k_int(k, attr);
 }
 
 graft_status gr_kernel_slice(const gr_kernel_call *k) {
   const graft_type *x = k->operands[0].type;
   int32_t axis = gr_axis(gr_k_int(k, GR_ATTR(slice, dim)), x->rank);
-  int64_t step = gr_k_int(k, GR_ATTR(slice, step)), strides[GRAFT_MAX_RANK];
+  int64_t step = slice_bound(k, GR_OPERAND(slice, step), GR_ATTR(slice, step)), strides[GRAFT_MAX_RANK];
   row_major(x, strides);
-  int64_t start = slice_start(gr_k_int(k, GR_ATTR(slice, start)), x->dims[axis], step) * strides[axis];
+  int64_t start = slice_start(slice_bound(k, GR_OPERAND(slice, start), GR_ATTR(slice, start)), x->dims[axis], step);
+  start *= strides[axis];
   if (k->results[0].type->dims[axis] > 1) strides[axis] *= step; /* else a step of any size is no step */
   return strided_copy(k, &k->results[0], &k->operands[0], start, strides);
 }

@@ -677,6 +677,49 @@ START_TEST(running_out_of_memory_is_an_error) {
 }
 END_TEST
 
+/* How many elements are not 0, only the data says: in each run anew, and what is made of them follows. */
+START_TEST(extents_may_depend_on_data) {
+  static const float runs[][4] = {{0, 5, 0, 7}, {1, 2, 3, 4}, {0, 0, 0, 0}, {9, 0, 0, 0}};
+  static const uint32_t counts[] = {2, 4, 0, 1};
+  graft_value x = input("x", 1, 4, 0);
+  graft_value at = op1("nonzero", x), flat = with_ints("view", at, "size", (int64_t[]){-1}, 1);
+  graft_value picked = op2("index_select", x, flat), twice = op2("add", picked, picked);
+  graft_output_add(graph, "picked", twice);
+  graft_output_add(graph, "places", at);
+  graft_output_add(graph, "sum", op2("add", x, x));
+  graft_session *s = create(NULL);
+  for (int k = 0; k < 4; k++) {
+    graft_type type = type_of(GRAFT_F32, 1, 4, 0);
+    ck_assert_int_eq(graft_session_set_input(s, 0, &type, runs[k]), GRAFT_OK);
+    ck_assert_msg(graft_session_run(s) == GRAFT_OK, "%s", last_error());
+    const float *y = graft_session_get_output(s, 0, &type);
+    ck_assert_int_eq(type.dims[0], counts[k]);
+    for (uint32_t i = 0, from = 0; i < counts[k]; i++, from++) {
+      while (runs[k][from] == 0) from++;
+      ck_assert(y[i] == 2 * runs[k][from]);
+      ck_assert_int_eq(((const int64_t *)graft_session_get_output(s, 1, NULL))[i], from);
+    }
+    graft_session_get_output(s, 1, &type);
+    ck_assert_int_eq(type.dims[0], counts[k]);
+    ck_assert_int_eq(type.dims[1], 1);
+    ck_assert(((const float *)graft_session_get_output(s, 2, NULL))[3] == 2 * runs[k][3]);
+  }
+  graft_session_destroy(s);
+}
+END_TEST
+
+/* A tensor has the size that it has. */
+START_TEST(an_update_whose_size_depends_on_data_is_an_error) {
+  static const float ones[4] = {1, 1, 1, 1};
+  graft_value x = input("x", 1, 4, 0);
+  graft_tensor t = buffer("t", 4, ones);
+  graft_value flat = with_ints("view", op1("nonzero", x), "size", (int64_t[]){-1}, 1);
+  ck_assert_int_eq(graft_update_add(graph, t, op2("index_select", x, flat)), GRAFT_OK);
+  ck_assert_ptr_null(graft_session_create(graph, NULL));
+  ck_assert_ptr_nonnull(strstr(last_error(), "an update of another type than the tensor's"));
+}
+END_TEST
+
 START_TEST(sizes_that_overflow_are_an_error) {
   graft_value x = input("x", 1, 1, 0);
   int64_t huge[2] = {INT64_C(1) << 31, INT64_C(1) << 30}, most[2] = {INT64_C(1) << 24, INT64_C(1) << 24};
@@ -713,6 +756,8 @@ int main(void) {
   tcase_add_loop_test(tc, random_graphs_give_the_same_with_planned_memory, 0, 4);
   tcase_add_test(tc, results_do_not_depend_on_the_number_of_threads);
   tcase_add_test(tc, running_out_of_memory_is_an_error);
+  tcase_add_test(tc, extents_may_depend_on_data);
+  tcase_add_test(tc, an_update_whose_size_depends_on_data_is_an_error);
   tcase_add_test(tc, sizes_that_overflow_are_an_error);
   suite_add_tcase(suite, tc);
   SRunner *runner = srunner_create(suite);

@@ -47,44 +47,40 @@ bool gr_onnx_constant_node(gr_onnx *in) {
 
 /* ---- filled ---- */
 
-/* The element to fill with: f32, i32 or i64, as bytes. */
-static bool filling(const Onnx__TensorProto *t, graft_dtype *dtype, unsigned char bytes[8]) {
-  const void *given = NULL;
-  *dtype = GRAFT_F32;
-  memset(bytes, 0, 8);
-  if (!t) return true;
-  switch (t->data_type) {
-  case ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT: given = t->n_float_data == 1 ? t->float_data : NULL; break;
-  case ONNX__TENSOR_PROTO__DATA_TYPE__INT32:
-    *dtype = GRAFT_I32;
-    given = t->n_int32_data == 1 ? t->int32_data : NULL;
-    break;
-  case ONNX__TENSOR_PROTO__DATA_TYPE__INT64:
-    *dtype = GRAFT_I64;
-    given = t->n_int64_data == 1 ? t->int64_data : NULL;
-    break;
-  default: return false;
-  }
-  size_t size = graft_dtype_size(*dtype);
-  if (!given && t->raw_data.len == size) given = t->raw_data.data;
-  if (given) memcpy(bytes, given, size);
-  return given != NULL;
+/* The element to fill with, a constant of rank 0; GRAFT_NONE without an error: of a dtype that graft does not have. */
+static graft_value filling(gr_onnx *in) {
+  const Onnx__AttributeProto *a = gr_onnx_attr(in, "value");
+  const float zero = 0;
+  graft_type type = {.dtype = GRAFT_F32};
+  if (!a || !a->t) return gr_onnx_make_constant(in, "filling", &type, &zero);
+  if (!gr_onnx_dtype(a->t->data_type, &type.dtype)) return GRAFT_NONE;
+  uint64_t offset;
+  gr_buffer *b = gr_onnx_tensor(in, a->t, "the value", &type, &offset);
+  if (!b) return in->failed = true, GRAFT_NONE;
+  graft_value made = GRAFT_NONE;
+  if (graft_type_elements(&type) != 1)
+    gr_onnx_fail(in, GRAFT_TYPE, "ConstantOfShape: the value has more than one element");
+  else
+    made = gr_onnx_make_constant(in, "filling", &(graft_type){.dtype = type.dtype}, (const char *)b->data + offset);
+  gr_buffer_release(in->context, b);
+  return made;
 }
 
-/* Where the shape is known and there is room for it; a dtype that graft does not have stays too. */
+/* A constant where the shape is known and there is room for it, else an expand. */
 bool gr_onnx_constant_of_shape(gr_onnx *in) {
-  const Onnx__AttributeProto *a = gr_onnx_attr(in, "value");
   const int64_t *shape;
   uint32_t rank = 0;
   if (!gr_onnx_try_ints(in, 0, &shape, &rank)) return false;
-  graft_type type = {.rank = (int32_t)rank};
-  unsigned char element[8];
-  const bool element_known = filling(a ? a->t : NULL, &type.dtype, element);
-  if (!shape || rank > GRAFT_MAX_RANK || !element_known) {
-    if (!gr_onnx_shape_in(in, 0, &type)) return false;
-    if (!element_known) type.dtype = GRAFT_UNKNOWN;
-    return gr_onnx_stays(in, &type);
+  graft_value operands[2] = {filling(in), gr_onnx_input(in, 0)};
+  if (in->failed) return false;
+  if (operands[0] == GRAFT_NONE) {
+    graft_type type = {.dtype = GRAFT_UNKNOWN};
+    return gr_onnx_shape_in(in, 0, &type) && gr_onnx_stays(in, &type);
   }
+  gr_onnx_begin(in, GR_OP_expand);
+  if (!shape) return gr_onnx_finish(in, operands, 2);
+  if (rank > GRAFT_MAX_RANK) return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "ConstantOfShape of more than 8 axes"), false;
+  graft_type type = {.dtype = gr_onnx_value_type(in, operands[0])->dtype, .rank = (int32_t)rank};
   for (uint32_t i = 0; i < rank; i++) {
     type.dims[i] = shape[i];
     if (shape[i] < 0)
@@ -92,9 +88,13 @@ bool gr_onnx_constant_of_shape(gr_onnx *in) {
   }
   const int64_t n = graft_type_elements(&type);
   const size_t size = graft_dtype_size(type.dtype);
-  unsigned char *data = n < 0 ? NULL : gr_onnx_room(in, (uint64_t)n, size);
-  if (n < 0) gr_onnx_fail(in, GRAFT_TYPE, "ConstantOfShape: too many elements");
-  if (!data) return false;
+  if (n < 0 || (uint64_t)n > in->room / size) {
+    gr_onnx_set_ints(in, "size", shape, rank);
+    return gr_onnx_finish(in, operands, 1);
+  }
+  const void *element = graft_tensor_get_data(in->module, gr_value_tensor(in->scope->graph, operands[0]));
+  unsigned char *data = gr_onnx_room(in, (uint64_t)n, size);
+  if (!data || !element) return in->failed = true, false;
   for (int64_t i = 0; i < n; i++) memcpy(data + (size_t)i * size, element, size);
   const graft_value made = gr_onnx_make_constant(in, "filled", &type, data);
   return made != GRAFT_NONE && gr_onnx_alias(in, 0, made);

@@ -87,29 +87,15 @@ bool gr_onnx_reshape(gr_onnx *in) {
   return gr_onnx_finish(in, operands, 1);
 }
 
-/* What is known of the result where the shape is not known, or the rank. */
-static bool expand_stays(gr_onnx *in, const graft_type *x) {
-  graft_type y = {.dtype = x->dtype};
-  if (!gr_onnx_shape_in(in, 1, &y)) return false;
-  if (y.rank < 0 || x->rank < 0) return gr_onnx_stays(in, &(graft_type){.dtype = x->dtype, .rank = -1});
-  const graft_type given = y;
-  y.rank = x->rank > given.rank ? x->rank : given.rank;
-  for (int32_t i = 0; i < y.rank; i++) {
-    const int32_t own = i - (y.rank - x->rank), other = i - (y.rank - given.rank);
-    const int64_t a = own < 0 ? 1 : x->dims[own], b = other < 0 ? 1 : given.dims[other];
-    y.dims[i] = a > 1 || b == 1 ? a : b > 1 || a == 1 ? b : -1;
-  }
-  return gr_onnx_stays(in, &y);
-}
-
-/* ONNX broadcasts both ways: an extent of 1 in the shape keeps the input's. Stays where the shape is not known. */
+/* ONNX broadcasts both ways: an extent of 1 in the shape keeps the input's. */
 bool gr_onnx_expand(gr_onnx *in) {
-  graft_value x = gr_onnx_input(in, 0);
+  graft_value operands[2] = {gr_onnx_input(in, 0), gr_onnx_input(in, 1)};
   const int64_t *shape;
   uint32_t count;
   if (in->failed || !gr_onnx_try_ints(in, 1, &shape, &count)) return false;
-  const int32_t rank = gr_onnx_value_type(in, x)->rank;
-  if (!shape || rank < 0) return expand_stays(in, gr_onnx_value_type(in, x));
+  const int32_t rank = gr_onnx_value_type(in, operands[0])->rank;
+  gr_onnx_begin(in, GR_OP_expand);
+  if (!shape || rank < 0) return gr_onnx_finish(in, operands, 2);
   if (count > GRAFT_MAX_RANK) return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "Expand to more than 8 axes"), false;
   const int32_t made = rank > (int32_t)count ? rank : (int32_t)count;
   int64_t size[GRAFT_MAX_RANK];
@@ -119,9 +105,18 @@ bool gr_onnx_expand(gr_onnx *in) {
     if (size[i] < 0) return gr_onnx_fail(in, GRAFT_TYPE, "Expand: the extent %lld", (long long)size[i]), false;
     if (size[i] == 1 && own >= 0) size[i] = -1;
   }
-  gr_onnx_begin(in, GR_OP_expand);
   gr_onnx_set_ints(in, "size", size, (uint32_t)made);
-  return gr_onnx_finish(in, &x, 1);
+  return gr_onnx_finish(in, operands, 1);
+}
+
+bool gr_onnx_tile(gr_onnx *in) {
+  graft_value operands[2] = {gr_onnx_input(in, 0), gr_onnx_input(in, 1)};
+  const int64_t *repeats;
+  uint32_t count;
+  if (in->failed || !gr_onnx_try_ints(in, 1, &repeats, &count)) return false;
+  gr_onnx_begin(in, GR_OP_repeat);
+  if (repeats) gr_onnx_set_ints(in, "repeats", repeats, count);
+  return gr_onnx_finish(in, operands, repeats ? 1 : 2);
 }
 
 bool gr_onnx_squeeze(gr_onnx *in) {
@@ -190,33 +185,90 @@ bool gr_onnx_transpose(gr_onnx *in) {
 
 /* ---- parts ---- */
 
-bool gr_onnx_slice(gr_onnx *in) {
-  graft_value x = gr_onnx_input(in, 0);
-  uint32_t count = 0, end_count = 0, n;
-  const int64_t *starts = gr_onnx_list(in, "starts", 1, &count), *steps = NULL;
-  const int64_t *ends = in->failed ? NULL : gr_onnx_list(in, "ends", 2, &end_count);
-  const int64_t *axes = in->failed ? NULL : gr_onnx_list(in, "axes", 3, &n);
+/* A list of Slice's: an attribute or known integers, else the value that holds them, of `count` entries where known. */
+typedef struct bounds {
+  const int64_t *known;
+  graft_value value;
+  int64_t count; /* -1: not known */
+} bounds;
+
+static bool read_bounds(gr_onnx *in, const char *name, uint32_t i, bounds *b) {
+  uint32_t count = 0;
+  *b = (bounds){.value = gr_onnx_input(in, i), .count = -1};
   if (in->failed) return false;
-  if (!starts || !ends) return gr_onnx_fail(in, GRAFT_TYPE, "Slice without starts or ends"), false;
-  bool same = end_count == count && (!axes || n == count);
-  if (gr_onnx_has_input(in, 4)) {
-    if (!(steps = gr_onnx_ints(in, 4, "steps", &n))) return false;
-    same = same && n == count;
+  if (b->value == GRAFT_NONE) {
+    b->known = name ? gr_onnx_list(in, name, i, &count) : NULL;
+  } else if (gr_value_tensor(in->scope->graph, b->value) != GRAFT_NONE) {
+    b->known = gr_onnx_ints(in, i, name ? name : "steps", &count); /* a wrong constant is an error */
+  } else {
+    if (!gr_onnx_try_ints(in, i, &b->known, &count)) return false;
+    const graft_type *t = gr_onnx_value_type(in, b->value);
+    if (!b->known && t->rank == 1) b->count = t->dims[0];
   }
-  if (!same || count > GRAFT_MAX_RANK)
+  if (b->known) b->count = count;
+  return !in->failed;
+}
+
+/* Sets the attribute, or gives the operand that stands for it; GRAFT_NONE: none does. */
+static graft_value set_bound(gr_onnx *in, const char *attr, const bounds *b, int64_t i, const graft_value *made) {
+  if (b->known) gr_onnx_set_int(in, attr, b->known[i]);
+  return b->known ? GRAFT_NONE : made[i];
+}
+
+/* Entry i of a list that is not known, as one i64, for each i: before the slices begin. */
+static bool make_bounds(gr_onnx *in, const bounds *b, int64_t count, graft_value *made) {
+  for (int64_t i = 0; i < count; i++) {
+    made[i] = GRAFT_NONE;
+    if (b->known || b->value == GRAFT_NONE) continue;
+    const graft_type scalar = {.dtype = GRAFT_I64};
+    graft_value operands[2] = {b->value, gr_onnx_make_constant(in, "entry", &scalar, &i)};
+    gr_onnx_begin(in, GR_OP_index_select);
+    made[i] = gr_onnx_step(in, operands, 2);
+    if (gr_onnx_value_type(in, b->value)->dtype != GRAFT_I64 && made[i] != GRAFT_NONE) {
+      gr_onnx_begin(in, GR_OP_to);
+      gr_onnx_set_dtype(in, "dtype", GRAFT_I64);
+      made[i] = gr_onnx_step(in, &made[i], 1);
+    }
+    if (made[i] == GRAFT_NONE) return false;
+  }
+  return true;
+}
+
+bool gr_onnx_slice(gr_onnx *in) {
+  graft_value operands[4] = {gr_onnx_input(in, 0)}, made[3][GRAFT_MAX_RANK];
+  bounds starts, ends, steps;
+  uint32_t axis_count = 0;
+  if (in->failed || !read_bounds(in, "starts", 1, &starts) || !read_bounds(in, "ends", 2, &ends) ||
+      !read_bounds(in, NULL, 4, &steps))
+    return false;
+  const int64_t *axes = gr_onnx_list(in, "axes", 3, &axis_count);
+  if (in->failed) return false;
+  const bool stepped = steps.known || steps.value != GRAFT_NONE;
+  if ((!starts.known && starts.value == GRAFT_NONE) || (!ends.known && ends.value == GRAFT_NONE))
+    return gr_onnx_fail(in, GRAFT_TYPE, "Slice without starts or ends"), false;
+  const int64_t count = axes                ? axis_count
+                        : starts.count >= 0 ? starts.count
+                        : ends.count >= 0   ? ends.count
+                                            : steps.count;
+  if (count < 0) return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "Slice needs to know how many axes it cuts"), false;
+  if (count > GRAFT_MAX_RANK || (starts.count >= 0 && starts.count != count) ||
+      (ends.count >= 0 && ends.count != count) || (stepped && steps.count >= 0 && steps.count != count))
     return gr_onnx_fail(in, GRAFT_TYPE, "Slice: starts, ends, axes and steps differ in length"), false;
-  if (count == 0) return gr_onnx_alias(in, 0, x);
-  for (uint32_t i = 0; i < count; i++) {
+  if (count == 0) return gr_onnx_alias(in, 0, operands[0]);
+  if (!make_bounds(in, &starts, count, made[0]) || !make_bounds(in, &ends, count, made[1]) ||
+      !make_bounds(in, &steps, count, made[2]))
+    return false;
+  for (int64_t i = 0; i < count; i++) {
     gr_onnx_begin(in, GR_OP_slice);
-    gr_onnx_set_int(in, "dim", axes ? axes[i] : (int64_t)i);
-    gr_onnx_set_int(in, "start", starts[i]);
-    gr_onnx_set_int(in, "end", ends[i]);
-    if (steps) gr_onnx_set_int(in, "step", steps[i]);
+    gr_onnx_set_int(in, "dim", axes ? axes[i] : i);
+    operands[1] = set_bound(in, "start", &starts, i, made[0]);
+    operands[2] = set_bound(in, "end", &ends, i, made[1]);
+    operands[3] = stepped ? set_bound(in, "step", &steps, i, made[2]) : GRAFT_NONE;
     if (i + 1 == count) break;
-    x = gr_onnx_step(in, &x, 1);
-    if (x == GRAFT_NONE) return false;
+    operands[0] = gr_onnx_step(in, operands, 4);
+    if (operands[0] == GRAFT_NONE) return false;
   }
-  return gr_onnx_finish(in, &x, 1);
+  return gr_onnx_finish(in, operands, 4);
 }
 
 /* Equal parts; the last one is smaller where num_outputs asks for that. */
@@ -252,13 +304,6 @@ bool gr_onnx_split(gr_onnx *in) {
   gr_onnx_set_ints(in, "split_sizes", sizes, count);
   gr_onnx_set_int(in, "dim", axis);
   return gr_onnx_end(in, &x, 1, (const char *const *)in->node->output, count, 0, NULL) != GRAFT_NONE;
-}
-
-bool gr_onnx_gather(gr_onnx *in) {
-  graft_value operands[2] = {gr_onnx_input(in, 0), gr_onnx_input(in, 1)};
-  gr_onnx_begin(in, GR_OP_index_select);
-  gr_onnx_set_int(in, "dim", gr_onnx_attr_int(in, "axis", 0));
-  return gr_onnx_finish(in, operands, 2);
 }
 
 bool gr_onnx_shape(gr_onnx *in) {
