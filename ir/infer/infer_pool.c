@@ -1,4 +1,4 @@
-/* Shape rules of pooling and reductions. */
+/* Shape rules of pooling. */
 #include "ir/infer/infer_impl.h"
 
 /* Windows along one axis, as PyTorch counts them; -1: the kernel does not fit, or a number is out of range. */
@@ -76,37 +76,6 @@ bool gr_rule_adaptive_pool(const gr_rule *r) {
     /* C3: the input is not empty. */
     if (x->rank > 0 && x->dims[i + 2] == 0) return gr_infer_fail(r, 3, "x is empty along axis %u", i + 2);
     y->dims[i + 2] = size[i];
-  }
-  return true;
-}
-
-bool gr_rule_mean(const gr_rule *r) {
-  const graft_type *x = gr_rule_operand(r, GR_OPERAND(mean, x));
-  graft_type *y = gr_rule_result(r);
-  uint32_t count;
-  const int64_t *dims = gr_rule_ints(r, GR_ATTR(mean, dim), &count);
-  const bool keepdim = gr_rule_int(r, GR_ATTR(mean, keepdim)) != 0;
-  /* C1: x is f32 or f64. */
-  if (!gr_check_float(r, 1, GR_OPERAND(mean, x))) return false;
-  if (x->rank < 0) {
-    gr_type_set(y, x->dtype, count == 0 && !keepdim ? 0 : -1);
-    return true;
-  }
-  /* C2: dim lists axes of x, each once; an empty list means all. */
-  uint32_t reduced = count == 0 ? UINT32_MAX : 0;
-  for (uint32_t i = 0; i < count; ++i) {
-    int32_t axis;
-    if (!gr_check_axis(r, 2, "dim", dims[i], x->rank, &axis)) return false;
-    if ((reduced >> axis & 1u) != 0) return gr_infer_fail(r, 2, "axis %d is given twice", axis);
-    reduced |= 1u << axis;
-  }
-  gr_type_set(y, x->dtype, 0);
-  for (int32_t i = 0; i < x->rank; ++i) {
-    const bool gone = (reduced >> i & 1u) != 0;
-    if (!gone)
-      y->dims[y->rank++] = x->dims[i];
-    else if (keepdim)
-      y->dims[y->rank++] = 1;
   }
   return true;
 }

@@ -90,7 +90,7 @@ uint32_t text_attrs(graft_module *m, uint32_t op, const char *text) {
     const char *value = values[n];
     graft_attr a = {.name = name, .kind = info->attrs[gr_op_attr_slot(info, name, strlen(name))].kind};
     char *end;
-    if (strcmp(value, "none") == 0) a.kind = GRAFT_ATTR_NONE;
+    if (strcmp(value, "none") == 0 && a.kind != GRAFT_ATTR_STRING) a.kind = GRAFT_ATTR_NONE;
     switch (a.kind) {
     case GRAFT_ATTR_NONE: break;
     case GRAFT_ATTR_BOOL: a.as.b = strcmp(value, "true") == 0; break;

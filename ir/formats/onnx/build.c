@@ -121,6 +121,18 @@ graft_value gr_onnx_step(gr_onnx *in, const graft_value *operands, uint32_t oper
   return n == GRAFT_NONE ? GRAFT_NONE : gr_result(in->scope->graph, n, 0);
 }
 
+graft_value gr_onnx_unary(gr_onnx *in, uint32_t op, graft_value x) {
+  if (x == GRAFT_NONE) return GRAFT_NONE;
+  gr_onnx_begin(in, op);
+  return gr_onnx_step(in, &x, 1);
+}
+
+graft_value gr_onnx_binary(gr_onnx *in, uint32_t op, graft_value x, graft_value other) {
+  if (x == GRAFT_NONE || other == GRAFT_NONE) return GRAFT_NONE;
+  gr_onnx_begin(in, op);
+  return gr_onnx_step(in, (graft_value[]){x, other}, 2);
+}
+
 bool gr_onnx_finish(gr_onnx *in, const graft_value *operands, uint32_t operand_count) {
   const char *output = in->node->n_output ? in->node->output[0] : NULL;
   return gr_onnx_end(in, operands, operand_count, &output, 1, 0, NULL) != GRAFT_NONE;

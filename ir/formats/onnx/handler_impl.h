@@ -64,6 +64,9 @@ graft_node gr_onnx_end(gr_onnx *in, const graft_value *operands, uint32_t operan
                        uint32_t count, uint32_t absent, const uint32_t *types);
 /* One result of graft's own making, for a further node. */
 graft_value gr_onnx_step(gr_onnx *in, const graft_value *operands, uint32_t operand_count);
+/* The same of an op without attributes; GRAFT_NONE among the operands gives GRAFT_NONE. */
+graft_value gr_onnx_unary(gr_onnx *in, uint32_t op, graft_value x);
+graft_value gr_onnx_binary(gr_onnx *in, uint32_t op, graft_value x, graft_value other);
 /* The ONNX node's first output. */
 bool gr_onnx_finish(gr_onnx *in, const graft_value *operands, uint32_t operand_count);
 /* The ONNX node's output i is an existing value. */

@@ -16,12 +16,6 @@ static graft_value number(gr_onnx *in, int64_t n) {
   return gr_onnx_make_constant(in, "number", &(graft_type){.dtype = GRAFT_I64}, &n);
 }
 
-static graft_value op2(gr_onnx *in, uint32_t op, graft_value x, graft_value other) {
-  if (x == GRAFT_NONE || other == GRAFT_NONE) return GRAFT_NONE;
-  gr_onnx_begin(in, op);
-  return gr_onnx_step(in, (graft_value[]){x, other}, 2);
-}
-
 static graft_value as_i64(gr_onnx *in, graft_value x) {
   if (gr_onnx_value_type(in, x)->dtype == GRAFT_I64) return x;
   gr_onnx_begin(in, GR_OP_to);
@@ -31,7 +25,7 @@ static graft_value as_i64(gr_onnx *in, graft_value x) {
 
 /* Entry i of a vector, or with i < 0 the one element of x, as rank 0. */
 static graft_value scalar_of(gr_onnx *in, graft_value x, int64_t i) {
-  if (i >= 0) return op2(in, GR_OP_index_select, x, number(in, i));
+  if (i >= 0) return gr_onnx_binary(in, GR_OP_index_select, x, number(in, i));
   gr_onnx_begin(in, GR_OP_reshape);
   gr_onnx_set_ints(in, "shape", &i, 0);
   return gr_onnx_step(in, &x, 1);
@@ -46,7 +40,8 @@ bool gr_onnx_one_hot(gr_onnx *in) {
   if (rank >= GRAFT_MAX_RANK) return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "OneHot of more than 8 axes"), false;
   if ((depth = as_i64(in, depth)) == GRAFT_NONE || (index = as_i64(in, index)) == GRAFT_NONE) return false;
   depth = scalar_of(in, depth, -1);
-  const graft_value below = op2(in, GR_OP_lt, index, number(in, 0)), wrapped = op2(in, GR_OP_add, index, depth);
+  const graft_value below = gr_onnx_binary(in, GR_OP_lt, index, number(in, 0)),
+                    wrapped = gr_onnx_binary(in, GR_OP_add, index, depth);
   if (below == GRAFT_NONE || wrapped == GRAFT_NONE) return false;
   gr_onnx_begin(in, GR_OP_where);
   index = gr_onnx_step(in, (graft_value[]){below, wrapped, index}, 3);
@@ -60,7 +55,7 @@ bool gr_onnx_one_hot(gr_onnx *in) {
   gr_onnx_begin(in, GR_OP_view);
   gr_onnx_set_ints(in, "size", shape, (uint32_t)rank + 1);
   if (classes == GRAFT_NONE || (classes = gr_onnx_step(in, &classes, 1)) == GRAFT_NONE) return false;
-  const graft_value here = op2(in, GR_OP_eq, index, classes), off = scalar_of(in, values, 0),
+  const graft_value here = gr_onnx_binary(in, GR_OP_eq, index, classes), off = scalar_of(in, values, 0),
                     on = scalar_of(in, values, 1);
   if (here == GRAFT_NONE || off == GRAFT_NONE || on == GRAFT_NONE) return false;
   gr_onnx_begin(in, GR_OP_where);

@@ -269,16 +269,3 @@ bool gr_onnx_dropout(gr_onnx *in) {
   gr_onnx_set_bool(in, "training", training != 0);
   return gr_onnx_finish(in, &x, 1) && (!mask || true_mask(in, x));
 }
-
-bool gr_onnx_reduce_mean(gr_onnx *in) {
-  graft_value x = gr_onnx_input(in, 0);
-  uint32_t count;
-  const int64_t *axes = gr_onnx_list(in, "axes", 1, &count);
-  if (in->failed) return false;
-  if (count > GRAFT_MAX_RANK) return gr_onnx_fail(in, GRAFT_TYPE, "ReduceMean: too many axes"), false;
-  if (count == 0 && gr_onnx_attr_bool(in, "noop_with_empty_axes", false)) return gr_onnx_alias(in, 0, x);
-  gr_onnx_begin(in, GR_OP_mean);
-  if (count) gr_onnx_set_ints(in, "dim", axes, count);
-  gr_onnx_set_bool(in, "keepdim", gr_onnx_attr_bool(in, "keepdims", true));
-  return gr_onnx_finish(in, &x, 1);
-}

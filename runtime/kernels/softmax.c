@@ -1,0 +1,51 @@
+/* softmax. Sums are double: the order of the elements is then of no consequence to a float result. */
+#include "runtime/kernel_impl.h"
+
+#include <math.h>
+
+#define GRAIN 8192 /* elements read in a piece of work */
+
+typedef struct softmax {
+  const void *x;
+  void *y;
+  int64_t extent, inner; /* elements of a line lie `inner` apart */
+} softmax;
+
+#define SOFTMAX(T, SUFFIX, EXP) \
+  static void softmax_##SUFFIX(void *user, int64_t begin, int64_t end, uint32_t worker) { \
+    const softmax *s = user; \
+    (void)worker; \
+    for (int64_t line = begin; line < end; line++) { \
+      int64_t at = line / s->inner * s->extent * s->inner + line % s->inner; \
+      const T *x = (const T *)s->x + at; \
+      T *y = (T *)s->y + at; \
+      T max = -INFINITY; \
+      double sum = 0; \
+      for (int64_t i = 0; i < s->extent; i++) max = x[i * s->inner] > max ? x[i * s->inner] : max; \
+      for (int64_t i = 0; i < s->extent; i++) { \
+        T e = EXP(x[i * s->inner] - max); \
+        y[i * s->inner] = e; \
+        sum += (double)e; \
+      } \
+      for (int64_t i = 0; i < s->extent; i++) y[i * s->inner] = (T)((double)y[i * s->inner] / sum); \
+    } \
+  }
+SOFTMAX(float, f32, expf)
+SOFTMAX(double, f64, exp)
+
+graft_status gr_kernel_softmax(const gr_kernel_call *k) {
+  const gr_in *x = &k->operands[0];
+  if (x->count == 0) return GRAFT_OK;
+  softmax s = {.x = x->data, .y = k->results[0].data, .extent = 1, .inner = 1};
+  if (x->type->rank > 0) {
+    int32_t axis = gr_axis(gr_k_int(k, GR_ATTR(softmax, dim)), x->type->rank);
+    s.extent = x->type->dims[axis];
+    s.inner = gr_extent(x->type, axis + 1, x->type->rank);
+  }
+  int64_t lines = x->count / s.extent, grain = GRAIN / s.extent;
+  switch (x->type->dtype) {
+  case GRAFT_F32: gr_parallel_for(k->threads, lines, grain, softmax_f32, &s); return GRAFT_OK;
+  case GRAFT_F64: gr_parallel_for(k->threads, lines, grain, softmax_f64, &s); return GRAFT_OK;
+  default: return gr_kernel_no_dtype(k, x->type->dtype);
+  }
+}
