@@ -17,6 +17,7 @@
 #undef R_IN
 #undef VARIADIC_R
 #undef BOOL
+#undef OWN_BOOL
 #undef INT
 #undef INT_IN
 #undef REQ_INT_IN

@@ -68,7 +68,9 @@ static bool spread(apply *a, gr_attr_builder *b, const gr_op_info *op, const pt_
   gr_attrs_get(a->r->m, c->set, &count);
   for (uint32_t i = 0; i < count; i++) {
     graft_attr x = gr_attr_public(a->r->m, from, c->set, i);
-    if (gr_pt_names_attr(c->call, x.name)) continue;
+    if (gr_pt_names_attr(c->call, x.name) || gr_pt_stays_behind(from, i, &x, op)) continue;
+    if (from && op && from->attrs[i].own && gr_op_attr_slot(op, x.name, strlen(x.name)) < 0)
+      return UNFIT(a, "the attribute %s, which %s has not, is not the default", x.name, op->name);
     if (gr_attrs_set(a->r->m, b, op, &x, attr->where) != GRAFT_OK) return false;
   }
   return true;

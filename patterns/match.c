@@ -194,27 +194,33 @@ static bool match_unused(const run *r, const pt_instr *i) {
 
 /* ---- attributes ---- */
 
-/* Equal captured rests: the same names with the same values, those that either line names apart. */
-static bool same_rest(const run *r, const pt_capture *a, const pt_capture *b) {
-  if (a->set == b->set && a->op == b->op && a->call == b->call) return true;
-  const graft_module *m = r->g->module;
-  uint32_t na, nb, left = 0, right = 0;
+bool gr_pt_stays_behind(const gr_op_info *from, uint32_t slot, const graft_attr *x, const gr_op_info *to) {
+  return from && to && from->attrs[slot].own && x->as.b == (from->attrs[slot].i != 0) &&
+         gr_op_attr_slot(to, x->name, strlen(x->name)) < 0;
+}
+
+/* Each attribute of a's rest is one of b's, with an equal value. */
+static bool rest_within(const graft_module *m, const pt_capture *a, const pt_capture *b) {
+  const gr_op_info *from = gr_op_get(a->op), *to = gr_op_get(b->op);
+  uint32_t na, nb;
   gr_attrs_get(m, a->set, &na);
   gr_attrs_get(m, b->set, &nb);
   for (uint32_t i = 0; i < na; i++) {
-    graft_attr x = gr_attr_public(m, gr_op_get(a->op), a->set, i);
-    if (gr_pt_names_attr(a->call, x.name)) continue;
-    left++;
-    bool found = false;
+    graft_attr x = gr_attr_public(m, from, a->set, i);
+    bool found = gr_pt_names_attr(a->call, x.name) || gr_pt_stays_behind(from, i, &x, to);
     for (uint32_t k = 0; k < nb && !found; k++) {
-      graft_attr y = gr_attr_public(m, gr_op_get(b->op), b->set, k);
+      graft_attr y = gr_attr_public(m, to, b->set, k);
       found = !gr_pt_names_attr(b->call, y.name) && strcmp(x.name, y.name) == 0 && gr_attr_equal(&x, &y);
     }
     if (!found) return false;
   }
-  for (uint32_t k = 0; k < nb; k++)
-    right += !gr_pt_names_attr(b->call, gr_attr_public(m, gr_op_get(b->op), b->set, k).name);
-  return left == right;
+  return true;
+}
+
+/* Equal captured rests: the same names with the same values, those that either line names apart. */
+static bool same_rest(const run *r, const pt_capture *a, const pt_capture *b) {
+  if (a->set == b->set && a->op == b->op && a->call == b->call) return true;
+  return rest_within(r->g->module, a, b) && rest_within(r->g->module, b, a);
 }
 
 /* The slot of a named attribute of an opaque op. */

@@ -339,6 +339,8 @@ int gr_pt_order(const graft_attr *a, const graft_attr *b);
 bool gr_pt_compile_match(gr_parser *p, gr_pattern *pattern);
 /* Does the line name this attribute, to match, set or drop it? */
 bool gr_pt_names_attr(const pt_call *c, const char *name);
+/* Attribute `slot` of one op, which the other has not, at a default that says nothing more (OWN_BOOL of ops.def). */
+bool gr_pt_stays_behind(const gr_op_info *from, uint32_t slot, const graft_attr *x, const gr_op_info *to);
 /* The smaller checks of a call in the match: arity, attributes and that none is forgotten. */
 bool gr_pt_check_shape(gr_parser *p, const pt_call *call, uint32_t result_count,
                        bool range_results); /* of a rewrite too */

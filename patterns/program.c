@@ -146,7 +146,8 @@ static bool rest_fits(builder *b, const pt_attr *a, const pt_call *to) {
       if (!source || !target) continue;
       for (uint32_t i = 0; i < source->attr_count; i++) {
         const char *name = source->attrs[i].name;
-        if (gr_pt_names_attr(from, name) || gr_op_attr_slot(target, name, strlen(name)) >= 0) continue;
+        if (source->attrs[i].own || gr_pt_names_attr(from, name) || gr_op_attr_slot(target, name, strlen(name)) >= 0)
+          continue;
         gr_error(b->parser->context, GRAFT_RULE, a->where,
                  "the rest has an attribute %s that %s has not: it would be lost", name, target->name);
         return false;

@@ -55,6 +55,8 @@ enum {
   { .name = #n, .variadic = true }
 #define BOOL(n, d) \
   { .name = #n, .kind = GRAFT_ATTR_BOOL, .i = (d) }
+#define OWN_BOOL(n, d) \
+  { .name = #n, .kind = GRAFT_ATTR_BOOL, .i = (d), .own = true }
 #define INT(n, d) \
   { .name = #n, .kind = GRAFT_ATTR_INT, .i = (d) }
 #define INT_IN(n, d, l, g) \

@@ -91,6 +91,7 @@ typedef struct gr_attr_decl {
   bool required;     /* no default */
   bool none_allowed; /* may be `none` */
   bool default_none;
+  bool own;     /* a rest of attributes leaves it behind, at its default, where the other op has none of the name */
   int8_t count; /* of ints: the default is `i` this many times, and the list has this length; -1: any length */
   int64_t i;    /* default of int, bool, dtype, word; element of ints */
   double f;
@@ -180,6 +181,7 @@ int gr_op_operand_slot(const gr_op_info *op, const char *name, size_t length);
 #define R_IN(n, low, high) n
 #define VARIADIC_R(n) n
 #define BOOL(n, d) n
+#define OWN_BOOL(n, d) n
 #define INT(n, d) n
 #define INT_IN(n, d, least, greatest) n
 #define REQ_INT_IN(n, least, greatest) n

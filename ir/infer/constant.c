@@ -136,6 +136,18 @@ static bool binary(uint32_t op, graft_dtype d, int64_t a, int64_t b, int64_t *y)
   case GR_OP_mul: *y = wrapped(d, ua * ub); return true;
   case GR_OP_div: *y = b == 0 ? 0 : b == -1 ? wrapped(d, 0 - ua) : a / b; return b != 0;
   case GR_OP_pow: *y = power(d, a, b); return true;
+  case GR_OP_maximum: *y = a > b ? a : b; return true;
+  case GR_OP_minimum: *y = a < b ? a : b; return true;
+  case GR_OP_remainder:
+    *y = b == 0 || b == -1 ? 0 : a % b + (a % b != 0 && (a % b < 0) != (b < 0) ? b : 0);
+    return b != 0;
+  case GR_OP_fmod: *y = b == 0 || b == -1 ? 0 : a % b; return b != 0;
+  case GR_OP_logical_and:
+  case GR_OP_bitwise_and: *y = a & b; return true;
+  case GR_OP_logical_or:
+  case GR_OP_bitwise_or: *y = a | b; return true;
+  case GR_OP_logical_xor:
+  case GR_OP_bitwise_xor: *y = a ^ b; return true;
   case GR_OP_eq: *y = a == b; return true;
   case GR_OP_ne: *y = a != b; return true;
   case GR_OP_lt: *y = a < b; return true;
@@ -150,11 +162,12 @@ static bool unary(const step *s) {
   const gr_known *x = s->x;
   gr_known *y = s->y;
   const graft_dtype d = y->type.dtype;
-  if (y->count != x->count || d == GRAFT_BOOL) return false;
+  if (y->count != x->count || (d == GRAFT_BOOL && s->node->op != GR_OP_logical_not)) return false;
   for (uint32_t i = 0; i < y->count; i++) {
     const uint64_t minus = 0 - (uint64_t)x->ints[i];
     take(y, i, x, i);
     if (s->node->op == GR_OP_neg || (s->node->op == GR_OP_abs && x->ints[i] < 0)) y->ints[i] = wrapped(d, minus);
+    if (s->node->op == GR_OP_logical_not) y->ints[i] = x->ints[i] == 0;
     if (s->node->op == GR_OP_relu && x->ints[i] < 0) y->ints[i] = 0;
   }
   return true;
@@ -415,15 +428,50 @@ static bool repeated(const step *s) {
 
 /* By op; NULL: nothing is known of its results. All but shape and numel look at what their first operand is. */
 static bool (*const evaluators[GR_OP_COUNT])(const step *) = {
-    [GR_OP_shape] = shape,     [GR_OP_numel] = numel,      [GR_OP_arange] = ranged,    [GR_OP_repeat] = repeated,
-    [GR_OP_add] = elementwise, [GR_OP_sub] = elementwise,  [GR_OP_mul] = elementwise,  [GR_OP_div] = elementwise,
-    [GR_OP_pow] = elementwise, [GR_OP_eq] = elementwise,   [GR_OP_ne] = elementwise,   [GR_OP_lt] = elementwise,
-    [GR_OP_le] = elementwise,  [GR_OP_gt] = elementwise,   [GR_OP_ge] = elementwise,   [GR_OP_neg] = unary,
-    [GR_OP_abs] = unary,       [GR_OP_relu] = unary,       [GR_OP_clamp] = clamp,      [GR_OP_where] = chosen,
-    [GR_OP_to] = converted,    [GR_OP_view] = copied,      [GR_OP_reshape] = copied,   [GR_OP_flatten] = copied,
-    [GR_OP_squeeze] = copied,  [GR_OP_unsqueeze] = copied, [GR_OP_permute] = permuted, [GR_OP_transpose] = permuted,
-    [GR_OP_expand] = expanded, [GR_OP_slice] = sliced,     [GR_OP_split] = part,       [GR_OP_index_select] = selected,
+    [GR_OP_shape] = shape,
+    [GR_OP_numel] = numel,
+    [GR_OP_arange] = ranged,
+    [GR_OP_repeat] = repeated,
+    [GR_OP_add] = elementwise,
+    [GR_OP_sub] = elementwise,
+    [GR_OP_mul] = elementwise,
+    [GR_OP_div] = elementwise,
+    [GR_OP_pow] = elementwise,
+    [GR_OP_eq] = elementwise,
+    [GR_OP_ne] = elementwise,
+    [GR_OP_lt] = elementwise,
+    [GR_OP_le] = elementwise,
+    [GR_OP_gt] = elementwise,
+    [GR_OP_ge] = elementwise,
+    [GR_OP_neg] = unary,
+    [GR_OP_abs] = unary,
+    [GR_OP_relu] = unary,
+    [GR_OP_clamp] = clamp,
+    [GR_OP_where] = chosen,
+    [GR_OP_to] = converted,
+    [GR_OP_view] = copied,
+    [GR_OP_reshape] = copied,
+    [GR_OP_flatten] = copied,
+    [GR_OP_squeeze] = copied,
+    [GR_OP_unsqueeze] = copied,
+    [GR_OP_permute] = permuted,
+    [GR_OP_transpose] = permuted,
+    [GR_OP_expand] = expanded,
+    [GR_OP_slice] = sliced,
+    [GR_OP_split] = part,
+    [GR_OP_index_select] = selected,
     [GR_OP_cat] = joined,
+    [GR_OP_maximum] = elementwise,
+    [GR_OP_minimum] = elementwise,
+    [GR_OP_remainder] = elementwise,
+    [GR_OP_fmod] = elementwise,
+    [GR_OP_logical_and] = elementwise,
+    [GR_OP_logical_or] = elementwise,
+    [GR_OP_logical_xor] = elementwise,
+    [GR_OP_logical_not] = unary,
+    [GR_OP_bitwise_and] = elementwise,
+    [GR_OP_bitwise_or] = elementwise,
+    [GR_OP_bitwise_xor] = elementwise,
 };
 
 static bool evaluate(step *s) {

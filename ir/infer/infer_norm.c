@@ -122,6 +122,68 @@ bool gr_rule_compare(const gr_rule *r) {
   return true;
 }
 
+bool gr_rule_number_pair(const gr_rule *r) {
+  /* C1: both operands have the same element type, which is not bool. */
+  /* C2: the shapes broadcast: from the back, extents are equal or one of them is 1. */
+  if (!broadcast(r, 1, 2, GR_OPERAND(maximum, x), GR_OPERAND(maximum, other))) return false;
+  return gr_rule_result(r)->dtype != GRAFT_BOOL || gr_infer_fail(r, 1, "x is bool");
+}
+
+/* One operand or two. */
+static bool all_of(const gr_rule *r, const char *what, bool (*is)(graft_dtype)) {
+  for (uint32_t i = 0; i < r->in->operand_count; ++i) {
+    const graft_dtype d = gr_rule_operand(r, i)->dtype;
+    if (d != GRAFT_UNKNOWN && !is(d))
+      return gr_infer_fail(r, 1, "%s is %s, not %s", gr_rule_operand_name(r, i), graft_dtype_name(d), what);
+  }
+  if (r->in->operand_count > 1) return broadcast(r, 1, 2, 0, 1);
+  *gr_rule_result(r) = *gr_rule_operand(r, 0);
+  return true;
+}
+
+static bool is_bool(graft_dtype d) { return d == GRAFT_BOOL; }
+static bool is_integer(graft_dtype d) { return d != GRAFT_BOOL && !gr_dtype_is_float(d); }
+
+bool gr_rule_logical(const gr_rule *r) {
+  /* C1: the operands are bool. */
+  /* C2: the shapes broadcast: from the back, extents are equal or one of them is 1. */
+  if (!all_of(r, "bool", is_bool)) return false;
+  gr_rule_result(r)->dtype = GRAFT_BOOL;
+  return true;
+}
+
+bool gr_rule_integer_pair(const gr_rule *r) {
+  /* C1: the operands are integers of one type. */
+  /* C2: the shapes broadcast: from the back, extents are equal or one of them is 1. */
+  return all_of(r, "an integer type", is_integer);
+}
+
+bool gr_rule_float_test(const gr_rule *r) {
+  /* C1: x is f32 or f64. */
+  if (!gr_check_float(r, 1, GR_OPERAND(isnan, x))) return false;
+  *gr_rule_result(r) = *gr_rule_operand(r, GR_OPERAND(isnan, x));
+  gr_rule_result(r)->dtype = GRAFT_BOOL;
+  return true;
+}
+
+bool gr_rule_prelu(const gr_rule *r) {
+  const graft_type *x = gr_rule_operand(r, GR_OPERAND(prelu, x));
+  /* C1: x is not bool, and weight has its element type. */
+  if (x->dtype == GRAFT_BOOL) return gr_infer_fail(r, 1, "x is bool");
+  if (!gr_check_same_dtype(r, 1, GR_OPERAND(prelu, weight), GR_OPERAND(prelu, x))) return false;
+  /* C2: weight broadcasts to the shape of x. */
+  graft_type y;
+  int32_t axis;
+  const graft_type *weight = gr_rule_operand(r, GR_OPERAND(prelu, weight));
+  bool fits = x->rank < 0 || weight->rank < 0 || weight->rank <= x->rank;
+  for (int32_t d = 1; fits && x->rank >= 0 && d <= weight->rank; ++d)
+    fits = weight->dims[weight->rank - d] <= 1 || x->dims[x->rank - d] != 1;
+  if (!fits || !gr_type_broadcast(x, weight, &y, &axis))
+    return gr_infer_fail(r, 2, "weight does not broadcast to the shape of x");
+  *gr_rule_result(r) = *x;
+  return true;
+}
+
 bool gr_rule_where(const gr_rule *r) {
   const graft_type *condition = gr_rule_operand(r, GR_OPERAND(where, condition));
   graft_type *y = gr_rule_result(r);

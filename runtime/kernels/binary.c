@@ -1,6 +1,6 @@
-/* Two arrays, broadcast as in numpy: add, sub, mul, div, pow, comparisons, clamp with its bounds, and where, which
- * selects. Adjacent axes that both operands run through alike are joined first, so the inner loop is long and each
- * operand either moves on or stands still in it.
+/* Two arrays, broadcast as in numpy: arithmetic, comparisons, logic, bits, prelu, clamp with its bounds, and where,
+ * which selects. Adjacent axes that both operands run through alike are joined first, so the inner loop is long and
+ * each operand either moves on or stands still in it.
  */
 #include "runtime/kernel_impl.h"
 
@@ -62,6 +62,9 @@ typedef void (*inner_function)(void *y, const void *a, const void *b, int64_t n,
 #include "runtime/kernels/dtypes.inc"
 #undef DTYPE
 
+#define IS_SHIFT(T, b) ((uint64_t)(b) < 8 * sizeof(T))
+#define IS_NEGATIVE(a) ((a) != 0 && !((a) > 0)) /* of unsigned ones too, without a warning */
+
 /* Integers wrap; the quotient's only overflow, min / -1, is the negation and wraps too. */
 #define DTYPE(D, T, U) \
   INNER(add_##D, T, (U)a + (U)b) \
@@ -70,7 +73,16 @@ typedef void (*inner_function)(void *y, const void *a, const void *b, int64_t n,
   INNER(div_##D, T, b == (T)-1 && (T)-1 < 0 ? (T)(0 - (U)a) : (T)(a / b)) \
   INNER(max_##D, T, a > b ? a : b) \
   INNER(min_##D, T, a < b ? a : b) \
-  INNER(pow_##D, T, power_##D(a, b))
+  INNER(pow_##D, T, power_##D(a, b)) \
+  INNER(remainder_##D, T, \
+        b == (T)-1 && (T)-1 < 0 ? 0 : a % b + (a % b != 0 && IS_NEGATIVE(a % b) != IS_NEGATIVE(b) ? b : 0)) \
+  INNER(fmod_##D, T, b == (T)-1 && (T)-1 < 0 ? 0 : a % b) \
+  INNER(and_##D, T, a &b) \
+  INNER(or_##D, T, a | b) \
+  INNER(xor_##D, T, a ^ b) \
+  INNER(left_##D, T, IS_SHIFT(T, b) ? (U)a << b : 0) \
+  INNER(right_##D, T, IS_SHIFT(T, b) ? a >> b : IS_NEGATIVE(a) ? (T)-1 : 0) \
+  INNER(prelu_##D, T, a > 0 ? a : (T)((U)a * (U)b))
 #include "runtime/kernels/dtypes.inc"
 #undef DTYPE
 #define DTYPE(D, T) \
@@ -79,10 +91,26 @@ typedef void (*inner_function)(void *y, const void *a, const void *b, int64_t n,
   INNER_CLONES(mul_##D, T, a *b) \
   INNER_CLONES(div_##D, T, a / b) \
   INNER_CLONES(max_##D, T, a > b || a != a ? a : b) \
-  INNER_CLONES(min_##D, T, a < b || a != a ? a : b)
+  INNER_CLONES(min_##D, T, a < b || a != a ? a : b) \
+  INNER_CLONES(prelu_##D, T, a > 0 ? a : a * b)
 DTYPE(F32, float)
 DTYPE(F64, double)
 #undef DTYPE
+INNER(fmod_F32, float, fmodf(a, b))
+INNER(fmod_F64, double, fmod(a, b))
+/* The sign is other's; a whole multiple has it too, as in Python. */
+#define REMAINDER(T, FMOD, COPYSIGN) \
+  static T remainder_of_##T(T a, T b) { \
+    const T r = FMOD(a, b); \
+    return r == 0 ? COPYSIGN(r, b) : (r < 0) != (b < 0) ? r + b : r; \
+  }
+REMAINDER(float, fmodf, copysignf)
+REMAINDER(double, fmod, copysign)
+INNER(remainder_F32, float, remainder_of_float(a, b))
+INNER(remainder_F64, double, remainder_of_double(a, b))
+INNER(and_BOOL, uint8_t, a &b)
+INNER(or_BOOL, uint8_t, a | b)
+INNER(xor_BOOL, uint8_t, a ^ b)
 INNER(pow_F32, float, powf(a, b))
 INNER(pow_F64, double, pow(a, b))
 
@@ -111,6 +139,19 @@ TABLE(div);
 TABLE(max);
 TABLE(min);
 TABLE(pow);
+TABLE(remainder);
+TABLE(fmod);
+TABLE(prelu);
+
+#define BIT_TABLE(name, ...) \
+  static const inner_function *const name##_table[GRAFT_DTYPE_COUNT] = { \
+      [GRAFT_I8] = name##_I8,   [GRAFT_U8] = name##_U8,   [GRAFT_I16] = name##_I16, \
+      [GRAFT_I32] = name##_I32, [GRAFT_I64] = name##_I64, __VA_ARGS__}
+BIT_TABLE(and, [GRAFT_BOOL] = and_BOOL);
+BIT_TABLE(or, [GRAFT_BOOL] = or_BOOL);
+BIT_TABLE(xor, [GRAFT_BOOL] = xor_BOOL);
+BIT_TABLE(left, );
+BIT_TABLE(right, );
 
 #define COMPARE_TABLE(name) \
   static const inner_function *const name##_table[GRAFT_DTYPE_COUNT] = { \
@@ -214,7 +255,8 @@ graft_status gr_kernel_add(const gr_kernel_call *k) { return run_binary(k, add_t
 graft_status gr_kernel_sub(const gr_kernel_call *k) { return run_binary(k, sub_table); }
 graft_status gr_kernel_mul(const gr_kernel_call *k) { return run_binary(k, mul_table); }
 
-graft_status gr_kernel_div(const gr_kernel_call *k) {
+/* Integers are divided: by what is not 0. */
+static graft_status run_division(const gr_kernel_call *k, const inner_function *const *table) {
   const gr_in *b = &k->operands[1];
   if (k->results[0].count > 0) {
     bool zero = false;
@@ -229,8 +271,23 @@ graft_status gr_kernel_div(const gr_kernel_call *k) {
     }
     if (zero) return gr_kernel_error(k, "integer division by zero");
   }
-  return run_binary(k, div_table);
+  return run_binary(k, table);
 }
+
+graft_status gr_kernel_div(const gr_kernel_call *k) { return run_division(k, div_table); }
+graft_status gr_kernel_remainder(const gr_kernel_call *k) { return run_division(k, remainder_table); }
+graft_status gr_kernel_fmod(const gr_kernel_call *k) { return run_division(k, fmod_table); }
+graft_status gr_kernel_maximum(const gr_kernel_call *k) { return run_binary(k, max_table); }
+graft_status gr_kernel_minimum(const gr_kernel_call *k) { return run_binary(k, min_table); }
+graft_status gr_kernel_prelu(const gr_kernel_call *k) { return run_binary(k, prelu_table); }
+graft_status gr_kernel_bitwise_and(const gr_kernel_call *k) { return run_binary(k, and_table); }
+graft_status gr_kernel_bitwise_or(const gr_kernel_call *k) { return run_binary(k, or_table); }
+graft_status gr_kernel_bitwise_xor(const gr_kernel_call *k) { return run_binary(k, xor_table); }
+graft_status gr_kernel_bitwise_left_shift(const gr_kernel_call *k) { return run_binary(k, left_table); }
+graft_status gr_kernel_bitwise_right_shift(const gr_kernel_call *k) { return run_binary(k, right_table); }
+graft_status gr_kernel_logical_and(const gr_kernel_call *k) { return run_binary(k, and_table); }
+graft_status gr_kernel_logical_or(const gr_kernel_call *k) { return run_binary(k, or_table); }
+graft_status gr_kernel_logical_xor(const gr_kernel_call *k) { return run_binary(k, xor_table); }
 
 graft_status gr_kernel_clamp(const gr_kernel_call *k) {
   const gr_in *x = &k->operands[0], *low = &k->operands[1], *high = &k->operands[2];

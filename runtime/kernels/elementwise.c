@@ -209,12 +209,74 @@ INTEGER_TABLE(abs);
 INTEGER_TABLE(sign);
 INTEGER_TABLE(copy);
 
+/* ---- tests, and one operand's logic ---- */
+
+#define DTYPE(D, T, U) \
+  static void not_##D(void *user, int64_t begin, int64_t end, uint32_t worker) { \
+    const unary *u = user; \
+    (void)worker; \
+    for (int64_t i = begin; i < end; i++) ((T *)u->y)[i] = (T) ~(U)((const T *)u->x)[i]; \
+  }
+#include "runtime/kernels/dtypes.inc"
+#undef DTYPE
+INTEGER_TABLE(not );
+
+static void not_BOOL(void *user, int64_t begin, int64_t end, uint32_t worker) {
+  const unary *u = user;
+  (void)worker;
+  for (int64_t i = begin; i < end; i++) ((uint8_t *)u->y)[i] = ((const uint8_t *)u->x)[i] == 0;
+}
+
+/* isinf's parameters: does infinity count, does -infinity. */
+#define TEST(NAME, S, T, ...) \
+  static void NAME##_##S(void *user, int64_t begin, int64_t end, uint32_t worker) { \
+    const unary *u = user; \
+    const bool up = u->p[0] != 0, down = u->p[1] != 0; \
+    (void)worker, (void)up, (void)down; \
+    for (int64_t i = begin; i < end; i++) { \
+      const T x = ((const T *)u->x)[i]; \
+      ((uint8_t *)u->y)[i] = __VA_ARGS__; \
+    } \
+  }
+TEST(isnan, f32, float, x != x)
+TEST(isnan, f64, double, x != x)
+TEST(isinf, f32, float, (up && x == INFINITY) || (down && x == -INFINITY))
+TEST(isinf, f64, double, (up && x == (double)INFINITY) || (down && x == -(double)INFINITY))
+
+static graft_status run_test(const gr_kernel_call *k, gr_range_function f32, gr_range_function f64, double a,
+                             double b) {
+  const gr_in *x = &k->operands[0];
+  unary u = {.x = x->data, .y = k->results[0].data, .p = {a, b}};
+  gr_parallel_for(k->threads, x->count, GRAIN, x->type->dtype == GRAFT_F64 ? f64 : f32, &u);
+  return GRAFT_OK;
+}
+
+graft_status gr_kernel_isnan(const gr_kernel_call *k) { return run_test(k, isnan_f32, isnan_f64, 0, 0); }
+graft_status gr_kernel_isinf(const gr_kernel_call *k) {
+  return run_test(k, isinf_f32, isinf_f64, gr_k_bool(k, GR_ATTR(isinf, detect_positive)),
+                  gr_k_bool(k, GR_ATTR(isinf, detect_negative)));
+}
+
 static graft_status run_numeric(const gr_kernel_call *k, const gr_range_function *integer, const gr_range_function *f32,
                                 const gr_range_function *f64) {
   const gr_in *x = &k->operands[0];
   if (!integer[x->type->dtype]) return run_unary(k, f32, f64, 0, 0);
   unary u = {.x = x->data, .y = k->results[0].data};
   gr_parallel_for(k->threads, x->count, GRAIN, integer[x->type->dtype], &u);
+  return GRAFT_OK;
+}
+
+graft_status gr_kernel_bitwise_not(const gr_kernel_call *k) {
+  const gr_in *x = &k->operands[0];
+  unary u = {.x = x->data, .y = k->results[0].data};
+  if (!not_table[x->type->dtype]) return gr_kernel_no_dtype(k, x->type->dtype);
+  gr_parallel_for(k->threads, x->count, GRAIN, not_table[x->type->dtype], &u);
+  return GRAFT_OK;
+}
+
+graft_status gr_kernel_logical_not(const gr_kernel_call *k) {
+  unary u = {.x = k->operands[0].data, .y = k->results[0].data};
+  gr_parallel_for(k->threads, k->operands[0].count, GRAIN, not_BOOL, &u);
   return GRAFT_OK;
 }
 

@@ -24,6 +24,19 @@ static void run_quantize(const quantize_job *job, const char *x, int64_t count, 
   gr_quantize_f32(job->isa, (const float *)(const void *)x, count, scale, zp, job->range, job->dtype, y);
 }
 
+/* x / scale, then all that is left is a scale of 1. */
+static void run_quantize_by_division(const quantize_job *job, const char *x, int64_t count, float scale, int32_t zp,
+                                     char *y) {
+  enum { BLOCK = 512 };
+  float quotient[BLOCK];
+  const float *from = (const float *)(const void *)x;
+  for (int64_t at = 0; at < count; at += BLOCK) {
+    const int64_t n = count - at < BLOCK ? count - at : BLOCK;
+    for (int64_t i = 0; i < n; i++) quotient[i] = from[at + i] / scale;
+    gr_quantize_f32(job->isa, quotient, n, 1, zp, job->range, job->dtype, y + (size_t)at * job->y_size);
+  }
+}
+
 static void run_dequantize(const quantize_job *job, const char *x, int64_t count, float scale, int32_t zp, char *y) {
   gr_dequantize_f32(job->isa, x, job->dtype, count, scale, zp, (float *)(void *)y);
 }
@@ -113,7 +126,9 @@ static graft_status quantize_common(const gr_kernel_call *k, quantize_job *job) 
 
 graft_status gr_kernel_quantize(const gr_kernel_call *k) {
   if (k->operands[0].type->dtype != GRAFT_F32) return gr_kernel_no_dtype(k, k->operands[0].type->dtype);
-  quantize_job job = {.dtype = k->results[0].type->dtype, .run = run_quantize};
+  const bool divides = gr_k_bool(k, k->op == GR_OP_quantize_per_tensor ? GR_ATTR(quantize_per_tensor, by_division)
+                                                                       : GR_ATTR(quantize_per_channel, by_division));
+  quantize_job job = {.dtype = k->results[0].type->dtype, .run = divides ? run_quantize_by_division : run_quantize};
   return quantize_common(k, &job);
 }
 

@@ -1,4 +1,5 @@
-/* softmax. Sums are double: the order of the elements is then of no consequence to a float result. */
+/* softmax, log_softmax, hardmax. Sums are double: the order of the elements is then of no consequence to a float
+ * result. */
 #include "runtime/kernel_impl.h"
 
 #include <math.h>
@@ -33,7 +34,39 @@ typedef struct softmax {
 SOFTMAX(float, f32, expf)
 SOFTMAX(double, f64, exp)
 
-graft_status gr_kernel_softmax(const gr_kernel_call *k) {
+/* x - max - log(sum(exp(x - max))) */
+#define LOG_SOFTMAX(T, SUFFIX, EXP) \
+  static void log_softmax_##SUFFIX(void *user, int64_t begin, int64_t end, uint32_t worker) { \
+    const softmax *s = user; \
+    (void)worker; \
+    for (int64_t line = begin; line < end; line++) { \
+      int64_t at = line / s->inner * s->extent * s->inner + line % s->inner; \
+      const T *x = (const T *)s->x + at; \
+      T *y = (T *)s->y + at; \
+      T max = -INFINITY; \
+      double sum = 0; \
+      for (int64_t i = 0; i < s->extent; i++) max = x[i * s->inner] > max ? x[i * s->inner] : max; \
+      for (int64_t i = 0; i < s->extent; i++) sum += (double)EXP(x[i * s->inner] - max); \
+      const double off = (double)max + log(sum); \
+      for (int64_t i = 0; i < s->extent; i++) y[i * s->inner] = (T)((double)x[i * s->inner] - off); \
+    } \
+  } \
+  static void hardmax_##SUFFIX(void *user, int64_t begin, int64_t end, uint32_t worker) { \
+    const softmax *s = user; \
+    (void)worker; \
+    for (int64_t line = begin; line < end; line++) { \
+      int64_t at = line / s->inner * s->extent * s->inner + line % s->inner, best = 0; \
+      const T *x = (const T *)s->x + at; \
+      T *y = (T *)s->y + at; \
+      for (int64_t i = 1; i < s->extent; i++) \
+        if (x[i * s->inner] > x[best * s->inner]) best = i; \
+      for (int64_t i = 0; i < s->extent; i++) y[i * s->inner] = (T)(i == best); \
+    } \
+  }
+LOG_SOFTMAX(float, f32, expf)
+LOG_SOFTMAX(double, f64, exp)
+
+static graft_status run(const gr_kernel_call *k, gr_range_function f32, gr_range_function f64) {
   const gr_in *x = &k->operands[0];
   if (x->count == 0) return GRAFT_OK;
   softmax s = {.x = x->data, .y = k->results[0].data, .extent = 1, .inner = 1};
@@ -44,8 +77,14 @@ graft_status gr_kernel_softmax(const gr_kernel_call *k) {
   }
   int64_t lines = x->count / s.extent, grain = GRAIN / s.extent;
   switch (x->type->dtype) {
-  case GRAFT_F32: gr_parallel_for(k->threads, lines, grain, softmax_f32, &s); return GRAFT_OK;
-  case GRAFT_F64: gr_parallel_for(k->threads, lines, grain, softmax_f64, &s); return GRAFT_OK;
+  case GRAFT_F32: gr_parallel_for(k->threads, lines, grain, f32, &s); return GRAFT_OK;
+  case GRAFT_F64: gr_parallel_for(k->threads, lines, grain, f64, &s); return GRAFT_OK;
   default: return gr_kernel_no_dtype(k, x->type->dtype);
   }
 }
+
+GR_SAME_ATTR(dim, softmax, log_softmax);
+GR_SAME_ATTR(dim, softmax, hardmax);
+graft_status gr_kernel_softmax(const gr_kernel_call *k) { return run(k, softmax_f32, softmax_f64); }
+graft_status gr_kernel_log_softmax(const gr_kernel_call *k) { return run(k, log_softmax_f32, log_softmax_f64); }
+graft_status gr_kernel_hardmax(const gr_kernel_call *k) { return run(k, hardmax_f32, hardmax_f64); }

@@ -140,6 +140,72 @@ static graft_value converted(gr_onnx *in, graft_value x, graft_dtype dtype) {
   return gr_onnx_step(in, &x, 1);
 }
 
+/* One input or more: the op of each with what came before. */
+bool gr_onnx_variadic(gr_onnx *in) {
+  const size_t count = in->node->n_input;
+  graft_value y = gr_onnx_input(in, 0);
+  for (uint32_t i = 1; i + 1 < count && y != GRAFT_NONE; i++)
+    y = gr_onnx_binary(in, in->row->op, y, gr_onnx_input(in, i));
+  if (in->failed || y == GRAFT_NONE) return false;
+  if (count == 1) return gr_onnx_alias(in, 0, y);
+  const graft_value last = gr_onnx_input(in, (uint32_t)count - 1);
+  gr_onnx_begin(in, in->row->op);
+  return gr_onnx_finish(in, (graft_value[]){y, last}, 2);
+}
+
+bool gr_onnx_mean(gr_onnx *in) {
+  graft_value y = gr_onnx_input(in, 0);
+  for (uint32_t i = 1; i < in->node->n_input && y != GRAFT_NONE; i++)
+    y = gr_onnx_binary(in, GR_OP_add, y, gr_onnx_input(in, i));
+  if (in->failed || y == GRAFT_NONE) return false;
+  if (in->node->n_input == 1) return gr_onnx_alias(in, 0, y);
+  const graft_value n = graft_scalar(in->scope->graph, gr_onnx_value_type(in, y)->dtype, (double)in->node->n_input);
+  if (n == GRAFT_NONE) return in->failed = true, false;
+  gr_onnx_begin(in, GR_OP_div);
+  return gr_onnx_finish(in, (graft_value[]){y, n}, 2);
+}
+
+/* fmod has the sign of the first operand, else the second's. */
+bool gr_onnx_mod(gr_onnx *in) {
+  graft_value operands[2] = {gr_onnx_input(in, 0), gr_onnx_input(in, 1)};
+  gr_onnx_begin(in, gr_onnx_attr_bool(in, "fmod", false) ? GR_OP_fmod : GR_OP_remainder);
+  return gr_onnx_finish(in, operands, 2);
+}
+
+bool gr_onnx_bit_shift(gr_onnx *in) {
+  graft_value operands[2] = {gr_onnx_input(in, 0), gr_onnx_input(in, 1)};
+  const bool left = gr_onnx_attr_is(in, "direction", "LEFT");
+  if (!left && !gr_onnx_attr_is(in, "direction", "RIGHT"))
+    return gr_onnx_fail(in, GRAFT_TYPE, "BitShift: direction is neither LEFT nor RIGHT"), false;
+  gr_onnx_begin(in, left ? GR_OP_bitwise_left_shift : GR_OP_bitwise_right_shift);
+  return gr_onnx_finish(in, operands, 2);
+}
+
+/* x + bias below -lambd, x - bias above lambd, 0 between. */
+bool gr_onnx_shrink(gr_onnx *in) {
+  graft_value x = gr_onnx_input(in, 0);
+  const double bias = gr_onnx_attr_float(in, "bias", 0), lambd = gr_onnx_attr_float(in, "lambd", 0.5);
+  if (in->failed) return false;
+  const graft_dtype dtype = gr_onnx_value_type(in, x)->dtype;
+  if (bias == 0 || bias == lambd) {
+    gr_onnx_begin(in, bias == 0 ? GR_OP_hardshrink : GR_OP_softshrink);
+    gr_onnx_set_float(in, "lambd", lambd);
+    return gr_onnx_finish(in, &x, 1);
+  }
+  graft_graph *g = in->scope->graph;
+  const graft_value above = gr_onnx_binary(in, GR_OP_gt, x, graft_scalar(g, dtype, lambd)),
+                    below = gr_onnx_binary(in, GR_OP_lt, x, graft_scalar(g, dtype, -lambd)),
+                    less = gr_onnx_binary(in, GR_OP_sub, x, graft_scalar(g, dtype, bias)),
+                    more = gr_onnx_binary(in, GR_OP_add, x, graft_scalar(g, dtype, bias)),
+                    zero = graft_scalar(g, dtype, 0);
+  if (above == GRAFT_NONE || below == GRAFT_NONE || less == GRAFT_NONE || more == GRAFT_NONE || zero == GRAFT_NONE)
+    return in->failed = true, false;
+  gr_onnx_begin(in, GR_OP_where);
+  const graft_value positive = gr_onnx_step(in, (graft_value[]){above, less, zero}, 3);
+  gr_onnx_begin(in, GR_OP_where);
+  return gr_onnx_finish(in, (graft_value[]){below, more, positive}, 3);
+}
+
 /* Base and exponent may have different types, and the result has the base's: a power of an integer base to a float is
  * made in f64, any other in the base's type. */
 bool gr_onnx_pow(gr_onnx *in) {
@@ -215,7 +281,7 @@ static bool softmax_of_many(gr_onnx *in, graft_value x, int64_t axis) {
   gr_onnx_begin(in, GR_OP_flatten);
   gr_onnx_set_int(in, "start_dim", axis);
   graft_value y = gr_onnx_step(in, &x, 1);
-  gr_onnx_begin(in, GR_OP_softmax);
+  gr_onnx_begin(in, in->row->op);
   gr_onnx_set_int(in, "dim", -1);
   y = gr_onnx_step(in, &y, 1);
   if (graft_type_elements(&t) >= 0) {
@@ -238,7 +304,7 @@ bool gr_onnx_softmax(gr_onnx *in) {
     if (rank < 0 || !gr_onnx_axis(in, axis, rank, &axis)) return false;
     if (axis != rank - 1) return softmax_of_many(in, x, axis);
   }
-  gr_onnx_begin(in, GR_OP_softmax);
+  gr_onnx_begin(in, in->row->op);
   gr_onnx_set_int(in, "dim", axis);
   return gr_onnx_finish(in, &x, 1);
 }

@@ -111,6 +111,7 @@ static bool linear(gr_onnx *in, bool quantize) {
   gr_onnx_set_int(in, "quant_min", lo);
   gr_onnx_set_int(in, "quant_max", hi);
   gr_onnx_set_dtype(in, "dtype", dtype);
+  if (quantize) gr_onnx_set_bool(in, "by_division", true);
   if (per_channel) {
     if (xt.rank >= 0 && !gr_onnx_axis(in, axis, xt.rank, &axis)) return false;
     gr_onnx_set_int(in, "axis", axis);

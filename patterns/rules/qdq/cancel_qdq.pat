@@ -5,9 +5,9 @@
 # finite reciprocal and integers that a float holds. Those of int32 are wider. Q1's own scale may be another.
 rule cancel_qdq
 match
-  %q1 = @q:g(%x, %s1, %z1) {..$how}
+  %q1 = @q:g(%x, %s1, %z1) {by_division: $by, ..$how}
   %d  = @dq:g(%q1, %s, %z) {..$how}
-  %q2 = @q:g(%d, %s, %z) {..$how}
+  %q2 = @q:g(%d, %s, %z) {by_division: $by, ..$how}
 where
   $how.quant_min >= -65536, $how.quant_max <= 65536, no_spec(..)
 rewrite
