@@ -45,6 +45,21 @@ bool gr_rule_batch_norm(const gr_rule *r) {
   return true;
 }
 
+/* Does the operand broadcast to the shape of x, which stays as it is? */
+static bool check_within(const gr_rule *r, int constraint, uint32_t slot, const graft_type *x) {
+  const graft_type *t = gr_rule_operand(r, slot);
+  if (x->rank < 0 || t->rank < 0) return true;
+  if (t->rank > x->rank)
+    return gr_infer_fail(r, constraint, "%s has rank %d, x has %d", gr_rule_operand_name(r, slot), t->rank, x->rank);
+  for (int32_t d = 1; d <= t->rank; ++d) {
+    const int64_t n = t->dims[t->rank - d], m = x->dims[x->rank - d];
+    if (n >= 0 && n != 1 && m >= 0 && n != m)
+      return gr_infer_fail(r, constraint, "%s has %jd entries along axis %d, x has %jd", gr_rule_operand_name(r, slot),
+                           n, -d, m);
+  }
+  return true;
+}
+
 bool gr_rule_same(const gr_rule *r) {
   const graft_type *x = gr_rule_operand(r, GR_OPERAND(relu, x));
   for (uint32_t i = 1; i < r->in->operand_count; ++i) {
@@ -53,14 +68,7 @@ bool gr_rule_same(const gr_rule *r) {
     /* C1: further operands have the element type of x. */
     if (!gr_check_same_dtype(r, 1, i, GR_OPERAND(relu, x))) return false;
     /* C2: further operands broadcast to the shape of x. */
-    if (x->rank < 0 || bound->rank < 0) continue;
-    if (bound->rank > x->rank)
-      return gr_infer_fail(r, 2, "%s has rank %d, x has %d", gr_rule_operand_name(r, i), bound->rank, x->rank);
-    for (int32_t d = 1; d <= bound->rank; ++d) {
-      const int64_t n = bound->dims[bound->rank - d], m = x->dims[x->rank - d];
-      if (n >= 0 && n != 1 && m >= 0 && n != m)
-        return gr_infer_fail(r, 2, "%s has %jd entries along axis %d, x has %jd", gr_rule_operand_name(r, i), n, -d, m);
-    }
+    if (!check_within(r, 2, i, x)) return false;
   }
   *gr_rule_result(r) = *x;
   return true;
@@ -172,14 +180,7 @@ bool gr_rule_prelu(const gr_rule *r) {
   if (x->dtype == GRAFT_BOOL) return gr_infer_fail(r, 1, "x is bool");
   if (!gr_check_same_dtype(r, 1, GR_OPERAND(prelu, weight), GR_OPERAND(prelu, x))) return false;
   /* C2: weight broadcasts to the shape of x. */
-  graft_type y;
-  int32_t axis;
-  const graft_type *weight = gr_rule_operand(r, GR_OPERAND(prelu, weight));
-  bool fits = x->rank < 0 || weight->rank < 0 || weight->rank <= x->rank;
-  for (int32_t d = 1; fits && x->rank >= 0 && d <= weight->rank; ++d)
-    fits = weight->dims[weight->rank - d] <= 1 || x->dims[x->rank - d] != 1;
-  if (!fits || !gr_type_broadcast(x, weight, &y, &axis))
-    return gr_infer_fail(r, 2, "weight does not broadcast to the shape of x");
+  if (!check_within(r, 2, GR_OPERAND(prelu, weight), x)) return false;
   *gr_rule_result(r) = *x;
   return true;
 }
