@@ -33,6 +33,7 @@
 #undef INTS_IN
 #undef REQ_INTS
 #undef REQ_INTS_IN
+#undef OPT_FLOATS
 #undef OPT_INTS
 #undef WINDOW_MAX
 #undef WINDOW

@@ -76,6 +76,13 @@ static inline const int64_t *gr_attr_ints(const graft_module *m, uint32_t set, u
   *count = a->as.list.count;
   return *count ? m->attrs.ints.data + a->as.list.offset : &empty;
 }
+static inline const double *gr_attr_floats(const graft_module *m, uint32_t set, uint32_t slot, uint32_t *count) {
+  static const double empty = 0;
+  const gr_attr *a = gr_attr_at(m, set, slot);
+  if (a->kind != GRAFT_ATTR_FLOATS) return *count = 0, NULL;
+  *count = a->as.list.count;
+  return *count ? m->attrs.floats.data + a->as.list.offset : &empty;
+}
 static inline uint32_t gr_attrs_of(const graft_graph *g, graft_node n) { return g->nodes.data[n].attrs; }
 
 /* Bytes that the module's arenas hold in use, the tensors' data apart: for benchmarks. */

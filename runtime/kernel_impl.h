@@ -109,6 +109,9 @@ static inline bool gr_k_bool(const gr_kernel_call *k, uint32_t slot) { return gr
 static inline const int64_t *gr_k_ints(const gr_kernel_call *k, uint32_t slot, uint32_t *count) {
   return gr_attr_ints(k->module, k->attrs, slot, count);
 }
+static inline const double *gr_k_floats(const gr_kernel_call *k, uint32_t slot, uint32_t *count) {
+  return gr_attr_floats(k->module, k->attrs, slot, count);
+}
 static inline bool gr_k_none(const gr_kernel_call *k, uint32_t slot) {
   return gr_attr_is_none(k->module, k->attrs, slot);
 }

@@ -115,7 +115,9 @@ static void upper(const char *name, char *out, size_t size) {
   out[i] = '\0';
 }
 
-static bool any_count(const gr_attr_decl *a) { return a->kind == GRAFT_ATTR_INTS && a->count < 0; }
+static bool any_count(const gr_attr_decl *a) {
+  return (a->kind == GRAFT_ATTR_INTS || a->kind == GRAFT_ATTR_FLOATS) && a->count < 0;
+}
 
 static const char *c_type(const gr_attr_decl *a) {
   switch (a->kind) {
@@ -125,6 +127,7 @@ static const char *c_type(const gr_attr_decl *a) {
   case GRAFT_ATTR_STRING: return "const char *";
   case GRAFT_ATTR_DTYPE: return "graft_dtype ";
   case GRAFT_ATTR_INTS: return a->required || any_count(a) ? "const int64_t *" : "int64_t ";
+  case GRAFT_ATTR_FLOATS: return "const double *";
   default: die("no C type for the attribute", a->name); return "";
   }
 }
@@ -335,6 +338,13 @@ static const char helpers[] =
     "  a.kind = values ? GRAFT_ATTR_INTS : GRAFT_ATTR_NONE;\n"
     "  a.count = values ? count : 0;\n"
     "  a.as.ints = values;\n"
+    "  return a;\n"
+    "}\n"
+    "static inline graft_attr graft_attr_floats(const char *name, const double *values, uint32_t count) {\n"
+    "  graft_attr a = graft_attr_none(name);\n"
+    "  a.kind = values ? GRAFT_ATTR_FLOATS : GRAFT_ATTR_NONE;\n"
+    "  a.count = values ? count : 0;\n"
+    "  a.as.floats = values;\n"
     "  return a;\n"
     "}\n"
     "static inline graft_attr graft_attr_optional_int(const char *name, int64_t value) {\n"

@@ -87,6 +87,8 @@ enum {
   { .name = #n, .kind = GRAFT_ATTR_INTS, .count = (c), .required = true }
 #define REQ_INTS_IN(n, c, l, g) \
   { .name = #n, .kind = GRAFT_ATTR_INTS, .count = (c), .required = true, .least = (l), .greatest = (g) }
+#define OPT_FLOATS(n) \
+  { .name = #n, .kind = GRAFT_ATTR_FLOATS, .count = ANY_COUNT, .none_allowed = true, .default_none = true }
 #define OPT_INTS(n) \
   { .name = #n, .kind = GRAFT_ATTR_INTS, .count = ANY_COUNT, .none_allowed = true, .default_none = true }
 

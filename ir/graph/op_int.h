@@ -197,6 +197,7 @@ int gr_op_operand_slot(const gr_op_info *op, const char *name, size_t length);
 #define INTS_IN(n, c, d, least, greatest) n
 #define REQ_INTS(n, c) n
 #define REQ_INTS_IN(n, c, least, greatest) n
+#define OPT_FLOATS(n) n
 #define OPT_INTS(n) n
 #define OP(id, name, families, axis, flags, operand_list, attr_list, result_list, rule, doc) \
   struct gr_operand_slots_##id { \

@@ -430,3 +430,66 @@ graft_status gr_kernel_zeros_like(const gr_kernel_call *k) {
   memset(k->results[0].data, 0, gr_out_bytes(&k->results[0]));
   return GRAFT_OK;
 }
+
+/* ---- images ---- */
+
+/* Extents of a reshaped image; where the elements of a part stand in the other one is a matter of strides. */
+static graft_status move_image(const gr_kernel_call *k, const int64_t dims[6], const int64_t strides[6]) {
+  const graft_type type = graft_type_make(k->results[0].type->dtype, 6, dims);
+  const gr_out y = {.type = &type, .data = k->results[0].data, .count = k->results[0].count};
+  return strided_copy(k, &y, &k->operands[0], 0, strides);
+}
+
+/* y[n, c, h, i, w, j] is x[n, (c, i, j), h, w], or [n, (i, j, c), h, w]. */
+graft_status gr_kernel_pixel_shuffle(const gr_kernel_call *k) {
+  const int64_t *x = k->operands[0].type->dims, r = gr_k_int(k, GR_ATTR(pixel_shuffle, upscale_factor));
+  const int64_t c = x[1] / (r * r), plane = x[2] * x[3];
+  const bool depth_first = gr_k_bool(k, GR_ATTR(pixel_shuffle, depth_first));
+  const int64_t dims[6] = {x[0], c, x[2], r, x[3], r};
+  const int64_t strides[6] = {x[1] * plane,
+                              depth_first ? plane : r * r * plane,
+                              x[3],
+                              depth_first ? r * c * plane : r * plane,
+                              1,
+                              depth_first ? c * plane : plane};
+  return move_image(k, dims, strides);
+}
+
+graft_status gr_kernel_pixel_unshuffle(const gr_kernel_call *k) {
+  const int64_t *x = k->operands[0].type->dims, r = gr_k_int(k, GR_ATTR(pixel_unshuffle, downscale_factor));
+  const int64_t plane = x[2] * x[3];
+  if (gr_k_bool(k, GR_ATTR(pixel_unshuffle, depth_first)))
+    return move_image(k, (int64_t[]){x[0], r, r, x[1], x[2] / r, x[3] / r},
+                      (int64_t[]){x[1] * plane, x[3], 1, plane, r * x[3], r});
+  return move_image(k, (int64_t[]){x[0], x[1], r, r, x[2] / r, x[3] / r},
+                    (int64_t[]){x[1] * plane, plane, x[3], 1, r * x[3], r});
+}
+
+/* ---- triangles ---- */
+
+static graft_status triangle(const gr_kernel_call *k, int64_t diagonal, bool upper) {
+  const gr_in *x = &k->operands[0], *offset = &k->operands[GR_OPERAND(tril, offset)];
+  const graft_type *t = x->type;
+  const int64_t rows = t->dims[t->rank - 2], columns = t->dims[t->rank - 1];
+  const size_t size = graft_dtype_size(t->dtype);
+  if (offset->data) diagonal = *(const int64_t *)offset->data;
+  if (x->data != k->results[0].data) memcpy(k->results[0].data, x->data, gr_in_bytes(x));
+  for (int64_t row = 0; columns > 0 && row < x->count / columns; row++) {
+    /* column - row of the first entry that a lower triangle leaves out */
+    const int64_t from = diagonal > columns ? columns : diagonal < -rows ? -rows : diagonal;
+    int64_t edge = row % rows + from + (upper ? 0 : 1);
+    edge = edge < 0 ? 0 : edge > columns ? columns : edge;
+    char *line = (char *)k->results[0].data + (size_t)(row * columns) * size;
+    if (upper)
+      memset(line, 0, (size_t)edge * size);
+    else
+      memset(line + (size_t)edge * size, 0, (size_t)(columns - edge) * size);
+  }
+  return GRAFT_OK;
+}
+GR_SAME_OPERAND(offset, tril, triu);
+
+graft_status gr_kernel_tril(const gr_kernel_call *k) {
+  return triangle(k, gr_k_int(k, GR_ATTR(tril, diagonal)), false);
+}
+graft_status gr_kernel_triu(const gr_kernel_call *k) { return triangle(k, gr_k_int(k, GR_ATTR(triu, diagonal)), true); }

@@ -85,6 +85,7 @@ uint32_t text_attrs(graft_module *m, uint32_t op, const char *text) {
   const char *p = blank(text);
   char name[64], values[GR_MAX_ATTRS][64]; /* strings and lists are borrowed until the set is interned */
   int64_t ints[GR_MAX_ATTRS][8];
+  double floats[GR_MAX_ATTRS][16];
   int length = 0;
   for (uint32_t n = 0; n < GR_MAX_ATTRS && sscanf(p, "%63[^=]=%63s%n", name, values[n], &length) == 2; n++) {
     const char *value = values[n];
@@ -100,6 +101,10 @@ uint32_t text_attrs(graft_module *m, uint32_t op, const char *text) {
     case GRAFT_ATTR_DTYPE:
       for (int d = 1; d < GRAFT_DTYPE_COUNT; d++)
         if (strcmp(value, graft_dtype_name((graft_dtype)d)) == 0) a.as.dtype = (graft_dtype)d;
+      break;
+    case GRAFT_ATTR_FLOATS:
+      for (const char *q = value; *q; q = *end == ':' ? end + 1 : end) floats[n][a.count++] = strtod(q, &end);
+      a.as.floats = floats[n];
       break;
     case GRAFT_ATTR_INTS:
       for (const char *q = value; *q; q = *end == ':' ? end + 1 : end) ints[n][a.count++] = strtoll(q, &end, 10);

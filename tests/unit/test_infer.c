@@ -32,6 +32,13 @@ typedef struct row {
   { .name = n, .kind = GRAFT_ATTR_STRING, .as.s = (v) }
 #define D(n, v) \
   { .name = n, .kind = GRAFT_ATTR_DTYPE, .as.dtype = (v) }
+#define FL(n, ...) \
+  { \
+    .name = n, .kind = GRAFT_ATTR_FLOATS, .count = sizeof((const double[]){__VA_ARGS__}) / sizeof(double), \
+    .as.floats = (const double[]) { \
+      __VA_ARGS__ \
+    } \
+  }
 #define N(n) \
   { .name = n, .kind = GRAFT_ATTR_NONE }
 #define L(n, ...) \
@@ -421,6 +428,26 @@ static const row rows[] = {
     {"prelu_c2_rank", "prelu", "f32[3] f32[1, 3]", NO, "C2: weight has rank 2, x has 1"},
     {"prelu_c2_empty", "prelu", "f32[1] f32[0]", NO, "C2: weight has 0 entries along axis -1, x has 1"},
     {"hardmax", "hardmax", "f32[2, 3]", A(I("dim", 1)), "f32[2, 3]"},
+    {"resize", "resize", "f32[1, ?, 4]", A(FL("scales", 1, 1, 1.6)), "f32[1, ?, 6]"},
+    {"resize_sizes", "resize", "u8[1, 4] i64[2]=1,7", NO, "u8[1, 7]"},
+    {"resize_data", "resize", "f32[1, 4] - f32[2]", NO, "f32[?, ?]"},
+    {"resize_c1", "resize", "f32[4]", NO, "C1: neither sizes, scales nor factors are given"},
+    {"resize_c2", "resize", "f32[1, 4]", A(FL("scales", 2)), "C2: x has rank 2, 1 scales and 1 extents are given"},
+    {"resize_c3", "resize", "f32[4]", A(FL("scales", 0)), "C3: scale 0 is 0"},
+    {"resize_c4", "resize", "f32[4]", A(FL("scales", 2), FL("roi", 0, 1)), "C4: roi has 2 entries, x has rank 1"},
+    {"resize_c5", "resize", "i32[4]", A(FL("scales", 2), S("mode", "linear")), "C5: x is i32, not a float type"},
+    {"resize_c5_size", "resize", "f32[4] i64[1]=-2", NO, "C5: extent 0 is -2"},
+    {"pixel_shuffle", "pixel_shuffle", "f32[?, 8, 3, 2]", A(I("upscale_factor", 2)), "f32[?, 2, 6, 4]"},
+    {"pixel_shuffle_c1", "pixel_shuffle", "f32[8, 3, 2]", A(I("upscale_factor", 2)), "C1: x has rank 3, not 4"},
+    {"pixel_shuffle_c2", "pixel_shuffle", "f32[1, 6, 3, 2]", A(I("upscale_factor", 2)),
+     "C2: 6 channels, upscale_factor is 2"},
+    {"pixel_unshuffle", "pixel_unshuffle", "f32[?, 2, 6, 4]", A(I("downscale_factor", 2)), "f32[?, 8, 3, 2]"},
+    {"pixel_unshuffle_c1", "pixel_unshuffle", "f32[8]", A(I("downscale_factor", 2)), "C1: x has rank 1, not 4"},
+    {"pixel_unshuffle_c2", "pixel_unshuffle", "f32[1, 6, 3, 2]", A(I("downscale_factor", 2)),
+     "C2: x has 3 entries along axis 2, downscale_factor is 2"},
+    {"triu", "triu", "f32[2, 3] i64[]", NO, "f32[2, 3]"},
+    {"triu_c1", "triu", "f32[3]", NO, "C1: x has rank 1"},
+    {"triu_c2", "triu", "f32[2, 3] f32", NO, "C2: offset is f32 of rank 0"},
     {"gather", "gather", "f32[2, 3] i64[2, 5]", A(I("dim", 1)), "f32[2, 5]"},
     {"gather_unknown_index", "gather", "f32[2, 3] i64[*]", NO, "f32[?, ?]"},
     {"gather_c1", "gather", "f32[2] f32[2]", NO, "C1: index is f32"},

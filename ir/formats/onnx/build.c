@@ -30,6 +30,9 @@ void gr_onnx_set_dtype(gr_onnx *in, const char *name, graft_dtype value) {
 void gr_onnx_set_graph(gr_onnx *in, const char *name, const graft_graph *value) {
   set(in, &(graft_attr){.name = name, .kind = GRAFT_ATTR_GRAPH, .as.graph = value->index});
 }
+void gr_onnx_set_floats(gr_onnx *in, const char *name, const double *values, uint32_t count) {
+  set(in, &(graft_attr){.name = name, .kind = GRAFT_ATTR_FLOATS, .count = count, .as.floats = values});
+}
 void gr_onnx_set_ints(gr_onnx *in, const char *name, const int64_t *values, uint32_t count) {
   set(in, &(graft_attr){.name = name, .kind = GRAFT_ATTR_INTS, .count = count, .as.ints = values});
 }

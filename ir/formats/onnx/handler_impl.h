@@ -56,6 +56,7 @@ void gr_onnx_set_dtype(gr_onnx *in, const char *name, graft_dtype value);
 void gr_onnx_set_graph(gr_onnx *in, const char *name, const graft_graph *value);
 void gr_onnx_set_ints(gr_onnx *in, const char *name, const int64_t *values,
                       uint32_t count); /* borrowed until the end */
+void gr_onnx_set_floats(gr_onnx *in, const char *name, const double *values, uint32_t count); /* so too */
 /* The attributes that the row of import.def maps, as the node gives them or else as ONNX's defaults are. */
 void gr_onnx_set_mapped(gr_onnx *in);
 /* Ends it with `count` results; result i is bound to the ONNX value outputs[i] (NULL or "": a name of graft's making).
