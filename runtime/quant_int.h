@@ -67,25 +67,27 @@ void gr_lsq_forward(gr_isa isa, const float *x, int64_t count, const gr_lsq *p, 
 void gr_lsq_backward(const float *x, const float *grad_y, int64_t count, const gr_lsq *p, float *grad_x,
                      double *grad_scale, double *grad_zero_point);
 
-/* ---- batch norm (batch_norm.c) ---- */
+/* ---- batch norm (batch_norm.c): all arrays are of one dtype, f32 or f64 ---- */
 
 typedef struct gr_batch_norm {
   int64_t batch, channels, inner; /* x is [batch, channels, inner] */
   bool batch_statistics;          /* of this x: in training, and in eval where none are tracked */
   double eps;
-  double factor;                           /* how much of the new statistics the running ones take */
-  bool unbiased;                           /* of the variance that the running one takes */
-  const float *weight, *bias;              /* NULL: 1 and 0 */
-  const float *running_mean, *running_var; /* NULL: not tracked */
-  float *next_mean, *next_var;             /* NULL: not wanted; may be the running ones, y may be x */
+  double factor;                          /* how much of the new statistics the running ones take */
+  bool unbiased;                          /* of the variance that the running one takes */
+  const void *weight, *bias;              /* NULL: 1 and 0 */
+  const void *running_mean, *running_var; /* NULL: not tracked */
+  void *next_mean, *next_var;             /* NULL: not wanted; may be the running ones, y may be x */
 } gr_batch_norm;
 
 /* Channels begin to end. batch * inner is at least 2 with batch statistics. */
-void gr_batch_norm_f32(gr_isa isa, const gr_batch_norm *bn, const float *x, float *y, int64_t begin, int64_t end);
+void gr_batch_norm_run(gr_isa isa, graft_dtype dtype, const gr_batch_norm *bn, const void *x, void *y, int64_t begin,
+                       int64_t end);
 /* weight / sqrt(var + eps); weight NULL: 1; where zero or subnormal 1, unless exact. */
-void gr_bn_scale_f32(const float *weight, const float *var, int64_t count, double eps, bool exact, float *scale);
+void gr_bn_scale(graft_dtype dtype, const void *weight, const void *var, int64_t count, double eps, bool exact,
+                 void *scale);
 /* (conv_bias - mean) * scale + bias; absent ones are 0. */
-void gr_bn_shift_f32(const float *conv_bias, const float *mean, const float *bias, const float *scale, int64_t count,
-                     float *shift);
+void gr_bn_shift(graft_dtype dtype, const void *conv_bias, const void *mean, const void *bias, const void *scale,
+                 int64_t count, void *shift);
 
 #endif

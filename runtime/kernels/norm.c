@@ -7,31 +7,34 @@
 typedef struct bn_job {
   gr_isa isa;
   gr_batch_norm bn;
-  const float *x;
-  float *y;
+  graft_dtype dtype;
+  const void *x;
+  void *y;
 } bn_job;
 
 static void bn_range(void *user, int64_t begin, int64_t end, uint32_t worker) {
   const bn_job *job = user;
   (void)worker;
-  gr_batch_norm_f32(job->isa, &job->bn, job->x, job->y, begin, end);
+  gr_batch_norm_run(job->isa, job->dtype, &job->bn, job->x, job->y, begin, end);
 }
 
-/* Every float operand and result is f32. */
-static graft_status only_f32(const gr_kernel_call *k, uint32_t operands) {
+/* Every float operand is of the results' dtype, f32 or f64. */
+static graft_status one_float(const gr_kernel_call *k, uint32_t operands) {
+  const graft_dtype d = k->results[0].type->dtype;
   for (uint32_t i = 0; i < operands; i++)
-    if (k->operands[i].data && k->operands[i].type->dtype != GRAFT_F32)
+    if (k->operands[i].data && (k->operands[i].type->dtype != d || (d != GRAFT_F32 && d != GRAFT_F64)))
       return gr_kernel_no_dtype(k, k->operands[i].type->dtype);
   return GRAFT_OK;
 }
 
 graft_status gr_kernel_batch_norm(const gr_kernel_call *k) {
   const gr_in *x = &k->operands[0], *tracked = &k->operands[5];
-  graft_status status = only_f32(k, 5);
+  graft_status status = one_float(k, 5);
   if (status) return status;
   bool training = gr_k_bool(k, GR_ATTR(batch_norm, training)), cumulative = gr_k_none(k, GR_ATTR(batch_norm, momentum));
   int64_t before = tracked->data ? *(const int64_t *)tracked->data : 0, after = before;
   bn_job job = {.isa = k->isa,
+                .dtype = x->type->dtype,
                 .bn = {.batch = x->type->dims[0],
                        .channels = x->type->dims[1],
                        .inner = gr_extent(x->type, 2, x->type->rank),
@@ -67,18 +70,18 @@ graft_status gr_kernel_batch_norm(const gr_kernel_call *k) {
 }
 
 graft_status gr_kernel_bn_scale(const gr_kernel_call *k) {
-  graft_status status = only_f32(k, 2);
+  graft_status status = one_float(k, 2);
   if (status) return status;
-  gr_bn_scale_f32(k->operands[0].data, k->operands[1].data, k->operands[1].count, gr_k_float(k, GR_ATTR(bn_scale, eps)),
-                  gr_k_bool(k, GR_ATTR(bn_scale, exact)), k->results[0].data);
+  gr_bn_scale(k->results[0].type->dtype, k->operands[0].data, k->operands[1].data, k->operands[1].count,
+              gr_k_float(k, GR_ATTR(bn_scale, eps)), gr_k_bool(k, GR_ATTR(bn_scale, exact)), k->results[0].data);
   return GRAFT_OK;
 }
 
 graft_status gr_kernel_bn_shift(const gr_kernel_call *k) {
-  graft_status status = only_f32(k, 4);
+  graft_status status = one_float(k, 4);
   if (status) return status;
-  gr_bn_shift_f32(k->operands[0].data, k->operands[1].data, k->operands[2].data, k->operands[3].data,
-                  k->operands[1].count, k->results[0].data);
+  gr_bn_shift(k->results[0].type->dtype, k->operands[0].data, k->operands[1].data, k->operands[2].data,
+              k->operands[3].data, k->operands[1].count, k->results[0].data);
   return GRAFT_OK;
 }
 
