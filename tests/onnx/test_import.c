@@ -683,6 +683,32 @@ START_TEST(graphs_among_attributes) {
 }
 END_TEST
 
+/* The condition follows from a shape: one branch is left, and reads what is around it and its own. */
+START_TEST(branch_of_a_known_condition) {
+  add_input(g, "x", 1, 1, INTS(3));
+  add_i64(g, "three", 1, INTS(3));
+  add_node(g, "Relu", "/r", NAMES("x"), NAMES("h"));
+  add_node(g, "Shape", "/shape", NAMES("x"), NAMES("s"));
+  add_node(g, "Equal", "/equal", NAMES("s", "three"), NAMES("cond"));
+  Onnx__GraphProto *taken = graph_new("taken");
+  add_node(taken, "Neg", "/neg", NAMES("h"), NAMES("n"));
+  Onnx__NodeProto *inner = add_node(taken, "If", "/inner", NAMES("cond"), NAMES("t"));
+  add_graph(inner, "then_branch", branch("Add", "n", "x", "u"));
+  add_graph(inner, "else_branch", branch("Mul", "n", "x", "u"));
+  add_untyped_output(taken, "t");
+  Onnx__NodeProto *n = add_node(g, "If", "/if", NAMES("cond"), NAMES("y"));
+  add_graph(n, "then_branch", taken);
+  add_graph(n, "else_branch", branch("Mul", "h", "x", "t"));
+  add_node(g, "Exp", "/exp", NAMES("y"), NAMES("z"));
+  add_output(g, "z", 1, 1, INTS(3));
+  load();
+  ck_assert_uint_eq(graft_module_graph_count(m), 1);
+  graft_graph *graph = graft_module_get_graph(m, 0);
+  ck_assert_uint_eq(graft_node_count(graph), 4); /* relu, neg, add, exp */
+  ck_assert_str_eq(node_text("z"), "exp(u)");
+}
+END_TEST
+
 START_TEST(graphs_two_levels_deep) {
   add_input(g, "cond", 9, 0, NULL);
   add_input(g, "x", 1, 1, INTS(3));
@@ -874,7 +900,7 @@ int main(void) {
       computed_pads_that_do_not_fit, hardsigmoid_of_pytorch, names_survive_in_any_order, identity_is_another_name,
       defined_twice, initializer_twice, cycle, missing_initializer, missing_output, output_of_another_rank,
       unnamed_node_is_called_by_its_output, unknown_op_is_kept, unknown_op_of_the_default_domain,
-      graphs_among_attributes, graphs_two_levels_deep, initializer_that_is_an_input_too,
+      graphs_among_attributes, branch_of_a_known_condition, graphs_two_levels_deep, initializer_that_is_an_input_too,
       nested_graph_reads_what_comes_later, nested_graph_reads_its_own, nested_graph_reads_its_own_node,
       nodes_in_opposite_order, slice_by_computed_starts, unknown_attribute, attribute_of_wrong_kind, float16_is_refused,
       opset_out_of_range, op_of_a_later_meaning, op_that_did_not_change, unknown_op_of_any_opset,

@@ -109,7 +109,7 @@ static bool add_inputs(gr_onnx *in, gr_onnx_scope *s, const gr_onnx_names *captu
     if (symbol->value == GRAFT_NONE) return false;
   }
   for (uint32_t i = 0; i < captured->names.len; i++) {
-    const gr_onnx_symbol *outer = gr_onnx_scope_find(s->outer, captured->names.data[i]);
+    const gr_onnx_symbol *outer = gr_onnx_scope_lookup(s->outer, captured->names.data[i]);
     graft_type type = *gr_type_of(s->outer->graph, outer->value);
     gr_onnx_symbol *symbol = gr_onnx_scope_find(s, captured->names.data[i]);
     symbol->value = gr_input_add(s->graph, symbol->name, &type);
@@ -185,6 +185,16 @@ static bool check_counts(gr_onnx *in) {
   return outputs > 0 || (gr_onnx_fail(in, GRAFT_TYPE, "%s has no output", row->name), false);
 }
 
+/* To the node at hand, after nodes of other scopes. */
+static void come_back(gr_onnx *in, const gr_onnx *to) {
+  in->scope = to->scope;
+  in->node = to->node;
+  in->row = to->row;
+  in->where = to->where;
+  in->record = to->record;
+  in->opaque = to->opaque;
+}
+
 /* The graphs among the node's attributes, and the values that they capture; then the node. */
 static bool import_opaque(gr_onnx *in) {
   const Onnx__NodeProto *node = in->node;
@@ -194,7 +204,7 @@ static bool import_opaque(gr_onnx *in) {
   bool good = gr_onnx_captures(in, in->scope, node, &captured);
   uint32_t kept = 0; /* tensors belong to the module: nested graphs see them without */
   for (uint32_t i = 0; good && i < captured.names.len; i++) {
-    const gr_onnx_symbol *s = gr_onnx_scope_find(in->scope, captured.names.data[i]);
+    const gr_onnx_symbol *s = gr_onnx_scope_lookup(in->scope, captured.names.data[i]);
     if (s->tensor != GRAFT_NONE) continue;
     captured.names.data[kept++] = captured.names.data[i];
     good = gr_onnx_value(in, s->text) != GRAFT_NONE;
@@ -211,11 +221,7 @@ static bool import_opaque(gr_onnx *in) {
     graft_graph *g = title ? graft_graph_create(in->module, title) : NULL;
     good = g && gr_onnx_graph(in, g, a->g, outer.scope, &captured);
     graphs[k++] = g;
-    in->scope = outer.scope;
-    in->node = outer.node;
-    in->row = outer.row;
-    in->where = outer.where;
-    in->record = outer.record;
+    come_back(in, &outer);
   }
   good = good && gr_onnx_opaque(in, graphs, &captured);
   gr_vec_free(in->context, &captured.names);
@@ -236,6 +242,45 @@ static bool check_opset(gr_onnx *in) {
   return true;
 }
 
+static bool import_nodes(gr_onnx *in, gr_onnx_scope *s);
+static bool drop_computed(gr_onnx *in, gr_onnx_scope *s);
+
+/* The nodes of the branch become nodes of the graph at hand. */
+static bool import_branch(gr_onnx *in, const Onnx__GraphProto *branch) {
+  const gr_onnx here = *in;
+  const gr_onnx_names nothing = {0};
+  gr_onnx_scope scope = {.outer = in->scope, .graph = in->scope->graph, .proto = branch};
+  graft_value *results = gr_arena_alloc(&in->scratch, (here.node->n_output + 1) * sizeof *results);
+  if (branch->n_input || branch->n_output != here.node->n_output)
+    return gr_onnx_fail(in, GRAFT_TYPE, "If: the branch has %zu inputs and %zu outputs", branch->n_input,
+                        branch->n_output),
+           false;
+  in->scope = &scope;
+  bool good = results && define_names(in, &scope, &nothing) && add_initializers(in, &scope) && import_nodes(in, &scope);
+  in->where = here.where;
+  for (size_t i = 0; good && i < branch->n_output; i++)
+    good = branch->output[i]->name && (results[i] = gr_onnx_value(in, branch->output[i]->name)) != GRAFT_NONE;
+  come_back(in, &here);
+  for (uint32_t i = 0; good && i < here.node->n_output; i++)
+    good = !here.node->output[i][0] || gr_onnx_alias(in, i, results[i]);
+  good = good && drop_computed(in, &scope);
+  gr_onnx_scope_free(in->context, &scope);
+  return good;
+}
+
+/* A condition that is known, from shapes for example, leaves one branch. */
+static bool import_if(gr_onnx *in) {
+  const Onnx__AttributeProto *branches[2] = {gr_onnx_attr(in, "else_branch"), gr_onnx_attr(in, "then_branch")};
+  const graft_value condition = gr_onnx_input(in, 0);
+  gr_known k = {0};
+  if (in->failed) return false;
+  if (condition == GRAFT_NONE || !branches[0] || !branches[1] || !branches[0]->g || !branches[1]->g)
+    return import_opaque(in);
+  if (!gr_known_ints(in->scope->graph, condition, &k)) return false;
+  if (!gr_known_whole(&k) || k.count != 1) return import_opaque(in);
+  return gr_vec_push(in->context, &in->scope->computed, condition) && import_branch(in, branches[k.ints[0] != 0]->g);
+}
+
 static bool import_node(gr_onnx *in, const Onnx__NodeProto *node) {
   bool in_default_domain = !node->domain || !node->domain[0] || strcmp(node->domain, "ai.onnx") == 0;
   in->node = node;
@@ -251,6 +296,7 @@ static bool import_node(gr_onnx *in, const Onnx__NodeProto *node) {
     if (r.source == GRAFT_NONE || (in->record = gr_record_intern(in->module, &r, NULL)) == GRAFT_NONE) return false;
   }
   in->row = in_default_domain ? gr_onnx_op_find(node->op_type) : NULL;
+  if (!in->row && in_default_domain && strcmp(node->op_type, "If") == 0) return import_if(in);
   if (!in->row) return import_opaque(in);
   if (!check_opset(in)) return false;
   if (!check_counts(in) || !check_attributes(in) || !in->row->handler(in) || in->failed) return false;
@@ -278,14 +324,19 @@ static bool drop_computed(gr_onnx *in, gr_onnx_scope *s) {
   return true;
 }
 
+static bool import_nodes(gr_onnx *in, gr_onnx_scope *s) {
+  const uint32_t *order = gr_onnx_order(in, s);
+  bool good = order != NULL;
+  for (size_t i = 0; good && i < s->proto->n_node; i++) good = import_node(in, s->proto->node[order[i]]);
+  return good;
+}
+
 bool gr_onnx_graph(gr_onnx *in, graft_graph *g, const Onnx__GraphProto *proto, gr_onnx_scope *outer,
                    const gr_onnx_names *captured) {
   gr_onnx_scope scope = {.outer = outer, .graph = g, .proto = proto};
-  const uint32_t *order = NULL;
   in->scope = &scope;
   bool good = define_names(in, &scope, captured) && add_initializers(in, &scope) && add_inputs(in, &scope, captured) &&
-              (order = gr_onnx_order(in, &scope)) != NULL;
-  for (size_t i = 0; good && i < proto->n_node; i++) good = import_node(in, proto->node[order[i]]);
+              import_nodes(in, &scope);
   if (good) {
     in->where.node = NULL;
     good = add_outputs(in, &scope) && drop_computed(in, &scope);

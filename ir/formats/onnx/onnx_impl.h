@@ -54,7 +54,7 @@ typedef struct gr_onnx_scope {
   GR_VEC(gr_onnx_symbol) symbols;
   gr_onnx_slot *slots; /* open addressing */
   uint32_t slot_count;
-  GR_VEC(graft_value) updates;  /* by tensor: its value after the updates so far; GRAFT_NONE: none */
+  GR_VEC(graft_value) updates;  /* of a base: by tensor, its value after the updates so far; GRAFT_NONE: none */
   GR_VEC(graft_value) computed; /* values whose elements became attributes */
 } gr_onnx_scope;
 
@@ -62,6 +62,10 @@ typedef struct gr_onnx_scope {
 bool gr_onnx_scope_define(graft_module *m, gr_onnx_scope *s, const char *text, gr_loc where);
 /* Borrowed until the next definition. In this scope alone; NULL, without an error: not there. */
 gr_onnx_symbol *gr_onnx_scope_find(const gr_onnx_scope *s, const char *text);
+/* The same, also in the scopes around a branch that became part of their graph. */
+gr_onnx_symbol *gr_onnx_scope_lookup(const gr_onnx_scope *s, const char *text);
+/* The outermost scope of the same graph. */
+gr_onnx_scope *gr_onnx_scope_base(gr_onnx_scope *s);
 void gr_onnx_scope_free(graft_context *c, gr_onnx_scope *s);
 /* Marks what nodes and outputs read, in the scopes that define it. */
 void gr_onnx_scope_mark_reads(gr_onnx_scope *s, const Onnx__GraphProto *g);

@@ -16,7 +16,7 @@ static graft_tensor statistics(gr_onnx *in, uint32_t i) {
 }
 
 static bool update(gr_onnx *in, graft_tensor t, graft_value v) {
-  gr_onnx_scope *s = in->scope;
+  gr_onnx_scope *s = gr_onnx_scope_base(in->scope);
   if (t == GRAFT_NONE) return true;
   while (s->updates.len <= t)
     if (!gr_vec_push(in->context, &s->updates, GRAFT_NONE)) return false;
@@ -29,7 +29,8 @@ static bool update(gr_onnx *in, graft_tensor t, graft_value v) {
  * first call made. */
 static bool part_statistics(gr_onnx *in, graft_value *operands, uint32_t i, graft_tensor taken, graft_tensor *t) {
   graft_graph *g = in->scope->graph;
-  const graft_value v = *t < in->scope->updates.len ? in->scope->updates.data[*t] : GRAFT_NONE;
+  const gr_onnx_scope *base = gr_onnx_scope_base(in->scope);
+  const graft_value v = *t < base->updates.len ? base->updates.data[*t] : GRAFT_NONE;
   const graft_node other = v == GRAFT_NONE ? GRAFT_NONE : gr_value_node(g, v);
   bool same = *t != taken || *t == GRAFT_NONE;
   for (uint32_t k = 1; k < 3 && other != GRAFT_NONE; k++) same = same && gr_operand(g, other, k) == operands[k];

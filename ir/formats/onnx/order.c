@@ -26,7 +26,7 @@ static bool capture(captures *c, const chain *inside, const char *name) {
   if (!name[0]) return true;
   for (; inside; inside = inside->outer)
     if (gr_onnx_scope_find(inside->defined, name)) return true;
-  if (!gr_onnx_scope_find(c->scope, name) || gr_onnx_scope_find(&c->seen, name)) return true;
+  if (!gr_onnx_scope_lookup(c->scope, name) || gr_onnx_scope_find(&c->seen, name)) return true;
   return gr_onnx_scope_define(c->in->module, &c->seen, name, c->in->where) &&
          gr_vec_push(c->in->context, &c->out->names, name);
 }

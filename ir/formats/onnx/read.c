@@ -20,8 +20,8 @@ graft_value gr_onnx_value(gr_onnx *in, const char *name) {
     gr_onnx_fail(in, GRAFT_NAME, "'%s' is not an input, an initializer or the output of a node", name);
     return GRAFT_NONE;
   }
-  if (s->tensor != GRAFT_NONE) return tensor_now(in, own, s->tensor);
-  if (s->value != GRAFT_NONE && gr_onnx_scope_find(own, name) == s) return s->value;
+  if (s->tensor != GRAFT_NONE) return tensor_now(in, gr_onnx_scope_base(own), s->tensor);
+  if (s->value != GRAFT_NONE && gr_onnx_scope_lookup(own, name) == s) return s->value;
   gr_onnx_fail(in, GRAFT_NAME, "'%s' is read before the node that makes it: the nodes are not sorted, or form a cycle",
                name);
   return GRAFT_NONE;

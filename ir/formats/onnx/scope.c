@@ -55,6 +55,18 @@ gr_onnx_symbol *gr_onnx_scope_find(const gr_onnx_scope *s, const char *text) {
   return slot ? &s->symbols.data[slot - 1] : NULL;
 }
 
+gr_onnx_symbol *gr_onnx_scope_lookup(const gr_onnx_scope *s, const char *text) {
+  const graft_graph *g = s->graph;
+  gr_onnx_symbol *found = NULL;
+  for (; s && s->graph == g && !found; s = s->outer) found = gr_onnx_scope_find(s, text);
+  return found;
+}
+
+gr_onnx_scope *gr_onnx_scope_base(gr_onnx_scope *s) {
+  while (s->outer && s->outer->graph == s->graph) s = s->outer;
+  return s;
+}
+
 static void mark(gr_onnx_scope *s, const char *text) {
   for (; s; s = s->outer) {
     gr_onnx_symbol *symbol = gr_onnx_scope_find(s, text);
