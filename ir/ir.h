@@ -105,6 +105,11 @@ typedef enum graft_dtype {
   GRAFT_I32,
   GRAFT_I64,
   GRAFT_BOOL,
+  GRAFT_F16,  /* IEEE's half; computed in f32, as BF16 is, and rounded to even */
+  GRAFT_BF16, /* the upper half of an f32 */
+  GRAFT_U16,
+  GRAFT_U32,
+  GRAFT_U64,
   GRAFT_DTYPE_COUNT
 } graft_dtype;
 
@@ -114,7 +119,7 @@ typedef struct graft_type {
   int64_t dims[GRAFT_MAX_RANK]; /* -1: unknown extent; entries past rank are 0 */
 } graft_type;
 
-GRAFT_API const char *graft_dtype_name(graft_dtype dtype); /* "f32" … "bool", "?" */
+GRAFT_API const char *graft_dtype_name(graft_dtype dtype); /* "f32" … "u64", "?" */
 GRAFT_API size_t graft_dtype_size(graft_dtype dtype);      /* bytes of an element, 0 for GRAFT_UNKNOWN */
 /* Of `dims` NULL the extents are unknown; a rank below -1 is -1, one above GRAFT_MAX_RANK is that. */
 GRAFT_API graft_type graft_type_make(graft_dtype dtype, int32_t rank, const int64_t *dims);

@@ -9,6 +9,7 @@
 #include "ir/graph/annotation_int.h"
 #include "ir/graph/attr_int.h"
 #include "ir/graph/base_int.h"
+#include "ir/graph/element_int.h"
 #include "ir/graph/graph_int.h"
 #include "ir/graph/intern_int.h"
 #include "ir/graph/op_int.h"

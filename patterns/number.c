@@ -5,49 +5,40 @@
 #include <math.h>
 #include <string.h>
 
-static bool real_as(double f, graft_dtype d, unsigned char bytes[8]) {
-  if (d == GRAFT_F64) return memcpy(bytes, &f, sizeof f), true;
-  float single = (float)f;
-  memcpy(bytes, &single, sizeof single);
-  return isfinite(single) || !isfinite(f);
+/* One rounding, not two: of an integer to f32. */
+static bool real_as(const graft_attr *n, graft_dtype d, unsigned char bytes[8]) {
+  const double f = n->kind == GRAFT_ATTR_INT ? (double)n->as.i : n->as.f;
+  const float single = (float)n->as.i;
+  if (n->kind == GRAFT_ATTR_INT && d == GRAFT_F32)
+    memcpy(bytes, &single, sizeof single);
+  else
+    gr_element_set_float(d, bytes, f);
+  return isfinite(gr_element_float(d, bytes)) || !isfinite(f);
 }
 
 bool gr_pt_number_as(const graft_attr *n, graft_dtype d, unsigned char bytes[8]) {
   memset(bytes, 0, 8);
   bool whole = n->kind == GRAFT_ATTR_INT;
   if (!whole && n->kind != GRAFT_ATTR_FLOAT) return false;
-  if (d == GRAFT_F32 || d == GRAFT_F64) {
-    if (d == GRAFT_F32 && whole) { /* one rounding, not two */
-      float single = (float)n->as.i;
-      return memcpy(bytes, &single, sizeof single), true;
-    }
-    return real_as(whole ? (double)n->as.i : n->as.f, d, bytes);
-  }
-  int64_t i = whole ? n->as.i : 0, low = INT64_MIN, high = INT64_MAX;
+  if (gr_is_float(d)) return real_as(n, d, bytes);
+  int64_t i = whole ? n->as.i : 0, low, high;
   if (!whole) {
     if (!(n->as.f >= -0x1p63 && n->as.f < 0x1p63) || n->as.f != floor(n->as.f)) return false;
     i = (int64_t)n->as.f;
   }
-  if (d == GRAFT_BOOL) low = 0, high = 1;
-  if (graft_dtype_size(d) == 0 || (d != GRAFT_I64 && d != GRAFT_BOOL && !gr_dtype_range(d, &low, &high))) return false;
-  memcpy(bytes, &i, graft_dtype_size(d)); /* little-endian: the low bytes */
+  if (!gr_integer_range(d, &low, &high)) return false;
+  gr_element_set_int(d, bytes, i);
   return i >= low && i <= high;
 }
 
 graft_attr gr_pt_element(const gr_array *a, int64_t i) {
-  graft_attr n = {.kind = GRAFT_ATTR_INT};
-  switch (a->type.dtype) {
-  case GRAFT_F32: return (graft_attr){.kind = GRAFT_ATTR_FLOAT, .as.f = (double)((const float *)a->data)[i]};
-  case GRAFT_F64: return (graft_attr){.kind = GRAFT_ATTR_FLOAT, .as.f = ((const double *)a->data)[i]};
-  case GRAFT_I8: n.as.i = (int64_t)((const int8_t *)a->data)[i]; break; // NOLINT(bugprone-signed-char-misuse): a number
-  case GRAFT_U8: n.as.i = ((const uint8_t *)a->data)[i]; break;
-  case GRAFT_I16: n.as.i = ((const int16_t *)a->data)[i]; break;
-  case GRAFT_I32: n.as.i = ((const int32_t *)a->data)[i]; break;
-  case GRAFT_I64: n.as.i = ((const int64_t *)a->data)[i]; break;
-  case GRAFT_BOOL: n.as.i = ((const uint8_t *)a->data)[i] != 0; break;
-  default: n.kind = GRAFT_ATTR_NONE; break;
-  }
-  return n;
+  const graft_dtype d = a->type.dtype;
+  const char *at = (const char *)a->data + (size_t)i * graft_dtype_size(d);
+  if (gr_is_float(d)) return (graft_attr){.kind = GRAFT_ATTR_FLOAT, .as.f = gr_element_float(d, at)};
+  if (d == GRAFT_U64 && gr_element_int(d, at) < 0) /* no int64_t: as near as a float comes */
+    return (graft_attr){.kind = GRAFT_ATTR_FLOAT, .as.f = gr_element_float(d, at)};
+  if (graft_dtype_size(d) == 0) return (graft_attr){.kind = GRAFT_ATTR_NONE};
+  return (graft_attr){.kind = GRAFT_ATTR_INT, .as.i = gr_element_int(d, at)};
 }
 
 bool gr_pt_all(const gr_array *a, const graft_attr *n) {

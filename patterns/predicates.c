@@ -230,7 +230,7 @@ static bool eval_data(pt_eval *e, const gr_expr *x, graft_attr *out) {
   gr_array a = {0};
   if (!data_of(e, x->args[0], &a)) return false;
   int64_t count = graft_type_elements(&a.type);
-  bool real = a.type.dtype == GRAFT_F32 || a.type.dtype == GRAFT_F64;
+  bool real = gr_is_float(a.type.dtype);
   if (x->index == PT_F_number || x->index == PT_F_int) {
     if (count != 1 || (real && x->index == PT_F_int)) return fail(e, x, "not a single number of that kind");
     *out = gr_pt_element(&a, 0);
@@ -339,7 +339,7 @@ static bool eval_same(pt_eval *e, const gr_expr *x, bool types, graft_attr *out)
 
 static bool of_dtype(pt_eval *e, graft_value v, bool real) {
   graft_dtype d = gr_type_of(graph_of(e), v)->dtype;
-  bool yes = real ? d == GRAFT_F32 || d == GRAFT_F64 : d >= GRAFT_I8 && d <= GRAFT_I64;
+  bool yes = real ? gr_is_float(d) : gr_is_integer(d);
   if (!yes) because(e, v, real ? "is not float" : "is not integer");
   return yes;
 }

@@ -95,6 +95,7 @@ static bool add_link(chain *h, graft_module *m, gr_scratch *scratch, const gr_un
                              .scratch = scratch,
                              .where = where};
   if (!in_slices(&l->call, x, y)) return false;
+  if (gr_kernel_for(l->kernel, &l->call) != l->kernel->run) return false; /* needs memory for every block */
   for (uint32_t i = 0; i < op->operand_count; i++)
     if (types[i] && is_cut(&l->call, i, x)) l->slices[i] = slice_bytes(types[i]);
   l->slice = slice_bytes(y);

@@ -94,7 +94,7 @@ static graft_status run_op(graft_module *m, uint32_t op, uint32_t attrs, const g
     if (!gr_within_limits(m, op, attrs, e.types, operand_count, &e.result_types[i], message, sizeof message))
       status = gr_error(c, GRAFT_RUN, where, "%s: %s", gr_op_text(m, op), message);
   if (status == GRAFT_OK) status = allocate(&e, results, result_count, where);
-  if (status == GRAFT_OK) status = kernel->run(&call);
+  if (status == GRAFT_OK) status = gr_kernel_for(kernel, &call)(&call);
   for (uint32_t i = 0; status != GRAFT_OK && i < result_count; i++) {
     gr_buffer_release(c, results[i].buffer);
     results[i] = (gr_array){0};

@@ -58,6 +58,7 @@ QUANTIZE(quantize_i8, int8_t)
 QUANTIZE(quantize_u8, uint8_t)
 QUANTIZE(quantize_i16, int16_t)
 QUANTIZE(quantize_i32, int32_t)
+QUANTIZE(quantize_u16, uint16_t)
 
 /* Of i32 alone: the other types' ranges are small, but for a zero point far out. */
 #define QUANTIZE_WIDE(T) \
@@ -69,6 +70,7 @@ static void quantize_wide(const float *x, int64_t count, rounding r, graft_dtype
   case GRAFT_U8: QUANTIZE_WIDE(uint8_t); break;
   case GRAFT_I16: QUANTIZE_WIDE(int16_t); break;
   case GRAFT_I32: QUANTIZE_WIDE(int32_t); break;
+  case GRAFT_U16: QUANTIZE_WIDE(uint16_t); break;
   default: break;
   }
 }
@@ -85,6 +87,7 @@ void gr_quantize_f32(gr_isa isa, const float *x, int64_t count, float scale, int
   case GRAFT_U8: quantize_u8[isa](x, count, &r, y); break;
   case GRAFT_I16: quantize_i16[isa](x, count, &r, y); break;
   case GRAFT_I32: quantize_i32[isa](x, count, &r, y); break;
+  case GRAFT_U16: quantize_u16[isa](x, count, &r, y); break;
   default: break;
   }
 }
@@ -104,6 +107,7 @@ DEQUANTIZE(dequantize_i8, int8_t, int64_t)
 DEQUANTIZE(dequantize_u8, uint8_t, int64_t)
 DEQUANTIZE(dequantize_i16, int16_t, int64_t)
 DEQUANTIZE(dequantize_i32, int32_t, int64_t)
+DEQUANTIZE(dequantize_u16, uint16_t, int64_t)
 
 void gr_dequantize_f32(gr_isa isa, const void *x, graft_dtype dtype, int64_t count, float scale, int32_t zero_point,
                        float *y) {
@@ -113,6 +117,7 @@ void gr_dequantize_f32(gr_isa isa, const void *x, graft_dtype dtype, int64_t cou
   case GRAFT_U8: (small ? dequantize_small_u8 : dequantize_u8)[isa](x, count, scale, zero_point, y); break;
   case GRAFT_I16: dequantize_i16[isa](x, count, scale, zero_point, y); break;
   case GRAFT_I32: dequantize_i32[isa](x, count, scale, zero_point, y); break;
+  case GRAFT_U16: dequantize_u16[isa](x, count, scale, zero_point, y); break;
   default: break;
   }
 }

@@ -2,14 +2,22 @@
 #include "runtime/kernel_impl.h"
 
 static const gr_kernel_info kernels[GR_OP_COUNT] = {
-#define KERNEL(op, function, ...) [GR_OP_##op] = {function, NULL, NULL, {__VA_ARGS__}},
-#define KERNEL_ALIAS(op, function, alias, ...) [GR_OP_##op] = {function, alias, NULL, {__VA_ARGS__}},
-#define KERNEL_MEASURE(op, function, measure, ...) [GR_OP_##op] = {function, NULL, measure, {__VA_ARGS__}},
+#define KERNEL(op, function, ...) [GR_OP_##op] = {function, NULL, NULL, false, {__VA_ARGS__}},
+#define KERNEL_ALIAS(op, function, alias, ...) [GR_OP_##op] = {function, alias, NULL, false, {__VA_ARGS__}},
+#define KERNEL_BYTES(op, function, alias, ...) [GR_OP_##op] = {function, alias, NULL, true, {__VA_ARGS__}},
+#define KERNEL_MEASURE(op, function, measure, ...) [GR_OP_##op] = {function, NULL, measure, false, {__VA_ARGS__}},
 #include "runtime/kernels.def"
 #undef KERNEL
 #undef KERNEL_ALIAS
+#undef KERNEL_BYTES
 #undef KERNEL_MEASURE
 };
+
+int64_t gr_alias_never(const gr_kernel_call *k, uint32_t result, uint32_t *operand) {
+  (void)k, (void)result;
+  *operand = 0;
+  return -1;
+}
 
 const gr_kernel_info *gr_kernel_get(uint32_t op) { return op < GR_OP_COUNT && kernels[op].run ? &kernels[op] : NULL; }
 

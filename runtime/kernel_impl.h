@@ -65,6 +65,7 @@ typedef struct gr_kernel_info {
   gr_kernel run;                 /* NULL: the op has no kernel */
   gr_alias alias;                /* NULL: never one */
   gr_measure measure;            /* NULL: types follow from types, attributes and i64 operands */
+  bool bytes;                    /* elements go by their size alone: any dtype will do */
   uint8_t reuse[GR_MAX_RESULTS]; /* mask of the operand slots whose dying array a result of equal type may overwrite */
 } gr_kernel_info;
 
@@ -75,19 +76,39 @@ const gr_kernel_info *gr_kernel_get(uint32_t op);
 #define KERNEL_ALIAS(op, function, alias, ...) \
   graft_status function(const gr_kernel_call *k); \
   int64_t alias(const gr_kernel_call *k, uint32_t result, uint32_t *operand);
+#define KERNEL_BYTES KERNEL_ALIAS
 #define KERNEL_MEASURE(op, function, measure, ...) \
   graft_status function(const gr_kernel_call *k); \
   graft_status measure(const gr_kernel_call *k, graft_type *results);
 #include "runtime/kernels.def"
 #undef KERNEL
 #undef KERNEL_ALIAS
+#undef KERNEL_BYTES
 #undef KERNEL_MEASURE
+int64_t gr_alias_never(const gr_kernel_call *k, uint32_t result, uint32_t *operand);
 
 /* Types of the results of a call whose operands are there: inferred, then measured. */
 graft_status gr_kernel_types(const gr_kernel_call *k, graft_type *results);
 /* Types of an opaque node's results, from the embedder's kernel or else the graph; `operands`: NULL: absent. */
 graft_status gr_opaque_types(graft_graph *g, graft_node n, const graft_kernel *kernel,
                              const graft_type *const *operands, graft_type *results);
+
+/* The kernel for a call of these types: the op's own or, where f16 or bf16 go into arithmetic, the one that runs it in
+ * f32 and rounds its results (half.c). */
+gr_kernel gr_kernel_for(const gr_kernel_info *info, const gr_kernel_call *k);
+
+/* Whole arrays of f16 or bf16 to f32 and back. */
+void gr_half_widen(const gr_kernel_call *k, graft_dtype from, const void *x, int64_t count, float *y);
+void gr_half_round(const gr_kernel_call *k, graft_dtype to, const float *x, int64_t count, void *y);
+
+/* Entries of a table by dtype: NAME_I8 and so on, which DTYPE of kernels/dtypes.inc defined. */
+#define GR_INTEGERS(NAME) \
+  [GRAFT_I8] = NAME##_I8, [GRAFT_U8] = NAME##_U8, [GRAFT_I16] = NAME##_I16, [GRAFT_I32] = NAME##_I32, \
+  [GRAFT_I64] = NAME##_I64, [GRAFT_U16] = NAME##_U16, [GRAFT_U32] = NAME##_U32, [GRAFT_U64] = NAME##_U64
+
+/* Least and greatest number of an integer type. */
+#define GR_LEAST(T) ((T)-1 > 0 ? (T)0 : (T)((uint64_t)1 << (8 * sizeof(T) - 1)))
+#define GR_GREATEST(T) ((T)-1 > 0 ? (T)-1 : (T)(((uint64_t)1 << (8 * sizeof(T) - 1)) - 1))
 
 /* `return gr_kernel_error(k, "no kernel for %s", …)`: GRAFT_RUN with the node's name. */
 #define gr_kernel_error(k, ...) gr_error((k)->context, GRAFT_RUN, gr_kernel_where(k), __VA_ARGS__)

@@ -370,12 +370,13 @@ static graft_status add_step(planner *p, const gr_kernel_info *info, const graft
                              const gr_kernel_call *call) {
   gr_plan *plan = p->plan;
   const gr_node *node = gr_node_at(p->graph, p->node);
-  gr_plan_step step = {.node = p->node, .run = info ? info->run : NULL, .opaque = opaque, .late = p->late};
+  gr_plan_step step = {
+      .node = p->node, .run = info ? gr_kernel_for(info, call) : NULL, .opaque = opaque, .late = p->late};
   const gr_op_info *op = gr_op_get(node->op);
   if (op && (op->families & GR_F_RANDOM)) step.random = ++p->random;
   if (node->operand_count > plan->max_in) plan->max_in = node->operand_count;
   if (node->result_count > plan->max_out) plan->max_out = node->result_count;
-  graft_status status = info && !p->late ? find_fast(p, call, &step) : GRAFT_OK;
+  graft_status status = info && !p->late && step.run == info->run ? find_fast(p, call, &step) : GRAFT_OK;
   if (status == GRAFT_OK && !gr_vec_push(p->context, &plan->steps, step)) status = GRAFT_NO_MEMORY;
   if (status != GRAFT_OK) gr_fast_drop(step.fast);
   return status;
@@ -418,7 +419,7 @@ static graft_status plan_node(planner *p) {
   p->done[p->node] = true;
   bool step = false;
   if (info && !p->late && can_know(p, &call)) {
-    status = compute_known(p, info->run, &call);
+    status = compute_known(p, gr_kernel_for(info, &call), &call);
   } else if (!info || p->late || !all_alias(p, info, &call)) {
     step = true;
     status = place_results(p, info, &call);

@@ -147,7 +147,7 @@ static void put_float(FILE *f, double d) {
 
 static void put_c_default(FILE *f, const gr_attr_decl *a) {
   static const char *const dtypes[] = {
-#define ELEMENT(id, ...) #id,
+#define ELEMENT(id, ...) [GRAFT_##id] = #id,
 #include "ir/dtypes.def"
 #undef ELEMENT
   };

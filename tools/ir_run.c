@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "ir/formats/npy_int.h"
+#include "ir/ir_int.h"
 #include "runtime/runtime.h"
 #include "tools/cli.h"
 #include "tools/labels.h"
@@ -232,6 +233,24 @@ static bool run_step(runner *r) {
   return true;
 }
 
+/* numpy has no bf16: an array for such an input is f32, and every element one that bf16 has. */
+static bool as_declared(runner *r, feed *f, const char *path) {
+  graft_type declared = graft_value_get_type(r->graph, graft_input_get(r->graph, f->input));
+  if (declared.dtype != GRAFT_BF16 || f->type.dtype != GRAFT_F32) return true;
+  int64_t count = graft_type_elements(&f->type);
+  const float *x = f->data->data;
+  uint16_t *y = f->data->data;
+  for (int64_t i = 0; i < count; i++) {
+    float exact = x[i];
+    uint16_t h = gr_bf16_from_float(exact);
+    if (exact == exact && gr_bf16_to_float(h) != exact)
+      return cli_fail(path, "the input is bf16, which has no %.9g", (double)exact) == EXIT_DONE;
+    memcpy(&y[i], &h, sizeof h);
+  }
+  f->type.dtype = GRAFT_BF16;
+  return true;
+}
+
 static bool read_files(runner *r, uint32_t file) {
   double start = cli_now();
   const arguments *a = r->arguments;
@@ -240,6 +259,7 @@ static bool read_files(runner *r, uint32_t file) {
     if (f->data) gr_buffer_release(r->context, f->data);
     f->data = NULL;
     if (gr_npy_read(r->context, f->files.items[file], &f->type, &f->data) != GRAFT_OK) return false;
+    if (!as_declared(r, f, f->files.items[file])) return false;
     if (a->batch && f->type.rank < 1) return cli_fail(f->files.items[file], "--batch needs a first axis") == EXIT_DONE;
   }
   r->read_seconds += cli_now() - start;

@@ -1,6 +1,7 @@
 /* .npy, numpy's file of one array. A version 1 to 3 header is the text of a Python dict:
  *   {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }
- * Fortran order and big-endian elements are converted on reading; we write version 1, C order, little-endian. */
+ * Fortran order and big-endian elements are converted on reading; we write version 1, C order, little-endian. numpy has
+ * no bf16: such an array is written as f32, which holds its every value. */
 #include "ir/formats/file_int.h"
 #include "ir/formats/npy_int.h"
 #include "ir/formats/stage_impl.h"
@@ -61,21 +62,21 @@ static bool take_extent(header *h, int64_t *value) {
   return true;
 }
 
-static const struct {
-  char code[3];
-  graft_dtype dtype;
-} codes[] = {{"f4", GRAFT_F32}, {"f8", GRAFT_F64}, {"i1", GRAFT_I8},  {"u1", GRAFT_U8},
-             {"i2", GRAFT_I16}, {"i4", GRAFT_I32}, {"i8", GRAFT_I64}, {"b1", GRAFT_BOOL}};
-#define CODE_COUNT (sizeof codes / sizeof codes[0])
+static const char *const codes[GRAFT_DTYPE_COUNT] = {
+/* NULL: numpy has no such type */
+#define ELEMENT(id, name, bytes, kind, npy, ...) [GRAFT_##id] = npy,
+#include "ir/dtypes.def"
+#undef ELEMENT
+};
 
 static bool find_dtype(header *h, const char *descr) {
   char order = descr[0];
   if (order != '<' && order != '>' && order != '|' && order != '=') return false;
-  for (size_t i = 0; i < CODE_COUNT; i++) {
-    if (strcmp(descr + 1, codes[i].code) != 0) continue;
-    h->type.dtype = codes[i].dtype;
+  for (int d = 0; d < GRAFT_DTYPE_COUNT; d++) {
+    if (!codes[d] || strcmp(descr + 1, codes[d]) != 0) continue;
+    h->type.dtype = (graft_dtype)d;
     h->swapped = order == '>';
-    return order != '|' || graft_dtype_size(codes[i].dtype) == 1;
+    return order != '|' || graft_dtype_size(h->type.dtype) == 1;
   }
   return false;
 }
@@ -213,16 +214,25 @@ graft_status gr_npy_read(graft_context *c, const char *path, graft_type *type, g
   return status;
 }
 
+static void write_widened(gr_stage *stage, const uint16_t *data, size_t count) {
+  float block[1024];
+  for (size_t at = 0; at < count; at += sizeof block / sizeof *block) {
+    size_t n = count - at < sizeof block / sizeof *block ? count - at : sizeof block / sizeof *block;
+    for (size_t i = 0; i < n; i++) block[i] = gr_bf16_to_float(data[at + i]);
+    gr_stage_write(stage, block, n * sizeof *block);
+  }
+}
+
 graft_status gr_npy_write(graft_context *c, const char *path, const graft_type *type, const void *data) {
   int64_t elements = graft_type_elements(type);
-  size_t width = graft_dtype_size(type->dtype), code = 0;
-  while (code < CODE_COUNT && codes[code].dtype != type->dtype) code++;
-  if (elements < 0 || code == CODE_COUNT) {
+  const graft_dtype stored = type->dtype == GRAFT_BF16 ? GRAFT_F32 : type->dtype;
+  size_t width = graft_dtype_size(stored);
+  if (elements < 0 || width == 0) {
     return gr_error(c, GRAFT_INVALID_ARGUMENT, (gr_loc){.file = path}, "an array needs a dtype and known extents");
   }
   char text[320]; /* 8 extents of at most 19 digits */
   int length = snprintf(text, sizeof text, "{'descr': '%c%s', 'fortran_order': False, 'shape': (",
-                        width == 1 ? '|' : '<', codes[code].code);
+                        width == 1 ? '|' : '<', codes[stored]);
   for (int32_t i = 0; i < type->rank; i++) {
     length += snprintf(text + length, sizeof text - (size_t)length, i ? ", %lld" : "%lld", (long long)type->dims[i]);
   }
@@ -236,6 +246,9 @@ graft_status gr_npy_write(graft_context *c, const char *path, const graft_type *
   if (status) return status;
   gr_stage_write(&stage, head, sizeof head);
   gr_stage_write(&stage, text, (size_t)length);
-  gr_stage_write(&stage, data, (size_t)elements * width);
+  if (stored == type->dtype)
+    gr_stage_write(&stage, data, (size_t)elements * width);
+  else
+    write_widened(&stage, data, (size_t)elements);
   return gr_stage_close(&stage, true);
 }

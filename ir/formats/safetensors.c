@@ -11,12 +11,11 @@
 #define MAX_HEADER ((uint64_t)100 << 20) /* the reference implementation's limit */
 #define HEADER_ALIGNMENT 8u
 
-static const struct {
-  const char *name;
-  graft_dtype dtype;
-} dtypes[] = {{"F32", GRAFT_F32}, {"F64", GRAFT_F64}, {"I8", GRAFT_I8},   {"U8", GRAFT_U8},
-              {"I16", GRAFT_I16}, {"I32", GRAFT_I32}, {"I64", GRAFT_I64}, {"BOOL", GRAFT_BOOL}};
-#define DTYPE_COUNT (sizeof dtypes / sizeof dtypes[0])
+static const char *const dtypes[GRAFT_DTYPE_COUNT] = {
+#define ELEMENT(id, name, bytes, kind, npy, safetensors, ...) [GRAFT_##id] = safetensors,
+#include "ir/dtypes.def"
+#undef ELEMENT
+};
 
 typedef struct entry {
   const char *name; /* borrowed from the JSON */
@@ -39,14 +38,14 @@ static graft_status read_type(reader *r, const char *name, const json_t *info, g
   const char *dtype = json_string_value(json_object_get(info, "dtype"));
   const json_t *shape = json_object_get(info, "shape");
   if (!dtype || !json_is_array(shape)) return bad(r, name, "no dtype or no shape");
-  size_t i = 0;
-  while (i < DTYPE_COUNT && strcmp(dtype, dtypes[i].name) != 0) i++;
-  if (i == DTYPE_COUNT) {
+  int d = 0;
+  while (d < GRAFT_DTYPE_COUNT && (!dtypes[d] || strcmp(dtype, dtypes[d]) != 0)) d++;
+  if (d == GRAFT_DTYPE_COUNT) {
     return gr_error(r->context, GRAFT_UNSUPPORTED, r->where, "tensor %s: dtype %.16s is not supported", name, dtype);
   }
   size_t rank = json_array_size(shape);
   if (rank > GRAFT_MAX_RANK) return bad(r, name, "more than 8 axes");
-  *type = (graft_type){.dtype = dtypes[i].dtype, .rank = (int32_t)rank};
+  *type = (graft_type){.dtype = (graft_dtype)d, .rank = (int32_t)rank};
   for (size_t axis = 0; axis < rank; axis++) {
     const json_t *extent = json_array_get(shape, axis);
     if (!json_is_integer(extent) || json_integer_value(extent) < 0) return bad(r, name, "an extent is no count");
@@ -151,13 +150,11 @@ static void order_by_width(const graft_module *m, const graft_tensor *tensors, u
 
 /* {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]} */
 static json_t *describe(const graft_type *type, uint64_t begin, uint64_t end, bool *failed) {
-  size_t d = 0;
-  while (dtypes[d].dtype != type->dtype) d++;
   json_t *described = json_object(), *shape = json_array(), *offsets = json_array();
   for (int32_t axis = 0; axis < type->rank; axis++) gr_json_append(failed, shape, json_integer(type->dims[axis]));
   gr_json_append(failed, offsets, json_integer((json_int_t)begin));
   gr_json_append(failed, offsets, json_integer((json_int_t)end));
-  gr_json_set(failed, described, "dtype", json_string(dtypes[d].name));
+  gr_json_set(failed, described, "dtype", json_string(dtypes[type->dtype]));
   gr_json_set(failed, described, "shape", shape);
   gr_json_set(failed, described, "data_offsets", offsets);
   return described;

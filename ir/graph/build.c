@@ -11,23 +11,18 @@ graft_value graft_tensor_value(graft_graph *g, graft_tensor t) {
 
 /* The value in the dtype's own bytes; integers saturate. */
 static void scalar_bytes(graft_dtype dtype, double v, unsigned char *bytes) {
-  double lo = 0, hi = 0;
-  switch (dtype) {
-  case GRAFT_F32: {
-    float f = (float)v;
-    memcpy(bytes, &f, sizeof f);
+  int64_t low, high, i = 0;
+  if (!gr_integer_range(dtype, &low, &high)) {
+    gr_element_set_float(dtype, bytes, v);
     return;
   }
-  case GRAFT_F64: memcpy(bytes, &v, sizeof v); return;
-  case GRAFT_I8: lo = INT8_MIN, hi = INT8_MAX; break;
-  case GRAFT_U8: hi = UINT8_MAX; break;
-  case GRAFT_BOOL: hi = 1; break;
-  case GRAFT_I16: lo = INT16_MIN, hi = INT16_MAX; break;
-  case GRAFT_I32: lo = INT32_MIN, hi = INT32_MAX; break;
-  default: lo = -0x1p63, hi = 0x1.fffffffffffffp62; break;
-  }
-  int64_t i = v >= hi ? (int64_t)hi : v >= lo ? (int64_t)v : v < lo ? (int64_t)lo : 0;
-  memcpy(bytes, &i, graft_dtype_size(dtype)); /* little-endian: the low bytes */
+  if (v >= (double)high)
+    i = high;
+  else if (v <= (double)low)
+    i = low;
+  else if (v == v)
+    i = (int64_t)v;
+  gr_element_set_int(dtype, bytes, i);
 }
 
 graft_value graft_scalar(graft_graph *g, graft_dtype dtype, double value) {

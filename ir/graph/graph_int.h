@@ -195,6 +195,19 @@ bool gr_is_training(const graft_graph *g, graft_node n);
 /* ---- types (type.c) and inference (infer*.c) ---- */
 
 graft_dtype gr_dtype_find(const char *name, size_t length); /* GRAFT_UNKNOWN: no dtype is called so */
+typedef enum gr_dtype_kind {
+  GR_KIND_NONE,
+  GR_KIND_FLOAT,
+  GR_KIND_SIGNED,
+  GR_KIND_UNSIGNED,
+  GR_KIND_TRUTH
+} gr_dtype_kind;
+gr_dtype_kind gr_dtype_kind_of(graft_dtype dtype);
+static inline bool gr_is_float(graft_dtype d) { return gr_dtype_kind_of(d) == GR_KIND_FLOAT; }
+static inline bool gr_is_half(graft_dtype d) { return d == GRAFT_F16 || d == GRAFT_BF16; }
+static inline bool gr_is_integer(graft_dtype d) { /* bool is none */
+  return gr_dtype_kind_of(d) == GR_KIND_SIGNED || gr_dtype_kind_of(d) == GR_KIND_UNSIGNED;
+}
 /* The bound on extents and on their product, those of extent 0 apart, so that no sum or product of a few sizes
  * overflows. Every type of a module is within it, since interning refuses any other. */
 #define GR_MAX_ELEMENTS ((int64_t)1 << 48)

@@ -148,8 +148,8 @@ static graft_tensor fill(graft_module *m, const char *name, graft_tensor_kind ki
   gr_name unique;
   uint32_t id;
   if (!begin(m, name, kind, type, &unique, &id)) return GRAFT_NONE;
-  if (type->dtype != GRAFT_F32 && type->dtype != GRAFT_F64) {
-    gr_error(m->context, GRAFT_TYPE, (gr_loc){.node = name}, "only f32 and f64 tensors can be filled");
+  if (!gr_is_float(type->dtype)) {
+    gr_error(m->context, GRAFT_TYPE, (gr_loc){.node = name}, "only tensors of floats can be filled");
     return GRAFT_NONE;
   }
   gr_tensor t = {.name = unique, .type = id, .kind = (uint8_t)kind, .source = GR_TENSOR_FILL, .lo = lo, .hi = hi};
@@ -226,7 +226,9 @@ static bool materialize(graft_module *m, gr_tensor *t) {
   if (type->dtype == GRAFT_F32)
     for (size_t i = 0; i < n; i++) ((float *)b->data)[i] = (float)fill_value(seed, i, t->lo, t->hi);
   else
-    for (size_t i = 0; i < n; i++) ((double *)b->data)[i] = fill_value(seed, i, t->lo, t->hi);
+    for (size_t i = 0; i < n; i++)
+      gr_element_set_float(type->dtype, (char *)b->data + i * graft_dtype_size(type->dtype),
+                           fill_value(seed, i, t->lo, t->hi));
   t->buffer = b;
   t->offset = 0;
   return true;

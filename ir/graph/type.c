@@ -7,9 +7,11 @@
 static const struct {
   const char *name;
   size_t size;
-  int64_t least, greatest;
+  gr_dtype_kind kind;
+  int64_t least, greatest; /* of quantized numbers */
 } dtypes[GRAFT_DTYPE_COUNT] = {
-#define ELEMENT(id, text, bytes, low, high) [GRAFT_##id] = {text, bytes, low, high},
+#define ELEMENT(id, text, bytes, kind, npy, safetensors, onnx, low, high) \
+  [GRAFT_##id] = {text, bytes, GR_KIND_##kind, low, high},
 #include "ir/dtypes.def"
 #undef ELEMENT
 };
@@ -21,6 +23,9 @@ graft_dtype gr_dtype_find(const char *name, size_t length) {
   for (int d = GRAFT_F32; d < GRAFT_DTYPE_COUNT; d++)
     if (strlen(dtypes[d].name) == length && memcmp(dtypes[d].name, name, length) == 0) return (graft_dtype)d;
   return GRAFT_UNKNOWN;
+}
+gr_dtype_kind gr_dtype_kind_of(graft_dtype dtype) {
+  return (unsigned)dtype < GRAFT_DTYPE_COUNT ? dtypes[dtype].kind : GR_KIND_NONE;
 }
 size_t graft_dtype_size(graft_dtype dtype) { return (unsigned)dtype < GRAFT_DTYPE_COUNT ? dtypes[dtype].size : 0; }
 

@@ -135,8 +135,7 @@ static void check_tensor(gr_verifier *v, const gr_tensor *t, int64_t size) {
                    size);
   else if (t->buffer == NULL && t->source == GR_TENSOR_DATA && size > 0)
     gr_verify_fail(v, 3, gr_name_label(m, t->name), "the tensor has no data");
-  if (t->source == GR_TENSOR_FILL && m->types.data[t->type].dtype != GRAFT_F32 &&
-      m->types.data[t->type].dtype != GRAFT_F64)
+  if (t->source == GR_TENSOR_FILL && !gr_is_float(m->types.data[t->type].dtype))
     gr_verify_fail(v, 3, gr_name_label(m, t->name), "a fill is %s", graft_dtype_name(m->types.data[t->type].dtype));
 }
 

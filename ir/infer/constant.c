@@ -39,7 +39,10 @@ static void forget(gr_known *k, graft_value v) {
   *k = (gr_known){.type = {.dtype = GRAFT_UNKNOWN, .rank = -1}, .unknown = v};
 }
 
-static bool integer(graft_dtype d) { return d != GRAFT_F32 && d != GRAFT_F64 && d != GRAFT_UNKNOWN; }
+/* Numbers that an int64_t holds, and bools. */
+static bool integer(graft_dtype d) {
+  return gr_dtype_kind_of(d) == GR_KIND_TRUTH || (gr_is_integer(d) && d != GRAFT_U64);
+}
 
 /* False where the value is no small array of integers with known extents. */
 static bool begin(const graft_graph *g, graft_value v, gr_known *k) {
@@ -53,14 +56,7 @@ static bool begin(const graft_graph *g, graft_value v, gr_known *k) {
 /* ---- elements ---- */
 
 static int64_t wrapped(graft_dtype d, uint64_t x) {
-  switch (d) {
-  case GRAFT_I8: return (int8_t)(uint8_t)x;
-  case GRAFT_U8: return (uint8_t)x;
-  case GRAFT_I16: return (int16_t)(uint16_t)x;
-  case GRAFT_I32: return (int32_t)(uint32_t)x;
-  case GRAFT_BOOL: return x != 0;
-  default: return (int64_t)x;
-  }
+  return d == GRAFT_BOOL ? x != 0 : gr_element_int(d, &x); /* little-endian: the low bytes */
 }
 
 static void set(gr_known *y, uint32_t i, int64_t v) {
@@ -501,14 +497,8 @@ static void of_tensor(walk *w, graft_value v, graft_tensor t, gr_known *k) {
     forget(k, v);
     return;
   }
-  for (uint32_t i = 0; i < k->count; i++) switch (k->type.dtype) {
-    case GRAFT_I8: set(k, i, (int64_t)((const int8_t *)data)[i]); break;
-    case GRAFT_U8: set(k, i, ((const uint8_t *)data)[i]); break;
-    case GRAFT_I16: set(k, i, ((const int16_t *)data)[i]); break;
-    case GRAFT_I32: set(k, i, ((const int32_t *)data)[i]); break;
-    case GRAFT_BOOL: set(k, i, ((const uint8_t *)data)[i] != 0); break;
-    default: set(k, i, ((const int64_t *)data)[i]); break;
-    }
+  const size_t size = graft_dtype_size(k->type.dtype);
+  for (uint32_t i = 0; i < k->count; i++) set(k, i, gr_element_int(k->type.dtype, (const char *)data + i * size));
 }
 
 static void of_node(walk *w, graft_value v, graft_node n, gr_known *k) {

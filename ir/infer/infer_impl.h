@@ -67,7 +67,7 @@ static inline const int64_t *gr_rule_ints(const gr_rule *r, uint32_t slot, uint3
 static inline void gr_type_set(graft_type *t, graft_dtype dtype, int32_t rank) {
   *t = (graft_type){.dtype = dtype, .rank = rank};
 }
-static inline bool gr_dtype_is_float(graft_dtype d) { return d == GRAFT_F32 || d == GRAFT_F64 || d == GRAFT_UNKNOWN; }
+static inline bool gr_dtype_is_float(graft_dtype d) { return gr_is_float(d) || d == GRAFT_UNKNOWN; }
 /* Takes over what `extent` knows; false when the two contradict. */
 static inline bool gr_extent_merge(int64_t *into, int64_t extent) {
   if (extent < 0 || *into == extent) return true;
@@ -87,7 +87,7 @@ static inline const int64_t *gr_rule_elements(const gr_rule *r, uint32_t slot, u
   return ask ? r->in->constant(r->in->user, slot, count) : NULL;
 }
 
-/* The operand's elements are f32 or f64. */
+/* The operand's elements are floats. */
 bool gr_check_float(const gr_rule *r, int constraint, uint32_t slot);
 /* The two operands have the same element type; an absent one has any. */
 bool gr_check_same_dtype(const gr_rule *r, int constraint, uint32_t slot, uint32_t other);

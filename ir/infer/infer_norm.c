@@ -8,10 +8,13 @@ bool gr_rule_batch_norm(const gr_rule *r) {
   const uint32_t results = r->in->result_count;
   /* C1: x is [batch, channels, ...]. */
   if (x->rank == 0 || x->rank == 1) return gr_infer_fail(r, 1, "x has rank %d", x->rank);
-  /* C2: x, weight, bias, running_mean and running_var have the same float type. */
+  /* C2: x, weight, bias, running_mean and running_var have the same float type; those of an f16 or bf16 may be f32. */
   if (!gr_check_float(r, 2, X)) return false;
-  for (uint32_t i = WEIGHT; i <= VAR; ++i)
+  for (uint32_t i = WEIGHT; i <= VAR; ++i) {
+    const graft_type *t = gr_rule_operand(r, i);
+    if (t != NULL && gr_is_half(x->dtype) && t->dtype == GRAFT_F32) continue;
     if (!gr_check_float(r, 2, i) || !gr_check_same_dtype(r, 2, i, X)) return false;
+  }
   /* C3: weight, bias, running_mean and running_var are vectors of the channels. */
   int64_t channels = x->rank < 0 ? -1 : x->dims[1];
   for (uint32_t i = WEIGHT; i <= VAR; ++i)
@@ -38,8 +41,9 @@ bool gr_rule_batch_norm(const gr_rule *r) {
   graft_type *y = gr_rule_result(r);
   *y = *x;
   if (x->rank > 1) y->dims[1] = channels;
-  for (uint32_t i = 1; i < results; ++i) {
-    gr_type_set(&r->in->results[i], i < 3 ? x->dtype : GRAFT_I64, i < 3 ? 1 : 0);
+  for (uint32_t i = 1; i < results; ++i) { /* each is the next value of the operand two slots behind it */
+    const graft_dtype of_old = gr_rule_operand(r, i + 2)->dtype, dtype = of_old == GRAFT_UNKNOWN ? x->dtype : of_old;
+    gr_type_set(&r->in->results[i], i < 3 ? dtype : GRAFT_I64, i < 3 ? 1 : 0);
     if (i < 3) r->in->results[i].dims[0] = channels;
   }
   return true;

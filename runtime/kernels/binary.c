@@ -70,13 +70,13 @@ typedef void (*inner_function)(void *y, const void *a, const void *b, int64_t n,
   INNER(add_##D, T, (U)a + (U)b) \
   INNER(sub_##D, T, (U)a - (U)b) \
   INNER(mul_##D, T, (U)a *(U)b) \
-  INNER(div_##D, T, b == (T)-1 && (T)-1 < 0 ? (T)(0 - (U)a) : (T)(a / b)) \
+  INNER(div_##D, T, b == (T)-1 && (T)-1 < (T)1 ? (T)(0 - (U)a) : (T)(a / b)) \
   INNER(max_##D, T, a > b ? a : b) \
   INNER(min_##D, T, a < b ? a : b) \
   INNER(pow_##D, T, power_##D(a, b)) \
   INNER(remainder_##D, T, \
-        b == (T)-1 && (T)-1 < 0 ? 0 : a % b + (a % b != 0 && IS_NEGATIVE(a % b) != IS_NEGATIVE(b) ? b : 0)) \
-  INNER(fmod_##D, T, b == (T)-1 && (T)-1 < 0 ? 0 : a % b) \
+        b == (T)-1 && (T)-1 < (T)1 ? 0 : a % b + (a % b != 0 && IS_NEGATIVE(a % b) != IS_NEGATIVE(b) ? b : 0)) \
+  INNER(fmod_##D, T, b == (T)-1 && (T)-1 < (T)1 ? 0 : a % b) \
   INNER(and_##D, T, a &b) \
   INNER(or_##D, T, a | b) \
   INNER(xor_##D, T, a ^ b) \
@@ -129,8 +129,9 @@ COMPARE(BOOL, uint8_t)
 /* By dtype, then by gr_isa. */
 #define TABLE(name) \
   static const inner_function *const name##_table[GRAFT_DTYPE_COUNT] = { \
-      [GRAFT_F32] = name##_F32, [GRAFT_F64] = name##_F64, [GRAFT_I8] = name##_I8,   [GRAFT_U8] = name##_U8, \
-      [GRAFT_I16] = name##_I16, [GRAFT_I32] = name##_I32, [GRAFT_I64] = name##_I64, \
+      [GRAFT_F32] = name##_F32, \
+      [GRAFT_F64] = name##_F64, \
+      GR_INTEGERS(name), \
   }
 TABLE(add);
 TABLE(sub);
@@ -144,9 +145,7 @@ TABLE(fmod);
 TABLE(prelu);
 
 #define BIT_TABLE(name, ...) \
-  static const inner_function *const name##_table[GRAFT_DTYPE_COUNT] = { \
-      [GRAFT_I8] = name##_I8,   [GRAFT_U8] = name##_U8,   [GRAFT_I16] = name##_I16, \
-      [GRAFT_I32] = name##_I32, [GRAFT_I64] = name##_I64, __VA_ARGS__}
+  static const inner_function *const name##_table[GRAFT_DTYPE_COUNT] = {GR_INTEGERS(name), __VA_ARGS__}
 BIT_TABLE(and, [GRAFT_BOOL] = and_BOOL);
 BIT_TABLE(or, [GRAFT_BOOL] = or_BOOL);
 BIT_TABLE(xor, [GRAFT_BOOL] = xor_BOOL);
@@ -155,8 +154,10 @@ BIT_TABLE(right, );
 
 #define COMPARE_TABLE(name) \
   static const inner_function *const name##_table[GRAFT_DTYPE_COUNT] = { \
-      [GRAFT_F32] = name##_F32, [GRAFT_F64] = name##_F64, [GRAFT_I8] = name##_I8,   [GRAFT_U8] = name##_U8, \
-      [GRAFT_I16] = name##_I16, [GRAFT_I32] = name##_I32, [GRAFT_I64] = name##_I64, [GRAFT_BOOL] = name##_BOOL, \
+      [GRAFT_F32] = name##_F32, \
+      [GRAFT_F64] = name##_F64, \
+      GR_INTEGERS(name), \
+      [GRAFT_BOOL] = name##_BOOL, \
   }
 COMPARE_TABLE(eq);
 COMPARE_TABLE(ne);

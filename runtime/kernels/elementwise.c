@@ -122,25 +122,26 @@ graft_status gr_kernel_gelu(const gr_kernel_call *k) {
 #include "runtime/kernels/dtypes.inc"
 #undef DTYPE
 
+/* The doubles nearest to the least and the greatest number of an integer dtype, and within. */
+static void integer_bounds(graft_dtype d, double *min, double *max) {
+  int64_t low = 0, high = 0;
+  (void)gr_integer_range(d, &low, &high);
+  *min = (double)low;
+  *max = d == GRAFT_U64 ? 0x1.fffffffffffffp63 : d == GRAFT_I64 ? 0x1.fffffffffffffp62 : (double)high;
+}
+
 /* min(max(x, low), high); the bounds of an integer clip are cut to its range and toward zero. */
 static graft_status clip(const gr_kernel_call *k, double low, double high) {
-  static const struct {
-    gr_range_function run;
-    double min, max;
-  } integer[GRAFT_DTYPE_COUNT] = {
-      [GRAFT_I8] = {clip_I8, INT8_MIN, INT8_MAX},
-      [GRAFT_U8] = {clip_U8, 0, UINT8_MAX},
-      [GRAFT_I16] = {clip_I16, INT16_MIN, INT16_MAX},
-      [GRAFT_I32] = {clip_I32, INT32_MIN, INT32_MAX},
-      [GRAFT_I64] = {clip_I64, -0x1p63, 0x1.fffffffffffffp62},
-  };
+  static const gr_range_function integer[GRAFT_DTYPE_COUNT] = {GR_INTEGERS(clip)};
   graft_dtype d = k->operands[0].type->dtype;
-  if (!integer[d].run) return run_unary(k, clip_f32, clip_f64, low, high);
+  double min, max;
+  if (!integer[d]) return run_unary(k, clip_f32, clip_f64, low, high);
   if (isnan(low) || isnan(high)) return gr_kernel_error(k, "a bound is not a number");
+  integer_bounds(d, &min, &max);
   unary u = {.x = k->operands[0].data, .y = k->results[0].data};
-  u.p[0] = fmin(fmax(low, integer[d].min), integer[d].max);
-  u.p[1] = fmin(fmax(high, integer[d].min), integer[d].max);
-  gr_parallel_for(k->threads, k->operands[0].count, GRAIN, integer[d].run, &u);
+  u.p[0] = fmin(fmax(low, min), max);
+  u.p[1] = fmin(fmax(high, min), max);
+  gr_parallel_for(k->threads, k->operands[0].count, GRAIN, integer[d], &u);
   return GRAFT_OK;
 }
 
@@ -157,8 +158,7 @@ static graft_status clip(const gr_kernel_call *k, double low, double high) {
 
 graft_status gr_kernel_relu(const gr_kernel_call *k) {
   static const gr_range_function integer[GRAFT_DTYPE_COUNT] = {
-      [GRAFT_I8] = relu_I8,   [GRAFT_U8] = relu_U8,   [GRAFT_I16] = relu_I16,
-      [GRAFT_I32] = relu_I32, [GRAFT_I64] = relu_I64,
+      GR_INTEGERS(relu),
   };
   graft_dtype d = k->operands[0].type->dtype;
   if (!integer[d]) return run_unary(k, relu_f32, relu_f64, 0, 0);
@@ -201,8 +201,7 @@ graft_status gr_kernel_relu(const gr_kernel_call *k) {
 
 #define INTEGER_TABLE(name) \
   static const gr_range_function name##_table[GRAFT_DTYPE_COUNT] = { \
-      [GRAFT_I8] = name##_I8,   [GRAFT_U8] = name##_U8,   [GRAFT_I16] = name##_I16, \
-      [GRAFT_I32] = name##_I32, [GRAFT_I64] = name##_I64, \
+      GR_INTEGERS(name), \
   }
 INTEGER_TABLE(neg);
 INTEGER_TABLE(abs);
@@ -384,7 +383,7 @@ int64_t gr_alias_to(const gr_kernel_call *k, uint32_t result, uint32_t *operand)
   return k->operands[0].type->dtype == k->results[result].type->dtype ? 0 : -1;
 }
 
-/* Elements go through double or int64_t, which hold every value of the float or integer dtypes. */
+/* Elements go through double or int64_t, which hold every value of the float or integer dtypes (a u64 its bits). */
 #define BLOCK 256
 
 typedef struct conversion {
@@ -393,21 +392,26 @@ typedef struct conversion {
   graft_dtype from, to;
 } conversion;
 
-static bool is_float(graft_dtype d) { return d == GRAFT_F32 || d == GRAFT_F64; }
-
 static void load_floats(graft_dtype d, const void *x, int64_t at, int64_t n, double *out) {
-  if (d == GRAFT_F64) {
-    memcpy(out, (const double *)x + at, (size_t)n * sizeof *out);
-  } else {
+  switch (d) {
+  case GRAFT_F64: memcpy(out, (const double *)x + at, (size_t)n * sizeof *out); break;
+  case GRAFT_F16:
+    for (int64_t i = 0; i < n; i++) out[i] = (double)gr_f16_to_float(((const uint16_t *)x)[at + i]);
+    break;
+  case GRAFT_BF16:
+    for (int64_t i = 0; i < n; i++) out[i] = (double)gr_bf16_to_float(((const uint16_t *)x)[at + i]);
+    break;
+  default:
     for (int64_t i = 0; i < n; i++) out[i] = (double)((const float *)x)[at + i];
   }
 }
 
+/* A u64 keeps its bits. */
 static void load_integers(graft_dtype d, const void *x, int64_t at, int64_t n, int64_t *out) {
   switch (d) {
 #define DTYPE(D, T, U) \
   case GRAFT_##D: \
-    for (int64_t i = 0; i < n; i++) out[i] = ((const T *)x)[at + i]; \
+    for (int64_t i = 0; i < n; i++) out[i] = (int64_t)((const T *)x)[at + i]; \
     break;
 #include "runtime/kernels/dtypes.inc"
 #undef DTYPE
@@ -417,30 +421,31 @@ static void load_integers(graft_dtype d, const void *x, int64_t at, int64_t n, i
 }
 
 /* Toward zero; what does not fit saturates, NaN becomes 0. */
-static int64_t saturate(double x, double min, double max) {
-  if (isnan(x)) return 0;
-  if (x <= min) return (int64_t)min;
-  return x >= max ? (max == 0x1p63 ? INT64_MAX : (int64_t)max) : (int64_t)x;
-}
+#define DTYPE(D, T, U) \
+  static T saturate_##D(double x, double limit) { \
+    if (isnan(x)) return 0; \
+    if (x >= limit) return GR_GREATEST(T); \
+    return x <= ((T)-1 > 0 ? 0 : -limit) ? GR_LEAST(T) : (T)x; \
+  }
+#include "runtime/kernels/dtypes.inc"
+#undef DTYPE
 
 static void store_floats(graft_dtype d, void *y, int64_t at, int64_t n, const double *in) {
-  double min = -0x1p63, max = 0x1p63;
+  const size_t size = graft_dtype_size(d);
   switch (d) {
   case GRAFT_F32:
     for (int64_t i = 0; i < n; i++) ((float *)y)[at + i] = (float)in[i];
     return;
   case GRAFT_F64: memcpy((double *)y + at, in, (size_t)n * sizeof *in); return;
-  case GRAFT_I8: min = INT8_MIN, max = INT8_MAX; break;
-  case GRAFT_U8: min = 0, max = UINT8_MAX; break;
-  case GRAFT_I16: min = INT16_MIN, max = INT16_MAX; break;
-  case GRAFT_I32: min = INT32_MIN, max = INT32_MAX; break;
-  default: break;
-  }
-  switch (d) {
+  case GRAFT_F16:
+  case GRAFT_BF16:
+    for (int64_t i = 0; i < n; i++) gr_element_set_float(d, (char *)y + (size_t)(at + i) * size, in[i]);
+    return;
 #define DTYPE(D, T, U) \
   case GRAFT_##D: \
-    for (int64_t i = 0; i < n; i++) ((T *)y)[at + i] = (T)saturate(in[i], min, max); \
-    break;
+    for (int64_t i = 0; i < n; i++) \
+      ((T *)y)[at + i] = saturate_##D(in[i], ldexp(1, (int)(8 * sizeof(T)) - ((T)-1 > 0 ? 0 : 1))); \
+    return;
 #include "runtime/kernels/dtypes.inc"
 #undef DTYPE
   default: /* bool */
@@ -448,14 +453,18 @@ static void store_floats(graft_dtype d, void *y, int64_t at, int64_t n, const do
   }
 }
 
-/* Narrower integers wrap. */
-static void store_integers(graft_dtype d, void *y, int64_t at, int64_t n, const int64_t *in) {
+/* Narrower integers wrap. `whole`: the elements are u64. */
+static void store_integers(graft_dtype d, void *y, int64_t at, int64_t n, const int64_t *in, bool whole) {
+  const size_t size = graft_dtype_size(d);
   switch (d) {
   case GRAFT_F32:
-    for (int64_t i = 0; i < n; i++) ((float *)y)[at + i] = (float)in[i];
+    for (int64_t i = 0; i < n; i++) ((float *)y)[at + i] = whole ? (float)(uint64_t)in[i] : (float)in[i];
     break;
   case GRAFT_F64:
-    for (int64_t i = 0; i < n; i++) ((double *)y)[at + i] = (double)in[i];
+  case GRAFT_F16:
+  case GRAFT_BF16:
+    for (int64_t i = 0; i < n; i++)
+      gr_element_set_float(d, (char *)y + (size_t)(at + i) * size, whole ? (double)(uint64_t)in[i] : (double)in[i]);
     break;
 #define DTYPE(D, T, U) \
   case GRAFT_##D: \
@@ -475,12 +484,12 @@ static void convert(void *user, int64_t begin, int64_t end, uint32_t worker) {
   (void)worker;
   for (int64_t at = begin; at < end; at += BLOCK) {
     int64_t n = end - at < BLOCK ? end - at : BLOCK;
-    if (is_float(c->from)) {
+    if (gr_is_float(c->from)) {
       load_floats(c->from, c->x, at, n, floats);
       store_floats(c->to, c->y, at, n, floats);
     } else {
       load_integers(c->from, c->x, at, n, integers);
-      store_integers(c->to, c->y, at, n, integers);
+      store_integers(c->to, c->y, at, n, integers, c->from == GRAFT_U64);
     }
   }
 }
@@ -492,6 +501,10 @@ graft_status gr_kernel_to(const gr_kernel_call *k) {
     if (x->data != y->data) memcpy(y->data, x->data, gr_in_bytes(x));
     return GRAFT_OK;
   }
+  if (gr_is_half(x->type->dtype) && y->type->dtype == GRAFT_F32)
+    return gr_half_widen(k, x->type->dtype, x->data, x->count, y->data), GRAFT_OK;
+  if (x->type->dtype == GRAFT_F32 && gr_is_half(y->type->dtype))
+    return gr_half_round(k, y->type->dtype, x->data, x->count, y->data), GRAFT_OK;
   conversion c = {.x = x->data, .y = y->data, .from = x->type->dtype, .to = y->type->dtype};
   if (c.from == GRAFT_UNKNOWN || c.to == GRAFT_UNKNOWN) return gr_kernel_no_dtype(k, GRAFT_UNKNOWN);
   gr_parallel_for(k->threads, x->count, GRAIN, convert, &c);

@@ -204,6 +204,8 @@ static bool is_set(const gr_in *x, int64_t i) {
 #undef DTYPE
   case GRAFT_F32: return ((const float *)x->data)[i] != 0;
   case GRAFT_F64: return ((const double *)x->data)[i] != 0;
+  case GRAFT_F16: /* only to be counted */
+  case GRAFT_BF16: return (((const uint16_t *)x->data)[i] & 0x7FFFu) != 0;
   default: return ((const uint8_t *)x->data)[i] != 0;
   }
 }
@@ -231,22 +233,9 @@ graft_status gr_kernel_nonzero(const gr_kernel_call *k) {
 
 /* ---- arange, numel ---- */
 
-static int64_t integer_of(const gr_in *x) {
-  switch (x->type->dtype) {
-#define DTYPE(D, T, U) \
-  case GRAFT_##D: \
-    return (int64_t) * (const T *)x->data;
-#include "runtime/kernels/dtypes.inc"
-#undef DTYPE
-  default: return 0;
-  }
-}
-
-static bool is_float(graft_dtype d) { return d == GRAFT_F32 || d == GRAFT_F64; }
-
-static double float_of(const gr_in *x) {
-  return x->type->dtype == GRAFT_F32 ? (double)*(const float *)x->data : *(const double *)x->data;
-}
+static bool is_float(graft_dtype d) { return gr_dtype_kind_of(d) == GR_KIND_FLOAT; }
+static int64_t integer_of(const gr_in *x) { return gr_element_int(x->type->dtype, x->data); }
+static double float_of(const gr_in *x) { return gr_element_float(x->type->dtype, x->data); }
 
 graft_status gr_measure_arange(const gr_kernel_call *k, graft_type *results) {
   const gr_in *x = k->operands;

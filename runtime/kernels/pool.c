@@ -80,13 +80,11 @@ static void taps(const axis *a, int64_t o, int64_t *begin, int64_t *end) {
     } \
   }
 #define NEVER(v) false
-MAX_POOL(f32, float, -INFINITY, isnan)
-MAX_POOL(f64, double, -INFINITY, isnan)
-MAX_POOL(i8, int8_t, INT8_MIN, NEVER)
-MAX_POOL(u8, uint8_t, 0, NEVER)
-MAX_POOL(i16, int16_t, INT16_MIN, NEVER)
-MAX_POOL(i32, int32_t, INT32_MIN, NEVER)
-MAX_POOL(i64, int64_t, INT64_MIN, NEVER)
+MAX_POOL(F32, float, -INFINITY, isnan)
+MAX_POOL(F64, double, -INFINITY, isnan)
+#define DTYPE(D, T, U) MAX_POOL(D, T, GR_LEAST(T), NEVER)
+#include "runtime/kernels/dtypes.inc"
+#undef DTYPE
 
 #define AVG_POOL(D, T) \
   static void avg_pool_##D(void *user, int64_t first, int64_t last, uint32_t worker) { \
@@ -155,8 +153,9 @@ static graft_status run_pool(const gr_kernel_call *k, pool *p, gr_range_function
 
 graft_status gr_kernel_max_pool(const gr_kernel_call *k) {
   static const gr_range_function run[GRAFT_DTYPE_COUNT] = {
-      [GRAFT_F32] = max_pool_f32, [GRAFT_F64] = max_pool_f64, [GRAFT_I8] = max_pool_i8,   [GRAFT_U8] = max_pool_u8,
-      [GRAFT_I16] = max_pool_i16, [GRAFT_I32] = max_pool_i32, [GRAFT_I64] = max_pool_i64,
+      [GRAFT_F32] = max_pool_F32,
+      [GRAFT_F64] = max_pool_F64,
+      GR_INTEGERS(max_pool),
   };
   pool p;
   int first = begin_pool(k, &p, k->op == GR_OP_max_pool1d ? 1 : k->op == GR_OP_max_pool2d ? 2 : 3);

@@ -320,35 +320,18 @@ static int64_t pad_source(int64_t i, int64_t n, int64_t mode) {
   return i < 0 ? -i : 2 * (n - 1) - i; /* reflect; checked before */
 }
 
-static void store_value(graft_dtype dtype, double value, char *out) {
-  switch (dtype) {
-#define STORE(D, T) \
-  case GRAFT_##D: { \
-    T v = (T)value; \
-    memcpy(out, &v, sizeof v); \
-    break; \
-  }
-    STORE(F64, double)
-    STORE(I8, int8_t)
-    STORE(U8, uint8_t)
-    STORE(I16, int16_t)
-    STORE(I32, int32_t)
-    STORE(I64, int64_t)
-  case GRAFT_BOOL: *out = value != 0; break;
-  default: STORE(F32, float)
-#undef STORE
-  }
-}
-
-static bool value_fits(graft_dtype dtype, double value) {
-  switch (dtype) {
-  case GRAFT_I8: return value >= INT8_MIN && value <= INT8_MAX;
-  case GRAFT_U8: return value >= 0 && value <= UINT8_MAX;
-  case GRAFT_I16: return value >= INT16_MIN && value <= INT16_MAX;
-  case GRAFT_I32: return value >= INT32_MIN && value <= INT32_MAX;
-  case GRAFT_I64: return value >= -0x1p63 && value < 0x1p63;
-  default: return true;
-  }
+/* False where the dtype has no such number. */
+static bool store_value(graft_dtype dtype, double value, char *out) {
+  int64_t low, high;
+  if (!gr_integer_range(dtype, &low, &high))
+    gr_element_set_float(dtype, out, value);
+  else if (dtype == GRAFT_BOOL)
+    gr_element_set_int(dtype, out, value != 0);
+  else if (value >= (double)low && value <= (double)high && value < 0x1p63)
+    gr_element_set_int(dtype, out, (int64_t)value);
+  else
+    return false;
+  return true;
 }
 
 graft_status gr_kernel_pad(const gr_kernel_call *k) {
@@ -363,9 +346,8 @@ graft_status gr_kernel_pad(const gr_kernel_call *k) {
       return gr_kernel_error(k, "fill is not one %s", graft_dtype_name(x->type->dtype));
     memcpy(p.fill, fill->data, (size_t)p.size);
   } else {
-    if (!value_fits(x->type->dtype, value))
+    if (!store_value(x->type->dtype, value, p.fill))
       return gr_kernel_error(k, "%g is no %s", value, graft_dtype_name(x->type->dtype));
-    store_value(x->type->dtype, value, p.fill);
   }
   if (y->count == 0) return GRAFT_OK;
   if (p.rank == 0) return gr_kernel_copy(k);

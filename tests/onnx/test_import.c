@@ -819,9 +819,20 @@ START_TEST(attribute_of_wrong_kind) {
 }
 END_TEST
 
-START_TEST(float16_is_refused) {
+START_TEST(halves_are_read) {
+  add_input(g, "x", 10, 1, INTS(3));
   add_zeros(g, "w", 10, 2, 1, INTS(3));
-  load_fails("", "initializer 'w' is of dtype FLOAT16");
+  add_node(g, "Add", "/a", NAMES("x", "w"), NAMES("y"));
+  add_untyped_output(g, "y");
+  load();
+  graft_graph *graph = graft_module_get_graph(m, 0);
+  ck_assert_int_eq(graft_value_get_type(graph, graft_output_get(graph, 0)).dtype, GRAFT_F16);
+}
+END_TEST
+
+START_TEST(complex_numbers_are_refused) {
+  add_zeros(g, "w", 14, 8, 1, INTS(3));
+  load_fails("", "initializer 'w' is of dtype COMPLEX64");
 }
 END_TEST
 
@@ -902,9 +913,9 @@ int main(void) {
       unnamed_node_is_called_by_its_output, unknown_op_is_kept, unknown_op_of_the_default_domain,
       graphs_among_attributes, branch_of_a_known_condition, graphs_two_levels_deep, initializer_that_is_an_input_too,
       nested_graph_reads_what_comes_later, nested_graph_reads_its_own, nested_graph_reads_its_own_node,
-      nodes_in_opposite_order, slice_by_computed_starts, unknown_attribute, attribute_of_wrong_kind, float16_is_refused,
-      opset_out_of_range, op_of_a_later_meaning, op_that_did_not_change, unknown_op_of_any_opset,
-      op_of_an_older_meaning, raw_data_of_wrong_length, huge_dims, negative_dims);
+      nodes_in_opposite_order, slice_by_computed_starts, unknown_attribute, attribute_of_wrong_kind, halves_are_read,
+      complex_numbers_are_refused, opset_out_of_range, op_of_a_later_meaning, op_that_did_not_change,
+      unknown_op_of_any_opset, op_of_an_older_meaning, raw_data_of_wrong_length, huge_dims, negative_dims);
   suite_add_tcase(s, model);
   return run_suite(s);
 }

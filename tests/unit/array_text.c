@@ -12,16 +12,15 @@ static const char *blank(const char *p) {
 }
 
 static void store(gr_array *a, int64_t i, const char *p, char **end) {
-  void *data = a->buffer;
-  switch (a->type.dtype) {
-  case GRAFT_F32: ((float *)data)[i] = strtof(p, end); break;
-  case GRAFT_F64: ((double *)data)[i] = strtod(p, end); break;
-  case GRAFT_I8: ((int8_t *)data)[i] = (int8_t)strtol(p, end, 10); break;
-  case GRAFT_I16: ((int16_t *)data)[i] = (int16_t)strtol(p, end, 10); break;
-  case GRAFT_I32: ((int32_t *)data)[i] = (int32_t)strtol(p, end, 10); break;
-  case GRAFT_I64: ((int64_t *)data)[i] = strtoll(p, end, 10); break;
-  default: ((uint8_t *)data)[i] = (uint8_t)strtol(p, end, 10); break;
-  }
+  char *at = (char *)a->buffer + (size_t)i * graft_dtype_size(a->type.dtype);
+  if (a->type.dtype == GRAFT_F32) /* one rounding */
+    *(float *)(void *)at = strtof(p, end);
+  else if (gr_is_float(a->type.dtype))
+    gr_element_set_float(a->type.dtype, at, strtod(p, end));
+  else if (a->type.dtype == GRAFT_U64)
+    gr_element_set_int(a->type.dtype, at, (int64_t)strtoull(p, end, 10));
+  else
+    gr_element_set_int(a->type.dtype, at, strtoll(p, end, 10));
 }
 
 static const char *one_array(const char *p, gr_array *a) {
@@ -119,15 +118,7 @@ uint32_t text_attrs(graft_module *m, uint32_t op, const char *text) {
 }
 
 double text_element(const gr_array *a, int64_t i) {
-  switch (a->type.dtype) {
-  case GRAFT_F32: return (double)((const float *)a->data)[i];
-  case GRAFT_F64: return ((const double *)a->data)[i];
-  case GRAFT_I8: return ((const int8_t *)a->data)[i];
-  case GRAFT_I16: return ((const int16_t *)a->data)[i];
-  case GRAFT_I32: return ((const int32_t *)a->data)[i];
-  case GRAFT_I64: return (double)((const int64_t *)a->data)[i];
-  default: return ((const uint8_t *)a->data)[i];
-  }
+  return gr_element_float(a->type.dtype, (const char *)a->data + (size_t)i * graft_dtype_size(a->type.dtype));
 }
 
 bool text_same(const gr_array *got, const gr_array *want, double tolerance) {

@@ -91,7 +91,8 @@ START_TEST(dtypes) {
     const char *descr;
     graft_dtype dtype;
   } all[] = {{"<f4", GRAFT_F32}, {"<f8", GRAFT_F64}, {"|i1", GRAFT_I8},  {"|u1", GRAFT_U8},
-             {"<i2", GRAFT_I16}, {"<i4", GRAFT_I32}, {"<i8", GRAFT_I64}, {"|b1", GRAFT_BOOL}};
+             {"<i2", GRAFT_I16}, {"<i4", GRAFT_I32}, {"<i8", GRAFT_I64}, {"|b1", GRAFT_BOOL},
+             {"<f2", GRAFT_F16}, {"<u2", GRAFT_U16}, {"<u4", GRAFT_U32}, {"<u8", GRAFT_U64}};
   const unsigned char data[8] = {1, 0, 1, 1, 0, 1, 0, 0};
   for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
     char header[128];
@@ -102,6 +103,18 @@ START_TEST(dtypes) {
     ck_assert_mem_eq(buffer->data, data, graft_dtype_size(all[i].dtype));
     gr_buffer_release(context, buffer);
   }
+}
+END_TEST
+
+START_TEST(bf16_travels_as_f32) {
+  const uint16_t data[4] = {0x3f80, 0xc040, 0x7fc0, 0x0001};
+  const uint32_t want[4] = {0x3f800000, 0xc0400000, 0x7fc00000, 0x00010000};
+  graft_type t = graft_type_make(GRAFT_BF16, 1, (int64_t[]){4});
+  ck_assert_int_eq(gr_npy_write(context, scratch_path("a.npy"), &t, data), GRAFT_OK);
+  ck_assert_int_eq(gr_npy_read(context, scratch_path("a.npy"), &type, &buffer), GRAFT_OK);
+  ck_assert_int_eq(type.dtype, GRAFT_F32);
+  ck_assert_mem_eq(buffer->data, want, sizeof want);
+  gr_buffer_release(context, buffer);
 }
 END_TEST
 
@@ -209,6 +222,7 @@ int main(void) {
   tcase_add_test(t, big_endian_is_swapped);
   tcase_add_test(t, dtypes);
   tcase_add_test(t, a_bool_becomes_0_or_1);
+  tcase_add_test(t, bf16_travels_as_f32);
   tcase_add_test(t, bad_headers);
   tcase_add_test(t, every_truncation_is_an_error);
   tcase_add_test(t, every_flipped_bit_is_survived);

@@ -233,8 +233,8 @@ static graft_status load_tensors(loader *l, bool check_hashes) {
       t.buffer = gr_buffer_retain(l->file);
       t.offset = l->data_start + in->offset;
     } else if (in->source == GR_TENSOR_FILL) {
-      if ((dtype != GRAFT_F32 && dtype != GRAFT_F64) || !read_name(l, in->fill, in->fill_number, &t.fill) ||
-          is_odd_nan(in->lo) || is_odd_nan(in->hi))
+      if (!gr_is_float(dtype) || !read_name(l, in->fill, in->fill_number, &t.fill) || is_odd_nan(in->lo) ||
+          is_odd_nan(in->hi))
         return DAMAGED(l, "the fill of tensor %u", i);
       t.lo = in->lo;
       t.hi = in->hi;

@@ -39,15 +39,8 @@ static void begin_pool(gr_onnx *in, uint32_t op, const gr_window *w, bool ceil_m
 
 /* A value that no element is below. */
 static double lowest(graft_dtype dtype) {
-  switch (dtype) {
-  case GRAFT_I8: return INT8_MIN;
-  case GRAFT_I16: return INT16_MIN;
-  case GRAFT_I32: return INT32_MIN;
-  case GRAFT_I64: return -0x1p63;
-  case GRAFT_U8:
-  case GRAFT_BOOL: return 0;
-  default: return -INFINITY;
-  }
+  int64_t low, high;
+  return gr_integer_range(dtype, &low, &high) ? (double)low : -INFINITY;
 }
 
 static graft_value i64_scalar(gr_onnx *in, int64_t v) {
@@ -119,7 +112,7 @@ static graft_value shares(gr_onnx *in, const gr_window *given, const gr_window *
   for (uint32_t i = 0; i < w->n; i++)
     type.dims[i + 2] = xt->rank > 0 && yt->rank > 0 && xt->dims[i + 2] >= 0 ? yt->dims[i + 2] : -1;
   int64_t n = graft_type_elements(&type);
-  if (n < 0 || (xt->dtype != GRAFT_F32 && xt->dtype != GRAFT_F64)) {
+  if (n < 0 || !gr_is_float(xt->dtype)) {
     gr_onnx_fail(in, GRAFT_UNSUPPORTED,
                  "AveragePool: uneven padding that does not count needs floats of a known shape");
     return GRAFT_NONE;

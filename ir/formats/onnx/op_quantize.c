@@ -3,14 +3,6 @@
 
 #include <string.h>
 
-static void element(const void *data, graft_dtype dtype, int64_t i, int32_t *out) {
-  switch (dtype) {
-  case GRAFT_I8: *out = (int32_t)((const int8_t *)data)[i]; break;
-  case GRAFT_U8: *out = ((const uint8_t *)data)[i]; break;
-  default: *out = ((const int32_t *)data)[i]; break;
-  }
-}
-
 /* Input i as a vector, or as a scalar where it has one entry. */
 static graft_value shaped(gr_onnx *in, graft_value v, bool per_channel) {
   const graft_type *t = gr_onnx_value_type(in, v);
@@ -48,7 +40,9 @@ static graft_value zero_point(gr_onnx *in, graft_value v, const graft_type *scal
     if (graft_type_elements(&zt) != n)
       return gr_onnx_fail(in, GRAFT_TYPE, "%s: scale and zero point differ in length", in->row->name), GRAFT_NONE;
     const void *data = gr_onnx_consume(in, t);
-    for (int64_t i = 0; data && i < n; i++) element(data, zt.dtype, i, &values[i]);
+    const size_t each = graft_dtype_size(zt.dtype);
+    for (int64_t i = 0; data && i < n; i++)
+      values[i] = (int32_t)gr_element_int(zt.dtype, (const char *)data + (size_t)i * each);
   }
   return gr_onnx_make_constant(in, "zero_point", &type, values);
 }

@@ -52,22 +52,23 @@ static void set_tensor(gr_onnx *in, const char *name, Onnx__TensorProto *t) {
   }
   const char *data = (const char *)b->data + offset;
   int64_t n = graft_type_elements(&type);
-  bool real = type.dtype == GRAFT_F32 || type.dtype == GRAFT_F64;
+  const bool real = gr_is_float(type.dtype);
+  const size_t each = graft_dtype_size(type.dtype);
   void *values = n <= INT32_MAX ? gr_arena_alloc(&in->scratch, (size_t)(n ? n : 1) * 8) : NULL;
   int64_t *dims = gr_arena_alloc(&in->scratch, sizeof type.dims);
   char *dtype_name = joined(in, name, "dtype"), *shape_name = joined(in, name, "shape");
   if (!values || !dims || !dtype_name || !shape_name) {
     in->failed = true;
   } else {
-    for (int64_t i = 0; i < n; i++) switch (type.dtype) {
-      case GRAFT_F32: ((double *)values)[i] = gr_onnx_decimal(((const float *)data)[i]); break;
-      case GRAFT_F64: ((double *)values)[i] = ((const double *)data)[i]; break;
-      case GRAFT_I8: ((int64_t *)values)[i] = (int64_t)((const int8_t *)data)[i]; break;
-      case GRAFT_I16: ((int64_t *)values)[i] = ((const int16_t *)data)[i]; break;
-      case GRAFT_I32: ((int64_t *)values)[i] = ((const int32_t *)data)[i]; break;
-      case GRAFT_I64: ((int64_t *)values)[i] = ((const int64_t *)data)[i]; break;
-      default: ((int64_t *)values)[i] = ((const uint8_t *)data)[i]; break;
-      }
+    for (int64_t i = 0; i < n; i++) {
+      const char *at = data + (size_t)i * each;
+      if (type.dtype == GRAFT_F32)
+        ((double *)values)[i] = gr_onnx_decimal(*(const float *)(const void *)at);
+      else if (real)
+        ((double *)values)[i] = gr_element_float(type.dtype, at);
+      else
+        ((int64_t *)values)[i] = gr_element_int(type.dtype, at);
+    }
     memcpy(dims, type.dims, sizeof type.dims);
     graft_attr a = {.name = name, .kind = real ? GRAFT_ATTR_FLOATS : GRAFT_ATTR_INTS, .count = (uint32_t)n};
     if (real)

@@ -232,15 +232,7 @@ bool gr_onnx_scalar(gr_onnx *in, uint32_t i, const char *what, double *out) {
     gr_onnx_fail(in, GRAFT_TYPE, "%s: the operand '%s' must be one number", in->row->name, what);
     return false;
   }
-  switch (type->dtype) {
-  case GRAFT_F32: *out = gr_onnx_decimal(*(const float *)data); break;
-  case GRAFT_F64: *out = *(const double *)data; break;
-  case GRAFT_I8: *out = (double)*(const int8_t *)data; break;
-  case GRAFT_I16: *out = *(const int16_t *)data; break;
-  case GRAFT_I32: *out = *(const int32_t *)data; break;
-  case GRAFT_I64: *out = (double)*(const int64_t *)data; break;
-  default: *out = *(const uint8_t *)data; break;
-  }
+  *out = type->dtype == GRAFT_F32 ? gr_onnx_decimal(*(const float *)data) : gr_element_float(type->dtype, data);
   return true;
 }
 
@@ -251,8 +243,7 @@ void gr_onnx_parameter(gr_onnx *in, graft_value v) {
     if (t != GRAFT_NONE) {
       gr_tensor *tensor = &in->module->tensors.data[t];
       graft_dtype dtype = gr_tensor_type(in->module, t)->dtype;
-      if (tensor->kind == GRAFT_CONSTANT && (dtype == GRAFT_F32 || dtype == GRAFT_F64) &&
-          gr_tensor_type(in->module, t)->rank > 0)
+      if (tensor->kind == GRAFT_CONSTANT && gr_is_float(dtype) && gr_tensor_type(in->module, t)->rank > 0)
         tensor->kind = GRAFT_PARAMETER;
       return;
     }

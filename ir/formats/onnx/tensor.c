@@ -9,17 +9,15 @@
 /* ---- dtypes and types ---- */
 
 bool gr_onnx_dtype(int32_t code, graft_dtype *dtype) {
-  switch (code) {
-  case ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT: *dtype = GRAFT_F32; return true;
-  case ONNX__TENSOR_PROTO__DATA_TYPE__DOUBLE: *dtype = GRAFT_F64; return true;
-  case ONNX__TENSOR_PROTO__DATA_TYPE__INT8: *dtype = GRAFT_I8; return true;
-  case ONNX__TENSOR_PROTO__DATA_TYPE__UINT8: *dtype = GRAFT_U8; return true;
-  case ONNX__TENSOR_PROTO__DATA_TYPE__INT16: *dtype = GRAFT_I16; return true;
-  case ONNX__TENSOR_PROTO__DATA_TYPE__INT32: *dtype = GRAFT_I32; return true;
-  case ONNX__TENSOR_PROTO__DATA_TYPE__INT64: *dtype = GRAFT_I64; return true;
-  case ONNX__TENSOR_PROTO__DATA_TYPE__BOOL: *dtype = GRAFT_BOOL; return true;
-  default: return false;
-  }
+  static const int32_t codes[GRAFT_DTYPE_COUNT] = {
+#define ELEMENT(id, name, bytes, kind, npy, safetensors, onnx, ...) \
+  [GRAFT_##id] = ONNX__TENSOR_PROTO__DATA_TYPE__##onnx,
+#include "ir/dtypes.def"
+#undef ELEMENT
+  };
+  for (int d = GRAFT_UNKNOWN + 1; d < GRAFT_DTYPE_COUNT; d++)
+    if (codes[d] == code) return *dtype = (graft_dtype)d, true;
+  return false;
 }
 
 const char *gr_onnx_dtype_name(int32_t code) {
@@ -182,10 +180,12 @@ static bool counted(gr_onnx *in, const char *what, size_t count, size_t elements
 }
 
 static gr_buffer *typed(gr_onnx *in, const Onnx__TensorProto *t, const char *what, graft_dtype dtype, size_t n) {
-  size_t each = graft_dtype_size(dtype);
+  const size_t each = graft_dtype_size(dtype);
+  const bool wide = dtype == GRAFT_U32 || dtype == GRAFT_U64; /* in uint64_data */
   size_t count = dtype == GRAFT_F32   ? t->n_float_data
                  : dtype == GRAFT_F64 ? t->n_double_data
                  : dtype == GRAFT_I64 ? t->n_int64_data
+                 : wide               ? t->n_uint64_data
                                       : t->n_int32_data;
   if (!counted(in, what, count, n)) return NULL;
   gr_buffer *b = gr_buffer_create(in->context, n * each);
@@ -194,12 +194,9 @@ static gr_buffer *typed(gr_onnx *in, const Onnx__TensorProto *t, const char *wha
   case GRAFT_F32: memcpy(b->data, t->float_data, n * each); break;
   case GRAFT_F64: memcpy(b->data, t->double_data, n * each); break;
   case GRAFT_I64: memcpy(b->data, t->int64_data, n * each); break;
-  case GRAFT_I32: memcpy(b->data, t->int32_data, n * each); break;
-  case GRAFT_I16:
-    for (size_t i = 0; i < n; i++) ((int16_t *)b->data)[i] = (int16_t)t->int32_data[i];
-    break;
-  default:
-    for (size_t i = 0; i < n; i++) ((uint8_t *)b->data)[i] = (uint8_t)t->int32_data[i];
+  default: /* the low bytes; halves travel as their bits */
+    for (size_t i = 0; i < n; i++)
+      gr_element_set_int(dtype, (char *)b->data + i * each, wide ? (int64_t)t->uint64_data[i] : t->int32_data[i]);
     break;
   }
   return b;

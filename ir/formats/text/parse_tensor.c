@@ -106,8 +106,8 @@ static graft_tensor parse_fill(parser *p, const line *t) {
   fill_bounds bounds;
   if (!t->fill_named && !gr_lex_expect(l, GR_T_STRING, "the name in the formula")) return GRAFT_NONE;
   if (!parse_bounds(p, &bounds)) return GRAFT_NONE;
-  if (t->type.dtype != GRAFT_F32 && t->type.dtype != GRAFT_F64) {
-    gr_parse_fail(p, GRAFT_TYPE, &t->type_token, "fill makes f32 or f64");
+  if (!gr_is_float(t->type.dtype)) {
+    gr_parse_fail(p, GRAFT_TYPE, &t->type_token, "fill makes floats");
     return GRAFT_NONE;
   }
   /* Most are called as their tensor. */

@@ -1,5 +1,6 @@
 /* Types, attributes, elements, scalars. */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "ir/formats/text/parse_impl.h"
@@ -244,14 +245,9 @@ static bool parse_float(parser *p, graft_dtype dtype, void *out) {
   gr_token t = p->lex.token;
   double v = 0;
   if (!gr_lex_number(&p->lex, &v)) return false;
-  if (dtype == GRAFT_F64) {
-    memcpy(out, &v, sizeof v);
-    return true;
-  }
-  float f = (float)v;
-  if (isinf(f) && !isinf(v)) return gr_parse_fail(p, GRAFT_SYNTAX, &t, "number does not fit f32");
-  memcpy(out, &f, sizeof f);
-  return true;
+  gr_element_set_float(dtype, out, v);
+  return !isinf(gr_element_float(dtype, out)) || isinf(v) ||
+         gr_parse_fail(p, GRAFT_SYNTAX, &t, "number does not fit %s", graft_dtype_name(dtype));
 }
 
 static bool parse_bool(parser *p, void *out) {
@@ -263,41 +259,15 @@ static bool parse_bool(parser *p, void *out) {
 }
 
 bool gr_parse_element(parser *p, graft_dtype dtype, void *out) {
-  int64_t i = 0;
-  switch (dtype) {
-  case GRAFT_F32:
-  case GRAFT_F64: return parse_float(p, dtype, out);
-  case GRAFT_BOOL: return parse_bool(p, out);
-  case GRAFT_I8: {
-    if (!gr_lex_int(&p->lex, INT8_MIN, INT8_MAX, "an i8", &i)) return false;
-    int8_t v = (int8_t)i;
-    memcpy(out, &v, sizeof v);
-    return true;
-  }
-  case GRAFT_U8: {
-    if (!gr_lex_int(&p->lex, 0, UINT8_MAX, "an u8", &i)) return false;
-    uint8_t v = (uint8_t)i;
-    memcpy(out, &v, sizeof v);
-    return true;
-  }
-  case GRAFT_I16: {
-    if (!gr_lex_int(&p->lex, INT16_MIN, INT16_MAX, "an i16", &i)) return false;
-    int16_t v = (int16_t)i;
-    memcpy(out, &v, sizeof v);
-    return true;
-  }
-  case GRAFT_I32: {
-    if (!gr_lex_int(&p->lex, INT32_MIN, INT32_MAX, "an i32", &i)) return false;
-    int32_t v = (int32_t)i;
-    memcpy(out, &v, sizeof v);
-    return true;
-  }
-  case GRAFT_I64:
-    if (!gr_lex_int(&p->lex, INT64_MIN, INT64_MAX, "an i64", &i)) return false;
-    memcpy(out, &i, sizeof i);
-    return true;
-  default: gr_lex_unexpected(&p->lex, "an element of a known dtype"); return false;
-  }
+  int64_t i = 0, low, high;
+  char what[16];
+  if (gr_is_float(dtype)) return parse_float(p, dtype, out);
+  if (dtype == GRAFT_BOOL) return parse_bool(p, out);
+  if (!gr_integer_range(dtype, &low, &high)) return gr_lex_unexpected(&p->lex, "an element of a known dtype"), false;
+  snprintf(what, sizeof what, "an %s", graft_dtype_name(dtype));
+  if (!gr_lex_int(&p->lex, low, high, what, &i)) return false;
+  gr_element_set_int(dtype, out, i);
+  return true;
 }
 
 bool gr_parse_literal(parser *p, graft_value *value) {

@@ -10,7 +10,7 @@ static bool scalar(graft_module *m, graft_tensor id) {
   const graft_type *type = gr_tensor_type(m, id);
   if (t->erased || t->kind != GRAFT_CONSTANT || t->source != GR_TENSOR_DATA || type->rank != 0) return false;
   const void *data = graft_tensor_get_data(m, id);
-  return data && !gr_print_odd_nan(type->dtype, data);
+  return data && !gr_print_as_bytes(type->dtype, data);
 }
 
 static void keep_value(printer *p, const graft_graph *g, graft_value v) {
@@ -62,7 +62,7 @@ static void print_bytes(printer *p, const unsigned char *data, size_t size) {
 static void print_inline(printer *p, const graft_type *type, const char *data) {
   size_t n = (size_t)graft_type_elements(type), size = graft_dtype_size(type->dtype);
   for (size_t i = 0; i < n; i++)
-    if (gr_print_odd_nan(type->dtype, data + i * size)) {
+    if (gr_print_as_bytes(type->dtype, data + i * size)) {
       print_bytes(p, (const unsigned char *)data, n * size);
       return;
     }

@@ -178,58 +178,25 @@ void gr_print_attrs(printer *p, const gr_op_info *info, uint32_t row, uint32_t s
 
 /* ---- elements and scalars ---- */
 
-bool gr_print_odd_nan(graft_dtype dtype, const void *data) {
-  if (dtype == GRAFT_F32) {
-    float f;
-    uint32_t bits;
-    memcpy(&f, data, sizeof f);
-    memcpy(&bits, data, sizeof bits);
-    return isnan(f) && bits != 0x7FC00000u;
-  }
-  if (dtype != GRAFT_F64) return false;
-  double d;
-  uint64_t bits;
-  memcpy(&d, data, sizeof d);
-  memcpy(&bits, data, sizeof bits);
-  return isnan(d) && bits != UINT64_C(0x7FF8000000000000);
-}
-
-static int64_t integer(graft_dtype dtype, const void *at) {
-  switch (dtype) {
-  case GRAFT_I8: return *(const int8_t *)at;
-  case GRAFT_U8: return *(const uint8_t *)at;
-  case GRAFT_I16: {
-    int16_t v;
-    memcpy(&v, at, sizeof v);
-    return v;
-  }
-  case GRAFT_I32: {
-    int32_t v;
-    memcpy(&v, at, sizeof v);
-    return v;
-  }
-  default: {
-    int64_t v;
-    memcpy(&v, at, sizeof v);
-    return v;
-  }
-  }
+bool gr_print_as_bytes(graft_dtype dtype, const void *data) {
+  static const unsigned char nans[GRAFT_DTYPE_COUNT][8] = {[GRAFT_F32] = {0, 0, 0xC0, 0x7F},
+                                                           [GRAFT_F64] = {0, 0, 0, 0, 0, 0, 0xF8, 0x7F},
+                                                           [GRAFT_F16] = {0, 0x7E},
+                                                           [GRAFT_BF16] = {0xC0, 0x7F}};
+  if (gr_is_float(dtype))
+    return isnan(gr_element_float(dtype, data)) && memcmp(data, nans[dtype], graft_dtype_size(dtype)) != 0;
+  return dtype == GRAFT_U64 && gr_element_int(dtype, data) < 0;
 }
 
 void gr_print_element(printer *p, graft_dtype dtype, const void *at) {
-  if (dtype == GRAFT_F32) {
-    float f;
-    memcpy(&f, at, sizeof f);
-    gr_sink_float(p->out, (double)f, true);
-  } else if (dtype == GRAFT_F64) {
-    double d;
-    memcpy(&d, at, sizeof d);
-    gr_print_double(p, d);
-  } else if (dtype == GRAFT_BOOL) {
-    gr_sink_text(p->out, *(const uint8_t *)at ? "true" : "false");
-  } else {
-    gr_print_int(p, integer(dtype, at));
-  }
+  if (dtype == GRAFT_F64)
+    gr_print_double(p, gr_element_float(dtype, at));
+  else if (gr_is_float(dtype))
+    gr_sink_float(p->out, gr_element_float(dtype, at), true);
+  else if (dtype == GRAFT_BOOL)
+    gr_sink_text(p->out, gr_element_int(dtype, at) ? "true" : "false");
+  else
+    gr_print_int(p, gr_element_int(dtype, at));
 }
 
 static void print_literal(printer *p, graft_tensor t) {
