@@ -61,6 +61,33 @@ bool gr_rule_resize(const gr_rule *r) {
   return true;
 }
 
+bool gr_rule_grid_sampler(const gr_rule *r) {
+  const graft_type *x = gr_rule_operand(r, GR_OPERAND(grid_sampler, x)),
+                   *grid = gr_rule_operand(r, GR_OPERAND(grid_sampler, grid));
+  graft_type *y = gr_rule_result(r);
+  const int32_t rank = x->rank >= 0 ? x->rank : grid->rank;
+  /* C1: grid has floats, x too unless it is sampled to the nearest. */
+  if (!gr_check_float(r, 1, GR_OPERAND(grid_sampler, grid)) ||
+      (gr_rule_int(r, GR_ATTR(grid_sampler, interpolation_mode)) != GR_interpolation_nearest &&
+       !gr_check_float(r, 1, GR_OPERAND(grid_sampler, x))))
+    return false;
+  gr_type_set(y, x->dtype, rank);
+  if (rank < 0) return true;
+  /* C2: both have as many axes: 3 to 5. */
+  if (rank < 3 || rank > 5 || (grid->rank >= 0 && grid->rank != rank))
+    return gr_infer_fail(r, 2, "x has rank %d, grid %d", x->rank, grid->rank);
+  for (int32_t i = 0; i < rank; ++i) y->dims[i] = -1;
+  for (int32_t i = 0; i < 2 && x->rank >= 0; ++i) y->dims[i] = x->dims[i];
+  if (grid->rank < 0) return true;
+  /* C3: both have as many entries along the first axis; the last of grid has one for each of x's after the second. */
+  if (!gr_extent_merge(&y->dims[0], grid->dims[0]))
+    return gr_infer_fail(r, 3, "x has %jd entries along axis 0, grid %jd", x->dims[0], grid->dims[0]);
+  if (grid->dims[rank - 1] >= 0 && grid->dims[rank - 1] != rank - 2)
+    return gr_infer_fail(r, 3, "grid has %jd entries along its last axis", grid->dims[rank - 1]);
+  for (int32_t i = 2; i < rank; ++i) y->dims[i] = grid->dims[i - 1];
+  return true;
+}
+
 /* [n, c, ...]: the last two axes are an image's. */
 static bool check_image(const gr_rule *r) {
   const graft_type *x = gr_rule_operand(r, GR_OPERAND(pixel_shuffle, x));

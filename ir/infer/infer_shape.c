@@ -416,10 +416,8 @@ bool gr_rule_pad(const gr_rule *r) {
   for (uint32_t i = 0; i < count / 2; ++i) {
     const int32_t axis = x->rank - 1 - (int32_t)i;
     const int64_t before = pad[2 * (size_t)i], after = pad[2 * (size_t)i + 1], n = x->dims[axis];
-    /* C3: only mode constant cuts (a negative pad); reflect needs pads less than the extent, replicate an extent. */
-    if (!constant && (before < 0 || after < 0))
-      return gr_infer_fail(r, 3, "pad is (%jd, %jd) along axis %d", before, after, axis);
     if (n < 0) continue;
+    /* C3: reflect needs pads less than the extent, replicate and circular an extent. */
     if ((reflect && (before >= n || after >= n) && (before > 0 || after > 0)) ||
         (!constant && n == 0 && (before > 0 || after > 0)))
       return gr_infer_fail(r, 3, "pad is (%jd, %jd) along axis %d of %jd", before, after, axis, n);

@@ -317,6 +317,7 @@ static int64_t pad_source(int64_t i, int64_t n, int64_t mode) {
   if (i >= 0 && i < n) return i;
   if (mode == GR_pad_mode_constant) return -1;
   if (mode == GR_pad_mode_replicate) return i < 0 ? 0 : n - 1;
+  if (mode == GR_pad_mode_circular) return i % n + (i % n < 0 ? n : 0);
   return i < 0 ? -i : 2 * (n - 1) - i; /* reflect; checked before */
 }
 
@@ -475,3 +476,79 @@ graft_status gr_kernel_tril(const gr_kernel_call *k) {
   return triangle(k, gr_k_int(k, GR_ATTR(tril, diagonal)), false);
 }
 graft_status gr_kernel_triu(const gr_kernel_call *k) { return triangle(k, gr_k_int(k, GR_ATTR(triu, diagonal)), true); }
+
+/* ---- flip, roll, reverse_sequence ---- */
+
+graft_status gr_kernel_flip(const gr_kernel_call *k) {
+  const graft_type *x = k->operands[0].type;
+  int64_t strides[GRAFT_MAX_RANK], start = 0;
+  uint32_t count;
+  const int64_t *dims = gr_k_ints(k, GR_ATTR(flip, dims), &count);
+  row_major(x, strides);
+  for (uint32_t i = 0; i < count; i++) {
+    const int32_t axis = gr_axis(dims[i], x->rank);
+    start += (x->dims[axis] - 1) * strides[axis];
+    strides[axis] = -strides[axis];
+  }
+  return strided_copy(k, &k->results[0], &k->operands[0], start, strides);
+}
+
+graft_status gr_kernel_roll(const gr_kernel_call *k) {
+  const gr_in *x = &k->operands[0];
+  const gr_out *y = &k->results[0];
+  uint32_t count, axes;
+  const int64_t *shifts = gr_k_ints(k, GR_ATTR(roll, shifts), &count), *dims = gr_k_ints(k, GR_ATTR(roll, dims), &axes);
+  if (y->count == 0) return GRAFT_OK;
+  const graft_type whole = graft_type_make(x->type->dtype, 1, &x->count), *t = dims ? x->type : &whole;
+  padding p = {.from = x->data, .to = y->data, .rank = t->rank, .size = (int64_t)graft_dtype_size(t->dtype)};
+  if (t->rank == 0) return gr_kernel_copy(k);
+  row_major(t, p.strides);
+  for (int32_t i = 0; i < t->rank; i++) {
+    int64_t n = t->dims[i], by = 0;
+    for (uint32_t j = 0; j < count; j++)
+      if (!dims || gr_axis(dims[j], t->rank) == i) by = (by + shifts[j] % n + n) % n;
+    p.dims[i] = n;
+    p.source[i] = gr_scratch_alloc(k->scratch, (size_t)n, sizeof *p.source[i]);
+    if (!p.source[i]) return GRAFT_NO_MEMORY;
+    for (int64_t j = 0; j < n; j++) p.source[i][j] = j < by ? j + n - by : j - by;
+    p.first = by;
+    p.length = n - by;
+  }
+  const int64_t inner = p.dims[p.rank - 1];
+  gr_parallel_for(k->threads, y->count / inner, (GRAIN + inner - 1) / inner, pad_lines, &p);
+  return GRAFT_OK;
+}
+
+graft_status gr_kernel_reverse_sequence(const gr_kernel_call *k) {
+  const gr_in *x = &k->operands[0];
+  const graft_type *t = x->type;
+  const int64_t *lengths = k->operands[1].data;
+  const int32_t batch = gr_axis(gr_k_int(k, GR_ATTR(reverse_sequence, batch_dim)), t->rank),
+                time = gr_axis(gr_k_int(k, GR_ATTR(reverse_sequence, time_dim)), t->rank),
+                last = batch > time ? batch : time;
+  const int64_t each_step = gr_extent(t, time + 1, t->rank), each = gr_extent(t, batch + 1, t->rank);
+  for (int64_t i = 0; i < t->dims[batch]; i++)
+    if (lengths[i] < 0 || lengths[i] > t->dims[time])
+      return gr_kernel_error(k, "length %lld is not from 0 to %lld", (long long)lengths[i], (long long)t->dims[time]);
+  if (x->count == 0) return GRAFT_OK;
+  const int64_t lines = gr_extent(t, 0, last + 1), entries = x->count / lines;
+  const size_t line = (size_t)entries * graft_dtype_size(t->dtype);
+  for (int64_t i = 0; i < lines; i++) {
+    const int64_t step = i * entries / each_step % t->dims[time], length = lengths[i * entries / each % t->dims[batch]];
+    const int64_t from = step < length ? i + (length - 1 - 2 * step) * each_step / entries : i;
+    memcpy((char *)k->results[0].data + (size_t)i * line, (const char *)x->data + (size_t)from * line, line);
+  }
+  return GRAFT_OK;
+}
+
+graft_status gr_kernel_eye(const gr_kernel_call *k) {
+  const gr_out *y = &k->results[0];
+  const int64_t rows = y->type->dims[0], columns = y->type->dims[1], diagonal = gr_k_int(k, GR_ATTR(eye, diagonal));
+  const size_t size = graft_dtype_size(y->type->dtype);
+  char one[8];
+  store_value(y->type->dtype, 1, one);
+  memset(y->data, 0, gr_out_bytes(y));
+  for (int64_t row = diagonal < 0 ? diagonal < -rows ? rows : -diagonal : 0; row < rows; row++)
+    if (diagonal < columns - row) memcpy((char *)y->data + (size_t)(row * columns + row + diagonal) * size, one, size);
+  return GRAFT_OK;
+}

@@ -340,6 +340,7 @@ bool gr_onnx_pad_node(gr_onnx *in) {
   if (rank < 0 || !read_pads(in, rank, begin, end)) return false;
   const char *mode = gr_onnx_attr_is(in, "mode", "reflect") ? "reflect"
                      : gr_onnx_attr_is(in, "mode", "edge")  ? "replicate"
+                     : gr_onnx_attr_is(in, "mode", "wrap")  ? "circular"
                                                             : "constant";
   if (mode[0] == 'c' && gr_onnx_attr(in, "mode") && !gr_onnx_attr_is(in, "mode", "constant"))
     return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "Pad: unknown mode"), false;

@@ -1,0 +1,163 @@
+/* Images sampled at the points of a grid. Along each axis a point takes some taps, each an entry and its weight; what
+ * is between them is the product of the axes. Coordinates are rounded to the grid's dtype after each operation, so that
+ * a point halfway between two entries goes where PyTorch sends it. */
+#include "runtime/kernel_impl.h"
+
+#include <math.h>
+
+#define SPATIAL 3
+#define TAPS 4 /* of an axis */
+#define GRAIN 256
+
+typedef struct grid {
+  const gr_in *x, *points;
+  const gr_out *y;
+  int32_t spatial;
+  int64_t mode, padding;
+  bool corners;              /* -1 and 1 are the middles of the outermost entries, not their edges */
+  int64_t channels, per_map; /* points of a map of y */
+  int64_t n[SPATIAL], strides[SPATIAL], plane;
+} grid;
+
+static double as(const gr_in *points, double v) { return points->type->dtype == GRAFT_F32 ? (double)(float)v : v; }
+
+static double clip(double x, double n) { return x > 0 ? x < n - 1 ? x : n - 1 : 0; } /* NaN: 0 */
+
+/* Back and forth between the outermost entries' middles, or their edges. */
+static double reflect(const grid *g, double x, double n) {
+  const double low = g->corners ? 0 : -0.5, twice = g->corners ? 2 * (n - 1) : 2 * n;
+  if (twice <= 0) return 0;
+  const double from = fabs(as(g->points, x - low));
+  const double extra = as(g->points, from - as(g->points, trunc(as(g->points, from / twice)) * twice));
+  return as(g->points, fmin(extra, twice - extra) + low);
+}
+
+/* A coordinate, or an entry outside, by the padding; outside of [0, n) only where that is zeros. */
+static double place(const grid *g, double x, double n) {
+  switch (g->padding) {
+  case GR_grid_padding_border: return clip(x, n);
+  case GR_grid_padding_reflection: return clip(reflect(g, x, n), n);
+  default: return x;
+  }
+}
+
+static double coordinate(const grid *g, double v, int64_t n) {
+  const double half = (double)(g->corners ? n - 1 : n) / 2;
+  const double x = as(g->points, as(g->points, v + 1) * as(g->points, half));
+  return g->corners ? x : as(g->points, x - 0.5);
+}
+
+static double cubic(double x) {
+  const double a = -0.75;
+  x = fabs(x);
+  if (x <= 1) return ((a + 2) * x - (a + 3)) * x * x + 1;
+  return ((a * x - 5 * a) * x + 8 * a) * x - 4 * a;
+}
+
+/* The taps along an axis of n; the entry is -1 for one that is 0. */
+static int32_t taps_of(const grid *g, double v, int64_t extent, int64_t *entry, double *weight) {
+  const double n = (double)extent;
+  double x = coordinate(g, v, extent);
+  int32_t count = 1;
+  double first;
+  if (g->mode == GR_interpolation_cubic) {
+    first = floor(x) - 1;
+    count = 4;
+    for (int32_t t = 0; t < count; t++) weight[t] = cubic(x - first - t);
+  } else {
+    x = place(g, x, n);
+    first = g->mode == GR_interpolation_nearest ? nearbyint(x) : floor(x);
+    weight[0] = 1;
+    if (g->mode == GR_interpolation_linear) {
+      count = 2;
+      weight[1] = as(g->points, x - first);
+      weight[0] = as(g->points, 1 - weight[1]);
+    }
+  }
+  for (int32_t t = 0; t < count; t++) {
+    double at = first + t;
+    if (g->mode == GR_interpolation_cubic) at = place(g, at, n);
+    entry[t] = at >= 0 && at < n ? (int64_t)at : -1;
+  }
+  return count;
+}
+
+/* A point's taps in a map: their places and weights, without those that are 0. */
+static int32_t gather_taps(const grid *g, int64_t point, int64_t *at, double *weight) {
+  int64_t entry[SPATIAL][TAPS];
+  double part[SPATIAL][TAPS];
+  int32_t counts[SPATIAL], all = 1, made = 0;
+  const char *v =
+      (const char *)g->points->data + (size_t)(point * g->spatial) * graft_dtype_size(g->points->type->dtype);
+  for (int32_t i = 0; i < g->spatial; i++) { /* the last axis comes first in the grid */
+    const size_t from = (size_t)(g->spatial - 1 - i) * graft_dtype_size(g->points->type->dtype);
+    counts[i] = taps_of(g, gr_element_float(g->points->type->dtype, v + from), g->n[i], entry[i], part[i]);
+    all *= counts[i];
+  }
+  for (int32_t t = 0; t < all; t++) {
+    int32_t rest = t;
+    at[made] = 0;
+    weight[made] = 1;
+    bool zero = false;
+    for (int32_t i = g->spatial; i-- > 0; rest /= counts[i]) {
+      const int32_t own = rest % counts[i];
+      zero |= entry[i][own] < 0;
+      at[made] += entry[i][own] * g->strides[i];
+      weight[made] *= part[i][own];
+    }
+    made += !zero;
+  }
+  return made;
+}
+
+static void sample(void *user, int64_t begin, int64_t end, uint32_t worker) {
+  const grid *g = user;
+  const graft_dtype d = g->x->type->dtype;
+  const size_t size = graft_dtype_size(d);
+  int64_t at[TAPS * TAPS * TAPS];
+  double weight[TAPS * TAPS * TAPS];
+  (void)worker;
+  for (int64_t point = begin; point < end; point++) {
+    const int32_t count = gather_taps(g, point, at, weight);
+    const int64_t map = point / g->per_map * g->channels;
+    for (int64_t c = 0; c < g->channels; c++) {
+      const char *x = (const char *)g->x->data + (size_t)((map + c) * g->plane) * size;
+      char *y = (char *)g->y->data + (size_t)((map + c) * g->per_map + point % g->per_map) * size;
+      double sum = 0;
+      if (g->mode == GR_interpolation_nearest) {
+        if (count)
+          memcpy(y, x + (size_t)at[0] * size, size);
+        else
+          memset(y, 0, size);
+      } else if (d == GRAFT_F64) {
+        for (int32_t t = 0; t < count; t++) sum += weight[t] * ((const double *)(const void *)x)[at[t]];
+        *(double *)(void *)y = sum;
+      } else {
+        for (int32_t t = 0; t < count; t++) sum += weight[t] * (double)((const float *)(const void *)x)[at[t]];
+        *(float *)(void *)y = (float)sum;
+      }
+    }
+  }
+}
+
+graft_status gr_kernel_grid_sampler(const gr_kernel_call *k) {
+  const graft_type *x = k->operands[0].type, *y = k->results[0].type;
+  grid g = {.x = &k->operands[0],
+            .points = &k->operands[1],
+            .y = &k->results[0],
+            .spatial = x->rank - 2,
+            .mode = gr_k_int(k, GR_ATTR(grid_sampler, interpolation_mode)),
+            .padding = gr_k_int(k, GR_ATTR(grid_sampler, padding_mode)),
+            .corners = gr_k_bool(k, GR_ATTR(grid_sampler, align_corners)),
+            .channels = x->dims[1],
+            .per_map = gr_extent(y, 2, y->rank)};
+  if (g.y->count == 0) return GRAFT_OK;
+  g.plane = 1;
+  for (int32_t i = g.spatial; i-- > 0; g.plane *= g.n[i]) {
+    g.n[i] = x->dims[2 + i];
+    g.strides[i] = g.plane;
+  }
+  if (g.plane == 0) return gr_kernel_error(k, "x has no elements to sample");
+  gr_parallel_for(k->threads, x->dims[0] * g.per_map, GRAIN, sample, &g);
+  return GRAFT_OK;
+}
