@@ -4,6 +4,7 @@
  * A rewrite that turns out not to fit (types, numbers, attributes that have no value) is taken back whole, and the
  * match is none: errors are muted until the root has become what the rule says. Only then do constness and liveness
  * hear of it. What fails for another reason, a const value that cannot be computed or memory, ends the pass. */
+#include "ir/formats/number_int.h"
 #include "patterns/rewrite_impl.h"
 
 #include <stdio.h>
@@ -76,6 +77,14 @@ static bool spread(apply *a, gr_attr_builder *b, const gr_op_info *op, const pt_
   return true;
 }
 
+/* An f32 that becomes an attribute, as import reads those: 0.1 for 0.1f. */
+static double decimal_of(double single) {
+  char text[GR_NUMBER_SIZE];
+  double decimal;
+  size_t n = gr_number_format(text, single, true);
+  return gr_number_parse(text, n, &decimal) ? decimal : single;
+}
+
 static uint32_t build_attrs(apply *a, const pt_step *s, uint32_t op) {
   const gr_op_info *info = gr_op_get(op);
   gr_attr_builder b;
@@ -95,6 +104,7 @@ static uint32_t build_attrs(apply *a, const pt_step *s, uint32_t op) {
                     gr_op_text(a->r->m, op));
         return GRAFT_NONE;
       }
+      if (e.reading == PT_SINGLE && value.kind == GRAFT_ATTR_FLOAT) value.as.f = decimal_of(value.as.f);
       value.name = attr->text;
       if (gr_attrs_set(a->r->m, &b, info, &value, attr->where) != GRAFT_OK) return GRAFT_NONE;
     }

@@ -88,6 +88,15 @@ static bool eval_side(pt_eval *e, const gr_expr *x, side *out) {
 
 static bool unknown(const side *s, int64_t extent) { return s->reading == PT_EXTENTS && extent < 0; }
 
+static graft_dtype rounded_to(const side *s) {
+  switch (s->reading) {
+  case PT_SINGLE: return GRAFT_F32;
+  case PT_HALF: return GRAFT_F16;
+  case PT_BFLOAT: return GRAFT_BF16;
+  default: return GRAFT_UNKNOWN;
+  }
+}
+
 /* Entry by entry: two lists differ where known entries do, whatever the unknown ones are. 1, 0, or -1: not known. */
 static int equal_lists(const side *a, const side *b) {
   int equal = 1;
@@ -124,15 +133,18 @@ static int equal_sides(const side *a, const side *b) {
   if (p->kind == GRAFT_ATTR_FLOATS && q->kind == GRAFT_ATTR_INTS) return equal_mixed(b, a);
   if (p->kind != q->kind && is_number(p) && is_number(q)) return gr_pt_order(p, q) == 0;
   if (p->kind == GRAFT_ATTR_FLOAT && q->kind == GRAFT_ATTR_FLOAT &&
-      (a->reading == PT_SINGLE || b->reading == PT_SINGLE))
+      (rounded_to(a) != GRAFT_UNKNOWN || rounded_to(b) != GRAFT_UNKNOWN))
     return p->as.f == q->as.f;
   return gr_attr_equal(p, q);
 }
 
-/* What is compared with an element of an f32 is rounded as that was. */
+/* What is compared with an element of a narrower float is rounded as that was. */
 static void round_side(side *s, const side *other) {
-  if (other->reading != PT_SINGLE || s->reading == PT_SINGLE || s->value.kind != GRAFT_ATTR_FLOAT) return;
-  s->value.as.f = (double)(float)s->value.as.f;
+  graft_dtype d = rounded_to(other);
+  unsigned char bytes[8];
+  if (d == GRAFT_UNKNOWN || rounded_to(s) != GRAFT_UNKNOWN || s->value.kind != GRAFT_ATTR_FLOAT) return;
+  gr_element_set_float(d, bytes, s->value.as.f);
+  s->value.as.f = gr_element_float(d, bytes);
 }
 
 void gr_pt_attr_text(const graft_attr *a, char *buffer, size_t size) {

@@ -266,7 +266,9 @@ typedef struct pt_failure {
 typedef enum pt_reading {
   PT_PLAIN,
   PT_EXTENTS, /* -1 says that an extent, or their number, is not known */
-  PT_SINGLE   /* an element of an f32 */
+  PT_SINGLE,  /* an element of an f32 */
+  PT_HALF,    /* of an f16 */
+  PT_BFLOAT   /* of a bf16 */
 } pt_reading;
 
 typedef struct pt_eval {

@@ -226,6 +226,10 @@ static bool data_of(pt_eval *e, const gr_expr *x, gr_array *out) {
   return true;
 }
 
+static pt_reading reading_of(graft_dtype d) {
+  return d == GRAFT_F32 ? PT_SINGLE : d == GRAFT_F16 ? PT_HALF : d == GRAFT_BF16 ? PT_BFLOAT : PT_PLAIN;
+}
+
 static bool eval_data(pt_eval *e, const gr_expr *x, graft_attr *out) {
   gr_array a = {0};
   if (!data_of(e, x->args[0], &a)) return false;
@@ -234,7 +238,7 @@ static bool eval_data(pt_eval *e, const gr_expr *x, graft_attr *out) {
   if (x->index == PT_F_number || x->index == PT_F_int) {
     if (count != 1 || (real && x->index == PT_F_int)) return fail(e, x, "not a single number of that kind");
     *out = gr_pt_element(&a, 0);
-    e->reading = a.type.dtype == GRAFT_F32 ? PT_SINGLE : PT_PLAIN;
+    e->reading = reading_of(a.type.dtype);
     return true;
   }
   if (x->index == PT_F_all) {

@@ -20,3 +20,55 @@ where
   no_spec(..)
 rewrite
   %y = hardtanh(%x) {min_val: 0.0, max_val: $max}
+
+# min(relu(x), hi)  ==>  hardtanh(x, 0, hi)
+#
+# What relu cuts is the lower bound.
+rule hardtanh_of_relu_and_minimum
+match
+  %r = relu(%x)   one_use
+  %y = minimum(%r, %hi)
+where
+  number(%hi) >= 0, no_spec(..)
+rewrite
+  %y = hardtanh(%x) {min_val: 0.0, max_val: number(%hi)}
+
+# The same, as a clamp that has no lower bound.
+rule hardtanh_of_relu_and_clamp
+match
+  %r = relu(%x)   one_use
+  %y = clamp(%r, _, %hi)
+where
+  number(%hi) >= 0, no_spec(..)
+rewrite
+  %y = hardtanh(%x) {min_val: 0.0, max_val: number(%hi)}
+
+# relu(min(x, hi))  ==>  hardtanh(x, 0, hi)
+rule hardtanh_of_minimum
+match
+  %m = minimum(%x, %hi)   one_use
+  %y = relu(%m)
+where
+  number(%hi) >= 0, no_spec(..)
+rewrite
+  %y = hardtanh(%x) {min_val: 0.0, max_val: number(%hi)}
+
+# min(max(x, lo), hi)  ==>  hardtanh(x, lo, hi),   lo <= hi
+rule hardtanh_from_maximum
+match
+  %m = maximum(%x, %lo)   one_use
+  %y = minimum(%m, %hi)
+where
+  is_float(%x), number(%lo) <= number(%hi), no_spec(..)
+rewrite
+  %y = hardtanh(%x) {min_val: number(%lo), max_val: number(%hi)}
+
+# max(min(x, hi), lo)  ==>  hardtanh(x, lo, hi),   lo <= hi
+rule hardtanh_from_minimum
+match
+  %m = minimum(%x, %hi)   one_use
+  %y = maximum(%m, %lo)
+where
+  is_float(%x), number(%lo) <= number(%hi), no_spec(..)
+rewrite
+  %y = hardtanh(%x) {min_val: number(%lo), max_val: number(%hi)}

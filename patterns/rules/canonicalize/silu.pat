@@ -9,3 +9,15 @@ where
   no_spec(..)
 rewrite
   %y = silu(%x)
+
+# x / (1 + exp(-x))  ==>  silu(x)
+rule silu_by_division
+match
+  %n = neg(%x)         one_use
+  %e = exp(%n)         one_use
+  %p = add(%e, 1.0)    one_use
+  %y = div(%x, %p)
+where
+  no_spec(..)
+rewrite
+  %y = silu(%x)
