@@ -130,26 +130,49 @@ bool gr_onnx_squeeze(gr_onnx *in) {
   return gr_onnx_finish(in, &x, 1);
 }
 
+/* Of a value of unknown rank: axes from the front go in from the first on, axes from the end from the last on, each
+ * where the result wants it. Those of both kinds need the rank, and the node stays as it is. */
+static bool unsqueeze_any_rank(gr_onnx *in, graft_value x, const int64_t *axes, uint32_t count) {
+  uint32_t added[2] = {0, 0}, left = count;
+  for (uint32_t i = 0; i < count; i++) {
+    const int64_t from_end = axes[i] < 0, axis = from_end ? -1 - axes[i] : axes[i];
+    if (axis >= GRAFT_MAX_RANK) return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "Unsqueeze to more than 8 axes"), false;
+    if (added[from_end] >> axis & 1u)
+      return gr_onnx_fail(in, GRAFT_TYPE, "Unsqueeze: axis %lld twice", (long long)axes[i]), false;
+    added[from_end] |= 1u << axis;
+  }
+  if (added[0] && added[1]) {
+    const graft_type type = {.dtype = gr_onnx_value_type(in, x)->dtype, .rank = -1};
+    return gr_onnx_stays(in, &type);
+  }
+  for (int64_t axis = 0; axis < GRAFT_MAX_RANK; axis++) {
+    if (!((added[0] | added[1]) >> axis & 1u)) continue;
+    begin_unsqueeze(in, added[0] ? axis : -1 - axis);
+    if (--left == 0) return gr_onnx_finish(in, &x, 1);
+    x = gr_onnx_step(in, &x, 1);
+  }
+  return false;
+}
+
 bool gr_onnx_unsqueeze(gr_onnx *in) {
   graft_value x = gr_onnx_input(in, 0);
-  uint32_t count, left = 0;
+  uint32_t count;
   const int64_t *axes = gr_onnx_list(in, "axes", 1, &count);
   if (in->failed) return false;
   if (!axes) return gr_onnx_fail(in, GRAFT_TYPE, "Unsqueeze without axes"), false;
   if (count == 0) return gr_onnx_alias(in, 0, x);
-  int32_t rank = gr_onnx_value_type(in, x)->rank;
-  bool from_the_end = false, added[GRAFT_MAX_RANK] = {false};
-  for (uint32_t i = 0; i < count; i++) from_the_end = from_the_end || axes[i] < 0;
-  if (from_the_end && (rank = gr_onnx_rank(in, x)) < 0) return false;
+  const int32_t rank = gr_onnx_value_type(in, x)->rank;
+  bool added[GRAFT_MAX_RANK] = {false};
   if (count > (uint32_t)(GRAFT_MAX_RANK - (rank < 0 ? 0 : rank)))
     return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "Unsqueeze to more than 8 axes"), false;
-  for (uint32_t i = 0; i < count; i++) { /* axes from the front need no rank */
+  if (rank < 0) return unsqueeze_any_rank(in, x, axes, count);
+  for (uint32_t i = 0; i < count; i++) {
     int64_t axis;
-    if (!gr_onnx_axis(in, axes[i], rank < 0 ? GRAFT_MAX_RANK : rank + (int32_t)count, &axis)) return false;
+    if (!gr_onnx_axis(in, axes[i], rank + (int32_t)count, &axis)) return false;
     if (added[axis]) return gr_onnx_fail(in, GRAFT_TYPE, "Unsqueeze: axis %lld twice", (long long)axis), false;
     added[axis] = true;
   }
-  left = count;
+  uint32_t left = count;
   for (int64_t axis = 0; axis < GRAFT_MAX_RANK; axis++) {
     if (!added[axis]) continue;
     begin_unsqueeze(in, axis);
