@@ -38,6 +38,7 @@ INIT(Onnx__TensorShapeProto, tensor_shape_proto)
 INIT(Onnx__TensorShapeProto__Dimension, tensor_shape_proto__dimension)
 INIT(Onnx__OperatorSetIdProto, operator_set_id_proto)
 INIT(Onnx__StringStringEntryProto, string_string_entry_proto)
+INIT(Onnx__FunctionProto, function_proto)
 
 Onnx__GraphProto *graph_new(const char *name) {
   Onnx__GraphProto *g = NEW(Onnx__GraphProto, init_graph_proto);
@@ -105,6 +106,51 @@ void add_string(Onnx__NodeProto *n, const char *name, const char *value) {
 
 void add_graph(Onnx__NodeProto *n, const char *name, Onnx__GraphProto *g) {
   add_attr(n, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__GRAPH)->g = g;
+}
+
+void add_ref(Onnx__NodeProto *n, const char *name, int type, const char *of_call) {
+  add_attr(n, name, type)->ref_attr_name = copy(of_call);
+}
+
+Onnx__NodeProto *in_domain(Onnx__NodeProto *n, const char *domain) {
+  n->domain = copy(domain);
+  return n;
+}
+
+Onnx__FunctionProto *add_function(Onnx__ModelProto *m, const char *domain, const char *name, int64_t opset,
+                                  const char *const *inputs, const char *const *outputs, Onnx__GraphProto *body) {
+  Onnx__FunctionProto *f = NEW(Onnx__FunctionProto, init_function_proto);
+  Onnx__OperatorSetIdProto *o = NEW(Onnx__OperatorSetIdProto, init_operator_set_id_proto);
+  o->has_version = 1;
+  o->version = opset;
+  PUSH(f->opset_import, f->n_opset_import, o);
+  f->domain = copy(domain);
+  f->name = copy(name);
+  for (; *inputs; inputs++) PUSH(f->input, f->n_input, copy(*inputs));
+  for (; *outputs; outputs++) PUSH(f->output, f->n_output, copy(*outputs));
+  f->node = body->node;
+  f->n_node = body->n_node;
+  body->node = NULL;
+  body->n_node = 0;
+  onnx__graph_proto__free_unpacked(body, NULL);
+  PUSH(m->functions, m->n_functions, f);
+  return f;
+}
+
+void add_parameter(Onnx__FunctionProto *f, const char *name) { PUSH(f->attribute, f->n_attribute, copy(name)); }
+
+/* The proto of the system may not know the field: it is written as an unknown one. */
+void add_default(Onnx__FunctionProto *f, const char *name, int64_t value) {
+  Onnx__NodeProto *n = NEW(Onnx__NodeProto, init_node_proto);
+  add_int(n, name, value);
+  const size_t size = onnx__attribute_proto__get_packed_size(n->attribute[0]);
+  ProtobufCMessageUnknownField u = {.tag = 11, .wire_type = PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED, .len = size + 1};
+  if (size > 127) abort();
+  u.data = checked(malloc(size + 1));
+  u.data[0] = (uint8_t)size;
+  onnx__attribute_proto__pack(n->attribute[0], u.data + 1);
+  PUSH(f->base.unknown_fields, f->base.n_unknown_fields, u);
+  onnx__node_proto__free_unpacked(n, NULL);
 }
 
 static Onnx__ValueInfoProto *value_info(const char *name, int dtype, size_t rank, const int64_t *dims) {

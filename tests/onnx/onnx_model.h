@@ -23,6 +23,15 @@ void add_ints(Onnx__NodeProto *n, const char *name, size_t count, const int64_t 
 void add_float(Onnx__NodeProto *n, const char *name, float value);
 void add_string(Onnx__NodeProto *n, const char *name, const char *value);
 void add_graph(Onnx__NodeProto *n, const char *name, Onnx__GraphProto *g);
+/* The attribute is that of the call of the function that the node is in. */
+void add_ref(Onnx__NodeProto *n, const char *name, int type, const char *of_call);
+/* A function of the model, whose nodes are those of `body`, which is gone afterwards. */
+Onnx__FunctionProto *add_function(Onnx__ModelProto *m, const char *domain, const char *name, int64_t opset,
+                                  const char *const *inputs, const char *const *outputs, Onnx__GraphProto *body);
+void add_parameter(Onnx__FunctionProto *f, const char *name);
+/* An int that the function's attribute is where a call does not give it. */
+void add_default(Onnx__FunctionProto *f, const char *name, int64_t value);
+Onnx__NodeProto *in_domain(Onnx__NodeProto *n, const char *domain);
 /* Data types are ONNX's numbers: 1 float, 7 int64 … A dim of -1 is a dim_param. */
 void add_input(Onnx__GraphProto *g, const char *name, int dtype, size_t rank, const int64_t *dims);
 void add_output(Onnx__GraphProto *g, const char *name, int dtype, size_t rank, const int64_t *dims);

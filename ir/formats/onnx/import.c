@@ -185,14 +185,15 @@ static bool check_counts(gr_onnx *in) {
   return outputs > 0 || (gr_onnx_fail(in, GRAFT_TYPE, "%s has no output", row->name), false);
 }
 
-/* To the node at hand, after nodes of other scopes. */
-static void come_back(gr_onnx *in, const gr_onnx *to) {
+void gr_onnx_come_back(gr_onnx *in, const gr_onnx *to) {
   in->scope = to->scope;
   in->node = to->node;
   in->row = to->row;
   in->where = to->where;
   in->record = to->record;
   in->opaque = to->opaque;
+  in->opset = to->opset;
+  in->calls = to->calls;
 }
 
 /* The graphs among the node's attributes, and the values that they capture; then the node. */
@@ -205,7 +206,7 @@ static bool import_opaque(gr_onnx *in) {
   uint32_t kept = 0; /* tensors belong to the module: nested graphs see them without */
   for (uint32_t i = 0; good && i < captured.names.len; i++) {
     const gr_onnx_symbol *s = gr_onnx_scope_lookup(in->scope, captured.names.data[i]);
-    if (s->tensor != GRAFT_NONE) continue;
+    if (s->tensor != GRAFT_NONE || s->absent) continue;
     captured.names.data[kept++] = captured.names.data[i];
     good = gr_onnx_value(in, s->text) != GRAFT_NONE;
   }
@@ -221,7 +222,7 @@ static bool import_opaque(gr_onnx *in) {
     graft_graph *g = title ? graft_graph_create(in->module, title) : NULL;
     good = g && gr_onnx_graph(in, g, a->g, outer.scope, &captured);
     graphs[k++] = g;
-    come_back(in, &outer);
+    gr_onnx_come_back(in, &outer);
   }
   good = good && gr_onnx_opaque(in, graphs, &captured);
   gr_vec_free(in->context, &captured.names);
@@ -230,7 +231,7 @@ static bool import_opaque(gr_onnx *in) {
 
 /* Does the op mean in the model's opset what its handler makes of it? */
 static bool check_opset(gr_onnx *in) {
-  if (in->opset == 0) return gr_onnx_fail(in, GRAFT_FORMAT, "the model imports no opset of the default domain"), false;
+  if (in->opset == 0) return gr_onnx_fail(in, GRAFT_FORMAT, "no opset of the default domain is imported"), false;
   if (in->opset < in->row->since)
     return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "%s is read from opset %lld on, the model has opset %lld", in->row->name,
                         (long long)in->row->since, (long long)in->opset),
@@ -241,9 +242,6 @@ static bool check_opset(gr_onnx *in) {
            false;
   return true;
 }
-
-static bool import_nodes(gr_onnx *in, gr_onnx_scope *s);
-static bool drop_computed(gr_onnx *in, gr_onnx_scope *s);
 
 /* The nodes of the branch become nodes of the graph at hand. */
 static bool import_branch(gr_onnx *in, const Onnx__GraphProto *branch) {
@@ -256,14 +254,15 @@ static bool import_branch(gr_onnx *in, const Onnx__GraphProto *branch) {
                         branch->n_output),
            false;
   in->scope = &scope;
-  bool good = results && define_names(in, &scope, &nothing) && add_initializers(in, &scope) && import_nodes(in, &scope);
+  bool good =
+      results && define_names(in, &scope, &nothing) && add_initializers(in, &scope) && gr_onnx_nodes(in, &scope);
   in->where = here.where;
   for (size_t i = 0; good && i < branch->n_output; i++)
     good = branch->output[i]->name && (results[i] = gr_onnx_value(in, branch->output[i]->name)) != GRAFT_NONE;
-  come_back(in, &here);
+  gr_onnx_come_back(in, &here);
   for (uint32_t i = 0; good && i < here.node->n_output; i++)
     good = !here.node->output[i][0] || gr_onnx_alias(in, i, results[i]);
-  good = good && drop_computed(in, &scope);
+  good = good && gr_onnx_drop_computed(in, &scope);
   gr_onnx_scope_free(in->context, &scope);
   return good;
 }
@@ -281,7 +280,9 @@ static bool import_if(gr_onnx *in) {
   return gr_vec_push(in->context, &in->scope->computed, condition) && import_branch(in, branches[k.ints[0] != 0]->g);
 }
 
-static bool import_node(gr_onnx *in, const Onnx__NodeProto *node) {
+static bool import_node(gr_onnx *in, const Onnx__NodeProto *written) {
+  const Onnx__NodeProto *node = gr_onnx_resolve(in, written);
+  if (!node) return false;
   bool in_default_domain = !node->domain || !node->domain[0] || strcmp(node->domain, "ai.onnx") == 0;
   in->node = node;
   in->record = 0;
@@ -297,6 +298,8 @@ static bool import_node(gr_onnx *in, const Onnx__NodeProto *node) {
   }
   in->row = in_default_domain ? gr_onnx_op_find(node->op_type) : NULL;
   if (!in->row && in_default_domain && strcmp(node->op_type, "If") == 0) return import_if(in);
+  const gr_onnx_function *f = in->row ? NULL : gr_onnx_function_find(in, node);
+  if (f) return gr_onnx_call_function(in, f);
   if (!in->row) return import_opaque(in);
   if (!check_opset(in)) return false;
   if (!check_counts(in) || !check_attributes(in) || !in->row->handler(in) || in->failed) return false;
@@ -304,7 +307,7 @@ static bool import_node(gr_onnx *in, const Onnx__NodeProto *node) {
 }
 
 /* What only became attributes is not kept as nodes too: those that computed it, where nothing else reads them. */
-static bool drop_computed(gr_onnx *in, gr_onnx_scope *s) {
+bool gr_onnx_drop_computed(gr_onnx *in, gr_onnx_scope *s) {
   graft_graph *g = s->graph;
   while (s->computed.len > 0) {
     const graft_value v = s->computed.data[--s->computed.len];
@@ -324,7 +327,7 @@ static bool drop_computed(gr_onnx *in, gr_onnx_scope *s) {
   return true;
 }
 
-static bool import_nodes(gr_onnx *in, gr_onnx_scope *s) {
+bool gr_onnx_nodes(gr_onnx *in, gr_onnx_scope *s) {
   const uint32_t *order = gr_onnx_order(in, s);
   bool good = order != NULL;
   for (size_t i = 0; good && i < s->proto->n_node; i++) good = import_node(in, s->proto->node[order[i]]);
@@ -336,10 +339,10 @@ bool gr_onnx_graph(gr_onnx *in, graft_graph *g, const Onnx__GraphProto *proto, g
   gr_onnx_scope scope = {.outer = outer, .graph = g, .proto = proto};
   in->scope = &scope;
   bool good = define_names(in, &scope, captured) && add_initializers(in, &scope) && add_inputs(in, &scope, captured) &&
-              import_nodes(in, &scope);
+              gr_onnx_nodes(in, &scope);
   if (good) {
     in->where.node = NULL;
-    good = add_outputs(in, &scope) && drop_computed(in, &scope);
+    good = add_outputs(in, &scope) && gr_onnx_drop_computed(in, &scope);
   }
   gr_onnx_scope_free(in->context, &scope);
   in->scope = outer;

@@ -37,19 +37,16 @@ static bool drop_consumed(gr_onnx *in) {
   return true;
 }
 
-static bool import_model(gr_onnx *in, const Onnx__ModelProto *model) {
+static bool import_model(gr_onnx *in, const Onnx__ModelProto *model, ProtobufCAllocator *allocator) {
   if (!model->graph) return gr_onnx_fail(in, GRAFT_FORMAT, "the model has no graph"), false;
   if (!read_opsets(in, model)) return false;
-  if (model->n_functions)
-    gr_warning(in->context, GRAFT_UNSUPPORTED, in->where,
-               "the model's functions are left out: calls of them stay opaque");
   in->pytorch = model->producer_name && strcmp(model->producer_name, "pytorch") == 0;
   graft_module *m = in->module;
   m->file = gr_intern(m, in->file, strlen(in->file));
   if (m->file == GRAFT_NONE) return false;
   graft_graph *g = graft_graph_create(m, "main");
-  return g && gr_onnx_graph(in, g, model->graph, NULL, &(gr_onnx_names){0}) && gr_onnx_split_state(in) &&
-         drop_consumed(in);
+  return g && gr_onnx_read_functions(in, model, allocator) &&
+         gr_onnx_graph(in, g, model->graph, NULL, &(gr_onnx_names){0}) && gr_onnx_split_state(in) && drop_consumed(in);
 }
 
 graft_module *gr_onnx_load(graft_context *c, gr_buffer *file, const char *name, const char *directory) {
@@ -67,13 +64,14 @@ graft_module *gr_onnx_load(graft_context *c, gr_buffer *file, const char *name, 
   }
   gr_arena_init(&in.scratch, c);
   in.module = graft_module_create(c);
-  if (in.module && !import_model(&in, model)) {
+  if (in.module && !import_model(&in, model, &allocator)) {
     graft_module_destroy(in.module);
     in.module = NULL;
   }
   for (uint32_t i = 0; i < in.files.len; i++) gr_buffer_release(c, in.files.data[i].buffer);
   gr_vec_free(c, &in.files);
   gr_vec_free(c, &in.consumed);
+  gr_onnx_free_functions(&in, &allocator);
   gr_arena_free(&in.scratch);
   onnx__model_proto__free_unpacked(model, &allocator);
   return in.module;

@@ -8,7 +8,8 @@
  *   6  op_*.c, opaque.c     one handler a row of import.def; nodes that have no row
  *      table.c              the rows
  *   7  order.c              which node comes first; what nested graphs read
- *   8  import.c             a graph: its names, tensors, inputs, nodes, and the graphs nested in nodes
+ *   8  function.c           the model's functions, and nodes that are inside one
+ *      import.c             a graph: its names, tensors, inputs, nodes, and the graphs and functions nested in nodes
  *   9  load.c, onnx.c       the file
  *
  * A name of the file is a symbol of its graph's scope. Functions that give a bool, a value or a pointer have reported
@@ -41,16 +42,20 @@ typedef struct gr_onnx_symbol {
   const Onnx__ValueInfoProto *info; /* what the file says of its type, or NULL */
   uint32_t node;                    /* of the file, that makes it; GRAFT_NONE: none does */
   bool read;                        /* by a node, as a graph output, or from a nested graph */
+  bool absent;                      /* an input that the call of a function leaves out */
 } gr_onnx_symbol;
 
 typedef struct gr_onnx_slot {
   uint32_t hash, symbol; /* symbol index + 1; 0: free */
 } gr_onnx_slot;
 
+typedef struct gr_onnx_call gr_onnx_call;
+
 typedef struct gr_onnx_scope {
   struct gr_onnx_scope *outer;
   graft_graph *graph;
   const Onnx__GraphProto *proto;
+  const gr_onnx_call *call; /* of a function: its nodes see nothing around them */
   GR_VEC(gr_onnx_symbol) symbols;
   gr_onnx_slot *slots; /* open addressing */
   uint32_t slot_count;
@@ -62,13 +67,17 @@ typedef struct gr_onnx_scope {
 bool gr_onnx_scope_define(graft_module *m, gr_onnx_scope *s, const char *text, gr_loc where);
 /* Borrowed until the next definition. In this scope alone; NULL, without an error: not there. */
 gr_onnx_symbol *gr_onnx_scope_find(const gr_onnx_scope *s, const char *text);
-/* The same, also in the scopes around a branch that became part of their graph. */
+/* The same in all scopes that s sees into, those of graphs around its own too. */
+gr_onnx_symbol *gr_onnx_scope_visible(const gr_onnx_scope *s, const char *text);
+/* The same in those of its graph alone: a branch may have become part of it. */
 gr_onnx_symbol *gr_onnx_scope_lookup(const gr_onnx_scope *s, const char *text);
 /* The outermost scope of the same graph. */
 gr_onnx_scope *gr_onnx_scope_base(gr_onnx_scope *s);
 void gr_onnx_scope_free(graft_context *c, gr_onnx_scope *s);
 /* Marks what nodes and outputs read, in the scopes that define it. */
 void gr_onnx_scope_mark_reads(gr_onnx_scope *s, const Onnx__GraphProto *g);
+/* The call whose function s is in; NULL: none. */
+const gr_onnx_call *gr_onnx_scope_call(const gr_onnx_scope *s);
 
 /* ---- the importer ---- */
 
@@ -120,6 +129,23 @@ typedef struct gr_onnx_file {
   gr_buffer *buffer;
 } gr_onnx_file;
 
+/* A function of the model: what it is called by, and what the library's messages do not know of it. */
+typedef struct gr_onnx_function {
+  const char *domain, *name, *overload;
+  const Onnx__FunctionProto *proto;
+  Onnx__AttributeProto **defaults; /* of its attributes, owned */
+  uint32_t default_count;
+  int64_t opset;
+  uint64_t cost; /* of its nodes, in bytes of the room */
+} gr_onnx_function;
+
+/* The node at hand calls a function. */
+struct gr_onnx_call {
+  const gr_onnx_function *function;
+  const Onnx__NodeProto *node;
+  const char *name; /* goes before the names of the function's nodes and values */
+};
+
 struct gr_onnx {
   graft_context *context;
   graft_module *module;
@@ -127,9 +153,11 @@ struct gr_onnx {
   int64_t opset; /* of the default domain; 0: not imported */
   bool pytorch;  /* its exporter wrote the model */
   gr_arena scratch;
-  uint64_t room;                 /* bytes that import may still make beyond those of the file */
-  GR_VEC(gr_onnx_file) files;    /* external data, each opened once */
-  GR_VEC(graft_tensor) consumed; /* tensors that became attributes: nobody may use them any more */
+  uint64_t room;                      /* bytes that import may still make beyond those of the file */
+  GR_VEC(gr_onnx_file) files;         /* external data, each opened once */
+  GR_VEC(gr_onnx_function) functions; /* sorted */
+  uint32_t calls;                     /* of functions, that the node at hand is in: what it holds is read again */
+  GR_VEC(graft_tensor) consumed;      /* tensors that became attributes: nobody may use them any more */
   gr_onnx_scope *scope;
 
   /* the node at hand */
@@ -164,6 +192,8 @@ const char *gr_onnx_dtype_name(int32_t code);
 /* The type and bytes of a tensor; takes raw bytes out of the message. `what` names it in errors. The buffer's reference
  * is the caller's. */
 gr_buffer *gr_onnx_tensor(gr_onnx *in, Onnx__TensorProto *t, const char *what, graft_type *type, uint64_t *offset);
+/* Bytes that import makes beyond those of the file, counted: a file may ask for no more than its size allows. */
+bool gr_onnx_claim(gr_onnx *in, uint64_t bytes);
 /* The allocator of messages, which remembers sizes so that bytes can be taken out of them. `user` is the context. */
 ProtobufCAllocator gr_onnx_allocator(graft_context *c);
 /* A tensor type from a ValueInfoProto's; unknown dims are -1. False, with `why` and no error: not a tensor of a dtype
@@ -181,7 +211,23 @@ bool gr_onnx_captures(gr_onnx *in, const gr_onnx_scope *s, const Onnx__NodeProto
 /* The nodes of s, each after those whose results it reads, else as the file has them: indices, in scratch memory. */
 const uint32_t *gr_onnx_order(gr_onnx *in, const gr_onnx_scope *s);
 
-/* ---- 8: graphs ---- */
+/* ---- 8: functions, graphs ---- */
+
+bool gr_onnx_read_functions(gr_onnx *in, const Onnx__ModelProto *model, ProtobufCAllocator *allocator);
+void gr_onnx_free_functions(gr_onnx *in, ProtobufCAllocator *allocator);
+/* The function that the node calls; NULL, without an error: none. */
+const gr_onnx_function *gr_onnx_function_find(gr_onnx *in, const Onnx__NodeProto *node);
+/* A node of a function as the call has it: with the call's attributes for those that refer to one, without the inputs
+ * that it leaves out, and named after it. Another node is given back as it is. */
+const Onnx__NodeProto *gr_onnx_resolve(gr_onnx *in, const Onnx__NodeProto *node);
+/* The call's nodes become nodes of the graph at hand, by gr_onnx_nodes. */
+bool gr_onnx_call_function(gr_onnx *in, const gr_onnx_function *f);
+
+/* All nodes of a scope whose names are defined, and what only they needed dropped again. */
+bool gr_onnx_nodes(gr_onnx *in, gr_onnx_scope *s);
+bool gr_onnx_drop_computed(gr_onnx *in, gr_onnx_scope *s);
+/* To the node at hand, after nodes of other scopes: `to` is a copy from before them. */
+void gr_onnx_come_back(gr_onnx *in, const gr_onnx *to);
 
 /* Imports `proto` into `g`. `captured` names become inputs after the graph's own. */
 bool gr_onnx_graph(gr_onnx *in, graft_graph *g, const Onnx__GraphProto *proto, gr_onnx_scope *outer,

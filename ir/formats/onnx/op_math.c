@@ -7,9 +7,7 @@
 
 /* The tensor behind input i, whatever updates it has seen; it holds statistics from now on. */
 static graft_tensor statistics(gr_onnx *in, uint32_t i) {
-  const gr_onnx_symbol *s = NULL;
-  for (const gr_onnx_scope *scope = in->scope; scope && !s; scope = scope->outer)
-    s = gr_onnx_scope_find(scope, in->node->input[i]);
+  const gr_onnx_symbol *s = gr_onnx_scope_visible(in->scope, in->node->input[i]);
   if (!s || s->tensor == GRAFT_NONE) return GRAFT_NONE;
   in->module->tensors.data[s->tensor].kind = GRAFT_BUFFER;
   return s->tensor;

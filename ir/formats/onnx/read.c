@@ -14,8 +14,7 @@ static graft_value tensor_now(gr_onnx *in, gr_onnx_scope *s, graft_tensor t) {
 
 graft_value gr_onnx_value(gr_onnx *in, const char *name) {
   gr_onnx_scope *own = in->scope;
-  const gr_onnx_symbol *s = NULL;
-  for (const gr_onnx_scope *scope = own; scope && !s; scope = scope->outer) s = gr_onnx_scope_find(scope, name);
+  const gr_onnx_symbol *s = gr_onnx_scope_visible(own, name);
   if (!s) {
     gr_onnx_fail(in, GRAFT_NAME, "'%s' is not an input, an initializer or the output of a node", name);
     return GRAFT_NONE;

@@ -55,11 +55,25 @@ gr_onnx_symbol *gr_onnx_scope_find(const gr_onnx_scope *s, const char *text) {
   return slot ? &s->symbols.data[slot - 1] : NULL;
 }
 
+/* The next one that s sees into. */
+static gr_onnx_scope *around(const gr_onnx_scope *s) { return s->call ? NULL : s->outer; }
+
+gr_onnx_symbol *gr_onnx_scope_visible(const gr_onnx_scope *s, const char *text) {
+  gr_onnx_symbol *found = NULL;
+  for (; s && !found; s = around(s)) found = gr_onnx_scope_find(s, text);
+  return found;
+}
+
 gr_onnx_symbol *gr_onnx_scope_lookup(const gr_onnx_scope *s, const char *text) {
   const graft_graph *g = s->graph;
   gr_onnx_symbol *found = NULL;
-  for (; s && s->graph == g && !found; s = s->outer) found = gr_onnx_scope_find(s, text);
+  for (; s && s->graph == g && !found; s = around(s)) found = gr_onnx_scope_find(s, text);
   return found;
+}
+
+const gr_onnx_call *gr_onnx_scope_call(const gr_onnx_scope *s) {
+  while (s && !s->call) s = s->outer;
+  return s ? s->call : NULL;
 }
 
 gr_onnx_scope *gr_onnx_scope_base(gr_onnx_scope *s) {
@@ -68,13 +82,8 @@ gr_onnx_scope *gr_onnx_scope_base(gr_onnx_scope *s) {
 }
 
 static void mark(gr_onnx_scope *s, const char *text) {
-  for (; s; s = s->outer) {
-    gr_onnx_symbol *symbol = gr_onnx_scope_find(s, text);
-    if (symbol) {
-      symbol->read = true;
-      return;
-    }
-  }
+  gr_onnx_symbol *symbol = gr_onnx_scope_visible(s, text);
+  if (symbol) symbol->read = true;
 }
 
 /* Names that a nested graph defines itself are marked too where the outer one has them: that only keeps a result. */

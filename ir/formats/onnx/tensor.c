@@ -66,9 +66,22 @@ ProtobufCAllocator gr_onnx_allocator(graft_context *c) {
   return (ProtobufCAllocator){.alloc = message_alloc, .free = message_free, .allocator_data = c};
 }
 
+bool gr_onnx_claim(gr_onnx *in, uint64_t bytes) {
+  if (bytes > in->room)
+    return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "this makes more than a file of this size may ask for"), false;
+  in->room -= bytes;
+  return true;
+}
+
 static void release_taken(gr_buffer *b) { message_free(b->owner, b->data); }
 
-static gr_buffer *take_bytes(graft_context *c, ProtobufCBinaryData *bytes) {
+static gr_buffer *take_bytes(gr_onnx *in, ProtobufCBinaryData *bytes) {
+  graft_context *c = in->context;
+  if (in->calls) { /* another call wants them too */
+    gr_buffer *copy = gr_onnx_claim(in, bytes->len) ? gr_buffer_create(c, bytes->len) : NULL;
+    if (copy) memcpy(copy->data, bytes->data, bytes->len);
+    return copy;
+  }
   gr_buffer *b = gr_alloc(c, sizeof *b);
   if (!b) return NULL;
   *b = (gr_buffer){.data = bytes->data, .size = bytes->len, .refs = 1, .release = release_taken, .owner = c};
@@ -264,7 +277,7 @@ gr_buffer *gr_onnx_tensor(gr_onnx *in, Onnx__TensorProto *t, const char *what, g
   if (t->has_raw_data && t->raw_data.len) {
     if (t->raw_data.len != n * each)
       return gr_onnx_fail(in, GRAFT_FORMAT, "%s needs %zu bytes, it has %zu", what, n * each, t->raw_data.len), NULL;
-    b = take_bytes(in->context, &t->raw_data);
+    b = take_bytes(in, &t->raw_data);
     if (b) to_native(b->data, n, each);
   } else {
     b = typed(in, t, what, type->dtype, n);
