@@ -38,7 +38,7 @@ static inline void list_free(list *l) {
 }
 
 /* The whole file, NUL-terminated; NULL when it cannot be read. */
-static inline char *list_contents(const char *path) {
+static inline char *list_bytes(const char *path, size_t *length) {
   FILE *f = fopen(path, "rb");
   if (!f) return NULL;
   size_t size = 0, room = 1 << 16;
@@ -55,7 +55,13 @@ static inline char *list_contents(const char *path) {
   }
   fclose(f);
   if (text) text[size] = '\0';
+  *length = size;
   return text;
+}
+
+static inline char *list_contents(const char *path) {
+  size_t size;
+  return list_bytes(path, &size);
 }
 
 #endif

@@ -2,6 +2,7 @@
  * leave no trace in the file. The module is not changed. */
 #include "ir/formats/gfb/gfb_impl.h"
 #include "ir/formats/gfb/gfb_int.h"
+#include "ir/formats/gfb/listing_impl.h"
 #include "ir/formats/stage_impl.h"
 
 #include <string.h>
@@ -15,9 +16,11 @@ typedef struct saver {
 #undef SCALARS
 #undef STRUCTS
   /* The file's number of each of the module's things, GRAFT_NONE: not met yet. */
-  uint32_t *string_ids, *type_ids, *tensor_ids, *record_ids, *spec_ids;
-  gr_map kind_ids; /* op and attribute set -> kind */
-  gr_map text_ids; /* hash of a text that the module's pool lacks (names of ops, attributes) -> string */
+  uint32_t *string_ids, *type_ids, *record_ids, *spec_ids;
+  gr_gfb_listing listing;
+  uint32_t *handle_ids; /* by the file's tensor: its value in the graph being saved */
+  gr_map kind_ids;      /* op and attribute set -> kind */
+  gr_map text_ids;      /* hash of a text that the module's pool lacks (names of ops, attributes) -> string */
   GR_VEC(uint32_t) stack;
   uint64_t data_length;
   bool no_provenance;
@@ -181,11 +184,13 @@ static const void *stored_bytes(const gr_tensor *t) {
 }
 
 static void add_tensors(saver *s) {
-  for (graft_tensor id = 0; id < s->m->tensors.len && !s->failed; id++) {
+  const gr_gfb_listing *l = &s->listing;
+  for (uint32_t i = 0; i < l->tensors.len && !s->failed; i++) {
+    const graft_tensor id = l->tensors.data[i];
     const gr_tensor *t = &s->m->tensors.data[id];
-    if (t->erased) continue;
-    gr_gfb_tensor tensor = {.name = string_id(s, t->name.base),
-                            .number = t->name.number,
+    const bool named = i < l->literals;
+    gr_gfb_tensor tensor = {.name = named ? string_id(s, t->name.base) : text_id(s, "scalar"),
+                            .number = named ? t->name.number : l->numbers.data[i - l->literals],
                             .type = type_id(s, t->type),
                             .kind = t->kind,
                             .source = t->source};
@@ -205,7 +210,6 @@ static void add_tensors(saver *s) {
       tensor.source = GR_TENSOR_ELIDED;
       tensor.hash = t->hash;
     }
-    s->tensor_ids[id] = s->tensors.len;
     PUSH(s, tensors, tensor);
   }
 }
@@ -248,6 +252,28 @@ static void mark_handles(graph_saver *gs) {
   }
 }
 
+/* In the order of the file's tensors. */
+static void number_handles(graph_saver *gs, gr_gfb_graph *graph, uint32_t next) {
+  saver *s = gs->s;
+  const graft_graph *g = gs->g;
+  const uint32_t count = s->listing.tensors.len, *ids = s->listing.ids;
+  if (g->tensor_values.len) memset(s->handle_ids, 0xff, count * sizeof *s->handle_ids);
+  for (graft_tensor t = 0; t < g->tensor_values.len; t++) {
+    const graft_value v = g->tensor_values.data[t];
+    if (v != GRAFT_NONE && gs->value_ids[v] != GRAFT_NONE) s->handle_ids[ids[t]] = 0;
+  }
+  for (uint32_t i = 0; g->tensor_values.len && i < count; i++) {
+    if (s->handle_ids[i] == GRAFT_NONE) continue;
+    s->handle_ids[i] = next++;
+    PUSH(s, handles, i);
+    graph->handles++;
+  }
+  for (graft_tensor t = 0; t < g->tensor_values.len; t++) {
+    const graft_value v = g->tensor_values.data[t];
+    if (v != GRAFT_NONE && gs->value_ids[v] != GRAFT_NONE) gs->value_ids[v] = s->handle_ids[ids[t]];
+  }
+}
+
 /* Numbers all values: inputs, results, handles of tensors. */
 static void number_values(graph_saver *gs, gr_gfb_graph *graph) {
   const graft_graph *g = gs->g;
@@ -260,13 +286,7 @@ static void number_values(graph_saver *gs, gr_gfb_graph *graph) {
     for (uint32_t i = 0; i < node->result_count; i++) gs->value_ids[node->first_result + i] = next++;
   }
   graph->results = next - graph->inputs;
-  for (graft_tensor t = 0; t < g->tensor_values.len; t++) {
-    graft_value v = g->tensor_values.data[t];
-    if (v == GRAFT_NONE || gs->value_ids[v] == GRAFT_NONE) continue;
-    gs->value_ids[v] = next++;
-    PUSH(gs->s, handles, gs->s->tensor_ids[t]);
-    graph->handles++;
-  }
+  number_handles(gs, graph, next);
 }
 
 static void add_use(graph_saver *gs, uint32_t use, uint32_t *value) {
@@ -319,7 +339,7 @@ static void add_ends(graph_saver *gs, gr_gfb_graph *graph) {
   }
   for (uint32_t i = 0; i < g->updates.len; i++) {
     if (g->updates.data[i].tensor == GRAFT_NONE) continue;
-    gr_gfb_update out = {.tensor = s->tensor_ids[g->updates.data[i].tensor]};
+    gr_gfb_update out = {.tensor = s->listing.ids[g->updates.data[i].tensor]};
     add_use(gs, g->updates.data[i].use, &out.value);
     PUSH(s, updates, out);
     graph->updates++;
@@ -420,7 +440,8 @@ static graft_status saver_fill(saver *s, graft_module *m, const graft_save_optio
   *s = (saver){.m = m, .c = m->context, .no_provenance = options && options->no_provenance};
   s->string_ids = new_ids(s, m->strings.items.len);
   s->type_ids = new_ids(s, m->types.len);
-  s->tensor_ids = new_ids(s, m->tensors.len);
+  s->failed |= !gr_gfb_list(&s->listing, m);
+  s->handle_ids = new_ids(s, s->listing.tensors.len);
   s->record_ids = new_ids(s, m->records.len);
   s->spec_ids = new_ids(s, m->specs.len);
   if (s->failed) return GRAFT_NO_MEMORY;
@@ -438,7 +459,8 @@ static void saver_free(saver *s) {
 #undef STRUCTS
   free_ids(s, s->string_ids, s->m->strings.items.len);
   free_ids(s, s->type_ids, s->m->types.len);
-  free_ids(s, s->tensor_ids, s->m->tensors.len);
+  free_ids(s, s->handle_ids, s->listing.tensors.len);
+  gr_gfb_listing_free(&s->listing, s->m);
   free_ids(s, s->record_ids, s->m->records.len);
   free_ids(s, s->spec_ids, s->m->specs.len);
   gr_map_free(s->c, &s->kind_ids);
@@ -484,22 +506,27 @@ static graft_status write_tables(saver *s, output *o) {
   return GRAFT_OK;
 }
 
-static graft_status write_all(graft_module *m, const graft_save_options *options, output *o) {
-  saver s;
-  graft_status status = saver_fill(&s, m, options);
-  if (!status) status = write_tables(&s, o);
-  saver_free(&s);
-  if (status) return status;
-  put_padding(o);
+static void write_tensors(const saver *s, output *o) {
+  graft_module *m = s->m;
   bool first = true;
-  for (graft_tensor t = 0; t < m->tensors.len; t++) {
+  put_padding(o);
+  for (uint32_t i = 0; i < s->listing.tensors.len; i++) {
+    const graft_tensor t = s->listing.tensors.data[i];
     const void *bytes = stored_bytes(&m->tensors.data[t]);
     if (!bytes) continue;
     if (!first) put_padding(o); /* before a tensor, so that the file ends with the last one's data */
     first = false;
     put(o, bytes, gr_tensor_bytes(m, t));
   }
-  return GRAFT_OK;
+}
+
+static graft_status write_all(graft_module *m, const graft_save_options *options, output *o) {
+  saver s;
+  graft_status status = saver_fill(&s, m, options);
+  if (!status) status = write_tables(&s, o);
+  if (!status) write_tensors(&s, o);
+  saver_free(&s);
+  return status;
 }
 
 graft_status gr_gfb_save(graft_module *m, const graft_save_options *options, const char *path) {

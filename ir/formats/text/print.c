@@ -1,4 +1,5 @@
 /* The text form (GIR.md). Printing what was parsed from a print gives the same bytes. */
+#include "ir/formats/literal_int.h"
 #include "ir/formats/text/print_impl.h"
 
 #include <string.h>
@@ -172,7 +173,7 @@ static bool begin(printer *p) {
       !gr_vec_reserve(c, &p->types, m->types.len + 1u))
     return false;
   memset(p->types.data, 0, m->types.len * sizeof *p->types.data);
-  gr_print_find_literals(p);
+  gr_literals_find(m, p->literal);
   return true;
 }
 

@@ -64,12 +64,9 @@ void gr_print_type(printer *p, uint32_t type);
 void gr_print_attrs(printer *p, const gr_op_info *info, uint32_t key, uint32_t set);
 void gr_print_value(printer *p, graft_value v); /* %name or a scalar */
 void gr_print_graph_name(printer *p, uint32_t string);
-/* Decimals know one NaN of a dtype, and integers up to INT64_MAX: others are printed as bytes. */
-bool gr_print_as_bytes(graft_dtype dtype, const void *data);
 void gr_print_element(printer *p, graft_dtype dtype, const void *at);
 
 /* print_tensor.c */
-void gr_print_find_literals(printer *p);          /* fills `literal` */
 void gr_print_tensor(printer *p, graft_tensor t); /* the whole line */
 
 /* print_notes.c */

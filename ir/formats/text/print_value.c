@@ -1,5 +1,4 @@
 /* Names, types, attributes, elements. */
-#include <math.h>
 #include <string.h>
 
 #include "ir/formats/text/print_impl.h"
@@ -177,16 +176,6 @@ void gr_print_attrs(printer *p, const gr_op_info *info, uint32_t row, uint32_t s
 }
 
 /* ---- elements and scalars ---- */
-
-bool gr_print_as_bytes(graft_dtype dtype, const void *data) {
-  static const unsigned char nans[GRAFT_DTYPE_COUNT][8] = {[GRAFT_F32] = {0, 0, 0xC0, 0x7F},
-                                                           [GRAFT_F64] = {0, 0, 0, 0, 0, 0, 0xF8, 0x7F},
-                                                           [GRAFT_F16] = {0, 0x7E},
-                                                           [GRAFT_BF16] = {0xC0, 0x7F}};
-  if (gr_is_float(dtype))
-    return isnan(gr_element_float(dtype, data)) && memcmp(data, nans[dtype], graft_dtype_size(dtype)) != 0;
-  return dtype == GRAFT_U64 && gr_element_int(dtype, data) < 0;
-}
 
 void gr_print_element(printer *p, graft_dtype dtype, const void *at) {
   if (dtype == GRAFT_F64)
