@@ -1,7 +1,8 @@
-/* Annotating a graph: the rules of a quantizer in their order, nodes in graph order. The first rule that matches a node
- * claims it; a rule sees the specs that earlier nodes got. Cost: rules times nodes for the look at each op, and the
- * matches. */
+/* Annotating a graph: the rules of a quantizer in their order (some together), nodes in graph order. The first rule
+ * that matches a node claims it; a rule sees the specs that earlier nodes got. Cost: rules times nodes for the look at
+ * each op, and the matches. */
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -213,11 +214,30 @@ static bool share_given(annotator *a, action act, graft_node of) {
   return !spec || gr_vec_push(a->c, &a->actions, act);
 }
 
+/* A mask of -inf and the like: no scale holds it. A weight is left to calibration, which says where NaN is. */
+static bool is_infinite_constant(const annotator *a, uint32_t use) {
+  const graft_tensor t = gr_value_tensor(a->g, gr_use_at(a->g, use)->value);
+  const gr_tensor *tensor = t == GRAFT_NONE ? NULL : &a->m->tensors.data[t];
+  const gr_op_info *op = gr_info(a->g, gr_use_at(a->g, use)->user);
+  uint32_t slot = gr_use_slot(a->g, use);
+  if (op && slot >= op->operand_count) slot = op->operand_count - 1u;
+  if (!tensor || tensor->kind != GRAFT_CONSTANT || tensor->source != GR_TENSOR_DATA || !op ||
+      op->operands[slot].role != GR_DATA)
+    return false;
+  const graft_type *type = gr_tensor_type(a->m, t);
+  const float *data = type->dtype == GRAFT_F32 ? graft_tensor_get_data(a->m, t) : NULL;
+  const int64_t count = graft_type_elements(type);
+  for (int64_t i = 0; data && i < count; i++)
+    if (isinf(data[i])) return true;
+  return false;
+}
+
 static bool add_action(annotator *a, bool is_value, uint32_t id, const qz_setting *s, const gr_spec_ref *refs) {
   graft_node user = is_value ? GRAFT_NONE : gr_use_at(a->g, id)->user;
   action act = {.is_value = is_value, .id = id};
   const graft_dtype dtype = gr_type_of(a->g, is_value ? id : gr_use_at(a->g, id)->value)->dtype;
-  if (dtype != GRAFT_F32 && dtype != GRAFT_UNKNOWN) { /* shapes and indices */
+  if ((dtype != GRAFT_F32 && dtype != GRAFT_UNKNOWN) /* shapes and indices */
+      || (!is_value && s->kind == QZ_SPEC && is_infinite_constant(a, id))) {
     a->refused = true;
     return true;
   }
@@ -358,29 +378,58 @@ static bool is_root(const roots *r, uint32_t op) {
   return r->any_opaque;
 }
 
-static graft_status run_rule(annotator *a, const qz_rule *r) {
+/* A rule of a group that is tried together: the ops of its root, and what its places say they are from. */
+typedef struct active_rule {
+  const qz_rule *rule;
+  roots wanted;
+  uint32_t origin;
+} active_rule;
+
+static graft_status activate(annotator *a, const qz_rule *r, active_rule *out, uint32_t *count) {
   bool active;
+  char origin[400];
   if (!qz_condition(a->q, r->condition, NULL, a->options, &active)) return GRAFT_RULE;
   if (!active) return GRAFT_OK;
-  roots wanted = {.m = a->m};
-  char origin[400];
+  *out = (active_rule){.rule = r, .wanted.m = a->m};
   size_t used = qz_describe(a->q, a->options, origin, sizeof origin);
   if (used < sizeof origin) (void)snprintf(origin + used, sizeof origin - used, ": %s", r->name);
-  if ((a->origin = gr_intern(a->m, origin, strlen(origin))) == GRAFT_NONE) return GRAFT_NO_MEMORY;
-  gr_pattern_root_ops(r->pattern, add_root, &wanted);
+  if ((out->origin = gr_intern(a->m, origin, strlen(origin))) == GRAFT_NONE) return GRAFT_NO_MEMORY;
+  gr_pattern_root_ops(r->pattern, add_root, &out->wanted);
   note_named(a, r->pattern);
-  for (uint32_t i = 0; i < a->count; i++) {
-    graft_node n = a->order[i];
-    gr_match match;
-    if (!is_root(&wanted, gr_node_at(a->g, n)->op) || a->claimed[n]) continue;
-    if (!gr_pattern_match(&a->matcher, r->pattern, n, &match)) {
-      if (a->matcher.failed || gr_cones_failed(a->matcher.cones)) return gr_no_memory(a->c);
-      continue;
-    }
-    graft_status status = apply(a, r, &match);
-    if (status) return status;
-  }
+  ++*count;
   return GRAFT_OK;
+}
+
+static graft_status try_rule(annotator *a, const active_rule *r, graft_node n) {
+  gr_match match;
+  if (a->claimed[n] || !is_root(&r->wanted, gr_node_at(a->g, n)->op)) return GRAFT_OK;
+  if (!gr_pattern_match(&a->matcher, r->rule->pattern, n, &match))
+    return a->matcher.failed || gr_cones_failed(a->matcher.cones) ? gr_no_memory(a->c) : GRAFT_OK;
+  a->origin = r->origin;
+  return apply(a, r->rule, &match);
+}
+
+/* What constants alone give (the scales of a resize, shapes in float) is no activation, unless a layer computes it. */
+static bool is_known(annotator *a, graft_node n) {
+  const gr_op_info *op = gr_info(a->g, n);
+  if (op && (op->families & GR_F_LAYER)) return false;
+  for (uint32_t i = 0; i < gr_node_at(a->g, n)->result_count; i++) {
+    graft_value v = gr_result(a->g, n, i);
+    if (v != GRAFT_NONE) return gr_cones_is_constant(a->matcher.cones, v);
+  }
+  return false;
+}
+
+/* Rule `first` and those after it that stand with it: node by node, so that each sees what the others gave the nodes
+ * before. */
+static graft_status run_rules(annotator *a, uint32_t first, uint32_t last) {
+  active_rule rules[QZ_MAX_TOGETHER];
+  uint32_t count = 0;
+  graft_status status = GRAFT_OK;
+  for (uint32_t i = first; i < last && !status; i++) status = activate(a, &a->q->rules.data[i], &rules[count], &count);
+  for (uint32_t i = 0; i < a->count && !status && count > 0; i++)
+    for (uint32_t r = 0; r < count && !status; r++) status = try_rule(a, &rules[r], a->order[i]);
+  return status;
 }
 
 graft_status gr_annotate(graft_graph *g, const gr_quantizer *q, const gr_annotate_options *options,
@@ -406,9 +455,12 @@ graft_status gr_annotate(graft_graph *g, const gr_quantizer *q, const gr_annotat
   status = cones && a.claimed && a.cache && a.order ? GRAFT_OK : GRAFT_NO_MEMORY;
   for (graft_node n = g->first; n != GRAFT_NONE && !status; n = gr_node_at(g, n)->next) {
     a.claimed[n] = graft_is_annotated(g, n);
-    if (a.scope[n]) a.order[a.count++] = n;
+    if (a.scope[n] && !is_known(&a, n)) a.order[a.count++] = n;
   }
-  for (uint32_t i = 0; i < q->rules.len && !status; i++) status = run_rule(&a, &q->rules.data[i]);
+  for (uint32_t i = 0, next; i < q->rules.len && !status; i = next) {
+    for (next = i + 1; next < q->rules.len && q->rules.data[next].together;) next++;
+    status = run_rules(&a, i, next);
+  }
   gr_matcher_free(&a.matcher);
   gr_cones_destroy(cones);
   gr_vec_free(a.c, &a.actions);

@@ -11,6 +11,7 @@
 #define QZ_MAX_RULES 100
 #define QZ_MAX_LINES 64
 #define QZ_MAX_REFS 8
+#define QZ_MAX_TOGETHER 16 /* rules that are tried node by node */
 
 typedef struct qz_option {
   const char *name;
@@ -70,7 +71,8 @@ typedef struct qz_rule {
   gr_expr *condition; /* over the options; NULL: always */
   gr_pattern *pattern;
   GR_VEC(qz_line) lines;
-  bool skip; /* claims, and annotates nothing */
+  bool skip;     /* claims, and annotates nothing */
+  bool together; /* with the rule before it, node by node */
   gr_loc where;
 } qz_rule;
 

@@ -275,6 +275,20 @@ static bool parse_line(gr_quantizer *q, qz_rule *r) {
   return pt_push(&q->arena, &r->lines, line);
 }
 
+/* `with NAME`, the rule before: a chain of what they match is followed in graph order. */
+static bool parse_together(gr_quantizer *q, qz_rule *r) {
+  const char *name;
+  gr_loc where;
+  uint32_t first = q->rules.len;
+  r->together = gr_lex_accept_word(&q->parser.lex, "with");
+  if (!r->together) return true;
+  if (!take_name(q, "the name of the rule before this one", &name, &where)) return false;
+  if (first == 0 || strcmp(q->rules.data[first - 1].name, name) != 0)
+    return fail(q, where, "`with` names the rule right before this one");
+  while (--first > 0 && q->rules.data[first].together) continue;
+  return q->rules.len - first < QZ_MAX_TOGETHER || fail(q, where, "too many rules stand together");
+}
+
 static bool parse_rule(gr_quantizer *q) {
   gr_lexer *l = &q->parser.lex;
   qz_rule r = {0};
@@ -283,6 +297,7 @@ static bool parse_rule(gr_quantizer *q) {
   for (uint32_t i = 0; i < q->rules.len; i++)
     if (strcmp(q->rules.data[i].name, r.name) == 0) return fail(q, r.where, "a rule of this name is there already");
   if (q->rules.len == QZ_MAX_RULES) return fail(q, r.where, "too many rules");
+  if (!parse_together(q, &r)) return false;
   if (gr_lex_accept_word(l, "if") &&
       (!(r.condition = gr_expr_parse(&q->parser, NULL)) || !gr_pt_check_all_kinds(&q->parser, NULL, r.condition)))
     return false;
