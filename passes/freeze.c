@@ -272,19 +272,23 @@ static graft_status freeze_node(gr_pass *p, graft_graph *g, gr_cones *cones, gra
   return s;
 }
 
-static graft_status freeze_graph_qparams(gr_pass *p, graft_graph *g, clamped *c) {
+static graft_status freeze_graph_qparams(gr_pass *p, graft_graph *g, clamped *c, gr_stored *known) {
   void *user;
   gr_evaluator evaluator = gr_pass_evaluator(p, &user);
   size_t size = ((size_t)g->values.len + 1) * sizeof(graft_tensor);
   graft_tensor *made = gr_alloc(p->context, size);
   gr_cones *cones = gr_cones_create(g, evaluator, user);
   graft_status s = made && cones ? GRAFT_OK : GRAFT_NO_MEMORY;
+  if (!s) s = gr_stored_begin(p, g, known);
   if (!s) memset(made, 0xFF, size);
   for (graft_node n = g->first; !s && n != GRAFT_NONE; n = gr_node_at(g, n)->next) {
     const gr_op_info *info = gr_info(g, n);
-    if (info && (info->families & GR_F_FAKE_QUANTIZE)) s = look_at_scale(g, cones, n, c);
+    const bool quantizes = info && (info->families & GR_F_FAKE_QUANTIZE);
+    if (quantizes) s = gr_stored_look(known, g, cones, n);
+    if (!s && quantizes) s = look_at_scale(g, cones, n, c);
     if (!s) s = freeze_node(p, g, cones, n, made);
   }
+  gr_stored_end(known);
   gr_cones_destroy(cones);
   gr_free(p->context, made, size);
   return s;
@@ -295,9 +299,12 @@ graft_status gr_pass_freeze_qparams(gr_pass *p) {
   if (strcmp(gr_option_string(p, "qparams"), "observer") == 0)
     s = gr_apply_rules(p, "qparams_by_observer", (gr_loc){0});
   clamped c = {0};
-  for (uint32_t i = 0; !s && i < p->module->graphs.len; i++) s = freeze_graph_qparams(p, p->module->graphs.data[i], &c);
+  gr_stored known = {.pass = p};
+  for (uint32_t i = 0; !s && i < p->module->graphs.len; i++)
+    s = freeze_graph_qparams(p, p->module->graphs.data[i], &c, &known);
   if (!s)
     gr_notice_warn(p, &c.scales, "scales at their least value, larger than the range asks for (eps=, weight-eps=)");
+  if (!s) gr_stored_warn(&known);
   if (!s) gr_notice_warn(p, &c.weights, "elements became 0 since the scale is at its least value");
   return s;
 }

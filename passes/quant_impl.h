@@ -4,6 +4,7 @@
 #define GRAFT_PASSES_QUANT_IMPL_H
 
 #include "passes/passes_int.h"
+#include "patterns/patterns_int.h"
 
 /* ---- selectors (select.c): nodes by the names they have in the source network ---- */
 
@@ -57,6 +58,20 @@ typedef struct gr_notice {
 void gr_notice_add(gr_notice *n, const char *name, double weight);
 /* "WHAT: 'a', 'b' and 7 more", where there is anything to say. */
 void gr_notice_warn(gr_pass *p, const gr_notice *n, const char *what);
+
+/* ---- weights and constants that are about to be quantized (stored.c) ---- */
+
+typedef struct gr_stored {
+  gr_pass *pass;
+  bool *seen; /* by value */
+  uint32_t values;
+  GR_VEC(graft_value) stack;
+  gr_notice clipped; /* of all graphs, by the share of clipped elements */
+} gr_stored;
+graft_status gr_stored_begin(gr_pass *p, const graft_graph *g, gr_stored *k);
+graft_status gr_stored_look(gr_stored *k, graft_graph *g, gr_cones *cones, graft_node fake_quantize);
+void gr_stored_end(gr_stored *k);
+void gr_stored_warn(const gr_stored *k);
 
 /* ---- groups (resolve.c) ---- */
 
