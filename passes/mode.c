@@ -1,6 +1,7 @@
 /* Training and evaluation mode: the attribute `training`, in any order with other passes, and what belongs to it: a
  * node that begins to train makes the next values of its statistics, and they are updated. Which ops have a mode and
- * statistics is read from the op table: results 1, 2, … are the next values of the operands that are statistics. */
+ * statistics is read from the op table: results 1, 2, … are the next values of the operands that are statistics. What
+ * else is to be trained is named. */
 #include <string.h>
 
 #include "passes/passes_int.h"
@@ -119,7 +120,44 @@ static graft_status set_all(gr_pass *p, uint32_t op, bool training) {
   return s;
 }
 
+/* ---- constants that training is to change ---- */
+
+static bool is_named(const char *name, const char *item, size_t length) {
+  return strncmp(name, item, length) == 0 && (name[length] == 0 || name[length] == '.');
+}
+
+/* Float constants of these names, or of the modules called so, become parameters: an importer cannot tell the scale of
+ * a layer norm from a number that the network's author wrote down. */
+static graft_status make_parameters(gr_pass *p) {
+  const char *at = gr_option_string(p, "parameters"), *item;
+  graft_module *m = p->module;
+  size_t length;
+  while (gr_list_next(&at, &item, &length)) {
+    bool found = false;
+    for (graft_tensor t = 0; t < m->tensors.len; t++) {
+      gr_tensor *tensor = &m->tensors.data[t];
+      char name[512];
+      if (!gr_is_float(gr_tensor_type(m, t)->dtype)) continue;
+      graft_tensor_name(m, t, name, sizeof name);
+      if (!is_named(name, item, length)) continue;
+      found = found || tensor->kind != GRAFT_BUFFER;
+      if (tensor->kind != GRAFT_CONSTANT) continue;
+      tensor->kind = GRAFT_PARAMETER;
+      gr_count(p, "parameters", 1);
+    }
+    if (!found)
+      gr_warning(p->context, GRAFT_NAME, gr_option_loc(p, "parameters"),
+                 "no constant of floats is called '%.*s' or stands below it", (int)length, item);
+  }
+  return GRAFT_OK;
+}
+
+static graft_status train(gr_pass *p, uint32_t op) {
+  graft_status s = make_parameters(p);
+  return s ? s : set_all(p, op, true);
+}
+
 graft_status gr_pass_to_eval(gr_pass *p) { return set_all(p, GR_OP_COUNT, false); }
-graft_status gr_pass_to_train(gr_pass *p) { return set_all(p, GR_OP_COUNT, true); }
+graft_status gr_pass_to_train(gr_pass *p) { return train(p, GR_OP_COUNT); }
 graft_status gr_pass_freeze_bn(gr_pass *p) { return set_all(p, GR_OP_batch_norm, false); }
-graft_status gr_pass_unfreeze_bn(gr_pass *p) { return set_all(p, GR_OP_batch_norm, true); }
+graft_status gr_pass_unfreeze_bn(gr_pass *p) { return train(p, GR_OP_batch_norm); }
