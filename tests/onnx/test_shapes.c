@@ -189,6 +189,74 @@ START_TEST(axes_from_both_ends_need_the_rank) {
 }
 END_TEST
 
+static void check_dtype(const char *value, graft_dtype dtype) {
+  ck_assert_int_eq(graft_value_get_type(graft_module_get_graph(m, 0), find(value)).dtype, dtype);
+}
+
+static const char *op_of(const char *value) {
+  graft_graph *graph = graft_module_get_graph(m, 0);
+  return graft_node_get_op(graph, graft_value_node(graph, find(value)));
+}
+
+/* One foreign op does not reject the file: what wants to know more of its result stays as it is, of the same dtype. */
+START_TEST(ops_that_need_the_rank_stay_behind_a_foreign_one) {
+  proto->opset_import[0]->version = 17;
+  add_input(g, "x", 1, 3, INTS(2, 3, 4));
+  add_i64(g, "axes", 1, INTS(1));
+  add_i64(g, "pads", 2, INTS(0, 1));
+  add_i64(g, "sizes", 1, INTS(8));
+  add_f32(g, "w", 1, INTS(1), (float[]){1});
+  add_node(g, "Einsum", "/f", NAMES("x"), NAMES("f")); /* of x's dtype */
+  add_node(g, "Transpose", "/t", NAMES("f"), NAMES("t"));
+  add_int(add_node(g, "Flatten", "/fl", NAMES("f"), NAMES("fl")), "axis", 2);
+  add_node(g, "Split", "/s", NAMES("f"), NAMES("s", "s1"));
+  add_node(g, "Pad", "/p", NAMES("f", "pads"), NAMES("p"));
+  add_node(g, "GlobalAveragePool", "/g", NAMES("f"), NAMES("gp"));
+  add_node(g, "Resize", "/r", NAMES("f", "", "", "sizes"), NAMES("r"));
+  add_int(add_node(g, "LayerNormalization", "/l", NAMES("f", "w"), NAMES("l")), "axis", 1);
+  Onnx__NodeProto *pool = add_node(g, "AveragePool", "/a", NAMES("f"), NAMES("a"));
+  add_ints(pool, "kernel_shape", 1, INTS(2));
+  add_ints(pool, "pads", 2, INTS(0, 1));
+  add_node(g, "Relu", "/y", NAMES("t"), NAMES("y"));
+  static const char *const kept[][2] = {{"t", "onnx.Transpose"},
+                                        {"fl", "onnx.Flatten"},
+                                        {"s", "onnx.Split"},
+                                        {"s1", "onnx.Split"},
+                                        {"p", "onnx.Pad"},
+                                        {"r", "onnx.Resize"},
+                                        {"gp", "onnx.GlobalAveragePool"},
+                                        {"l", "onnx.LayerNormalization"},
+                                        {"a", "onnx.AveragePool"}};
+  for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) add_untyped_output(g, kept[i][0]);
+  add_untyped_output(g, "y");
+  load();
+  for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
+    ck_assert_str_eq(op_of(kept[i][0]), kept[i][1]);
+    check_dtype(kept[i][0], GRAFT_F32);
+  }
+  ck_assert_str_eq(op_of("y"), "relu");
+  check_dtype("y", GRAFT_F32);
+  ck_assert_uint_eq(node_count(), 10);
+}
+END_TEST
+
+START_TEST(ops_that_need_the_dtype_stay_behind_a_foreign_one) {
+  add_input(g, "x", 1, 2, INTS(2, 3));
+  add_node(g, "Foreign", "/f", NAMES("x"), NAMES("f"));
+  add_node(g, "Mean", "/m", NAMES("f", "x"), NAMES("mean"));
+  add_node(g, "EyeLike", "/e", NAMES("f"), NAMES("eye"));
+  add_node(g, "MeanVarianceNormalization", "/v", NAMES("f"), NAMES("y"));
+  add_untyped_output(g, "mean");
+  add_untyped_output(g, "eye");
+  add_untyped_output(g, "y");
+  load();
+  ck_assert_str_eq(op_of("mean"), "onnx.Mean");
+  ck_assert_str_eq(op_of("eye"), "onnx.EyeLike");
+  ck_assert_str_eq(op_of("y"), "onnx.MeanVarianceNormalization");
+  ck_assert_uint_eq(node_count(), 4);
+}
+END_TEST
+
 START_TEST(foreign_elementwise_op_keeps_its_type) {
   add_input(g, "x", 1, 2, INTS(-1, 3));
   add_i64(g, "axes", 1, INTS(-1));
@@ -200,10 +268,6 @@ START_TEST(foreign_elementwise_op_keeps_its_type) {
   check_type("y", 3, INTS(-1, 3, 1));
 }
 END_TEST
-
-static void check_dtype(const char *value, graft_dtype dtype) {
-  ck_assert_int_eq(graft_value_get_type(graft_module_get_graph(m, 0), find(value)).dtype, dtype);
-}
 
 START_TEST(foreign_op_keeps_its_rank) {
   add_input(g, "x", 1, 2, INTS(2, 3));
@@ -435,10 +499,11 @@ int main(void) {
       foreign_op_keeps_its_dtype, dequantize_of_dynamic_quantize, foreign_op_of_another_domain_is_unknown,
       expand_both_ways, expand_by_a_shorter_shape, expand_that_does_not_fit, expand_by_data,
       expand_by_a_shape_known_in_part, states_of_a_recurrent_op, axes_from_the_front_need_no_rank,
-      axes_from_the_end_need_no_rank, axes_from_both_ends_need_the_rank, filled_constants_have_a_limit,
-      all_filled_constants_together_have_a_limit, shares_of_windows_have_a_limit, zero_points_have_a_limit,
-      offsets_of_indices_have_a_limit, same_padding_of_a_huge_extent, output_shape_of_a_huge_extent, huge_dilation,
-      huge_plane_of_an_empty_batch);
+      axes_from_the_end_need_no_rank, axes_from_both_ends_need_the_rank,
+      ops_that_need_the_rank_stay_behind_a_foreign_one, ops_that_need_the_dtype_stay_behind_a_foreign_one,
+      filled_constants_have_a_limit, all_filled_constants_together_have_a_limit, shares_of_windows_have_a_limit,
+      zero_points_have_a_limit, offsets_of_indices_have_a_limit, same_padding_of_a_huge_extent,
+      output_shape_of_a_huge_extent, huge_dilation, huge_plane_of_an_empty_batch);
   suite_add_tcase(s, t);
   return run_suite(s);
 }

@@ -12,7 +12,7 @@ graft_value gr_onnx_value(gr_onnx *in, const char *name);
 bool gr_onnx_has_input(const gr_onnx *in, uint32_t i);
 graft_value gr_onnx_input(gr_onnx *in, uint32_t i); /* GRAFT_NONE: absent, or an error (then in->failed) */
 const graft_type *gr_onnx_value_type(const gr_onnx *in, graft_value v);
-/* The rank; -1 with an error that says which op wants to know it. */
+/* The rank. -1: it is not known, and the node stays as it is, with a result of v's dtype. */
 int32_t gr_onnx_rank(gr_onnx *in, graft_value v);
 bool gr_onnx_output_read(const gr_onnx *in, uint32_t i);
 

@@ -192,6 +192,7 @@ void gr_onnx_come_back(gr_onnx *in, const gr_onnx *to) {
   in->where = to->where;
   in->record = to->record;
   in->opaque = to->opaque;
+  in->kept_by_all = to->kept_by_all;
   in->opset = to->opset;
   in->calls = to->calls;
 }
@@ -286,7 +287,7 @@ static bool import_node(gr_onnx *in, const Onnx__NodeProto *written) {
   bool in_default_domain = !node->domain || !node->domain[0] || strcmp(node->domain, "ai.onnx") == 0;
   in->node = node;
   in->record = 0;
-  in->opaque = false;
+  in->opaque = in->kept_by_all = false;
   in->where.node = node->name && node->name[0] ? node->name : node->n_output ? node->output[0] : NULL;
   if (!node->op_type || !node->op_type[0]) return gr_onnx_fail(in, GRAFT_FORMAT, "a node without an op"), false;
   for (size_t i = 0; i < node->n_attribute; i++)
@@ -302,7 +303,10 @@ static bool import_node(gr_onnx *in, const Onnx__NodeProto *written) {
   if (f) return gr_onnx_call_function(in, f);
   if (!in->row) return import_opaque(in);
   if (!check_opset(in)) return false;
-  if (!check_counts(in) || !check_attributes(in) || !in->row->handler(in) || in->failed) return false;
+  if (!check_counts(in) || !check_attributes(in)) return false;
+  const bool read =
+      in->row->handler(in); /* or it says that the node stays, having made at most nodes that nothing reads */
+  if (in->failed || (!read && !in->opaque)) return false;
   return !in->opaque || import_opaque(in);
 }
 

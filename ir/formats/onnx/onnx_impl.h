@@ -164,9 +164,10 @@ struct gr_onnx {
   const Onnx__NodeProto *node;
   const gr_onnx_op *row;
   gr_loc where;
-  uint32_t record; /* its provenance */
-  bool opaque;     /* its handler leaves it as it is (gr_onnx_stays) */
-  graft_type kept; /* the type of its first result then */
+  uint32_t record;  /* its provenance */
+  bool opaque;      /* its handler leaves it as it is (gr_onnx_stays) */
+  bool kept_by_all; /* every result has the type `kept`, not the first alone */
+  graft_type kept;  /* the type of its first result then */
 
   /* the graft node in the making (build.c) */
   uint32_t op;

@@ -56,6 +56,7 @@ static bool transposed_padding(gr_onnx *in, gr_window *w, graft_value x, int64_t
     if (mode == GR_PAD_VALID) w->begin[i] = w->end[i] = 0;
     if (!shaped && mode != GR_PAD_SAME_UPPER && mode != GR_PAD_SAME_LOWER) continue;
     int64_t extent = gr_onnx_spatial(in, x, i), reach = (w->kernel[i] - 1) * w->dilation[i] + 1;
+    if (extent < 0 && gr_onnx_rank(in, x) < 0) return false;
     if (extent < 0 || extent >= GR_ONNX_MAX_EXTENT) {
       gr_onnx_fail(in, GRAFT_UNSUPPORTED, "ConvTranspose: output_shape and auto_pad need to know the input's extents");
       return false;

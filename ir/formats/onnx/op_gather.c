@@ -34,9 +34,11 @@ static graft_value scalar_of(gr_onnx *in, graft_value x, int64_t i) {
 /* where(index == arange(depth), on, off) along a new axis; an index below 0 counts from the end. */
 bool gr_onnx_one_hot(gr_onnx *in) {
   graft_value index = gr_onnx_input(in, 0), depth = gr_onnx_input(in, 1), values = gr_onnx_input(in, 2);
-  const int32_t rank = in->failed ? -1 : gr_onnx_rank(in, index);
+  if (in->failed) return false;
+  const int32_t rank = gr_onnx_value_type(in, index)->rank;
+  if (rank < 0) return gr_onnx_stays(in, &(graft_type){.dtype = gr_onnx_value_type(in, values)->dtype, .rank = -1});
   int64_t axis, shape[GRAFT_MAX_RANK];
-  if (rank < 0 || !gr_onnx_axis(in, gr_onnx_attr_int(in, "axis", -1), rank + 1, &axis)) return false;
+  if (!gr_onnx_axis(in, gr_onnx_attr_int(in, "axis", -1), rank + 1, &axis)) return false;
   if (rank >= GRAFT_MAX_RANK) return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "OneHot of more than 8 axes"), false;
   if ((depth = as_i64(in, depth)) == GRAFT_NONE || (index = as_i64(in, index)) == GRAFT_NONE) return false;
   depth = scalar_of(in, depth, -1);

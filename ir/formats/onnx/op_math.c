@@ -154,10 +154,12 @@ bool gr_onnx_variadic(gr_onnx *in) {
 
 bool gr_onnx_mean(gr_onnx *in) {
   graft_value y = gr_onnx_input(in, 0);
+  if (in->failed) return false;
+  if (in->node->n_input == 1) return gr_onnx_alias(in, 0, y);
+  if (gr_onnx_value_type(in, y)->dtype == GRAFT_UNKNOWN) return gr_onnx_stays(in, gr_onnx_value_type(in, y));
   for (uint32_t i = 1; i < in->node->n_input && y != GRAFT_NONE; i++)
     y = gr_onnx_binary(in, GR_OP_add, y, gr_onnx_input(in, i));
   if (in->failed || y == GRAFT_NONE) return false;
-  if (in->node->n_input == 1) return gr_onnx_alias(in, 0, y);
   const graft_value n = graft_scalar(in->scope->graph, gr_onnx_value_type(in, y)->dtype, (double)in->node->n_input);
   if (n == GRAFT_NONE) return in->failed = true, false;
   gr_onnx_begin(in, GR_OP_div);

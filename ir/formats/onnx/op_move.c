@@ -28,7 +28,7 @@ bool gr_onnx_eye_like(gr_onnx *in) {
   graft_dtype dtype = gr_onnx_value_type(in, like)->dtype;
   if (gr_onnx_attr(in, "dtype") && !gr_onnx_dtype((int32_t)code, &dtype))
     return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "EyeLike of %s", gr_onnx_dtype_name((int32_t)code)), false;
-  if (dtype == GRAFT_UNKNOWN) return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "EyeLike needs to know the dtype"), false;
+  if (dtype == GRAFT_UNKNOWN) return gr_onnx_stays(in, gr_onnx_value_type(in, like));
   gr_onnx_begin(in, GR_OP_eye);
   gr_onnx_set_dtype(in, "dtype", dtype);
   gr_onnx_set_int(in, "diagonal", gr_onnx_attr_int(in, "k", 0));

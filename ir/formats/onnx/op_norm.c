@@ -31,7 +31,7 @@ bool gr_onnx_layer_norm(gr_onnx *in) {
                         (long long)gr_onnx_attr_int(in, "stash_type", 1)),
            false;
   if (x->rank >= 0 && !gr_onnx_axis(in, axis, x->rank, &axis)) return false;
-  if (x->rank < 0 && axis >= 0 && (gr_onnx_rank(in, operands[0]), true)) return false;
+  if (axis >= 0 && gr_onnx_rank(in, operands[0]) < 0) return false;
   const int64_t count = x->rank < 0 ? -axis : x->rank - axis;
   if (count > GRAFT_MAX_RANK)
     return gr_onnx_fail(in, GRAFT_TYPE, "LayerNormalization: axis is %lld", (long long)axis), false;
@@ -77,6 +77,7 @@ bool gr_onnx_group_norm(gr_onnx *in) {
   if (groups < 1) return gr_onnx_fail(in, GRAFT_TYPE, "GroupNormalization: num_groups is not given, or below 1"), false;
   if (in->opset < 21) {
     const graft_type x = *gr_onnx_value_type(in, operands[0]);
+    if (gr_onnx_rank(in, operands[0]) < 0) return false;
     if (x.rank < 2 || x.dims[1] < 0)
       return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "GroupNormalization needs to know the channels of its input"), false;
     for (int i = 1; i < 3; i++)
@@ -138,6 +139,7 @@ bool gr_onnx_mean_variance_normalization(gr_onnx *in) {
   const size_t count = given ? given->n_ints : 3;
   if (in->failed) return false;
   if (count > GRAFT_MAX_RANK) return gr_onnx_fail(in, GRAFT_TYPE, "MeanVarianceNormalization: too many axes"), false;
+  if (gr_onnx_value_type(in, x)->dtype == GRAFT_UNKNOWN) return gr_onnx_stays(in, gr_onnx_value_type(in, x));
   const graft_value centered = gr_onnx_binary(in, GR_OP_sub, x, mean_over(in, x, axes, (uint32_t)count));
   const graft_value square = gr_onnx_binary(in, GR_OP_mul, centered, centered);
   if (square == GRAFT_NONE) return false;

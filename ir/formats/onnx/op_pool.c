@@ -91,6 +91,7 @@ bool gr_onnx_max_pool(gr_onnx *in) {
   gr_window w = {0};
   if (in->failed || !read_kernel(in, &w, x)) return false;
   bool indices = gr_onnx_output_read(in, 1);
+  if (indices && gr_onnx_rank(in, x) < 0) return false;
   if (!plain_padding(&w)) {
     if (indices) return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "MaxPool: Indices with uneven padding"), false;
     padded = gr_onnx_pad(in, &w, x, lowest(gr_onnx_value_type(in, x)->dtype));
@@ -171,6 +172,7 @@ bool gr_onnx_average_pool(gr_onnx *in) {
   if (is_adaptive(in, &w, x)) return adaptive_pool(in, &w, x);
   bool ceil_mode = gr_onnx_attr_bool(in, "ceil_mode", false), count = gr_onnx_attr_bool(in, "count_include_pad", false);
   bool plain = plain_padding(&w);
+  if (!plain && !count && gr_onnx_rank(in, x) < 0) return false;
   const gr_window given = w;
   graft_value padded = plain ? x : gr_onnx_pad(in, &w, x, 0.0);
   begin_pool(in, GR_OP_avg_pool1d, &w, ceil_mode);

@@ -297,6 +297,7 @@ bool gr_onnx_slice(gr_onnx *in) {
 /* Equal parts; the last one is smaller where num_outputs asks for that. */
 static bool equal_parts(gr_onnx *in, graft_value x, int64_t axis, int64_t *sizes, uint32_t count) {
   int32_t rank = gr_onnx_rank(in, x);
+  in->kept_by_all = rank < 0;
   if (rank < 0 || !gr_onnx_axis(in, axis, rank, &axis)) return false;
   int64_t extent = gr_onnx_value_type(in, x)->dims[axis];
   bool rounded = gr_onnx_attr(in, "num_outputs") != NULL;

@@ -179,7 +179,7 @@ static bool result_types(gr_onnx *in, uint32_t *types, uint32_t count) {
     graft_type type, said;
     const char *why;
     const gr_onnx_symbol *s = in->node->output[i][0] ? gr_onnx_scope_find(in->scope, in->node->output[i]) : NULL;
-    if (i == 0 && in->opaque)
+    if (in->opaque && (i == 0 || in->kept_by_all))
       type = in->kept;
     else if (first == GRAFT_NONE || !foreign_type(k, i, gr_onnx_value_type(in, first), &type))
       type = (graft_type){.dtype = GRAFT_UNKNOWN, .rank = -1};

@@ -35,9 +35,9 @@ graft_value gr_onnx_input(gr_onnx *in, uint32_t i) {
 const graft_type *gr_onnx_value_type(const gr_onnx *in, graft_value v) { return gr_type_of(in->scope->graph, v); }
 
 int32_t gr_onnx_rank(gr_onnx *in, graft_value v) {
-  int32_t rank = gr_onnx_value_type(in, v)->rank;
-  if (rank < 0) gr_onnx_fail(in, GRAFT_UNSUPPORTED, "%s needs to know its input's rank", in->row->name);
-  return rank;
+  const graft_type *t = gr_onnx_value_type(in, v);
+  if (t->rank < 0) (void)gr_onnx_stays(in, &(graft_type){.dtype = t->dtype, .rank = -1});
+  return t->rank;
 }
 
 bool gr_onnx_output_read(const gr_onnx *in, uint32_t i) {

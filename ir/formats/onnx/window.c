@@ -55,6 +55,7 @@ bool gr_onnx_window(gr_onnx *in, gr_window *w, graft_value x) {
     if (mode == GR_PAD_VALID) continue;
     int64_t reach = (w->kernel[i] - 1) * w->dilation[i] + 1, extent = gr_onnx_spatial(in, x, i);
     if (extent < 0 && w->stride[i] != 1) {
+      if (gr_onnx_rank(in, x) < 0) return false;
       gr_onnx_fail(in, GRAFT_UNSUPPORTED, "%s: auto_pad with a stride needs to know the input's extents",
                    in->row->name);
       return false;
