@@ -242,6 +242,31 @@ START_TEST(batch_norm_one_initializer_for_all) {
 }
 END_TEST
 
+/* What reads an initializer as anything but state has it as the file says, however often it was updated as state. */
+START_TEST(batch_norms_leave_other_readers_alone) {
+  add_input(g, "x", 1, 4, INTS(2, 3, 4, 4));
+  add_zeros(g, "a", 1, 4, 1, INTS(3));
+  add_zeros(g, "b", 1, 4, 1, INTS(3));
+  add_int(add_node(g, "BatchNormalization", "/bn", NAMES("x", "a", "b", "b", "a"), NAMES("y", "m", "v")),
+          "training_mode", 1);
+  add_int(add_node(g, "BatchNormalization", "/bn_1", NAMES("y", "a", "b", "b", "a"), NAMES("z", "m2", "v2")),
+          "training_mode", 1);
+  add_node(g, "Identity", "/i", NAMES("b"), NAMES("w"));
+  add_untyped_output(g, "z");
+  add_untyped_output(g, "w");
+  load();
+  ck_assert_str_eq(node_text("y"), "batch_norm(x, a, b, b_1, a_1)");
+  ck_assert_str_eq(node_text("z"), "batch_norm(y, a, b, m, v)");
+  graft_graph *graph = graft_module_get_graph(m, 0);
+  ck_assert_uint_eq(graft_value_use_count(graph, graft_value_find(graph, "m")), 1);  /* by the second call … */
+  ck_assert_uint_eq(graft_value_use_count(graph, graft_value_find(graph, "m2")), 1); /* … whose statistics stay */
+  ck_assert_uint_eq(graft_value_tensor(graph, graft_output_get(graph, 1)), graft_tensor_find(m, "b"));
+  ck_assert_int_eq(kind("a"), GRAFT_PARAMETER);
+  ck_assert_int_eq(kind("b"), GRAFT_PARAMETER);
+  ck_assert_int_eq(kind("b_1"), GRAFT_BUFFER);
+}
+END_TEST
+
 /* ---- convolutions ---- */
 
 START_TEST(conv_symmetric) {
@@ -902,8 +927,8 @@ int main(void) {
   tcase_add_checked_fixture(model, setup, teardown);
   ADD(model, decimals, rows_are_sorted, rows_map_to_attributes, mapped_attributes, batch_norm_eval, batch_norm_training,
       batch_norm_training_statistics_read, batch_norm_twice, batch_norm_one_initializer_for_all,
-      batch_norm_of_merged_initializers, batch_norm_merged_in_evaluation, conv_symmetric,
-      conv_asymmetric_pads_become_a_pad, conv_same_upper, conv_same_lower, conv_same_even, conv_valid,
+      batch_norms_leave_other_readers_alone, batch_norm_of_merged_initializers, batch_norm_merged_in_evaluation,
+      conv_symmetric, conv_asymmetric_pads_become_a_pad, conv_same_upper, conv_same_lower, conv_same_even, conv_valid,
       conv_same_of_unknown_extent, conv_weight_contradicts, conv_kernel_shape_contradicts,
       conv_transpose_uneven_pads_are_cut_off, conv_transpose_of_pytorch, linear_of_three_axes, gemm_of_linear,
       reshape_copies_known_extents, module_without_consumed_tensors_is_written, reshape_copies_unknown_extents,

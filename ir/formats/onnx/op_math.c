@@ -22,13 +22,19 @@ static bool update(gr_onnx *in, graft_tensor t, graft_value v) {
   return true;
 }
 
+/* What the tensor is after the updates so far. */
+static graft_value state_now(gr_onnx *in, graft_tensor t, graft_value initially) {
+  const gr_onnx_scope *base = gr_onnx_scope_base(in->scope);
+  const graft_value v = t < base->updates.len ? base->updates.data[t] : GRAFT_NONE;
+  return v == GRAFT_NONE ? initially : v;
+}
+
 /* Statistics that another batch norm (one of another weight or bias) has updated, or that are the mean and the variance
  * at once, are one initializer by chance: they start as a copy. A module that is called twice goes on with what its
  * first call made. */
 static bool part_statistics(gr_onnx *in, graft_value *operands, uint32_t i, graft_tensor taken, graft_tensor *t) {
   graft_graph *g = in->scope->graph;
-  const gr_onnx_scope *base = gr_onnx_scope_base(in->scope);
-  const graft_value v = *t < base->updates.len ? base->updates.data[*t] : GRAFT_NONE;
+  const graft_value v = state_now(in, *t, GRAFT_NONE);
   const graft_node other = v == GRAFT_NONE ? GRAFT_NONE : gr_value_node(g, v);
   bool same = *t != taken || *t == GRAFT_NONE;
   for (uint32_t k = 1; k < 3 && other != GRAFT_NONE; k++) same = same && gr_operand(g, other, k) == operands[k];
@@ -58,6 +64,8 @@ bool gr_onnx_batch_norm(gr_onnx *in) {
     return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "BatchNormalization: statistics of each element (spatial 0)"), false;
   const Onnx__AttributeProto *momentum = gr_onnx_attr(in, "momentum");
   graft_tensor mean = statistics(in, 3), var = statistics(in, 4);
+  operands[3] = state_now(in, mean, operands[3]);
+  operands[4] = state_now(in, var, operands[4]);
   gr_onnx_begin(in, GR_OP_batch_norm);
   gr_onnx_set_bool(in, "training", training);
   gr_onnx_set_float(in, "eps", gr_onnx_attr_float(in, "epsilon", 1e-5));

@@ -5,9 +5,9 @@
 
 /* ---- inputs and outputs ---- */
 
-static graft_value tensor_now(gr_onnx *in, gr_onnx_scope *s, graft_tensor t) {
-  graft_value v = t < s->updates.len ? s->updates.data[t] : GRAFT_NONE;
-  if (v == GRAFT_NONE) v = gr_handle(s->graph, t);
+/* An initializer is what the file says, whatever a batch norm makes of it as its state (state.c). */
+static graft_value initializer(gr_onnx *in, const gr_onnx_scope *s, graft_tensor t) {
+  const graft_value v = gr_handle(s->graph, t);
   if (v == GRAFT_NONE) in->failed = true;
   return v;
 }
@@ -19,7 +19,7 @@ graft_value gr_onnx_value(gr_onnx *in, const char *name) {
     gr_onnx_fail(in, GRAFT_NAME, "'%s' is not an input, an initializer or the output of a node", name);
     return GRAFT_NONE;
   }
-  if (s->tensor != GRAFT_NONE) return tensor_now(in, gr_onnx_scope_base(own), s->tensor);
+  if (s->tensor != GRAFT_NONE) return initializer(in, gr_onnx_scope_base(own), s->tensor);
   if (s->value != GRAFT_NONE && gr_onnx_scope_lookup(own, name) == s) return s->value;
   gr_onnx_fail(in, GRAFT_NAME, "'%s' is read before the node that makes it: the nodes are not sorted, or form a cycle",
                name);

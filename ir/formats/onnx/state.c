@@ -25,7 +25,18 @@ static void find_roles(const graft_graph *g, uint8_t *roles) {
   }
 }
 
-/* Use `u`, and an update by the node itself, go to a copy of the tensor. */
+/* Did node n, or one that goes on with its state in the same slot, make v? */
+static bool goes_on(const graft_graph *g, graft_value v, graft_node n, uint32_t slot) {
+  graft_node made = gr_value_node(g, v);
+  while (made != GRAFT_NONE && made != n) {
+    const graft_value state = slot < gr_node_at(g, made)->operand_count ? gr_operand(g, made, slot) : GRAFT_NONE;
+    if (state == GRAFT_NONE || role_of(g, made, slot) != GR_STATISTICS) return false;
+    made = gr_value_node(g, state);
+  }
+  return made == n;
+}
+
+/* Use `u`, and an update by the node or by one that goes on with its state, go to a copy of the tensor. */
 static bool give_own(gr_onnx *in, graft_graph *g, graft_node n, uint32_t u, graft_tensor t) {
   const graft_tensor copy = gr_tensor_copy(in->module, t, GRAFT_BUFFER);
   const graft_value handle = copy == GRAFT_NONE ? GRAFT_NONE : gr_handle(g, copy);
@@ -33,7 +44,7 @@ static bool give_own(gr_onnx *in, graft_graph *g, graft_node n, uint32_t u, graf
   for (uint32_t i = 0; i < g->updates.len; i++) {
     if (g->updates.data[i].tensor != t) continue;
     const graft_value v = gr_use_at(g, g->updates.data[i].use)->value;
-    if (gr_value_node(g, v) != n) continue;
+    if (!goes_on(g, v, n, gr_use_slot(g, u))) continue;
     gr_update_erase(g, i);
     if (graft_update_add(g, copy, v) != GRAFT_OK) return false;
   }
