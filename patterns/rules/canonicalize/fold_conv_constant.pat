@@ -86,6 +86,46 @@ rewrite
   const %b2 = sub(zeros_like(%v), %v)   named %w:bias  kind parameter
   %y = @c(%x, %w, %b2) {..$conv}   source %c
 
+# k - conv(x, w, b)  ==>  conv(x, -w, k - b)
+rule fold_conv_subtracted
+match
+  %c = @conv:c(%x, %w, %b) {..$conv}   one_use
+  %y = sub(%k, %c)
+where
+  is_float(%w), tensor(%w), uses(%w) == 1, tensor(%b), constant(%k), is_per_channel(%k, %c), dim(%c, 1) > 0,
+  rank(%y) == rank(%c), no_spec(..)
+rewrite
+  const %v  = expand(view(%k) {size: [-1]}) {size: [dim(%c, 1)]}
+  const %w2 = neg(%w)       named %w  kind parameter
+  const %b2 = sub(%v, %b)   named %b  kind parameter
+  %y = @c(%x, %w2, %b2) {..$conv}   source %c
+
+# k - conv(x, w)  ==>  conv(x, -w, k)
+rule fold_conv_subtracted_without_bias
+match
+  %c = @conv:c(%x, %w) {..$conv}   one_use
+  %y = sub(%k, %c)
+where
+  is_float(%w), tensor(%w), uses(%w) == 1, constant(%k), is_per_channel(%k, %c), dim(%c, 1) > 0, rank(%y) == rank(%c),
+  no_spec(..)
+rewrite
+  const %v  = expand(view(%k) {size: [-1]}) {size: [dim(%c, 1)]}
+  const %w2 = neg(%w)                   named %w  kind parameter
+  const %b2 = add(zeros_like(%v), %v)   named %w:bias  kind parameter
+  %y = @c(%x, %w2, %b2) {..$conv}   source %c
+
+# -conv(x, w, b)  ==>  conv(x, -w, -b)
+rule fold_conv_neg
+match
+  %c = @conv:c(%x, %w, %b?) {..$conv}   one_use
+  %y = neg(%c)
+where
+  is_float(%w), tensor(%w), uses(%w) == 1, not %b or tensor(%b), no_spec(..)
+rewrite
+  const %w2 = neg(%w)   named %w  kind parameter
+  const %b2 = neg(%b)   if %b  named %b  kind parameter
+  %y = @c(%x, %w2, %b2?) {..$conv}   source %c
+
 # slice(x) * k  ==>  slice(x * k),   and so for +, where k is one number for each channel
 #
 # A slice along another axis than the channels' takes nothing from k. Importing a transposed convolution whose padding is not
