@@ -39,6 +39,7 @@ struct graft_module {
   gr_map record_ids; /* of the first `records_known` records; the rest, read from a file, on first use */
   uint32_t records_known;
   gr_undo undo;
+  bool said_foreign;   /* that it holds ops which will not run (formats/foreign.c) */
   char labels[4][256]; /* names as text, for diagnostics */
   uint32_t next_label;
   gr_inferred inferred[GR_INFERRED_COUNT];

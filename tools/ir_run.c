@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ir/formats/foreign_int.h"
 #include "ir/formats/npy_int.h"
 #include "ir/ir_int.h"
 #include "runtime/runtime.h"
@@ -314,7 +315,7 @@ static bool prepare(runner *r) {
   const arguments *a = r->arguments;
   double start = cli_now();
   r->module = cli_load(r->context, a->module);
-  if (!r->module) return false;
+  if (!r->module || !gr_warn_foreign(r->module)) return false;
   r->graph = graft_module_get_graph(r->module, 0);
   if (!r->graph) return cli_fail(a->module, "the module has no graph") == EXIT_DONE;
   for (uint32_t i = 0; i < a->feed_count; i++)

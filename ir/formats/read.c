@@ -16,6 +16,10 @@ static gr_buffer *failed(graft_context *c, const char *path, int code) {
 
 static void unmap(gr_buffer *b) { munmap(b->data, b->size); }
 
+bool gr_file_writable(gr_buffer *b) {
+  return b->refs == 1 && (b->release != unmap || mprotect(b->data, b->size, PROT_READ | PROT_WRITE) == 0);
+}
+
 static gr_buffer *map_file(graft_context *c, int fd, size_t size) {
   gr_buffer *b = gr_alloc(c, sizeof *b);
   if (!b) return NULL;

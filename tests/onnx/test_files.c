@@ -230,6 +230,84 @@ START_TEST(out_of_memory) {
 }
 END_TEST
 
+/* ---- raw bytes ---- */
+
+typedef struct counter {
+  size_t live, peak;
+} counter;
+
+static void *counting_allocator(void *user, void *pointer, size_t old_size, size_t new_size) {
+  counter *k = user;
+  void *p = new_size ? realloc(pointer, new_size) : NULL;
+  if (!new_size) free(pointer);
+  k->live += new_size - old_size;
+  if (k->live > k->peak) k->peak = k->live;
+  return p;
+}
+
+enum { ROWS = 20011 };
+
+/* Of dtype 1, f32, or 11, f64, with names of every length: the bytes begin anywhere in the file. */
+static void add_raw(int i, int dtype) {
+  static const char name[] = "wwwwwwwwwwwwwwww";
+  const size_t each = dtype == 1 ? 4 : 8;
+  Onnx__TensorProto *t = add_zeros(g, name + sizeof name - 2 - i, dtype, each, 1, INTS(ROWS + i));
+  for (int k = 0; k < ROWS + i; k++) {
+    const double d = k + 0.5 * i;
+    const float f = (float)d;
+    memcpy(t->raw_data.data + (size_t)k * each, dtype == 1 ? (const void *)&f : &d, each);
+  }
+}
+
+static void check_raw(void) {
+  for (graft_tensor t = 0; t < graft_tensor_count(m); t++) {
+    char name[32];
+    const int i = (int)graft_tensor_name(m, t, name, sizeof name) - 1;
+    const graft_type type = graft_tensor_get_type(m, t);
+    const void *data = graft_tensor_get_data(m, t);
+    ck_assert_uint_eq((uintptr_t)data % graft_dtype_size(type.dtype), 0);
+    ck_assert_int_eq(type.dims[0], ROWS + i);
+    for (int k = 0; k < ROWS + i; k++)
+      ck_assert_double_eq(type.dtype == GRAFT_F32 ? ((const float *)data)[k] : ((const double *)data)[k], k + 0.5 * i);
+  }
+}
+
+/* The file's own bytes become the tensors: from memory, read from disk, and mapped. */
+START_TEST(raw_bytes_are_lent) {
+  size_t size;
+  for (int i = 0; i < 14; i++) add_raw(i, i % 3 ? 1 : 11);
+  add_node(g, "Relu", "/r", NAMES("w"), NAMES("y"));
+  add_untyped_output(g, "y");
+  unsigned char *bytes = model_pack(proto, &size);
+  make_directory();
+  write_data("model/w.bin", bytes, size);
+  char path[128];
+  snprintf(path, sizeof path, "%s/model/w.bin", directory);
+  for (int way = 0; way < 3; way++) {
+    counter k = {0};
+    graft_context_options o = {.size = sizeof o, .allocator = counting_allocator, .allocator_user = &k};
+    graft_context *counted = graft_context_create(&o);
+    const graft_load_options options = {.size = sizeof options, .map = way == 2};
+    m = way ? graft_module_load(counted, path, &options)
+            : graft_module_load_memory(counted, bytes, size, "test.onnx", NULL);
+    ck_assert(m != NULL);
+    check_raw();
+    ck_assert_uint_lt(k.peak, (way == 2 ? 0 : size) + size / 5);
+    graft_module_destroy(m);
+    graft_context_destroy(counted);
+    ck_assert_uint_eq(k.live, 0);
+  }
+  m = NULL;
+  unsigned char *again = model_pack(proto, &size); /* the mapped file is as it was */
+  FILE *f = fopen(path, "rb");
+  ck_assert(f && fread(bytes, 1, size, f) == size && memcmp(bytes, again, size) == 0);
+  fclose(f);
+  free(again);
+  free(bytes);
+  remove_directory();
+}
+END_TEST
+
 /* ---- size ---- */
 
 START_TEST(many_nodes) {
@@ -255,7 +333,7 @@ int main(void) {
   tcase_set_timeout(file, 120);
   ADD(file, external_data_without_a_directory, wire_empty, wire_length_beyond_the_end, wire_endless_number, wire_group,
       wire_field_zero, wire_two_graphs, wire_wrong_type, wire_not_text, wire_too_deep, wire_blow_up, out_of_memory,
-      many_nodes);
+      raw_bytes_are_lent, many_nodes);
   ADD(external, external_data, external_data_misaligned, external_data_beyond_the_end, external_data_huge_offset,
       external_data_of_another_length, external_data_offset_no_number, external_data_missing, external_data_outside,
       external_data_absolute, external_data_is_a_directory, external_data_through_a_link);

@@ -685,6 +685,37 @@ START_TEST(unknown_op_of_the_default_domain) {
 }
 END_TEST
 
+/* The first warning; "" where there is none. */
+static const char *warning(void) {
+  for (uint32_t i = 0; i < graft_diagnostic_count(c); i++) {
+    graft_diagnostic d = graft_diagnostic_get(c, i);
+    if (d.severity == GRAFT_WARNING) return d.message;
+  }
+  return "";
+}
+
+START_TEST(what_will_not_run_is_said_once) {
+  add_input(g, "x", 1, 2, INTS(2, 2));
+  add_node(g, "Zeta", "/a", NAMES("x"), NAMES("a"));
+  in_domain(add_node(g, "Frob", "/b", NAMES("a"), NAMES("b")), "acme");
+  Onnx__NodeProto *n = add_node(g, "Branches", "/c", NAMES("b"), NAMES("d"));
+  add_graph(n, "body", branch("Det", "b", "b", "t"));
+  add_node(g, "Relu", "/d", NAMES("d"), NAMES("e"));
+  add_node(g, "Det", "/e", NAMES("e"), NAMES("y"));
+  add_untyped_output(g, "y");
+  load();
+  ck_assert_uint_eq(graft_diagnostic_count(c), 1);
+  ck_assert_str_eq(warning(), "will not run: Branches, Det x2, Zeta, acme.Frob");
+}
+END_TEST
+
+START_TEST(what_runs_is_not_warned_of) {
+  bn_model(false);
+  load();
+  ck_assert_str_eq(warning(), "");
+}
+END_TEST
+
 START_TEST(graphs_among_attributes) {
   add_input(g, "cond", 9, 0, NULL);
   add_input(g, "x", 1, 1, INTS(3));
@@ -936,11 +967,12 @@ int main(void) {
       computed_pads_that_do_not_fit, hardsigmoid_of_pytorch, names_survive_in_any_order, identity_is_another_name,
       defined_twice, initializer_twice, cycle, missing_initializer, missing_output, output_of_another_rank,
       unnamed_node_is_called_by_its_output, unknown_op_is_kept, unknown_op_of_the_default_domain,
-      graphs_among_attributes, branch_of_a_known_condition, graphs_two_levels_deep, initializer_that_is_an_input_too,
-      nested_graph_reads_what_comes_later, nested_graph_reads_its_own, nested_graph_reads_its_own_node,
-      nodes_in_opposite_order, slice_by_computed_starts, unknown_attribute, attribute_of_wrong_kind, halves_are_read,
-      complex_numbers_are_refused, opset_out_of_range, op_of_a_later_meaning, op_that_did_not_change,
-      unknown_op_of_any_opset, op_of_an_older_meaning, raw_data_of_wrong_length, huge_dims, negative_dims);
+      what_will_not_run_is_said_once, what_runs_is_not_warned_of, graphs_among_attributes, branch_of_a_known_condition,
+      graphs_two_levels_deep, initializer_that_is_an_input_too, nested_graph_reads_what_comes_later,
+      nested_graph_reads_its_own, nested_graph_reads_its_own_node, nodes_in_opposite_order, slice_by_computed_starts,
+      unknown_attribute, attribute_of_wrong_kind, halves_are_read, complex_numbers_are_refused, opset_out_of_range,
+      op_of_a_later_meaning, op_that_did_not_change, unknown_op_of_any_opset, op_of_an_older_meaning,
+      raw_data_of_wrong_length, huge_dims, negative_dims);
   suite_add_tcase(s, model);
   return run_suite(s);
 }

@@ -206,6 +206,19 @@ said "^    dce" "timing of members"
 
 expect 0 "a pass to print that was not run" "$opt" net.gir --passes cse --print-after dce -o new.gir
 said "warning: --print-after dce: no such pass was run" "a pass to print that was not run"
+cat >foreign.gir <<'GIR'
+graft 1
+graph main(%x: f32[2]) {
+  %a = "vendor.frob"(%x): f32[2]
+  %b = "onnx.Det"(%a): f32[2]
+  %y = "onnx.Det"(%b): f32[2]
+  return %y
+}
+GIR
+expect 1 "foreign ops" "$run" foreign.gir
+said "^foreign.gir: warning: will not run: Det x2, vendor.frob$" "foreign ops"
+expect 0 "foreign ops are rewritten without a word" "$opt" foreign.gir -o foreign.gfb
+grep -q warning err && fail "ir-opt warns of foreign ops"
 expect 0 "print-changed" "$opt" net.gir --passes cse,dce,convert --print-changed -o new.gir
 cat >changed <<'DIFF'
 # after dce (2 of 3)

@@ -56,7 +56,7 @@ static int compare(const void *a, const void *b) {
   return order ? order : strcmp(f->overload, other->overload);
 }
 
-static bool read_defaults(gr_onnx *in, gr_onnx_function *f, ProtobufCAllocator *allocator, size_t *total) {
+static bool read_defaults(gr_onnx *in, gr_onnx_function *f, size_t *total) {
   const ProtobufCMessage *message = &f->proto->base;
   uint32_t count = 0;
   const uint8_t *bytes;
@@ -75,8 +75,9 @@ static bool read_defaults(gr_onnx *in, gr_onnx_function *f, ProtobufCAllocator *
     *total += size;
     if (gr_wire_check(in->context, &onnx__attribute_proto__descriptor, bytes, size, in->where) != GRAFT_OK)
       return false;
-    Onnx__AttributeProto *a = onnx__attribute_proto__unpack(allocator, size, bytes);
-    if (!a) return gr_onnx_fail(in, GRAFT_FORMAT, "function '%s': damaged defaults", f->name), false;
+    Onnx__AttributeProto *a =
+        gr_message_read(&in->scratch, &onnx__attribute_proto__descriptor, (void *)bytes, size, false);
+    if (!a) return in->failed = true, false;
     f->defaults[f->default_count++] = a;
     if (!a->name || !a->name[0])
       return gr_onnx_fail(in, GRAFT_FORMAT, "function '%s': a default without a name", f->name), false;
@@ -100,27 +101,20 @@ static bool read_function(gr_onnx *in, const Onnx__FunctionProto *proto, gr_onnx
   return f->name[0] || (gr_onnx_fail(in, GRAFT_FORMAT, "a function without a name"), false);
 }
 
-bool gr_onnx_read_functions(gr_onnx *in, const Onnx__ModelProto *model, ProtobufCAllocator *allocator) {
+bool gr_onnx_read_functions(gr_onnx *in, const Onnx__ModelProto *model) {
   size_t total = 0;
   if (!gr_vec_reserve(in->context, &in->functions, (uint32_t)model->n_functions)) return false;
   for (size_t i = 0; i < model->n_functions; i++) {
     gr_onnx_function *f = &in->functions.data[i];
     const bool good = read_function(in, model->functions[i], f);
     in->functions.len++;
-    if (!good || !read_defaults(in, f, allocator, &total)) return false;
+    if (!good || !read_defaults(in, f, &total)) return false;
   }
   if (in->functions.len) qsort(in->functions.data, in->functions.len, sizeof *in->functions.data, compare);
   for (uint32_t i = 1; i < in->functions.len; i++)
     if (compare(&in->functions.data[i - 1], &in->functions.data[i]) == 0)
       return gr_onnx_fail(in, GRAFT_NAME, "the function '%s' is defined twice", in->functions.data[i].name), false;
   return true;
-}
-
-void gr_onnx_free_functions(gr_onnx *in, ProtobufCAllocator *allocator) {
-  for (uint32_t i = 0; i < in->functions.len; i++)
-    for (uint32_t k = 0; k < in->functions.data[i].default_count; k++)
-      onnx__attribute_proto__free_unpacked(in->functions.data[i].defaults[k], allocator);
-  gr_vec_free(in->context, &in->functions);
 }
 
 const gr_onnx_function *gr_onnx_function_find(gr_onnx *in, const Onnx__NodeProto *node) {

@@ -1,4 +1,5 @@
-/* From the bytes of an .onnx file to a module: bounded, unpacked, then imported graph by graph. */
+/* From the bytes of an .onnx file to a module: bounded, read, then imported graph by graph. */
+#include "ir/formats/foreign_int.h"
 #include "ir/formats/onnx/onnx_impl.h"
 
 #include <string.h>
@@ -37,7 +38,7 @@ static bool drop_consumed(gr_onnx *in) {
   return true;
 }
 
-static bool import_model(gr_onnx *in, const Onnx__ModelProto *model, ProtobufCAllocator *allocator) {
+static bool import_model(gr_onnx *in, const Onnx__ModelProto *model) {
   if (!model->graph) return gr_onnx_fail(in, GRAFT_FORMAT, "the model has no graph"), false;
   if (!read_opsets(in, model)) return false;
   in->pytorch = model->producer_name && strcmp(model->producer_name, "pytorch") == 0;
@@ -45,34 +46,30 @@ static bool import_model(gr_onnx *in, const Onnx__ModelProto *model, ProtobufCAl
   m->file = gr_intern(m, in->file, strlen(in->file));
   if (m->file == GRAFT_NONE) return false;
   graft_graph *g = graft_graph_create(m, "main");
-  return g && gr_onnx_read_functions(in, model, allocator) &&
-         gr_onnx_graph(in, g, model->graph, NULL, &(gr_onnx_names){0}) && gr_onnx_split_state(in) && drop_consumed(in);
+  return g && gr_onnx_read_functions(in, model) && gr_onnx_graph(in, g, model->graph, NULL, &(gr_onnx_names){0}) &&
+         gr_onnx_split_state(in) && drop_consumed(in) && gr_warn_foreign(m);
 }
 
 graft_module *gr_onnx_load(graft_context *c, gr_buffer *file, const char *name, const char *directory) {
   gr_onnx in = {.context = c,
                 .file = name,
+                .bytes = file,
                 .directory = directory,
                 .where = {.file = name},
                 .room = FREE_ROOM + ROOM_PER_BYTE * (uint64_t)file->size};
   if (gr_wire_check(c, &onnx__model_proto__descriptor, file->data, file->size, in.where) != GRAFT_OK) return NULL;
-  ProtobufCAllocator allocator = gr_onnx_allocator(c);
-  Onnx__ModelProto *model = onnx__model_proto__unpack(&allocator, file->size, file->data);
-  if (!model) {
-    if (!graft_context_has_errors(c)) gr_error(c, GRAFT_FORMAT, in.where, "not an ONNX model");
-    return NULL;
-  }
   gr_arena_init(&in.scratch, c);
-  in.module = graft_module_create(c);
-  if (in.module && !import_model(&in, model, &allocator)) {
+  const Onnx__ModelProto *model =
+      gr_message_read(&in.scratch, &onnx__model_proto__descriptor, file->data, file->size, gr_file_writable(file));
+  in.module = model ? graft_module_create(c) : NULL;
+  if (model && in.module && !import_model(&in, model)) {
     graft_module_destroy(in.module);
     in.module = NULL;
   }
   for (uint32_t i = 0; i < in.files.len; i++) gr_buffer_release(c, in.files.data[i].buffer);
   gr_vec_free(c, &in.files);
   gr_vec_free(c, &in.consumed);
-  gr_onnx_free_functions(&in, &allocator);
+  gr_vec_free(c, &in.functions);
   gr_arena_free(&in.scratch);
-  onnx__model_proto__free_unpacked(model, &allocator);
   return in.module;
 }

@@ -1,6 +1,7 @@
 /* ONNX import, private to this folder. Each file uses only those of the layers before its own:
  *
- *   1  wire.c, decimal.c    bytes: is a message safe to unpack; what number is meant
+ *   1  wire.c, decimal.c    bytes: is a message safe to read; what number is meant
+ *      message.c            bytes to messages
  *   2  scope.c              names of one graph of the file
  *   3  tensor.c             TensorProto to bytes, TypeProto to a type
  *   4  read.c, build.c      what a handler reads of its node; what it makes (handler_impl.h)
@@ -27,6 +28,11 @@
  * its size? */
 graft_status gr_wire_check(graft_context *c, const ProtobufCMessageDescriptor *type, const void *bytes, size_t size,
                            gr_loc where);
+/* The message, whose texts and lists are in the arena and whose bytes are lent by the file; NULL: no memory, reported.
+ * The bytes were checked. `move`: those that elements of tensors may be are moved to multiples of 8, within `bytes`. */
+void *gr_message_read(gr_arena *arena, const ProtobufCMessageDescriptor *type, void *bytes, size_t size, bool move);
+unsigned gr_wire_type(ProtobufCType type);
+size_t gr_wire_element_size(ProtobufCType type); /* in the struct */
 /* The double nearest to the shortest decimal of a float, and to one minus that decimal. */
 double gr_onnx_decimal(float x);
 double gr_onnx_one_minus(float x);
@@ -150,8 +156,9 @@ struct gr_onnx {
   graft_context *context;
   graft_module *module;
   const char *file, *directory;
-  int64_t opset; /* of the default domain; 0: not imported */
-  bool pytorch;  /* its exporter wrote the model */
+  gr_buffer *bytes; /* of the file, which messages and tensors borrow from */
+  int64_t opset;    /* of the default domain; 0: not imported */
+  bool pytorch;     /* its exporter wrote the model */
   gr_arena scratch;
   uint64_t room;                      /* bytes that import may still make beyond those of the file */
   GR_VEC(gr_onnx_file) files;         /* external data, each opened once */
@@ -190,13 +197,11 @@ bool gr_onnx_split_state(gr_onnx *in);
 /* False, without an error, for the dtypes that graft does not have. */
 bool gr_onnx_dtype(int32_t code, graft_dtype *dtype);
 const char *gr_onnx_dtype_name(int32_t code);
-/* The type and bytes of a tensor; takes raw bytes out of the message. `what` names it in errors. The buffer's reference
- * is the caller's. */
+/* The type and bytes of a tensor; raw bytes are the file's where that can be. `what` names it in errors. The buffer's
+ * reference is the caller's. */
 gr_buffer *gr_onnx_tensor(gr_onnx *in, Onnx__TensorProto *t, const char *what, graft_type *type, uint64_t *offset);
 /* Bytes that import makes beyond those of the file, counted: a file may ask for no more than its size allows. */
 bool gr_onnx_claim(gr_onnx *in, uint64_t bytes);
-/* The allocator of messages, which remembers sizes so that bytes can be taken out of them. `user` is the context. */
-ProtobufCAllocator gr_onnx_allocator(graft_context *c);
 /* A tensor type from a ValueInfoProto's; unknown dims are -1. False, with `why` and no error: not a tensor of a dtype
  * that graft has. */
 bool gr_onnx_type(const Onnx__TypeProto *t, graft_type *type, const char **why);
@@ -214,8 +219,7 @@ const uint32_t *gr_onnx_order(gr_onnx *in, const gr_onnx_scope *s);
 
 /* ---- 8: functions, graphs ---- */
 
-bool gr_onnx_read_functions(gr_onnx *in, const Onnx__ModelProto *model, ProtobufCAllocator *allocator);
-void gr_onnx_free_functions(gr_onnx *in, ProtobufCAllocator *allocator);
+bool gr_onnx_read_functions(gr_onnx *in, const Onnx__ModelProto *model);
 /* The function that the node calls; NULL, without an error: none. */
 const gr_onnx_function *gr_onnx_function_find(gr_onnx *in, const Onnx__NodeProto *node);
 /* A node of a function as the call has it: with the call's attributes for those that refer to one, without the inputs

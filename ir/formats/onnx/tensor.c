@@ -1,4 +1,4 @@
-/* TensorProto to bytes: raw data (taken out of the message, not copied), typed lists, external files. */
+/* TensorProto to bytes: raw data (which the file lends, where it is large), typed lists, external files. */
 #include "ir/formats/onnx/onnx_impl.h"
 
 #include <stdio.h>
@@ -42,51 +42,13 @@ bool gr_onnx_type(const Onnx__TypeProto *t, graft_type *type, const char **why) 
   return true;
 }
 
-/* ---- memory: each block is preceded by its size, so that a block can leave the message and be freed later ---- */
-
-#define HEADER 16
-
-static void *message_alloc(void *user, size_t size) {
-  if (size > PTRDIFF_MAX - HEADER) return NULL;
-  unsigned char *p = gr_alloc(user, size + HEADER);
-  if (!p) return NULL;
-  memcpy(p, &size, sizeof size);
-  return p + HEADER;
-}
-
-static void message_free(void *user, void *data) {
-  if (!data) return;
-  unsigned char *p = (unsigned char *)data - HEADER;
-  size_t size;
-  memcpy(&size, p, sizeof size);
-  gr_free(user, p, size + HEADER);
-}
-
-ProtobufCAllocator gr_onnx_allocator(graft_context *c) {
-  return (ProtobufCAllocator){.alloc = message_alloc, .free = message_free, .allocator_data = c};
-}
+/* ---- memory ---- */
 
 bool gr_onnx_claim(gr_onnx *in, uint64_t bytes) {
   if (bytes > in->room)
     return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "this makes more than a file of this size may ask for"), false;
   in->room -= bytes;
   return true;
-}
-
-static void release_taken(gr_buffer *b) { message_free(b->owner, b->data); }
-
-static gr_buffer *take_bytes(gr_onnx *in, ProtobufCBinaryData *bytes) {
-  graft_context *c = in->context;
-  if (in->calls) { /* another call wants them too */
-    gr_buffer *copy = gr_onnx_claim(in, bytes->len) ? gr_buffer_create(c, bytes->len) : NULL;
-    if (copy) memcpy(copy->data, bytes->data, bytes->len);
-    return copy;
-  }
-  gr_buffer *b = gr_alloc(c, sizeof *b);
-  if (!b) return NULL;
-  *b = (gr_buffer){.data = bytes->data, .size = bytes->len, .refs = 1, .release = release_taken, .owner = c};
-  *bytes = (ProtobufCBinaryData){0, NULL};
-  return b;
 }
 
 /* ---- external data ---- */
@@ -215,20 +177,46 @@ static gr_buffer *typed(gr_onnx *in, const Onnx__TensorProto *t, const char *wha
   return b;
 }
 
-/* Raw bytes are little-endian. */
-static void to_native(unsigned char *p, size_t n, size_t each) {
+/* ---- raw bytes, which are little-endian ---- */
+
+#define BORROWED_FROM 1024u /* fewer are copied, so that small tensors do not keep the whole file */
+
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+#define NATIVE false
+static void to_native(unsigned char *p, size_t n, size_t each) {
   for (size_t i = 0; i < n; i++, p += each)
     for (size_t k = 0; k < each / 2; k++) {
       unsigned char b = p[k];
       p[k] = p[each - 1 - k];
       p[each - 1 - k] = b;
     }
+}
 #else
-  (void)p;
-  (void)n;
-  (void)each;
+#define NATIVE true
+static void to_native(unsigned char *p, size_t n, size_t each) { (void)p, (void)n, (void)each; }
 #endif
+
+static gr_buffer *raw(gr_onnx *in, const ProtobufCBinaryData *data, size_t n, size_t each, uint64_t *offset) {
+  const size_t size = n * each;
+  if (NATIVE && size >= BORROWED_FROM && (uintptr_t)data->data % each == 0) {
+    *offset = (uint64_t)(data->data - (const uint8_t *)in->bytes->data);
+    return gr_buffer_retain(in->bytes);
+  }
+  if (in->calls && !gr_onnx_claim(in, size)) return NULL; /* calls of a function may copy the same bytes */
+  gr_buffer *b = gr_buffer_create(in->context, size);
+  if (!b) return NULL;
+  memcpy(b->data, data->data, size);
+  to_native(b->data, n, each);
+  return b;
+}
+
+/* Any byte but 0 is true; what the file lends is not changed. */
+static gr_buffer *bools(gr_onnx *in, gr_buffer *b, uint64_t *offset, size_t n) {
+  gr_buffer *out = gr_buffer_create(in->context, n);
+  for (size_t i = 0; out && i < n; i++) ((uint8_t *)out->data)[i] = ((const uint8_t *)b->data)[*offset + i] != 0;
+  *offset = 0;
+  gr_buffer_release(in->context, b);
+  return out;
 }
 
 static bool tensor_type(gr_onnx *in, const Onnx__TensorProto *t, const char *what, graft_type *type) {
@@ -277,12 +265,9 @@ gr_buffer *gr_onnx_tensor(gr_onnx *in, Onnx__TensorProto *t, const char *what, g
   if (t->has_raw_data && t->raw_data.len) {
     if (t->raw_data.len != n * each)
       return gr_onnx_fail(in, GRAFT_FORMAT, "%s needs %zu bytes, it has %zu", what, n * each, t->raw_data.len), NULL;
-    b = take_bytes(in, &t->raw_data);
-    if (b) to_native(b->data, n, each);
+    b = raw(in, &t->raw_data, n, each, offset);
   } else {
     b = typed(in, t, what, type->dtype, n);
   }
-  if (b && type->dtype == GRAFT_BOOL)
-    for (size_t i = 0; i < n; i++) ((uint8_t *)b->data)[i] = ((uint8_t *)b->data)[i] != 0;
-  return b;
+  return b && type->dtype == GRAFT_BOOL ? bools(in, b, offset, n) : b;
 }

@@ -1,4 +1,4 @@
-/* Bounds a protobuf message before protobuf-c unpacks it: protobuf-c recurses as deep as the message nests, and a few
+/* Bounds a protobuf message before it is read (message.c): reading recurses as deep as the message nests, and a few
  * bytes of wire format can ask for hundreds in memory. The walk is guided by the generated descriptors, keeps its own
  * stack and reads every byte at most once. What it refuses, no writer of ONNX files produces. */
 #include "ir/formats/onnx/onnx_impl.h"
@@ -61,7 +61,7 @@ static bool is_text(const uint8_t *p, size_t size) {
   return true;
 }
 
-static size_t element_size(ProtobufCType type) {
+size_t gr_wire_element_size(ProtobufCType type) {
   switch (type) {
   case PROTOBUF_C_TYPE_INT64:
   case PROTOBUF_C_TYPE_SINT64:
@@ -76,7 +76,7 @@ static size_t element_size(ProtobufCType type) {
   }
 }
 
-static unsigned wire_type(ProtobufCType type) {
+unsigned gr_wire_type(ProtobufCType type) {
   switch (type) {
   case PROTOBUF_C_TYPE_FIXED64:
   case PROTOBUF_C_TYPE_SFIXED64:
@@ -106,8 +106,8 @@ static bool delimited(walk *w, const ProtobufCFieldDescriptor *f, size_t size) {
     w->p += size;
     return take(w, sizeof(ProtobufCMessageUnknownField) + size);
   }
-  if (wire_type(f->type) != 2) { /* packed numbers */
-    size_t each = element_size(f->type), on_wire = wire_type(f->type) == 0 ? 1 : each;
+  if (gr_wire_type(f->type) != 2) { /* packed numbers */
+    size_t each = gr_wire_element_size(f->type), on_wire = gr_wire_type(f->type) == 0 ? 1 : each;
     if (f->label != PROTOBUF_C_LABEL_REPEATED || size % on_wire) return bad(w, "a damaged list of numbers");
     w->p += size;
     return take(w, (uint64_t)size / on_wire * each);
@@ -123,7 +123,7 @@ static bool delimited(walk *w, const ProtobufCFieldDescriptor *f, size_t size) {
   return take(w, type->sizeof_message + 16);
 }
 
-/* A repeated occurrence of a singular message makes protobuf-c merge, which is quadratic. */
+/* A repeated occurrence of a singular message would be merged, which nobody needs. */
 static bool once(walk *w, const ProtobufCFieldDescriptor *f) {
   frame *top = &w->stack[w->depth];
   if (f->label == PROTOBUF_C_LABEL_REPEATED) return true;
@@ -151,10 +151,10 @@ static bool field(walk *w) {
   if (key >> 3 == 0 || key >> 32) return bad(w, "an impossible field number");
   unsigned wire = (unsigned)(key & 7);
   const ProtobufCFieldDescriptor *f = protobuf_c_message_descriptor_get_field(type, (unsigned)(key >> 3));
-  bool packed = f && wire == 2 && f->label == PROTOBUF_C_LABEL_REPEATED && wire_type(f->type) != 2;
-  if (f && wire != wire_type(f->type) && !packed) return bad(w, "a field of the wrong type");
+  bool packed = f && wire == 2 && f->label == PROTOBUF_C_LABEL_REPEATED && gr_wire_type(f->type) != 2;
+  if (f && wire != gr_wire_type(f->type) && !packed) return bad(w, "a field of the wrong type");
   if (f && !once(w, f)) return false;
-  if (!take(w, f ? (f->label == PROTOBUF_C_LABEL_REPEATED && !packed ? 2 * element_size(f->type) : 0)
+  if (!take(w, f ? (f->label == PROTOBUF_C_LABEL_REPEATED && !packed ? 2 * gr_wire_element_size(f->type) : 0)
                  : sizeof(ProtobufCMessageUnknownField) + 16))
     return false;
   switch (wire) {
