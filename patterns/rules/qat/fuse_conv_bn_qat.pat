@@ -3,14 +3,14 @@
 # Training sees the weight as it will be after folding: w*s is what gets quantized. Without Q the two sides are equal,
 # since a convolution is linear in its weight and s scales one output channel each; the bias goes round the division.
 # bn_scale is 1 where s is zero or subnormal, so a channel with gamma = 0 stays finite. The statistics are those before
-# this step's update. Only a convolution whose weight is annotated and whose result is not: one annotated apart from its
-# batch norm must not get a fake-quant on the rescaled result.
+# this step's update. Only a convolution whose weight is annotated and whose result is not, nor as what the batch norm
+# reads: one annotated apart from its batch norm must not get a fake-quant on the rescaled result.
 rule fuse_conv_bn_qat mark training_form
 match
   %y = @conv|linear:c(%x, %w, %b?) {..$conv}   one_use
   %out, %m1?, %v1?, %n1? = batch_norm(%y, %gamma?, %beta?, %mean, %var, %n?) {eps: $eps, ..$bn}
 where
-  is_float(%w), has_spec(%y.weight), no_spec(%y),
+  is_float(%w), has_spec(%y.weight), no_spec(%y, %out.x),
   not (@c in linear) or rank(%y) == 2
 rewrite
   %s  = bn_scale(%gamma?, %var) {eps: $eps}
