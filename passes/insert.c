@@ -551,7 +551,26 @@ static graft_status insert_all(inserter *s) {
   return status;
 }
 
-static graft_status insert(gr_pass *p, graft_graph *g, bool train) {
+/* What one node joins observes one after the other into one moving average: the first sets its range, the others move
+ * it by a hundredth a step, as in PyTorch, and are clipped until then. */
+static void look_for_averages(const inserter *s, gr_notice *averaged) {
+  for (graft_node n = s->g->first; n != GRAFT_NONE; n = gr_node_at(s->g, n)->next) {
+    const gr_node *node = gr_node_at(s->g, n);
+    const uint32_t group = node->operand_count > 1 ? s->groups.of_use[node->first_use] : GRAFT_NONE;
+    if (group == GRAFT_NONE || spec_of_group(s, group)->kind != GR_SPEC_spec ||
+        gr_attr_int(s->m, spec_of_group(s, group)->attrs, GR_ATTR(spec, observer)) !=
+            GR_observer_moving_average_min_max)
+      continue;
+    bool joins = false;
+    for (uint32_t i = 1; i < node->operand_count && !joins; i++)
+      joins = s->groups.of_use[node->first_use + i] == group && gr_operand(s->g, n, i) != gr_operand(s->g, n, 0);
+    char name[256];
+    if (!joins || !graft_node_name(s->g, n, name, sizeof name)) continue;
+    gr_notice_add(averaged, name, (double)node->operand_count);
+  }
+}
+
+static graft_status insert(gr_pass *p, graft_graph *g, bool train, gr_notice *averaged) {
   graft_context *c = p->context;
   inserter s = {.pass = p, .g = g, .m = g->module, .c = c, .train = train, .covers = gr_option_bool(p, "union")};
   if (!gr_has_specs(g)) return GRAFT_OK;
@@ -575,6 +594,7 @@ static graft_status insert(gr_pass *p, graft_graph *g, bool train) {
   if (!status) {
     memset(s.state, 0xFF, groups * sizeof *s.state); /* GRAFT_NONE throughout */
     forget_placed(&s);
+    if (train && !s.covers) look_for_averages(&s, averaged);
     status = insert_all(&s);
   }
   if (s.state) gr_free(c, s.state, (groups + 1) * sizeof *s.state);
@@ -589,10 +609,15 @@ static graft_status insert(gr_pass *p, graft_graph *g, bool train) {
 
 static graft_status insert_everywhere(gr_pass *p, bool train) {
   graft_status status = GRAFT_OK;
+  gr_notice averaged = {0};
   for (uint32_t i = 0; i < p->module->graphs.len && !status; i++) {
-    status = insert(p, p->module->graphs.data[i], train);
+    status = insert(p, p->module->graphs.data[i], train, &averaged);
     if (!status) status = gr_count_layers(p, p->module->graphs.data[i], NULL, NULL);
   }
+  if (!status)
+    gr_notice_warn(
+        p, &averaged,
+        "one range averages over what is joined here, as PyTorch's does, and clips (union=true covers it all)");
   return status;
 }
 

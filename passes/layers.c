@@ -84,7 +84,12 @@ graft_status gr_count_layers(gr_pass *p, graft_graph *g, gr_why_float *because, 
     const char *operand = what_is_float(g, n), *reason = NULL;
     char why[200];
     if (operand && because) reason = because(user, g, n);
-    if (operand && !reason) (void)snprintf(why, sizeof why, "its %s is float", operand);
+    const graft_value x = gr_operand(g, n, 0);
+    const graft_dtype dtype = x == GRAFT_NONE ? GRAFT_F32 : gr_type_of(g, x)->dtype;
+    if (operand && !reason && dtype != GRAFT_F32 && dtype != GRAFT_UNKNOWN) /* f64, f16: no places */
+      (void)snprintf(why, sizeof why, "its elements are %s", graft_dtype_name(dtype));
+    else if (operand && !reason)
+      (void)snprintf(why, sizeof why, "its %s is float", operand);
     if (!add_row(p, g, n, operand ? (reason ? reason : why) : NULL)) return GRAFT_NO_MEMORY;
   }
   return GRAFT_OK;
