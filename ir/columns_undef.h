@@ -26,6 +26,7 @@
 #undef FLOAT
 #undef FLOAT_IN
 #undef FLOAT_NONE
+#undef OPT_FLOAT
 #undef REQ_FLOAT_IN
 #undef CHOICE
 #undef DTYPE

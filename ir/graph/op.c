@@ -73,6 +73,8 @@ enum {
   { .name = #n, .kind = GRAFT_ATTR_FLOAT, .f = (d), .low = (l), .high = (h) }
 #define FLOAT_NONE(n, d, l, h) \
   { .name = #n, .kind = GRAFT_ATTR_FLOAT, .f = (d), .none_allowed = true, .low = (l), .high = (h) }
+#define OPT_FLOAT(n) \
+  { .name = #n, .kind = GRAFT_ATTR_FLOAT, .none_allowed = true, .default_none = true }
 #define REQ_FLOAT_IN(n, l, h) \
   { .name = #n, .kind = GRAFT_ATTR_FLOAT, .required = true, .low = (l), .high = (h) }
 #define CHOICE(n, type, d) \

@@ -190,6 +190,7 @@ int gr_op_operand_slot(const gr_op_info *op, const char *name, size_t length);
 #define FLOAT(n, d) n
 #define FLOAT_IN(n, d, low, high) n
 #define FLOAT_NONE(n, d, low, high) n
+#define OPT_FLOAT(n) n
 #define REQ_FLOAT_IN(n, low, high) n
 #define CHOICE(n, type, d) n
 #define DTYPE(n, d) n

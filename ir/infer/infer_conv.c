@@ -204,3 +204,94 @@ bool gr_rule_matmul(const gr_rule *r) {
   if (b->rank > 1) y->dims[y->rank++] = b->dims[b->rank - 1];
   return true;
 }
+
+/* -- attention -- */
+
+/* The axes before the last two. */
+static graft_type batch_of(const graft_type *t) {
+  graft_type batch = *t;
+  batch.rank = t->rank > 2 ? t->rank - 2 : 0;
+  return batch;
+}
+
+static int64_t from_end(const graft_type *t, int32_t i) { return t->rank >= i ? t->dims[t->rank - i] : -1; }
+
+/* The batch axes so far and those of another operand, together. */
+static bool join(const gr_rule *r, int constraint, uint32_t slot, const graft_type *other, graft_type *batch) {
+  int32_t axis;
+  if (gr_type_broadcast(batch, other, batch, &axis)) return true;
+  return gr_infer_fail(r, constraint, "%s has %jd matrices along axis %d, those before it %jd",
+                       gr_rule_operand_name(r, slot), other->dims[other->rank + axis], axis - 2,
+                       batch->dims[batch->rank + axis]);
+}
+
+/* Of key or value. With enable_gqa a head of it stands for several of query. */
+static bool join_heads(const gr_rule *r, uint32_t slot, bool grouped, const graft_type *query, graft_type *batch) {
+  const graft_type *t = gr_rule_operand(r, slot);
+  const int64_t heads = from_end(query, 3), own = from_end(t, 3);
+  graft_type other = batch_of(t);
+  if (grouped && heads >= 0 && own >= 0 && (own == 0 ? heads != 0 : heads % own != 0))
+    return gr_infer_fail(r, 5, "%s has %jd heads, query %jd", gr_rule_operand_name(r, slot), own, heads);
+  if (grouped && other.rank > 0 && query->rank > 2) other.dims[other.rank - 1] = heads;
+  return join(r, 5, slot, &other, batch);
+}
+
+static bool check_mask(const gr_rule *r, uint32_t slot, graft_dtype dtype, int64_t queries, int64_t keys,
+                       graft_type *batch) {
+  const graft_type *mask = gr_rule_operand(r, slot);
+  if (mask->dtype != GRAFT_BOOL && mask->dtype != GRAFT_UNKNOWN && dtype != GRAFT_UNKNOWN && mask->dtype != dtype)
+    return gr_infer_fail(r, 6, "attn_mask is %s, query %s", graft_dtype_name(mask->dtype), graft_dtype_name(dtype));
+  for (int32_t i = 1; i <= 2; ++i) {
+    const int64_t n = mask->rank >= i ? from_end(mask, i) : 1, all = i == 1 ? keys : queries;
+    if (n >= 0 && n != 1 && all >= 0 && n != all)
+      return gr_infer_fail(r, 6, "attn_mask has %jd entries along axis %d, the scores have %jd", n, -i, all);
+  }
+  const graft_type other = batch_of(mask);
+  return join(r, 6, slot, &other, batch);
+}
+
+bool gr_rule_attention(const gr_rule *r) {
+  enum { QUERY = GR_OPERAND(scaled_dot_product_attention, query), KEY, VALUE, MASK };
+  const graft_type *query = gr_rule_operand(r, QUERY), *key = gr_rule_operand(r, KEY),
+                   *value = gr_rule_operand(r, VALUE), *mask = gr_rule_operand(r, MASK);
+  graft_type *y = gr_rule_result(r);
+  /* C1: query, key and value have rank 2 or more. */
+  for (uint32_t i = QUERY; i <= VALUE; ++i) {
+    const graft_type *t = gr_rule_operand(r, i);
+    if (t->rank >= 0 && t->rank < 2) return gr_infer_fail(r, 1, "%s has rank %d", gr_rule_operand_name(r, i), t->rank);
+    /* C2: they have the same float type. */
+    if (!gr_check_float(r, 2, i) || !gr_check_same_dtype(r, 2, i, QUERY)) return false;
+  }
+  if (!gr_check_same_dtype(r, 2, VALUE, KEY)) return false;
+  gr_type_set(y,
+              query->dtype != GRAFT_UNKNOWN ? query->dtype
+              : key->dtype != GRAFT_UNKNOWN ? key->dtype
+                                            : value->dtype,
+              -1);
+  /* C3: the last axes of query and key have the same extent. */
+  int64_t depth = from_end(query, 1);
+  if (!gr_extent_merge(&depth, from_end(key, 1)))
+    return gr_infer_fail(r, 3, "query has %jd columns, key %jd", depth, from_end(key, 1));
+  /* C4: key and value have as many rows. */
+  int64_t keys = from_end(key, 2);
+  if (!gr_extent_merge(&keys, from_end(value, 2)))
+    return gr_infer_fail(r, 4, "key has %jd rows, value %jd", keys, from_end(value, 2));
+  if (query->rank < 0 || key->rank < 0 || value->rank < 0 || (mask && mask->rank < 0)) return true;
+  const bool grouped = gr_rule_int(r, GR_ATTR(scaled_dot_product_attention, enable_gqa)) != 0;
+  graft_type batch = batch_of(query);
+  /* C5: the axes before the last two broadcast; with enable_gqa the heads, third from the end, of key and of value
+   * divide those of query. */
+  if (!join_heads(r, KEY, grouped, query, &batch) || !join_heads(r, VALUE, grouped, query, &batch)) return false;
+  /* C6: attn_mask is bool or has the element type of query, and broadcasts to [batch..., queries, keys]; it may bring
+   * batch axes of its own. */
+  if (mask && !check_mask(r, MASK, y->dtype, from_end(query, 2), keys, &batch)) return false;
+  /* C7: attn_mask and is_causal are not given together. */
+  if (mask && gr_rule_int(r, GR_ATTR(scaled_dot_product_attention, is_causal)))
+    return gr_infer_fail(r, 7, "is_causal beside attn_mask");
+  const graft_dtype dtype = y->dtype;
+  *y = batch;
+  y->dtype = dtype;
+  y->dims[y->rank++] = from_end(query, 2);
+  y->dims[y->rank++] = from_end(value, 1);
+  return true;
+}

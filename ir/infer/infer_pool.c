@@ -19,27 +19,39 @@ static int64_t count_windows(int64_t n, int64_t kernel, int64_t stride, int64_t 
 GR_SAME_ATTR(kernel_size, max_pool2d, avg_pool2d);
 GR_SAME_ATTR(stride, max_pool2d, avg_pool2d);
 GR_SAME_ATTR(padding, max_pool2d, avg_pool2d);
+GR_SAME_ATTR(dilation, max_pool2d, lp_pool2d);
+GR_SAME_ATTR(ceil_mode, max_pool2d, lp_pool2d);
+
+/* The positions of what was chosen, a second result that may be absent. */
+static void set_indices(const gr_rule *r) {
+  if (r->in->result_count < 2) return;
+  r->in->results[1] = r->in->results[0];
+  r->in->results[1].dtype = GRAFT_I64;
+}
 
 bool gr_rule_pool(const gr_rule *r) {
   const graft_type *x = gr_rule_operand(r, GR_OPERAND(max_pool2d, x));
   graft_type *y = gr_rule_result(r);
-  const bool max = r->in->op == GR_OP_max_pool1d || r->in->op == GR_OP_max_pool2d || r->in->op == GR_OP_max_pool3d;
+  const uint32_t op = r->in->op;
+  const bool max = op == GR_OP_max_pool1d || op == GR_OP_max_pool2d || op == GR_OP_max_pool3d;
+  const bool avg = op == GR_OP_avg_pool1d || op == GR_OP_avg_pool2d || op == GR_OP_avg_pool3d;
   uint32_t axes;
   const int64_t *kernel = gr_rule_list(r, GR_ATTR_ND(max_pool, kernel_size), &axes),
                 *stride = gr_rule_list(r, GR_ATTR_ND(max_pool, stride), &axes);
   const int64_t *padding = gr_rule_list(r, GR_ATTR_ND(max_pool, padding), &axes);
-  const int64_t *dilation = max ? gr_rule_list(r, GR_ATTR_ND(max_pool, dilation), &axes) : NULL;
-  const bool ceil_mode = gr_rule_int(r, max ? GR_ATTR_ND(max_pool, ceil_mode) : GR_ATTR_ND(avg_pool, ceil_mode)) != 0;
+  const int64_t *dilation =
+      gr_rule_list(r, avg ? GR_ATTR_ND(avg_pool, dilation) : GR_ATTR_ND(max_pool, dilation), &axes);
+  const bool ceil_mode = gr_rule_int(r, avg ? GR_ATTR_ND(avg_pool, ceil_mode) : GR_ATTR_ND(max_pool, ceil_mode)) != 0;
   const int32_t rank = (int32_t)axes + 2;
   /* C1: x is [batch, channels, space...], with the op's number of spatial axes. */
   if (!gr_check_rank(r, 1, GR_OPERAND(max_pool2d, x), rank)) return false;
-  /* C2: x is numeric; of an average pool f32 or f64. */
+  /* C2: x is numeric; of avg_pool and lp_pool floats. */
   if (!max && !gr_check_float(r, 2, GR_OPERAND(max_pool2d, x))) return false;
   if (x->dtype == GRAFT_BOOL) return gr_infer_fail(r, 2, "x is bool");
   gr_type_set(y, x->dtype, rank);
   for (int32_t i = 0; i < rank; ++i) y->dims[i] = x->rank < 0 ? -1 : x->dims[i];
   for (uint32_t i = 0; i < axes; ++i) {
-    const int64_t dilated = dilation != NULL ? dilation[i] : 1;
+    const int64_t dilated = dilation[i];
     /* C3: padding is at most half of the (dilated) kernel. */
     int64_t reach;
     if (__builtin_mul_overflow(dilated, kernel[i] - 1, &reach) || padding[i] > reach / 2 + (reach & 1))
@@ -53,10 +65,7 @@ bool gr_rule_pool(const gr_rule *r) {
       return gr_infer_fail(r, 4, "kernel_size %jd (dilation %jd), input of %jd (padding %jd)", kernel[i], dilated, n,
                            padding[i]);
   }
-  if (r->in->result_count > 1) {
-    r->in->results[1] = *y;
-    r->in->results[1].dtype = GRAFT_I64;
-  }
+  set_indices(r);
   return true;
 }
 
@@ -65,11 +74,15 @@ bool gr_rule_adaptive_pool(const gr_rule *r) {
   graft_type *y = gr_rule_result(r);
   uint32_t axes;
   const int64_t *size = gr_rule_list(r, GR_ATTR_ND(adaptive_avg_pool, output_size), &axes);
+  const uint32_t op = r->in->op;
+  const bool max =
+      op == GR_OP_adaptive_max_pool1d || op == GR_OP_adaptive_max_pool2d || op == GR_OP_adaptive_max_pool3d;
   const int32_t rank = (int32_t)axes + 2;
   /* C1: x is [batch, channels, space...], with the op's number of spatial axes. */
   if (!gr_check_rank(r, 1, GR_OPERAND(adaptive_avg_pool2d, x), rank)) return false;
-  /* C2: x is f32 or f64. */
-  if (!gr_check_float(r, 2, GR_OPERAND(adaptive_avg_pool2d, x))) return false;
+  /* C2: x is numeric; of a mean floats. */
+  if (!max && !gr_check_float(r, 2, GR_OPERAND(adaptive_avg_pool2d, x))) return false;
+  if (x->dtype == GRAFT_BOOL) return gr_infer_fail(r, 2, "x is bool");
   gr_type_set(y, x->dtype, rank);
   for (int32_t i = 0; i < 2; ++i) y->dims[i] = x->rank < 0 ? -1 : x->dims[i];
   for (uint32_t i = 0; i < axes; ++i) {
@@ -77,5 +90,30 @@ bool gr_rule_adaptive_pool(const gr_rule *r) {
     if (x->rank > 0 && x->dims[i + 2] == 0) return gr_infer_fail(r, 3, "x is empty along axis %u", i + 2);
     y->dims[i + 2] = size[i];
   }
+  set_indices(r);
+  return true;
+}
+
+bool gr_rule_max_unpool(const gr_rule *r) {
+  const graft_type *x = gr_rule_operand(r, GR_OPERAND(max_unpool2d, x)),
+                   *indices = gr_rule_operand(r, GR_OPERAND(max_unpool2d, indices));
+  graft_type *y = gr_rule_result(r);
+  uint32_t axes;
+  const int64_t *size = gr_rule_list(r, GR_ATTR_ND(max_unpool, output_size), &axes);
+  const int32_t rank = (int32_t)axes + 2;
+  /* C1: x is [batch, channels, space...], with the op's number of spatial axes. */
+  if (!gr_check_rank(r, 1, GR_OPERAND(max_unpool2d, x), rank)) return false;
+  /* C2: indices is i64. */
+  if (indices->dtype != GRAFT_I64 && indices->dtype != GRAFT_UNKNOWN)
+    return gr_infer_fail(r, 2, "indices is %s, not i64", graft_dtype_name(indices->dtype));
+  /* C3: indices has the shape of x. */
+  if (!gr_check_rank(r, 3, GR_OPERAND(max_unpool2d, indices), rank)) return false;
+  gr_type_set(y, x->dtype, rank);
+  for (int32_t i = 0; i < rank; ++i) {
+    y->dims[i] = x->rank < 0 ? -1 : x->dims[i];
+    if (indices->rank >= 0 && !gr_extent_merge(&y->dims[i], indices->dims[i]))
+      return gr_infer_fail(r, 3, "indices has %jd entries along axis %d, x has %jd", indices->dims[i], i, y->dims[i]);
+  }
+  for (uint32_t i = 0; i < axes; ++i) y->dims[i + 2] = size[i];
   return true;
 }

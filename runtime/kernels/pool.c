@@ -7,6 +7,7 @@
 GR_SAME_ATTR(kernel_size, max_pool2d, avg_pool2d);
 GR_SAME_ATTR(stride, max_pool2d, avg_pool2d);
 GR_SAME_ATTR(padding, max_pool2d, avg_pool2d);
+GR_SAME_ATTR(dilation, max_pool2d, lp_pool2d);
 
 typedef struct axis {
   int64_t in, out, kernel, stride, padding, dilation;
@@ -19,30 +20,30 @@ typedef struct pool {
   axis a[3];
   int64_t in, out; /* elements in a plane */
   bool count_include_pad, adaptive;
+  double norm_type;
 } pool;
 
-/* Window of output o, cut to the input. `*extent`: its length with the padding that it covers. */
+/* The window of output o along axis i: the first of its elements that is inside the input, one past the last, and how
+ * many it has with the padding that it covers. */
 static void window(const pool *p, int i, int64_t o, int64_t *begin, int64_t *end, int64_t *extent) {
   const axis *a = &p->a[i];
   if (p->adaptive) {
     *begin = o * a->in / a->out;
     *end = ((o + 1) * a->in + a->out - 1) / a->out;
-  } else {
-    *begin = o * a->stride - a->padding;
-    *end = *begin + a->kernel;
-    if (*end > a->in + a->padding) *end = a->in + a->padding;
+    *extent = *end - *begin;
+    return;
   }
-  *extent = *end - *begin;
-  if (*begin < 0) *begin = 0;
+  *begin = o * a->stride - a->padding;
+  *end = *begin + (a->kernel - 1) * a->dilation + 1;
+  if (*end > a->in + a->padding) *end = a->in + a->padding;
+  *extent = (*end - *begin + a->dilation - 1) / a->dilation;
+  if (*begin < 0) *begin += (-*begin + a->dilation - 1) / a->dilation * a->dilation;
   if (*end > a->in) *end = a->in;
 }
 
-/* First index of max_pool's window of output o that is inside, and one past the last. */
-static void taps(const axis *a, int64_t o, int64_t *begin, int64_t *end) {
-  *begin = o * a->stride - a->padding;
-  *end = *begin + (a->kernel - 1) * a->dilation + 1;
-  if (*begin < 0) *begin += (-*begin + a->dilation - 1) / a->dilation * a->dilation;
-  if (*end > a->in) *end = a->in;
+/* How many elements a window has inside the input. */
+static int64_t inside(const axis *a, int64_t begin, int64_t end) {
+  return begin < end ? (end - begin + a->dilation - 1) / a->dilation : 0;
 }
 
 /* As PyTorch: the first of equal elements, and the last NaN where there is one. */
@@ -55,16 +56,14 @@ static void taps(const axis *a, int64_t o, int64_t *begin, int64_t *end) {
       const T *x = (const T *)p->x + plane * p->in; \
       int64_t at = plane * p->out; \
       for (int64_t d = 0; d < a[0].out; d++) { \
-        int64_t d0, d1; \
-        taps(&a[0], d, &d0, &d1); \
+        int64_t d0, d1, h0, h1, w0, w1, n; \
+        window(p, 0, d, &d0, &d1, &n); \
         for (int64_t h = 0; h < a[1].out; h++) { \
-          int64_t h0, h1; \
-          taps(&a[1], h, &h0, &h1); \
+          window(p, 1, h, &h0, &h1, &n); \
           for (int64_t w = 0; w < a[2].out; w++, at++) { \
-            int64_t w0, w1, best = (d0 * a[1].in + h0) * a[2].in; \
-            taps(&a[2], w, &w0, &w1); \
+            window(p, 2, w, &w0, &w1, &n); \
+            int64_t best = (d0 * a[1].in + h0) * a[2].in + w0; \
             T max = LOWEST; \
-            best += w0; \
             for (int64_t i = d0; i < d1; i += a[0].dilation) \
               for (int64_t j = h0; j < h1; j += a[1].dilation) \
                 for (int64_t l = w0; l < w1; l += a[2].dilation) { \
@@ -86,8 +85,9 @@ MAX_POOL(F64, double, -INFINITY, isnan)
 #include "runtime/kernels/dtypes.inc"
 #undef DTYPE
 
-#define AVG_POOL(D, T) \
-  static void avg_pool_##D(void *user, int64_t first, int64_t last, uint32_t worker) { \
+/* ONE is what an element adds, WHOLE the result of `sum` for windows of n elements with the padding that counts. */
+#define SUM_POOL(NAME, D, T, ONE, WHOLE) \
+  static void NAME##_##D(void *user, int64_t first, int64_t last, uint32_t worker) { \
     const pool *p = user; \
     const axis *a = p->a; \
     (void)worker; \
@@ -102,24 +102,35 @@ MAX_POOL(F64, double, -INFINITY, isnan)
           for (int64_t w = 0; w < a[2].out; w++) { \
             window(p, 2, w, &w0, &w1, &wn); \
             double sum = 0; \
-            for (int64_t i = d0; i < d1; i++) \
-              for (int64_t j = h0; j < h1; j++) \
-                for (int64_t l = w0; l < w1; l++) sum += (double)x[(i * a[1].in + j) * a[2].in + l]; \
-            double n = p->count_include_pad ? (double)dn * (double)hn * (double)wn \
-                                            : (double)((d1 - d0) * (h1 - h0) * (w1 - w0)); \
-            *y++ = (T)(sum / n); \
+            for (int64_t i = d0; i < d1; i += a[0].dilation) \
+              for (int64_t j = h0; j < h1; j += a[1].dilation) \
+                for (int64_t l = w0; l < w1; l += a[2].dilation) { \
+                  const double v = (double)x[(i * a[1].in + j) * a[2].in + l]; \
+                  sum += ONE; \
+                } \
+            const double n = p->count_include_pad ? (double)dn * (double)hn * (double)wn \
+                                                  : (double)inside(&a[0], d0, d1) * (double)inside(&a[1], h0, h1) * \
+                                                        (double)inside(&a[2], w0, w1); \
+            *y++ = (T)(WHOLE); \
           } \
         } \
       } \
     } \
   }
-AVG_POOL(f32, float)
-AVG_POOL(f64, double)
+#define MEAN n > 0 ? sum / n : 0 /* as PyTorch, where a window holds nothing but padding */
+SUM_POOL(avg_pool, f32, float, v, MEAN)
+SUM_POOL(avg_pool, f64, double, v, MEAN)
+#define LP_POOL(D, T) \
+  SUM_POOL(l1_pool, D, T, fabs(v), ((void)n, sum)) \
+  SUM_POOL(l2_pool, D, T, v *v, ((void)n, sqrt(sum))) \
+  SUM_POOL(lp_pool, D, T, pow(fabs(v), p->norm_type), ((void)n, pow(sum, 1 / p->norm_type)))
+LP_POOL(f32, float)
+LP_POOL(f64, double)
 
 /* Fills in all but the windows; the number of spatial axes. */
 static int begin_pool(const gr_kernel_call *k, pool *p, int n) {
   const graft_type *x = k->operands[0].type, *y = k->results[0].type;
-  *p = (pool){.x = k->operands[0].data, .y = k->results[0].data, .in = 1, .out = 1};
+  *p = (pool){.x = k->operands[0].data, .y = k->results[0].data, .indices = k->results[1].data, .in = 1, .out = 1};
   for (int i = 0; i < 3; i++) {
     axis *a = &p->a[i];
     *a = (axis){.in = 1, .out = 1, .kernel = 1, .stride = 1, .dilation = 1};
@@ -131,15 +142,16 @@ static int begin_pool(const gr_kernel_call *k, pool *p, int n) {
   return 3 - n;
 }
 
-static void read_windows(const gr_kernel_call *k, pool *p, int first) {
+static void read_windows(const gr_kernel_call *k, pool *p, int first, uint32_t dilation_slot) {
   uint32_t n;
   const int64_t *kernel = gr_k_ints(k, GR_ATTR_ND(max_pool, kernel_size), &n),
                 *stride = gr_k_ints(k, GR_ATTR_ND(max_pool, stride), &n);
-  const int64_t *padding = gr_k_ints(k, GR_ATTR_ND(max_pool, padding), &n);
+  const int64_t *padding = gr_k_ints(k, GR_ATTR_ND(max_pool, padding), &n), *dilation = gr_k_ints(k, dilation_slot, &n);
   for (int i = first; i < 3; i++) {
     p->a[i].kernel = kernel[i - first];
     p->a[i].stride = stride[i - first];
     p->a[i].padding = padding[i - first];
+    p->a[i].dilation = dilation[i - first];
   }
 }
 
@@ -151,35 +163,65 @@ static graft_status run_pool(const gr_kernel_call *k, pool *p, gr_range_function
   return GRAFT_OK;
 }
 
+static const gr_range_function max_pool[GRAFT_DTYPE_COUNT] = {
+    [GRAFT_F32] = max_pool_F32,
+    [GRAFT_F64] = max_pool_F64,
+    GR_INTEGERS(max_pool),
+};
+static const gr_range_function avg_pool[GRAFT_DTYPE_COUNT] = {[GRAFT_F32] = avg_pool_f32, [GRAFT_F64] = avg_pool_f64};
+
 graft_status gr_kernel_max_pool(const gr_kernel_call *k) {
-  static const gr_range_function run[GRAFT_DTYPE_COUNT] = {
-      [GRAFT_F32] = max_pool_F32,
-      [GRAFT_F64] = max_pool_F64,
-      GR_INTEGERS(max_pool),
-  };
   pool p;
   int first = begin_pool(k, &p, k->op == GR_OP_max_pool1d ? 1 : k->op == GR_OP_max_pool2d ? 2 : 3);
-  read_windows(k, &p, first);
-  uint32_t n;
-  const int64_t *dilation = gr_k_ints(k, GR_ATTR_ND(max_pool, dilation), &n);
-  for (int i = first; i < 3; i++) p.a[i].dilation = dilation[i - first];
-  p.indices = k->results[1].data;
-  return run_pool(k, &p, run[k->operands[0].type->dtype]);
+  read_windows(k, &p, first, GR_ATTR_ND(max_pool, dilation));
+  return run_pool(k, &p, max_pool[k->operands[0].type->dtype]);
 }
 
 graft_status gr_kernel_avg_pool(const gr_kernel_call *k) {
-  static const gr_range_function run[GRAFT_DTYPE_COUNT] = {[GRAFT_F32] = avg_pool_f32, [GRAFT_F64] = avg_pool_f64};
   pool p;
   int first = begin_pool(k, &p, k->op == GR_OP_avg_pool1d ? 1 : k->op == GR_OP_avg_pool2d ? 2 : 3);
-  read_windows(k, &p, first);
+  read_windows(k, &p, first, GR_ATTR_ND(avg_pool, dilation));
   p.count_include_pad = gr_k_bool(k, GR_ATTR_ND(avg_pool, count_include_pad));
-  return run_pool(k, &p, run[k->operands[0].type->dtype]);
+  return run_pool(k, &p, avg_pool[k->operands[0].type->dtype]);
+}
+
+graft_status gr_kernel_lp_pool(const gr_kernel_call *k) {
+  static const gr_range_function run[GRAFT_DTYPE_COUNT][3] = {
+      [GRAFT_F32] = {l1_pool_f32, l2_pool_f32, lp_pool_f32}, [GRAFT_F64] = {l1_pool_f64, l2_pool_f64, lp_pool_f64}};
+  pool p;
+  int first = begin_pool(k, &p, k->op == GR_OP_lp_pool1d ? 1 : k->op == GR_OP_lp_pool2d ? 2 : 3);
+  read_windows(k, &p, first, GR_ATTR_ND(lp_pool, dilation));
+  p.norm_type = gr_k_float(k, GR_ATTR_ND(lp_pool, norm_type));
+  return run_pool(k, &p, run[k->operands[0].type->dtype][p.norm_type == 1 ? 0 : p.norm_type == 2 ? 1 : 2]);
 }
 
 graft_status gr_kernel_adaptive_avg_pool(const gr_kernel_call *k) {
-  static const gr_range_function run[GRAFT_DTYPE_COUNT] = {[GRAFT_F32] = avg_pool_f32, [GRAFT_F64] = avg_pool_f64};
   pool p;
   begin_pool(k, &p, k->op == GR_OP_adaptive_avg_pool1d ? 1 : k->op == GR_OP_adaptive_avg_pool2d ? 2 : 3);
   p.adaptive = true;
-  return run_pool(k, &p, run[k->operands[0].type->dtype]);
+  return run_pool(k, &p, avg_pool[k->operands[0].type->dtype]);
+}
+
+graft_status gr_kernel_adaptive_max_pool(const gr_kernel_call *k) {
+  pool p;
+  begin_pool(k, &p, k->op == GR_OP_adaptive_max_pool1d ? 1 : k->op == GR_OP_adaptive_max_pool2d ? 2 : 3);
+  p.adaptive = true;
+  return run_pool(k, &p, max_pool[k->operands[0].type->dtype]);
+}
+
+/* Elements go by their size alone; the zeros of every dtype are bytes of 0. */
+graft_status gr_kernel_max_unpool(const gr_kernel_call *k) {
+  const gr_in *x = &k->operands[0];
+  const int64_t *indices = k->operands[1].data;
+  const size_t each = graft_dtype_size(x->type->dtype);
+  const int64_t in = gr_extent(x->type, 2, x->type->rank),
+                out = gr_extent(k->results[0].type, 2, k->results[0].type->rank);
+  char *y = k->results[0].data;
+  memset(y, 0, gr_out_bytes(&k->results[0]));
+  for (int64_t i = 0; i < x->count; i++) {
+    if (indices[i] < 0 || indices[i] >= out)
+      return gr_kernel_error(k, "index %jd of a plane of %jd elements", (intmax_t)indices[i], (intmax_t)out);
+    memcpy(y + (size_t)(i / in * out + indices[i]) * each, (const char *)x->data + (size_t)i * each, each);
+  }
+  return GRAFT_OK;
 }

@@ -548,7 +548,8 @@ graft_status gr_kernel_eye(const gr_kernel_call *k) {
   char one[8];
   store_value(y->type->dtype, 1, one);
   memset(y->data, 0, gr_out_bytes(y));
-  for (int64_t row = diagonal < 0 ? diagonal < -rows ? rows : -diagonal : 0; row < rows; row++)
-    if (diagonal < columns - row) memcpy((char *)y->data + (size_t)(row * columns + row + diagonal) * size, one, size);
+  for (int64_t row = diagonal < 0 ? diagonal < -rows ? rows : -diagonal : 0; row < rows && diagonal < columns - row;
+       row++)
+    memcpy((char *)y->data + (size_t)(row * columns + row + diagonal) * size, one, size);
   return GRAFT_OK;
 }

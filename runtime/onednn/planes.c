@@ -11,8 +11,10 @@ bool gr_dnnl_plan_pool(gr_fast *f, const gr_kernel_call *k, uint32_t fixed, gr_d
   uint32_t axes;
   const int64_t *kernel = gr_k_ints(k, GR_ATTR_ND(avg_pool, kernel_size), &axes),
                 *stride = gr_k_ints(k, GR_ATTR_ND(avg_pool, stride), &axes);
-  const int64_t *padding = gr_k_ints(k, GR_ATTR_ND(avg_pool, padding), &axes);
+  const int64_t *padding = gr_k_ints(k, GR_ATTR_ND(avg_pool, padding), &axes),
+                *dilation = gr_k_ints(k, GR_ATTR_ND(avg_pool, dilation), &axes);
   for (uint32_t i = 0; i < axes; i++) {
+    if (dilation[i] != 1) return false;
     /* Windows of ceil_mode that reach past the padding are counted otherwise there. */
     int64_t reach = (y->dims[2 + i] - 1) * stride[i] + kernel[i];
     if (reach > x->dims[2 + i] + 2 * padding[i]) return false;

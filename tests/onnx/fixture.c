@@ -42,6 +42,26 @@ void load_fails(const char *node, const char *part) {
   ck_assert_str_eq(d.file, "test.onnx");
 }
 
+const char *node_text(const char *name) {
+  static char text[1000];
+  graft_graph *graph = graft_module_get_graph(m, 0);
+  graft_value v = graft_value_find(graph, name);
+  if (v == GRAFT_NONE) return "no such value";
+  graft_node n = graft_value_node(graph, v);
+  if (n == GRAFT_NONE) return "not a node";
+  size_t at = (size_t)snprintf(text, sizeof text, "%s(", graft_node_get_op(graph, n));
+  for (uint32_t i = 0; i < graft_node_operand_count(graph, n); i++) {
+    graft_value o = graft_node_operand(graph, n, i);
+    if (i) at += (size_t)snprintf(text + at, sizeof text - at, ", ");
+    if (o == GRAFT_NONE)
+      at += (size_t)snprintf(text + at, sizeof text - at, "_");
+    else
+      at += graft_value_name(graph, o, text + at, sizeof text - at);
+  }
+  snprintf(text + at, sizeof text - at, ")");
+  return text;
+}
+
 Onnx__NodeProto *bn_model(bool training) {
   add_input(g, "x", 1, 4, INTS(2, 3, 4, 4));
   const char *const names[] = {"bn.weight", "bn.bias", "bn.running_mean", "bn.running_var"};

@@ -8,28 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static char text[512];
-
-/* "op(operand, …)" of the node called `name`. */
-static const char *node_text(const char *name) {
-  graft_graph *graph = graft_module_get_graph(m, 0);
-  graft_value v = graft_value_find(graph, name);
-  if (v == GRAFT_NONE) return "no such value";
-  graft_node n = graft_value_node(graph, v);
-  if (n == GRAFT_NONE) return "not a node";
-  size_t at = (size_t)snprintf(text, sizeof text, "%s(", graft_node_get_op(graph, n));
-  for (uint32_t i = 0; i < graft_node_operand_count(graph, n); i++) {
-    graft_value o = graft_node_operand(graph, n, i);
-    if (i) at += (size_t)snprintf(text + at, sizeof text - at, ", ");
-    if (o == GRAFT_NONE)
-      at += (size_t)snprintf(text + at, sizeof text - at, "_");
-    else
-      at += graft_value_name(graph, o, text + at, sizeof text - at);
-  }
-  snprintf(text + at, sizeof text - at, ")");
-  return text;
-}
-
 static graft_attr attr(const char *node, const char *name) {
   graft_graph *graph = graft_module_get_graph(m, 0);
   graft_attr a = {.kind = GRAFT_ATTR_NONE};

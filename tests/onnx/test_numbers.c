@@ -133,7 +133,47 @@ END_TEST
 
 START_TEST(average_pool_dilations) {
   add_ints(average_pool(), "dilations", 1, INTS(2));
-  load_fails("/n", "dilations");
+  GIVES(2, 3);
+}
+END_TEST
+
+/* ---- attention ---- */
+
+static Onnx__NodeProto *attention(size_t rank, const int64_t *q, const int64_t *k, const float *keys,
+                                  const float *values) {
+  opset(23);
+  add_input(g, "x", 1, rank, q);
+  add_f32(g, "k", rank, k, keys);
+  add_f32(g, "v", rank, k, values);
+  return node("Attention", NAMES("x", "k", "v"));
+}
+
+START_TEST(attention_of_four_axes) { /* scores 0 and 1, 0 and 2 */
+  const float y = (10 + 20 * expf(1)) / (1 + expf(1)), z = (10 + 20 * expf(2)) / (1 + expf(2));
+  attention(4, INTS(1, 1, 2, 1), INTS(1, 1, 2, 1), FLOATS(0, 1), FLOATS(10, 20));
+  GIVES(y, z);
+}
+END_TEST
+
+START_TEST(attention_is_causal) {
+  add_int(attention(4, INTS(1, 1, 2, 1), INTS(1, 1, 2, 1), FLOATS(0, 0), FLOATS(10, 20)), "is_causal", 1);
+  GIVES(10, 15);
+}
+END_TEST
+
+START_TEST(attention_of_three_axes) { /* two heads of query, one of the others */
+  Onnx__NodeProto *n = attention(3, INTS(1, 2, 2), INTS(1, 2, 1), FLOATS(0, 1), FLOATS(10, 20));
+  add_int(n, "q_num_heads", 2);
+  add_int(n, "kv_num_heads", 1);
+  add_float(n, "scale", 0);
+  GIVES(15, 15, 15, 15);
+}
+END_TEST
+
+START_TEST(attention_of_more_stays) {
+  add_float(attention(4, INTS(1, 1, 2, 1), INTS(1, 1, 2, 1), FLOATS(0, 0), FLOATS(10, 20)), "softcap", 2);
+  load();
+  ck_assert_str_eq(node_text("y"), "onnx.Attention(x, k, v)");
 }
 END_TEST
 
@@ -410,6 +450,7 @@ int main(void) {
   Suite *s = suite_create("onnx-numbers");
   TCase *t = tcase_create("numbers");
   tcase_add_checked_fixture(t, setup, teardown);
+  ADD(t, attention_of_four_axes, attention_is_causal, attention_of_three_axes, attention_of_more_stays);
   ADD(t, gemm_alpha_without_c, gemm_alpha_and_beta, gemm_transposes, activations_that_differ_by_direction, conv_group,
       conv_transpose_group, conv_transpose_kernel_shape_contradicts, average_pool_without_dilations,
       average_pool_dilations, quantize_axis, dequantize_axis, quantize_is_unsigned, quantize_output_dtype,

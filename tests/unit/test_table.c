@@ -75,7 +75,8 @@ START_TEST(families_of_quantization) {
   char text[1000];
   members(GR_F_MOVES, text, sizeof text);
   ck_assert_str_eq(
-      text, "max_pool1d max_pool2d max_pool3d amax amin topk flatten reshape view permute transpose squeeze unsqueeze "
+      text, "max_pool1d max_pool2d max_pool3d adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d amax amin "
+            "topk flatten reshape view permute transpose squeeze unsqueeze "
             "expand repeat slice split index_select pixel_shuffle pixel_unshuffle flip roll reverse_sequence gather "
             "gather_nd channel");
   members(GR_F_FIXED_RANGE, text, sizeof text);

@@ -109,6 +109,14 @@ bool gr_onnx_window_in_range(gr_onnx *in, const gr_window *w);
 /* The extent of spatial axis i; -1: not known. */
 int64_t gr_onnx_spatial(const gr_onnx *in, graft_value x, uint32_t i);
 bool gr_onnx_symmetric(const gr_window *w);
+/* The window of a pool of `x`, whose kernel is an attribute (op_pool.c). */
+bool gr_onnx_pool_window(gr_onnx *in, gr_window *w, graft_value x);
+/* The node as it is, with what is known of its first result: x's dtype and the window's rank. */
+bool gr_onnx_pool_stays(gr_onnx *in, const gr_window *w, graft_value x);
+/* The ONNX node's output 1 from what graft's max_pool of x says: positions in the whole tensor, of a plane stored by
+ * rows or (storage_order) by columns. `padded` has the padding that was a node of its own before the pool
+ * (pool_indices.c). */
+bool gr_onnx_tensor_indices(gr_onnx *in, const gr_window *padded, graft_value x, graft_value indices);
 /* x with the window's padding as a node of its own, filled with `value`; the window has none afterwards. */
 graft_value gr_onnx_pad(gr_onnx *in, gr_window *w, graft_value x, double value);
 

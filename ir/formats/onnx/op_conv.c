@@ -46,19 +46,25 @@ static bool transposed_padding(gr_onnx *in, gr_window *w, graft_value x, int64_t
   int64_t wanted[GR_ONNX_SPATIAL];
   if (!gr_onnx_read_window(in, w) || !gr_onnx_attr_ints(in, "output_padding", w->n, 0, extra)) return false;
   gr_auto_pad mode = gr_onnx_read_auto_pad(in);
-  bool shaped = gr_onnx_attr(in, "output_shape") && gr_onnx_attr(in, "output_shape")->n_ints;
-  if (mode == GR_PAD_BAD || (shaped && !gr_onnx_attr_ints(in, "output_shape", w->n, 0, wanted))) return false;
+  const Onnx__AttributeProto *shape = gr_onnx_attr(in, "output_shape");
+  const bool shaped = shape && shape->n_ints, same = mode == GR_PAD_SAME_UPPER || mode == GR_PAD_SAME_LOWER;
+  if (mode == GR_PAD_BAD) return false;
+  if (shaped && shape->n_ints == w->n + 2) /* some write batch and channels too */
+    memcpy(wanted, shape->ints + 2, w->n * sizeof *wanted);
+  else if (shaped && !gr_onnx_attr_ints(in, "output_shape", w->n, 0, wanted))
+    return false;
   for (uint32_t i = 0; i < w->n; i++) {
     if (extra[i] < 0 || extra[i] >= GR_ONNX_MAX_EXTENT) {
       gr_onnx_fail(in, GRAFT_TYPE, "ConvTranspose: output_padding is out of range");
       return false;
     }
     if (mode == GR_PAD_VALID) w->begin[i] = w->end[i] = 0;
-    if (!shaped && mode != GR_PAD_SAME_UPPER && mode != GR_PAD_SAME_LOWER) continue;
+    if (!shaped && !same) continue;
     int64_t extent = gr_onnx_spatial(in, x, i), reach = (w->kernel[i] - 1) * w->dilation[i] + 1;
-    if (extent < 0 && gr_onnx_rank(in, x) < 0) return false;
+    if (extent < 0 && shaped && gr_onnx_rank(in, x) < 0) return false;
+    if (extent < 0 && !shaped) extent = 1; /* stride times the extent: the padding is the same for all */
     if (extent < 0 || extent >= GR_ONNX_MAX_EXTENT) {
-      gr_onnx_fail(in, GRAFT_UNSUPPORTED, "ConvTranspose: output_shape and auto_pad need to know the input's extents");
+      gr_onnx_fail(in, GRAFT_UNSUPPORTED, "ConvTranspose: output_shape needs to know the input's extents");
       return false;
     }
     if (!shaped) wanted[i] = extent * w->stride[i];
@@ -94,10 +100,24 @@ static bool cut(gr_onnx *in, const gr_window *w, graft_value y) {
   return false;
 }
 
+/* More output padding than stride and dilation let a convolution have: what nothing reaches is 0 and the bias. */
+static graft_value widened(gr_onnx *in, graft_value y, const int64_t *rest, uint32_t axes, graft_value bias) {
+  int64_t pads[2 * GR_ONNX_SPATIAL] = {0}, shape[GR_ONNX_SPATIAL + 1] = {-1, 1, 1, 1};
+  for (uint32_t i = 0; i < axes; i++) pads[2 * (axes - 1 - i) + 1] = rest[i];
+  gr_onnx_begin(in, GR_OP_pad);
+  gr_onnx_set_ints(in, "pad", pads, 2 * axes);
+  y = gr_onnx_step(in, &y, 1);
+  if (bias == GRAFT_NONE || y == GRAFT_NONE) return y;
+  gr_onnx_begin(in, GR_OP_view);
+  gr_onnx_set_ints(in, "size", shape, axes + 1);
+  return gr_onnx_binary(in, GR_OP_add, y, gr_onnx_step(in, &bias, 1));
+}
+
 bool gr_onnx_conv_transpose(gr_onnx *in) {
   graft_value operands[3] = {gr_onnx_input(in, 0), gr_onnx_input(in, 1), gr_onnx_input(in, 2)};
-  int64_t extra[GR_ONNX_SPATIAL], padding[GR_ONNX_SPATIAL];
+  int64_t extra[GR_ONNX_SPATIAL], padding[GR_ONNX_SPATIAL], rest[GR_ONNX_SPATIAL] = {0};
   gr_window w = {0};
+  bool wide = false, whole = true;
   if (in->failed || !read_kernel(in, &w, operands[1]) || !transposed_padding(in, &w, operands[0], extra)) return false;
   for (uint32_t i = 0; i < w.n; i++) {
     padding[i] = w.begin[i] < w.end[i] ? w.begin[i] : w.end[i];
@@ -107,6 +127,13 @@ bool gr_onnx_conv_transpose(gr_onnx *in) {
     int64_t less = w.end[i] < extra[i] ? w.end[i] : extra[i];
     w.end[i] -= less;
     extra[i] -= less;
+    const int64_t most = (w.stride[i] > w.dilation[i] ? w.stride[i] : w.dilation[i]) - 1;
+    if (extra[i] > most) {
+      rest[i] = extra[i] - most;
+      extra[i] = most;
+      wide = true;
+    }
+    whole = whole && !w.begin[i] && !w.end[i];
   }
   gr_onnx_begin(in, GR_OP_conv_transpose1d + w.n - 1);
   gr_onnx_set_ints(in, "stride", w.stride, w.n);
@@ -114,8 +141,9 @@ bool gr_onnx_conv_transpose(gr_onnx *in) {
   gr_onnx_set_ints(in, "output_padding", extra, w.n);
   gr_onnx_set_int(in, "groups", gr_onnx_attr_int(in, "group", 1));
   gr_onnx_set_ints(in, "dilation", w.dilation, w.n);
-  bool whole = true;
-  for (uint32_t i = 0; i < w.n; i++) whole = whole && !w.begin[i] && !w.end[i];
-  if (whole) return gr_onnx_finish(in, operands, 3);
-  return cut(in, &w, gr_onnx_step(in, operands, 3));
+  if (whole && !wide) return gr_onnx_finish(in, operands, 3);
+  if (!wide) return cut(in, &w, gr_onnx_step(in, operands, 3));
+  graft_value y = gr_onnx_step(in, operands, 2);
+  if (y != GRAFT_NONE) y = widened(in, y, rest, w.n, operands[2]);
+  return whole ? gr_onnx_alias(in, 0, y) : cut(in, &w, y);
 }

@@ -97,6 +97,12 @@ bool gr_onnx_gemm(gr_onnx *in) {
   gr_onnx_parameter(in, a);
   gr_onnx_parameter(in, b);
   gr_onnx_parameter(in, c);
+  /* Without C, alpha is part of the layer, not a multiplication after it. */
+  if (c == GRAFT_NONE && alpha != 1.0 && gr_value_tensor(in->scope->graph, b) != GRAFT_NONE) {
+    c = graft_scalar(in->scope->graph, gr_onnx_value_type(in, b)->dtype, 0.0);
+    beta = 0.0;
+    if (c == GRAFT_NONE) return false;
+  }
   if (gr_onnx_attr_bool(in, "transA", false)) a = transposed(in, a);
   if (!in->failed && gr_onnx_attr_bool(in, "transB", false)) b = transposed(in, b);
   if (in->failed) return false;

@@ -23,11 +23,11 @@ match
   }
   uneven? {
     %p = pad(%v) {pad: $pad, mode: "constant", value: 0.0}   one_use
-    %a = avg_pool3d(%p) {kernel_size: $size, stride: [1, 1, 1], padding: [0, 0, 0], ceil_mode: false,
+    %a = avg_pool3d(%p) {kernel_size: $size, stride: [1, 1, 1], padding: [0, 0, 0], ceil_mode: false, dilation: [1, 1, 1],
                          drop count_include_pad}             one_use
     where $pad == [0, 0, 0, 0, $size[0] / 2, ($size[0] - 1) / 2]
   } else {
-    %a = avg_pool3d(%v) {kernel_size: $size, stride: [1, 1, 1], padding: $sides, ceil_mode: false,
+    %a = avg_pool3d(%v) {kernel_size: $size, stride: [1, 1, 1], padding: $sides, ceil_mode: false, dilation: [1, 1, 1],
                          count_include_pad: true}            one_use
     where $sides == [$size[0] / 2, 0, 0], $size[0] / 2 == ($size[0] - 1) / 2
   }
@@ -57,11 +57,11 @@ match
   %u = unsqueeze(%q) {dim: 1}              one_use
   uneven? {
     %p = pad(%u) {pad: $pad, mode: "constant", value: 0.0}   one_use
-    %a = avg_pool2d(%p) {kernel_size: $size, stride: [1, 1], padding: [0, 0], ceil_mode: false,
+    %a = avg_pool2d(%p) {kernel_size: $size, stride: [1, 1], padding: [0, 0], ceil_mode: false, dilation: [1, 1],
                          drop count_include_pad}             one_use
     where $pad == [0, 0, $size[0] / 2, ($size[0] - 1) / 2]
   } else {
-    %a = avg_pool2d(%u) {kernel_size: $size, stride: [1, 1], padding: $sides, ceil_mode: false,
+    %a = avg_pool2d(%u) {kernel_size: $size, stride: [1, 1], padding: $sides, ceil_mode: false, dilation: [1, 1],
                          count_include_pad: true}            one_use
     where $sides == [$size[0] / 2, 0], $size[0] / 2 == ($size[0] - 1) / 2
   }
