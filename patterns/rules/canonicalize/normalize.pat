@@ -42,3 +42,26 @@ where
   length($dim) == 1, number(%eps) > 0, $p > 0, $p < inf, no_spec(..)
 rewrite
   %y = normalize(%x) {p: $p, dim: $dim[0], eps: number(%eps)}
+
+# x / sqrt(max(sum(x^2), 1e-12))  ==>  normalize(x) {eps: 1e-6}
+#
+# As TensorFlow's l2_normalize is written, with the eps that it has unless told: of the square, so its root is normalize's.
+rule normalize_of_squares
+match
+  power? {
+    %q = pow(%x, 2.0)             one_use
+  } else {
+    %q = mul(%x, %x)              one_use
+  }
+  %s = sum(%q) {dim: $dim, keepdim: true}   one_use
+  clamped? {
+    %c = clamp(%s, 1e-12)         one_use
+  } else {
+    %c = maximum(%s, 1e-12)       one_use
+  }
+  %r = rsqrt(%c)                  one_use
+  %y = mul(%x, %r)
+where
+  is_float(%x), length($dim) == 1, no_spec(..)
+rewrite
+  %y = normalize(%x) {p: 2.0, dim: $dim[0], eps: 1e-6}
