@@ -184,6 +184,7 @@ graft_status gr_pass_annotate(gr_pass *p) {
     for (uint32_t i = 0; i < p->module->graphs.len && !status; i++)
       status = annotate(p, p->module->graphs.data[i], q, &s);
     if (!status) status = gr_warn_of_float_layers(p, not_selected);
+    if (!status) gr_warn_of_unknown_dtypes(p);
     select_end(p, &s);
   } else {
     gr_closest near = gr_closest_begin(name, strlen(name));

@@ -44,6 +44,11 @@ graft_status gr_count_layers(gr_pass *p, graft_graph *g, gr_why_float *because, 
 /* One warning with the counts of what was added and is in float; `except`: a reason that is no surprise. */
 graft_status gr_warn_of_float_layers(gr_pass *p, const char *except);
 
+/* ---- what cannot be known (unknown.c) ---- */
+
+/* One warning with the ops that read values of unknown dtype and have no annotation. */
+void gr_warn_of_unknown_dtypes(gr_pass *p);
+
 /* ---- what is said once (notice.c) ---- */
 
 #define GR_NOTICE_NAMES 4
