@@ -14,9 +14,9 @@ rewrite
 rule logsigmoid_from_softplus
 match
   %n = neg(%x)       one_use
-  %s = softplus(%n) {beta: 1.0, drop threshold}   one_use
+  %s = softplus(%n) {beta: 1.0, threshold: $t}   one_use
   %y = neg(%s)
 where
-  no_spec(..)
+  $t >= 20, no_spec(..)
 rewrite
   %y = logsigmoid(%x)

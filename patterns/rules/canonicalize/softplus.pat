@@ -19,10 +19,10 @@ match
   %r = relu(%x)        one_use
   %a = abs(%x)         one_use
   %n = neg(%a)         one_use
-  %s = softplus(%n) {beta: 1.0, drop threshold}   one_use
+  %s = softplus(%n) {beta: 1.0, threshold: $t}   one_use
   %y = add(%r, %s)
 where
-  no_spec(..)
+  $t >= 20, no_spec(..)
 rewrite
   %y = softplus(%x)
 
