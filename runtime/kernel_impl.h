@@ -182,6 +182,14 @@ gr_scratch *gr_scratch_create(graft_context *c);
 void gr_scratch_reset(gr_scratch *s); /* keeps the memory for the next kernel */
 void gr_scratch_destroy(gr_scratch *s);
 
+/* ---- order (kernels/sort.c) ---------------------------------------------------------------------------------------
+ */
+
+/* Below, at or above 0: entry a comes before b, either may come first, b comes before a. */
+typedef int (*gr_compare)(const void *user, int64_t a, int64_t b);
+/* The indices 0 … n - 1 in order, equal ones by index; false: no memory. */
+bool gr_sort_indices(gr_scratch *scratch, int64_t *order, int64_t n, gr_compare compare, const void *user);
+
 /* ---- threads (threads.c) ------------------------------------------------------------------------------------------
  */
 

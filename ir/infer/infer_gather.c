@@ -128,6 +128,28 @@ bool gr_rule_nonzero(const gr_rule *r) {
   return true;
 }
 
+bool gr_rule_unique(const gr_rule *r) {
+  const graft_type *x = gr_rule_operand(r, GR_OPERAND(unique, x));
+  graft_type *y = gr_rule_result(r);
+  const bool flat = gr_rule_is_none(r, GR_ATTR(unique, dim));
+  int32_t axis = 0;
+  /* C1: dim is an axis of x. */
+  if (!flat && x->rank >= 0 && !gr_check_axis(r, 1, "dim", gr_rule_int(r, GR_ATTR(unique, dim)), x->rank, &axis))
+    return false;
+  *y = *x;
+  if (flat) gr_type_set(y, x->dtype, 1);
+  if (y->rank >= 0) y->dims[axis] = -1; /* known when it runs */
+  for (uint32_t i = 1; i < r->in->result_count; ++i) {
+    gr_type_set(&r->in->results[i], GRAFT_I64, 1);
+    r->in->results[i].dims[0] = -1;
+  }
+  if (r->in->result_count > GR_RESULT(unique, inverse_indices))
+    r->in->results[GR_RESULT(unique, inverse_indices)].dims[0] = flat           ? graft_type_elements(x)
+                                                                 : x->rank >= 0 ? x->dims[axis]
+                                                                                : -1;
+  return true;
+}
+
 bool gr_range_count(int64_t start, int64_t end, int64_t step, int64_t *count) {
   *count = 0;
   if (step == 0) return false;

@@ -88,6 +88,38 @@ bool gr_rule_grid_sampler(const gr_rule *r) {
   return true;
 }
 
+bool gr_rule_affine_grid_generator(const gr_rule *r) {
+  const graft_type *theta = gr_rule_operand(r, GR_OPERAND(affine_grid_generator, theta)),
+                   *size = gr_rule_operand(r, GR_OPERAND(affine_grid_generator, size));
+  graft_type *y = gr_rule_result(r);
+  uint32_t count = 0;
+  /* C1: theta has floats. */
+  if (!gr_check_float(r, 1, GR_OPERAND(affine_grid_generator, theta))) return false;
+  /* C2: size is an i64 vector of 4 or 5 extents. */
+  if (!gr_check_extents(r, 2, GR_OPERAND(affine_grid_generator, size))) return false;
+  int64_t rank = size->rank == 1 ? size->dims[0] : -1;
+  if (rank >= 0 && rank != 4 && rank != 5) return gr_infer_fail(r, 2, "size has %jd entries", rank);
+  /* C3: theta is [n, axes, axes + 1], where n and the number of axes are size's. */
+  if (!gr_check_rank(r, 3, GR_OPERAND(affine_grid_generator, theta), 3)) return false;
+  const int64_t axes = theta->rank >= 0 ? theta->dims[1] : -1, columns = theta->rank >= 0 ? theta->dims[2] : -1;
+  if (rank < 0 && (axes == 2 || axes == 3)) rank = axes + 2;
+  if (rank >= 0 && ((axes >= 0 && axes != rank - 2) || (columns >= 0 && columns != rank - 1)))
+    return gr_infer_fail(r, 3, "theta is %jd by %jd, size has %jd entries", axes, columns, rank);
+  gr_type_set(y, theta->dtype, (int32_t)rank);
+  if (rank < 0) return true;
+  const int64_t *known = gr_rule_elements(r, GR_OPERAND(affine_grid_generator, size), &count);
+  for (int32_t i = 0; i < y->rank; ++i) y->dims[i] = -1;
+  y->dims[0] = theta->rank >= 0 ? theta->dims[0] : -1;
+  y->dims[rank - 1] = rank - 2;
+  for (uint32_t i = 0; known != NULL && i < count && i < rank; ++i) {
+    if (known[i] == GR_UNKNOWN_INT) continue;
+    if (known[i] < 0 || (i == 0 && !gr_extent_merge(&y->dims[0], known[0])))
+      return gr_infer_fail(r, 3, "extent %u is %jd", i, known[i]);
+    if (i >= 2) y->dims[i - 1] = known[i];
+  }
+  return true;
+}
+
 /* [n, c, ...]: the last two axes are an image's. */
 static bool check_image(const gr_rule *r) {
   const graft_type *x = gr_rule_operand(r, GR_OPERAND(pixel_shuffle, x));

@@ -407,10 +407,10 @@ bool gr_rule_pad(const gr_rule *r) {
   /* C1: pad has two entries for an axis, and no more than x has axes. */
   if (count % 2 != 0 || count > 2 * GRAFT_MAX_RANK || (x->rank >= 0 && count / 2 > (uint32_t)x->rank))
     return gr_infer_fail(r, 1, "pad has %u entries, x has rank %d", count, x->rank);
-  /* C2: fill has rank 0 and the element type of x. */
-  if (fill != NULL && (!gr_check_rank(r, 2, GR_OPERAND(pad, fill), 0) ||
-                       !gr_check_same_dtype(r, 2, GR_OPERAND(pad, fill), GR_OPERAND(pad, x))))
-    return false;
+  /* C2: fill is one element of x's type. */
+  if (fill != NULL && !gr_check_same_dtype(r, 2, GR_OPERAND(pad, fill), GR_OPERAND(pad, x))) return false;
+  if (fill != NULL && graft_type_elements(fill) >= 0 && graft_type_elements(fill) != 1)
+    return gr_infer_fail(r, 2, "fill has %jd elements", graft_type_elements(fill));
   if (x->rank < 0) return unknown_rank(r);
   *y = *x;
   for (uint32_t i = 0; i < count / 2; ++i) {

@@ -161,3 +161,29 @@ graft_status gr_kernel_grid_sampler(const gr_kernel_call *k) {
   gr_parallel_for(k->threads, x->dims[0] * g.per_map, GRAIN, sample, &g);
   return GRAFT_OK;
 }
+
+/* Entry i of n along an axis: from -1 to 1, which are the middles of the outermost entries, or their edges. */
+static double spread(int64_t i, int64_t n, bool corners) {
+  if (n == 1) return 0;
+  return corners ? 2 * (double)i / (double)(n - 1) - 1 : (2 * (double)i + 1) / (double)n - 1;
+}
+
+graft_status gr_kernel_affine_grid_generator(const gr_kernel_call *k) {
+  const gr_in *theta = &k->operands[0];
+  const gr_out *y = &k->results[0];
+  const int32_t axes = y->type->rank - 2;
+  const bool corners = gr_k_bool(k, GR_ATTR(affine_grid_generator, align_corners));
+  const size_t size = graft_dtype_size(y->type->dtype);
+  for (int64_t i = 0; i < y->count; i++) {
+    int64_t point = i / axes;
+    double at[SPATIAL + 1], sum = 0;
+    at[axes] = 1;
+    for (int32_t d = axes; d > 0; point /= y->type->dims[d--]) /* the last axis comes first */
+      at[axes - d] = spread(point % y->type->dims[d], y->type->dims[d], corners);
+    const int64_t row = (point * axes + i % axes) * (axes + 1);
+    for (int32_t j = 0; j <= axes; j++)
+      sum += at[j] * gr_element_float(y->type->dtype, (const char *)theta->data + (size_t)(row + j) * size);
+    gr_element_set_float(y->type->dtype, (char *)y->data + (size_t)i * size, sum);
+  }
+  return GRAFT_OK;
+}

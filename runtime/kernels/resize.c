@@ -80,7 +80,7 @@ static void fill(const how *h, float x, int64_t in, double wider, int64_t taps, 
     for (int64_t t = 0; t < taps; t++) {
       const int64_t at = first + t;
       index[t] = at < 0 ? 0 : at < in ? at : in - 1;
-      weight[t] = at < 0 || at >= in ? 0 : (float)filter(h, ((double)at - (double)x) / wider);
+      weight[t] = h->exclude && (at < 0 || at >= in) ? 0 : (float)filter(h, ((double)at - (double)x) / wider);
     }
     normalize(weight, taps);
     return;

@@ -546,6 +546,7 @@ graft_status gr_kernel_eye(const gr_kernel_call *k) {
   const int64_t rows = y->type->dims[0], columns = y->type->dims[1], diagonal = gr_k_int(k, GR_ATTR(eye, diagonal));
   const size_t size = graft_dtype_size(y->type->dtype);
   char one[8];
+  if (y->count == 0) return GRAFT_OK;
   store_value(y->type->dtype, 1, one);
   memset(y->data, 0, gr_out_bytes(y));
   for (int64_t row = diagonal < 0 ? diagonal < -rows ? rows : -diagonal : 0; row < rows && diagonal < columns - row;

@@ -317,7 +317,8 @@ static const char *skip_reason(const Onnx__ModelProto *model, const char *direct
     if (unusable(model->graph->input[i])) return unusable(model->graph->input[i]);
   for (size_t i = 0; i < model->graph->n_output; i++)
     if (unusable(model->graph->output[i])) return unusable(model->graph->output[i]);
-  static const char *const cut[] = {"test_cast_FLOAT_to_BFLOAT16", "test_castlike_FLOAT_to_BFLOAT16_expanded"};
+  static const char *const cut[] = {"test_cast_FLOAT_to_BFLOAT16", "test_castlike_FLOAT_to_BFLOAT16",
+                                    "test_castlike_FLOAT_to_BFLOAT16_expanded"};
   for (size_t i = 0; i < sizeof cut / sizeof *cut; i++)
     if (strcmp(name, cut[i]) == 0) return "a bf16 whose low bits are cut off; ONNX says that it is rounded";
   static const char *const fractional[] = {"test_resize_downsample_scales_cubic_align_corners",

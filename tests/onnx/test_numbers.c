@@ -446,6 +446,160 @@ START_TEST(batch_norm_of_opset_7) {
 }
 END_TEST
 
+START_TEST(swish_of_another_alpha) {
+  opset(24);
+  add_input(g, "x", 1, 1, INTS(2));
+  add_float(node("Swish", NAMES("x")), "alpha", 2);
+  GIVES(0.8807970f, 1.9640276f);
+}
+END_TEST
+
+START_TEST(rms_norm_of_two_axes) {
+  opset(23);
+  add_input(g, "x", 1, 3, INTS(1, 1, 2));
+  add_f32(g, "scale", 1, INTS(2), FLOATS(1, 10));
+  Onnx__NodeProto *n = node("RMSNormalization", NAMES("x", "scale"));
+  add_int(n, "axis", 1);
+  add_float(n, "epsilon", 1.5f); /* mean of the squares: 2.5 */
+  GIVES(0.5f, 10);
+}
+END_TEST
+
+START_TEST(cast_like_of_an_unknown_dtype_stays) {
+  opset(15);
+  add_input(g, "x", 1, 1, INTS(2));
+  add_node(g, "StringNormalizer", "/s", NAMES("x"), NAMES("s"));
+  node("CastLike", NAMES("x", "s"));
+  load();
+  graft_graph *graph = graft_module_get_graph(m, 0);
+  ck_assert_str_eq(graft_node_get_op(graph, graft_value_node(graph, graft_value_find(graph, "y"))), "onnx.CastLike");
+}
+END_TEST
+
+/* ---- elements that move ---- */
+
+START_TEST(pad_wraps_the_axes_given) {
+  opset(19);
+  add_input(g, "x", 1, 2, INTS(2, 2));
+  add_i64(g, "pads", 2, INTS(3, -1));
+  add_i64(g, "axes", 1, INTS(-1));
+  add_string(node("Pad", NAMES("x", "pads", "", "axes")), "mode", "wrap");
+  GIVES(2, 1, 2, 1, 4, 3, 4, 3);
+}
+END_TEST
+
+/* The places of the blocks along an axis, by row of the kernel: as PyTorch's exporter computes them. */
+static void add_block_places(const char *axis, const char *extent, const char *count, const char *row,
+                             const char *places) {
+  add_node(g, "Gather", "", NAMES("shape", axis), NAMES(extent));
+  add_node(g, "Sub", "", NAMES(extent, "one"), NAMES(count));
+  add_node(g, "Range", "", NAMES("zero", count, "one"), NAMES(row));
+  add_node(g, "Add", "", NAMES(row, "kernel"), NAMES(places));
+}
+
+START_TEST(unfold_of_pytorch) {
+  opset(17);
+  add_input(g, "x", 1, 4, INTS(1, 1, -1, 3));
+  for (int i = 0; i < 6; i++)
+    add_i64(g, (const char *[]){"zero", "one", "two", "three", "four", "rest"}[i], 1, &INTS(0, 1, 2, 3, 4, -1)[i]);
+  add_i64(g, "steps", 2, INTS(0, 1));
+  add_i64(g, "column", 2, INTS(2, 1));
+  add_node(g, "Reshape", "", NAMES("steps", "column"), NAMES("kernel"));
+  add_node(g, "Shape", "", NAMES("x"), NAMES("shape"));
+  add_block_places("two", "h", "rows", "r", "row_places");
+  add_block_places("three", "w", "columns", "c", "column_places");
+  add_int(add_node(g, "Gather", "", NAMES("x", "row_places"), NAMES("a")), "axis", 2);
+  add_int(add_node(g, "Gather", "", NAMES("a", "column_places"), NAMES("b")), "axis", 4);
+  add_ints(add_node(g, "Transpose", "", NAMES("b"), NAMES("t")), "perm", 6, INTS(0, 1, 2, 4, 3, 5));
+  add_node(g, "Gather", "", NAMES("shape", "zero"), NAMES("batch"));
+  add_node(g, "Gather", "", NAMES("shape", "one"), NAMES("channels"));
+  add_node(g, "Mul", "", NAMES("channels", "four"), NAMES("unfolded"));
+  add_int(add_node(g, "Concat", "", NAMES("batch", "unfolded", "rest"), NAMES("size")), "axis", 0);
+  node("Reshape", NAMES("t", "size"));
+  GIVES(1, 2, 2, 3, 4, 5, 5, 6);
+}
+END_TEST
+
+START_TEST(roll_of_pytorch) {
+  add_input(g, "x", 1, 2, INTS(2, 3));
+  add_i64(g, "axis", 1, INTS(1));
+  add_i64(g, "from", 1, INTS(-1));
+  add_i64(g, "zero", 1, INTS(0));
+  add_i64(g, "end", 1, INTS(INT64_MAX));
+  add_node(g, "Slice", "", NAMES("x", "from", "end", "axis"), NAMES("a"));
+  add_node(g, "Slice", "", NAMES("x", "zero", "from", "axis"), NAMES("b"));
+  add_int(node("Concat", NAMES("a", "b")), "axis", 1);
+  GIVES(3, 1, 2, 6, 4, 5);
+}
+END_TEST
+
+START_TEST(col2im_with_uneven_pads) {
+  opset(18);
+  add_input(g, "x", 1, 3, INTS(1, 2, 4));
+  add_i64(g, "image", 1, INTS(2));
+  add_i64(g, "block", 1, INTS(2));
+  add_ints(node("Col2Im", NAMES("x", "image", "block")), "pads", 2, INTS(1, 2)); /* 1, 7, 9, 11, 8 */
+  GIVES(7, 9);
+}
+END_TEST
+
+START_TEST(col2im_with_even_pads) {
+  opset(18);
+  add_input(g, "x", 1, 3, INTS(1, 2, 4));
+  add_i64(g, "image", 1, INTS(3));
+  add_i64(g, "block", 1, INTS(2));
+  add_ints(node("Col2Im", NAMES("x", "image", "block")), "pads", 2, INTS(1, 1));
+  GIVES(7, 9, 11);
+}
+END_TEST
+
+START_TEST(center_crop_and_pad) {
+  opset(18);
+  add_input(g, "x", 1, 2, INTS(1, 4));
+  add_i64(g, "shape", 2, INTS(2, 3)); /* no row in front, no column cut off in front */
+  node("CenterCropPad", NAMES("x", "shape"));
+  GIVES(1, 2, 3, 0, 0, 0);
+}
+END_TEST
+
+START_TEST(center_crop_of_an_axis) {
+  opset(18);
+  add_input(g, "x", 1, 2, INTS(1, 6));
+  add_i64(g, "shape", 1, INTS(3));
+  add_ints(node("CenterCropPad", NAMES("x", "shape")), "axes", 1, INTS(-1));
+  GIVES(2, 3, 4);
+}
+END_TEST
+
+START_TEST(roi_align_of_opset_10) {
+  opset(10);
+  add_input(g, "x", 1, 4, INTS(1, 1, 2, 2));
+  add_f32(g, "rois", 2, INTS(1, 4), FLOATS(0, 0, 1, 1));
+  add_i64(g, "images", 1, INTS(0));
+  node("RoiAlign", NAMES("x", "rois", "images")); /* at (0.5, 0.5) */
+  GIVES(2.5f);
+}
+END_TEST
+
+START_TEST(dft_of_opset_20) {
+  opset(20);
+  add_input(g, "x", 1, 3, INTS(2, 2, 1));
+  add_i64(g, "axis", 1, INTS(0));
+  node("DFT", NAMES("x", "", "axis"));
+  GIVES(4, 0, 6, 0, -2, 0, -2, 0);
+}
+END_TEST
+
+START_TEST(stft_by_its_window) {
+  opset(17);
+  add_input(g, "x", 1, 3, INTS(1, 4, 1));
+  add_i64(g, "step", 1, INTS(2));
+  add_f32(g, "window", 1, INTS(2), FLOATS(1, 0.5f));
+  node("STFT", NAMES("x", "step", "window"));
+  GIVES(2, 0, 0, 0, 5, 0, 1, 0);
+}
+END_TEST
+
 int main(void) {
   Suite *s = suite_create("onnx-numbers");
   TCase *t = tcase_create("numbers");
@@ -459,7 +613,10 @@ int main(void) {
       slice_of_opset_9, slice_of_opset_9_without_axes, slice_without_ends, pad_of_opset_10, concat_of_opset_3,
       clip_of_opset_6, clip_of_opset_6_below, clip_of_opset_6_above, softmax_of_opset_11,
       softmax_of_opset_11_and_an_unknown_batch, softmax_of_opset_11_over_the_last_axis, reduce_mean_noop, dropout_ratio,
-      batch_norm_of_each_element, batch_norm_of_opset_7);
+      batch_norm_of_each_element, batch_norm_of_opset_7, swish_of_another_alpha, rms_norm_of_two_axes,
+      cast_like_of_an_unknown_dtype_stays, pad_wraps_the_axes_given, unfold_of_pytorch, roll_of_pytorch,
+      col2im_with_uneven_pads, col2im_with_even_pads, center_crop_and_pad, center_crop_of_an_axis,
+      roi_align_of_opset_10, dft_of_opset_20, stft_by_its_window);
   suite_add_tcase(s, t);
   return run_suite(s);
 }

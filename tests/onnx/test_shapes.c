@@ -279,6 +279,27 @@ START_TEST(foreign_op_keeps_its_rank) {
 }
 END_TEST
 
+START_TEST(random_numbers_have_types) {
+  add_input(g, "x", 1, 2, INTS(2, 3));
+  add_ints(add_node(g, "RandomNormal", "/n", (const char *const[]){NULL}, NAMES("n")), "shape", 2, INTS(4, 0));
+  add_int(add_node(g, "Bernoulli", "/b", NAMES("x"), NAMES("b")), "dtype", 9);
+  add_int(add_node(g, "RandomUniformLike", "/u", NAMES("x"), NAMES("u")), "dtype", 8); /* of strings */
+  add_ints(add_node(g, "RandomUniform", "/w", (const char *const[]){NULL}, NAMES("w")), "shape", 1, INTS(-1));
+  add_node(g, "RandomNormalLike", "/l", NAMES("x"), NAMES("l"));
+  for (int i = 0; i < 5; i++) add_untyped_output(g, (const char *[]){"n", "b", "u", "w", "l"}[i]);
+  load();
+  check_type("n", 2, INTS(4, 0));
+  check_type("b", 2, INTS(2, 3));
+  check_type("u", 2, INTS(2, 3));
+  check_type("w", -1, NULL);
+  check_type("l", 2, INTS(2, 3));
+  check_dtype("n", GRAFT_F32);
+  check_dtype("b", GRAFT_BOOL);
+  check_dtype("u", GRAFT_UNKNOWN);
+  check_dtype("l", GRAFT_F32);
+}
+END_TEST
+
 START_TEST(foreign_op_keeps_its_dtype) { /* and the file knows more */
   add_input(g, "x", 1, 2, INTS(2, 3));
   add_node(g, "Einsum", "/f", NAMES("x"), NAMES("y"));
@@ -496,9 +517,9 @@ int main(void) {
   ADD(t, bounds_of_slices_are_computed, another_extent_may_be_unknown, what_else_is_read_stays, slice_by_data,
       slice_by_data_of_unknown_length, data_is_named, unknown_extent_is_named, input_is_named, floats_are_no_bounds,
       reshape_by_a_shape_known_in_part, foreign_elementwise_op_keeps_its_type, foreign_op_keeps_its_rank,
-      foreign_op_keeps_its_dtype, dequantize_of_dynamic_quantize, foreign_op_of_another_domain_is_unknown,
-      expand_both_ways, expand_by_a_shorter_shape, expand_that_does_not_fit, expand_by_data,
-      expand_by_a_shape_known_in_part, states_of_a_recurrent_op, axes_from_the_front_need_no_rank,
+      random_numbers_have_types, foreign_op_keeps_its_dtype, dequantize_of_dynamic_quantize,
+      foreign_op_of_another_domain_is_unknown, expand_both_ways, expand_by_a_shorter_shape, expand_that_does_not_fit,
+      expand_by_data, expand_by_a_shape_known_in_part, states_of_a_recurrent_op, axes_from_the_front_need_no_rank,
       axes_from_the_end_need_no_rank, axes_from_both_ends_need_the_rank,
       ops_that_need_the_rank_stay_behind_a_foreign_one, ops_that_need_the_dtype_stay_behind_a_foreign_one,
       filled_constants_have_a_limit, all_filled_constants_together_have_a_limit, shares_of_windows_have_a_limit,

@@ -78,7 +78,7 @@ START_TEST(families_of_quantization) {
       text, "max_pool1d max_pool2d max_pool3d adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d amax amin "
             "topk flatten reshape view permute transpose squeeze unsqueeze "
             "expand repeat slice split index_select pixel_shuffle pixel_unshuffle flip roll reverse_sequence gather "
-            "gather_nd channel");
+            "gather_nd unique channel");
   members(GR_F_FIXED_RANGE, text, sizeof text);
   ck_assert_str_eq(text, "erf sin cos asin acos atan sign hardsigmoid sigmoid tanh softsign softmax hardmax");
   for (uint32_t i = 0; i < GR_FAMILY_COUNT; i++) {

@@ -350,3 +350,33 @@ bool gr_onnx_dropout(gr_onnx *in) {
   gr_onnx_set_bool(in, "training", training != 0);
   return gr_onnx_finish(in, &x, 1) && (!mask || true_mask(in, x));
 }
+
+/* To the dtype of another value. */
+bool gr_onnx_cast_like(gr_onnx *in) {
+  const graft_value x = gr_onnx_input(in, 0), like = gr_onnx_input(in, 1);
+  if (in->failed) return false;
+  graft_type type = *gr_onnx_value_type(in, x);
+  type.dtype = gr_onnx_value_type(in, like)->dtype;
+  if (type.dtype == GRAFT_UNKNOWN) return gr_onnx_stays(in, &type);
+  gr_onnx_begin(in, GR_OP_to);
+  gr_onnx_set_dtype(in, "dtype", type.dtype);
+  return gr_onnx_finish(in, &x, 1);
+}
+
+/* x sigmoid(alpha x) */
+bool gr_onnx_swish(gr_onnx *in) {
+  const graft_value x = gr_onnx_input(in, 0);
+  const double alpha = gr_onnx_attr_float(in, "alpha", 1);
+  if (in->failed) return false;
+  if (alpha == 1) {
+    gr_onnx_begin(in, GR_OP_silu);
+    return gr_onnx_finish(in, &x, 1);
+  }
+  const graft_type type = *gr_onnx_value_type(in, x);
+  if (type.dtype == GRAFT_UNKNOWN) return gr_onnx_stays(in, &type);
+  const graft_value share = gr_onnx_binary(in, GR_OP_mul, x, graft_scalar(in->scope->graph, type.dtype, alpha)),
+                    gate = gr_onnx_unary(in, GR_OP_sigmoid, share);
+  if (gate == GRAFT_NONE) return false;
+  gr_onnx_begin(in, GR_OP_mul);
+  return gr_onnx_finish(in, (graft_value[]){x, gate}, 2);
+}

@@ -21,24 +21,25 @@ static bool finish_affine(gr_onnx *in, graft_value y, graft_value weight, graft_
   return gr_onnx_finish(in, (graft_value[]){y, bias}, 2);
 }
 
+/* RMSNormalization too, which has no bias. */
 bool gr_onnx_layer_norm(gr_onnx *in) {
   graft_value operands[3] = {gr_onnx_input(in, 0), gr_onnx_input(in, 1), gr_onnx_input(in, 2)};
   int64_t axis = gr_onnx_attr_int(in, "axis", -1), shape[GRAFT_MAX_RANK];
   if (in->failed) return false;
   const graft_type *x = gr_onnx_value_type(in, operands[0]);
   if (gr_onnx_attr_int(in, "stash_type", 1) != 1)
-    return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "LayerNormalization: stash_type %lld, not float",
+    return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "%s: stash_type %lld, not float", in->row->name,
                         (long long)gr_onnx_attr_int(in, "stash_type", 1)),
            false;
   if (x->rank >= 0 && !gr_onnx_axis(in, axis, x->rank, &axis)) return false;
   if (axis >= 0 && gr_onnx_rank(in, operands[0]) < 0) return false;
   const int64_t count = x->rank < 0 ? -axis : x->rank - axis;
   if (count > GRAFT_MAX_RANK)
-    return gr_onnx_fail(in, GRAFT_TYPE, "LayerNormalization: axis is %lld", (long long)axis), false;
+    return gr_onnx_fail(in, GRAFT_TYPE, "%s: axis is %lld", in->row->name, (long long)axis), false;
   for (int64_t i = 0; i < count; i++) shape[i] = x->rank < 0 ? -1 : x->dims[axis + i];
   const bool own = has_extents(in, operands[1], shape, (uint32_t)count) &&
                    (operands[2] == GRAFT_NONE || has_extents(in, operands[2], shape, (uint32_t)count));
-  gr_onnx_begin(in, GR_OP_layer_norm);
+  gr_onnx_begin(in, in->row->op);
   gr_onnx_set_ints(in, "normalized_shape", shape, (uint32_t)count);
   gr_onnx_set_mapped(in);
   const char *names[3] = {NULL, NULL, NULL};
@@ -49,7 +50,9 @@ bool gr_onnx_layer_norm(gr_onnx *in) {
   }
   for (uint32_t i = 1; i < results; i++)
     if (!names[i] || !names[i][0]) absent |= 1u << i;
-  if (own) return gr_onnx_end(in, operands, 3, names, results, absent, NULL) != GRAFT_NONE;
+  if (own)
+    return gr_onnx_end(in, operands, in->row->op == GR_OP_layer_norm ? 3 : 2, names, results, absent, NULL) !=
+           GRAFT_NONE;
   names[0] = NULL;
   const graft_node n = gr_onnx_end(in, operands, 1, names, results, absent, NULL);
   return n != GRAFT_NONE && finish_affine(in, gr_result(in->scope->graph, n, 0), operands[1], operands[2]);

@@ -366,7 +366,8 @@ bool gr_onnx_pad_node(gr_onnx *in) {
                      : gr_onnx_attr_is(in, "mode", "edge")  ? "replicate"
                      : gr_onnx_attr_is(in, "mode", "wrap")  ? "circular"
                                                             : "constant";
-  if (mode[0] == 'c' && gr_onnx_attr(in, "mode") && !gr_onnx_attr_is(in, "mode", "constant"))
+  const bool constant = strcmp(mode, "constant") == 0;
+  if (constant && gr_onnx_attr(in, "mode") && !gr_onnx_attr_is(in, "mode", "constant"))
     return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "Pad: unknown mode"), false;
   uint32_t count = 0; /* graft's list goes from the last axis to the first one that is padded */
   for (int32_t i = 0; i < rank; i++) {
@@ -377,7 +378,7 @@ bool gr_onnx_pad_node(gr_onnx *in) {
   }
   if (count == 0) return gr_onnx_alias(in, 0, operands[0]);
   double value = in->opset < 11 ? gr_onnx_attr_float(in, "value", 0) : 0;
-  if (gr_onnx_has_input(in, 2) && mode[0] == 'c') {
+  if (gr_onnx_has_input(in, 2) && constant) {
     if (gr_onnx_constant(in, 2) == GRAFT_NONE)
       operands[1] = gr_onnx_input(in, 2);
     else if (!gr_onnx_scalar(in, 2, "constant_value", &value))

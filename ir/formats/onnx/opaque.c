@@ -120,7 +120,7 @@ static void set_attribute(gr_onnx *in, const Onnx__AttributeProto *a, const graf
 
 /* ---- the node ---- */
 
-typedef enum kind { UNKNOWN, SAME, RANK, DTYPE, I64, BOOL, QUANTIZED } kind;
+typedef enum kind { UNKNOWN, SAME, RANK, DTYPE, I64, BOOL, LIKE, MADE, QUANTIZED } kind;
 
 typedef struct foreign {
   const char *name;
@@ -136,9 +136,20 @@ static kind kind_of(const gr_onnx *in) {
 #undef FOREIGN
   };
   const char *domain = in->node->domain;
-  if ((domain && domain[0] && strcmp(domain, "ai.onnx") != 0) || !gr_onnx_has_input(in, 0)) return UNKNOWN;
+  if (domain && domain[0] && strcmp(domain, "ai.onnx") != 0) return UNKNOWN;
   const foreign *row = bsearch(in->node->op_type, rows, sizeof rows / sizeof *rows, sizeof *rows, compare);
-  return row ? row->kind : UNKNOWN;
+  return row && (row->kind == MADE || gr_onnx_has_input(in, 0)) ? row->kind : UNKNOWN;
+}
+
+/* The shape and dtype that attributes say, if they say any. */
+static void attribute_type(const gr_onnx *in, graft_type *type) {
+  const Onnx__AttributeProto *shape = gr_onnx_attr(in, "shape");
+  if (gr_onnx_attr(in, "dtype") && !gr_onnx_dtype((int32_t)gr_onnx_attr_int(in, "dtype", 0), &type->dtype))
+    type->dtype = GRAFT_UNKNOWN;
+  if (!shape || shape->n_ints > GRAFT_MAX_RANK) return;
+  for (size_t i = 0; i < shape->n_ints; i++)
+    if (shape->ints[i] < 0) return;
+  *type = graft_type_make(type->dtype, (int32_t)shape->n_ints, shape->ints);
 }
 
 /* Of result i, where the first operand is `x`; false: nothing is known. */
@@ -148,7 +159,7 @@ static bool foreign_type(kind k, uint32_t i, const graft_type *x, graft_type *ty
     type->dtype = i == 1 ? GRAFT_F32 : GRAFT_U8;
     return true;
   }
-  if (k == UNKNOWN || k == QUANTIZED || i > 0) return false;
+  if (k == UNKNOWN || k == QUANTIZED || k == LIKE || k == MADE || i > 0) return false;
   *type = *x;
   if (k == I64 || k == BOOL) type->dtype = k == I64 ? GRAFT_I64 : GRAFT_BOOL;
   if (k == RANK)
@@ -173,7 +184,7 @@ static void merge(graft_type *type, const graft_type *said) {
 /* Types of the results, as far as the op or the file says. */
 static bool result_types(gr_onnx *in, uint32_t *types, uint32_t count) {
   const kind k = kind_of(in);
-  const graft_value first = k == UNKNOWN ? GRAFT_NONE : gr_onnx_input(in, 0);
+  const graft_value first = k == UNKNOWN || k == MADE ? GRAFT_NONE : gr_onnx_input(in, 0);
   if (in->failed) return false;
   for (uint32_t i = 0; i < count; i++) {
     graft_type type, said;
@@ -181,7 +192,11 @@ static bool result_types(gr_onnx *in, uint32_t *types, uint32_t count) {
     const gr_onnx_symbol *s = in->node->output[i][0] ? gr_onnx_scope_find(in->scope, in->node->output[i]) : NULL;
     if (in->opaque && (i == 0 || in->kept_by_all))
       type = in->kept;
-    else if (first == GRAFT_NONE || !foreign_type(k, i, gr_onnx_value_type(in, first), &type))
+    else if (i == 0 && (k == MADE || k == LIKE)) {
+      type = (graft_type){.dtype = GRAFT_F32, .rank = -1};
+      if (k == LIKE) type = *gr_onnx_value_type(in, first);
+      attribute_type(in, &type);
+    } else if (first == GRAFT_NONE || !foreign_type(k, i, gr_onnx_value_type(in, first), &type))
       type = (graft_type){.dtype = GRAFT_UNKNOWN, .rank = -1};
     if (s && s->info && gr_onnx_type(s->info->type, &said, &why)) merge(&type, &said);
     if ((types[i] = gr_type_intern_at(in->module, &type, in->where)) == GRAFT_NONE) return false;
