@@ -31,7 +31,7 @@ typedef struct attention {
       for (int64_t i = 0; i < a->keys; i++) { \
         y[i] = (T)(y[i] * (T)a->scale); \
         if (a->causal && i > query) y[i] = -INFINITY; \
-        if (a->mask && a->truth && !((const bool *)a->mask)[from + i * a->mask_col]) y[i] = -INFINITY; \
+        if (a->mask && a->truth && !((const unsigned char *)a->mask)[from + i * a->mask_col]) y[i] = -INFINITY; \
         if (a->mask && !a->truth) y[i] += ((const T *)a->mask)[from + i * a->mask_col]; \
         max = y[i] > max ? y[i] : max; \
       } \
