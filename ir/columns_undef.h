@@ -12,6 +12,7 @@
 #undef Q
 #undef L
 #undef VARIADIC
+#undef OPT_VARIADIC
 #undef R
 #undef OPT_R
 #undef R_IN
@@ -31,6 +32,7 @@
 #undef CHOICE
 #undef DTYPE
 #undef REQ_DTYPE
+#undef REQ_GRAPH
 #undef INTS_IN
 #undef REQ_INTS
 #undef REQ_INTS_IN

@@ -107,15 +107,35 @@ static graft_status set_graph(changer *c, uint32_t op, bool training) {
   return s;
 }
 
+static void warn_of_eval(gr_pass *p, const graft_graph *g, uint32_t op) {
+  graft_node first = GRAFT_NONE;
+  uint32_t count = 0;
+  for (graft_node n = g->first; n != GRAFT_NONE; n = gr_node_at(g, n)->next) {
+    const gr_op_info *info = gr_info(g, n);
+    if (!info || (op != GR_OP_COUNT && gr_node_at(g, n)->op != op) || gr_op_attr_slot(info, "training", 8) < 0)
+      continue;
+    if (count++ == 0) first = n;
+  }
+  if (count)
+    gr_warning(p->context, GRAFT_PASS, gr_node_loc(g, first), "%u nodes inside an if or a loop stay in eval mode",
+               count);
+}
+
 static graft_status set_all(gr_pass *p, uint32_t op, bool training) {
   changer c = {.pass = p, .tensor_count = p->module->tensors.len};
   const size_t size = ((size_t)c.tensor_count + 1) * sizeof *c.update;
   c.update = gr_alloc(p->context, size);
   graft_status s = c.update ? GRAFT_OK : GRAFT_NO_MEMORY;
+  bool *nested = s ? NULL : gr_nested_graphs(p->module);
+  if (!nested) s = GRAFT_NO_MEMORY;
   for (uint32_t i = 0; !s && i < p->module->graphs.len; i++) {
     c.g = p->module->graphs.data[i];
-    s = set_graph(&c, op, training);
+    if (training && nested[i]) /* it has no updates */
+      warn_of_eval(p, c.g, op);
+    else
+      s = set_graph(&c, op, training);
   }
+  if (nested) gr_free(p->context, nested, ((size_t)p->module->graphs.len + 1) * sizeof *nested);
   if (c.update) gr_free(p->context, c.update, size);
   return s;
 }

@@ -22,9 +22,8 @@ static char *make_room(graft_context *c, gr_late *late, size_t bytes) {
   return late->memory ? (char *)late->memory + (ALIGNMENT - (uintptr_t)late->memory % ALIGNMENT) % ALIGNMENT : NULL;
 }
 
-/* Result i has this type. */
-static graft_status settle(gr_plan *p, const gr_kernel_call *call, uint32_t i, const graft_type *type, char **base,
-                           gr_late *late) {
+graft_status gr_late_settle(gr_plan *p, const gr_kernel_call *call, uint32_t i, const graft_type *type, char **base,
+                            gr_late *late) {
   gr_slot *slot = &p->slots[gr_node_at(call->graph, call->node)->first_result + i];
   size_t bytes;
   if (slot->storage == GRAFT_NONE) return GRAFT_OK;
@@ -45,7 +44,7 @@ graft_status gr_late_begin(gr_plan *p, const gr_plan_step *step, const gr_kernel
   if (!types) return GRAFT_NO_MEMORY;
   graft_status status = step->opaque ? opaque_types(step, call, types) : gr_kernel_types(call, types);
   for (uint32_t i = 0; status == GRAFT_OK && i < call->result_count; i++)
-    status = settle(p, call, i, &types[i], base, late);
+    status = gr_late_settle(p, call, i, &types[i], base, late);
   if (types != inline_types) gr_free(c, types, call->result_count * sizeof *types);
   return status;
 }

@@ -151,11 +151,13 @@ static const graft_kernel *find_opaque(const planner *p, const char *op) {
   return NULL;
 }
 
+static bool is_control(uint32_t op) { return op < GR_OP_COUNT && gr_op_get(op)->families & GR_F_CONTROL; }
+
 /* Types of the node's results into p->results, concrete but where they depend on data. */
 static graft_status infer(planner *p, const graft_kernel *opaque) {
   const gr_node *node = gr_node_at(p->graph, p->node);
   p->types.len = p->results.len = 0;
-  p->late = false;
+  p->late = is_control(node->op); /* what its graphs give is known when they have run */
   if (!gr_vec_reserve(p->context, &p->types, node->operand_count) ||
       !gr_vec_reserve(p->context, &p->results, node->result_count))
     return GRAFT_NO_MEMORY;
@@ -373,12 +375,17 @@ static graft_status add_step(planner *p, const gr_kernel_info *info, const graft
   gr_plan_step step = {
       .node = p->node, .run = info ? gr_kernel_for(info, call) : NULL, .opaque = opaque, .late = p->late};
   const gr_op_info *op = gr_op_get(node->op);
-  if (op && (op->families & GR_F_RANDOM)) step.random = ++p->random;
+  if (op && (op->families & (GR_F_RANDOM | GR_F_CONTROL))) step.random = ++p->random;
   if (node->operand_count > plan->max_in) plan->max_in = node->operand_count;
   if (node->result_count > plan->max_out) plan->max_out = node->result_count;
   graft_status status = info && !p->late && step.run == info->run ? find_fast(p, call, &step) : GRAFT_OK;
+  if (status == GRAFT_OK && is_control(node->op) && !(step.control = gr_control_create(p->context)))
+    status = GRAFT_NO_MEMORY;
   if (status == GRAFT_OK && !gr_vec_push(p->context, &plan->steps, step)) status = GRAFT_NO_MEMORY;
-  if (status != GRAFT_OK) gr_fast_drop(step.fast);
+  if (status != GRAFT_OK) {
+    gr_fast_drop(step.fast);
+    gr_control_destroy(p->context, step.control);
+  }
   return status;
 }
 
@@ -411,7 +418,7 @@ static graft_status plan_node(planner *p) {
   uint32_t op = gr_node_at(p->graph, p->node)->op;
   const gr_kernel_info *info = gr_kernel_get(op);
   const graft_kernel *opaque = op >= GR_OP_COUNT ? find_opaque(p, gr_op_text(p->graph->module, op)) : NULL;
-  if (!info && !opaque) return fail(p, GRAFT_RUN, "there is no kernel for this op");
+  if (!info && !opaque && !is_control(op)) return fail(p, GRAFT_RUN, "there is no kernel for this op");
   gr_kernel_call call;
   graft_status status = infer(p, opaque);
   if (status == GRAFT_OK) status = describe(p, &call);
@@ -553,7 +560,10 @@ graft_status gr_plan_begin(gr_plan *plan, graft_graph *g, const gr_plan_options 
 void gr_plan_end(gr_plan *p) {
   graft_context *c = p->context;
   if (!c) return;
-  for (uint32_t i = 0; i < p->steps.len; i++) gr_fast_drop(p->steps.data[i].fast);
+  for (uint32_t i = 0; i < p->steps.len; i++) {
+    gr_fast_drop(p->steps.data[i].fast);
+    gr_control_destroy(c, p->steps.data[i].control);
+  }
   gr_fast_destroy(p->fast);
   gr_free(c, p->slots, ((size_t)p->slot_count + 1) * sizeof *p->slots);
   gr_vec_free(c, &p->storages);

@@ -25,6 +25,7 @@
 #include <string.h>
 
 #define ALIGNMENT 64u
+#define MAX_DEPTH 64u /* of sessions within each other */
 
 typedef struct session_input {
   graft_type type;  /* concrete, or rank -1: not known yet */
@@ -43,6 +44,7 @@ struct graft_session {
   bool reference, no_reuse;
   uint64_t seed, step; /* steps done */
   gr_threads *threads; /* NULL: one */
+  uint32_t depth;      /* of a graph that a node runs: how many sessions are around it, whose threads it has */
   gr_scratch *scratch;
   bool planned, ran;
   gr_plan plan;
@@ -231,7 +233,7 @@ void graft_session_destroy(graft_session *s) {
   if (!s) return;
   graft_context *c = s->context;
   drop_plan(s);
-  gr_threads_destroy(s->threads);
+  if (!s->depth) gr_threads_destroy(s->threads);
   gr_scratch_destroy(s->scratch);
   for (uint32_t i = 0; i < s->kernel_count; i++) {
     char *name = (char *)s->kernels[i].op;
@@ -241,6 +243,39 @@ void graft_session_destroy(graft_session *s) {
   gr_free(c, s->inputs, ((size_t)s->input_count + 1) * sizeof *s->inputs);
   gr_free(c, s->types, ((size_t)s->input_count + 1) * sizeof *s->types);
   gr_free(c, s, sizeof *s);
+}
+
+graft_session *gr_session_nested(graft_session *outer, graft_graph *g) {
+  graft_context *c = outer->context;
+  for (uint32_t i = 0; i < g->updates.len; i++)
+    if (g->updates.data[i].tensor != GRAFT_NONE) {
+      gr_error(c, GRAFT_UNSUPPORTED, gr_value_loc(g, gr_use_at(g, g->updates.data[i].use)->value),
+               "a graph that a node runs cannot update tensors: this has an update in '%s'",
+               gr_string_text(g->module, g->name));
+      return NULL;
+    }
+  if (outer->depth + 1 > MAX_DEPTH) {
+    gr_error(c, GRAFT_UNSUPPORTED, gr_module_loc(g->module), "graphs run more than %u deep within each other",
+             MAX_DEPTH);
+    return NULL;
+  }
+  graft_session *s = gr_alloc(c, sizeof *s);
+  if (!s) return NULL;
+  *s = (graft_session){
+      .graph = g, .context = c, .isa = outer->isa, .threads = outer->threads, .depth = outer->depth + 1};
+  const graft_session_options options = {.size = sizeof options,
+                                         .reference = outer->reference,
+                                         .no_reuse = outer->no_reuse,
+                                         .kernels = outer->kernels,
+                                         .kernel_count = outer->kernel_count};
+  if (prepare(s, &options) == GRAFT_OK) return s;
+  graft_session_destroy(s);
+  return NULL;
+}
+
+void gr_session_seed(graft_session *s, uint64_t seed) {
+  s->seed = seed;
+  s->step = 0;
 }
 
 graft_status graft_session_set_input(graft_session *s, uint32_t index, const graft_type *type, const void *data) {
@@ -351,6 +386,11 @@ static graft_status run_step(graft_session *s, const gr_plan_step *step) {
                          .seed = gr_mix(gr_mix(s->seed ^ gr_mix(s->step)) + step->random),
                          .graph = s->graph,
                          .node = step->node};
+  if (step->control) {
+    const graft_status made = gr_control_run(s, &s->plan, step, &call, s->base, s->late);
+    if (made == GRAFT_OK) gr_late_end(p, (uint32_t)(step - p->steps.data), s->graph, s->late);
+    return made;
+  }
   graft_status status = step->late ? gr_late_begin(&s->plan, step, &call, s->base, s->late) : GRAFT_OK;
   if (status != GRAFT_OK) return status;
   for (uint32_t i = 0; i < node->result_count; i++) {

@@ -31,12 +31,15 @@ typedef struct gr_slot {
   graft_type type;  /* of one in GR_PLACE_LATE: of the last run */
 } gr_slot;
 
+typedef struct gr_control gr_control;
+
 typedef struct gr_plan_step {
   graft_node node;
   uint32_t random; /* number among random steps, from 1 */
   gr_kernel run;   /* NULL: an embedder's kernel */
   const graft_kernel *opaque;
   gr_fast_kernel *fast; /* runs instead of `run`; NULL: none */
+  gr_control *control;  /* of an op that runs graphs; NULL: of another one */
   bool late;            /* the types of its results are inferred when it runs, from what its operands are then */
 } gr_plan_step;
 
@@ -97,9 +100,25 @@ typedef struct gr_late {
  * and `late` go by storage. */
 graft_status gr_late_begin(gr_plan *p, const gr_plan_step *step, const gr_kernel_call *call, char **base,
                            gr_late *late);
+/* Result i has this type. */
+graft_status gr_late_settle(gr_plan *p, const gr_kernel_call *call, uint32_t i, const graft_type *type, char **base,
+                            gr_late *late);
 /* After it: frees what was read for the last time. `at`: its number. */
 void gr_late_end(const gr_plan *p, uint32_t at, const graft_graph *g, gr_late *late);
 void gr_late_free(graft_context *c, gr_late *late);
+
+/* ---- control.c ---- */
+
+/* The sessions of a step that runs graphs; they are made when they are needed. */
+gr_control *gr_control_create(graft_context *c);
+void gr_control_destroy(graft_context *c, gr_control *control);
+/* Runs such a step, whose call has the operands; `s` is the session that it is in. */
+graft_status gr_control_run(graft_session *s, gr_plan *p, const gr_plan_step *step, const gr_kernel_call *call,
+                            char **base, gr_late *late);
+/* A session for a graph that a node of `outer`'s runs: with its kernels and its threads (session.c). */
+graft_session *gr_session_nested(graft_session *outer, graft_graph *g);
+/* Of the next run's random ops. */
+void gr_session_seed(graft_session *s, uint64_t seed);
 
 /* Gives the arena storages their offsets; sets arena_size. `reuse` false: no two overlap. */
 graft_status gr_plan_memory(gr_plan *p, bool reuse);

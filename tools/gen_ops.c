@@ -126,6 +126,7 @@ static const char *c_type(const gr_attr_decl *a) {
   case GRAFT_ATTR_FLOAT: return "double ";
   case GRAFT_ATTR_STRING: return "const char *";
   case GRAFT_ATTR_DTYPE: return "graft_dtype ";
+  case GRAFT_ATTR_GRAPH: return "uint32_t ";
   case GRAFT_ATTR_INTS: return a->required || any_count(a) ? "const int64_t *" : "int64_t ";
   case GRAFT_ATTR_FLOATS: return "const double *";
   default: die("no C type for the attribute", a->name); return "";
@@ -297,6 +298,9 @@ static const char prologue[] =
     " * asks for optional ones), or the node where their number varies. GRAFT_NONE: the operands contradict the op, a\n"
     " * diagnostic says how. `name` is the first result's, `source` the name in the source network.\n"
     " *\n"
+    " * Ops that run graphs have none, since nothing here knows how many results they have: graft_node_create makes "
+    "them.\n"
+    " *\n"
     " * All of it is inline code over graft_node_create: nothing here is part of the ABI. */\n"
     "#ifndef GRAFT_OPS_H\n"
     "#define GRAFT_OPS_H\n"
@@ -386,8 +390,10 @@ static void write_header(FILE *f) {
   put_maker(f, "float", "FLOAT", "double ", "f");
   put_maker(f, "string", "STRING", "const char *", "s");
   put_maker(f, "dtype", "DTYPE", "graft_dtype ", "dtype");
+  put_maker(f, "graph", "GRAPH", "uint32_t ", "graph");
   fputs(helpers, f);
-  for (uint32_t i = 0; i < GR_OP_COUNT; ++i) put_builder(f, gr_op_get(i));
+  for (uint32_t i = 0; i < GR_OP_COUNT; ++i)
+    if (!(gr_op_get(i)->families & GR_F_CONTROL)) put_builder(f, gr_op_get(i));
   fputs("\n#endif\n", f);
 }
 

@@ -12,5 +12,15 @@ bool gr_is_training(const graft_graph *g, graft_node n) {
 uint32_t gr_node_may(const graft_graph *g, graft_node n) {
   const gr_op_info *info = gr_info(g, n);
   if (!info || ((info->families & GR_F_RANDOM) && gr_is_training(g, n))) return 0;
+  if (info->families & GR_F_CONTROL) return GR_MAY_ERASE; /* what its graphs hold is not looked at */
   return GR_MAY_ERASE | GR_MAY_MERGE | GR_MAY_PRECOMPUTE | (info->families & QUANTIZATION ? 0 : GR_MAY_FOLD);
+}
+
+bool *gr_nested_graphs(graft_module *m) {
+  bool *nested = gr_calloc(m->context, (size_t)m->graphs.len + 1, sizeof *nested);
+  for (uint32_t i = 0; nested && i < m->attrs.items.len; i++) {
+    const gr_attr *a = &m->attrs.items.data[i];
+    if (a->kind == GRAFT_ATTR_GRAPH && (uint64_t)a->as.i < m->graphs.len) nested[a->as.i] = true;
+  }
+  return nested;
 }

@@ -192,6 +192,12 @@ uint32_t gr_node_may(const graft_graph *g, graft_node n);
 /* Has the op the attribute `training`, and is it set? */
 bool gr_is_training(const graft_graph *g, graft_node n);
 
+/* By graph: an attribute of a node names it, so that it is run inside another one. NULL: no memory. The caller's to
+ * free: as many bytes as the module has graphs, and one. */
+bool *gr_nested_graphs(graft_module *m);
+/* Drops the last graphs of a module that is being read, from number `from` on. */
+void gr_graphs_drop(graft_module *m, uint32_t from);
+
 /* ---- types (type.c) and inference (infer*.c) ---- */
 
 graft_dtype gr_dtype_find(const char *name, size_t length); /* GRAFT_UNKNOWN: no dtype is called so */

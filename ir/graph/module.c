@@ -118,3 +118,7 @@ gr_memory gr_module_memory(const graft_module *m) {
 uint32_t gr_type_intern(graft_module *m, const graft_type *t) {
   return gr_type_intern_at(m, t, (gr_loc){.file = gr_string_text(m, m->file)});
 }
+
+void gr_graphs_drop(graft_module *m, uint32_t from) {
+  while (m->graphs.len > from) gr_graph_free(m->context, m->graphs.data[--m->graphs.len]);
+}

@@ -45,6 +45,8 @@ enum {
   { .name = #n, .role = GR_LIKE }
 #define VARIADIC(n) \
   { .name = #n, .role = GR_DATA, .variadic = true }
+#define OPT_VARIADIC(n) \
+  { .name = #n, .role = GR_DATA, .variadic = true, .optional = true }
 #define R(n) \
   { .name = #n }
 #define OPT_R(n) \
@@ -83,6 +85,8 @@ enum {
   { .name = #n, .kind = GRAFT_ATTR_DTYPE, .i = (d) }
 #define REQ_DTYPE(n) \
   { .name = #n, .kind = GRAFT_ATTR_DTYPE, .required = true }
+#define REQ_GRAPH(n) \
+  { .name = #n, .kind = GRAFT_ATTR_GRAPH, .required = true }
 #define INTS_IN(n, c, d, l, g) \
   { .name = #n, .kind = GRAFT_ATTR_INTS, .count = (c), .i = (d), .least = (l), .greatest = (g) }
 #define REQ_INTS(n, c) \
@@ -253,8 +257,8 @@ size_t gr_signature(const gr_op_info *op, char *buffer, size_t size) {
   put(&o, "%s(", op->name);
   for (int i = 0; i < op->operand_count; i++)
     put(&o, "%s%s%s", i ? ", " : "", op->operands[i].name,
-        op->operands[i].optional   ? "?"
-        : op->operands[i].variadic ? "..."
+        op->operands[i].variadic   ? "..."
+        : op->operands[i].optional ? "?"
                                    : "");
   put(&o, ")");
   for (int i = 0; i < op->attr_count; i++) {

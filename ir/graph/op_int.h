@@ -176,6 +176,7 @@ int gr_op_operand_slot(const gr_op_info *op, const char *name, size_t length);
 #define Q(n) n
 #define L(n) n
 #define VARIADIC(n) n
+#define OPT_VARIADIC(n) n
 #define R(n) n
 #define OPT_R(n) n
 #define R_IN(n, low, high) n
@@ -195,6 +196,7 @@ int gr_op_operand_slot(const gr_op_info *op, const char *name, size_t length);
 #define CHOICE(n, type, d) n
 #define DTYPE(n, d) n
 #define REQ_DTYPE(n) n
+#define REQ_GRAPH(n) n
 #define INTS_IN(n, c, d, least, greatest) n
 #define REQ_INTS(n, c) n
 #define REQ_INTS_IN(n, c, least, greatest) n

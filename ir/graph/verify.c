@@ -118,7 +118,7 @@ static void check_inference(checker *v, graft_node n, bool *same_for_all) {
     if (result == GRAFT_NONE && (info == NULL || i >= info->result_count || !info->results[i].optional))
       FAIL(13, gr_node_label(g, n), "result %u is absent", i);
   }
-  *same_for_all = !user.asked;
+  *same_for_all = !user.asked && !(info && info->families & GR_F_CONTROL);
 done:
   if (operands != inline_operands) gr_free(c, operands, operand_count * sizeof *operands);
   if (results != inline_results) gr_free(c, results, node->result_count * sizeof *results);

@@ -47,7 +47,8 @@ static graft_status infer(graft_graph *g, const gr_node_desc *d, uint32_t operan
     types[i] = i < 32 && d->absent_results >> i & 1 ? GRAFT_NONE : gr_type_intern(m, &results[i]);
     if (types[i] == GRAFT_NONE && !(i < 32 && d->absent_results >> i & 1)) status = GRAFT_NO_MEMORY;
   }
-  *repeatable = !user.asked;
+  const gr_op_info *info = gr_op_get(d->op);
+  *repeatable = !user.asked && !(info && info->families & GR_F_CONTROL); /* its graphs may change */
 done:
   if (operands != inline_operands) gr_free(c, operands, operand_count * sizeof *operands);
   if (results != inline_results) gr_free(c, results, d->result_count * sizeof *results);

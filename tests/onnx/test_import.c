@@ -704,7 +704,7 @@ START_TEST(graphs_among_attributes) {
   add_graph(n, "else_branch", branch("Mul", "x", "w", "t")); /* the same name in a sibling */
   add_output(g, "y", 1, 1, INTS(3));
   load();
-  ck_assert_str_eq(node_text("y"), "onnx.If(cond, h, x)");
+  ck_assert_str_eq(node_text("y"), "if(cond, h, x)");
   ck_assert_uint_eq(graft_module_graph_count(m), 3);
   ck_assert_int_eq(attr("y", "then_branch").as.graph, 1);
   ck_assert_int_eq(attr("y", "else_branch").as.graph, 2);

@@ -110,6 +110,28 @@ static void shapes(void) {
   add_untyped_output(g, "c");
 }
 
+/* The body is read twice, since what it carries grows; it calls a function. */
+static void add_loop(void) {
+  Onnx__GraphProto *f = graph_new("");
+  add_ref(add_node(f, "Concat", "cat", NAMES("a", "b"), NAMES("y")), "axis", ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT,
+          "dim");
+  add_default(add_function(proto, "local", "join", 15, NAMES("a", "b"), NAMES("y"), f), "dim", 0);
+  add_input(g, "n", 7, 0, NULL);
+  Onnx__GraphProto *body = graph_new("body");
+  add_input(body, "i", 7, 0, NULL);
+  add_input(body, "c", 9, 0, NULL);
+  add_input(body, "v", 1, 4, INTS(-1, 3, 2, 2));
+  add_zeros(body, "lw", 1, 4, 4, INTS(1, 3, 2, 2));
+  in_domain(add_node(body, "join", "/join", NAMES("v", "lw"), NAMES("v1")), "local");
+  add_node(body, "Mul", "/mul", NAMES("lw", "x"), NAMES("s"));
+  add_untyped_output(body, "c");
+  add_untyped_output(body, "v1");
+  add_untyped_output(body, "s");
+  add_graph(add_node(g, "Loop", "/loop", NAMES("n", "", "x"), NAMES("carried", "all")), "body", body);
+  add_untyped_output(g, "carried");
+  add_untyped_output(g, "all");
+}
+
 static void foreign(void) {
   float_input("x", 1, 3, 2, 2);
   add_input(g, "cond", 9, 0, NULL);
@@ -121,12 +143,14 @@ static void foreign(void) {
   add_string(n, "s", "text");
   add_node(g, "Relu", "/r", NAMES("f"), NAMES("r"));
   n = add_node(g, "If", "/if", NAMES("cond"), NAMES("y"));
-  Onnx__GraphProto *inner = branch("Mul", "r", "w", "t");
+  Onnx__GraphProto *inner = graph_new("branch");
+  add_node(inner, "Mul", "/inner", NAMES("r", "w"), NAMES("t"));
   add_graph(add_node(inner, "If", "/deep", NAMES("cond"), NAMES("u")), "then_branch", branch("Add", "t", "r", "v"));
   add_untyped_output(inner, "u");
   add_graph(n, "then_branch", inner);
   add_graph(n, "else_branch", branch("Add", "x", "r", "t"));
   add_node(g, "Identity", "/id", NAMES("y"), NAMES("out"));
+  add_loop();
   add_untyped_output(g, "out");
 }
 

@@ -127,5 +127,7 @@ graft_value gr_onnx_pad(gr_onnx *in, gr_window *w, graft_value x, double value);
 #undef ONNX
 /* The node as it is. `graphs`: those imported from its attributes, in order; `captured`: what they read. */
 bool gr_onnx_opaque(gr_onnx *in, const graft_graph *const *graphs, const gr_onnx_names *captured);
+/* What both say of a type: what only `said` knows. */
+void gr_onnx_merge_type(graft_type *type, const graft_type *said);
 
 #endif

@@ -95,12 +95,17 @@ static bool add_initializers(gr_onnx *in, gr_onnx_scope *s) {
 
 static bool add_inputs(gr_onnx *in, gr_onnx_scope *s, const gr_onnx_names *captured) {
   const Onnx__GraphProto *g = s->proto;
+  const graft_type *hints = in->hints;
+  const uint32_t count = hints ? in->hint_count : 0;
+  in->hints = NULL; /* not of the graphs in this one */
   for (size_t i = 0; i < g->n_input; i++) {
     gr_onnx_symbol *symbol = gr_onnx_scope_find(s, g->input[i]->name);
     if (symbol->tensor != GRAFT_NONE) continue;
     graft_type type;
     const char *why = NULL;
-    if (!gr_onnx_type(g->input[i]->type, &type, &why)) {
+    if (i < count) {
+      type = hints[i];
+    } else if (!gr_onnx_type(g->input[i]->type, &type, &why)) {
       if (!s->outer)
         return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "input '%s' cannot be imported: %s", symbol->text, why), false;
       type = (graft_type){.dtype = GRAFT_UNKNOWN, .rank = -1}; /* a loop's body may leave types to be inferred */
@@ -197,22 +202,24 @@ void gr_onnx_come_back(gr_onnx *in, const gr_onnx *to) {
   in->calls = to->calls;
 }
 
-/* The graphs among the node's attributes, and the values that they capture; then the node. */
-static bool import_opaque(gr_onnx *in) {
+bool gr_onnx_captured(gr_onnx *in, gr_onnx_names *captured) {
+  if (!gr_onnx_captures(in, in->scope, in->node, captured)) return false;
+  uint32_t kept = 0; /* tensors belong to the module: nested graphs see them without */
+  for (uint32_t i = 0; i < captured->names.len; i++) {
+    const gr_onnx_symbol *s = gr_onnx_scope_lookup(in->scope, captured->names.data[i]);
+    if (s->tensor != GRAFT_NONE || s->absent) continue;
+    captured->names.data[kept++] = captured->names.data[i];
+    if (gr_onnx_value(in, s->text) == GRAFT_NONE) return false;
+  }
+  captured->names.len = kept;
+  return true;
+}
+
+const graft_graph **gr_onnx_nested(gr_onnx *in, const gr_onnx_names *captured) {
   const Onnx__NodeProto *node = in->node;
   const gr_onnx outer = *in; /* the place to come back to */
-  const graft_graph **graphs = NULL;
-  gr_onnx_names captured = {0};
-  bool good = gr_onnx_captures(in, in->scope, node, &captured);
-  uint32_t kept = 0; /* tensors belong to the module: nested graphs see them without */
-  for (uint32_t i = 0; good && i < captured.names.len; i++) {
-    const gr_onnx_symbol *s = gr_onnx_scope_lookup(in->scope, captured.names.data[i]);
-    if (s->tensor != GRAFT_NONE || s->absent) continue;
-    captured.names.data[kept++] = captured.names.data[i];
-    good = gr_onnx_value(in, s->text) != GRAFT_NONE;
-  }
-  captured.names.len = kept;
-  if (good) good = (graphs = gr_arena_alloc(&in->scratch, (node->n_attribute + 1) * sizeof *graphs)) != NULL;
+  const graft_graph **graphs = gr_arena_alloc(&in->scratch, (node->n_attribute + 1) * sizeof *graphs);
+  bool good = graphs != NULL;
   for (size_t i = 0, k = 0; good && i < node->n_attribute; i++) {
     const Onnx__AttributeProto *a = node->attribute[i];
     if (!a->g) continue;
@@ -221,11 +228,17 @@ static bool import_opaque(gr_onnx *in) {
     char *title = gr_arena_alloc(&in->scratch, size); /* no two graphs are called alike */
     if (title) snprintf(title, size, "%s.%u", name, graft_module_graph_count(in->module));
     graft_graph *g = title ? graft_graph_create(in->module, title) : NULL;
-    good = g && gr_onnx_graph(in, g, a->g, outer.scope, &captured);
+    good = g && gr_onnx_graph(in, g, a->g, outer.scope, captured);
     graphs[k++] = g;
     gr_onnx_come_back(in, &outer);
   }
-  good = good && gr_onnx_opaque(in, graphs, &captured);
+  return good ? graphs : NULL;
+}
+
+static bool import_opaque(gr_onnx *in) {
+  gr_onnx_names captured = {0};
+  const graft_graph **graphs = gr_onnx_captured(in, &captured) ? gr_onnx_nested(in, &captured) : NULL;
+  const bool good = graphs && gr_onnx_opaque(in, graphs, &captured);
   gr_vec_free(in->context, &captured.names);
   return good;
 }
@@ -244,8 +257,7 @@ static bool check_opset(gr_onnx *in) {
   return true;
 }
 
-/* The nodes of the branch become nodes of the graph at hand. */
-static bool import_branch(gr_onnx *in, const Onnx__GraphProto *branch) {
+bool gr_onnx_branch(gr_onnx *in, const Onnx__GraphProto *branch) {
   const gr_onnx here = *in;
   const gr_onnx_names nothing = {0};
   gr_onnx_scope scope = {.outer = in->scope, .graph = in->scope->graph, .proto = branch};
@@ -268,19 +280,6 @@ static bool import_branch(gr_onnx *in, const Onnx__GraphProto *branch) {
   return good;
 }
 
-/* A condition that is known, from shapes for example, leaves one branch. */
-static bool import_if(gr_onnx *in) {
-  const Onnx__AttributeProto *branches[2] = {gr_onnx_attr(in, "else_branch"), gr_onnx_attr(in, "then_branch")};
-  const graft_value condition = gr_onnx_input(in, 0);
-  gr_known k = {0};
-  if (in->failed) return false;
-  if (condition == GRAFT_NONE || !branches[0] || !branches[1] || !branches[0]->g || !branches[1]->g)
-    return import_opaque(in);
-  if (!gr_known_ints(in->scope->graph, condition, &k)) return false;
-  if (!gr_known_whole(&k) || k.count != 1) return import_opaque(in);
-  return gr_vec_push(in->context, &in->scope->computed, condition) && import_branch(in, branches[k.ints[0] != 0]->g);
-}
-
 static bool import_node(gr_onnx *in, const Onnx__NodeProto *written) {
   const Onnx__NodeProto *node = gr_onnx_resolve(in, written);
   if (!node) return false;
@@ -298,7 +297,6 @@ static bool import_node(gr_onnx *in, const Onnx__NodeProto *written) {
     if (r.source == GRAFT_NONE || (in->record = gr_record_intern(in->module, &r, NULL)) == GRAFT_NONE) return false;
   }
   in->row = in_default_domain ? gr_onnx_op_find(node->op_type) : NULL;
-  if (!in->row && in_default_domain && strcmp(node->op_type, "If") == 0) return import_if(in);
   const gr_onnx_function *f = in->row ? NULL : gr_onnx_function_find(in, node);
   if (f) return gr_onnx_call_function(in, f);
   if (!in->row) return import_opaque(in);

@@ -166,6 +166,8 @@ struct gr_onnx {
   uint32_t calls;                     /* of functions, that the node at hand is in: what it holds is read again */
   GR_VEC(graft_tensor) consumed;      /* tensors that became attributes: nobody may use them any more */
   gr_onnx_scope *scope;
+  const graft_type *hints; /* of the first inputs of the graph to be imported next, instead of what it says; or NULL */
+  uint32_t hint_count;
 
   /* the node at hand */
   const Onnx__NodeProto *node;
@@ -234,6 +236,12 @@ bool gr_onnx_drop_computed(gr_onnx *in, gr_onnx_scope *s);
 /* To the node at hand, after nodes of other scopes: `to` is a copy from before them. */
 void gr_onnx_come_back(gr_onnx *in, const gr_onnx *to);
 
+/* The values that the graphs in the node's attributes capture, tensors apart: they become the node's operands. */
+bool gr_onnx_captured(gr_onnx *in, gr_onnx_names *captured);
+/* These graphs, made graphs of the module, in order; NULL: failed. */
+const graft_graph **gr_onnx_nested(gr_onnx *in, const gr_onnx_names *captured);
+/* The nodes of the branch become nodes of the graph at hand, and its outputs those of the node. */
+bool gr_onnx_branch(gr_onnx *in, const Onnx__GraphProto *branch);
 /* Imports `proto` into `g`. `captured` names become inputs after the graph's own. */
 bool gr_onnx_graph(gr_onnx *in, graft_graph *g, const Onnx__GraphProto *proto, gr_onnx_scope *outer,
                    const gr_onnx_names *captured);

@@ -168,8 +168,7 @@ static bool foreign_type(kind k, uint32_t i, const graft_type *x, graft_type *ty
   return true;
 }
 
-/* What both say: an extent that only one knows. */
-static void merge(graft_type *type, const graft_type *said) {
+void gr_onnx_merge_type(graft_type *type, const graft_type *said) {
   if (type->dtype == GRAFT_UNKNOWN) type->dtype = said->dtype;
   if (type->rank < 0) *type = (graft_type){.dtype = type->dtype, .rank = -1};
   if (type->rank < 0 && said->rank >= 0) {
@@ -198,7 +197,7 @@ static bool result_types(gr_onnx *in, uint32_t *types, uint32_t count) {
       attribute_type(in, &type);
     } else if (first == GRAFT_NONE || !foreign_type(k, i, gr_onnx_value_type(in, first), &type))
       type = (graft_type){.dtype = GRAFT_UNKNOWN, .rank = -1};
-    if (s && s->info && gr_onnx_type(s->info->type, &said, &why)) merge(&type, &said);
+    if (s && s->info && gr_onnx_type(s->info->type, &said, &why)) gr_onnx_merge_type(&type, &said);
     if ((types[i] = gr_type_intern_at(in->module, &type, in->where)) == GRAFT_NONE) return false;
   }
   return true;

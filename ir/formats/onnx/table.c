@@ -13,6 +13,7 @@
 #define A_STRING(n) {.name = n, .type = TYPE(STRING)},
 #define A_STRINGS(n) {.name = n, .type = TYPE(STRINGS)},
 #define A_TENSOR(n) {.name = n, .type = TYPE(TENSOR)},
+#define A_GRAPH(n) {.name = n, .type = TYPE(GRAPH)},
 #define A_SPARSE(n) {.name = n, .type = TYPE(SPARSE_TENSOR)},
 #define IS_INT(n, own, d) {.name = n, .type = TYPE(INT), .is = #own, .kind = GRAFT_ATTR_INT, .i = (d)},
 #define IS_BOOL(n, own, d) {.name = n, .type = TYPE(INT), .is = #own, .kind = GRAFT_ATTR_BOOL, .i = (d)},

@@ -1,0 +1,101 @@
+/* If and Loop: the types of what they carry, and the graphs that they become. */
+#include "ir/formats/onnx/onnx_impl.h"
+
+#include "fixture.h"
+
+#include <string.h>
+
+static graft_type type_of(uint32_t graph, const char *name) {
+  graft_graph *in = graft_module_get_graph(m, graph);
+  return graft_value_get_type(in, graft_value_find(in, name));
+}
+
+static void is_type(uint32_t graph, const char *name, graft_dtype dtype, int32_t rank, const int64_t *dims) {
+  const graft_type t = type_of(graph, name);
+  ck_assert_int_eq(t.dtype, dtype);
+  ck_assert_int_eq(t.rank, rank);
+  for (int32_t d = 0; d < rank; d++) ck_assert_int_eq(t.dims[d], dims[d]);
+}
+
+/* i, condition, v -> the same condition, what op makes of v and w, and s = v * x of what is around. */
+static Onnx__GraphProto *body(const char *op) {
+  Onnx__GraphProto *b = graph_new("body");
+  add_input(b, "i", 7, 0, NULL);
+  add_input(b, "c", 9, 0, NULL);
+  add_input(b, "v", 0, 0, NULL);
+  add_zeros(b, "w", 1, 4, 2, INTS(1, 3));
+  Onnx__NodeProto *n = add_node(b, op, "/op", NAMES("v", "w"), NAMES("v1"));
+  if (strcmp(op, "Concat") == 0) add_int(n, "axis", 0);
+  add_node(b, "Mul", "/mul", NAMES("w", "x"), NAMES("s"));
+  add_untyped_output(b, "c");
+  add_untyped_output(b, "v1");
+  add_untyped_output(b, "s");
+  return b;
+}
+
+static void loop_model(Onnx__GraphProto *b) {
+  add_input(g, "x", 1, 2, INTS(2, 3));
+  add_input(g, "n", 7, 0, NULL);
+  add_graph(add_node(g, "Loop", "/loop", NAMES("n", "", "x"), NAMES("y", "all")), "body", b);
+  add_untyped_output(g, "y");
+  add_untyped_output(g, "all");
+  load();
+  ck_assert_uint_eq(graft_module_graph_count(m), 2);
+}
+
+START_TEST(carried_values_keep_their_type) {
+  loop_model(body("Add"));
+  is_type(1, "v", GRAFT_F32, 2, INTS(2, 3));
+  is_type(0, "y", GRAFT_F32, 2, INTS(2, 3));
+  is_type(0, "all", GRAFT_F32, 3, INTS(-1, 2, 3));
+}
+END_TEST
+
+/* The body is read again with a type that holds every time, with what it has of its own. */
+START_TEST(carried_values_grow) {
+  loop_model(body("Concat"));
+  const graft_type v =
+      graft_value_get_type(graft_module_get_graph(m, 1), graft_input_get(graft_module_get_graph(m, 1), 2));
+  ck_assert_int_eq(v.dims[0], -1);
+  ck_assert_int_eq(v.dims[1], 3);
+  is_type(0, "y", GRAFT_F32, 2, INTS(-1, 3));
+  is_type(0, "all", GRAFT_F32, 3, INTS(-1, 2, 3));
+  uint32_t tensors = 0;
+  for (graft_tensor t = 0; t < graft_tensor_count(m); t++)
+    tensors += graft_tensor_get_type(m, t).rank == 2 && graft_tensor_get_data(m, t) != NULL;
+  ck_assert_uint_eq(tensors, 1);
+}
+END_TEST
+
+START_TEST(body_of_another_arity) {
+  add_input(g, "x", 1, 2, INTS(2, 3));
+  add_input(g, "n", 7, 0, NULL);
+  add_graph(add_node(g, "Loop", "/loop", NAMES("n", "", "x", "x"), NAMES("y", "all")), "body", body("Add"));
+  add_untyped_output(g, "y");
+  load_fails("/loop", "the body has 3 inputs and 3 outputs, the node 4 and 2");
+}
+END_TEST
+
+START_TEST(branches_of_two_shapes) {
+  add_input(g, "x", 1, 2, INTS(2, 3));
+  add_input(g, "c", 9, 1, INTS(1));
+  Onnx__NodeProto *n = add_node(g, "If", "/if", NAMES("c"), NAMES("y"));
+  Onnx__GraphProto *flat = graph_new("flat");
+  add_int(add_node(flat, "Flatten", "/flat", NAMES("x"), NAMES("f")), "axis", 0);
+  add_untyped_output(flat, "f");
+  add_graph(n, "then_branch", flat);
+  add_graph(n, "else_branch", branch("Add", "x", "x", "t"));
+  add_untyped_output(g, "y");
+  load();
+  is_type(0, "y", GRAFT_F32, 2, INTS(-1, -1));
+}
+END_TEST
+
+int main(void) {
+  Suite *s = suite_create("onnx-control");
+  TCase *t = tcase_create("control");
+  tcase_add_checked_fixture(t, setup, teardown);
+  ADD(t, carried_values_keep_their_type, carried_values_grow, body_of_another_arity, branches_of_two_shapes);
+  suite_add_tcase(s, t);
+  return run_suite(s);
+}
