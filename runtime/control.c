@@ -27,8 +27,12 @@ typedef struct control_run {
 /* The session of the graph that attribute `slot` names. */
 static graft_session *session_of(control_run *r, uint32_t slot) {
   graft_session **s = &r->control->sessions[slot];
-  graft_graph *g = r->call->module->graphs.data[gr_k_int(r->call, slot)];
-  if (!*s) *s = gr_session_nested(r->outer, g);
+  const uint64_t index = (uint64_t)gr_k_int(r->call, slot);
+  if (index >= r->call->module->graphs.len) {
+    gr_kernel_error(r->call, "there is no graph %llu", (unsigned long long)index);
+    return NULL;
+  }
+  if (!*s) *s = gr_session_nested(r->outer, r->call->module->graphs.data[index]);
   return *s;
 }
 
@@ -191,8 +195,8 @@ static graft_status run_loop(control_run *r) {
   graft_status status = first->data ? one_bool(r, "condition", first->type, first->data, &condition) : GRAFT_OK;
   if (status != GRAFT_OK) return status;
   l.session = session_of(r, GR_ATTR(loop, body));
-  l.body = call->module->graphs.data[gr_k_int(call, GR_ATTR(loop, body))];
   if (!l.session) return GRAFT_RUN;
+  l.body = call->module->graphs.data[gr_k_int(call, GR_ATTR(loop, body))];
   l.kept = gr_calloc(call->context, l.results + 1u, sizeof *l.kept);
   if (!l.kept) return GRAFT_NO_MEMORY;
   uint8_t again = condition;

@@ -2,6 +2,7 @@
 #include "ir/formats/onnx/onnx_impl.h"
 
 #include "fixture.h"
+#include "runtime/runtime.h"
 
 #include <string.h>
 
@@ -91,11 +92,76 @@ START_TEST(branches_of_two_shapes) {
 }
 END_TEST
 
+/* ---- scan ---- */
+
+/* Of columns from the last one on: the running sum, stacked as columns, and each column doubled, last one first. */
+static void scan_model(void) {
+  Onnx__GraphProto *b = graph_new("body");
+  add_input(b, "sum", 0, 0, NULL);
+  add_input(b, "column", 0, 0, NULL);
+  add_node(b, "Add", "/add", NAMES("sum", "column"), NAMES("condition"));
+  add_node(b, "Identity", "/id", NAMES("condition"), NAMES("next"));
+  add_node(b, "Mul", "/mul", NAMES("column", "two"), NAMES("double"));
+  add_untyped_output(b, "condition");
+  add_untyped_output(b, "next");
+  add_untyped_output(b, "double");
+  add_input(g, "start", 1, 1, INTS(2));
+  add_input(g, "x", 1, 2, INTS(2, -1));
+  add_input(g, "y", 1, 1, INTS(1));
+  add_node(g, "Add", "/two", NAMES("y", "y"), NAMES("two"));
+  Onnx__NodeProto *n = add_node(g, "Scan", "/scan", NAMES("start", "x"), NAMES("end", "sums", "doubles"));
+  add_graph(n, "body", b);
+  add_int(n, "num_scan_inputs", 1);
+  add_ints(n, "scan_input_axes", 1, INTS(-1));
+  add_ints(n, "scan_input_directions", 1, INTS(1));
+  add_ints(n, "scan_output_axes", 2, INTS(1, 0));
+  add_ints(n, "scan_output_directions", 2, INTS(0, 1));
+  for (int i = 0; i < 3; i++) add_untyped_output(g, ((const char *[]){"end", "sums", "doubles"})[i]);
+}
+
+static void gives(graft_session *s, uint32_t i, size_t count, const float *want) {
+  graft_type type;
+  const float *y = graft_session_get_output(s, i, &type);
+  ck_assert_ptr_nonnull(y);
+  ck_assert_int_eq(graft_type_elements(&type), (int64_t)count);
+  for (size_t k = 0; k < count; k++) ck_assert_float_eq(y[k], want[k]);
+}
+
+START_TEST(scan_is_a_loop) {
+  static const float start[] = {100, 200}, columns[] = {1, 2, 3, 4, 5, 6}, y[] = {1};
+  scan_model();
+  load();
+  is_type(0, "end", GRAFT_F32, 1, INTS(2));
+  graft_session *s = graft_session_create(graft_module_get_graph(m, 0), NULL);
+  const graft_type two = graft_type_make(GRAFT_F32, 1, INTS(2)), one = graft_type_make(GRAFT_F32, 1, INTS(1)),
+                   x = graft_type_make(GRAFT_F32, 2, INTS(2, 3));
+  ck_assert_ptr_nonnull(s);
+  ck_assert_int_eq(graft_session_set_input(s, 0, &two, start), GRAFT_OK);
+  ck_assert_int_eq(graft_session_set_input(s, 1, &x, columns), GRAFT_OK);
+  ck_assert_int_eq(graft_session_set_input(s, 2, &one, y), GRAFT_OK);
+  ck_assert_int_eq(graft_session_run(s), GRAFT_OK);
+  gives(s, 0, 2, FLOATS(106, 215));
+  gives(s, 1, 6, FLOATS(103, 105, 106, 206, 211, 215)); /* [2, 3] */
+  gives(s, 2, 6, FLOATS(2, 8, 4, 10, 6, 12));           /* [3, 2] */
+  graft_session_destroy(s);
+}
+END_TEST
+
+START_TEST(scan_of_opset_8_stays) {
+  proto->opset_import[0]->version = 8;
+  scan_model();
+  load();
+  graft_graph *graph = graft_module_get_graph(m, 0);
+  ck_assert_str_eq(graft_node_get_op(graph, graft_value_node(graph, graft_value_find(graph, "end"))), "onnx.Scan");
+}
+END_TEST
+
 int main(void) {
   Suite *s = suite_create("onnx-control");
   TCase *t = tcase_create("control");
   tcase_add_checked_fixture(t, setup, teardown);
-  ADD(t, carried_values_keep_their_type, carried_values_grow, body_of_another_arity, branches_of_two_shapes);
+  ADD(t, carried_values_keep_their_type, carried_values_grow, body_of_another_arity, branches_of_two_shapes,
+      scan_is_a_loop, scan_of_opset_8_stays);
   suite_add_tcase(s, t);
   return run_suite(s);
 }

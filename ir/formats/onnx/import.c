@@ -93,11 +93,63 @@ static bool add_initializers(gr_onnx *in, gr_onnx_scope *s) {
   return true;
 }
 
+static bool add_captured(gr_onnx_scope *s, const gr_onnx_names *captured) {
+  for (uint32_t i = 0; i < captured->names.len; i++) {
+    const gr_onnx_symbol *outer = gr_onnx_scope_lookup(s->outer, captured->names.data[i]);
+    graft_type type = *gr_type_of(s->outer->graph, outer->value);
+    gr_onnx_symbol *symbol = gr_onnx_scope_find(s, captured->names.data[i]);
+    symbol->value = gr_input_add(s->graph, symbol->name, &type);
+    if (symbol->value == GRAFT_NONE) return false;
+  }
+  return true;
+}
+
+/* An input of graft's own making. */
+static graft_value add_own_input(gr_onnx *in, const char *name, const graft_type *type) {
+  const gr_name split = gr_name_split(in->module, name, strlen(name));
+  const gr_name unique = split.base == GRAFT_NONE ? split : gr_name_unique(in->module, split);
+  return unique.base == GRAFT_NONE ? GRAFT_NONE : gr_input_add(in->scope->graph, unique, type);
+}
+
+/* The entry of what is scanned that it is the time for. */
+static bool add_entry(gr_onnx *in, graft_value array, graft_value time, uint32_t k, const char *name) {
+  const int64_t last = -1;
+  if (in->scope->scan->reversed[k]) {
+    gr_onnx_begin(in, GR_OP_sub);
+    const graft_value from = gr_onnx_make_constant(in, "last", &(graft_type){.dtype = GRAFT_I64}, &last);
+    time = gr_onnx_step(in, (graft_value[]){from, time}, 2);
+  }
+  gr_onnx_begin(in, GR_OP_index_select);
+  gr_onnx_set_int(in, "dim", in->scope->scan->axes[k]);
+  return time != GRAFT_NONE && gr_onnx_end(in, (graft_value[]){array, time}, 2, &name, 1, 0, NULL) != GRAFT_NONE;
+}
+
+static bool add_scan_inputs(gr_onnx *in, gr_onnx_scope *s, const gr_onnx_names *captured, const graft_type *hints) {
+  const uint32_t states = s->scan->states, count = (uint32_t)s->proto->n_input;
+  graft_value *arrays = gr_arena_alloc(&in->scratch, (count + 1) * sizeof *arrays);
+  const graft_value time = add_own_input(in, "time", &hints[0]);
+  if (!arrays || time == GRAFT_NONE || add_own_input(in, "condition", &hints[1]) == GRAFT_NONE) return false;
+  for (uint32_t i = 0; i < count; i++) {
+    gr_onnx_symbol *symbol = gr_onnx_scope_find(s, s->proto->input[i]->name);
+    arrays[i] =
+        i < states ? gr_input_add(s->graph, symbol->name, &hints[2 + i]) : add_own_input(in, "scanned", &hints[2 + i]);
+    if (arrays[i] == GRAFT_NONE) return false;
+    if (i < states) symbol->value = arrays[i];
+  }
+  if (!add_captured(s, captured)) return false;
+  for (uint32_t i = states; i < count; i++)
+    if (!add_entry(in, arrays[i], time, i - states, s->proto->input[i]->name)) return false;
+  return true;
+}
+
 static bool add_inputs(gr_onnx *in, gr_onnx_scope *s, const gr_onnx_names *captured) {
   const Onnx__GraphProto *g = s->proto;
   const graft_type *hints = in->hints;
   const uint32_t count = hints ? in->hint_count : 0;
+  s->scan = in->scan;
   in->hints = NULL; /* not of the graphs in this one */
+  in->scan = NULL;
+  if (s->scan) return add_scan_inputs(in, s, captured, hints);
   for (size_t i = 0; i < g->n_input; i++) {
     gr_onnx_symbol *symbol = gr_onnx_scope_find(s, g->input[i]->name);
     if (symbol->tensor != GRAFT_NONE) continue;
@@ -113,14 +165,7 @@ static bool add_inputs(gr_onnx *in, gr_onnx_scope *s, const gr_onnx_names *captu
     symbol->value = gr_input_add(s->graph, symbol->name, &type);
     if (symbol->value == GRAFT_NONE) return false;
   }
-  for (uint32_t i = 0; i < captured->names.len; i++) {
-    const gr_onnx_symbol *outer = gr_onnx_scope_lookup(s->outer, captured->names.data[i]);
-    graft_type type = *gr_type_of(s->outer->graph, outer->value);
-    gr_onnx_symbol *symbol = gr_onnx_scope_find(s, captured->names.data[i]);
-    symbol->value = gr_input_add(s->graph, symbol->name, &type);
-    if (symbol->value == GRAFT_NONE) return false;
-  }
-  return true;
+  return add_captured(s, captured);
 }
 
 /* What the file says an output is against what the graph makes of it. */
@@ -143,7 +188,23 @@ static bool check_output(gr_onnx *in, const Onnx__ValueInfoProto *info, graft_va
   return true;
 }
 
+/* A scan goes on as long as there is something: its condition is the one that it was given. */
+static bool add_condition(gr_onnx *in, gr_onnx_scope *s) {
+  const size_t size = 16 + s->proto->n_output;
+  char *name = gr_arena_alloc(&in->scratch, size);
+  if (!name) return false;
+  size_t length = (size_t)snprintf(name, size, "condition");
+  for (size_t i = 0; i < s->proto->n_output; i++)
+    if (s->proto->output[i]->name && strcmp(s->proto->output[i]->name, name) == 0) {
+      name[length++] = '_';
+      name[length] = '\0';
+      i = (size_t)-1;
+    }
+  return graft_output_add(s->graph, name, s->graph->inputs.data[1]) == GRAFT_OK;
+}
+
 static bool add_outputs(gr_onnx *in, gr_onnx_scope *s) {
+  if (s->scan && !add_condition(in, s)) return false;
   for (size_t i = 0; i < s->proto->n_output; i++) {
     const Onnx__ValueInfoProto *info = s->proto->output[i];
     if (!info->name || !info->name[0]) return gr_onnx_fail(in, GRAFT_FORMAT, "output %zu has no name", i), false;

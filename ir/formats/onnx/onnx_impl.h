@@ -61,6 +61,7 @@ typedef struct gr_onnx_scope {
   struct gr_onnx_scope *outer;
   graft_graph *graph;
   const Onnx__GraphProto *proto;
+  const struct gr_onnx_scan *scan;
   const gr_onnx_call *call; /* of a function: its nodes see nothing around them */
   GR_VEC(gr_onnx_symbol) symbols;
   gr_onnx_slot *slots; /* open addressing */
@@ -135,6 +136,14 @@ typedef struct gr_onnx_file {
   gr_buffer *buffer;
 } gr_onnx_file;
 
+/* A Scan, whose body becomes that of a loop: its inputs are which time it is, the condition, the states, then what is
+ * scanned, whole; of that its nodes read an entry. */
+typedef struct gr_onnx_scan {
+  uint32_t states;
+  const int64_t *axes;  /* of what is scanned */
+  const bool *reversed; /* from the last entry on */
+} gr_onnx_scan;
+
 /* A function of the model: what it is called by, and what the library's messages do not know of it. */
 typedef struct gr_onnx_function {
   const char *domain, *name, *overload;
@@ -166,7 +175,8 @@ struct gr_onnx {
   uint32_t calls;                     /* of functions, that the node at hand is in: what it holds is read again */
   GR_VEC(graft_tensor) consumed;      /* tensors that became attributes: nobody may use them any more */
   gr_onnx_scope *scope;
-  const graft_type *hints; /* of the first inputs of the graph to be imported next, instead of what it says; or NULL */
+  const gr_onnx_scan *scan; /* the graph to be imported next is the body of one; or NULL */
+  const graft_type *hints;  /* of the first inputs of the graph to be imported next, instead of what it says; or NULL */
   uint32_t hint_count;
 
   /* the node at hand */

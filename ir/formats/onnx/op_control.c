@@ -107,46 +107,51 @@ static bool widen(graft_type *type, const graft_type *made) {
   return wider;
 }
 
-/* What the body's inputs are the first time: which one it is, the condition, the operands. */
-static graft_type *first_types(gr_onnx *in, const Onnx__GraphProto *body, uint32_t count) {
-  graft_type *types = gr_arena_alloc(&in->scratch, count * sizeof *types);
+/* What the body's first inputs are: which time it is, the condition, as the body has them. */
+static void number_type(graft_type *type, graft_dtype dtype, const Onnx__TypeProto *written) {
+  graft_type said;
   const char *why;
-  for (uint32_t i = 0; types && i < count; i++) {
+  *type = (graft_type){.dtype = dtype, .rank = written && gr_onnx_type(written, &said, &why) && said.rank == 1};
+  type->dims[0] = type->rank;
+}
+
+/* What the body's inputs from 2 on are the first time: the operands. `body`: its input for the first one. */
+static bool operand_types(gr_onnx *in, graft_type *types, uint32_t first, Onnx__ValueInfoProto *const *body,
+                          uint32_t count, uint32_t said_of) {
+  for (uint32_t i = 0; i < count; i++) {
+    const graft_value v = gr_onnx_input(in, first + i);
     graft_type said;
-    const bool given = gr_onnx_type(body->input[i]->type, &said, &why);
-    types[i] = (graft_type){.dtype = i == 0 ? GRAFT_I64 : GRAFT_BOOL, .rank = given && i < 2 && said.rank == 1};
-    if (i < 2) types[i].dims[0] = types[i].rank;
-    if (i < 2) continue;
-    const graft_value v = gr_onnx_input(in, i);
-    if (v == GRAFT_NONE) return gr_onnx_fail(in, GRAFT_TYPE, "Loop: input %u is missing", i), NULL;
-    types[i] = *gr_onnx_value_type(in, v);
-    if (given) gr_onnx_merge_type(&types[i], &said);
+    const char *why;
+    if (v == GRAFT_NONE)
+      return gr_onnx_fail(in, GRAFT_TYPE, "%s: input %u is missing", in->row->name, first + i), false;
+    types[2 + i] = *gr_onnx_value_type(in, v);
+    if (i < said_of && gr_onnx_type(body[i]->type, &said, &why)) gr_onnx_merge_type(&types[2 + i], &said);
   }
-  return types;
+  return true;
 }
 
 /* The body, read with types of what it carries that hold every time: those of the operands first, and again with what
  * they become. */
-static const graft_graph *read_body(gr_onnx *in, const Onnx__GraphProto *body, const gr_onnx_names *captured) {
-  const uint32_t count = (uint32_t)body->n_input;
-  graft_type *types = first_types(in, body, count);
+static const graft_graph *read_body(gr_onnx *in, const Onnx__GraphProto *body, const gr_onnx_names *captured,
+                                    graft_type *types, uint32_t count, uint32_t carried, const gr_onnx_scan *scan) {
   const graft_graph **graphs = NULL;
-  for (int round = 0; types && round < ROUNDS; round++) {
+  for (int round = 0; round < ROUNDS; round++) {
     const uint32_t before = in->module->graphs.len, tensors = in->module->tensors.len;
     bool wider = false;
     in->hints = types;
     in->hint_count = count;
+    in->scan = scan;
     in->calls++; /* what it holds may be read again */
     const bool good = gr_onnx_claim(in, COST * (1 + body->n_node)) && (graphs = gr_onnx_nested(in, captured)) != NULL;
     in->calls--;
     if (!good) return NULL;
-    for (uint32_t i = 2; i < count; i++) {
+    for (uint32_t i = 2; i < 2 + carried; i++) {
       const gr_output *output = &graphs[0]->outputs.data[i - 1];
       wider = widen(&types[i], gr_type_of(graphs[0], gr_use_at(graphs[0], output->use)->value)) || wider;
     }
     if (!wider || round + 1 == ROUNDS) return graphs[0];
     if (round + 2 == ROUNDS) /* they did not settle so far */
-      for (uint32_t i = 2; i < count; i++) types[i] = (graft_type){.dtype = types[i].dtype, .rank = -1};
+      for (uint32_t i = 2; i < 2 + carried; i++) types[i] = (graft_type){.dtype = types[i].dtype, .rank = -1};
     if (!forget(in, before, tensors)) return NULL;
   }
   return NULL;
@@ -161,8 +166,15 @@ bool gr_onnx_loop_node(gr_onnx *in) {
     return gr_onnx_fail(in, GRAFT_TYPE, "Loop: the body has %zu inputs and %zu outputs, the node %zu and %zu",
                         body->n_input, body->n_output, inputs, outputs),
            false;
+  const uint32_t count = (uint32_t)inputs;
+  graft_type *types = gr_arena_alloc(&in->scratch, count * sizeof *types);
+  if (!types) return false;
+  number_type(&types[0], GRAFT_I64, body->input[0]->type);
+  number_type(&types[1], GRAFT_BOOL, body->input[1]->type);
+  if (!operand_types(in, types, 2, body->input + 2, count - 2, count - 2)) return false;
   gr_onnx_names captured = {0};
-  const graft_graph *g = gr_onnx_captured(in, &captured) ? read_body(in, body, &captured) : NULL;
+  const graft_graph *g =
+      gr_onnx_captured(in, &captured) ? read_body(in, body, &captured, types, count, count - 2, NULL) : NULL;
   const graft_value *operands = g ? with_captured(in, (uint32_t)inputs, &captured) : NULL;
   if (operands) {
     gr_onnx_begin(in, GR_OP_loop);
@@ -170,6 +182,102 @@ bool gr_onnx_loop_node(gr_onnx *in) {
     gr_onnx_set_int(in, "carried", (int64_t)inputs - 2);
   }
   const bool good = operands && finish(in, operands, (uint32_t)inputs + captured.names.len);
+  gr_vec_free(in->context, &captured.names);
+  return good;
+}
+
+/* ---- Scan: a loop over the entries of what is scanned ---- */
+
+/* A list of numbers, one for each of `count`; zeros where it is not given. */
+static const int64_t *numbers(gr_onnx *in, const char *name, uint32_t count) {
+  int64_t *out = gr_arena_alloc(&in->scratch, (count + 1u) * sizeof *out);
+  return out && gr_onnx_attr_ints(in, name, count, 0, out) ? out : NULL;
+}
+
+static const bool *directions(gr_onnx *in, const char *name, uint32_t count) {
+  const int64_t *given = numbers(in, name, count);
+  bool *out = given ? gr_arena_alloc(&in->scratch, count + 1u) : NULL;
+  for (uint32_t i = 0; out && i < count; i++) out[i] = given[i] != 0;
+  return out;
+}
+
+/* How many entries there are. */
+static graft_value entries(gr_onnx *in, uint32_t input, int64_t axis) {
+  const graft_value x = gr_onnx_input(in, input);
+  gr_onnx_begin(in, GR_OP_shape);
+  gr_onnx_set_int(in, "start", axis);
+  if (axis != -1) gr_onnx_set_int(in, "end", axis + 1);
+  return gr_onnx_step(in, &x, 1);
+}
+
+/* Output i of the node is v, stacked from the other end and along another axis. */
+static bool give_stacked(gr_onnx *in, uint32_t i, graft_value v, int64_t axis, bool reversed) {
+  int64_t dims[GRAFT_MAX_RANK] = {0}, to;
+  if (reversed) {
+    gr_onnx_begin(in, GR_OP_flip);
+    gr_onnx_set_ints(in, "dims", dims, 1);
+    v = gr_onnx_step(in, &v, 1);
+  }
+  if (v == GRAFT_NONE || axis == 0) return gr_onnx_alias(in, i, v);
+  const int32_t rank = gr_onnx_rank(in, v);
+  if (rank < 0 || !gr_onnx_axis(in, axis, rank, &to)) return false;
+  for (int32_t d = 0; d < rank; d++) dims[d] = d < to ? d + 1 : d == to ? 0 : d;
+  gr_onnx_begin(in, GR_OP_permute);
+  gr_onnx_set_ints(in, "dims", dims, (uint32_t)rank);
+  return gr_onnx_alias(in, i, gr_onnx_step(in, &v, 1));
+}
+
+static bool finish_scan(gr_onnx *in, const graft_graph *body, const gr_onnx_names *captured, const gr_onnx_scan *scan) {
+  const uint32_t inputs = (uint32_t)in->node->n_input, outputs = (uint32_t)in->node->n_output;
+  const uint32_t stacked = outputs - scan->states, more = captured->names.len;
+  const int64_t *axes = numbers(in, "scan_output_axes", stacked);
+  const bool *reversed = axes ? directions(in, "scan_output_directions", stacked) : NULL;
+  const graft_value *rest = reversed ? with_captured(in, inputs, captured) : NULL;
+  graft_value *operands = rest ? gr_arena_alloc(&in->scratch, (2u + inputs + more) * sizeof *operands) : NULL;
+  const char **names = operands ? gr_arena_alloc(&in->scratch, (outputs + 1u) * sizeof *names) : NULL;
+  if (!names || (operands[0] = entries(in, scan->states, scan->axes[0])) == GRAFT_NONE) return false;
+  operands[1] = GRAFT_NONE;
+  memcpy(operands + 2, rest, (inputs + more) * sizeof *operands);
+  for (uint32_t i = 0; i < outputs; i++) {
+    const bool moved = i >= scan->states && (axes[i - scan->states] != 0 || reversed[i - scan->states]);
+    names[i] = moved ? NULL : in->node->output[i];
+  }
+  gr_onnx_begin(in, GR_OP_loop);
+  gr_onnx_set_graph(in, "body", body);
+  gr_onnx_set_int(in, "carried", scan->states);
+  const graft_node n = gr_onnx_end(in, operands, 2 + inputs + more, names, outputs, 0, NULL);
+  for (uint32_t i = scan->states; n != GRAFT_NONE && i < outputs; i++) {
+    const graft_value v = gr_result(in->scope->graph, n, i);
+    if (!names[i] && !give_stacked(in, i, v, axes[i - scan->states], reversed[i - scan->states])) return false;
+  }
+  return n != GRAFT_NONE;
+}
+
+bool gr_onnx_scan_node(gr_onnx *in) {
+  const Onnx__AttributeProto *a = gr_onnx_attr(in, "body");
+  const size_t inputs = in->node->n_input, outputs = in->node->n_output;
+  const int64_t scanned = gr_onnx_attr_int(in, "num_scan_inputs", 0);
+  if (!a || !a->g || in->opset < 9) return stays(in); /* opset 8 has a batch axis, and lengths */
+  const Onnx__GraphProto *body = a->g;
+  if (scanned < 1 || (uint64_t)scanned > inputs || inputs > UINT16_MAX || body->n_input != inputs ||
+      body->n_output != outputs || outputs < inputs - (size_t)scanned)
+    return gr_onnx_fail(in, GRAFT_TYPE,
+                        "Scan: the body has %zu inputs and %zu outputs, the node %zu and %zu, and %lld "
+                        "scanned ones",
+                        body->n_input, body->n_output, inputs, outputs, (long long)scanned),
+           false;
+  const uint32_t count = (uint32_t)inputs, states = count - (uint32_t)scanned;
+  gr_onnx_scan scan = {.states = states, .axes = numbers(in, "scan_input_axes", (uint32_t)scanned)};
+  scan.reversed = scan.axes ? directions(in, "scan_input_directions", (uint32_t)scanned) : NULL;
+  graft_type *types = scan.reversed ? gr_arena_alloc(&in->scratch, (2u + count) * sizeof *types) : NULL;
+  if (!types) return false;
+  number_type(&types[0], GRAFT_I64, NULL);
+  number_type(&types[1], GRAFT_BOOL, NULL);
+  if (!operand_types(in, types, 0, body->input, count, states)) return false;
+  gr_onnx_names captured = {0};
+  const graft_graph *g =
+      gr_onnx_captured(in, &captured) ? read_body(in, body, &captured, types, 2 + count, states, &scan) : NULL;
+  const bool good = g && finish_scan(in, g, &captured, &scan);
   gr_vec_free(in->context, &captured.names);
   return good;
 }
