@@ -10,10 +10,19 @@ typedef struct window {
   int32_t axes;
 } window;
 
+/* The operand is a float or an integer of 32 or 64 bits, whose sums wrap. */
+static bool check_element(const gr_rule *r, int constraint, uint32_t slot) {
+  const graft_dtype dtype = gr_rule_operand(r, slot)->dtype;
+  if (gr_dtype_is_float(dtype) || dtype == GRAFT_I32 || dtype == GRAFT_U32 || dtype == GRAFT_I64 || dtype == GRAFT_U64)
+    return true;
+  return gr_infer_fail(r, constraint, "%s is %s, neither a float type nor an integer of 32 or 64 bits",
+                       gr_rule_operand_name(r, slot), graft_dtype_name(dtype));
+}
+
 static bool check_operands(const gr_rule *r, int ranks, int dtypes, int32_t axes) {
   return gr_check_rank(r, ranks, GR_OPERAND(conv2d, x), axes + 2) &&
          gr_check_rank(r, ranks, GR_OPERAND(conv2d, weight), axes + 2) &&
-         gr_check_float(r, dtypes, GR_OPERAND(conv2d, x)) && gr_check_float(r, dtypes, GR_OPERAND(conv2d, weight)) &&
+         check_element(r, dtypes, GR_OPERAND(conv2d, x)) && check_element(r, dtypes, GR_OPERAND(conv2d, weight)) &&
          gr_check_same_dtype(r, dtypes, GR_OPERAND(conv2d, weight), GR_OPERAND(conv2d, x)) &&
          gr_check_same_dtype(r, dtypes, GR_OPERAND(conv2d, bias), GR_OPERAND(conv2d, x));
 }
@@ -37,7 +46,7 @@ bool gr_rule_conv(const gr_rule *r) {
   const int64_t groups = gr_rule_int(r, GR_ATTR_ND(conv, groups));
   /* C1: x is [batch, channels, space...] and weight [out, in / groups, kernel...], with the op's number of spatial
    * axes. */
-  /* C2: x, weight and bias have the same float type. */
+  /* C2: x, weight and bias have the same type, a float or an integer of 32 or 64 bits. */
   if (!check_operands(r, 1, 2, win.axes)) return false;
   const int64_t channels = extent(x, 1), group_channels = extent(weight, 1);
   int64_t out = extent(weight, 0);
@@ -85,7 +94,7 @@ bool gr_rule_conv_transpose(const gr_rule *r) {
   const int64_t groups = gr_rule_int(r, GR_ATTR_ND(conv_transpose, groups));
   /* C1: x is [batch, channels, space...] and weight [in, out / groups, kernel...], with the op's number of spatial
    * axes. */
-  /* C2: x, weight and bias have the same float type. */
+  /* C2: x, weight and bias have the same type, a float or an integer of 32 or 64 bits. */
   if (!check_operands(r, 1, 2, win.axes)) return false;
   const int64_t channels = extent(x, 1), in = extent(weight, 0), columns = extent(weight, 1);
   /* C3: weight's axis 0 is the channels of x. */
@@ -133,8 +142,8 @@ bool gr_rule_linear(const gr_rule *r) {
   /* C1: x has at least one axis and weight is [out, in]. */
   if (x->rank == 0) return gr_infer_fail(r, 1, "x has rank 0");
   if (!gr_check_rank(r, 1, GR_OPERAND(linear, weight), 2)) return false;
-  /* C2: x, weight and bias have the same float type. */
-  if (!gr_check_float(r, 2, GR_OPERAND(linear, x)) || !gr_check_float(r, 2, GR_OPERAND(linear, weight)) ||
+  /* C2: x, weight and bias have the same type, a float or an integer of 32 or 64 bits. */
+  if (!check_element(r, 2, GR_OPERAND(linear, x)) || !check_element(r, 2, GR_OPERAND(linear, weight)) ||
       !gr_check_same_dtype(r, 2, GR_OPERAND(linear, weight), GR_OPERAND(linear, x)) ||
       !gr_check_same_dtype(r, 2, GR_OPERAND(linear, bias), GR_OPERAND(linear, x)))
     return false;

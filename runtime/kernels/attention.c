@@ -83,6 +83,7 @@ graft_status gr_kernel_attention(const gr_kernel_call *k) {
   enum { QUERY = GR_OPERAND(scaled_dot_product_attention, query), KEY, VALUE };
   const graft_type *q = k->operands[QUERY].type, *key = k->operands[KEY].type, *value = k->operands[VALUE].type;
   const bool f32 = q->dtype == GRAFT_F32;
+  const gr_product product = f32 ? GR_PRODUCT_F32 : GR_PRODUCT_F64;
   if (!f32 && q->dtype != GRAFT_F64) return gr_kernel_no_dtype(k, q->dtype);
   if (gr_k_float(k, GR_ATTR(scaled_dot_product_attention, dropout_p)) > 0)
     return gr_kernel_error(k, "scaled_dot_product_attention drops nothing out: dropout_p must be 0");
@@ -122,7 +123,7 @@ graft_status gr_kernel_attention(const gr_kernel_call *k) {
                  .a_of = q_of + first,
                  .c = a.scores,
                  .user = &b};
-    graft_status status = f32 ? gr_gemm_f32(k, &g, gr_pack_matrix_f32) : gr_gemm_f64(k, &g, gr_pack_matrix_f64);
+    graft_status status = gr_gemm_run(k, product, &g, gr_pack_matrix[product]);
     if (status != GRAFT_OK) return status;
     if (masks) a.mask_of = masks + first;
     gr_parallel_for(k->threads, n * queries, 1 + GRAIN / (keys + 1), f32 ? softmax_f32 : softmax_f64, &a);
@@ -139,7 +140,7 @@ graft_status gr_kernel_attention(const gr_kernel_call *k) {
                   .a_col = 1,
                   .c = (char *)k->results[0].data + (size_t)(first * queries * columns) * each,
                   .user = &b};
-    status = f32 ? gr_gemm_f32(k, &g, gr_pack_matrix_f32) : gr_gemm_f64(k, &g, gr_pack_matrix_f64);
+    status = gr_gemm_run(k, product, &g, gr_pack_matrix[product]);
     if (status != GRAFT_OK) return status;
   }
   return GRAFT_OK;

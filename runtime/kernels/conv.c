@@ -26,7 +26,7 @@ GR_SAME_ATTR(stride, conv2d, conv_transpose2d);
 GR_SAME_ATTR(padding, conv2d, conv_transpose2d);
 GR_SAME_ATTR(groups, conv2d, conv_transpose2d);
 
-static graft_status read_conv(const gr_kernel_call *k, int n, bool transposed, conv *c) {
+static graft_status read_conv(const gr_kernel_call *k, int n, bool transposed, conv *c, gr_product *product) {
   const graft_type *x = k->operands[0].type, *w = k->operands[1].type, *y = k->results[0].type;
   uint32_t count;
   const int64_t *stride = gr_k_ints(k, GR_ATTR_ND(conv, stride), &count),
@@ -59,7 +59,7 @@ static graft_status read_conv(const gr_kernel_call *k, int n, bool transposed, c
     c->taps *= c->a[i].kernel;
   }
   graft_dtype d = x->dtype;
-  if (d != GRAFT_F32 && d != GRAFT_F64) return gr_kernel_no_dtype(k, d);
+  if (!gr_product_of(d, product)) return gr_kernel_no_dtype(k, d);
   for (uint32_t i = 1; i < 3; i++)
     if (k->operands[i].data && k->operands[i].type->dtype != d)
       return gr_kernel_no_dtype(k, k->operands[i].type->dtype);
@@ -75,16 +75,26 @@ static void reach(const axis *a, int64_t tap, int64_t *first, int64_t *last) {
   if (*first > *last) *first = *last;
 }
 
+#define NR GR_GEMM_NR_32
 #define T float
 #define NAME(name) name##_f32
-#define NR GR_GEMM_NR_F32
+#include "runtime/kernels/conv.inc"
+#undef T
+#undef NAME
+#define T uint32_t
+#define NAME(name) name##_u32
 #include "runtime/kernels/conv.inc"
 #undef T
 #undef NAME
 #undef NR
+#define NR GR_GEMM_NR_64
 #define T double
 #define NAME(name) name##_f64
-#define NR GR_GEMM_NR_F64
+#include "runtime/kernels/conv.inc"
+#undef T
+#undef NAME
+#define T uint64_t
+#define NAME(name) name##_u64
 #include "runtime/kernels/conv.inc"
 #undef T
 #undef NAME
@@ -101,12 +111,13 @@ static void join_axes(conv *c) {
 
 graft_status gr_kernel_conv(const gr_kernel_call *k) {
   conv c;
-  graft_status status = read_conv(k, k->op == GR_OP_conv1d ? 1 : k->op == GR_OP_conv2d ? 2 : 3, false, &c);
+  gr_product product = GR_PRODUCT_F32;
+  graft_status status = read_conv(k, k->op == GR_OP_conv1d ? 1 : k->op == GR_OP_conv2d ? 2 : 3, false, &c, &product);
   if (status != GRAFT_OK || k->results[0].count == 0) return status;
-  bool f32 = k->operands[0].type->dtype == GRAFT_F32;
   if (c.in == 1 && c.out <= 4) {
-    gr_parallel_for(k->threads, c.images * c.groups * c.out, 1 + 65536 / (c.y_plane * c.taps + 1),
-                    f32 ? depthwise_f32 : depthwise_f64, &c);
+    static const gr_range_function depthwise[] = {depthwise_f32, depthwise_f64, depthwise_u32, depthwise_u64};
+    gr_parallel_for(k->threads, c.images * c.groups * c.out, 1 + 65536 / (c.y_plane * c.taps + 1), depthwise[product],
+                    &c);
     return GRAFT_OK;
   }
   join_axes(&c);
@@ -122,14 +133,17 @@ graft_status gr_kernel_conv(const gr_kernel_call *k) {
                .c = c.y,
                .row_bias = c.bias,
                .user = &c};
-  return f32 ? gr_gemm_f32(k, &g, pack_columns_f32) : gr_gemm_f64(k, &g, pack_columns_f64);
+  static const gr_pack pack_columns[] = {pack_columns_f32, pack_columns_f64, pack_columns_u32, pack_columns_u64};
+  return gr_gemm_run(k, product, &g, pack_columns[product]);
 }
 
 graft_status gr_kernel_conv_transpose(const gr_kernel_call *k) {
   int n = k->op == GR_OP_conv_transpose1d ? 1 : k->op == GR_OP_conv_transpose2d ? 2 : 3;
   conv c;
-  graft_status status = read_conv(k, n, true, &c);
+  gr_product product = GR_PRODUCT_F32;
+  graft_status status = read_conv(k, n, true, &c, &product);
   if (status != GRAFT_OK || k->results[0].count == 0) return status;
-  bool f32 = k->operands[0].type->dtype == GRAFT_F32;
-  return f32 ? transpose_f32(k, &c) : transpose_f64(k, &c);
+  static graft_status (*const transpose[])(const gr_kernel_call *, conv *) = {transpose_f32, transpose_f64,
+                                                                              transpose_u32, transpose_u64};
+  return transpose[product](k, &c);
 }

@@ -2,6 +2,7 @@
  * the product. */
 #include "runtime/kernels/gemm_impl.h"
 
+#include <math.h>
 #include <string.h>
 
 /* y [rows, out] = x [rows, in] W^T + bias. */
@@ -11,24 +12,44 @@ typedef struct rows {
   int64_t count, in, out;
 } rows;
 
+#define NR GR_GEMM_NR_32
 #define T float
 #define NAME(name) name##_f32
-#define NR GR_GEMM_NR_F32
+#define FACTOR(x) ((T)(x))
 #include "runtime/kernels/linear.inc"
 #undef T
 #undef NAME
+#undef FACTOR
+#define T uint32_t
+#define NAME(name) name##_u32
+#define FACTOR(x) ((T)(int64_t)(x)) /* an integer (check_factors) */
+#include "runtime/kernels/linear.inc"
+#undef T
+#undef NAME
+#undef FACTOR
 #undef NR
+#define NR GR_GEMM_NR_64
 #define T double
 #define NAME(name) name##_f64
-#define NR GR_GEMM_NR_F64
+#define FACTOR(x) ((T)(x))
 #include "runtime/kernels/linear.inc"
 #undef T
 #undef NAME
+#undef FACTOR
+#define T uint64_t
+#define NAME(name) name##_u64
+#define FACTOR(x) ((T)(int64_t)(x))
+#include "runtime/kernels/linear.inc"
+#undef T
+#undef NAME
+#undef FACTOR
 #undef NR
 
-static graft_status check_dtypes(const gr_kernel_call *k) {
+const gr_pack gr_pack_matrix[GR_PRODUCT_COUNT] = {pack_matrix_f32, pack_matrix_f64, pack_matrix_u32, pack_matrix_u64};
+
+static graft_status check_dtypes(const gr_kernel_call *k, gr_product *product) {
   graft_dtype d = k->operands[0].type->dtype;
-  if (d != GRAFT_F32 && d != GRAFT_F64) return gr_kernel_no_dtype(k, d);
+  if (!gr_product_of(d, product)) return gr_kernel_no_dtype(k, d);
   for (uint32_t i = 1; i < k->operand_count; i++)
     if (k->operands[i].data && k->operands[i].type->dtype != d)
       return gr_kernel_no_dtype(k, k->operands[i].type->dtype);
@@ -36,10 +57,10 @@ static graft_status check_dtypes(const gr_kernel_call *k) {
 }
 
 graft_status gr_kernel_linear(const gr_kernel_call *k) {
-  graft_status status = check_dtypes(k);
+  gr_product product = GR_PRODUCT_F32;
+  graft_status status = check_dtypes(k, &product);
   if (status != GRAFT_OK || k->results[0].count == 0) return status;
   const graft_type *w = k->operands[1].type;
-  bool f32 = w->dtype == GRAFT_F32;
   rows r = {.x = k->operands[0].data,
             .weight = k->operands[1].data,
             .bias = k->operands[2].data,
@@ -48,7 +69,8 @@ graft_status gr_kernel_linear(const gr_kernel_call *k) {
             .out = w->dims[0]};
   r.count = k->results[0].count / r.out;
   if (r.count < 6) {
-    gr_parallel_for(k->threads, r.out, 1 + 65536 / (r.in + 1), f32 ? dot_rows_f32 : dot_rows_f64, &r);
+    static const gr_range_function dot_rows[] = {dot_rows_f32, dot_rows_f64, dot_rows_u32, dot_rows_u64};
+    gr_parallel_for(k->threads, r.out, 1 + 65536 / (r.in + 1), dot_rows[product], &r);
     return GRAFT_OK;
   }
   gr_matrix b = {.data = r.weight, .row = 1, .col = r.in};
@@ -63,7 +85,7 @@ graft_status gr_kernel_linear(const gr_kernel_call *k) {
                .c = r.y,
                .col_bias = r.bias,
                .user = &b};
-  return f32 ? gr_gemm_f32(k, &g, gr_pack_matrix_f32) : gr_gemm_f64(k, &g, gr_pack_matrix_f64);
+  return gr_gemm_run(k, product, &g, gr_pack_matrix[product]);
 }
 
 /* Which matrix of an operand each product takes, from broadcasting the axes before the last two. */
@@ -86,7 +108,8 @@ static int64_t *broadcast_batches(const gr_kernel_call *k, const graft_type *t, 
 }
 
 graft_status gr_kernel_matmul(const gr_kernel_call *k) {
-  graft_status status = check_dtypes(k);
+  gr_product product = GR_PRODUCT_F32;
+  graft_status status = check_dtypes(k, &product);
   if (status != GRAFT_OK || k->results[0].count == 0) return status;
   const graft_type *a = k->operands[0].type, *b = k->operands[1].type;
   int64_t m = a->rank > 1 ? a->dims[a->rank - 2] : 1, depth = a->dims[a->rank - 1];
@@ -113,14 +136,25 @@ graft_status gr_kernel_matmul(const gr_kernel_call *k) {
                .a_of = a_of,
                .c = k->results[0].data,
                .user = &other};
-  return a->dtype == GRAFT_F32 ? gr_gemm_f32(k, &g, gr_pack_matrix_f32) : gr_gemm_f64(k, &g, gr_pack_matrix_f64);
+  return gr_gemm_run(k, product, &g, gr_pack_matrix[product]);
+}
+
+/* Integers are multiplied by integers. */
+static graft_status check_factors(const gr_kernel_call *k, gr_product product) {
+  const double factors[] = {gr_k_float(k, GR_ATTR(addmm, alpha)), gr_k_float(k, GR_ATTR(addmm, beta))};
+  const double most = 9007199254740992.0; /* 2^53 */
+  for (int i = 0; i < 2 && (product == GR_PRODUCT_U32 || product == GR_PRODUCT_U64); i++)
+    if (!(factors[i] >= -most && factors[i] <= most) || factors[i] != floor(factors[i]))
+      return gr_kernel_error(k, "%s is %g, integers need an integer", i ? "beta" : "alpha", factors[i]);
+  return GRAFT_OK;
 }
 
 graft_status gr_kernel_addmm(const gr_kernel_call *k) {
-  graft_status status = check_dtypes(k);
+  gr_product product = GR_PRODUCT_F32;
+  graft_status status = check_dtypes(k, &product);
+  if (status == GRAFT_OK) status = check_factors(k, product);
   if (status != GRAFT_OK || k->results[0].count == 0) return status;
   const graft_type *a = k->operands[1].type, *b = k->operands[2].type;
-  bool f32 = a->dtype == GRAFT_F32;
   gr_matrix other = {.data = k->operands[2].data, .row = b->dims[1], .col = 1};
   gr_gemm g = {.m = a->dims[0],
                .n = b->dims[1],
@@ -132,12 +166,10 @@ graft_status gr_kernel_addmm(const gr_kernel_call *k) {
                .a_col = 1,
                .c = k->results[0].data,
                .user = &other};
-  status = f32 ? gr_gemm_f32(k, &g, gr_pack_matrix_f32) : gr_gemm_f64(k, &g, gr_pack_matrix_f64);
+  status = gr_gemm_run(k, product, &g, gr_pack_matrix[product]);
   if (status != GRAFT_OK) return status;
-  if (f32) {
-    add_input_f32(k);
-  } else {
-    add_input_f64(k);
-  }
+  static void (*const add_input[])(const gr_kernel_call *) = {add_input_f32, add_input_f64, add_input_u32,
+                                                              add_input_u64};
+  add_input[product](k);
   return GRAFT_OK;
 }

@@ -125,7 +125,8 @@ static graft_status multiply(const gr_kernel_call *k, layer *l, bool f32) {
                .a_col = 1,
                .c = products,
                .user = &weight};
-  return f32 ? gr_gemm_f32(k, &g, gr_pack_matrix_f32) : gr_gemm_f64(k, &g, gr_pack_matrix_f64);
+  const gr_product product = f32 ? GR_PRODUCT_F32 : GR_PRODUCT_F64;
+  return gr_gemm_run(k, product, &g, gr_pack_matrix[product]);
 }
 
 graft_status gr_kernel_recurrent(const gr_kernel_call *k) {

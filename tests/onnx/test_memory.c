@@ -81,6 +81,22 @@ static void quantized(void) {
   add_node(g, "DequantizeLinear", "/dq", NAMES("q", "s", "z"), NAMES("d"));
   add_node(g, "QuantizeLinear", "/q1", NAMES("d", "s1"), NAMES("y"));
   add_untyped_output(g, "y");
+  add_zeros(g, "w", 3, 1, 4, INTS(3, 3, 1, 1));
+  add_zeros(g, "b", 6, 4, 1, INTS(3));
+  add_zeros(g, "z0", 3, 1, 0, NULL);
+  add_node(g, "QuantizeLinear", "/q2", NAMES("x", "s1", "z0"), NAMES("q2"));
+  add_ints(add_node(g, "QLinearConv", "/qc", NAMES("q2", "s1", "z0", "w", "s", "z", "s1", "z0", "b"), NAMES("v")),
+           "pads", 4, INTS(0, 1, 0, 0));
+  add_node(g, "ConvInteger", "/ci", NAMES("v", "w", "z0", "z"), NAMES("ci"));
+  add_untyped_output(g, "ci");
+  add_node(g, "DynamicQuantizeLinear", "/dq2", NAMES("x"), NAMES("u", "us", "uz"));
+  add_zeros(g, "w2", 3, 1, 2, INTS(2, 3));
+  add_zeros(g, "z2", 3, 1, 2, INTS(2, 2));
+  add_f32(g, "s2", 2, INTS(2, 2), FLOATS(1, 2, 3, 4));
+  add_node(g, "MatMulInteger", "/mi", NAMES("u", "w2", "uz", "z"), NAMES("mi"));
+  add_untyped_output(g, "mi");
+  add_int(add_node(g, "DequantizeLinear", "/bd", NAMES("w2", "s2", "z2"), NAMES("bd")), "block_size", 2);
+  add_untyped_output(g, "bd");
 }
 
 static void shapes(void) {

@@ -120,6 +120,16 @@ bool gr_onnx_tensor_indices(gr_onnx *in, const gr_window *padded, graft_value x,
 /* x with the window's padding as a node of its own, filled with `value`; the window has none afterwards. */
 graft_value gr_onnx_pad(gr_onnx *in, gr_window *w, graft_value x, double value);
 
+/* ---- what several op_*.c share ---- */
+
+/* Begins the convolution of the node's window, which `w` gets and must outlive it; operands[0] may become x with its
+ * padding (op_conv.c). */
+bool gr_onnx_begin_conv(gr_onnx *in, gr_window *w, graft_value operands[3]);
+/* x in float; one scale an entry of axis, where there are more than one. Zero point GRAFT_NONE: 0 (op_quantize.c). */
+graft_value gr_onnx_dequantized(gr_onnx *in, graft_value x, graft_value scale, graft_value zero, int64_t axis);
+/* The ONNX node's first output is y quantized as ONNX does it, to this dtype. */
+bool gr_onnx_finish_quantized(gr_onnx *in, graft_value y, graft_value scale, graft_value zero, graft_dtype dtype);
+
 /* ---- handlers (op_*.c, opaque.c) ---- */
 
 #define ONNX(name, handler, op, since, min_inputs, max_inputs, max_outputs, attrs) bool gr_onnx_##handler(gr_onnx *in);

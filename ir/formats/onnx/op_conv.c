@@ -25,17 +25,22 @@ static bool read_kernel(gr_onnx *in, gr_window *w, graft_value weight) {
   return true;
 }
 
+bool gr_onnx_begin_conv(gr_onnx *in, gr_window *w, graft_value operands[3]) {
+  *w = (gr_window){0};
+  if (in->failed || !read_kernel(in, w, operands[1]) || !gr_onnx_window(in, w, operands[0])) return false;
+  if (!gr_onnx_symmetric(w)) operands[0] = gr_onnx_pad(in, w, operands[0], 0.0);
+  gr_onnx_begin(in, GR_OP_conv1d + w->n - 1);
+  gr_onnx_set_ints(in, "stride", w->stride, w->n);
+  gr_onnx_set_ints(in, "padding", w->begin, w->n);
+  gr_onnx_set_ints(in, "dilation", w->dilation, w->n);
+  gr_onnx_set_int(in, "groups", gr_onnx_attr_int(in, "group", 1));
+  return !in->failed;
+}
+
 bool gr_onnx_conv(gr_onnx *in) {
   graft_value operands[3] = {gr_onnx_input(in, 0), gr_onnx_input(in, 1), gr_onnx_input(in, 2)};
-  gr_window w = {0};
-  if (in->failed || !read_kernel(in, &w, operands[1]) || !gr_onnx_window(in, &w, operands[0])) return false;
-  if (!gr_onnx_symmetric(&w)) operands[0] = gr_onnx_pad(in, &w, operands[0], 0.0);
-  gr_onnx_begin(in, GR_OP_conv1d + w.n - 1);
-  gr_onnx_set_ints(in, "stride", w.stride, w.n);
-  gr_onnx_set_ints(in, "padding", w.begin, w.n);
-  gr_onnx_set_ints(in, "dilation", w.dilation, w.n);
-  gr_onnx_set_int(in, "groups", gr_onnx_attr_int(in, "group", 1));
-  return gr_onnx_finish(in, operands, 3);
+  gr_window w;
+  return gr_onnx_begin_conv(in, &w, operands) && gr_onnx_finish(in, operands, 3);
 }
 
 /* ---- transposed convolution ---- */

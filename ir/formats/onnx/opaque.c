@@ -120,7 +120,7 @@ static void set_attribute(gr_onnx *in, const Onnx__AttributeProto *a, const graf
 
 /* ---- the node ---- */
 
-typedef enum kind { UNKNOWN, SAME, RANK, DTYPE, I64, BOOL, LIKE, MADE, QUANTIZED } kind;
+typedef enum kind { UNKNOWN, SAME, RANK, DTYPE, I64, BOOL, LIKE, MADE } kind;
 
 typedef struct foreign {
   const char *name;
@@ -154,12 +154,7 @@ static void attribute_type(const gr_onnx *in, graft_type *type) {
 
 /* Of result i, where the first operand is `x`; false: nothing is known. */
 static bool foreign_type(kind k, uint32_t i, const graft_type *x, graft_type *type) {
-  if (k == QUANTIZED && i < 3) {
-    *type = i == 0 ? *x : (graft_type){.rank = 0};
-    type->dtype = i == 1 ? GRAFT_F32 : GRAFT_U8;
-    return true;
-  }
-  if (k == UNKNOWN || k == QUANTIZED || k == LIKE || k == MADE || i > 0) return false;
+  if (k == UNKNOWN || k == LIKE || k == MADE || i > 0) return false;
   *type = *x;
   if (k == I64 || k == BOOL) type->dtype = k == I64 ? GRAFT_I64 : GRAFT_BOOL;
   if (k == RANK)

@@ -22,6 +22,10 @@ bool gr_onnx_dtype(int32_t code, graft_dtype *dtype) {
 
 const char *gr_onnx_dtype_name(int32_t code) {
   const ProtobufCEnumValue *v = protobuf_c_enum_descriptor_get_value(&onnx__tensor_proto__data_type__descriptor, code);
+  /* Later ones than the system's onnx.proto may have. */
+  static const char *const later[] = {"FLOAT8E4M3FN", "FLOAT8E4M3FNUZ", "FLOAT8E5M2", "FLOAT8E5M2FNUZ",
+                                      "UINT4",        "INT4",           "FLOAT4E2M1", "FLOAT8E8M0"};
+  if (!v && code >= 17 && code < 17 + (int32_t)(sizeof later / sizeof *later)) return later[code - 17];
   return v ? v->name : "unknown dtype";
 }
 
