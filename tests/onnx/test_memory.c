@@ -99,6 +99,36 @@ static void quantized(void) {
   add_untyped_output(g, "bd");
 }
 
+static Onnx__NodeProto *contrib_node(const char *op, const char *const *inputs, const char *out) {
+  Onnx__NodeProto *n = add_node(g, op, out, inputs, NAMES(out));
+  free(n->domain);
+  n->domain = strdup("com.microsoft");
+  add_untyped_output(g, out);
+  return n;
+}
+
+static void contrib(void) {
+  float_input("x", 1, 3, 2, 2);
+  add_f32(g, "s", 0, NULL, FLOATS(0.5f));
+  add_zeros(g, "z", 3, 1, 0, NULL);
+  add_zeros(g, "w", 1, 4, 4, INTS(3, 3, 1, 1));
+  add_zeros(g, "v", 1, 4, 1, INTS(2));
+  add_zeros(g, "b", 3, 1, 2, INTS(2, 3));
+  add_zeros(g, "c", 6, 4, 1, INTS(3));
+  add_string(contrib_node("FusedConv", NAMES("x", "w", "", "x"), "f"), "activation", "LeakyRelu");
+  add_int(contrib_node("FusedMatMul", NAMES("x", "x"), "m"), "transB", 1);
+  contrib_node("QuickGelu", NAMES("x"), "k");
+  contrib_node("SkipLayerNormalization", NAMES("x", "x", "v", "", "v"), "n");
+  add_node(g, "QuantizeLinear", "/q", NAMES("x", "s", "z"), NAMES("q"));
+  contrib_node("QLinearAdd", NAMES("q", "s", "z", "q", "s", "", "s"), "a");
+  add_ints(contrib_node("QLinearAveragePool", NAMES("q", "s", "", "s", "z"), "p"), "kernel_shape", 2, INTS(2, 2));
+  contrib_node("QLinearConcat", NAMES("s", "z", "q", "s", "z", "a", "s", "z"), "l");
+  add_int(contrib_node("QLinearSoftmax", NAMES("q", "s", "z", "s", "z"), "o"), "opset", 12);
+  add_int(add_node(g, "Flatten", "/flat", NAMES("q"), NAMES("r")), "axis", 3);
+  add_float(contrib_node("QGemm", NAMES("r", "s", "z", "b", "s", "z", "c"), "e"), "alpha", 2);
+  contrib_node("DynamicQuantizeMatMul", NAMES("x", "b", "s", "z"), "d");
+}
+
 static void shapes(void) {
   add_input(g, "x", 1, 3, INTS(-1, 6, 4));
   add_i64(g, "0", 1, INTS(0));
@@ -170,7 +200,7 @@ static void foreign(void) {
   add_untyped_output(g, "out");
 }
 
-static void (*const models[])(void) = {windows, norms_and_products, quantized, shapes, foreign};
+static void (*const models[])(void) = {windows, norms_and_products, quantized, contrib, shapes, foreign};
 
 /* ---- the road ---- */
 

@@ -1,73 +1,9 @@
 /* Quantized forms that others write: products of integers, ops on quantized operands and their twins between
  * DequantizeLinear and QuantizeLinear, scales of blocks, dtypes of 16 and 4 bits. */
-#include "fixture.h"
-#include "runtime/runtime.h"
+#include "running.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-enum { F32 = 1, U8 = 2, I8 = 3, U16 = 4, I16 = 5, I32 = 6, F16 = 10, INT4 = 22 };
-
-static void opset(int64_t version) { proto->opset_import[0]->version = version; }
-
-/* ---- running ---- */
-
-typedef struct array {
-  graft_type type;
-  double values[64];
-} array;
-
-static array run(const void *x) {
-  load();
-  graft_graph *graph = graft_module_get_graph(m, 0);
-  graft_session *s = graft_session_create(graph, NULL);
-  ck_assert_ptr_nonnull(s);
-  graft_type t = graft_value_get_type(graph, graft_input_get(graph, 0));
-  for (int32_t i = 0; i < t.rank; i++)
-    if (t.dims[i] < 0) t.dims[i] = 2;
-  ck_assert_int_eq(graft_session_set_input(s, 0, &t, x), GRAFT_OK);
-  ck_assert_int_eq(graft_session_run(s), GRAFT_OK);
-  array y;
-  const char *data = graft_session_get_output(s, 0, &y.type);
-  const int64_t n = graft_type_elements(&y.type);
-  ck_assert_int_le(n, 64);
-  for (int64_t i = 0; i < n; i++) switch (y.type.dtype) {
-    case GRAFT_F32: y.values[i] = (double)((const float *)(const void *)data)[i]; break;
-    case GRAFT_U8: y.values[i] = ((const uint8_t *)data)[i]; break;
-    case GRAFT_I8: y.values[i] = ((const int8_t *)data)[i]; break;
-    case GRAFT_U16: y.values[i] = ((const uint16_t *)(const void *)data)[i]; break;
-    case GRAFT_I16: y.values[i] = ((const int16_t *)(const void *)data)[i]; break;
-    case GRAFT_I32: y.values[i] = ((const int32_t *)(const void *)data)[i]; break;
-    default: ck_abort_msg("an output of dtype %s", graft_dtype_name(y.type.dtype));
-    }
-  graft_session_destroy(s);
-  return y;
-}
-
-static void gives(const void *x, graft_dtype dtype, int64_t count, const double *want) {
-  const array y = run(x);
-  ck_assert_str_eq(graft_dtype_name(y.type.dtype), graft_dtype_name(dtype));
-  ck_assert_int_eq(graft_type_elements(&y.type), count);
-  for (int64_t i = 0; i < count; i++) ck_assert_msg(y.values[i] == want[i], "element %d is %.9g", (int)i, y.values[i]);
-}
-#define GIVES(x, dtype, ...) gives(x, dtype, (int64_t)COUNT(double, __VA_ARGS__), (const double[]){__VA_ARGS__})
-#define U8S(...) ((const uint8_t[]){__VA_ARGS__})
-#define I8S(...) ((const int8_t[]){__VA_ARGS__})
-
-/* Integers of one byte, or of four. */
-static void add_bytes(const char *name, int dtype, size_t rank, const int64_t *dims, const int8_t *values) {
-  const Onnx__TensorProto *t = add_zeros(g, name, dtype, 1, rank, dims);
-  memcpy(t->raw_data.data, values, t->raw_data.len);
-}
-static void add_words(const char *name, size_t rank, const int64_t *dims, const int32_t *values) {
-  const Onnx__TensorProto *t = add_zeros(g, name, I32, 4, rank, dims);
-  memcpy(t->raw_data.data, values, t->raw_data.len);
-}
-
-static Onnx__NodeProto *node(const char *op, const char *const *inputs) {
-  add_untyped_output(g, "y");
-  return add_node(g, op, "/n", inputs, NAMES("y"));
-}
 
 /* ---- products of integers ---- */
 
@@ -310,11 +246,15 @@ START_TEST(blocks_need_a_scale_each) {
 }
 END_TEST
 
-START_TEST(blocks_need_extents) {
+START_TEST(blocks_without_extents_stay) {
   add_input(g, "x", I8, 2, INTS(2, -1));
   add_f32(g, "s", 2, INTS(2, 1), FLOATS(1, 10));
   blocks("DequantizeLinear", 2, 1, NAMES("x", "s"));
-  load_fails("/n", "extents must be known");
+  load();
+  graft_graph *graph = graft_module_get_graph(m, 0);
+  const graft_value y = graft_output_get(graph, 0);
+  ck_assert_str_eq(graft_node_get_op(graph, graft_value_node(graph, y)), "onnx.DequantizeLinear");
+  ck_assert_int_eq(graft_value_get_type(graph, y).dtype, GRAFT_F32);
 }
 END_TEST
 
@@ -403,7 +343,7 @@ int main(void) {
       dynamic_quantize_of_zeros, dynamic_quantize_to_nobody, qlinear_conv_is_its_twin,
       qlinear_matmul_rounds_and_saturates, qlinear_matmul_scales_of_rows, qlinear_conv_needs_one_scale_of_x,
       dequantize_blocks_of_rows, dequantize_blocks_of_columns, quantize_blocks_in_the_middle, blocks_need_a_scale_each,
-      blocks_need_extents, blocks_have_at_least_one_entry, quantize_to_16_bits, quantize_to_unsigned_16_bits,
+      blocks_without_extents_stay, blocks_have_at_least_one_entry, quantize_to_16_bits, quantize_to_unsigned_16_bits,
       dequantize_16_bits, quantize_of_integers, quantize_to_4_bits, weight_of_4_bits, dequantize_to_halves);
   suite_add_tcase(s, t);
   return run_suite(s);

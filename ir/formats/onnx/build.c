@@ -137,12 +137,14 @@ graft_value gr_onnx_binary(gr_onnx *in, uint32_t op, graft_value x, graft_value 
 }
 
 bool gr_onnx_finish(gr_onnx *in, const graft_value *operands, uint32_t operand_count) {
+  if (in->part && !in->part->ends) return (in->part->result = gr_onnx_step(in, operands, operand_count)) != GRAFT_NONE;
   const char *output = in->node->n_output ? in->node->output[0] : NULL;
   return gr_onnx_end(in, operands, operand_count, &output, 1, 0, NULL) != GRAFT_NONE;
 }
 
 bool gr_onnx_alias(gr_onnx *in, uint32_t i, graft_value v) {
   if (in->failed || v == GRAFT_NONE) return false;
+  if (in->part && !in->part->ends && i == 0) return in->part->result = v, true;
   gr_onnx_symbol *s =
       i < in->node->n_output && in->node->output[i][0] ? gr_onnx_scope_find(in->scope, in->node->output[i]) : NULL;
   if (!s) return true;

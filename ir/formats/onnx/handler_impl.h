@@ -122,17 +122,29 @@ graft_value gr_onnx_pad(gr_onnx *in, gr_window *w, graft_value x, double value);
 
 /* ---- what several op_*.c share ---- */
 
+/* What another op's handler makes of these inputs and the node's attributes: a value for a further node, or the ONNX
+ * node's first output (part.c). */
+graft_value gr_onnx_step_of(gr_onnx *in, const char *op, const graft_value *inputs, uint32_t count);
+bool gr_onnx_finish_of(gr_onnx *in, const char *op, const graft_value *inputs, uint32_t count);
+struct gr_onnx_part {
+  const graft_value *inputs;
+  uint32_t count;
+  bool ends;          /* it makes the node's output */
+  graft_value result; /* else */
+};
 /* Begins the convolution of the node's window, which `w` gets and must outlive it; operands[0] may become x with its
  * padding (op_conv.c). */
 bool gr_onnx_begin_conv(gr_onnx *in, gr_window *w, graft_value operands[3]);
 /* x in float; one scale an entry of axis, where there are more than one. Zero point GRAFT_NONE: 0 (op_quantize.c). */
 graft_value gr_onnx_dequantized(gr_onnx *in, graft_value x, graft_value scale, graft_value zero, int64_t axis);
+graft_value gr_onnx_quantized(gr_onnx *in, graft_value y, graft_value scale, graft_value zero, graft_dtype dtype);
 /* The ONNX node's first output is y quantized as ONNX does it, to this dtype. */
 bool gr_onnx_finish_quantized(gr_onnx *in, graft_value y, graft_value scale, graft_value zero, graft_dtype dtype);
 
 /* ---- handlers (op_*.c, opaque.c) ---- */
 
 #define ONNX(name, handler, op, since, min_inputs, max_inputs, max_outputs, attrs) bool gr_onnx_##handler(gr_onnx *in);
+#include "ir/formats/onnx/contrib.def"
 #include "ir/formats/onnx/import.def"
 #undef ONNX
 /* The node as it is. `graphs`: those imported from its attributes, in order; `captured`: what they read. */

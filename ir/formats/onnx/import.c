@@ -236,6 +236,16 @@ static bool check_attributes(gr_onnx *in) {
   return true;
 }
 
+/* Of onnxruntime's ops: has the node only what the row knows? A later version of one may have more. */
+static bool is_known_form(const gr_onnx *in) {
+  for (size_t i = 0; i < in->node->n_attribute; i++) {
+    uint32_t k = 0;
+    while (in->row->attrs[k].name && strcmp(in->row->attrs[k].name, in->node->attribute[i]->name) != 0) k++;
+    if (!in->row->attrs[k].name) return false;
+  }
+  return in->node->n_input <= in->row->max_inputs && in->node->n_output <= in->row->max_outputs;
+}
+
 static bool check_counts(gr_onnx *in) {
   const gr_onnx_op *row = in->row;
   size_t inputs = in->node->n_input, outputs = in->node->n_output;
@@ -360,8 +370,10 @@ static bool import_node(gr_onnx *in, const Onnx__NodeProto *written) {
   in->row = in_default_domain ? gr_onnx_op_find(node->op_type) : NULL;
   const gr_onnx_function *f = in->row ? NULL : gr_onnx_function_find(in, node);
   if (f) return gr_onnx_call_function(in, f);
-  if (!in->row) return import_opaque(in);
-  if (!check_opset(in)) return false;
+  const bool contrib = !in->row && node->domain && strcmp(node->domain, "com.microsoft") == 0;
+  if (contrib) in->row = gr_onnx_contrib_find(node->op_type);
+  if (!in->row || (contrib && !is_known_form(in))) return import_opaque(in);
+  if (!contrib && !check_opset(in)) return false;
   if (!check_counts(in) || !check_attributes(in)) return false;
   const bool read =
       in->row->handler(in); /* or it says that the node stays, having made at most nodes that nothing reads */

@@ -6,7 +6,8 @@
  *   3  tensor.c             TensorProto to bytes, TypeProto to a type
  *   4  read.c, build.c      what a handler reads of its node; what it makes (handler_impl.h)
  *   5  window.c             what convolutions and pools share
- *   6  op_*.c, opaque.c     one handler a row of import.def; nodes that have no row
+ *   6  op_*.c, opaque.c     one handler a row of import.def or contrib.def; nodes that have no row
+ *      part.c               what a handler borrows from another
  *      table.c              the rows
  *   7  order.c              which node comes first; what nested graphs read
  *   8  function.c           the model's functions, and nodes that are inside one
@@ -89,6 +90,7 @@ const gr_onnx_call *gr_onnx_scope_call(const gr_onnx_scope *s);
 /* ---- the importer ---- */
 
 typedef struct gr_onnx gr_onnx;
+typedef struct gr_onnx_part gr_onnx_part;
 
 #define GR_ONNX_ATTRS 10
 #define GR_ONNX_MANY UINT32_MAX
@@ -106,7 +108,7 @@ typedef struct gr_onnx_attr_row {
   const char *words; /* those that ONNX has, "theirs" or "theirs=own", separated by blanks */
 } gr_onnx_attr_row;
 
-/* A row of import.def. */
+/* A row of import.def or contrib.def. */
 typedef struct gr_onnx_op {
   const char *name;
   bool (*handler)(gr_onnx *);
@@ -119,7 +121,8 @@ typedef struct gr_onnx_op {
 /* The rows, sorted by name (table.c). */
 extern const gr_onnx_op gr_onnx_ops[];
 extern const uint32_t gr_onnx_op_count;
-const gr_onnx_op *gr_onnx_op_find(const char *name); /* NULL: there is no row */
+const gr_onnx_op *gr_onnx_op_find(const char *name);      /* NULL: there is no row */
+const gr_onnx_op *gr_onnx_contrib_find(const char *name); /* the same in contrib.def */
 
 /* A word of an attribute's list, in ONNX's spelling and in graft's; neither ends in a zero. */
 typedef struct gr_onnx_word {
@@ -183,10 +186,11 @@ struct gr_onnx {
   const Onnx__NodeProto *node;
   const gr_onnx_op *row;
   gr_loc where;
-  uint32_t record;  /* its provenance */
-  bool opaque;      /* its handler leaves it as it is (gr_onnx_stays) */
-  bool kept_by_all; /* every result has the type `kept`, not the first alone */
-  graft_type kept;  /* the type of its first result then */
+  uint32_t record;    /* its provenance */
+  bool opaque;        /* its handler leaves it as it is (gr_onnx_stays) */
+  bool kept_by_all;   /* every result has the type `kept`, not the first alone */
+  graft_type kept;    /* the type of its first result then */
+  gr_onnx_part *part; /* what a handler borrows from another op; NULL: the node itself */
 
   /* the graft node in the making (build.c) */
   uint32_t op;

@@ -2,6 +2,12 @@
  * The products are those of i32, so that each of their sums is exact. */
 #include "ir/formats/onnx/handler_impl.h"
 
+/* What is not known of the operands leaves the node as it is. */
+static bool stays(gr_onnx *in) {
+  (void)gr_onnx_stays(in, &(graft_type){.dtype = GRAFT_I32, .rank = -1});
+  return false;
+}
+
 static graft_value to(gr_onnx *in, graft_value v, graft_dtype dtype) {
   if (v == GRAFT_NONE) return v;
   gr_onnx_begin(in, GR_OP_to);
@@ -22,8 +28,7 @@ static graft_value shifted(gr_onnx *in, graft_value x, graft_value zero, int32_t
   if (zero == GRAFT_NONE || in->failed) return x;
   const graft_type t = *gr_onnx_value_type(in, zero);
   zero = to(in, zero, GRAFT_I32);
-  if (t.rank < 0)
-    return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "%s: a zero point of an unknown rank", in->row->name), GRAFT_NONE;
+  if (t.rank < 0) return stays(in), GRAFT_NONE;
   for (int32_t d = axis + 1; d < 0 && zero != GRAFT_NONE && t.rank == 1 && t.dims[0] != 1; d++) {
     gr_onnx_begin(in, GR_OP_unsqueeze);
     gr_onnx_set_int(in, "dim", -1);
@@ -36,8 +41,7 @@ bool gr_onnx_matmul_integer(gr_onnx *in) {
   graft_value a = gr_onnx_input(in, 0), b = gr_onnx_input(in, 1);
   const graft_value zeros[2] = {gr_onnx_input(in, 2), gr_onnx_input(in, 3)};
   if (in->failed) return false;
-  const bool vector = gr_onnx_value_type(in, a)->rank == 1;
-  a = shifted(in, a, zeros[0], vector ? -1 : -2);
+  a = shifted(in, a, zeros[0], gr_onnx_value_type(in, a)->rank == 1 ? -1 : -2);
   b = shifted(in, b, zeros[1], -1);
   if (a == GRAFT_NONE || b == GRAFT_NONE) return false;
   gr_onnx_begin(in, GR_OP_matmul);
@@ -48,9 +52,9 @@ bool gr_onnx_conv_integer(gr_onnx *in) {
   graft_value operands[3] = {gr_onnx_input(in, 0), gr_onnx_input(in, 1), GRAFT_NONE};
   const graft_value zeros[2] = {gr_onnx_input(in, 2), gr_onnx_input(in, 3)};
   if (in->failed) return false;
-  const int32_t rank = gr_onnx_rank(in, operands[1]);
-  if (rank < 0) return false;
-  if (zeros[0] != GRAFT_NONE && !is_scalar(in, zeros[0]))
+  const int32_t rank = gr_onnx_value_type(in, operands[1])->rank;
+  if (rank < 0) return stays(in);
+  if (zeros[0] != GRAFT_NONE && gr_onnx_value_type(in, zeros[0])->rank >= 0 && !is_scalar(in, zeros[0]))
     return gr_onnx_fail(in, GRAFT_TYPE, "ConvInteger: x has one zero point"), false;
   operands[0] = shifted(in, operands[0], zeros[0], -1);
   operands[1] = shifted(in, operands[1], zeros[1], -rank);
@@ -60,16 +64,20 @@ bool gr_onnx_conv_integer(gr_onnx *in) {
 }
 
 /* The formula of observers, whose eps stands for "none": only a range of zero width meets it. */
-bool gr_onnx_dynamic_quantize(gr_onnx *in) {
-  const graft_value x = gr_onnx_input(in, 0);
-  const char *names[2] = {in->node->n_output > 1 ? in->node->output[1] : NULL, NULL};
-  if (in->failed) return false;
+static graft_node range_of(gr_onnx *in, graft_value x, const char *scale) {
+  const char *names[2] = {scale, NULL};
+  if (in->failed) return GRAFT_NONE;
   gr_onnx_begin(in, GR_OP_choose_qparams);
   gr_onnx_set_int(in, "quant_min", 0);
   gr_onnx_set_int(in, "quant_max", UINT8_MAX);
   gr_onnx_set_dtype(in, "dtype", GRAFT_U8);
   gr_onnx_set_float(in, "eps", 1.1754943508222875e-38); /* FLT_MIN */
-  const graft_node n = gr_onnx_end(in, &x, 1, names, 2, 0, NULL);
+  return gr_onnx_end(in, &x, 1, names, 2, 0, NULL);
+}
+
+bool gr_onnx_dynamic_quantize(gr_onnx *in) {
+  const graft_value x = gr_onnx_input(in, 0);
+  const graft_node n = range_of(in, x, in->node->n_output > 1 ? in->node->output[1] : NULL);
   if (n == GRAFT_NONE) return false;
   const graft_value scale = gr_result(in->scope->graph, n, 0), zero = gr_result(in->scope->graph, n, 1);
   if (gr_onnx_output_read(in, 2)) {
@@ -77,6 +85,34 @@ bool gr_onnx_dynamic_quantize(gr_onnx *in) {
     gr_onnx_set_dtype(in, "dtype", GRAFT_U8);
     if (gr_onnx_end(in, &zero, 1, (const char *[]){in->node->output[2]}, 1, 0, NULL) == GRAFT_NONE) return false;
   }
-  if (!in->node->n_output || !in->node->output[0][0]) return true;
+  if (!in->node->output[0][0]) return true;
   return gr_onnx_finish_quantized(in, x, scale, zero, GRAFT_U8);
+}
+
+/* ---- products whose result is float: of what the integers stand for ---- */
+
+static bool finish_product(gr_onnx *in, graft_value a, graft_value b, graft_value bias) {
+  const graft_value parts[2] = {a, b};
+  if (a == GRAFT_NONE || b == GRAFT_NONE) return false;
+  if (bias == GRAFT_NONE) return gr_onnx_finish_of(in, "MatMul", parts, 2);
+  const graft_value sum[2] = {gr_onnx_step_of(in, "MatMul", parts, 2), bias};
+  return sum[0] != GRAFT_NONE && gr_onnx_finish_of(in, "Add", sum, 2);
+}
+
+bool gr_onnx_matmul_integer_to_float(gr_onnx *in) {
+  const graft_value zeros[2] = {gr_onnx_input(in, 4), gr_onnx_input(in, 5)}, bias = gr_onnx_input(in, 6);
+  const graft_value a = gr_onnx_dequantized(in, gr_onnx_input(in, 0), gr_onnx_input(in, 2), zeros[0], -2),
+                    b = gr_onnx_dequantized(in, gr_onnx_input(in, 1), gr_onnx_input(in, 3), zeros[1], -1);
+  return !in->failed && finish_product(in, a, b, bias);
+}
+
+/* A in float, quantized as above; B, its scale and zero point. */
+bool gr_onnx_dynamic_quantize_matmul(gr_onnx *in) {
+  const graft_value a = gr_onnx_input(in, 0), zero_of_b = gr_onnx_input(in, 3), bias = gr_onnx_input(in, 4);
+  const graft_node n = range_of(in, a, NULL);
+  if (n == GRAFT_NONE) return false;
+  const graft_value scale = gr_result(in->scope->graph, n, 0), zero = gr_result(in->scope->graph, n, 1);
+  const graft_value q = gr_onnx_quantized(in, a, scale, zero, GRAFT_U8), x = gr_onnx_dequantized(in, q, scale, zero, 0),
+                    b = gr_onnx_dequantized(in, gr_onnx_input(in, 1), gr_onnx_input(in, 2), zero_of_b, -1);
+  return !in->failed && finish_product(in, x, b, bias);
 }

@@ -5,6 +5,12 @@
 
 #include <string.h>
 
+/* What is not known of the operands leaves the node as it is. */
+static bool stays(gr_onnx *in) {
+  (void)gr_onnx_stays(in, &(graft_type){.dtype = GRAFT_UNKNOWN, .rank = -1});
+  return false;
+}
+
 /* ---- scale and zero point ---- */
 
 static graft_value to_dtype(gr_onnx *in, graft_value v, graft_dtype dtype) {
@@ -55,8 +61,7 @@ static graft_value zeros(gr_onnx *in, const graft_type *scale, bool vector) {
   graft_type type = {.dtype = GRAFT_I32, .rank = vector ? 1 : 0};
   if (vector) type.dims[0] = scale->dims[0];
   const int64_t n = graft_type_elements(&type);
-  if (n < 0)
-    return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "%s: the number of scales must be known", in->row->name), GRAFT_NONE;
+  if (n < 0) return stays(in), GRAFT_NONE;
   void *values = gr_onnx_room(in, (uint64_t)n, sizeof(int32_t));
   if (!values) return GRAFT_NONE;
   memset(values, 0, (size_t)n * sizeof(int32_t));
@@ -74,8 +79,8 @@ static bool begin(gr_onnx *in, bool quantize, graft_dtype dtype, int64_t axis, g
     return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "%s: quantized data of dtype %s", in->row->name,
                         graft_dtype_name(dtype)),
            false;
-  if (scale.rank > 1 || scale.rank < 0)
-    return gr_onnx_fail(in, GRAFT_TYPE, "%s: the scale must have rank 0 or 1", in->row->name), false;
+  if (scale.rank < 0) return stays(in);
+  if (scale.rank > 1) return gr_onnx_fail(in, GRAFT_TYPE, "%s: the scale must have rank 0 or 1", in->row->name), false;
   const bool vector = scale.rank == 1 && scale.dims[0] != 1;
   if (zero != GRAFT_NONE && gr_value_tensor(in->scope->graph, zero) != GRAFT_NONE &&
       graft_type_elements(gr_onnx_value_type(in, zero)) != graft_type_elements(&scale))
@@ -102,6 +107,11 @@ graft_value gr_onnx_dequantized(gr_onnx *in, graft_value x, graft_value scale, g
   return begin(in, false, dtype, axis, operands) ? gr_onnx_step(in, operands, 3) : GRAFT_NONE;
 }
 
+graft_value gr_onnx_quantized(gr_onnx *in, graft_value y, graft_value scale, graft_value zero, graft_dtype dtype) {
+  graft_value operands[3] = {y, scale, zero};
+  return begin(in, true, dtype, 1, operands) ? gr_onnx_step(in, operands, 3) : GRAFT_NONE;
+}
+
 bool gr_onnx_finish_quantized(gr_onnx *in, graft_value y, graft_value scale, graft_value zero, graft_dtype dtype) {
   if (in->failed || y == GRAFT_NONE || scale == GRAFT_NONE) return false;
   graft_value operands[3] = {y, scale, zero};
@@ -122,19 +132,16 @@ static bool read_blocks(gr_onnx *in, blocks *b, graft_value x, graft_value scale
   const graft_type *s = gr_onnx_value_type(in, scale);
   b->x = *gr_onnx_value_type(in, x);
   b->size = size;
-  if (s->rank < 0 || b->x.rank < 0)
-    return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "%s: scales of blocks of an unknown rank", in->row->name), false;
-  if (!gr_onnx_axis(in, axis, b->x.rank, &axis)) return false;
-  b->axis = (int32_t)axis;
+  if (s->rank < 0 || b->x.rank < 0) return stays(in);
   if (size < 1 || s->rank != b->x.rank)
     return gr_onnx_fail(in, GRAFT_TYPE, "%s: block_size is %lld, the scale has rank %d", in->row->name, (long long)size,
                         s->rank),
            false;
+  if (!gr_onnx_axis(in, axis, b->x.rank, &axis)) return false;
+  b->axis = (int32_t)axis;
   for (int32_t d = 0; d < s->rank; d++) {
     if (d != b->axis && b->x.dims[d] < 0) b->x.dims[d] = s->dims[d];
-    if (s->dims[d] < 0 || b->x.dims[d] < 0)
-      return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "%s: extents must be known where blocks have scales", in->row->name),
-             false;
+    if (s->dims[d] < 0 || b->x.dims[d] < 0) return stays(in);
     const int64_t n = b->x.dims[d];
     if (s->dims[d] != (d == b->axis ? n / size + (n % size != 0) : n))
       return gr_onnx_fail(in, GRAFT_TYPE, "%s: %lld scales along axis %d of %lld entries", in->row->name,
@@ -229,24 +236,26 @@ static bool quantized_dtype(gr_onnx *in, bool quantize, const graft_value operan
 }
 
 static bool linear(gr_onnx *in, bool quantize) {
-  graft_value operands[3] = {gr_onnx_input(in, 0), gr_onnx_input(in, 1), gr_onnx_input(in, 2)}, y;
+  graft_value operands[3] = {gr_onnx_input(in, 0), gr_onnx_input(in, 1), gr_onnx_input(in, 2)}, y = GRAFT_NONE;
   const int64_t size = gr_onnx_attr_int(in, "block_size", 0), axis = gr_onnx_attr_int(in, "axis", 1);
   graft_dtype dtype, result;
   if (in->failed || !quantized_dtype(in, quantize, operands, &dtype, &result)) return false;
   const bool rounds = !quantize && result != GRAFT_F32 && result != GRAFT_UNKNOWN;
   const graft_dtype of_x = gr_onnx_value_type(in, operands[0])->dtype;
   if (quantize && !gr_is_half(of_x)) operands[0] = to_dtype(in, operands[0], GRAFT_F32);
+  if (in->failed) return false;
   if (size != 0) {
     y = by_blocks(in, quantize, dtype, size, axis, operands);
-  } else {
-    if (in->failed || !begin(in, quantize, dtype, axis, operands)) return false;
+  } else if (begin(in, quantize, dtype, axis, operands)) {
     if (!rounds) return gr_onnx_finish(in, operands, 3);
     y = gr_onnx_step(in, operands, 3);
   }
+  if (in->opaque) in->kept.dtype = quantize ? dtype : result;
+  if (y == GRAFT_NONE) return false;
   if (!rounds) return gr_onnx_alias(in, 0, y);
   gr_onnx_begin(in, GR_OP_to);
   gr_onnx_set_dtype(in, "dtype", result);
-  return y != GRAFT_NONE && gr_onnx_finish(in, &y, 1);
+  return gr_onnx_finish(in, &y, 1);
 }
 
 bool gr_onnx_quantize(gr_onnx *in) { return linear(in, true); }

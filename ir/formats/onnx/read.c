@@ -26,9 +26,13 @@ graft_value gr_onnx_value(gr_onnx *in, const char *name) {
   return GRAFT_NONE;
 }
 
-bool gr_onnx_has_input(const gr_onnx *in, uint32_t i) { return i < in->node->n_input && in->node->input[i][0] != '\0'; }
+bool gr_onnx_has_input(const gr_onnx *in, uint32_t i) {
+  if (in->part) return i < in->part->count && in->part->inputs[i] != GRAFT_NONE;
+  return i < in->node->n_input && in->node->input[i][0] != '\0';
+}
 
 graft_value gr_onnx_input(gr_onnx *in, uint32_t i) {
+  if (in->part) return gr_onnx_has_input(in, i) ? in->part->inputs[i] : GRAFT_NONE;
   return gr_onnx_has_input(in, i) ? gr_onnx_value(in, in->node->input[i]) : GRAFT_NONE;
 }
 
@@ -97,8 +101,7 @@ bool gr_onnx_axis(gr_onnx *in, int64_t axis, int32_t rank, int64_t *out) {
 /* ---- constants ---- */
 
 graft_tensor gr_onnx_constant(gr_onnx *in, uint32_t i) {
-  if (!gr_onnx_has_input(in, i)) return GRAFT_NONE;
-  graft_value v = gr_onnx_value(in, in->node->input[i]);
+  graft_value v = gr_onnx_input(in, i);
   return v == GRAFT_NONE ? GRAFT_NONE : gr_value_tensor(in->scope->graph, v);
 }
 

@@ -28,14 +28,22 @@ const gr_onnx_op gr_onnx_ops[] = {
 #define ONNX(name, handler, op, since, min_inputs, max_inputs, max_outputs, attrs) \
   {#name, gr_onnx_##handler, GR_OP_##op, since, min_inputs, max_inputs, max_outputs, {attrs{0}}},
 #include "ir/formats/onnx/import.def"
-#undef ONNX
 };
 const uint32_t gr_onnx_op_count = sizeof gr_onnx_ops / sizeof *gr_onnx_ops;
+
+static const gr_onnx_op contrib[] = {
+#include "ir/formats/onnx/contrib.def"
+#undef ONNX
+};
 
 static int compare(const void *key, const void *row) { return strcmp(key, ((const gr_onnx_op *)row)->name); }
 
 const gr_onnx_op *gr_onnx_op_find(const char *name) {
   return bsearch(name, gr_onnx_ops, gr_onnx_op_count, sizeof *gr_onnx_ops, compare);
+}
+
+const gr_onnx_op *gr_onnx_contrib_find(const char *name) {
+  return bsearch(name, contrib, sizeof contrib / sizeof *contrib, sizeof *contrib, compare);
 }
 
 bool gr_onnx_next_word(const char **rest, gr_onnx_word *word) {
