@@ -1,7 +1,8 @@
 /* What became of the layers that compute (the family `layer`): how many are quantized, how many are left in float, and
  * why. A layer is quantized where all that it must read comes from a place or a dequantize; one that must read a single
- * value, a batch norm, where its result goes into one too. In a graph that is only annotated or prepared, the places
- * that are to be made count as made, and a batch norm behind an annotated layer is part of that layer. */
+ * value, a batch norm, where its result goes into one too, and any of integers. In a graph that is only annotated or
+ * prepared, the places that are to be made count as made, and a batch norm behind an annotated layer is part of that
+ * layer. */
 #include <stdio.h>
 #include <string.h>
 
@@ -51,6 +52,7 @@ static const char *what_is_float(const graft_graph *g, graft_node n) {
   const gr_op_info *op = gr_info(g, n);
   uint32_t needed = 0;
   if (gr_is_marked(g, n, GR_MARK_TRAINING_FORM)) return NULL;
+  if (gr_result(g, n, 0) != GRAFT_NONE && gr_is_integer(gr_type_of(g, gr_result(g, n, 0))->dtype)) return NULL;
   for (uint32_t i = 0; i < op->operand_count; i++) {
     const gr_operand_decl *o = &op->operands[i];
     if (o->optional || o->variadic || (o->role != GR_DATA && o->role != GR_WEIGHT)) continue;

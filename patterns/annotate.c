@@ -457,6 +457,7 @@ graft_status gr_annotate(graft_graph *g, const gr_quantizer *q, const gr_annotat
     a.claimed[n] = graft_is_annotated(g, n);
     if (a.scope[n] && !is_known(&a, n)) a.order[a.count++] = n;
   }
+  if (!status) status = gr_claim_integer_arithmetic(g, a.claimed);
   for (uint32_t i = 0, next; i < q->rules.len && !status; i = next) {
     for (next = i + 1; next < q->rules.len && q->rules.data[next].together;) next++;
     status = run_rules(&a, i, next);

@@ -1,6 +1,7 @@
 /* Quantization that came with the file: a value that a dequantize makes, or a quantize reads, has parameters already.
  * No place is made on it; what shares with it takes its parameters. What an earlier convert made (a mark) is not of
- * this kind: a second round may quantize it anew. */
+ * this kind: a second round may quantize it anew. Arithmetic of integers that the file spells out has its parameters in
+ * factors, which are no activations either. */
 #include <string.h>
 
 #include "patterns/quantizer_impl.h"
@@ -10,18 +11,84 @@ static bool is_given(const graft_graph *g, graft_node n, uint32_t family) {
   return op && (op->families & family) && !gr_is_marked(g, n, GR_MARK_CONVERTED | GR_MARK_INSERTED);
 }
 
-graft_node gr_given_by(const graft_graph *g, gr_spec_ref place) {
-  if (!place.is_value) {
-    graft_value v = gr_use_at(g, place.id)->value;
-    graft_node maker = v == GRAFT_NONE ? GRAFT_NONE : gr_value_node(g, v);
-    return is_given(g, maker, GR_F_DQ) ? maker : GRAFT_NONE;
+enum { FAR = 8 }; /* nodes that are looked through */
+
+static uint32_t families_of(const graft_graph *g, graft_node n) {
+  const gr_op_info *op = n == GRAFT_NONE ? NULL : gr_info(g, n);
+  return op ? op->families : 0;
+}
+
+/* A tensor, behind whatever moves of its elements. */
+static bool is_stored(const graft_graph *g, graft_value v) {
+  for (int i = 0; i < FAR && v != GRAFT_NONE; i++) {
+    if (gr_value_tensor(g, v) != GRAFT_NONE) return true;
+    const graft_node maker = gr_value_node(g, v);
+    if (!(families_of(g, maker) & GR_F_MOVES)) return false;
+    v = gr_operand(g, maker, 0);
   }
+  return false;
+}
+
+/* The dequantize that makes v; of a stored weight also one behind views, whose scales are of blocks. */
+static graft_node dequantize_of(const graft_graph *g, graft_value v) {
+  for (int i = 0; i < FAR && v != GRAFT_NONE; i++) {
+    const graft_node maker = gr_value_node(g, v);
+    if (is_given(g, maker, GR_F_DQ)) return i == 0 || is_stored(g, gr_operand(g, maker, 0)) ? maker : GRAFT_NONE;
+    if (!(families_of(g, maker) & GR_F_VIEW)) return GRAFT_NONE;
+    v = gr_operand(g, maker, 0);
+  }
+  return GRAFT_NONE;
+}
+
+graft_node gr_given_by(const graft_graph *g, gr_spec_ref place) {
+  if (!place.is_value) return dequantize_of(g, gr_use_at(g, place.id)->value);
   if (is_given(g, gr_value_node(g, place.id), GR_F_DQ)) return gr_value_node(g, place.id);
   for (uint32_t u = gr_value_at(g, place.id)->first_use; u != GRAFT_NONE; u = gr_use_at(g, u)->next) {
     uint32_t user = gr_use_at(g, u)->user;
     if (gr_user_is_node(user) && gr_use_slot(g, u) == 0 && is_given(g, user, GR_F_Q)) return user;
   }
   return GRAFT_NONE;
+}
+
+/* What a layer of integers gives, in float: a factor makes numbers of it. */
+static bool is_accumulated(const graft_graph *g, graft_value v) {
+  const graft_node maker = gr_value_node(g, v);
+  const graft_value x = families_of(g, maker) & GR_F_ELEMENTWISE ? gr_operand(g, maker, 0) : GRAFT_NONE;
+  return x != GRAFT_NONE && gr_is_integer(gr_type_of(g, x)->dtype) &&
+         (families_of(g, gr_value_node(g, x)) & GR_F_LAYER);
+}
+
+/* Scales and zero points that q/dq read. */
+static void mark_parameters(const graft_graph *g, graft_node n, bool *parameter) {
+  const gr_op_info *op = gr_info(g, n);
+  for (uint32_t i = 0; op && i < op->operand_count && i < gr_node_at(g, n)->operand_count; i++) {
+    const graft_value v = gr_operand(g, n, i);
+    if (op->operands[i].role == GR_QPARAM && v != GRAFT_NONE && gr_value_tensor(g, v) == GRAFT_NONE)
+      parameter[v] = true;
+  }
+}
+
+graft_status gr_claim_integer_arithmetic(graft_graph *g, bool *claimed) {
+  const size_t count = (size_t)g->values.len + 1;
+  bool *parameter = gr_calloc(g->module->context, count, 1);
+  if (!parameter) return GRAFT_NO_MEMORY;
+  for (graft_node n = g->first; n != GRAFT_NONE; n = gr_node_at(g, n)->next) mark_parameters(g, n, parameter);
+  for (graft_node n = g->first; n != GRAFT_NONE; n = gr_node_at(g, n)->next) {
+    if (!(families_of(g, n) & GR_F_ELEMENTWISE)) continue;
+    bool all = true, some = false, sums = false; /* all: tensors and parameters alone */
+    for (uint32_t i = 0; i < gr_node_at(g, n)->operand_count; i++) {
+      const graft_value v = gr_operand(g, n, i);
+      if (v == GRAFT_NONE || gr_value_tensor(g, v) != GRAFT_NONE) continue;
+      some = some || parameter[v];
+      all = all && parameter[v];
+      sums = sums || is_accumulated(g, v);
+    }
+    for (uint32_t i = 0; some && all && i < gr_node_at(g, n)->result_count; i++)
+      if (gr_result(g, n, i) != GRAFT_NONE) parameter[gr_result(g, n, i)] = true;
+    claimed[n] = claimed[n] || some || sums;
+  }
+  gr_free(g->module->context, parameter, count);
+  return GRAFT_OK;
 }
 
 /* The element of a constant of one; false: it is none. */

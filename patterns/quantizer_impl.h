@@ -89,6 +89,9 @@ struct gr_quantizer {
 
 /* The dequantize or quantize, come with the file, that gives the edge or value its parameters; GRAFT_NONE (given.c). */
 graft_node gr_given_by(const graft_graph *g, gr_spec_ref place);
+/* Claims the elementwise nodes that compute with scales which q/dq read, or with sums of a layer of integers: no rule
+ * is to quantize them (given.c). */
+graft_status gr_claim_integer_arithmetic(graft_graph *g, bool *claimed);
 /* A bias of zeros in the layer's optional slot, where folding will make one (absent.c); else nothing. */
 graft_status gr_make_absent(graft_graph *g, const gr_match *m, graft_node layer, uint32_t slot);
 /* Its parameters as a fixed spec; 0: they are per channel or no constants; GRAFT_NONE with a diagnostic. */
