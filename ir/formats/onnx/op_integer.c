@@ -21,13 +21,23 @@ static bool is_scalar(const gr_onnx *in, graft_value v) {
   return t->rank == 0 || (t->rank == 1 && t->dims[0] == 1);
 }
 
+/* A zero point as i32. That of dynamic_quantize was before it was narrowed for its readers. */
+static graft_value zero_point(gr_onnx *in, graft_value v) {
+  const graft_graph *g = in->scope->graph;
+  const graft_node n = gr_value_node(g, v);
+  const graft_value wide = n == GRAFT_NONE || gr_node_at(g, n)->op != GR_OP_to ? GRAFT_NONE : gr_operand(g, n, 0);
+  const graft_node maker = wide == GRAFT_NONE ? GRAFT_NONE : gr_value_node(g, wide);
+  if (maker != GRAFT_NONE && gr_node_at(g, maker)->op == GR_OP_choose_qparams) return wide;
+  return to(in, v, GRAFT_I32);
+}
+
 /* x - zero_point in i32. A zero point of several entries has one for each of x's entries along `axis`, counted from the
  * end. */
 static graft_value shifted(gr_onnx *in, graft_value x, graft_value zero, int32_t axis) {
   x = to(in, x, GRAFT_I32);
   if (zero == GRAFT_NONE || in->failed) return x;
   const graft_type t = *gr_onnx_value_type(in, zero);
-  zero = to(in, zero, GRAFT_I32);
+  zero = zero_point(in, zero);
   if (t.rank < 0) return stays(in), GRAFT_NONE;
   for (int32_t d = axis + 1; d < 0 && zero != GRAFT_NONE && t.rank == 1 && t.dims[0] != 1; d++) {
     gr_onnx_begin(in, GR_OP_unsqueeze);
