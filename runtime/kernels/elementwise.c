@@ -1,5 +1,11 @@
 /* One element in, one out: activations, dropout, conversion of dtypes. NaN goes through every one of them, as in
  * PyTorch: the comparisons are written so that they are false for NaN and the element stays. */
+/* Loops here become vectors in every build; a comparison need not be a branch then, since nobody asks for the flags
+ * that it sets, which is clang's default. */
+#if !defined(__clang__)
+#pragma GCC optimize("O3", "no-trapping-math")
+#endif
+#include "runtime/functions_impl.h"
 #include "runtime/kernel_impl.h"
 
 #include <math.h>
@@ -33,16 +39,20 @@ typedef struct unary {
   } \
   GR_CLONES(NAME##_##SUFFIX, (void *user, int64_t begin, int64_t end, uint32_t worker), (user, begin, end, worker))
 #define F(function) function##f
+#define E(function) gr_##function##_f32
 #define R(value) ((float)(value))
 #define UNARY(NAME, ...) UNARY_TYPE(NAME, float, f32, __VA_ARGS__)
 #include "runtime/kernels/unary.inc"
+#undef E
 #undef F
 #undef R
 #undef UNARY
 #define F(function) function
+#define E(function) function
 #define R(value) (value)
 #define UNARY(NAME, ...) UNARY_TYPE(NAME, double, f64, __VA_ARGS__)
 #include "runtime/kernels/unary.inc"
+#undef E
 #undef F
 #undef R
 #undef UNARY

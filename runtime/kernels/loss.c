@@ -1,5 +1,6 @@
 /* Losses of class scores: nll_loss of log probabilities, cross_entropy_loss of scores, which are turned into log
  * probabilities first. The classes are axis 1 of x (axis 0 where x has but one). */
+#include "runtime/functions_impl.h"
 #include "runtime/kernel_impl.h"
 
 #include <inttypes.h>
@@ -73,7 +74,7 @@ static bool class_of(const loss *l, int64_t i, int64_t *class, graft_status *sta
         y[c * l->inner] = (T)((double)x[c * l->inner] - (double)max - log(sum)); \
     } \
   }
-LOSS(float, f32, expf)
+LOSS(float, f32, gr_exp_f32)
 LOSS(double, f64, exp)
 
 static graft_status nll(const loss *l, int64_t reduction) {

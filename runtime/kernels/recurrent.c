@@ -1,5 +1,6 @@
 /* lstm, gru and rnn. The products with the input are one gemm for all steps; the rows of the batch, which have nothing
  * to do with each other, then go through their steps each on its own. */
+#include "runtime/functions_impl.h"
 #include "runtime/isa.h"
 #include "runtime/kernels/gemm_impl.h"
 
@@ -72,16 +73,20 @@ ADD_PRODUCT(double, add_product_f64)
 #define T float
 #define NAME(name) name##_f32
 #define F(name) name##f
+#define E(name) gr_##name##_f32
 #include "runtime/kernels/recurrent.inc"
 #undef T
 #undef NAME
+#undef E
 #undef F
 #define T double
 #define NAME(name) name##_f64
 #define F(name) name
+#define E(name) name
 #include "runtime/kernels/recurrent.inc"
 #undef T
 #undef NAME
+#undef E
 #undef F
 
 static activation read_activation(const gr_kernel_call *k, uint32_t slot) {

@@ -1,5 +1,6 @@
 /* Reductions over axes: sum, prod, amax, amin, mean, logsumexp, norms. Floats are accumulated in double, integers
  * modulo 2^64. Each result has its own accumulators, added up in an order that only the shape decides. */
+#include "runtime/functions_impl.h"
 #include "runtime/kernel_impl.h"
 
 #include <math.h>
@@ -155,7 +156,7 @@ REDUCE(GR_ONE, amin, BOOL, uint8_t, uint8_t, 1, x != 0, a &b, a)
     } \
   } \
   static const gr_range_function logsumexp_##S[GR_ISA_COUNT] = {logsumexp_of_##S, logsumexp_of_##S, logsumexp_of_##S};
-LOG_SUM_EXP(float, F32, expf)
+LOG_SUM_EXP(float, F32, gr_exp_f32)
 LOG_SUM_EXP(double, F64, exp)
 
 /* ---- the call ---- */

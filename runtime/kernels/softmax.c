@@ -1,5 +1,6 @@
 /* softmax, log_softmax, hardmax. Sums are double: the order of the elements is then of no consequence to a float
  * result. */
+#include "runtime/functions_impl.h"
 #include "runtime/kernel_impl.h"
 
 #include <math.h>
@@ -31,7 +32,7 @@ typedef struct softmax {
       for (int64_t i = 0; i < s->extent; i++) y[i * s->inner] = (T)((double)y[i * s->inner] / sum); \
     } \
   }
-SOFTMAX(float, f32, expf)
+SOFTMAX(float, f32, gr_exp_f32)
 SOFTMAX(double, f64, exp)
 
 /* x - max - log(sum(exp(x - max))) */
@@ -63,7 +64,7 @@ SOFTMAX(double, f64, exp)
       for (int64_t i = 0; i < s->extent; i++) y[i * s->inner] = (T)(i == best); \
     } \
   }
-LOG_SOFTMAX(float, f32, expf)
+LOG_SOFTMAX(float, f32, gr_exp_f32)
 LOG_SOFTMAX(double, f64, exp)
 
 static graft_status run(const gr_kernel_call *k, gr_range_function f32, gr_range_function f64) {

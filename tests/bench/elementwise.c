@@ -14,6 +14,13 @@ typedef struct work {
 static const work works[] = {
     {"relu", "relu", 1, GRAFT_F32, GRAFT_F32},
     {"hardswish", "hardswish", 1, GRAFT_F32, GRAFT_F32},
+    {"exp", "exp", 1, GRAFT_F32, GRAFT_F32},
+    {"sigmoid", "sigmoid", 1, GRAFT_F32, GRAFT_F32},
+    {"silu", "silu", 1, GRAFT_F32, GRAFT_F32},
+    {"tanh", "tanh", 1, GRAFT_F32, GRAFT_F32},
+    {"erf", "erf", 1, GRAFT_F32, GRAFT_F32},
+    {"gelu", "gelu", 1, GRAFT_F32, GRAFT_F32},
+    {"softplus", "softplus", 1, GRAFT_F32, GRAFT_F32},
     {"mul by channel", "mul", 2, GRAFT_F32, GRAFT_F32},
     {"quantize_per_channel", "quantize_per_channel", 3, GRAFT_F32, GRAFT_I8},
     {"dequantize_per_channel", "dequantize_per_channel", 3, GRAFT_I8, GRAFT_F32},
