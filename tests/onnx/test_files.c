@@ -85,6 +85,25 @@ START_TEST(external_data) {
 }
 END_TEST
 
+START_TEST(external_data_is_read_once) { /* both tensors lie in the same bytes */
+  for (int i = 0; i < 2; i++) {
+    Onnx__TensorProto *t = new_tensor(i ? "v" : "w", 1, 1, INTS(1));
+    add_external(t, "location", "w.bin");
+    add_external(t, "offset", i ? "16" : "8");
+    add_initializer(g, t);
+  }
+  add_node(g, "Add", "/a", NAMES("v", "w"), NAMES("y"));
+  add_untyped_output(g, "y");
+  char path[128];
+  snprintf(path, sizeof path, "%s/model", directory);
+  m = model_load(c, proto, path);
+  ck_assert(m != NULL);
+  const float *w = graft_tensor_get_data(m, graft_tensor_find(m, "w")),
+              *v = graft_tensor_get_data(m, graft_tensor_find(m, "v"));
+  ck_assert(v == w + 2 && *w == 2 && *v == 4);
+}
+END_TEST
+
 START_TEST(external_data_misaligned) {
   load_external("w.bin", "4", NULL, NULL);
   check_external(1);
@@ -334,9 +353,9 @@ int main(void) {
   ADD(file, external_data_without_a_directory, wire_empty, wire_length_beyond_the_end, wire_endless_number, wire_group,
       wire_field_zero, wire_two_graphs, wire_wrong_type, wire_not_text, wire_too_deep, wire_blow_up, out_of_memory,
       raw_bytes_are_lent, many_nodes);
-  ADD(external, external_data, external_data_misaligned, external_data_beyond_the_end, external_data_huge_offset,
-      external_data_of_another_length, external_data_offset_no_number, external_data_missing, external_data_outside,
-      external_data_absolute, external_data_is_a_directory, external_data_through_a_link);
+  ADD(external, external_data, external_data_is_read_once, external_data_misaligned, external_data_beyond_the_end,
+      external_data_huge_offset, external_data_of_another_length, external_data_offset_no_number, external_data_missing,
+      external_data_outside, external_data_absolute, external_data_is_a_directory, external_data_through_a_link);
   suite_add_tcase(s, file);
   suite_add_tcase(s, external);
   return run_suite(s);

@@ -890,9 +890,13 @@ START_TEST(op_of_a_later_meaning) {
 END_TEST
 
 START_TEST(op_that_did_not_change) {
-  relu_of_opset("Relu", 23);
-  load();
-  ck_assert_str_eq(node_text("y"), "relu(x)");
+  relu_of_opset("Relu", 7);
+  for (int64_t opset = 7; opset <= 25; opset++) {
+    proto->opset_import[0]->version = opset;
+    graft_module_destroy(m);
+    load();
+    ck_assert_str_eq(node_text("y"), "relu(x)");
+  }
 }
 END_TEST
 
