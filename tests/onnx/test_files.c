@@ -172,6 +172,22 @@ END_TEST
 START_TEST(wire_not_text) { bytes_fail((const unsigned char *)"\x12\x02\xc3\x28", 4, "UTF-8"); }
 END_TEST
 
+/* The graph's one initializer has this list of numbers. */
+static void list_fails(const char *list, size_t size) {
+  unsigned char bytes[64] = {0x3a, (unsigned char)(size + 4), 0x2a, (unsigned char)(size + 2),
+                             0x2a, (unsigned char)size};
+  graft_diagnostics_clear(c);
+  memcpy(bytes + 6, list, size);
+  bytes_fail(bytes, size + 6, "a damaged list of numbers");
+}
+
+START_TEST(wire_list_of_damaged_numbers) {
+  list_fails("\x01\x80", 2);
+  list_fails("\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02", 10);
+  list_fails("\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01", 11);
+}
+END_TEST
+
 /* graph > node > attribute > graph …, 70 levels. */
 START_TEST(wire_too_deep) {
   Onnx__GraphProto *inner = graph_new("leaf");
@@ -351,8 +367,8 @@ int main(void) {
   tcase_add_checked_fixture(external, setup_external, teardown_external);
   tcase_set_timeout(file, 120);
   ADD(file, external_data_without_a_directory, wire_empty, wire_length_beyond_the_end, wire_endless_number, wire_group,
-      wire_field_zero, wire_two_graphs, wire_wrong_type, wire_not_text, wire_too_deep, wire_blow_up, out_of_memory,
-      raw_bytes_are_lent, many_nodes);
+      wire_field_zero, wire_two_graphs, wire_wrong_type, wire_not_text, wire_list_of_damaged_numbers, wire_too_deep,
+      wire_blow_up, out_of_memory, raw_bytes_are_lent, many_nodes);
   ADD(external, external_data, external_data_is_read_once, external_data_misaligned, external_data_beyond_the_end,
       external_data_huge_offset, external_data_of_another_length, external_data_offset_no_number, external_data_missing,
       external_data_outside, external_data_absolute, external_data_is_a_directory, external_data_through_a_link);

@@ -99,6 +99,16 @@ static bool take(walk *w, uint64_t bytes) {
   return false;
 }
 
+/* Whole numbers of at most 64 bits, one after the other. */
+static bool are_numbers(const uint8_t *p, size_t size) {
+  unsigned length = 0; /* of the number so far */
+  for (size_t i = 0; i < size; i++) {
+    if (++length == 10 && p[i] > 1) return false;
+    if (p[i] < 0x80) length = 0;
+  }
+  return length == 0;
+}
+
 /* A length-delimited field of `size` bytes at w->p. */
 static bool delimited(walk *w, const ProtobufCFieldDescriptor *f, size_t size) {
   const uint8_t *p = w->p;
@@ -108,7 +118,8 @@ static bool delimited(walk *w, const ProtobufCFieldDescriptor *f, size_t size) {
   }
   if (gr_wire_type(f->type) != 2) { /* packed numbers */
     size_t each = gr_wire_element_size(f->type), on_wire = gr_wire_type(f->type) == 0 ? 1 : each;
-    if (f->label != PROTOBUF_C_LABEL_REPEATED || size % on_wire) return bad(w, "a damaged list of numbers");
+    if (f->label != PROTOBUF_C_LABEL_REPEATED || size % on_wire || (on_wire == 1 && !are_numbers(p, size)))
+      return bad(w, "a damaged list of numbers");
     w->p += size;
     return take(w, (uint64_t)size / on_wire * each);
   }
