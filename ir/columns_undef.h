@@ -30,6 +30,7 @@
 #undef OPT_FLOAT
 #undef REQ_FLOAT_IN
 #undef CHOICE
+#undef REQ_STRING
 #undef DTYPE
 #undef REQ_DTYPE
 #undef REQ_GRAPH

@@ -1,5 +1,6 @@
 /* What is computed beforehand takes time and memory where a user expects none: a file of a hundred bytes may not ask
  * for minutes or gigabytes. What a graph does when it runs is its own matter. */
+#include "ir/infer/einsum_int.h"
 #include "runtime/chain_impl.h"
 
 #include <inttypes.h>
@@ -14,6 +15,25 @@ static double elements(const graft_type *t) {
   return n;
 }
 
+/* The extents of all labels, those of the result taken off. */
+static double einsum_steps(graft_module *m, uint32_t attrs, const graft_type *const *operands, uint32_t count) {
+  gr_einsum e;
+  char message[160];
+  int64_t extents[GR_EINSUM_LABELS];
+  int32_t ellipsis;
+  uint8_t result[GRAFT_MAX_RANK];
+  double n = 1;
+  const char *equation = gr_string_text(m, (uint32_t)gr_attr_int(m, attrs, GR_ATTR(einsum, equation)));
+  if (!gr_einsum_parse(equation, &e, message, sizeof message) || e.count != count ||
+      !gr_einsum_extents(&e, operands, extents, &ellipsis, message, sizeof message) ||
+      !gr_einsum_axes(&e.result, e.result.count + (e.result.before < 0 ? 0 : ellipsis), result))
+    return 1;
+  for (int l = 0; l < GR_EINSUM_LABELS; l++) n *= extents[l] > 0 ? (double)extents[l] : 1;
+  for (int32_t i = 0; i < e.result.count + (e.result.before < 0 ? 0 : ellipsis); i++)
+    n /= extents[result[i]] > 0 ? (double)extents[result[i]] : 1;
+  return n;
+}
+
 /* What one element of the result costs, at most: one, but for sums of products and for windows. */
 static double steps_an_element(graft_module *m, uint32_t op, uint32_t attrs, const graft_type *const *operands,
                                uint32_t count) {
@@ -22,6 +42,7 @@ static double steps_an_element(graft_module *m, uint32_t op, uint32_t attrs, con
     const int64_t channels = operands[1]->dims[info->weight_axis];
     return channels > 0 ? elements(operands[1]) / (double)channels : 0;
   }
+  if (op == GR_OP_einsum) return einsum_steps(m, attrs, operands, count);
   const graft_type *rows = op == GR_OP_matmul && count      ? operands[0]
                            : op == GR_OP_addmm && count > 1 ? operands[1]
                                                             : NULL;

@@ -81,6 +81,8 @@ enum {
   { .name = #n, .kind = GRAFT_ATTR_FLOAT, .required = true, .low = (l), .high = (h) }
 #define CHOICE(n, type, d) \
   { .name = #n, .kind = GRAFT_ATTR_STRING, .choice = GR_CHOICE_##type, .i = GR_##type##_##d }
+#define REQ_STRING(n) \
+  { .name = #n, .kind = GRAFT_ATTR_STRING, .required = true }
 #define DTYPE(n, d) \
   { .name = #n, .kind = GRAFT_ATTR_DTYPE, .i = (d) }
 #define REQ_DTYPE(n) \

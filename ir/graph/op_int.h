@@ -194,6 +194,7 @@ int gr_op_operand_slot(const gr_op_info *op, const char *name, size_t length);
 #define OPT_FLOAT(n) n
 #define REQ_FLOAT_IN(n, low, high) n
 #define CHOICE(n, type, d) n
+#define REQ_STRING(n) n
 #define DTYPE(n, d) n
 #define REQ_DTYPE(n) n
 #define REQ_GRAPH(n) n

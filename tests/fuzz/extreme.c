@@ -93,6 +93,17 @@ typedef struct drawn_attr {
   int64_t ints[8];
 } drawn_attr;
 
+/* One of the words, or an equation. */
+static const char *draw_text(gr_choice choice) {
+  static const char *const equations[] = {"...",        "i,i",   "ij,jk", "ij,jk->ki", "i...->...",
+                                          "a,b,c->abc", "ii->i", "ab->",  ",->"};
+  if (choice == GR_NO_CHOICE) return ONE_OF(equations);
+  const char *const *words = gr_choice_words(choice);
+  uint64_t count = 0;
+  while (words[count]) count++;
+  return words[draw(count)];
+}
+
 static bool draw_attr(const gr_attr_decl *d, drawn_attr *room, graft_attr *a) {
   *a = (graft_attr){.name = d->name, .kind = d->kind};
   if (!d->required && draw(2)) return false;
@@ -100,6 +111,7 @@ static bool draw_attr(const gr_attr_decl *d, drawn_attr *room, graft_attr *a) {
   case GRAFT_ATTR_BOOL: a->as.b = draw(2) != 0; return true;
   case GRAFT_ATTR_INT: a->as.i = number(); return true;
   case GRAFT_ATTR_FLOAT: a->as.f = (double)number(); return true;
+  case GRAFT_ATTR_STRING: a->as.s = draw_text(d->choice); return true;
   case GRAFT_ATTR_DTYPE: a->as.dtype = (graft_dtype)(1 + draw(GRAFT_DTYPE_COUNT - 1)); return true;
   case GRAFT_ATTR_INTS:
     a->count = d->count > 0 ? (uint32_t)d->count : (uint32_t)draw(6);

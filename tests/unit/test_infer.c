@@ -164,6 +164,18 @@ static const row rows[] = {
     {"matmul_c2", "matmul", "f32[2, 3] i32[3]", NO, "C2: x is f32, other is i32"},
     {"matmul_c3", "matmul", "f32[2, 3] f32[4, 3]", NO, "C3: x has 3 columns, other 4 rows"},
     {"matmul_c4", "matmul", "f32[5, 2, 3] f32[7, 3, 4]", NO, "C4: x has 5, other 7 matrices along axis -3"},
+    {"einsum", "einsum", "f32[2, 3, 1] f32[-1, 4]", A(S("equation", "bij,jk->kb")), "f32[4, 2]"},
+    {"einsum_dots", "einsum", "f32[5, 1, 3] f32[7, 3]", A(S("equation", "...j,...j")), "f32[5, 7]"},
+    {"einsum_unknown", "einsum", "f32 f32[7, 3]", A(S("equation", "...j,ij->i...")),
+     "C4: operand 0 has rank 0, its term 1 letters and ..."},
+    {"einsum_c1", "einsum", "f32[2] f32[2]", A(S("equation", "i,i-")), "C1: the equation has '-' without '>'"},
+    {"einsum_c1_result", "einsum", "f32[2] f32[2]", A(S("equation", "i,i->k")), "C1: no operand has the result's 'k'"},
+    {"einsum_c2", "einsum", "f32[2]", A(S("equation", "i,i->i")), "C2: the equation has 2 terms for 1 operands"},
+    {"einsum_c3", "einsum", "f32[2] f64[2]", A(S("equation", "i,i->i")), "C3: operands is f32, operands is f64"},
+    {"einsum_c4", "einsum", "f32[2] f32[3]", A(S("equation", "i,i->i")),
+     "C4: operand 1 has 3 entries along axis 0, another one 2"},
+    {"einsum_c5", "einsum", "f32[2, 2, 2, 2, 2, 2, 2, 2] f32[3]", A(S("equation", "...,z->...z")),
+     "C5: the result has 9 axes"},
 
     /* recurrent layers */
     {"lstm", "lstm/3",
@@ -865,6 +877,7 @@ START_TEST(every_op_takes_anything) {
   graft_module *m = graft_module_create(c);
   static const int64_t extents[] = {
       -1, 0, 1, 2, 3, INT64_MAX, (int64_t)1 << 62, ((int64_t)1 << 62) - 1, (int64_t)1 << 32};
+  static const char *const texts[] = {"", "ij,jk", "i...,ij->...j", "ii->i", "a-", "abcdefghi"};
   static const int64_t numbers[] = {0, 1, -1, 2, 3, 8, INT64_MAX, INT64_MIN, (int64_t)1 << 62, -((int64_t)1 << 40)};
   uint64_t seed = 1;
   for (int round = 0; round < 200000; ++round) {
@@ -881,7 +894,10 @@ START_TEST(every_op_takes_anything) {
       case GRAFT_ATTR_BOOL: a.as.b = below(&seed, 2) != 0; break;
       case GRAFT_ATTR_INT: a.as.i = within(d, numbers[below(&seed, 10)]); break;
       case GRAFT_ATTR_FLOAT: a.as.f = d->low < d->high ? d->high : (double)numbers[below(&seed, 10)]; break;
-      case GRAFT_ATTR_STRING: a.as.s = gr_choice_words(d->choice)[below(&seed, 2) != 0 ? d->i : 0]; break;
+      case GRAFT_ATTR_STRING:
+        a.as.s = d->choice == GR_NO_CHOICE ? texts[below(&seed, 6)]
+                                           : gr_choice_words(d->choice)[below(&seed, 2) != 0 ? d->i : 0];
+        break;
       case GRAFT_ATTR_DTYPE: a.as.dtype = (graft_dtype)below(&seed, GRAFT_DTYPE_COUNT); break;
       default:
         a.count = d->count < 0 ? (uint32_t)below(&seed, 10) : (uint32_t)d->count;
