@@ -1,4 +1,4 @@
-/* From a match section to variants: one flat program of checks for each choice of the optional groups.
+/* From one choice of a match section's groups to a flat program of checks.
  *
  * A program starts at the root and walks from users to producers. The first pass emits the structure alone (ops of the
  * nodes, reached through the operands that lines make), so that most candidates fail on an op; the second the rest:
@@ -34,12 +34,6 @@ typedef struct builder {
 static bool error_at(const gr_parser *p, gr_loc where, const char *message) {
   gr_error(p->context, GRAFT_RULE, where, "%s", message);
   return false;
-}
-
-static void *zeroed(gr_arena *a, size_t count, size_t size) {
-  void *p = gr_arena_alloc(a, (count + 1) * size);
-  if (p) memset(p, 0, (count + 1) * size);
-  return p;
 }
 
 static const pt_name *value_info(const gr_pattern *p, int name) { return &p->names.kind[PT_VALUE].data[name]; }
@@ -346,7 +340,7 @@ static bool names_only(const gr_expr *e) { /* no value of the graph is needed */
 
 static bool plan_attrs(builder *b, uint32_t place, pt_vnode *node) {
   const pt_call *call = node->call;
-  node->attrs = zeroed(b->parser->arena, call->attrs.len, sizeof *node->attrs);
+  node->attrs = pt_zeroed(b->parser->arena, call->attrs.len, sizeof *node->attrs);
   if (!node->attrs) return false;
   for (uint32_t i = 0; i < call->attrs.len; i++) {
     const pt_attr *a = &call->attrs.data[i];
@@ -421,14 +415,14 @@ static bool begin(builder *b) {
   uint32_t values = n->kind[PT_VALUE].len;
   v->slots = gr_arena_alloc(a, (values + 1) * sizeof *v->slots);
   b->parent = gr_arena_alloc(a, (values + 1) * sizeof *b->parent);
-  b->absent = zeroed(a, values, sizeof *b->absent);
-  v->range_bound = zeroed(a, n->kind[PT_RANGE].len, sizeof *v->range_bound);
-  v->tag_bound = zeroed(a, n->kind[PT_TAG].len, sizeof *v->tag_bound);
-  v->attr_kinds = zeroed(a, n->kind[PT_ATTR].len, sizeof *v->attr_kinds);
-  v->rests = zeroed(a, n->kind[PT_REST].len, sizeof *v->rests);
-  v->attr_node = zeroed(a, n->kind[PT_ATTR].len, sizeof *v->attr_node);
-  v->rest_node = zeroed(a, n->kind[PT_REST].len, sizeof *v->rest_node);
-  v->tag_node = zeroed(a, n->kind[PT_TAG].len, sizeof *v->tag_node);
+  b->absent = pt_zeroed(a, values, sizeof *b->absent);
+  v->range_bound = pt_zeroed(a, n->kind[PT_RANGE].len, sizeof *v->range_bound);
+  v->tag_bound = pt_zeroed(a, n->kind[PT_TAG].len, sizeof *v->tag_bound);
+  v->attr_kinds = pt_zeroed(a, n->kind[PT_ATTR].len, sizeof *v->attr_kinds);
+  v->rests = pt_zeroed(a, n->kind[PT_REST].len, sizeof *v->rests);
+  v->attr_node = pt_zeroed(a, n->kind[PT_ATTR].len, sizeof *v->attr_node);
+  v->rest_node = pt_zeroed(a, n->kind[PT_REST].len, sizeof *v->rest_node);
+  v->tag_node = pt_zeroed(a, n->kind[PT_TAG].len, sizeof *v->tag_node);
   if (!v->slots || !b->parent || !b->absent || !v->range_bound || !v->tag_bound || !v->attr_kinds || !v->rests ||
       !v->attr_node || !v->rest_node || !v->tag_node)
     return false;
@@ -477,10 +471,10 @@ static bool make_slots(builder *b) {
   pt_variant *v = b->variant;
   gr_arena *a = b->parser->arena;
   v->slot_node = gr_arena_alloc(a, v->slot_count * sizeof *v->slot_node);
-  v->slot_result = zeroed(a, v->slot_count, sizeof *v->slot_result);
-  v->slot_optional = zeroed(a, v->slot_count, sizeof *v->slot_optional);
-  b->slot_bound = zeroed(a, v->slot_count, sizeof *b->slot_bound);
-  b->outer = zeroed(a, v->slot_count, sizeof *b->outer);
+  v->slot_result = pt_zeroed(a, v->slot_count, sizeof *v->slot_result);
+  v->slot_optional = pt_zeroed(a, v->slot_count, sizeof *v->slot_optional);
+  b->slot_bound = pt_zeroed(a, v->slot_count, sizeof *b->slot_bound);
+  b->outer = pt_zeroed(a, v->slot_count, sizeof *b->outer);
   b->place = gr_arena_alloc(a, b->nodes.len * sizeof *b->place);
   b->order = gr_arena_alloc(a, b->nodes.len * sizeof *b->order);
   if (!v->slot_node || !v->slot_result || !v->slot_optional || !b->slot_bound || !b->outer || !b->place || !b->order)
@@ -689,7 +683,7 @@ static bool finish(builder *b) {
   return ok;
 }
 
-static bool compile_variant(gr_parser *p, gr_pattern *pattern, pt_variant *v) {
+bool gr_pt_compile_variant(gr_parser *p, gr_pattern *pattern, pt_variant *v) {
   builder b = {.parser = p, .pattern = pattern, .variant = v};
   uint32_t root = 0;
   if (!begin(&b) || !make_nodes(&b, &root) || !make_slots(&b)) return false;
@@ -697,105 +691,4 @@ static bool compile_variant(gr_parser *p, gr_pattern *pattern, pt_variant *v) {
   if (!emit_all(&b, root)) return false;
   memset(v->tag_bound, 0, pattern->names.kind[PT_TAG].len * sizeof *v->tag_bound);
   return finish(&b);
-}
-
-/* ---- choices ---- */
-
-typedef struct choices {
-  uint8_t *taken; /* by group: 0, 1, 2: not met yet */
-  uint8_t sequence[PT_MAX_DEPTH * 8];
-  uint32_t length, prefix;
-} choices;
-
-static bool choose(gr_parser *p, const pt_items *items, choices *c) {
-  for (uint32_t i = 0; i < items->len; i++) {
-    if (items->data[i].kind != PT_ITEM_GROUP) continue;
-    const pt_group *g = items->data[i].group;
-    if (c->taken[g->name] == 2) {
-      if (c->length == sizeof c->sequence) return error_at(p, g->where, "too many groups in one match");
-      if (c->length >= c->prefix) c->sequence[c->length] = 1;
-      c->taken[g->name] = c->sequence[c->length++];
-    }
-    if (!choose(p, c->taken[g->name] ? &g->present : &g->absent, c)) return false;
-  }
-  return true;
-}
-
-/* The present form first; the outermost groups change last. */
-static bool make_variants(gr_parser *p, gr_pattern *pattern) {
-  uint32_t groups = pattern->names.kind[PT_GROUP].len;
-  choices c = {.taken = gr_arena_alloc(p->arena, groups + 1)};
-  GR_VEC(pt_variant) variants = {0};
-  if (!c.taken) return false;
-  for (;;) {
-    memset(c.taken, 2, groups);
-    c.length = 0;
-    if (!choose(p, &pattern->items, &c)) return false;
-    if (pattern->variant_count == PT_MAX_VARIANTS) {
-      gr_error(p->context, GRAFT_RULE, pattern->where, "the groups give more than %d variants", PT_MAX_VARIANTS);
-      return false;
-    }
-    if (!pt_push(p->arena, &variants, (pt_variant){0})) return false;
-    pt_variant *v = &variants.data[pattern->variant_count++];
-    pattern->variants = variants.data;
-    v->groups = zeroed(p->arena, groups, sizeof *v->groups);
-    v->decided = zeroed(p->arena, groups, sizeof *v->decided);
-    if (!v->groups || !v->decided) return false;
-    for (uint32_t g = 0; g < groups; g++) {
-      v->groups[g] = c.taken[g] == 1;
-      v->decided[g] = c.taken[g] != 2;
-    }
-    uint32_t last = c.length;
-    while (last > 0 && c.sequence[last - 1] == 0) last--;
-    if (last == 0) return true;
-    c.sequence[last - 1] = 0;
-    c.prefix = last;
-  }
-}
-
-static void find_nested(gr_pattern *pattern, const pt_items *items, const pt_group *in) {
-  uint32_t groups = pattern->names.kind[PT_GROUP].len;
-  for (uint32_t i = 0; i < items->len; i++) {
-    pt_group *g = items->data[i].kind == PT_ITEM_GROUP ? items->data[i].group : NULL;
-    if (!g) continue;
-    for (uint32_t k = 0; in && k < groups; k++)
-      if (pattern->nested[(uint32_t)in->name * groups + k]) pattern->nested[(uint32_t)g->name * groups + k] = true;
-    if (in && in->name != g->name) pattern->nested[(uint32_t)g->name * groups + (uint32_t)in->name] = true;
-    find_nested(pattern, &g->present, g);
-    find_nested(pattern, &g->absent, in);
-  }
-}
-
-bool gr_pt_compile_match(gr_parser *p, gr_pattern *pattern) {
-  uint32_t groups = pattern->names.kind[PT_GROUP].len;
-  if (groups > PT_MAX_VARIANTS) return error_at(p, pattern->where, "too many groups in one match");
-  if (!(pattern->nested = zeroed(p->arena, (size_t)groups * groups, sizeof *pattern->nested))) return false;
-  find_nested(pattern, &pattern->items, NULL);
-  if (!gr_pt_check_lines(p, &pattern->items, !pattern->bare) || !make_variants(p, pattern)) return false;
-  bool ever = false;
-  for (uint32_t i = 0; i < pattern->variant_count; i++) {
-    if (!compile_variant(p, pattern, &pattern->variants[i])) return false;
-    if (pattern->bare && !gr_pt_schedule(p, pattern, &pattern->variants[i])) return false;
-    ever |= !pattern->variants[i].never;
-  }
-  return ever || error_at(p, pattern->where, "the conditions exclude every choice of the groups");
-}
-
-/* ---- for other readers ---- */
-
-int gr_pattern_results(const gr_pattern *p, const char *name, size_t length) {
-  int id = gr_pt_name_find(&p->names, PT_RANGE, name, length);
-  for (uint32_t v = 0; v < p->variant_count && id >= 0; v++)
-    for (uint32_t i = 0; i < p->variants[v].code_count; i++)
-      if (p->variants[v].code[i].code == PT_RESULT_RANGE && p->variants[v].code[i].b == (uint16_t)id) return id;
-  return -1;
-}
-
-int gr_pattern_value(const gr_pattern *p, const char *name, size_t length) {
-  return gr_pt_name_find(&p->names, PT_VALUE, name, length);
-}
-
-void gr_pattern_root_ops(const gr_pattern *p, void (*report)(void *user, uint32_t op, const char *opaque), void *user) {
-  const gr_opset *ops = p->variants[0].root_ops; /* the root is in no group: the same in all variants */
-  for (uint32_t i = 0; i < ops->count; i++) report(user, ops->members[i].op, ops->members[i].opaque);
 }

@@ -335,10 +335,19 @@ bool gr_pt_all(const gr_array *a, const graft_attr *n); /* every element is what
 enum { PT_UNORDERED = 2 };
 int gr_pt_order(const graft_attr *a, const graft_attr *b);
 
+/* Arena memory for `count` items of zeros, and one more. */
+static inline void *pt_zeroed(gr_arena *a, size_t count, size_t size) {
+  void *p = gr_arena_alloc(a, (count + 1) * size);
+  if (p) memset(p, 0, (count + 1) * size);
+  return p;
+}
+
 /* ---- compiling (compile.c, names.c)
  * ------------------------------------------------------------------------------------- */
 
 bool gr_pt_compile_match(gr_parser *p, gr_pattern *pattern);
+/* The program of a variant whose groups are chosen. */
+bool gr_pt_compile_variant(gr_parser *p, gr_pattern *pattern, pt_variant *v);
 /* Does the line name this attribute, to match, set or drop it? */
 bool gr_pt_names_attr(const pt_call *c, const char *name);
 /* Attribute `slot` of one op, which the other has not, at a default that says nothing more (OWN_BOOL of ops.def). */

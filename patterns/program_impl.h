@@ -1,4 +1,4 @@
-/* The state of compiling a rewrite section for one variant: what program.c and claims.c share. */
+/* The state of compiling a rewrite section for one variant: what program.c, claims.c, implied.c and kept.c share. */
 #ifndef GRAFT_PROGRAM_IMPL_H
 #define GRAFT_PROGRAM_IMPL_H
 
@@ -31,6 +31,8 @@ bool gr_program_error_name(const pt_program_builder *b, gr_loc where, int name, 
 int gr_program_place(pt_program_builder *b, int name, gr_loc where, const char *what);
 /* Every annotation that a matched node may have is carried, dropped or excluded (claims.c). */
 bool gr_program_annotations(pt_program_builder *b);
+/* Every operand of a line that goes is named by the rewrite, or dropped (kept.c). */
+bool gr_program_kept(pt_program_builder *b);
 /* Conditions that const lines imply join those of the match (implied.c). */
 bool gr_program_implied(pt_program_builder *b);
 

@@ -131,21 +131,15 @@ static void put(out *o, const pt_variant *v, uint32_t i, uint32_t mask) {
   o->masks[o->count++] = mask;
 }
 
-static void *zeroed(gr_arena *a, size_t count, size_t size) {
-  void *p = gr_arena_alloc(a, (count + 1) * size);
-  if (p) memset(p, 0, (count + 1) * size);
-  return p;
-}
-
 static bool begin(schedule *s, gr_arena *a) {
   const pt_names *n = &s->pattern->names;
-  s->slots = zeroed(a, s->v->slot_count, sizeof *s->slots);
-  s->nodes = zeroed(a, s->v->place_count, sizeof *s->nodes);
-  s->attrs = zeroed(a, n->kind[PT_ATTR].len, sizeof *s->attrs);
-  s->rests = zeroed(a, n->kind[PT_REST].len, sizeof *s->rests);
-  s->ranges = zeroed(a, n->kind[PT_RANGE].len, sizeof *s->ranges);
-  s->tags = zeroed(a, n->kind[PT_TAG].len, sizeof *s->tags);
-  s->swaps = zeroed(a, s->v->place_count, sizeof *s->swaps);
+  s->slots = pt_zeroed(a, s->v->slot_count, sizeof *s->slots);
+  s->nodes = pt_zeroed(a, s->v->place_count, sizeof *s->nodes);
+  s->attrs = pt_zeroed(a, n->kind[PT_ATTR].len, sizeof *s->attrs);
+  s->rests = pt_zeroed(a, n->kind[PT_REST].len, sizeof *s->rests);
+  s->ranges = pt_zeroed(a, n->kind[PT_RANGE].len, sizeof *s->ranges);
+  s->tags = pt_zeroed(a, n->kind[PT_TAG].len, sizeof *s->tags);
+  s->swaps = pt_zeroed(a, s->v->place_count, sizeof *s->swaps);
   return s->slots && s->nodes && s->attrs && s->rests && s->ranges && s->tags && s->swaps;
 }
 
@@ -167,11 +161,11 @@ bool gr_pt_schedule(gr_parser *p, const gr_pattern *pattern, pt_variant *v) {
   gr_arena *a = p->arena;
   schedule s = {.pattern = pattern, .v = v};
   uint32_t n = v->code_count, end = main_end(v), blocks = blocks_end(v, end), structure = 0, orders = 0;
-  out o = {.code = zeroed(a, n, sizeof *o.code),
-           .where = zeroed(a, n, sizeof *o.where),
-           .masks = zeroed(a, n, sizeof *o.masks)};
-  bound *needs = zeroed(a, n, sizeof *needs);
-  uint32_t *masks = zeroed(a, n, sizeof *masks);
+  out o = {.code = pt_zeroed(a, n, sizeof *o.code),
+           .where = pt_zeroed(a, n, sizeof *o.where),
+           .masks = pt_zeroed(a, n, sizeof *o.masks)};
+  bound *needs = pt_zeroed(a, n, sizeof *needs);
+  uint32_t *masks = pt_zeroed(a, n, sizeof *masks);
   if (!begin(&s, a) || !o.code || !o.where || !o.masks || !needs || !masks) return false;
   bool search = false; /* users, or lengths of rests, are tried one after the other */
   for (uint32_t i = 0; i < end; i++) {
