@@ -120,7 +120,7 @@ static void set_attribute(gr_onnx *in, const Onnx__AttributeProto *a, const graf
 
 /* ---- the node ---- */
 
-typedef enum kind { UNKNOWN, SAME, RANK, DTYPE, I64, BOOL, LIKE, MADE } kind;
+typedef enum kind { UNKNOWN, RANK, LIKE, MADE } kind;
 
 typedef struct foreign {
   const char *name;
@@ -152,15 +152,13 @@ static void attribute_type(const gr_onnx *in, graft_type *type) {
   *type = graft_type_make(type->dtype, (int32_t)shape->n_ints, shape->ints);
 }
 
-/* Of result i, where the first operand is `x`; false: nothing is known. */
-static bool foreign_type(kind k, uint32_t i, const graft_type *x, graft_type *type) {
-  if (k == UNKNOWN || k == LIKE || k == MADE || i > 0) return false;
-  *type = *x;
-  if (k == I64 || k == BOOL) type->dtype = k == I64 ? GRAFT_I64 : GRAFT_BOOL;
-  if (k == RANK)
-    for (int32_t d = 0; d < x->rank; d++) type->dims[d] = -1;
-  if (k != SAME && k != RANK) *type = (graft_type){.dtype = type->dtype, .rank = -1};
-  return true;
+/* Of the first result; `first`: of the first operand, where there is one. */
+static graft_type foreign_type(const gr_onnx *in, kind k, const graft_type *first) {
+  graft_type type = {.dtype = k == MADE ? GRAFT_F32 : GRAFT_UNKNOWN, .rank = -1};
+  if (k == RANK || k == LIKE) type = *first;
+  for (int32_t d = 0; k == RANK && d < type.rank; d++) type.dims[d] = -1;
+  if (k == LIKE || k == MADE) attribute_type(in, &type);
+  return type;
 }
 
 void gr_onnx_merge_type(graft_type *type, const graft_type *said) {
@@ -186,12 +184,8 @@ static bool result_types(gr_onnx *in, uint32_t *types, uint32_t count) {
     const gr_onnx_symbol *s = in->node->output[i][0] ? gr_onnx_scope_find(in->scope, in->node->output[i]) : NULL;
     if (in->opaque && (i == 0 || in->kept_by_all))
       type = in->kept;
-    else if (i == 0 && (k == MADE || k == LIKE)) {
-      type = (graft_type){.dtype = GRAFT_F32, .rank = -1};
-      if (k == LIKE) type = *gr_onnx_value_type(in, first);
-      attribute_type(in, &type);
-    } else if (first == GRAFT_NONE || !foreign_type(k, i, gr_onnx_value_type(in, first), &type))
-      type = (graft_type){.dtype = GRAFT_UNKNOWN, .rank = -1};
+    else
+      type = foreign_type(in, i == 0 ? k : UNKNOWN, first == GRAFT_NONE ? NULL : gr_onnx_value_type(in, first));
     if (s && s->info && gr_onnx_type(s->info->type, &said, &why)) gr_onnx_merge_type(&type, &said);
     if ((types[i] = gr_type_intern_at(in->module, &type, in->where)) == GRAFT_NONE) return false;
   }
