@@ -124,8 +124,8 @@ static double bin(const align *a, const char *map, double top, double left, doub
   double sum = 0, most = 0;
   bool any = false;
   for (int64_t i = 0; i < rows; i++) {
-    int64_t y[2], x[2];
-    double v[2], h[2];
+    int64_t y[2] = {-1, -1}, x[2] = {-1, -1};
+    double v[2] = {0}, h[2] = {0};
     if (!corners(top + ((double)i + 0.5) * tall / (double)rows, a->in_height, y, v)) y[0] = -1;
     for (int64_t j = 0; j < columns; j++) {
       double values[4] = {0};

@@ -74,7 +74,7 @@ static graft_value plane_offsets(gr_onnx *in, graft_value x, uint32_t axes, cons
 /* From positions along the rows of a padded plane to those along the rows or columns of x's. A window that holds
  * nothing above the padding says the nearest one. */
 static graft_value rearranged(gr_onnx *in, const gr_window *padded, graft_value x, graft_value indices, bool column) {
-  graft_value own[GR_ONNX_SPATIAL], at[GR_ONNX_SPATIAL], rest = indices;
+  graft_value own[GR_ONNX_SPATIAL] = {0}, at[GR_ONNX_SPATIAL] = {0}, rest = indices;
   const uint32_t n = padded->n;
   for (uint32_t i = n; i-- > 0;) {
     const int64_t extra = padded->begin[i] + padded->end[i];
