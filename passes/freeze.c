@@ -279,7 +279,6 @@ static graft_status freeze_graph_qparams(gr_pass *p, graft_graph *g, clamped *c,
   graft_tensor *made = gr_alloc(p->context, size);
   gr_cones *cones = gr_cones_create(g, evaluator, user);
   graft_status s = made && cones ? GRAFT_OK : GRAFT_NO_MEMORY;
-  if (!s) s = gr_stored_begin(p, g, known);
   if (!s) memset(made, 0xFF, size);
   for (graft_node n = g->first; !s && n != GRAFT_NONE; n = gr_node_at(g, n)->next) {
     const gr_op_info *info = gr_info(g, n);
@@ -288,7 +287,6 @@ static graft_status freeze_graph_qparams(gr_pass *p, graft_graph *g, clamped *c,
     if (!s && quantizes) s = look_at_scale(g, cones, n, c);
     if (!s) s = freeze_node(p, g, cones, n, made);
   }
-  gr_stored_end(known);
   gr_cones_destroy(cones);
   gr_free(p->context, made, size);
   return s;

@@ -68,14 +68,9 @@ void gr_notice_warn(gr_pass *p, const gr_notice *n, const char *what);
 
 typedef struct gr_stored {
   gr_pass *pass;
-  bool *seen; /* by value */
-  uint32_t values;
-  GR_VEC(graft_value) stack;
   gr_notice clipped; /* of all graphs, by the share of clipped elements */
 } gr_stored;
-graft_status gr_stored_begin(gr_pass *p, const graft_graph *g, gr_stored *k);
 graft_status gr_stored_look(gr_stored *k, graft_graph *g, gr_cones *cones, graft_node fake_quantize);
-void gr_stored_end(gr_stored *k);
 void gr_stored_warn(const gr_stored *k);
 
 /* ---- groups (resolve.c) ---- */

@@ -8,19 +8,9 @@
 #include "runtime/isa.h"
 #include "runtime/quant_int.h"
 
-enum { SMALL = 1 << 12 }; /* computed values of so many elements are looked at themselves, larger ones' operands are */
-
-graft_status gr_stored_begin(gr_pass *p, const graft_graph *g, gr_stored *k) {
-  *k = (gr_stored){.pass = p, .values = g->values.len, .clipped = k->clipped};
-  k->seen = gr_calloc(p->context, (size_t)k->values + 1, sizeof *k->seen);
-  return k->seen ? GRAFT_OK : GRAFT_NO_MEMORY;
-}
-
-void gr_stored_end(gr_stored *k) {
-  gr_vec_free(k->pass->context, &k->stack);
-  if (k->seen) gr_free(k->pass->context, k->seen, (size_t)k->values + 1);
-  k->seen = NULL;
-}
+enum {
+  SMALL = 1 << 12
+}; /* of so many elements a value is looked at here, which names it; the quantizing does the rest */
 
 static graft_status check_elements(gr_stored *k, graft_graph *g, graft_node n, graft_value v, const float *x,
                                    int64_t count) {
@@ -34,33 +24,11 @@ static graft_status check_elements(gr_stored *k, graft_graph *g, graft_node n, g
                   (long long)count, name);
 }
 
-/* `v` and what it is computed from; a product that is large is finite where its factors are. */
-static graft_status check_finite(gr_stored *k, graft_graph *g, gr_cones *cones, graft_node n, graft_value from) {
-  graft_module *m = g->module;
-  graft_status s = GRAFT_OK;
-  k->stack.len = 0;
-  if (!gr_vec_push(k->pass->context, &k->stack, from)) return GRAFT_NO_MEMORY;
-  while (k->stack.len > 0 && !s) {
-    const graft_value v = k->stack.data[--k->stack.len];
-    if (v == GRAFT_NONE || v >= k->values || k->seen[v]) continue;
-    k->seen[v] = true;
-    const graft_tensor t = gr_value_tensor(g, v);
-    const graft_node maker = gr_value_node(g, v);
-    const graft_type *type = gr_type_of(g, v);
-    const int64_t count = graft_type_elements(type);
-    if (t != GRAFT_NONE) {
-      if (type->dtype != GRAFT_F32 || m->tensors.data[t].source != GR_TENSOR_DATA) continue;
-      const float *x = graft_tensor_get_data(m, t);
-      s = x ? check_elements(k, g, n, v, x, count) : GRAFT_NO_MEMORY;
-    } else if (type->dtype == GRAFT_F32 && count >= 0 && count <= SMALL) {
-      gr_array x;
-      s = gr_cones_value(cones, v, &x) ? check_elements(k, g, n, v, x.data, count) : GRAFT_PASS;
-    } else if (maker != GRAFT_NONE) {
-      for (uint32_t i = 0; i < gr_node_at(g, maker)->operand_count && !s; i++)
-        if (!gr_vec_push(k->pass->context, &k->stack, gr_operand(g, maker, i))) s = GRAFT_NO_MEMORY;
-    }
-  }
-  return s;
+static graft_status check_finite(gr_stored *k, graft_graph *g, gr_cones *cones, graft_node n, graft_value v) {
+  gr_array x;
+  const int64_t count = graft_type_elements(gr_type_of(g, v));
+  if (count < 0 || count > SMALL) return GRAFT_OK;
+  return gr_cones_value(cones, v, &x) ? check_elements(k, g, n, v, x.data, count) : GRAFT_PASS;
 }
 
 static bool number(const graft_graph *g, graft_value v, graft_dtype dtype, double *out) {

@@ -6,11 +6,16 @@
  * hear of it. What fails for another reason, a const value that cannot be computed or memory, ends the pass. */
 #include "patterns/apply_impl.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static graft_status failed(const pt_apply *a) {
-  gr_note(a->r->c, a->rule->where, "while the rule %s was applied at %%%s", a->rule->name,
-          gr_node_label(a->r->g, a->root));
+  graft_graph *g = a->r->g;
+  const bool reads = gr_node_at(g, a->root)->operand_count && gr_operand(g, a->root, 0) != GRAFT_NONE;
+  char label[200];
+  snprintf(label, sizeof label, "%s", gr_node_label(g, a->root));
+  gr_note(a->r->c, a->rule->where, "while the rule %s was applied at %%%s%s%s", a->rule->name, label,
+          reads ? ", which reads %" : "", reads ? gr_value_label(g, gr_operand(g, a->root, 0)) : "");
   return GRAFT_PASS;
 }
 

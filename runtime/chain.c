@@ -129,6 +129,12 @@ static void set_rows(chain *h, int64_t rows) {
   }
 }
 
+graft_status gr_quantizable(const gr_kernel_call *k, const void *x, int64_t count) {
+  if (!(gr_op_get(k->op)->families & GR_F_Q) || k->operands[0].type->dtype != GRAFT_F32) return GRAFT_OK;
+  if (gr_all_finite(k->isa, x, count)) return GRAFT_OK;
+  return gr_kernel_error(k, "elements are NaN or infinite: they cannot be quantized");
+}
+
 static graft_status run_block(chain *h, int64_t row, char *y) {
   const char *x = h->links[0].data[0] + (size_t)row * h->links[0].slices[0];
   for (uint32_t i = 0; i < h->count; i++) {
@@ -140,9 +146,10 @@ static graft_status run_block(chain *h, int64_t row, char *y) {
       gr_observe_rows(&h->seen, (const float *)(const void *)x, row, l->types[0].dims[0]);
       return GRAFT_OK;
     }
-    l->out[0].data = i + 1 == h->count ? y + (size_t)row * l->slice : l->block;
-    graft_status status = l->kernel->run(&l->call);
+    graft_status status = gr_quantizable(&l->call, x, l->in[0].count);
     if (status) return status;
+    l->out[0].data = i + 1 == h->count ? y + (size_t)row * l->slice : l->block;
+    if ((status = l->kernel->run(&l->call))) return status;
     x = l->out[0].data;
   }
   return GRAFT_OK;

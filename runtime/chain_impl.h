@@ -4,10 +4,14 @@
 
 #include "runtime/kernel_impl.h"
 
-/* Runs an op whose operand 0 is still to be made, together with the ops that make it. *done false, and no error: one of
+/* Runs an op in blocks, and where operand 0 is still to be made the ops that make it. *done false, and no error: one of
  * them does not go in blocks, nothing was run. */
 graft_status gr_chain_run(graft_module *m, gr_scratch *scratch, const gr_unmade *last, gr_array *result, gr_loc where,
                           bool *done);
+
+/* An error where the call quantizes floats of which some are NaN or infinite: an integer would hide them. Of what is
+ * computed beforehand; `x`: operand 0, or a block of it. */
+graft_status gr_quantizable(const gr_kernel_call *k, const void *x, int64_t count);
 
 /* May this be computed beforehand? Operands and result are of known extents; false: the message says why not. */
 bool gr_within_limits(graft_module *m, uint32_t op, uint32_t attrs, const graft_type *const *operands, uint32_t count,

@@ -94,6 +94,8 @@ static graft_status run_op(graft_module *m, uint32_t op, uint32_t attrs, const g
     if (!gr_within_limits(m, op, attrs, e.types, operand_count, &e.result_types[i], message, sizeof message))
       status = gr_error(c, GRAFT_RUN, where, "%s: %s", gr_op_text(m, op), message);
   if (status == GRAFT_OK) status = allocate(&e, results, result_count, where);
+  if (status == GRAFT_OK && operand_count && operands[0].data)
+    status = gr_quantizable(&call, e.in[0].data, e.in[0].count);
   if (status == GRAFT_OK) status = gr_kernel_for(kernel, &call)(&call);
   for (uint32_t i = 0; status != GRAFT_OK && i < result_count; i++) {
     gr_buffer_release(c, results[i].buffer);
@@ -119,12 +121,15 @@ graft_status gr_runtime_evaluate(void *user, graft_module *m, uint32_t op, uint3
                                  uint32_t operand_count, gr_array *results, uint32_t result_count, gr_loc where) {
   graft_context *c = m->context;
   for (uint32_t i = 0; i < result_count; i++) results[i] = (gr_array){0};
-  if (operand_count == 0 || operands[0].data || !operands[0].from)
+  const bool stored = operand_count == 0 || operands[0].data || !operands[0].from;
+  const gr_op_info *info = gr_op_get(op);
+  if (stored && !(info && (info->families & GR_F_Q) && operand_count && operands[0].data))
     return run_op(m, op, attrs, operands, operand_count, results, result_count, where);
-  const gr_unmade *from = operands[0].from, last = {op, attrs, operands, operand_count};
+  const gr_unmade *from = stored ? NULL : operands[0].from, last = {op, attrs, operands, operand_count};
   bool done = false;
   graft_status status = result_count == 1 ? run_chain(m, &last, &results[0], where, &done) : GRAFT_OK;
   if (status || done) return status;
+  if (stored) return run_op(m, op, attrs, operands, operand_count, results, result_count, where);
   gr_array first = {0}, *whole = gr_alloc(c, operand_count * sizeof *whole);
   status =
       whole ? gr_runtime_evaluate(user, m, from->op, from->attrs, from->operands, from->operand_count, &first, 1, where)
