@@ -46,5 +46,5 @@ const char *const *gr_pass_quantizer_files(const gr_pass *p, uint32_t *count) {
 gr_evaluator gr_pass_evaluator(const gr_pass *p, void **user) {
   (void)p;
   *user = NULL;
-  return gr_runtime_evaluate;
+  return gr_runtime_evaluate_finite;
 }

@@ -91,6 +91,6 @@ graft_status gr_pass_fuse_conv_bn_qat(gr_pass *p) {
 }
 
 graft_status gr_pass_canonicalize(gr_pass *p) {
-  gr_rewrite_options how = {.fixed_point = true, .max_rewrites = max_rewrites(p)};
+  gr_rewrite_options how = {.live = true, .fixed_point = true, .max_rewrites = max_rewrites(p)};
   return apply_rules(p, "canonicalize", how, (gr_loc){0});
 }

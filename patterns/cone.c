@@ -35,6 +35,8 @@ struct gr_cones {
   gr_map by_value, by_call;
   GR_VEC(uint32_t) large; /* entries computed since gr_pt_cones_trim */
   size_t held;            /* bytes of what was computed */
+  bool live;              /* what an update writes is none */
+  GR_VEC(bool) written;   /* by tensor, of all graphs; empty where not `live` */
   bool failed;            /* no memory to tell whether something is const, or fits */
 };
 
@@ -56,6 +58,7 @@ void gr_cones_destroy(gr_cones *k) {
   gr_vec_free(c, &k->entries);
   gr_vec_free(c, &k->large);
   gr_vec_free(c, &k->states);
+  gr_vec_free(c, &k->written);
   gr_vec_free(c, &k->inputs);
   gr_vec_free(c, &k->stack);
   gr_vec_free(c, &k->changes);
@@ -79,6 +82,7 @@ void gr_cones_forget(gr_cones *k, size_t above) {
 static uint8_t state_of(const gr_cones *k, graft_value v) {
   const graft_graph *g = k->graph;
   const gr_value *value = gr_value_at(g, v);
+  if (value->def_kind == GR_DEF_TENSOR && value->def < k->written.len && k->written.data[value->def]) return VARIABLE;
   if (value->def_kind == GR_DEF_TENSOR)
     return g->module->tensors.data[value->def].kind == GRAFT_CONSTANT ? CONSTANT : CONST;
   if (value->def_kind != GR_DEF_NODE) return VARIABLE;
@@ -119,9 +123,25 @@ static bool set_state(gr_cones *k, graft_node n) {
   return changed;
 }
 
+void gr_pt_cones_live(gr_cones *k) { k->live = true; }
+
+static bool find_written(gr_cones *k) {
+  const graft_module *m = k->graph->module;
+  if (!k->live) return true;
+  if (!gr_vec_reserve(m->context, &k->written, m->tensors.len)) return false;
+  memset(k->written.data, 0, m->tensors.len * sizeof *k->written.data);
+  k->written.len = m->tensors.len;
+  for (uint32_t i = 0; i < m->graphs.len; i++)
+    for (uint32_t u = 0; m->graphs.data[i] && u < m->graphs.data[i]->updates.len; u++) {
+      const graft_tensor t = m->graphs.data[i]->updates.data[u].tensor;
+      if (t != GRAFT_NONE) k->written.data[t] = true;
+    }
+  return true;
+}
+
 static bool begin(gr_cones *k) {
   if (k->states.len) return true;
-  if (!grow_states(k)) {
+  if (!find_written(k) || !grow_states(k)) {
     k->failed = true;
     return false;
   }

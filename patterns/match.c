@@ -400,6 +400,7 @@ static bool excluded_here(const run *r, const pt_instr *i, uint32_t pc) {
   run inner = *r;
   inner.end = i->b;
   inner.quiet = true;
+  for (uint32_t k = r->v->node_count; k < r->v->place_count; k++) r->f->nodes[k] = GRAFT_NONE; /* of another root's */
   if (!go(&inner, pc + 1)) return r->m->failed;
   if (r->m->reason && !r->quiet) {
     gr_pt_reason(r->m, "what `unless` excludes is there");

@@ -200,6 +200,7 @@ typedef struct gr_rewrite_options {
   uint32_t marks;        /* of the nodes made, beside those that the rule names */
   gr_evaluator evaluate; /* NULL: rules with const lines fail */
   void *evaluate_user;
+  bool live;             /* what a graph updates is no constant: for rules whose result goes on being trained */
   bool fixed_point;      /* go on until nothing matches */
   uint64_t max_rewrites; /* more are an error: rules without an end; 0: enough for rules that have one */
   bool report_overlaps;  /* a warning for each match, on the graph as it was, that wants what an earlier one does */

@@ -424,6 +424,7 @@ static bool begin(driver *d, graft_graph *g, const graft_rules *rules, const gr_
   r->specs = gr_has_specs(g);
   for (uint32_t i = 1; i < g->module->specs.len; i++) r->refs |= g->module->specs.data[i].ref_count > 0;
   r->cones = gr_cones_create(g, options->evaluate, options->evaluate_user);
+  if (r->cones && options->live) gr_pt_cones_live(r->cones);
   gr_matcher_init(&r->matcher, g, NULL, r->cones);
   r->matcher.turn = 1;
   r->cache_count = gr_pt_rules_step_count(rules);

@@ -25,6 +25,7 @@ typedef struct chain {
   int64_t rows;
   gr_observation seen; /* of a last op that observes */
   bool observes;
+  bool finite; /* what is quantized must be */
 } chain;
 
 #define QUANTIZES (GR_F_Q | GR_F_DQ | GR_F_FAKE_QUANTIZE)
@@ -146,7 +147,7 @@ static graft_status run_block(chain *h, int64_t row, char *y) {
       gr_observe_rows(&h->seen, (const float *)(const void *)x, row, l->types[0].dims[0]);
       return GRAFT_OK;
     }
-    graft_status status = gr_quantizable(&l->call, x, l->in[0].count);
+    graft_status status = h->finite ? gr_quantizable(&l->call, x, l->in[0].count) : GRAFT_OK;
     if (status) return status;
     l->out[0].data = i + 1 == h->count ? y + (size_t)row * l->slice : l->block;
     if ((status = l->kernel->run(&l->call))) return status;
@@ -190,12 +191,13 @@ static bool build(chain *h, graft_module *m, gr_scratch *scratch, const gr_unmad
   return true;
 }
 
-graft_status gr_chain_run(graft_module *m, gr_scratch *scratch, const gr_unmade *last, gr_array *result, gr_loc where,
-                          bool *done) {
+graft_status gr_chain_run(graft_module *m, gr_scratch *scratch, const gr_unmade *last, bool finite, gr_array *result,
+                          gr_loc where, bool *done) {
   graft_context *c = m->context;
   chain *h = gr_calloc(c, 1, sizeof *h);
   if (!h) return GRAFT_NO_MEMORY;
   graft_status status = GRAFT_OK;
+  h->finite = finite;
   *done = build(h, m, scratch, last, where);
   if (*done) {
     link *l = &h->links[h->count - 1];

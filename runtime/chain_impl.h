@@ -5,9 +5,9 @@
 #include "runtime/kernel_impl.h"
 
 /* Runs an op in blocks, and where operand 0 is still to be made the ops that make it. *done false, and no error: one of
- * them does not go in blocks, nothing was run. */
-graft_status gr_chain_run(graft_module *m, gr_scratch *scratch, const gr_unmade *last, gr_array *result, gr_loc where,
-                          bool *done);
+ * them does not go in blocks, nothing was run. `finite`: floats that are quantized must be. */
+graft_status gr_chain_run(graft_module *m, gr_scratch *scratch, const gr_unmade *last, bool finite, gr_array *result,
+                          gr_loc where, bool *done);
 
 /* An error where the call quantizes floats of which some are NaN or infinite: an integer would hide them. Of what is
  * computed beforehand; `x`: operand 0, or a block of it. */

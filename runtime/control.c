@@ -197,6 +197,9 @@ static graft_status run_loop(control_run *r) {
   l.session = session_of(r, GR_ATTR(loop, body));
   if (!l.session) return GRAFT_RUN;
   l.body = call->module->graphs.data[gr_k_int(call, GR_ATTR(loop, body))];
+  if (l.body->inputs.len != call->operand_count || l.body->outputs.len != 1 + l.results)
+    return gr_kernel_error(call, "graph %u has %u inputs and %u outputs", l.body->index, l.body->inputs.len,
+                           l.body->outputs.len);
   l.kept = gr_calloc(call->context, l.results + 1u, sizeof *l.kept);
   if (!l.kept) return GRAFT_NO_MEMORY;
   uint8_t again = condition;

@@ -70,7 +70,7 @@ static graft_status allocate(evaluation *e, gr_array *results, uint32_t count, g
 }
 
 /* All operands are there. */
-static graft_status run_op(graft_module *m, uint32_t op, uint32_t attrs, const gr_array *operands,
+static graft_status run_op(bool finite, graft_module *m, uint32_t op, uint32_t attrs, const gr_array *operands,
                            uint32_t operand_count, gr_array *results, uint32_t result_count, gr_loc where) {
   graft_context *c = m->context;
   const gr_kernel_info *kernel = gr_kernel_get(op);
@@ -94,7 +94,7 @@ static graft_status run_op(graft_module *m, uint32_t op, uint32_t attrs, const g
     if (!gr_within_limits(m, op, attrs, e.types, operand_count, &e.result_types[i], message, sizeof message))
       status = gr_error(c, GRAFT_RUN, where, "%s: %s", gr_op_text(m, op), message);
   if (status == GRAFT_OK) status = allocate(&e, results, result_count, where);
-  if (status == GRAFT_OK && operand_count && operands[0].data)
+  if (status == GRAFT_OK && finite && operand_count && operands[0].data)
     status = gr_quantizable(&call, e.in[0].data, e.in[0].count);
   if (status == GRAFT_OK) status = gr_kernel_for(kernel, &call)(&call);
   for (uint32_t i = 0; status != GRAFT_OK && i < result_count; i++) {
@@ -105,10 +105,11 @@ static graft_status run_op(graft_module *m, uint32_t op, uint32_t attrs, const g
   return status;
 }
 
-static graft_status run_chain(graft_module *m, const gr_unmade *op, gr_array *result, gr_loc where, bool *done) {
+static graft_status run_chain(bool finite, graft_module *m, const gr_unmade *op, gr_array *result, gr_loc where,
+                              bool *done) {
   gr_scratch *scratch = gr_scratch_create(m->context);
   if (!scratch) return GRAFT_NO_MEMORY;
-  graft_status status = gr_chain_run(m, scratch, op, result, where, done);
+  graft_status status = gr_chain_run(m, scratch, op, finite, result, where, done);
   gr_scratch_destroy(scratch);
   if (status) {
     gr_buffer_release(m->context, result->buffer);
@@ -117,29 +118,41 @@ static graft_status run_chain(graft_module *m, const gr_unmade *op, gr_array *re
   return status;
 }
 
-graft_status gr_runtime_evaluate(void *user, graft_module *m, uint32_t op, uint32_t attrs, const gr_array *operands,
-                                 uint32_t operand_count, gr_array *results, uint32_t result_count, gr_loc where) {
+static graft_status evaluate(bool finite, graft_module *m, uint32_t op, uint32_t attrs, const gr_array *operands,
+                             uint32_t operand_count, gr_array *results, uint32_t result_count, gr_loc where) {
   graft_context *c = m->context;
   for (uint32_t i = 0; i < result_count; i++) results[i] = (gr_array){0};
+  const bool quantizes = finite && gr_op_get(op) && (gr_op_get(op)->families & GR_F_Q);
   const bool stored = operand_count == 0 || operands[0].data || !operands[0].from;
-  const gr_op_info *info = gr_op_get(op);
-  if (stored && !(info && (info->families & GR_F_Q) && operand_count && operands[0].data))
-    return run_op(m, op, attrs, operands, operand_count, results, result_count, where);
+  if (stored && !(quantizes && operand_count && operands[0].data)) /* in blocks, to be looked at on the way */
+    return run_op(finite, m, op, attrs, operands, operand_count, results, result_count, where);
   const gr_unmade *from = stored ? NULL : operands[0].from, last = {op, attrs, operands, operand_count};
   bool done = false;
-  graft_status status = result_count == 1 ? run_chain(m, &last, &results[0], where, &done) : GRAFT_OK;
+  graft_status status = result_count == 1 ? run_chain(finite, m, &last, &results[0], where, &done) : GRAFT_OK;
   if (status || done) return status;
-  if (stored) return run_op(m, op, attrs, operands, operand_count, results, result_count, where);
+  if (stored) return run_op(finite, m, op, attrs, operands, operand_count, results, result_count, where);
   gr_array first = {0}, *whole = gr_alloc(c, operand_count * sizeof *whole);
-  status =
-      whole ? gr_runtime_evaluate(user, m, from->op, from->attrs, from->operands, from->operand_count, &first, 1, where)
-            : GRAFT_NO_MEMORY;
+  status = whole ? evaluate(finite, m, from->op, from->attrs, from->operands, from->operand_count, &first, 1, where)
+                 : GRAFT_NO_MEMORY;
   if (!status) {
     memcpy(whole, operands, operand_count * sizeof *whole);
     whole[0] = first;
-    status = run_op(m, op, attrs, whole, operand_count, results, result_count, where);
+    status = run_op(finite, m, op, attrs, whole, operand_count, results, result_count, where);
   }
   gr_buffer_release(c, first.buffer);
   gr_free(c, whole, operand_count * sizeof *whole);
   return status;
+}
+
+graft_status gr_runtime_evaluate(void *user, graft_module *m, uint32_t op, uint32_t attrs, const gr_array *operands,
+                                 uint32_t operand_count, gr_array *results, uint32_t result_count, gr_loc where) {
+  (void)user;
+  return evaluate(false, m, op, attrs, operands, operand_count, results, result_count, where);
+}
+
+graft_status gr_runtime_evaluate_finite(void *user, graft_module *m, uint32_t op, uint32_t attrs,
+                                        const gr_array *operands, uint32_t operand_count, gr_array *results,
+                                        uint32_t result_count, gr_loc where) {
+  (void)user;
+  return evaluate(true, m, op, attrs, operands, operand_count, results, result_count, where);
 }

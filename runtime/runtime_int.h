@@ -9,5 +9,9 @@
  * result holds a buffer and a diagnostic is left. Of type gr_evaluator (evaluate.c). */
 graft_status gr_runtime_evaluate(void *user, graft_module *m, uint32_t op, uint32_t attrs, const gr_array *operands,
                                  uint32_t operand_count, gr_array *results, uint32_t result_count, gr_loc where);
+/* The same, but to quantize NaN or an infinity is an error: an integer would hide it. What passes compute with. */
+graft_status gr_runtime_evaluate_finite(void *user, graft_module *m, uint32_t op, uint32_t attrs,
+                                        const gr_array *operands, uint32_t operand_count, gr_array *results,
+                                        uint32_t result_count, gr_loc where);
 
 #endif

@@ -17,6 +17,15 @@ void gr_verify_fail(gr_verifier *v, int constraint, const char *node, const char
   gr_error(m->context, GRAFT_VERIFY, where, "V%d: %s", constraint, message);
 }
 
+/* A string of the module, or the number of one of its choice's words. */
+static bool is_text(const graft_module *m, const gr_attr *a) {
+  if (a->choice == GR_NO_CHOICE) return (uint64_t)a->as.i < m->strings.items.len;
+  const char *const *words = gr_choice_words((gr_choice)a->choice);
+  int64_t count = 0;
+  while (words[count]) count++;
+  return a->as.i >= 0 && a->as.i < count;
+}
+
 static void check_pools(gr_verifier *v) {
   const graft_module *m = v->module;
   /* V1: every index is in its array: types, attributes, strings, values, uses, tensors, records. */
@@ -29,7 +38,7 @@ static void check_pools(gr_verifier *v) {
     const uint32_t pool = a->kind == GRAFT_ATTR_INTS ? m->attrs.ints.len : m->attrs.floats.len;
     if (a->kind > GRAFT_ATTR_GRAPH || a->name >= m->strings.items.len ||
         (list && !gr_in_range(a->as.list.offset, a->as.list.count, pool)) ||
-        (a->kind == GRAFT_ATTR_STRING && (uint64_t)a->as.i >= m->strings.items.len) ||
+        (a->kind == GRAFT_ATTR_STRING && !is_text(m, a)) ||
         (a->kind == GRAFT_ATTR_DTYPE && (uint64_t)a->as.i >= GRAFT_DTYPE_COUNT) ||
         (a->kind == GRAFT_ATTR_GRAPH && (uint64_t)a->as.i >= m->graphs.len))
       gr_verify_fail(v, 1, "", "attribute %u is out of range", i);

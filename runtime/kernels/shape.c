@@ -137,11 +137,12 @@ graft_status gr_kernel_permute(const gr_kernel_call *k) {
 }
 
 int64_t gr_alias_expand(const gr_kernel_call *k, uint32_t result, uint32_t *operand) {
+  if (k->operands[GR_OPERAND(expand, shape)].type) return -1; /* the kernel compares */
   *operand = 0;
   return graft_type_elements(k->operands[0].type) == graft_type_elements(k->results[result].type) ? 0 : -1;
 }
 
-graft_status gr_kernel_expand(const gr_kernel_call *k) {
+static graft_status broadcast(const gr_kernel_call *k) {
   const graft_type *x = k->operands[0].type, *y = k->results[0].type;
   int64_t in[GRAFT_MAX_RANK], out[GRAFT_MAX_RANK];
   row_major(x, in);
@@ -152,11 +153,24 @@ graft_status gr_kernel_expand(const gr_kernel_call *k) {
   return strided_copy(k, &k->results[0], &k->operands[0], 0, out);
 }
 
+/* Where the extents follow from x alone, nobody has compared them with what `shape` says in this run. */
+graft_status gr_kernel_expand(const gr_kernel_call *k) {
+  const gr_in *shape = &k->operands[GR_OPERAND(expand, shape)];
+  const graft_type *y = k->results[0].type;
+  for (int64_t i = 0; shape->data && i < shape->count; i++) {
+    const int64_t n = ((const int64_t *)shape->data)[i], axis = y->rank - shape->count + i;
+    if (axis < 0 || (n != 1 && n != y->dims[axis]))
+      return gr_kernel_error(k, "entry %jd of shape is %jd, the result has %jd", (intmax_t)i, (intmax_t)n,
+                             (intmax_t)(axis < 0 ? 0 : y->dims[axis]));
+  }
+  return broadcast(k);
+}
+
 graft_status gr_kernel_repeat(const gr_kernel_call *k) {
   const graft_type *x = k->operands[0].type, *y = k->results[0].type;
   const int32_t more = y->rank - x->rank, last = y->rank - 1;
   if (k->results[0].count == 0) return GRAFT_OK;
-  if (x->rank == 0) return gr_kernel_expand(k);
+  if (x->rank == 0) return broadcast(k);
   int64_t strides[GRAFT_MAX_RANK];
   row_major(x, strides);
   const int64_t line = x->dims[x->rank - 1] * (int64_t)graft_dtype_size(x->dtype),

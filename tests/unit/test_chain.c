@@ -138,7 +138,7 @@ static gr_array run(const gr_unmade *call, gr_array x) {
 static gr_array run_in_blocks(const gr_unmade *last, bool *in_blocks) {
   gr_array y = {0};
   gr_scratch *scratch = gr_scratch_create(context);
-  ck_assert_int_eq(gr_chain_run(module, scratch, last, &y, (gr_loc){.node = "n"}, in_blocks), GRAFT_OK);
+  ck_assert_int_eq(gr_chain_run(module, scratch, last, false, &y, (gr_loc){.node = "n"}, in_blocks), GRAFT_OK);
   gr_scratch_destroy(scratch);
   return y;
 }

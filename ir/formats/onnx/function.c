@@ -135,7 +135,7 @@ static const Onnx__AttributeProto *find(Onnx__AttributeProto *const *attributes,
 
 static char *prefixed(gr_onnx *in, const char *prefix, const char *name) {
   const size_t size = strlen(prefix) + strlen(name) + 2;
-  char *text = gr_arena_alloc(&in->scratch, size);
+  char *text = gr_onnx_claim(in, 2 * (uint64_t)size) ? gr_arena_alloc(&in->scratch, size) : NULL;
   if (text)
     snprintf(text, size, "%s/%s", prefix, name);
   else

@@ -131,6 +131,8 @@ static bool add_scan_inputs(gr_onnx *in, gr_onnx_scope *s, const gr_onnx_names *
   if (!arrays || time == GRAFT_NONE || add_own_input(in, "condition", &hints[1]) == GRAFT_NONE) return false;
   for (uint32_t i = 0; i < count; i++) {
     gr_onnx_symbol *symbol = gr_onnx_scope_find(s, s->proto->input[i]->name);
+    if (symbol->tensor != GRAFT_NONE)
+      return gr_onnx_fail(in, GRAFT_TYPE, "Scan: input '%s' of the body is an initializer", symbol->text), false;
     arrays[i] =
         i < states ? gr_input_add(s->graph, symbol->name, &hints[2 + i]) : add_own_input(in, "scanned", &hints[2 + i]);
     if (arrays[i] == GRAFT_NONE) return false;
@@ -230,7 +232,8 @@ static bool check_attributes(gr_onnx *in) {
     if (seen >> k & 1)
       return gr_onnx_fail(in, GRAFT_FORMAT, "%s: attribute '%s' is given twice", in->row->name, a->name), false;
     seen |= 1u << k;
-    if ((int)a->type != in->row->attrs[k].type || a->ref_attr_name)
+    if ((int)a->type != in->row->attrs[k].type || a->ref_attr_name ||
+        (a->g && a->type != ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__GRAPH))
       return gr_onnx_fail(in, GRAFT_TYPE, "%s: attribute '%s' is of the wrong kind", in->row->name, a->name), false;
   }
   return true;
@@ -328,6 +331,12 @@ static bool check_opset(gr_onnx *in) {
   return true;
 }
 
+/* A graph that may be read more than once: what reading it takes, at least. */
+static bool claim_again(gr_onnx *in, const Onnx__GraphProto *g) {
+  const uint64_t parts = (uint64_t)g->n_node + g->n_initializer + g->n_input + g->n_output + g->n_value_info;
+  return !in->calls || gr_onnx_claim(in, 1024 + 64 * parts);
+}
+
 bool gr_onnx_branch(gr_onnx *in, const Onnx__GraphProto *branch) {
   const gr_onnx here = *in;
   const gr_onnx_names nothing = {0};
@@ -338,8 +347,8 @@ bool gr_onnx_branch(gr_onnx *in, const Onnx__GraphProto *branch) {
                         branch->n_output),
            false;
   in->scope = &scope;
-  bool good =
-      results && define_names(in, &scope, &nothing) && add_initializers(in, &scope) && gr_onnx_nodes(in, &scope);
+  bool good = claim_again(in, branch) && results && define_names(in, &scope, &nothing) &&
+              add_initializers(in, &scope) && gr_onnx_nodes(in, &scope);
   in->where = here.where;
   for (size_t i = 0; good && i < branch->n_output; i++)
     good = branch->output[i]->name && (results[i] = gr_onnx_value(in, branch->output[i]->name)) != GRAFT_NONE;
@@ -412,6 +421,7 @@ bool gr_onnx_nodes(gr_onnx *in, gr_onnx_scope *s) {
 bool gr_onnx_graph(gr_onnx *in, graft_graph *g, const Onnx__GraphProto *proto, gr_onnx_scope *outer,
                    const gr_onnx_names *captured) {
   gr_onnx_scope scope = {.outer = outer, .graph = g, .proto = proto};
+  if (!claim_again(in, proto)) return false;
   in->scope = &scope;
   bool good = define_names(in, &scope, captured) && add_initializers(in, &scope) && add_inputs(in, &scope, captured) &&
               gr_onnx_nodes(in, &scope);

@@ -242,6 +242,10 @@ static bool finish_scan(gr_onnx *in, const graft_graph *body, const gr_onnx_name
     const bool moved = i >= scan->states && (axes[i - scan->states] != 0 || reversed[i - scan->states]);
     names[i] = moved ? NULL : in->node->output[i];
   }
+  for (uint32_t i = scan->states; i < outputs; i++)
+    if (axes[i - scan->states] != 0 &&
+        gr_type_of(body, gr_use_at(body, body->outputs.data[1 + i].use)->value)->rank < 0)
+      return stays(in); /* before the loop takes the node's names */
   gr_onnx_begin(in, GR_OP_loop);
   gr_onnx_set_graph(in, "body", body);
   gr_onnx_set_int(in, "carried", scan->states);

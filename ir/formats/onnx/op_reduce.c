@@ -15,6 +15,13 @@ static reduction reduction_of(const gr_onnx *in) {
                                                 : PLAIN;
 }
 
+/* No axis is reduced: the sum is of one element, but what goes before and after it is done. */
+static bool each_by_itself(gr_onnx *in, reduction kind, graft_value x) {
+  if (kind != L1 && kind != L2 && kind != LOG_SUM) return gr_onnx_alias(in, 0, x);
+  gr_onnx_begin(in, kind == LOG_SUM ? GR_OP_log : GR_OP_abs);
+  return gr_onnx_finish(in, &x, 1);
+}
+
 bool gr_onnx_reduce(gr_onnx *in) {
   graft_value x = gr_onnx_input(in, 0);
   uint32_t count;
@@ -22,11 +29,11 @@ bool gr_onnx_reduce(gr_onnx *in) {
   const reduction kind = reduction_of(in);
   if (in->failed) return false;
   if (count > GRAFT_MAX_RANK) return gr_onnx_fail(in, GRAFT_TYPE, "%s: too many axes", in->row->name), false;
-  if (count == 0 && gr_onnx_attr_bool(in, "noop_with_empty_axes", false)) return gr_onnx_alias(in, 0, x);
   if (kind == SUM_SQUARE) {
     x = gr_onnx_binary(in, GR_OP_mul, x, x);
     if (x == GRAFT_NONE) return false;
   }
+  if (count == 0 && gr_onnx_attr_bool(in, "noop_with_empty_axes", false)) return each_by_itself(in, kind, x);
   gr_onnx_begin(in, in->row->op);
   if (count) gr_onnx_set_ints(in, "dim", axes, count);
   gr_onnx_set_bool(in, "keepdim", gr_onnx_attr_bool(in, "keepdims", true));

@@ -40,7 +40,7 @@ match
   }
   %y = mul(%a, %b)
 where
-  no_spec(..)
+  rank(%x) >= 0, no_spec(..)
 rewrite
   %y = gelu(%x)
   drop %root   # what it is, the conditions say
@@ -60,7 +60,7 @@ match
   %a = mul(%x, %p)            one_use
   %y = div(%a, 2.0)
 where
-  no_spec(..)
+  rank(%x) >= 0, no_spec(..)
 rewrite
   %y = gelu(%x)
   drop %root

@@ -43,7 +43,7 @@ match
   }
   %y = mul(%a, %b)
 where
-  is_root_2_by_pi(number(%root)), no_spec(..)
+  rank(%x) >= 0, is_root_2_by_pi(number(%root)), no_spec(..)
 rewrite
   %y = gelu(%x) {approximate: "tanh"}
   drop %root

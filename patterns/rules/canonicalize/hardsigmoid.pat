@@ -1,4 +1,4 @@
-condition is_sixth($k) = $k > 0.1666 and $k < 0.1667
+condition is_sixth($k) = $k > 0.166664 and $k < 0.166669
 
 # hardtanh(x + 3, 0, 6) / 6  ==>  hardsigmoid(x)
 #
@@ -9,7 +9,7 @@ match
   %h = hardtanh(%a) {min_val: 0.0, max_val: 6.0}    one_use
   %y = div(%h, 6.0)
 where
-  no_spec(..)
+  rank(%x) >= 0, no_spec(..)
 rewrite
   %y = hardsigmoid(%x)
 
@@ -20,7 +20,7 @@ match
   %h = hardtanh(%a) {min_val: 0.0, max_val: 6.0}    one_use
   %y = mul(%h, %k)
 where
-  is_sixth(number(%k)), no_spec(..)
+  rank(%x) >= 0, is_sixth(number(%k)), no_spec(..)
 rewrite
   %y = hardsigmoid(%x)
   drop %k   # a sixth, whatever its digits
@@ -39,7 +39,7 @@ match
   %a = add(%m, 0.5)     one_use
   %y = hardtanh(%a) {min_val: 0.0, max_val: 1.0}
 where
-  no_spec(..)
+  rank(%x) >= 0, no_spec(..)
 rewrite
   if divided {
     %y = hardsigmoid(%x)

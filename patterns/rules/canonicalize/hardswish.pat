@@ -8,7 +8,7 @@ match
   %s = hardsigmoid(%x) {alpha: $alpha, beta: 0.5}   one_use
   %y = mul(%x, %s)
 where
-  is_sixth($alpha), no_spec(..)
+  rank(%x) >= 0, is_sixth($alpha), no_spec(..)
 rewrite
   %y = hardswish(%x)
 
@@ -22,7 +22,7 @@ match
   %m = mul(%x, %h)                                 one_use
   %y = div(%m, 6.0)
 where
-  no_spec(..)
+  rank(%x) >= 0, no_spec(..)
 rewrite
   %y = hardswish(%x)
 
@@ -40,7 +40,7 @@ match
   }
   %y = mul(%m, %c)
 where
-  is_sixth(number(%k)), no_spec(..)
+  rank(%x) >= 0, is_sixth(number(%k)), no_spec(..)
 rewrite
   %y = hardswish(%x)
   drop %k   # a sixth, whatever its digits
@@ -53,6 +53,6 @@ match
   %m = div(%x, 6.0)                                one_use
   %y = mul(%m, %h)
 where
-  no_spec(..)
+  rank(%x) >= 0, no_spec(..)
 rewrite
   %y = hardswish(%x)

@@ -5,7 +5,7 @@ rule hardtanh
 match
   %y = clamp(%x, %lo, %hi)
 where
-  is_float(%x), constant(%lo), constant(%hi), elements(%lo) == 1, elements(%hi) == 1, no_spec(..)
+  rank(%x) >= 0, is_float(%x), constant(%lo), constant(%hi), elements(%lo) == 1, elements(%hi) == 1, no_spec(..)
 rewrite
   %y = hardtanh(%x) {min_val: number(%lo), max_val: number(%hi)}
 
@@ -17,7 +17,7 @@ match
   %r = relu(%x)   one_use
   %y = hardtanh(%r) {min_val: 0.0, max_val: $max}
 where
-  no_spec(..)
+  rank(%x) >= 0, no_spec(..)
 rewrite
   %y = hardtanh(%x) {min_val: 0.0, max_val: $max}
 
@@ -29,7 +29,7 @@ match
   %r = relu(%x)   one_use
   %y = minimum(%r, %hi)
 where
-  number(%hi) >= 0, no_spec(..)
+  rank(%x) >= 0, number(%hi) >= 0, no_spec(..)
 rewrite
   %y = hardtanh(%x) {min_val: 0.0, max_val: number(%hi)}
 
@@ -39,7 +39,7 @@ match
   %r = relu(%x)   one_use
   %y = clamp(%r, _, %hi)
 where
-  number(%hi) >= 0, no_spec(..)
+  rank(%x) >= 0, number(%hi) >= 0, no_spec(..)
 rewrite
   %y = hardtanh(%x) {min_val: 0.0, max_val: number(%hi)}
 
@@ -49,7 +49,7 @@ match
   %m = minimum(%x, %hi)   one_use
   %y = relu(%m)
 where
-  number(%hi) >= 0, no_spec(..)
+  rank(%x) >= 0, number(%hi) >= 0, no_spec(..)
 rewrite
   %y = hardtanh(%x) {min_val: 0.0, max_val: number(%hi)}
 
@@ -59,7 +59,7 @@ match
   %m = maximum(%x, %lo)   one_use
   %y = minimum(%m, %hi)
 where
-  is_float(%x), number(%lo) <= number(%hi), no_spec(..)
+  rank(%x) >= 0, is_float(%x), number(%lo) <= number(%hi), no_spec(..)
 rewrite
   %y = hardtanh(%x) {min_val: number(%lo), max_val: number(%hi)}
 
@@ -69,6 +69,6 @@ match
   %m = minimum(%x, %hi)   one_use
   %y = maximum(%m, %lo)
 where
-  is_float(%x), number(%lo) <= number(%hi), no_spec(..)
+  rank(%x) >= 0, is_float(%x), number(%lo) <= number(%hi), no_spec(..)
 rewrite
   %y = hardtanh(%x) {min_val: number(%lo), max_val: number(%hi)}

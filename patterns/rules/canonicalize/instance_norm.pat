@@ -62,7 +62,8 @@ match
   %y = reshape(%n, %s) {drop ..}
 where
   (not %one or all(%one, 1)), (not %zero or all(%zero, 0)), length($to) == 3, $to[0] == 0, $to[1] > 0, $to[2] == -1,
-  rank(%x) >= 3, no_spec(..)
+  rank(%x) >= 3,
+  dim(%x, 1) > 0, no_spec(..)
 rewrite
   %y = group_norm(%x) {num_groups: $to[1], ..$how}   source %n
   drop %one

@@ -6,7 +6,7 @@ match
   %m = mul(%x, %a)   one_use
   %y = maximum(%x, %m)
 where
-  is_float(%x), number(%a) > 0, number(%a) <= 1, no_spec(..)
+  rank(%x) >= 0, is_float(%x), number(%a) > 0, number(%a) <= 1, no_spec(..)
 rewrite
   %y = leaky_relu(%x) {negative_slope: number(%a)}
 
@@ -19,7 +19,7 @@ match
   %m = mul(%x, %a)      one_use
   %y = where(%c, %x, %m)
 where
-  is_float(%x), constant(%a), elements(%a) == 1, no_spec(..)
+  rank(%x) >= 0, is_float(%x), constant(%a), elements(%a) == 1, no_spec(..)
 rewrite
   %y = leaky_relu(%x) {negative_slope: number(%a)}
 
@@ -30,6 +30,6 @@ match
   %m = mul(%x, %a)      one_use
   %y = where(%c, %m, %x)
 where
-  is_float(%x), constant(%a), elements(%a) == 1, no_spec(..)
+  rank(%x) >= 0, is_float(%x), constant(%a), elements(%a) == 1, no_spec(..)
 rewrite
   %y = leaky_relu(%x) {negative_slope: number(%a)}

@@ -5,6 +5,6 @@ rule relu
 match
   %y = maximum(%x, 0.0)
 where
-  is_float(%x), no_spec(..)
+  rank(%x) >= 0, is_float(%x), no_spec(..)
 rewrite
   %y = relu(%x)

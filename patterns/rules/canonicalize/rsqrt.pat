@@ -6,7 +6,7 @@ match
   %s = sqrt(%x)   one_use
   %y = div(1.0, %s)
 where
-  no_spec(..)
+  rank(%x) >= 0, no_spec(..)
 rewrite
   %y = rsqrt(%x)
 
@@ -16,6 +16,6 @@ match
   %s = sqrt(%x)   one_use
   %y = reciprocal(%s)
 where
-  no_spec(..)
+  rank(%x) >= 0, no_spec(..)
 rewrite
   %y = rsqrt(%x)

@@ -8,7 +8,7 @@ match
   %p = add(%e, 1.0)    one_use
   %y = div(1.0, %p)
 where
-  no_spec(..)
+  rank(%x) >= 0, no_spec(..)
 rewrite
   %y = sigmoid(%x)
 
@@ -20,6 +20,6 @@ match
   %p = add(%e, 1.0)    one_use
   %y = reciprocal(%p)
 where
-  no_spec(..)
+  rank(%x) >= 0, no_spec(..)
 rewrite
   %y = sigmoid(%x)

@@ -13,7 +13,7 @@ match
   %t = sum(%e) {dim: $dim, keepdim: true}      one_use
   %y = div(%e, %t)
 where
-  length($dim) == 1, no_spec(..)
+  rank(%x) >= 0, length($dim) == 1, no_spec(..)
 rewrite
   %y = softmax(%x) {dim: $dim[0]}
 
@@ -25,7 +25,7 @@ match
   %s = softmax(%x) {dim: $dim}                 one_use
   %y = log(%s)
 where
-  no_spec(..)
+  rank(%x) >= 0, no_spec(..)
 rewrite
   %y = log_softmax(%x) {dim: $dim}
 
@@ -35,6 +35,6 @@ match
   %s = logsumexp(%x) {dim: $dim, keepdim: true}   one_use
   %y = sub(%x, %s)
 where
-  length($dim) == 1, no_spec(..)
+  rank(%x) >= 0, length($dim) == 1, no_spec(..)
 rewrite
   %y = log_softmax(%x) {dim: $dim[0]}

@@ -7,7 +7,7 @@ match
   %p = add(%e, 1.0)    one_use
   %y = log(%p)
 where
-  no_spec(..)
+  rank(%x) >= 0, no_spec(..)
 rewrite
   %y = softplus(%x)
 
@@ -22,7 +22,7 @@ match
   %s = softplus(%n) {beta: 1.0, threshold: $t}   one_use
   %y = add(%r, %s)
 where
-  $t >= 20, no_spec(..)
+  rank(%x) >= 0, $t >= 20, no_spec(..)
 rewrite
   %y = softplus(%x)
 
@@ -35,6 +35,6 @@ match
   %s = softplus(%m) {beta: 1.0, ..$how}   one_use
   %y = div(%s, %d)
 where
-  number(%k) == number(%d), number(%k) > 0, no_spec(..)
+  rank(%x) >= 0, number(%k) == number(%d), number(%k) > 0, no_spec(..)
 rewrite
   %y = softplus(%x) {beta: number(%k), ..$how}
