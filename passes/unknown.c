@@ -2,15 +2,6 @@
  * not have, gets no annotation. That is said, since otherwise it looks like an op that needs none. */
 #include "passes/quant_impl.h"
 
-static bool is_annotated(const graft_graph *g, graft_node n) {
-  const gr_node *node = gr_node_at(g, n);
-  for (uint32_t i = 0; i < node->operand_count; i++)
-    if (gr_spec_of_use(g, node->first_use + i)) return true;
-  for (uint32_t i = 0; i < node->result_count; i++)
-    if (gr_result(g, n, i) != GRAFT_NONE && gr_spec_of_value(g, gr_result(g, n, i))) return true;
-  return false;
-}
-
 /* Elements whose dtype is not known; extents alone are known well enough. */
 static bool reads_unknown(const graft_graph *g, graft_node n, const gr_op_info *op) {
   for (uint32_t i = 0; i < gr_node_at(g, n)->operand_count && op->operand_count; i++) {
@@ -27,7 +18,7 @@ void gr_warn_of_unknown_dtypes(gr_pass *p) {
     graft_graph *g = p->module->graphs.data[i];
     for (graft_node n = g->first; n != GRAFT_NONE; n = gr_node_at(g, n)->next) {
       const gr_op_info *op = gr_info(g, n);
-      if (!op || is_annotated(g, n) || !reads_unknown(g, n, op)) continue;
+      if (!op || gr_is_annotated(g, n) || !reads_unknown(g, n, op)) continue;
       char name[256];
       graft_node_name(g, n, name, sizeof name);
       gr_notice_add(&notice, name, 0);

@@ -35,8 +35,7 @@ struct gr_cones {
   gr_map by_value, by_call;
   GR_VEC(uint32_t) large; /* entries computed since gr_pt_cones_trim */
   size_t held;            /* bytes of what was computed */
-  bool live;              /* what an update writes is none */
-  GR_VEC(bool) written;   /* by tensor, of all graphs; empty where not `live` */
+  GR_VEC(bool) written;   /* by tensor: an update writes it, so that it is not const; empty: nobody asked for that */
   bool failed;            /* no memory to tell whether something is const, or fits */
 };
 
@@ -123,25 +122,24 @@ static bool set_state(gr_cones *k, graft_node n) {
   return changed;
 }
 
-void gr_pt_cones_live(gr_cones *k) { k->live = true; }
-
-static bool find_written(gr_cones *k) {
+void gr_pt_cones_live(gr_cones *k) {
   const graft_module *m = k->graph->module;
-  if (!k->live) return true;
-  if (!gr_vec_reserve(m->context, &k->written, m->tensors.len)) return false;
+  if (!gr_vec_reserve(m->context, &k->written, m->tensors.len)) {
+    k->failed = true;
+    return;
+  }
   memset(k->written.data, 0, m->tensors.len * sizeof *k->written.data);
   k->written.len = m->tensors.len;
   for (uint32_t i = 0; i < m->graphs.len; i++)
-    for (uint32_t u = 0; m->graphs.data[i] && u < m->graphs.data[i]->updates.len; u++) {
+    for (uint32_t u = 0; u < m->graphs.data[i]->updates.len; u++) {
       const graft_tensor t = m->graphs.data[i]->updates.data[u].tensor;
       if (t != GRAFT_NONE) k->written.data[t] = true;
     }
-  return true;
 }
 
 static bool begin(gr_cones *k) {
   if (k->states.len) return true;
-  if (!find_written(k) || !grow_states(k)) {
+  if (!grow_states(k)) {
     k->failed = true;
     return false;
   }

@@ -94,8 +94,7 @@ static graft_status run_op(bool finite, graft_module *m, uint32_t op, uint32_t a
     if (!gr_within_limits(m, op, attrs, e.types, operand_count, &e.result_types[i], message, sizeof message))
       status = gr_error(c, GRAFT_RUN, where, "%s: %s", gr_op_text(m, op), message);
   if (status == GRAFT_OK) status = allocate(&e, results, result_count, where);
-  if (status == GRAFT_OK && finite && operand_count && operands[0].data)
-    status = gr_quantizable(&call, e.in[0].data, e.in[0].count);
+  if (status == GRAFT_OK && finite) status = gr_quantizable(&call, e.in[0].data, e.in[0].count);
   if (status == GRAFT_OK) status = gr_kernel_for(kernel, &call)(&call);
   for (uint32_t i = 0; status != GRAFT_OK && i < result_count; i++) {
     gr_buffer_release(c, results[i].buffer);
@@ -122,18 +121,19 @@ static graft_status evaluate(bool finite, graft_module *m, uint32_t op, uint32_t
                              uint32_t operand_count, gr_array *results, uint32_t result_count, gr_loc where) {
   graft_context *c = m->context;
   for (uint32_t i = 0; i < result_count; i++) results[i] = (gr_array){0};
-  const bool quantizes = finite && gr_op_get(op) && (gr_op_get(op)->families & GR_F_Q);
-  const bool stored = operand_count == 0 || operands[0].data || !operands[0].from;
-  if (stored && !(quantizes && operand_count && operands[0].data)) /* in blocks, to be looked at on the way */
-    return run_op(finite, m, op, attrs, operands, operand_count, results, result_count, where);
-  const gr_unmade *from = stored ? NULL : operands[0].from, last = {op, attrs, operands, operand_count};
-  bool done = false;
-  graft_status status = result_count == 1 ? run_chain(finite, m, &last, &results[0], where, &done) : GRAFT_OK;
-  if (status || done) return status;
-  if (stored) return run_op(finite, m, op, attrs, operands, operand_count, results, result_count, where);
+  const gr_unmade last = {op, attrs, operands, operand_count},
+                  *from = operand_count && !operands[0].data ? operands[0].from : NULL;
+  const bool quantizes = op < GR_OP_COUNT && (gr_op_get(op)->families & GR_F_Q);
+  if (result_count == 1 && (from || (finite && quantizes))) { /* block by block */
+    bool done = false;
+    const graft_status status = run_chain(finite, m, &last, &results[0], where, &done);
+    if (status || done) return status;
+  }
+  if (!from) return run_op(finite, m, op, attrs, operands, operand_count, results, result_count, where);
   gr_array first = {0}, *whole = gr_alloc(c, operand_count * sizeof *whole);
-  status = whole ? evaluate(finite, m, from->op, from->attrs, from->operands, from->operand_count, &first, 1, where)
-                 : GRAFT_NO_MEMORY;
+  graft_status status =
+      whole ? evaluate(finite, m, from->op, from->attrs, from->operands, from->operand_count, &first, 1, where)
+            : GRAFT_NO_MEMORY;
   if (!status) {
     memcpy(whole, operands, operand_count * sizeof *whole);
     whole[0] = first;

@@ -20,17 +20,16 @@ static double einsum_steps(graft_module *m, uint32_t attrs, const graft_type *co
   gr_einsum e;
   char message[160];
   int64_t extents[GR_EINSUM_LABELS];
-  int32_t ellipsis;
+  int32_t ellipsis, rank;
   uint8_t result[GRAFT_MAX_RANK];
   double n = 1;
   const char *equation = gr_string_text(m, (uint32_t)gr_attr_int(m, attrs, GR_ATTR(einsum, equation)));
   if (!gr_einsum_parse(equation, &e, message, sizeof message) || e.count != count ||
       !gr_einsum_extents(&e, operands, extents, &ellipsis, message, sizeof message) ||
-      !gr_einsum_axes(&e.result, e.result.count + (e.result.before < 0 ? 0 : ellipsis), result))
+      (rank = gr_einsum_result_rank(&e, ellipsis)) < 0 || !gr_einsum_axes(&e.result, rank, result))
     return 1;
   for (int l = 0; l < GR_EINSUM_LABELS; l++) n *= extents[l] > 0 ? (double)extents[l] : 1;
-  for (int32_t i = 0; i < e.result.count + (e.result.before < 0 ? 0 : ellipsis); i++)
-    n /= extents[result[i]] > 0 ? (double)extents[result[i]] : 1;
+  for (int32_t i = 0; i < rank; i++) n /= extents[result[i]] > 0 ? (double)extents[result[i]] : 1;
   return n;
 }
 

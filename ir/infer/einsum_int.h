@@ -26,6 +26,12 @@ bool gr_einsum_parse(const char *equation, gr_einsum *e, char *message, size_t s
 /* The label of each axis of a term whose value has this rank; false when the rank does not fit. */
 bool gr_einsum_axes(const gr_einsum_term *t, int32_t rank, uint8_t *labels);
 
+/* Of the result, where "..." stands for so many axes in it; -1: not known. */
+static inline int32_t gr_einsum_result_rank(const gr_einsum *e, int32_t ellipsis) {
+  if (e->result.before < 0) return e->result.count;
+  return ellipsis < 0 ? -1 : e->result.count + ellipsis;
+}
+
 /* An extent for each label, where an axis of 1 stretches to the others that have its label; -1: not known, -2: no
  * operand of known rank has it. `ellipsis` is how many axes "..." stands for in the result, -1: not known. False with a
  * message. */

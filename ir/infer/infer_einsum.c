@@ -146,13 +146,12 @@ bool gr_rule_einsum(const gr_rule *r) {
   if (!gr_einsum_extents(&e, operands, extents, &ellipsis, message, sizeof message))
     return gr_infer_fail(r, 4, "%s", message);
   /* C5: the result has at most 8 axes. */
-  const int32_t dots = e.result.before < 0 ? 0 : ellipsis;
-  if (e.result.count + dots > GRAFT_MAX_RANK)
-    return gr_infer_fail(r, 5, "the result has %d axes", e.result.count + dots);
+  const int32_t rank = gr_einsum_result_rank(&e, ellipsis);
+  if (rank > GRAFT_MAX_RANK) return gr_infer_fail(r, 5, "the result has %d axes", rank);
   const graft_dtype dtype = operands[typed] ? operands[typed]->dtype : GRAFT_UNKNOWN;
-  gr_type_set(y, dtype, dots < 0 ? -1 : e.result.count + dots);
+  gr_type_set(y, dtype, rank);
   uint8_t labels[GRAFT_MAX_RANK];
-  if (y->rank < 0 || !gr_einsum_axes(&e.result, y->rank, labels)) return true;
-  for (int32_t i = 0; i < y->rank; i++) y->dims[i] = extents[labels[i]] < 0 ? -1 : extents[labels[i]];
+  if (rank < 0 || !gr_einsum_axes(&e.result, rank, labels)) return true;
+  for (int32_t i = 0; i < rank; i++) y->dims[i] = extents[labels[i]] < 0 ? -1 : extents[labels[i]];
   return true;
 }

@@ -49,22 +49,11 @@ typedef struct plan {
 EINSUM(F32, float, double)
 EINSUM(F64, double, double)
 
-static gr_range_function run_of(graft_dtype d) {
-  switch (d) {
-#define DTYPE(D, T, U) \
-  case GRAFT_##D: \
-    return run_##D;
-#include "runtime/kernels/dtypes.inc"
-#undef DTYPE
-  case GRAFT_F32: return run_F32;
-  case GRAFT_F64: return run_F64;
-  default: return NULL;
-  }
-}
-
 graft_status gr_kernel_einsum(const gr_kernel_call *k) {
   const gr_out *y = &k->results[0];
-  const gr_range_function run = run_of(y->type->dtype);
+  static const gr_range_function runs[GRAFT_DTYPE_COUNT] = {
+      GR_INTEGERS(run), [GRAFT_F32] = run_F32, [GRAFT_F64] = run_F64};
+  const gr_range_function run = runs[y->type->dtype];
   if (!run) return gr_kernel_no_dtype(k, y->type->dtype);
   gr_einsum e;
   char message[160];

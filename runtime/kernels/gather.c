@@ -33,18 +33,8 @@ typedef void (*combine)(void *to, const void *from, int64_t n, int64_t reduce);
 COMBINE(F32, float, y[i] + x[i], y[i] * x[i])
 COMBINE(F64, double, y[i] + x[i], y[i] * x[i])
 
-static combine combine_of(graft_dtype d) {
-  switch (d) {
-#define DTYPE(D, T, U) \
-  case GRAFT_##D: \
-    return combine_##D;
-#include "runtime/kernels/dtypes.inc"
-#undef DTYPE
-  case GRAFT_F32: return combine_F32;
-  case GRAFT_F64: return combine_F64;
-  default: return NULL;
-  }
-}
+static const combine combines[GRAFT_DTYPE_COUNT] = {
+    GR_INTEGERS(combine), [GRAFT_F32] = combine_F32, [GRAFT_F64] = combine_F64};
 
 /* ---- gather, scatter: an element for each of index ---- */
 
@@ -99,7 +89,7 @@ graft_status gr_kernel_gather(const gr_kernel_call *k) {
 /* y becomes x; what then combines into it, NULL where it replaces. */
 static graft_status begin_scatter(const gr_kernel_call *k, int64_t reduce, combine *with) {
   const graft_dtype d = k->results[0].type->dtype;
-  *with = reduce == GR_reduction_none ? NULL : combine_of(d);
+  *with = reduce == GR_reduction_none ? NULL : combines[d];
   if (reduce != GR_reduction_none && !*with) return gr_kernel_no_dtype(k, d);
   memcpy(k->results[0].data, k->operands[0].data, gr_out_bytes(&k->results[0]));
   return GRAFT_OK;

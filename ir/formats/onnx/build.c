@@ -136,6 +136,17 @@ graft_value gr_onnx_binary(gr_onnx *in, uint32_t op, graft_value x, graft_value 
   return gr_onnx_step(in, (graft_value[]){x, other}, 2);
 }
 
+graft_value gr_onnx_to(gr_onnx *in, graft_value v, graft_dtype dtype) {
+  if (v == GRAFT_NONE || gr_onnx_value_type(in, v)->dtype == dtype) return v;
+  gr_onnx_begin(in, GR_OP_to);
+  gr_onnx_set_dtype(in, "dtype", dtype);
+  return gr_onnx_step(in, &v, 1);
+}
+
+graft_value gr_onnx_number(gr_onnx *in, int64_t n) {
+  return gr_onnx_make_constant(in, "number", &(graft_type){.dtype = GRAFT_I64}, &n);
+}
+
 bool gr_onnx_finish(gr_onnx *in, const graft_value *operands, uint32_t operand_count) {
   if (in->part && !in->part->ends) return (in->part->result = gr_onnx_step(in, operands, operand_count)) != GRAFT_NONE;
   const char *output = in->node->n_output ? in->node->output[0] : NULL;

@@ -14,7 +14,6 @@
 #define NODE_OVERLOAD 8u
 #define MAX_DEFAULTS (1u << 20) /* bytes in a file */
 #define MAX_DEPTH 100           /* of graphs and calls within each other */
-#define COST 64u                /* of a node, an operand, a result or an attribute in memory, at least */
 
 /* ---- reading them ---- */
 
@@ -96,7 +95,7 @@ static bool read_function(gr_onnx *in, const Onnx__FunctionProto *proto, gr_onnx
   if (f->opset < 1) f->opset = in->opset;
   for (size_t i = 0; i < proto->n_node; i++) {
     const Onnx__NodeProto *n = proto->node[i];
-    f->cost += COST * (1 + (uint64_t)n->n_input + n->n_output + n->n_attribute);
+    f->cost += GR_ONNX_COST * (1 + (uint64_t)n->n_input + n->n_output + n->n_attribute);
   }
   return f->name[0] || (gr_onnx_fail(in, GRAFT_FORMAT, "a function without a name"), false);
 }
@@ -208,7 +207,7 @@ static bool check_call(gr_onnx *in, const gr_onnx_function *f) {
     if (!known)
       return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "the function '%s' has no attribute '%s'", f->name, name), false;
   }
-  return gr_onnx_claim(in, f->cost + COST);
+  return gr_onnx_claim(in, f->cost + GR_ONNX_COST);
 }
 
 /* The function's inputs are what the call gives. */
@@ -273,10 +272,5 @@ bool gr_onnx_call_function(gr_onnx *in, const gr_onnx_function *f) {
     const bool wanted = here.node->output[i][0] != '\0';
     good = !wanted || (results[i] = gr_onnx_value(in, f->proto->output[i])) != GRAFT_NONE;
   }
-  gr_onnx_come_back(in, &here);
-  for (uint32_t i = 0; good && i < here.node->n_output; i++)
-    good = !here.node->output[i][0] || gr_onnx_alias(in, i, results[i]);
-  good = good && gr_onnx_drop_computed(in, &scope);
-  gr_onnx_scope_free(in->context, &scope);
-  return good;
+  return gr_onnx_leave(in, &here, &scope, good ? results : NULL);
 }

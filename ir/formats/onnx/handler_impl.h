@@ -68,6 +68,10 @@ graft_value gr_onnx_step(gr_onnx *in, const graft_value *operands, uint32_t oper
 /* The same of an op without attributes; GRAFT_NONE among the operands gives GRAFT_NONE. */
 graft_value gr_onnx_unary(gr_onnx *in, uint32_t op, graft_value x);
 graft_value gr_onnx_binary(gr_onnx *in, uint32_t op, graft_value x, graft_value other);
+/* In this dtype; the value itself where it is already, GRAFT_NONE of GRAFT_NONE. */
+graft_value gr_onnx_to(gr_onnx *in, graft_value v, graft_dtype dtype);
+/* A constant i64 of rank 0. */
+graft_value gr_onnx_number(gr_onnx *in, int64_t n);
 /* The ONNX node's first output. */
 bool gr_onnx_finish(gr_onnx *in, const graft_value *operands, uint32_t operand_count);
 /* The ONNX node's output i is an existing value. */

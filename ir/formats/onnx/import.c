@@ -113,12 +113,7 @@ static graft_value add_own_input(gr_onnx *in, const char *name, const graft_type
 
 /* The entry of what is scanned that it is the time for. */
 static bool add_entry(gr_onnx *in, graft_value array, graft_value time, uint32_t k, const char *name) {
-  const int64_t last = -1;
-  if (in->scope->scan->reversed[k]) {
-    gr_onnx_begin(in, GR_OP_sub);
-    const graft_value from = gr_onnx_make_constant(in, "last", &(graft_type){.dtype = GRAFT_I64}, &last);
-    time = gr_onnx_step(in, (graft_value[]){from, time}, 2);
-  }
+  if (in->scope->scan->reversed[k]) time = gr_onnx_binary(in, GR_OP_sub, gr_onnx_number(in, -1), time);
   gr_onnx_begin(in, GR_OP_index_select);
   gr_onnx_set_int(in, "dim", in->scope->scan->axes[k]);
   return time != GRAFT_NONE && gr_onnx_end(in, (graft_value[]){array, time}, 2, &name, 1, 0, NULL) != GRAFT_NONE;
@@ -264,7 +259,28 @@ static bool check_counts(gr_onnx *in) {
   return outputs > 0 || (gr_onnx_fail(in, GRAFT_TYPE, "%s has no output", row->name), false);
 }
 
-void gr_onnx_come_back(gr_onnx *in, const gr_onnx *to) {
+/* What only became attributes is not kept as nodes too: those that computed it, where nothing else reads them. */
+static bool drop_computed(gr_onnx *in, gr_onnx_scope *s) {
+  graft_graph *g = s->graph;
+  while (s->computed.len > 0) {
+    const graft_value v = s->computed.data[--s->computed.len];
+    const graft_tensor t = gr_value_tensor(g, v);
+    const graft_node n = gr_value_node(g, v);
+    if (t != GRAFT_NONE && !gr_vec_push(in->context, &in->consumed, t)) return false;
+    bool unused = n != GRAFT_NONE && gr_node_live(g, n) && gr_node_at(g, n)->op < GR_OP_COUNT;
+    for (uint32_t i = 0; unused && i < gr_node_at(g, n)->result_count; i++)
+      unused = gr_result(g, n, i) == GRAFT_NONE || gr_unused(g, gr_result(g, n, i));
+    if (!unused) continue;
+    for (uint32_t i = 0; i < gr_node_at(g, n)->operand_count; i++) {
+      const graft_value operand = gr_operand(g, n, i);
+      if (operand != GRAFT_NONE && !gr_vec_push(in->context, &s->computed, operand)) return false;
+    }
+    gr_node_erase(g, n);
+  }
+  return true;
+}
+
+static void come_back(gr_onnx *in, const gr_onnx *to) {
   in->scope = to->scope;
   in->node = to->node;
   in->row = to->row;
@@ -274,6 +290,16 @@ void gr_onnx_come_back(gr_onnx *in, const gr_onnx *to) {
   in->kept_by_all = to->kept_by_all;
   in->opset = to->opset;
   in->calls = to->calls;
+}
+
+bool gr_onnx_leave(gr_onnx *in, const gr_onnx *here, gr_onnx_scope *s, const graft_value *results) {
+  bool good = results != NULL;
+  come_back(in, here);
+  for (uint32_t i = 0; good && i < in->node->n_output; i++)
+    good = !in->node->output[i][0] || gr_onnx_alias(in, i, results[i]);
+  good = good && drop_computed(in, s);
+  gr_onnx_scope_free(in->context, s);
+  return good;
 }
 
 bool gr_onnx_captured(gr_onnx *in, gr_onnx_names *captured) {
@@ -304,7 +330,7 @@ const graft_graph **gr_onnx_nested(gr_onnx *in, const gr_onnx_names *captured) {
     graft_graph *g = title ? graft_graph_create(in->module, title) : NULL;
     good = g && gr_onnx_graph(in, g, a->g, outer.scope, captured);
     graphs[k++] = g;
-    gr_onnx_come_back(in, &outer);
+    come_back(in, &outer);
   }
   return good ? graphs : NULL;
 }
@@ -334,7 +360,7 @@ static bool check_opset(gr_onnx *in) {
 /* A graph that may be read more than once: what reading it takes, at least. */
 static bool claim_again(gr_onnx *in, const Onnx__GraphProto *g) {
   const uint64_t parts = (uint64_t)g->n_node + g->n_initializer + g->n_input + g->n_output + g->n_value_info;
-  return !in->calls || gr_onnx_claim(in, 1024 + 64 * parts);
+  return !in->calls || gr_onnx_claim(in, 1024 + GR_ONNX_COST * parts);
 }
 
 bool gr_onnx_branch(gr_onnx *in, const Onnx__GraphProto *branch) {
@@ -352,12 +378,7 @@ bool gr_onnx_branch(gr_onnx *in, const Onnx__GraphProto *branch) {
   in->where = here.where;
   for (size_t i = 0; good && i < branch->n_output; i++)
     good = branch->output[i]->name && (results[i] = gr_onnx_value(in, branch->output[i]->name)) != GRAFT_NONE;
-  gr_onnx_come_back(in, &here);
-  for (uint32_t i = 0; good && i < here.node->n_output; i++)
-    good = !here.node->output[i][0] || gr_onnx_alias(in, i, results[i]);
-  good = good && gr_onnx_drop_computed(in, &scope);
-  gr_onnx_scope_free(in->context, &scope);
-  return good;
+  return gr_onnx_leave(in, &here, &scope, good ? results : NULL);
 }
 
 static bool import_node(gr_onnx *in, const Onnx__NodeProto *written) {
@@ -390,27 +411,6 @@ static bool import_node(gr_onnx *in, const Onnx__NodeProto *written) {
   return !in->opaque || import_opaque(in);
 }
 
-/* What only became attributes is not kept as nodes too: those that computed it, where nothing else reads them. */
-bool gr_onnx_drop_computed(gr_onnx *in, gr_onnx_scope *s) {
-  graft_graph *g = s->graph;
-  while (s->computed.len > 0) {
-    const graft_value v = s->computed.data[--s->computed.len];
-    const graft_tensor t = gr_value_tensor(g, v);
-    const graft_node n = gr_value_node(g, v);
-    if (t != GRAFT_NONE && !gr_vec_push(in->context, &in->consumed, t)) return false;
-    bool unused = n != GRAFT_NONE && gr_node_live(g, n) && gr_node_at(g, n)->op < GR_OP_COUNT;
-    for (uint32_t i = 0; unused && i < gr_node_at(g, n)->result_count; i++)
-      unused = gr_result(g, n, i) == GRAFT_NONE || gr_unused(g, gr_result(g, n, i));
-    if (!unused) continue;
-    for (uint32_t i = 0; i < gr_node_at(g, n)->operand_count; i++) {
-      const graft_value operand = gr_operand(g, n, i);
-      if (operand != GRAFT_NONE && !gr_vec_push(in->context, &s->computed, operand)) return false;
-    }
-    gr_node_erase(g, n);
-  }
-  return true;
-}
-
 bool gr_onnx_nodes(gr_onnx *in, gr_onnx_scope *s) {
   const uint32_t *order = gr_onnx_order(in, s);
   bool good = order != NULL;
@@ -427,7 +427,7 @@ bool gr_onnx_graph(gr_onnx *in, graft_graph *g, const Onnx__GraphProto *proto, g
               gr_onnx_nodes(in, &scope);
   if (good) {
     in->where.node = NULL;
-    good = add_outputs(in, &scope) && gr_onnx_drop_computed(in, &scope);
+    good = add_outputs(in, &scope) && drop_computed(in, &scope);
   }
   gr_onnx_scope_free(in->context, &scope);
   in->scope = outer;

@@ -216,6 +216,7 @@ const char *gr_onnx_dtype_name(int32_t code);
 /* The type and bytes of a tensor; raw bytes are the file's where that can be. `what` names it in errors. The buffer's
  * reference is the caller's. */
 gr_buffer *gr_onnx_tensor(gr_onnx *in, Onnx__TensorProto *t, const char *what, graft_type *type, uint64_t *offset);
+#define GR_ONNX_COST 64u /* of a node, an operand, a result or an attribute in memory, at least */
 /* Bytes that import makes beyond those of the file, counted: a file may ask for no more than its size allows. */
 bool gr_onnx_claim(gr_onnx *in, uint64_t bytes);
 /* A tensor type from a ValueInfoProto's; unknown dims are -1. False, with `why` and no error: not a tensor of a dtype
@@ -244,11 +245,8 @@ const Onnx__NodeProto *gr_onnx_resolve(gr_onnx *in, const Onnx__NodeProto *node)
 /* The call's nodes become nodes of the graph at hand, by gr_onnx_nodes. */
 bool gr_onnx_call_function(gr_onnx *in, const gr_onnx_function *f);
 
-/* All nodes of a scope whose names are defined, and what only they needed dropped again. */
+/* All nodes of a scope whose names are defined. */
 bool gr_onnx_nodes(gr_onnx *in, gr_onnx_scope *s);
-bool gr_onnx_drop_computed(gr_onnx *in, gr_onnx_scope *s);
-/* To the node at hand, after nodes of other scopes: `to` is a copy from before them. */
-void gr_onnx_come_back(gr_onnx *in, const gr_onnx *to);
 
 /* The values that the graphs in the node's attributes capture, tensors apart: they become the node's operands. */
 bool gr_onnx_captured(gr_onnx *in, gr_onnx_names *captured);
@@ -256,6 +254,8 @@ bool gr_onnx_captured(gr_onnx *in, gr_onnx_names *captured);
 const graft_graph **gr_onnx_nested(gr_onnx *in, const gr_onnx_names *captured);
 /* The nodes of the branch become nodes of the graph at hand, and its outputs those of the node. */
 bool gr_onnx_branch(gr_onnx *in, const Onnx__GraphProto *branch);
+/* Ends what began as a scope of the graph at hand: back to the node, whose outputs are `results` (NULL: it failed). */
+bool gr_onnx_leave(gr_onnx *in, const gr_onnx *here, gr_onnx_scope *s, const graft_value *results);
 /* Imports `proto` into `g`. `captured` names become inputs after the graph's own. */
 bool gr_onnx_graph(gr_onnx *in, graft_graph *g, const Onnx__GraphProto *proto, gr_onnx_scope *outer,
                    const gr_onnx_names *captured);

@@ -81,7 +81,6 @@ bool gr_onnx_if_node(gr_onnx *in) {
 /* ---- Loop ---- */
 
 #define ROUNDS 6 /* in which the types of what is carried settle */
-#define COST 64u /* of a node in memory, at least */
 
 /* Drops what a round has made. */
 static bool forget(gr_onnx *in, uint32_t graphs, uint32_t tensors) {
@@ -142,7 +141,8 @@ static const graft_graph *read_body(gr_onnx *in, const Onnx__GraphProto *body, c
     in->hint_count = count;
     in->scan = scan;
     in->calls++; /* what it holds may be read again */
-    const bool good = gr_onnx_claim(in, COST * (1 + body->n_node)) && (graphs = gr_onnx_nested(in, captured)) != NULL;
+    const bool good =
+        gr_onnx_claim(in, GR_ONNX_COST * (1 + body->n_node)) && (graphs = gr_onnx_nested(in, captured)) != NULL;
     in->calls--;
     if (!good) return NULL;
     for (uint32_t i = 2; i < 2 + carried; i++) {
@@ -231,6 +231,10 @@ static bool finish_scan(gr_onnx *in, const graft_graph *body, const gr_onnx_name
   const uint32_t inputs = (uint32_t)in->node->n_input, outputs = (uint32_t)in->node->n_output;
   const uint32_t stacked = outputs - scan->states, more = captured->names.len;
   const int64_t *axes = numbers(in, "scan_output_axes", stacked);
+  for (uint32_t i = scan->states; axes && i < outputs; i++)
+    if (axes[i - scan->states] != 0 &&
+        gr_type_of(body, gr_use_at(body, body->outputs.data[1 + i].use)->value)->rank < 0)
+      return stays(in); /* nothing is made yet */
   const bool *reversed = axes ? directions(in, "scan_output_directions", stacked) : NULL;
   const graft_value *rest = reversed ? with_captured(in, inputs, captured) : NULL;
   graft_value *operands = rest ? gr_arena_alloc(&in->scratch, (2u + inputs + more) * sizeof *operands) : NULL;
@@ -242,10 +246,6 @@ static bool finish_scan(gr_onnx *in, const graft_graph *body, const gr_onnx_name
     const bool moved = i >= scan->states && (axes[i - scan->states] != 0 || reversed[i - scan->states]);
     names[i] = moved ? NULL : in->node->output[i];
   }
-  for (uint32_t i = scan->states; i < outputs; i++)
-    if (axes[i - scan->states] != 0 &&
-        gr_type_of(body, gr_use_at(body, body->outputs.data[1 + i].use)->value)->rank < 0)
-      return stays(in); /* before the loop takes the node's names */
   gr_onnx_begin(in, GR_OP_loop);
   gr_onnx_set_graph(in, "body", body);
   gr_onnx_set_int(in, "carried", scan->states);

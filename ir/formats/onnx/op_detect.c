@@ -11,9 +11,7 @@ bool gr_onnx_roi_align(gr_onnx *in) {
     for (int32_t i = 0; i < type.rank; i++) type.dims[i] = -1;
     return gr_onnx_stays(in, &type);
   }
-  gr_onnx_begin(in, GR_OP_to);
-  gr_onnx_set_dtype(in, "dtype", dtype);
-  image = gr_onnx_step(in, &image, 1);
+  image = gr_onnx_to(in, image, dtype);
   if (image == GRAFT_NONE) return false;
   gr_onnx_begin(in, GR_OP_unsqueeze);
   gr_onnx_set_int(in, "dim", 1);

@@ -12,20 +12,9 @@ bool gr_onnx_nonzero(gr_onnx *in) {
   return gr_onnx_finish(in, &x, 1);
 }
 
-static graft_value number(gr_onnx *in, int64_t n) {
-  return gr_onnx_make_constant(in, "number", &(graft_type){.dtype = GRAFT_I64}, &n);
-}
-
-static graft_value as_i64(gr_onnx *in, graft_value x) {
-  if (gr_onnx_value_type(in, x)->dtype == GRAFT_I64) return x;
-  gr_onnx_begin(in, GR_OP_to);
-  gr_onnx_set_dtype(in, "dtype", GRAFT_I64);
-  return gr_onnx_step(in, &x, 1);
-}
-
 /* Entry i of a vector, or with i < 0 the one element of x, as rank 0. */
 static graft_value scalar_of(gr_onnx *in, graft_value x, int64_t i) {
-  if (i >= 0) return gr_onnx_binary(in, GR_OP_index_select, x, number(in, i));
+  if (i >= 0) return gr_onnx_binary(in, GR_OP_index_select, x, gr_onnx_number(in, i));
   gr_onnx_begin(in, GR_OP_reshape);
   gr_onnx_set_ints(in, "shape", &i, 0);
   return gr_onnx_step(in, &x, 1);
@@ -40,9 +29,11 @@ bool gr_onnx_one_hot(gr_onnx *in) {
   int64_t axis, shape[GRAFT_MAX_RANK];
   if (!gr_onnx_axis(in, gr_onnx_attr_int(in, "axis", -1), rank + 1, &axis)) return false;
   if (rank >= GRAFT_MAX_RANK) return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "OneHot of more than 8 axes"), false;
-  if ((depth = as_i64(in, depth)) == GRAFT_NONE || (index = as_i64(in, index)) == GRAFT_NONE) return false;
+  if ((depth = gr_onnx_to(in, depth, GRAFT_I64)) == GRAFT_NONE ||
+      (index = gr_onnx_to(in, index, GRAFT_I64)) == GRAFT_NONE)
+    return false;
   depth = scalar_of(in, depth, -1);
-  const graft_value below = gr_onnx_binary(in, GR_OP_lt, index, number(in, 0)),
+  const graft_value below = gr_onnx_binary(in, GR_OP_lt, index, gr_onnx_number(in, 0)),
                     wrapped = gr_onnx_binary(in, GR_OP_add, index, depth);
   if (below == GRAFT_NONE || wrapped == GRAFT_NONE) return false;
   gr_onnx_begin(in, GR_OP_where);
@@ -50,7 +41,7 @@ bool gr_onnx_one_hot(gr_onnx *in) {
   gr_onnx_begin(in, GR_OP_unsqueeze);
   gr_onnx_set_int(in, "dim", axis);
   if (index == GRAFT_NONE || (index = gr_onnx_step(in, &index, 1)) == GRAFT_NONE) return false;
-  const graft_value zero = number(in, 0), one = number(in, 1);
+  const graft_value zero = gr_onnx_number(in, 0), one = gr_onnx_number(in, 1);
   gr_onnx_begin(in, GR_OP_arange);
   graft_value classes = gr_onnx_step(in, (graft_value[]){zero, depth, one}, 3);
   for (int32_t i = 0; i <= rank; i++) shape[i] = i == axis ? -1 : 1;

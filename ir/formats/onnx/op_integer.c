@@ -8,13 +8,6 @@ static bool stays(gr_onnx *in) {
   return false;
 }
 
-static graft_value to(gr_onnx *in, graft_value v, graft_dtype dtype) {
-  if (v == GRAFT_NONE) return v;
-  gr_onnx_begin(in, GR_OP_to);
-  gr_onnx_set_dtype(in, "dtype", dtype);
-  return gr_onnx_step(in, &v, 1);
-}
-
 /* Are there no entries, or one? */
 static bool is_scalar(const gr_onnx *in, graft_value v) {
   const graft_type *t = gr_onnx_value_type(in, v);
@@ -28,13 +21,13 @@ static graft_value zero_point(gr_onnx *in, graft_value v) {
   const graft_value wide = n == GRAFT_NONE || gr_node_at(g, n)->op != GR_OP_to ? GRAFT_NONE : gr_operand(g, n, 0);
   const graft_node maker = wide == GRAFT_NONE ? GRAFT_NONE : gr_value_node(g, wide);
   if (maker != GRAFT_NONE && gr_node_at(g, maker)->op == GR_OP_choose_qparams) return wide;
-  return to(in, v, GRAFT_I32);
+  return gr_onnx_to(in, v, GRAFT_I32);
 }
 
 /* x - zero_point in i32. A zero point of several entries has one for each of x's entries along `axis`, counted from the
  * end. */
 static graft_value shifted(gr_onnx *in, graft_value x, graft_value zero, int32_t axis) {
-  x = to(in, x, GRAFT_I32);
+  x = gr_onnx_to(in, x, GRAFT_I32);
   if (zero == GRAFT_NONE || in->failed) return x;
   const graft_type t = *gr_onnx_value_type(in, zero);
   zero = zero_point(in, zero);

@@ -132,13 +132,6 @@ static graft_value sizes_value(gr_onnx *in, const resize *r, graft_value x) {
   return gr_onnx_step(in, parts, (uint32_t)r->rank);
 }
 
-static graft_value as(gr_onnx *in, graft_value v, graft_dtype dtype) {
-  if (v == GRAFT_NONE || gr_onnx_value_type(in, v)->dtype == dtype) return v;
-  gr_onnx_begin(in, GR_OP_to);
-  gr_onnx_set_dtype(in, "dtype", dtype);
-  return gr_onnx_step(in, &v, 1);
-}
-
 /* Until opset 10 coordinates are asymmetric and rounded down; the mode of Upsample may be called bilinear. */
 bool gr_onnx_resize(gr_onnx *in) {
   const bool old = in->opset < 11 || strcmp(in->row->name, "Upsample") == 0;
@@ -163,8 +156,8 @@ bool gr_onnx_resize(gr_onnx *in) {
     return gr_onnx_fail(in, GRAFT_TYPE, "%s: neither scales nor sizes", in->row->name), false;
   graft_value sizes = r.extents;
   if (r.has_sizes && sizes == GRAFT_NONE) sizes = sizes_value(in, &r, x);
-  sizes = as(in, sizes, GRAFT_I64);
-  const graft_value factors = as(in, r.factors, GRAFT_F32);
+  sizes = gr_onnx_to(in, sizes, GRAFT_I64);
+  const graft_value factors = gr_onnx_to(in, r.factors, GRAFT_F32);
   if (in->failed) return false;
   gr_onnx_begin(in, GR_OP_resize);
   gr_onnx_set_mapped(in);

@@ -243,15 +243,8 @@ static bool make_bounds(gr_onnx *in, const bounds *b, int64_t count, graft_value
   for (int64_t i = 0; i < count; i++) {
     made[i] = GRAFT_NONE;
     if (b->known || b->value == GRAFT_NONE) continue;
-    const graft_type scalar = {.dtype = GRAFT_I64};
-    graft_value operands[2] = {b->value, gr_onnx_make_constant(in, "entry", &scalar, &i)};
-    gr_onnx_begin(in, GR_OP_index_select);
-    made[i] = gr_onnx_step(in, operands, 2);
-    if (gr_onnx_value_type(in, b->value)->dtype != GRAFT_I64 && made[i] != GRAFT_NONE) {
-      gr_onnx_begin(in, GR_OP_to);
-      gr_onnx_set_dtype(in, "dtype", GRAFT_I64);
-      made[i] = gr_onnx_step(in, &made[i], 1);
-    }
+    const graft_value entry = gr_onnx_binary(in, GR_OP_index_select, b->value, gr_onnx_number(in, i));
+    made[i] = gr_onnx_to(in, entry, GRAFT_I64);
     if (made[i] == GRAFT_NONE) return false;
   }
   return true;

@@ -4,13 +4,6 @@
 #include <math.h>
 #include <string.h>
 
-static graft_value as(gr_onnx *in, graft_value v, graft_dtype dtype) {
-  if (v == GRAFT_NONE || gr_onnx_value_type(in, v)->dtype == dtype) return v;
-  gr_onnx_begin(in, GR_OP_to);
-  gr_onnx_set_dtype(in, "dtype", dtype);
-  return gr_onnx_step(in, &v, 1);
-}
-
 /* The axis is an attribute until opset 19, an operand afterwards, with another default. */
 bool gr_onnx_dft(gr_onnx *in) {
   const graft_value x = gr_onnx_input(in, 0), length = gr_onnx_has_input(in, 1) ? gr_onnx_input(in, 1) : GRAFT_NONE;
@@ -23,7 +16,7 @@ bool gr_onnx_dft(gr_onnx *in) {
     if (n != 1) return gr_onnx_fail(in, GRAFT_TYPE, "DFT: %u axes", n), false;
     dim = *axis;
   }
-  const graft_value count = as(in, length, GRAFT_I64);
+  const graft_value count = gr_onnx_to(in, length, GRAFT_I64);
   if (in->failed) return false;
   gr_onnx_begin(in, GR_OP_dft);
   gr_onnx_set_mapped(in);
@@ -88,20 +81,18 @@ bool gr_onnx_window_of(gr_onnx *in) {
   size_t w = 0;
   while (strcmp(windows[w].name, in->row->name) != 0) w++;
   const double *c = windows[w].c;
-  const int64_t zero = 0, one = 1, code = gr_onnx_attr_int(in, "output_datatype", 1);
-  const graft_type integer = {.dtype = GRAFT_I64};
+  const int64_t code = gr_onnx_attr_int(in, "output_datatype", 1);
   graft_value size = gr_onnx_input(in, 0);
   graft_dtype dtype;
   if (in->failed) return false;
   if (!gr_onnx_dtype((int32_t)code, &dtype))
     return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "%s of %s", in->row->name, gr_onnx_dtype_name((int32_t)code)), false;
-  if ((size = as(in, size, GRAFT_I64)) == GRAFT_NONE) return false;
-  graft_value first = gr_onnx_make_constant(in, "first", &integer, &zero),
-              step = gr_onnx_make_constant(in, "step", &integer, &one), n = size;
+  if ((size = gr_onnx_to(in, size, GRAFT_I64)) == GRAFT_NONE) return false;
+  graft_value first = gr_onnx_number(in, 0), step = gr_onnx_number(in, 1), n = size;
   gr_onnx_begin(in, GR_OP_arange);
   graft_value i = gr_onnx_step(in, (graft_value[]){first, size, step}, 3);
   if (!gr_onnx_attr_bool(in, "periodic", true)) n = gr_onnx_binary(in, GR_OP_sub, size, step);
-  const graft_value share = gr_onnx_binary(in, GR_OP_div, as(in, i, GRAFT_F64), as(in, n, GRAFT_F64));
+  const graft_value share = gr_onnx_binary(in, GR_OP_div, gr_onnx_to(in, i, GRAFT_F64), gr_onnx_to(in, n, GRAFT_F64));
   graft_value y = gr_onnx_binary(in, GR_OP_sub, real(in, c[0]), cosine(in, share, 1, c[1]));
   if (c[2] != 0) y = gr_onnx_binary(in, GR_OP_add, y, cosine(in, share, 2, c[2]));
   if (y == GRAFT_NONE) return false;

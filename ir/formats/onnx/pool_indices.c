@@ -5,12 +5,6 @@
 
 #include <string.h>
 
-/* Numbers are i64 of one element or none: they broadcast. */
-static graft_value number(gr_onnx *in, int64_t v) {
-  const graft_type type = {.dtype = GRAFT_I64};
-  return gr_onnx_make_constant(in, "scalar", &type, &v);
-}
-
 static graft_value extents(gr_onnx *in, graft_value x, int64_t start, int64_t end) {
   gr_onnx_begin(in, GR_OP_shape);
   gr_onnx_set_int(in, "start", start);
@@ -20,7 +14,7 @@ static graft_value extents(gr_onnx *in, graft_value x, int64_t start, int64_t en
 
 static graft_value extent(gr_onnx *in, graft_value x, int64_t axis) {
   const int64_t n = gr_onnx_value_type(in, x)->dims[axis];
-  return n >= 0 ? number(in, n) : extents(in, x, axis, axis + 1);
+  return n >= 0 ? gr_onnx_number(in, n) : extents(in, x, axis, axis + 1);
 }
 
 static graft_value add(gr_onnx *in, graft_value a, graft_value b) { return gr_onnx_binary(in, GR_OP_add, a, b); }
@@ -35,7 +29,7 @@ static graft_value computed_offsets(gr_onnx *in, graft_value x, uint32_t axes, g
   const graft_type list = graft_type_make(GRAFT_I64, 1, (int64_t[]){axes});
   graft_value batch = extents(in, x, 0, 2), tail = gr_onnx_make_constant(in, "ones", &list, ones);
   graft_value count = gr_onnx_unary(in, GR_OP_prod, batch);
-  graft_value range[] = {number(in, 0), count, number(in, 1)};
+  graft_value range[] = {gr_onnx_number(in, 0), count, gr_onnx_number(in, 1)};
   if (in->failed || count == GRAFT_NONE) return GRAFT_NONE;
   gr_onnx_begin(in, GR_OP_arange);
   graft_value offsets = mul(in, gr_onnx_step(in, range, 3), plane);
@@ -65,7 +59,8 @@ static graft_value plane_offsets(gr_onnx *in, graft_value x, uint32_t axes, cons
     for (int64_t i = 0; i < planes; i++) offsets[i] = i * each;
     return gr_onnx_make_constant(in, "plane_offsets", &type, offsets);
   }
-  graft_value size = each >= 0 ? number(in, each) : gr_onnx_unary(in, GR_OP_prod, extents(in, x, 2, (int64_t)axes + 2));
+  graft_value size =
+      each >= 0 ? gr_onnx_number(in, each) : gr_onnx_unary(in, GR_OP_prod, extents(in, x, 2, (int64_t)axes + 2));
   return computed_offsets(in, x, axes, size);
 }
 
@@ -81,13 +76,13 @@ static graft_value rearranged(gr_onnx *in, const gr_window *padded, graft_value 
     own[i] = extent(in, x, (int64_t)i + 2);
     at[i] = rest;
     if (i > 0) {
-      graft_value wide = extra ? add(in, own[i], number(in, extra)) : own[i];
+      graft_value wide = extra ? add(in, own[i], gr_onnx_number(in, extra)) : own[i];
       rest = gr_onnx_binary(in, GR_OP_div, rest, wide);
       at[i] = sub(in, at[i], mul(in, rest, wide));
     }
     if (!extra) continue;
-    graft_value bounded[] = {sub(in, at[i], number(in, padded->begin[i])), number(in, 0),
-                             sub(in, own[i], number(in, 1))};
+    graft_value bounded[] = {sub(in, at[i], gr_onnx_number(in, padded->begin[i])), gr_onnx_number(in, 0),
+                             sub(in, own[i], gr_onnx_number(in, 1))};
     if (in->failed || bounded[0] == GRAFT_NONE || bounded[2] == GRAFT_NONE) return GRAFT_NONE;
     gr_onnx_begin(in, GR_OP_clamp);
     at[i] = gr_onnx_step(in, bounded, 3);
