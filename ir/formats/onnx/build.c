@@ -164,23 +164,6 @@ bool gr_onnx_alias(gr_onnx *in, uint32_t i, graft_value v) {
   return true;
 }
 
-bool gr_onnx_stays(gr_onnx *in, const graft_type *type) {
-  in->kept = *type;
-  return in->opaque = true;
-}
-
-void *gr_onnx_room(gr_onnx *in, uint64_t count, size_t each) {
-  if (count > in->room / each) {
-    gr_onnx_fail(in, GRAFT_UNSUPPORTED, "%s: a constant of %llu elements, more than a file of this size may ask for",
-                 in->row->name, (unsigned long long)count);
-    return NULL;
-  }
-  in->room -= count * each;
-  void *p = gr_arena_alloc(&in->scratch, (size_t)(count * each + 1));
-  if (!p) in->failed = true;
-  return p;
-}
-
 graft_value gr_onnx_make_constant(gr_onnx *in, const char *name, const graft_type *type, const void *data) {
   graft_tensor t = gr_constant(in->module, name, type, data);
   graft_value v = t == GRAFT_NONE ? GRAFT_NONE : gr_handle(in->scope->graph, t);

@@ -266,7 +266,7 @@ bool gr_onnx_call_function(gr_onnx *in, const gr_onnx_function *f) {
   in->scope = &scope;
   in->opset = f->opset;
   in->calls++;
-  good = results && gr_onnx_nodes(in, &scope);
+  good = results && in->reader->nodes(in, &scope);
   in->where = here.where;
   for (size_t i = 0; good && i < here.node->n_output; i++) {
     const bool wanted = here.node->output[i][0] != '\0';

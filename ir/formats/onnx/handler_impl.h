@@ -43,6 +43,8 @@ bool gr_onnx_shape_in(gr_onnx *in, uint32_t i, graft_type *type);
 bool gr_onnx_scalar(gr_onnx *in, uint32_t i, const char *what, double *out);
 /* A float operand in a weight role is a parameter, also behind a transpose. */
 void gr_onnx_parameter(gr_onnx *in, graft_value v);
+/* The node stays as it is, an opaque one, whose first result has this type: instead of an end (build.c). */
+bool gr_onnx_stays(gr_onnx *in, const graft_type *type);
 
 /* ---- building graft's nodes (build.c) ---- */
 
@@ -76,11 +78,6 @@ graft_value gr_onnx_number(gr_onnx *in, int64_t n);
 bool gr_onnx_finish(gr_onnx *in, const graft_value *operands, uint32_t operand_count);
 /* The ONNX node's output i is an existing value. */
 bool gr_onnx_alias(gr_onnx *in, uint32_t i, graft_value v);
-/* The node stays as it is, an opaque one, whose first result has this type. Instead of one of the ends. */
-bool gr_onnx_stays(gr_onnx *in, const graft_type *type);
-/* Bytes for a constant of import's own making, or a copy of one, counted: a file may ask for no more than its size
- * allows. */
-void *gr_onnx_room(gr_onnx *in, uint64_t count, size_t each);
 /* A constant of graft's making. */
 graft_value gr_onnx_make_constant(gr_onnx *in, const char *name, const graft_type *type, const void *data);
 
@@ -113,7 +110,7 @@ bool gr_onnx_window_in_range(gr_onnx *in, const gr_window *w);
 /* The extent of spatial axis i; -1: not known. */
 int64_t gr_onnx_spatial(const gr_onnx *in, graft_value x, uint32_t i);
 bool gr_onnx_symmetric(const gr_window *w);
-/* The window of a pool of `x`, whose kernel is an attribute (op_pool.c). */
+/* The window of a pool of `x`, whose kernel is an attribute. */
 bool gr_onnx_pool_window(gr_onnx *in, gr_window *w, graft_value x);
 /* The node as it is, with what is known of its first result: x's dtype and the window's rank. */
 bool gr_onnx_pool_stays(gr_onnx *in, const gr_window *w, graft_value x);

@@ -50,8 +50,11 @@ static bool import_model(gr_onnx *in, const Onnx__ModelProto *model) {
          gr_onnx_split_state(in) && drop_consumed(in) && gr_warn_foreign(m);
 }
 
+static const gr_onnx_reader reader = {.row = gr_onnx_op_find, .nodes = gr_onnx_nodes, .graph = gr_onnx_graph};
+
 graft_module *gr_onnx_load(graft_context *c, gr_buffer *file, const char *name, const char *directory) {
-  gr_onnx in = {.context = c,
+  gr_onnx in = {.reader = &reader,
+                .context = c,
                 .file = name,
                 .bytes = file,
                 .directory = directory,

@@ -3,16 +3,22 @@
  *   1  wire.c, decimal.c    bytes: is a message safe to read; what number is meant
  *      message.c            bytes to messages
  *   2  scope.c              names of one graph of the file
+ *      order.c              which node comes first; what nested graphs read
+ *      words.c              words of attributes in two spellings
  *   3  tensor.c             TensorProto to bytes, TypeProto to a type
+ *      names.c              a graph's names and initializers
  *   4  read.c, build.c      what a handler reads of its node; what it makes (handler_impl.h)
  *   5  window.c             what convolutions and pools share
- *   6  op_*.c, opaque.c     one handler a row of import.def or contrib.def; nodes that have no row
  *      part.c               what a handler borrows from another
- *      table.c              the rows
- *   7  order.c              which node comes first; what nested graphs read
- *   8  function.c           the model's functions, and nodes that are inside one
- *      import.c             a graph: its names, tensors, inputs, nodes, and the graphs and functions nested in nodes
+ *      nested.c             graphs inside a node, and what becomes part of the graph around it
+ *      function.c           the model's functions, and nodes that are inside one
+ *   6  op_*.c, opaque.c     one handler a row of import.def or contrib.def; nodes that have no row
+ *   7  table.c              the rows
+ *   8  nodes.c              the nodes of a graph
+ *      graph.c              a graph: its names, tensors, inputs, nodes, outputs
  *   9  load.c, onnx.c       the file
+ *
+ * A node may hold graphs: layers 5 and 6 reach those above them through gr_onnx_reader.
  *
  * A name of the file is a symbol of its graph's scope. Functions that give a bool, a value or a pointer have reported
  * an error when they give false, GRAFT_NONE or NULL, unless they say otherwise. */
@@ -57,6 +63,7 @@ typedef struct gr_onnx_slot {
 } gr_onnx_slot;
 
 typedef struct gr_onnx_call gr_onnx_call;
+typedef struct gr_onnx_names gr_onnx_names;
 
 typedef struct gr_onnx_scope {
   struct gr_onnx_scope *outer;
@@ -118,6 +125,14 @@ typedef struct gr_onnx_op {
   gr_onnx_attr_row attrs[GR_ONNX_ATTRS];
 } gr_onnx_op;
 
+/* What lower layers ask of those above them. */
+typedef struct gr_onnx_reader {
+  const gr_onnx_op *(*row)(const char *name); /* gr_onnx_op_find */
+  bool (*nodes)(gr_onnx *in, gr_onnx_scope *s);
+  bool (*graph)(gr_onnx *in, graft_graph *g, const Onnx__GraphProto *proto, gr_onnx_scope *outer,
+                const gr_onnx_names *captured);
+} gr_onnx_reader;
+
 /* The rows, sorted by name (table.c). */
 extern const gr_onnx_op gr_onnx_ops[];
 extern const uint32_t gr_onnx_op_count;
@@ -165,6 +180,7 @@ struct gr_onnx_call {
 };
 
 struct gr_onnx {
+  const gr_onnx_reader *reader;
   graft_context *context;
   graft_module *module;
   const char *file, *directory;
@@ -219,22 +235,32 @@ gr_buffer *gr_onnx_tensor(gr_onnx *in, Onnx__TensorProto *t, const char *what, g
 #define GR_ONNX_COST 64u /* of a node, an operand, a result or an attribute in memory, at least */
 /* Bytes that import makes beyond those of the file, counted: a file may ask for no more than its size allows. */
 bool gr_onnx_claim(gr_onnx *in, uint64_t bytes);
+/* Bytes for a constant of import's own making, or a copy of one, counted so too. */
+void *gr_onnx_room(gr_onnx *in, uint64_t count, size_t each);
 /* A tensor type from a ValueInfoProto's; unknown dims are -1. False, with `why` and no error: not a tensor of a dtype
  * that graft has. */
 bool gr_onnx_type(const Onnx__TypeProto *t, graft_type *type, const char **why);
 
-/* ---- 7: order ---- */
+/* ---- 2: order ---- */
 
-typedef struct gr_onnx_names {
+struct gr_onnx_names {
   GR_VEC(const char *) names;
-} gr_onnx_names;
+};
 
 /* Names of `s` that the graphs nested in the node read, each once; the list is the caller's to free. */
 bool gr_onnx_captures(gr_onnx *in, const gr_onnx_scope *s, const Onnx__NodeProto *node, gr_onnx_names *out);
 /* The nodes of s, each after those whose results it reads, else as the file has them: indices, in scratch memory. */
 const uint32_t *gr_onnx_order(gr_onnx *in, const gr_onnx_scope *s);
 
-/* ---- 8: functions, graphs ---- */
+/* ---- 3: what a graph has before its nodes ---- */
+
+/* Defines everything that the graph will, before anything is made: graft's own names must keep clear of them. */
+bool gr_onnx_define_names(gr_onnx *in, gr_onnx_scope *s, const gr_onnx_names *captured);
+bool gr_onnx_add_initializers(gr_onnx *in, gr_onnx_scope *s);
+/* A graph that may be read more than once: what reading it takes, at least. */
+bool gr_onnx_claim_again(gr_onnx *in, const Onnx__GraphProto *g);
+
+/* ---- 5: functions, nested graphs; 8: graphs ---- */
 
 bool gr_onnx_read_functions(gr_onnx *in, const Onnx__ModelProto *model);
 /* The function that the node calls; NULL, without an error: none. */
@@ -254,6 +280,8 @@ bool gr_onnx_captured(gr_onnx *in, gr_onnx_names *captured);
 const graft_graph **gr_onnx_nested(gr_onnx *in, const gr_onnx_names *captured);
 /* The nodes of the branch become nodes of the graph at hand, and its outputs those of the node. */
 bool gr_onnx_branch(gr_onnx *in, const Onnx__GraphProto *branch);
+/* What only became attributes is not kept as nodes too: those that computed it, where nothing else reads them. */
+bool gr_onnx_drop_computed(gr_onnx *in, gr_onnx_scope *s);
 /* Ends what began as a scope of the graph at hand: back to the node, whose outputs are `results` (NULL: it failed). */
 bool gr_onnx_leave(gr_onnx *in, const gr_onnx *here, gr_onnx_scope *s, const graft_value *results);
 /* Imports `proto` into `g`. `captured` names become inputs after the graph's own. */

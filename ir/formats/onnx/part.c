@@ -4,7 +4,7 @@
 static bool run(gr_onnx *in, const char *op, gr_onnx_part *part) {
   const gr_onnx_op *row = in->row;
   if (in->failed) return false;
-  in->row = gr_onnx_op_find(op);
+  in->row = in->reader->row(op);
   in->part = part;
   const bool good = in->row->handler(in) && !in->failed && !in->opaque;
   in->row = row;

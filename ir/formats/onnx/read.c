@@ -254,3 +254,8 @@ void gr_onnx_parameter(gr_onnx *in, graft_value v) {
     v = gr_operand(g, n, 0);
   }
 }
+
+bool gr_onnx_stays(gr_onnx *in, const graft_type *type) {
+  in->kept = *type;
+  return in->opaque = true;
+}

@@ -275,3 +275,15 @@ gr_buffer *gr_onnx_tensor(gr_onnx *in, Onnx__TensorProto *t, const char *what, g
   }
   return b && type->dtype == GRAFT_BOOL ? bools(in, b, offset, n) : b;
 }
+
+void *gr_onnx_room(gr_onnx *in, uint64_t count, size_t each) {
+  if (count > in->room / each) {
+    gr_onnx_fail(in, GRAFT_UNSUPPORTED, "%s: a constant of %llu elements, more than a file of this size may ask for",
+                 in->row->name, (unsigned long long)count);
+    return NULL;
+  }
+  in->room -= count * each;
+  void *p = gr_arena_alloc(&in->scratch, (size_t)(count * each + 1));
+  if (!p) in->failed = true;
+  return p;
+}

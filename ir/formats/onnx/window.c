@@ -87,3 +87,26 @@ graft_value gr_onnx_pad(gr_onnx *in, gr_window *w, graft_value x, double value) 
   gr_onnx_set_float(in, "value", value);
   return gr_onnx_step(in, &x, 1);
 }
+
+bool gr_onnx_pool_window(gr_onnx *in, gr_window *w, graft_value x) {
+  const Onnx__AttributeProto *a = gr_onnx_attr(in, "kernel_shape");
+  size_t n = a ? a->n_ints : 0;
+  if (n < 1 || n > GR_ONNX_SPATIAL) {
+    gr_onnx_fail(in, GRAFT_UNSUPPORTED, "%s: kernel_shape must have 1 to 3 entries", in->row->name);
+    return false;
+  }
+  int32_t rank = gr_onnx_value_type(in, x)->rank;
+  if (rank >= 0 && rank != (int32_t)n + 2) {
+    gr_onnx_fail(in, GRAFT_TYPE, "%s: kernel_shape has %zu entries, the input rank %d", in->row->name, n, rank);
+    return false;
+  }
+  w->n = (uint32_t)n;
+  memcpy(w->kernel, a->ints, n * sizeof *a->ints);
+  return gr_onnx_window(in, w, x);
+}
+
+bool gr_onnx_pool_stays(gr_onnx *in, const gr_window *w, graft_value x) {
+  graft_type type = {.dtype = gr_onnx_value_type(in, x)->dtype, .rank = (int32_t)w->n + 2};
+  for (int32_t i = 0; i < type.rank; i++) type.dims[i] = -1;
+  return gr_onnx_stays(in, &type);
+}
