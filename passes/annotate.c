@@ -134,7 +134,9 @@ typedef struct how {
   selection *selection;
 } how;
 
-static graft_status annotate(gr_pass *p, graft_graph *g, void *user) {
+/* What nodes run inside others is left in float: its observers would have no steps of their own. */
+static graft_status annotate(gr_pass *p, graft_graph *g, bool nested, void *user) {
+  if (nested) return gr_count_layers(p, g, true, NULL, NULL);
   const gr_quantizer *q = ((how *)user)->quantizer;
   selection *s = ((how *)user)->selection;
   uint32_t *scope = gr_scope_of_nodes(g, gr_option_string(p, "scope")), nodes = g->nodes.len;
@@ -155,7 +157,7 @@ static graft_status annotate(gr_pass *p, graft_graph *g, void *user) {
   if (!outcome) status = GRAFT_NO_MEMORY;
   if (!status) status = gr_annotate(g, q, &o, &stats);
   outcomes known = {.of = outcome, .scope = scope, .quantizer = gr_option_string(p, "quantizer")};
-  if (!status) status = gr_count_layers(p, g, why_float, &known);
+  if (!status) status = gr_count_layers(p, g, false, why_float, &known);
   if (outcome) gr_free(p->context, outcome, nodes + 1u);
   if (scope) gr_free(p->context, scope, nodes * sizeof *scope);
   gr_count(p, "matches", stats.matches);
@@ -165,26 +167,10 @@ static graft_status annotate(gr_pass *p, graft_graph *g, void *user) {
   return status;
 }
 
-static const char *inside(void *user, graft_graph *g, graft_node n) {
-  (void)user, (void)g, (void)n;
-  return "inside an if or a loop";
-}
-
-/* What nodes run inside others is left in float: its observers would have no steps of their own. */
-static graft_status each_graph(gr_pass *p, graft_status (*one)(gr_pass *, graft_graph *, void *), void *user) {
-  graft_module *m = p->module;
-  bool *nested = gr_nested_graphs(m);
-  graft_status status = nested ? GRAFT_OK : GRAFT_NO_MEMORY;
-  for (uint32_t i = 0; i < m->graphs.len && !status; i++)
-    status = nested[i] ? gr_count_layers(p, m->graphs.data[i], inside, NULL) : one(p, m->graphs.data[i], user);
-  if (nested) gr_free(p->context, nested, ((size_t)m->graphs.len + 1) * sizeof *nested);
-  return status;
-}
-
-static graft_status ask(gr_pass *p, graft_graph *g, void *user) {
+static graft_status ask(gr_pass *p, graft_graph *g, bool nested, void *user) {
   const graft_pass_options *o = user;
-  const graft_status status = o->annotate(o->user, g);
-  return status ? status : gr_count_layers(p, g, NULL, NULL);
+  const graft_status status = nested ? GRAFT_OK : o->annotate(o->user, g);
+  return status ? status : gr_count_layers(p, g, nested, NULL, NULL);
 }
 
 static graft_status call_back(gr_pass *p) {
@@ -192,7 +178,7 @@ static graft_status call_back(gr_pass *p) {
   graft_status status = GRAFT_OK;
   if (!o->annotate)
     return gr_error(p->context, GRAFT_NAME, gr_option_loc(p, "quantizer"), "there is no callback to annotate with");
-  status = each_graph(p, ask, (void *)o);
+  status = gr_each_graph(p, ask, (void *)o);
   return status ? status : gr_warn_of_float_layers(p, NULL);
 }
 
@@ -207,7 +193,7 @@ graft_status gr_pass_annotate(gr_pass *p) {
   graft_status status = q ? select_begin(p, &s) : GRAFT_NAME;
   if (q) {
     for (size_t i = 0; i < sizeof lists / sizeof *lists && !status; i++) status = gr_selector_check(p, lists[i]);
-    if (!status) status = each_graph(p, annotate, &(how){q, &s});
+    if (!status) status = gr_each_graph(p, annotate, &(how){q, &s});
     if (!status) status = gr_warn_of_float_layers(p, not_selected);
     if (!status) gr_warn_of_unknown_dtypes(p);
     select_end(p, &s);

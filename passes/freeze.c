@@ -72,7 +72,7 @@ static graft_status run_observer(freezer *f, graft_node n, gr_buffer **states) {
   if (!gr_cones_is_const(f->cones, gr_result(g, n, 0))) {
     char name[256];
     graft_value_name(g, gr_operand(g, n, 0), name, sizeof name);
-    gr_notice_add(f->unseen, name, 0.0);
+    gr_notice_add(f->unseen, name, "", 0.0);
     gr_count(f->pass, "never observed", 1);
     return GRAFT_OK;
   }
@@ -243,7 +243,7 @@ static graft_status look_at_scale(graft_graph *g, gr_cones *cones, graft_node n,
   for (int64_t i = 0; i < count; i++) most = fmax(most, excess_of(g, maker, range[i], range[half + i], s[i]));
   if (most < CLAMPED) return GRAFT_OK;
   graft_value_name(g, x, name, sizeof name);
-  gr_notice_add(&out->scales, name, most);
+  gr_notice_add(&out->scales, name, "", most);
   if (!gr_cones_is_const(cones, x)) return GRAFT_OK;
   if (!gr_cones_value(cones, x, &data)) return GRAFT_PASS;
   gr_channels ch = gr_channels_whole(&data.type);
@@ -256,9 +256,9 @@ static graft_status look_at_scale(graft_graph *g, gr_cones *cones, graft_node n,
   const uint64_t zeroed = count_zeroed(g, maker, &data, ch, range, s);
   const int64_t all = graft_type_elements(&data.type);
   if (!zeroed) return GRAFT_OK;
-  char text[300];
-  (void)snprintf(text, sizeof text, "%.200s (%.4g%%)", name, 100.0 * (double)zeroed / (double)all);
-  gr_notice_add(&out->weights, text, (double)zeroed / (double)all);
+  char text[64];
+  (void)snprintf(text, sizeof text, "(%.4g%%)", 100.0 * (double)zeroed / (double)all);
+  gr_notice_add(&out->weights, name, text, (double)zeroed / (double)all);
   return GRAFT_OK;
 }
 

@@ -566,7 +566,7 @@ static void look_for_averages(const inserter *s, gr_notice *averaged) {
       joins = s->groups.of_use[node->first_use + i] == group && gr_operand(s->g, n, i) != gr_operand(s->g, n, 0);
     char name[256];
     if (!joins || !graft_node_name(s->g, n, name, sizeof name)) continue;
-    gr_notice_add(averaged, name, (double)node->operand_count);
+    gr_notice_add(averaged, name, "", (double)node->operand_count);
   }
 }
 
@@ -607,13 +607,20 @@ static graft_status insert(gr_pass *p, graft_graph *g, bool train, gr_notice *av
   return status;
 }
 
+typedef struct how {
+  bool train;
+  gr_notice *averaged;
+} how;
+
+static graft_status insert_and_count(gr_pass *p, graft_graph *g, bool nested, void *user) {
+  const how *h = user;
+  graft_status status = insert(p, g, h->train, h->averaged);
+  return status ? status : gr_count_layers(p, g, nested, NULL, NULL);
+}
+
 static graft_status insert_everywhere(gr_pass *p, bool train) {
-  graft_status status = GRAFT_OK;
   gr_notice averaged = {0};
-  for (uint32_t i = 0; i < p->module->graphs.len && !status; i++) {
-    status = insert(p, p->module->graphs.data[i], train, &averaged);
-    if (!status) status = gr_count_layers(p, p->module->graphs.data[i], NULL, NULL);
-  }
+  graft_status status = gr_each_graph(p, insert_and_count, &(how){train, &averaged});
   if (!status)
     gr_notice_warn(
         p, &averaged,

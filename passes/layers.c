@@ -36,14 +36,16 @@ static bool is_quantized_result(const graft_graph *g, graft_value v) {
   if (gr_spec_of_value(g, v)) return true;
   for (uint32_t u = gr_value_at(g, v)->first_use; u != GRAFT_NONE; u = gr_use_at(g, u)->next) {
     uint32_t user = gr_use_at(g, u)->user;
+    if (gr_spec_of_use(g, u)) return true; /* a place will stand there */
     if (gr_user_is_node(user) && (families_of(g, user) & (GR_F_Q | GR_F_FAKE_QUANTIZE))) return true;
   }
   return false;
 }
 
-/* Annotated on what it reads and not on its result: its quantization ends behind what follows. */
+/* Annotated on what it reads and not on its result, which nothing else reads: its quantization ends behind what
+ * follows. */
 static bool is_annotated_inside(const graft_graph *g, graft_value v) {
-  graft_node n = v == GRAFT_NONE ? GRAFT_NONE : gr_value_node(g, v);
+  graft_node n = v == GRAFT_NONE || !gr_one_use(g, v) ? GRAFT_NONE : gr_value_node(g, v);
   return n != GRAFT_NONE && (families_of(g, n) & GR_F_LAYER) && gr_is_annotated(g, n) && !gr_spec_of_value(g, v);
 }
 
@@ -53,18 +55,17 @@ static const char *what_is_float(const graft_graph *g, graft_node n) {
   uint32_t needed = 0;
   if (gr_is_marked(g, n, GR_MARK_TRAINING_FORM)) return NULL;
   if (gr_result(g, n, 0) != GRAFT_NONE && gr_is_integer(gr_type_of(g, gr_result(g, n, 0))->dtype)) return NULL;
-  for (uint32_t i = 0; i < op->operand_count; i++) {
-    const gr_operand_decl *o = &op->operands[i];
-    if (o->optional || o->variadic || (o->role != GR_DATA && o->role != GR_WEIGHT)) continue;
-    const uint32_t use = gr_node_at(g, n)->first_use + i;
+  const char *of = NULL;
+  for (uint32_t i = 0; i < gr_node_at(g, n)->operand_count && op->operand_count; i++) {
+    const gr_operand_decl *o = &op->operands[i < op->operand_count ? i : op->operand_count - 1u];
     const graft_value v = gr_operand(g, n, i);
+    if (o->optional || v == GRAFT_NONE || (o->role != GR_DATA && o->role != GR_WEIGHT)) continue;
     needed++;
-    if (gr_spec_of_use(g, use) || is_quantized_value(g, v) || (i == 0 && is_annotated_inside(g, v))) continue;
-    return o->name;
+    if (!of && !gr_spec_of_use(g, gr_node_at(g, n)->first_use + i) && !is_quantized_value(g, v)) of = o->name;
   }
-  const graft_value x = gr_operand(g, n, 0);
-  if (needed > 1 || is_annotated_inside(g, x) || is_quantized_result(g, gr_result(g, n, 0))) return NULL;
-  return "result";
+  if (needed > 1) return of;
+  if (is_annotated_inside(g, gr_operand(g, n, 0))) return NULL;
+  return of || is_quantized_result(g, gr_result(g, n, 0)) ? of : "result";
 }
 
 static bool add_row(gr_pass *p, graft_graph *g, graft_node n, const char *why) {
@@ -73,19 +74,32 @@ static bool add_row(gr_pass *p, graft_graph *g, graft_node n, const char *why) {
     graft_layer_statistic *row = &p->layers.data[i];
     if (row->op == op && !row->why == !why && (!why || strcmp(row->why, why) == 0)) return ++row->count;
   }
-  char name[256];
-  graft_node_name(g, n, name, sizeof name);
-  graft_layer_statistic row = {.op = op, .count = 1, .first = gr_arena_copy(&p->text, name, strlen(name))};
+  char name[1];
+  const size_t size = graft_node_name(g, n, name, sizeof name) + 1; /* whole: a cut name is no name */
+  char *first = gr_arena_alloc(&p->text, size);
+  if (first) graft_node_name(g, n, first, size);
+  graft_layer_statistic row = {.op = op, .count = 1, .first = first};
   if (why) row.why = gr_arena_copy(&p->text, why, strlen(why));
   return row.first && (!why || row.why) && gr_vec_push(p->context, &p->layers, row);
 }
 
-graft_status gr_count_layers(gr_pass *p, graft_graph *g, gr_why_float *because, void *user) {
+graft_status gr_each_graph(gr_pass *p, gr_one_graph *one, void *user) {
+  graft_module *m = p->module;
+  bool *nested = gr_nested_graphs(m);
+  const size_t size = ((size_t)m->graphs.len + 1) * sizeof *nested;
+  graft_status status = nested ? GRAFT_OK : GRAFT_NO_MEMORY;
+  for (uint32_t i = 0; i < m->graphs.len && !status; i++) status = one(p, m->graphs.data[i], nested[i], user);
+  if (nested) gr_free(p->context, nested, size);
+  return status;
+}
+
+graft_status gr_count_layers(gr_pass *p, graft_graph *g, bool nested, gr_why_float *because, void *user) {
   for (graft_node n = g->first; n != GRAFT_NONE; n = gr_node_at(g, n)->next) {
     if (!(families_of(g, n) & GR_F_LAYER)) continue;
     const char *operand = what_is_float(g, n), *reason = NULL;
     char why[200];
     if (operand && because) reason = because(user, g, n);
+    if (operand && nested) reason = "inside an if or a loop";
     const graft_value x = gr_operand(g, n, 0);
     const graft_dtype dtype = x == GRAFT_NONE ? GRAFT_F32 : gr_type_of(g, x)->dtype;
     if (operand && !reason && dtype != GRAFT_F32 && dtype != GRAFT_UNKNOWN) /* f64, f16: no places */

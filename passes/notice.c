@@ -4,7 +4,17 @@
 
 #include "passes/quant_impl.h"
 
-void gr_notice_add(gr_notice *n, const char *name, double weight) {
+/* Of a long name the middle is left out: numbers at the end tell layers apart. */
+static void shorten(char *out, size_t size, const char *name) {
+  static const char gap[] = "…";
+  const size_t length = strlen(name), head = size / 3, tail = size - head - sizeof gap;
+  if (length < size)
+    memcpy(out, name, length + 1);
+  else
+    (void)snprintf(out, size, "%.*s%s%s", (int)head, name, gap, name + length - tail);
+}
+
+void gr_notice_add(gr_notice *n, const char *name, const char *detail, double weight) {
   uint32_t at = n->kept < GR_NOTICE_NAMES ? n->kept : GR_NOTICE_NAMES;
   n->count++;
   while (at > 0 && n->worst[at - 1].weight < weight) at--;
@@ -12,15 +22,17 @@ void gr_notice_add(gr_notice *n, const char *name, double weight) {
   const uint32_t last = n->kept < GR_NOTICE_NAMES ? n->kept++ : GR_NOTICE_NAMES - 1;
   memmove(&n->worst[at + 1], &n->worst[at], (last - at) * sizeof n->worst[0]);
   n->worst[at].weight = weight;
-  (void)snprintf(n->worst[at].name, sizeof n->worst[at].name, "%s", name);
+  shorten(n->worst[at].name, sizeof n->worst[at].name, name);
+  (void)snprintf(n->worst[at].detail, sizeof n->worst[at].detail, "%s", detail);
 }
 
 void gr_notice_warn(gr_pass *p, const gr_notice *n, const char *what) {
-  char names[GR_NOTICE_NAMES * (sizeof n->worst[0].name + 4)] = "";
+  char names[GR_NOTICE_NAMES * (sizeof n->worst[0] + 8)] = "";
   size_t at = 0;
   if (n->count == 0) return;
   for (uint32_t i = 0; i < n->kept && at < sizeof names; i++) {
-    const int k = snprintf(names + at, sizeof names - at, "%s'%s'", i ? ", " : "", n->worst[i].name);
+    const int k = snprintf(names + at, sizeof names - at, "%s'%s%s%s'", i ? ", " : "", n->worst[i].name,
+                           n->worst[i].detail[0] ? " " : "", n->worst[i].detail);
     if (k > 0) at += (size_t)k;
   }
   if (n->count > n->kept)

@@ -105,22 +105,23 @@ graft_status gr_pass_clear_annotations(gr_pass *p) {
 }
 
 /* What only a prepared graph may hold is an error after convert; each such node is named. */
-graft_status gr_pass_check_converted(gr_pass *p) {
-  graft_module *m = p->module;
-  graft_status s = GRAFT_OK;
-  for (uint32_t i = 0; i < m->graphs.len; i++) {
-    graft_graph *g = m->graphs.data[i];
-    for (graft_node n = g->first; n != GRAFT_NONE; n = gr_node_at(g, n)->next) {
-      const gr_op_info *info = gr_info(g, n);
-      if (info && (info->families & (GR_F_OBSERVE | GR_F_QPARAMS | GR_F_FAKE_QUANTIZE)))
-        s = gr_error(p->context, GRAFT_PASS, gr_node_loc(g, n),
-                     "%s is left after convert: it was not turned into q/dq nodes", info->name);
-      else if (gr_is_marked(g, n, GR_MARK_TRAINING_FORM))
-        s = gr_error(p->context, GRAFT_PASS, gr_node_loc(g, n),
-                     "%s of the training form is left after convert: the batch norm was not folded",
-                     gr_op_text(m, gr_node_at(g, n)->op));
-    }
-    if (!s) s = gr_count_layers(p, g, NULL, NULL);
+static graft_status check_graph(gr_pass *p, graft_graph *g, bool nested, void *user) {
+  graft_status *worst = user; /* every graph's nodes are named */
+  for (graft_node n = g->first; n != GRAFT_NONE; n = gr_node_at(g, n)->next) {
+    const gr_op_info *info = gr_info(g, n);
+    if (info && (info->families & (GR_F_OBSERVE | GR_F_QPARAMS | GR_F_FAKE_QUANTIZE)))
+      *worst = gr_error(p->context, GRAFT_PASS, gr_node_loc(g, n),
+                        "%s is left after convert: it was not turned into q/dq nodes", info->name);
+    else if (gr_is_marked(g, n, GR_MARK_TRAINING_FORM))
+      *worst = gr_error(p->context, GRAFT_PASS, gr_node_loc(g, n),
+                        "%s of the training form is left after convert: the batch norm was not folded",
+                        gr_op_text(g->module, gr_node_at(g, n)->op));
   }
+  return gr_count_layers(p, g, nested, NULL, NULL);
+}
+
+graft_status gr_pass_check_converted(gr_pass *p) {
+  graft_status worst = GRAFT_OK, s = gr_each_graph(p, check_graph, &worst);
+  if (!s) s = worst;
   return s ? s : gr_warn_of_float_layers(p, NULL);
 }

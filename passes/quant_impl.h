@@ -39,8 +39,11 @@ uint32_t *gr_scope_of_nodes(graft_graph *g, const char *list);
 
 /* Why a layer is in float, where more is known than which operand is; NULL: that one says it. */
 typedef const char *gr_why_float(void *user, graft_graph *g, graft_node n);
-/* Adds the graph's layers to the pass's statistics. `because` may be NULL. */
-graft_status gr_count_layers(gr_pass *p, graft_graph *g, gr_why_float *because, void *user);
+/* Adds the graph's layers to the pass's statistics. `nested`: a node runs the graph; `because` may be NULL. */
+graft_status gr_count_layers(gr_pass *p, graft_graph *g, bool nested, gr_why_float *because, void *user);
+/* `one` for each graph, then its layers are counted where `one` does not do so itself. */
+typedef graft_status gr_one_graph(gr_pass *p, graft_graph *g, bool nested, void *user);
+graft_status gr_each_graph(gr_pass *p, gr_one_graph *one, void *user);
 /* One warning with the counts of what was added and is in float; `except`: a reason that is no surprise. */
 graft_status gr_warn_of_float_layers(gr_pass *p, const char *except);
 
@@ -57,10 +60,11 @@ typedef struct gr_notice {
   uint32_t kept;
   struct {
     double weight;
-    char name[160];
+    char name[200], detail[80];
   } worst[GR_NOTICE_NAMES]; /* the heaviest first, of equal ones the first */
 } gr_notice;
-void gr_notice_add(gr_notice *n, const char *name, double weight);
+/* `detail` stands behind the name; "": nothing. */
+void gr_notice_add(gr_notice *n, const char *name, const char *detail, double weight);
 /* "WHAT: 'a', 'b' and 7 more", where there is anything to say. */
 void gr_notice_warn(gr_pass *p, const gr_notice *n, const char *what);
 

@@ -21,7 +21,7 @@ void gr_warn_of_unknown_dtypes(gr_pass *p) {
       if (!op || gr_is_annotated(g, n) || !reads_unknown(g, n, op)) continue;
       char name[256];
       graft_node_name(g, n, name, sizeof name);
-      gr_notice_add(&notice, name, 0);
+      gr_notice_add(&notice, name, "", 0);
     }
   }
   gr_notice_warn(p, &notice, "without an annotation, since the dtype of what they read is not known");

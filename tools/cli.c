@@ -255,10 +255,14 @@ bool cli_table_add(cli_table *table, uint32_t depth, const char *name, const cha
     table->rows = rows;
     table->room = room;
   }
-  cli_row *row = &table->rows[table->count++];
+  const size_t size = strlen(text) + 1;
+  cli_row *row = &table->rows[table->count];
+  row->text = malloc(size); /* names are as long as whoever gave them wanted */
+  if (!row->text) return false;
+  memcpy(row->text, text, size);
+  table->count++;
   snprintf(row->name, sizeof row->name, "%*s%s", (int)(2 * depth), "", name);
   snprintf(row->number, sizeof row->number, "%s", number);
-  snprintf(row->text, sizeof row->text, "%s", text);
   return true;
 }
 
@@ -278,6 +282,7 @@ void cli_table_print(const cli_table *table, FILE *out, const char *title) {
 }
 
 void cli_table_free(cli_table *table) {
+  for (uint32_t i = 0; i < table->count; i++) free(table->rows[i].text);
   free(table->rows);
   *table = (cli_table){0};
 }

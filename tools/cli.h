@@ -71,7 +71,7 @@ int cli_fail(const char *file, const char *format, ...) __attribute__((format(pr
 typedef struct cli_row {
   char name[80];
   char number[32];
-  char text[160];
+  char *text;
 } cli_row;
 
 typedef struct cli_table {

@@ -66,13 +66,18 @@ bool report_end(report *r, const graft_pass_report *pass) {
   }
   for (uint32_t i = 0; i < pass->layer_count; i++) {
     const graft_layer_statistic *layer = &pass->layers[i];
-    char number[32], text[240];
+    char number[32];
     snprintf(number, sizeof number, "%llu", (unsigned long long)layer->count);
+    const size_t size = strlen(layer->op) + strlen(layer->first) + (layer->why ? strlen(layer->why) : 0) + 32;
+    char *text = malloc(size);
+    if (!text) return false;
     if (!layer->why)
-      snprintf(text, sizeof text, "%.60s quantized", layer->op);
+      snprintf(text, size, "%s quantized", layer->op);
     else
-      snprintf(text, sizeof text, "%.30s in float: %.70s (first: %.40s)", layer->op, layer->why, layer->first);
-    if (!cli_table_add(&r->statistics, 0, i || pass->statistic_count ? "" : pass->name, number, text)) return false;
+      snprintf(text, size, "%s in float: %s (first: %s)", layer->op, layer->why, layer->first);
+    const bool added = cli_table_add(&r->statistics, 0, i || pass->statistic_count ? "" : pass->name, number, text);
+    free(text);
+    if (!added) return false;
   }
   return true;
 }

@@ -6,7 +6,7 @@ usage: quantize_networks.py BUILD CASES [--only GLOB[,GLOB]] [--skip GLOB[,GLOB]
 A case is a folder NAME.TAG with model.onnx, in.INPUT.npy, out.OUTPUT.npy (in float) and, of a network in training mode (train13),
 after.TENSOR.npy: PyTorch's statistics after one step. With each setting it is prepared, takes a step with the stored input, is
 converted and run. Results must be finite and have the float results' shapes; no layer may stay in float but where LEFT says
-so; the signal to noise ratio against the float results must reach GOALS; and one step in training form with
+so, and the tables of layers and the warnings must agree; the signal to noise ratio against the float results must reach GOALS; and one step in training form with
 fake-quantization switched off must give the statistics within 1e-5 of the largest. -v prints each ratio and what was warned of.
 """
 import argparse, array, fnmatch, json, math, os, re, struct, subprocess, sys, tempfile
@@ -56,6 +56,29 @@ def safe(name):
     return re.sub(r"[^A-Za-z0-9._-]", "_", name)
 
 
+def check_tables(stderr, passes):
+    """The table of layers of each of the passes: in float, the same numbers, and the warnings' numbers are theirs."""
+    tables, own = [], None
+    for number, text, of in ((m.group(2), m.group(3), m.group(1)) for m in re.finditer(r"^  (\S*) +(\d+)  (.*)$", stderr, re.M)):
+        if of:
+            own = None
+        m = re.match(r"(\S+) (?:quantized|in float: .* \(first: .*\))$", text)
+        if m and own is None:
+            own = {}
+            tables.append(own)
+        if m and " in float: " in text:
+            own[m.group(1)] = own.get(m.group(1), 0) + int(number)
+    if len(tables) not in (0, passes):
+        raise Fail(f"{len(tables)} tables of layers, not {passes}")
+    for t in tables:
+        # Convert folds batch norms into what stays in float, too.
+        if any(t.get(op, 0) != n for op, n in tables[0].items() if op != "batch_norm") or t.keys() - tables[0].keys():
+            raise Fail(f"the tables of layers differ: {tables}")
+    said = [int(n) for n in re.findall(r"(\d+) of \d+ layers that compute stay in float", stderr)]
+    if said != [n for n in (sum(t.values()) for t in tables[::2]) if n]:
+        raise Fail(f"the warnings say {said}, the tables {tables}")
+
+
 def command(*args):
     done = subprocess.run(args, capture_output=True, text=True, errors="replace", timeout=600)
     if done.returncode:
@@ -84,14 +107,16 @@ class Case:
 
     def prepare(self, options, more, out):
         pipeline = f"{'prepare-qat' if self.qat else 'prepare'}{{{options}}}{more}"
-        return command(self.opt, f"{self.path}/model.onnx", "--passes", pipeline, "-o", out).stderr
+        return command(self.opt, f"{self.path}/model.onnx", "--passes", pipeline, "--stats", "-o", out).stderr
 
     def quantize(self, options, d):
         """Ratio in dB, layers left in float, everything that was said."""
         said = self.prepare(options, "", f"{d}/prepared.gfb")
         command(self.run, f"{d}/prepared.gfb", *self.inputs, "-o", f"{d}/stepped.gfb")
         passes = "to-eval,convert" if self.qat else "convert"
-        converted = command(self.opt, f"{d}/stepped.gfb", "--passes", passes, "-o", f"{d}/int8.gfb").stderr
+        converted = command(self.opt, f"{d}/stepped.gfb", "--passes", passes, "--stats", "-o",
+                            f"{d}/int8.gfb").stderr
+        check_tables(said + converted, 3)
         command(self.run, f"{d}/int8.gfb", *self.inputs, "--output-dir", f"{d}/out")
         signal = noise = 0.0
         for f in self.named("out."):
@@ -106,7 +131,7 @@ class Case:
             noise += sum((w - g) ** 2 for w, g in zip(want, got))
         ratio = 10 * math.log10(signal / noise) if signal > 0 and noise > 0 else math.inf
         left = re.search(r"\d+ of \d+ layers that compute stay in float.*", converted)
-        return ratio, left.group() if left else "", said + converted
+        return ratio, left.group() if left else "", "".join(l + "\n" for l in (said + converted).splitlines() if "warning: " in l)
 
     def check_statistics(self, d):
         self.prepare(SETTINGS["xnnpack"], ",disable-fake-quant", f"{d}/float.gfb")

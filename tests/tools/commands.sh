@@ -254,6 +254,24 @@ said "1  conv2d quantized" "the table of layers"
 expect 0 "layers left out by an option" "$opt" net.gir --passes 'annotate{skip-type=conv2d}' --stats -o new.gir
 said "1  conv2d in float: left out by the options (first: conv)" "layers left out by an option"
 grep -q warning err && fail "a warning of what the options left out"
+cat >nested.gir <<'GIR'
+graft 1
+tensor %v: f32[2, 2] parameter = [1.0, -0.5, 0.25, -1.0]
+graph main(%c: bool[], %x: f32[3, 2]) {
+  %y = if(%c, %x) {then_branch: @t, else_branch: @e}: f32[3, 2]
+  return %y
+}
+graph t(%x1: f32[3, 2]) {
+  %"If_0_else_branch__Inline_0__/decoder/rnn/a/name/of/many/parts/Linear_output_0" = linear(%x1, %v)
+  return %"If_0_else_branch__Inline_0__/decoder/rnn/a/name/of/many/parts/Linear_output_0"
+}
+graph e(%x2: f32[3, 2]) {
+  return %x2
+}
+GIR
+expect 0 "layers inside an if" "$opt" nested.gir --passes prepare,convert --stats -o new.gir
+row='1  linear in float: inside an if or a loop (first: If_0_else_branch__Inline_0__/decoder/rnn/a/name/of/many/parts/Linear_output_0)'
+[ "$(grep -c "$row" err)" = 3 ] || fail "layers inside an if: another row than '$row' in one of the three tables"
 expect 0 "statistics of rules" "$opt" silu.gir --passes 'rewrite{rules=silu}' --stats -o new.gir
 said "2  by the rule silu" "statistics of rules"
 
