@@ -106,14 +106,14 @@ bool gr_pt_check_shape(gr_parser *p, const pt_call *c, uint32_t result_count, bo
   for (uint32_t m = 0; m < c->ops->count; m++) {
     const gr_op_info *op = gr_pt_member_info(c->ops, m);
     if (!op) continue;
-    if (!check_args(p, c, op)) return false;
+    bool ok = check_args(p, c, op);
     bool variadic = op->result_count && op->results[op->result_count - 1].variadic;
     if (result_count - (range_results ? 1 : 0) > op->result_count && !variadic) {
       gr_error(p->context, GRAFT_RULE, c->where, "%s has %u results, not %u", op->name, op->result_count, result_count);
-      return false;
+      ok = false;
     }
-    for (uint32_t i = 0; i < c->attrs.len; i++)
-      if (!check_attr(p, &c->attrs.data[i], op)) return false;
+    for (uint32_t i = 0; i < c->attrs.len; i++) ok &= check_attr(p, &c->attrs.data[i], op);
+    if (!ok) return false;
   }
   return true;
 }
@@ -134,19 +134,12 @@ static bool check_deep(gr_parser *p, const pt_call *c, uint32_t results, bool ra
   return ok;
 }
 
-bool gr_pt_check_lines(gr_parser *p, const pt_items *items, bool complete) {
+bool gr_pt_check_line(gr_parser *p, const pt_line *line, bool complete) {
   bool ok = true;
-  for (uint32_t i = 0; i < items->len; i++) {
-    const pt_item *item = &items->data[i];
-    if (item->kind == PT_ITEM_UNLESS) ok &= gr_pt_check_lines(p, &item->group->present, false);
-    if (item->kind == PT_ITEM_GROUP)
-      ok &=
-          gr_pt_check_lines(p, &item->group->present, complete) & gr_pt_check_lines(p, &item->group->absent, complete);
-    for (const pt_line *line = item->kind == PT_ITEM_LINE ? item->line : NULL; line; line = line->otherwise)
-      if (line->kind == PT_LINE_CALL)
-        ok &= check_deep(p, line->call, line->results.len, line->results.data[line->results.len - 1].range,
-                         complete && !line->context);
-  }
+  for (; line; line = line->otherwise)
+    if (line->kind == PT_LINE_CALL)
+      ok &= check_deep(p, line->call, line->results.len, line->results.data[line->results.len - 1].range,
+                       complete && !line->context);
   return ok;
 }
 
@@ -210,9 +203,13 @@ gr_closest gr_pt_closest_name(const gr_pattern *pattern, const pt_variant *v, pt
 static bool unbound(gr_parser *p, const gr_pattern *pattern, const pt_variant *v, const gr_expr *e, pt_name_kind kind,
                     const char *sigil) {
   const pt_name *n = &pattern->names.kind[kind].data[e->name];
+  if (n->lost) return false;
   gr_closest near = gr_pt_closest_name(pattern, v, kind, n);
   gr_error(p->context, GRAFT_RULE, e->where, "%s%.*s is not bound here%s%s", sigil, (int)n->length, n->text,
-           !near.word && kind == PT_VALUE ? ", or not in every choice of the groups" : "", near.hint);
+           !near.word && kind == PT_VALUE && pattern->names.kind[PT_GROUP].len
+               ? ", or not in every choice of the groups"
+               : "",
+           near.hint);
   return false;
 }
 
@@ -230,6 +227,7 @@ static bool check_edge(gr_parser *p, const gr_pattern *pattern, const pt_variant
   const pt_name *n = &pattern->names.kind[PT_VALUE].data[e->name];
   uint16_t slot = v->slots[e->name];
   if (slot == PT_UNBOUND) return unbound(p, pattern, v, e, PT_VALUE, "%");
+  if (v->slot_node[slot] == PT_UNBOUND && n->lost) return false;
   if (v->slot_node[slot] == PT_UNBOUND) {
     gr_error(p->context, GRAFT_RULE, e->where, "%%%.*s is no matched node's result: it has no edges here",
              (int)n->length, n->text);

@@ -171,6 +171,7 @@ static bool define_slots(builder *b) {
       if (v->slot_node[slot] != PT_UNBOUND) {
         const pt_result *r = &node->line->results.data[i];
         const pt_name *name = value_info(b->pattern, r->name);
+        if (name->lost) return false;
         gr_error(b->parser->context, GRAFT_RULE, r->where, "%%%.*s is made by two lines", (int)name->length,
                  name->text);
         return false;
@@ -449,6 +450,7 @@ static bool add_block(builder *b, const pt_group *g) {
 
 static bool make_nodes(builder *b, uint32_t *root) {
   const pt_line *last = root_line(b->pattern);
+  if (!last && b->parser->failed) return false;
   if (!last)
     return error_at(b->parser, b->pattern->where, "a match needs a line outside of groups: the last one is the root");
   for (uint32_t i = 0; i < b->items.len; i++) {
@@ -498,12 +500,28 @@ static void name_slots(builder *b) {
     if (find(b, i) == i && b->absent[i]) v->slots[i] = 0;
 }
 
+/* Is the line reached through one that was not understood? Then so may be those below it. */
+static bool reached_perhaps(builder *b, const pt_vnode *node) {
+  bool lost = false;
+  for (uint32_t i = 0; node->line && i < node->result_count; i++) {
+    const pt_result *r = &node->line->results.data[i];
+    lost |= b->pattern->names.kind[r->range ? PT_RANGE : PT_VALUE].data[r->name].lost;
+  }
+  for (uint32_t i = 0; lost && i < node->call->args.len; i++) {
+    const pt_arg *a = &node->call->args.data[i];
+    if (a->kind == PT_ARG_VALUE || a->kind == PT_ARG_RANGE)
+      b->pattern->names.kind[a->kind == PT_ARG_RANGE ? PT_RANGE : PT_VALUE].data[a->name].lost = true;
+  }
+  return lost;
+}
+
 /* The root does not need the line; perhaps one of its names is written another way where it is used. */
 static bool unreached(builder *b, const pt_vnode *node, bool inside) {
   char text[200] = "";
-  for (uint32_t i = 0; node->line && i < node->result_count && !text[0]; i++) {
+  for (uint32_t i = 0; node->line && i < node->result_count; i++) {
     const pt_result *r = &node->line->results.data[i];
-    if (r->range) continue;
+    if (!r->range) b->pattern->names.kind[PT_VALUE].data[r->name].lost = true; /* one error, not one for each use */
+    if (r->range || text[0]) continue;
     const pt_name *made = value_info(b->pattern, r->name);
     gr_closest near = gr_closest_begin(made->text, made->length);
     for (uint32_t k = 0; k < b->pattern->names.kind[PT_VALUE].len; k++) {
@@ -652,8 +670,11 @@ static bool finish(builder *b) {
   pt_variant *v = b->variant;
   gr_arena *a = b->parser->arena;
   bool ok = true;
+  for (uint32_t n = b->nodes.len; n-- > 0;) /* lines below come later in the text's order upwards */
+    if (b->place[n] == GRAFT_NONE) ok = !reached_perhaps(b, &b->nodes.data[n]) && ok;
   for (uint32_t n = 0; n < b->nodes.len; n++)
-    if (b->place[n] == GRAFT_NONE) ok = unreached(b, &b->nodes.data[n], b->block.data[n] != 0);
+    if (b->place[n] == GRAFT_NONE && !reached_perhaps(b, &b->nodes.data[n]))
+      ok = unreached(b, &b->nodes.data[n], b->block.data[n] != 0);
   v->nodes = gr_arena_alloc(a, b->nodes.len * sizeof *v->nodes);
   if (!v->nodes) return false;
   for (uint32_t place = 0; place < b->visited; place++) {
@@ -680,6 +701,7 @@ static bool finish(builder *b) {
   v->code_count = b->code.len;
   v->wheres = b->wheres.data;
   v->where_in = b->where_in.data;
+  v->known = true;
   return ok;
 }
 

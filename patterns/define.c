@@ -10,6 +10,7 @@ struct gr_definition {
   size_t length;
   gr_lexer body; /* on its first token */
   uint32_t count;
+  bool wrong; /* said where it is defined: its uses are not */
   gr_token params[PT_MAX_PARAMS];
 };
 
@@ -127,7 +128,7 @@ static gr_expr *use(pt_parse *s, const gr_definition *d, gr_loc where) {
     return NULL;
   }
   gr_lex_next(l);
-  return expand(s, d, &b, where);
+  return d->wrong ? gr_pt_wrong(s, where) : expand(s, d, &b, where);
 }
 
 static gr_expr *use_custom(pt_parse *s, const gr_custom *c, gr_loc where) {
@@ -208,8 +209,12 @@ bool gr_parse_condition(gr_parser *p) {
   gr_lex_next(l);
   if (!gr_lex_expect(l, '=', NULL)) return false;
   d->body = *l;
-  return check_body(p, d) && gr_vec_push(p->context, &p->conditions, d) &&
-         gr_named_add(p->context, &p->condition_names, d->name, d->length);
+  bool before = p->failed;
+  p->failed = false;
+  d->wrong = !check_body(p, d) || p->failed;
+  p->failed |= before;
+  return gr_vec_push(p->context, &p->conditions, d) &&
+         gr_named_add(p->context, &p->condition_names, d->name, d->length) && !d->wrong;
 }
 
 /* ---- predicates of the embedder ---- */

@@ -71,6 +71,7 @@ static kinds kinds_of(const pt_variant *v, const gr_expr *e) {
   case PT_E_OPTION: return of(1u << e->value.kind);
   case PT_E_CALL: return of_call(e);
   case PT_E_EACH: return of(e->index == PT_EACH_MAP ? LIST : BIT(BOOL));
+  case PT_E_WRONG: return of(ANY);
   case PT_E_IF: {
     kinds a = kinds_of(v, e->args[0]), b = kinds_of(v, e->args[2]);
     return of(a.mask | b.mask);

@@ -140,6 +140,7 @@ static bool parse_opset(pt_parse *s, pt_call *c) {
   }
   const gr_opset *ops = parse_op(s);
   if (!ops) return false;
+  if (ops->count == 0) return l->token.kind = GR_T_ERROR, false; /* a family that is wrong, which has been said */
   gr_lex_next(l);
   while (l->token.kind == '|') {
     gr_lex_next(l);
@@ -373,7 +374,10 @@ static bool parse_group(pt_parse *s, pt_item *item) {
   *item = (pt_item){.kind = PT_ITEM_GROUP, .group = g, .where = g->where};
   if (s->rewrite) {
     gr_lex_next(l); /* if */
-    if (!(g->condition = gr_pt_parse_expr(s))) return false;
+    uint32_t depth = s->depth;
+    g->condition = gr_pt_parse_expr(s);
+    s->depth = depth;
+    if (!g->condition && (!gr_pt_skip_to_block(s->parser) || !(g->condition = gr_pt_wrong(s, g->where)))) return false;
   } else {
     g->name = gr_pt_name_id(s, PT_GROUP, l->token.text, l->token.length, g->where);
     if (g->name < 0) return false;
@@ -428,20 +432,8 @@ static bool continues(pt_parse *s) {
   if (!call && !value && l->token.kind != GR_T_CAPTURE && l->token.kind != GR_T_FAMILY && l->token.kind != '(' &&
       !gr_lex_is(l, "not"))
     return false;
-  fail(s, gr_lex_loc(l), "a comma is missing between this condition and the one before it");
-  l->token.kind = GR_T_ERROR;
+  gr_pt_mend(s, gr_lex_loc(l), "a comma is missing between this condition and the one before it");
   return true;
-}
-
-/* After `where`. */
-static bool parse_conditions(pt_parse *s, pt_items *items) {
-  do {
-    pt_item item = {.kind = PT_ITEM_WHERE, .where = gr_lex_loc(&s->parser->lex)};
-    s->nodes = 0;
-    if (!(item.expr = gr_pt_parse_expr(s)) || gr_pt_foreign_operator(s) || !pt_push(s->parser->arena, items, item))
-      return false;
-  } while (gr_lex_accept(&s->parser->lex, ','));
-  return !continues(s);
 }
 
 static bool is_group(const gr_lexer *l) {
@@ -450,14 +442,25 @@ static bool is_group(const gr_lexer *l) {
   return l->token.kind == GR_T_IDENT && ahead.token.kind == '?';
 }
 
-/* The same, and on with the next one after an error. */
-static void parse_all_conditions(pt_parse *s, pt_items *items) {
+/* After `where`; on with the next one after an error. */
+static void parse_conditions(pt_parse *s, pt_items *items) {
+  gr_lexer *l = &s->parser->lex;
   for (;;) {
-    const char *from = gr_pt_here(&s->parser->lex);
+    gr_lexer from = *l;
     uint32_t depth = s->depth;
-    if (parse_conditions(s, items)) return;
-    s->depth = depth;
-    if (!gr_pt_skip_condition(s, from)) return;
+    pt_item item = {.kind = PT_ITEM_WHERE, .where = gr_lex_loc(l)};
+    const uint32_t errors = gr_error_count(s->parser->context);
+    s->nodes = 0;
+    if (!(item.expr = gr_pt_parse_expr(s)) || gr_pt_foreign_operator(s)) {
+      s->depth = depth;
+      if (!gr_pt_skip_condition(s, &from)) return;
+      continue;
+    }
+    if (gr_error_count(s->parser->context) > errors)
+      gr_pt_lose(s, &from);
+    else if (!pt_push(s->parser->arena, items, item))
+      return;
+    if (!gr_lex_accept(l, ',') && !continues(s)) return;
   }
 }
 
@@ -466,6 +469,7 @@ static bool parse_unless(pt_parse *s, pt_item *item) {
   gr_lexer *l = &s->parser->lex;
   pt_group *g = gr_arena_alloc(s->parser->arena, sizeof *g);
   uint32_t before[PT_NAME_KINDS];
+  const uint32_t errors = gr_error_count(s->parser->context);
   if (!g) return false;
   *g = (pt_group){.name = -1, .where = gr_lex_loc(l)};
   *item = (pt_item){.kind = PT_ITEM_UNLESS, .group = g, .where = g->where};
@@ -476,7 +480,8 @@ static bool parse_unless(pt_parse *s, pt_item *item) {
   s->unless = false;
   for (int k = 0; k < PT_NAME_KINDS; k++)
     for (uint32_t i = before[k]; i < s->names->kind[k].len; i++) s->names->kind[k].data[i].hidden = true;
-  if (ok && g->present.len == 0) return fail(s, g->where, "this `unless` is empty");
+  if (ok && g->present.len == 0 && gr_error_count(s->parser->context) == errors)
+    return fail(s, g->where, "this `unless` is empty");
   return ok;
 }
 
@@ -499,8 +504,19 @@ static bool ends_section(const pt_parse *s) {
   return gr_pt_is_word(l, ends) && !(s->rewrite && gr_lex_is(l, "where"));
 }
 
+/* What its op says of the line. An error is that of the line alone: what it names is known all the same. */
+static bool check_line(pt_parse *s, const pt_line *line, const gr_lexer *from, uint32_t errors) {
+  if (gr_error_count(s->parser->context) == errors &&
+      gr_pt_check_line(s->parser, line, !s->rewrite && !s->bare && !s->unless))
+    return true;
+  s->parser->failed = true;
+  gr_pt_lose(s, from);
+  return false;
+}
+
 static bool parse_item(pt_parse *s, pt_items *items) {
-  gr_lexer *l = &s->parser->lex;
+  gr_lexer *l = &s->parser->lex, from = *l;
+  const uint32_t errors = gr_error_count(s->parser->context);
   pt_item item = {.kind = PT_ITEM_LINE, .where = gr_lex_loc(l)};
   bool ok;
   s->nodes = 0;
@@ -517,9 +533,9 @@ static bool parse_item(pt_parse *s, pt_items *items) {
   } else if (!s->rewrite && gr_lex_is(l, "unless"))
     ok = s->unless ? fail(s, item.where, "an `unless` in an `unless`") : parse_unless(s, &item);
   else if (!s->rewrite && gr_lex_is(l, "where"))
-    return gr_lex_next(l), parse_all_conditions(s, items), true;
+    return gr_lex_next(l), parse_conditions(s, items), true;
   else if (!s->rewrite && is_group(l))
-    ok = s->unless ? fail(s, item.where, "`unless` has no groups: write one for each") : parse_group(s, &item);
+    ok = parse_group(s, &item) && (!s->unless || fail(s, item.where, "`unless` has no groups: write one for each"));
   else if (s->rewrite && gr_lex_accept_word(l, "const"))
     ok = (item.line = parse_line(s, true)) != NULL;
   else if (s->rewrite && gr_lex_is(l, "if"))
@@ -534,6 +550,7 @@ static bool parse_item(pt_parse *s, pt_items *items) {
     ok = parse_warning(s, &item);
   else
     return gr_pt_stray(s);
+  if (ok && item.line && !check_line(s, item.line, &from, errors)) return true;
   return ok && pt_push(s->parser->arena, items, item);
 }
 
@@ -541,12 +558,13 @@ static bool parse_item(pt_parse *s, pt_items *items) {
 bool gr_pt_parse_items(pt_parse *s, pt_items *items) {
   gr_lexer *l = &s->parser->lex;
   while ((s->blocks > 0 && gr_lex_is(l, "where") && !s->rewrite) || !ends_section(s)) {
-    const char *from = gr_pt_here(l);
+    gr_lexer from = *l;
     uint32_t depth = s->depth, blocks = s->blocks;
     if (parse_item(s, items)) continue;
     s->depth = depth;
     s->blocks = blocks;
-    gr_pt_skip_item(s, from);
+    gr_pt_skip_item(s, gr_pt_here(&from));
+    gr_pt_lose(s, &from);
   }
   return true;
 }
@@ -570,17 +588,17 @@ bool gr_parser_option(gr_parser *p, const char *name, graft_attr_kind kind) {
   return gr_vec_push(p->context, &p->options, ((gr_option_name){name, kind}));
 }
 
-gr_pattern *gr_pt_parse_match(gr_parser *p) {
+gr_pattern *gr_pt_parse_match(gr_parser *p, bool bare) {
   gr_pattern *pattern = gr_arena_alloc(p->arena, sizeof *pattern);
   if (!pattern) return NULL;
-  *pattern = (gr_pattern){.parser = p, .where = gr_lex_loc(&p->lex)};
-  pt_parse s = {.parser = p, .names = &pattern->names};
+  *pattern = (gr_pattern){.parser = p, .where = gr_lex_loc(&p->lex), .bare = bare};
+  pt_parse s = {.parser = p, .names = &pattern->names, .bare = bare};
   if (!gr_pt_parse_items(&s, &pattern->items)) return NULL;
   if (gr_lex_accept_word(&p->lex, "where")) {
-    parse_all_conditions(&s, &pattern->items);
-    while (!ends_section(&s) || gr_lex_is(&p->lex, "where")) {
+    parse_conditions(&s, &pattern->items);
+    for (bool said = false; !ends_section(&s) || gr_lex_is(&p->lex, "where"); said = true) {
       const char *from = gr_pt_here(&p->lex);
-      if (p->lex.token.kind != GR_T_ERROR)
+      if (p->lex.token.kind != GR_T_ERROR && !said)
         fail(&s, gr_lex_loc(&p->lex), "`where` comes last in a match, once, its conditions separated by commas");
       gr_pt_skip_item(&s, from);
     }
@@ -591,10 +609,11 @@ gr_pattern *gr_pt_parse_match(gr_parser *p) {
 gr_pattern *gr_pattern_parse(gr_parser *p) {
   bool before = p->failed;
   p->failed = false;
-  gr_pattern *pattern = gr_pt_parse_match(p);
-  bool failed = p->failed;
+  gr_pattern *pattern = gr_pt_parse_match(p, true);
+  if (pattern && !gr_pt_compile_match(p, pattern)) p->failed = true;
+  if (pattern) pattern->wrong = p->failed;
   p->failed |= before;
-  if (!pattern || failed) return NULL;
-  pattern->bare = true;
-  return gr_pt_compile_match(p, pattern) ? pattern : NULL;
+  return pattern;
 }
+
+bool gr_pattern_is_wrong(const gr_pattern *p) { return p->wrong; }

@@ -33,7 +33,8 @@ int gr_pt_name_find(const pt_names *n, pt_name_kind kind, const char *text, size
 /* $a and ..$a, %a and ..%a may not be two things in one rule. */
 static bool other_kind(pt_parse *s, pt_name_kind kind, const char *text, size_t length, gr_loc where) {
   static const pt_name_kind other[PT_NAME_KINDS] = {PT_RANGE, PT_VALUE, PT_REST, PT_ATTR, PT_NAME_KINDS, PT_NAME_KINDS};
-  if (other[kind] == PT_NAME_KINDS || gr_pt_name_find(s->names, other[kind], text, length) < 0) return false;
+  int same = other[kind] == PT_NAME_KINDS ? -1 : gr_pt_name_find(s->names, other[kind], text, length);
+  if (same < 0 || s->names->kind[other[kind]].data[same].lost) return false;
   gr_error(s->parser->context, GRAFT_RULE, where, "%c%.*s is used both with and without `..`",
            kind == PT_VALUE || kind == PT_RANGE ? '%' : '$', (int)length, text);
   return true;
@@ -333,7 +334,10 @@ static gr_expr *call(pt_parse *s, const gr_token *t, gr_loc where) {
       gr_closest_offer(&near, gr_pt_function_get(i)->name, strlen(gr_pt_function_get(i)->name));
     gr_error(s->parser->context, GRAFT_RULE, where, "unknown predicate '%.*s'%s", (int)t->length, t->text,
              gr_closest_hint(&near, ""));
-    return NULL;
+    gr_lexer from = *l;
+    if (!gr_pt_skip_arguments(s->parser)) return NULL;
+    gr_pt_lose(s, &from);
+    return gr_pt_wrong(s, where);
   }
   gr_lex_next(l);
   const pt_function_info *info = gr_pt_function_get(f);
@@ -385,7 +389,7 @@ static gr_expr *unknown_word(pt_parse *s, const gr_token *t, gr_loc where) {
   gr_error(p->context, GRAFT_RULE, where, "'%.*s' is no %s%s%s", (int)t->length, t->text,
            s->names ? "group of this rule and no option" : "option",
            near.word ? "" : "; a text stands in quotes: \"…\"", near.hint);
-  return NULL;
+  return gr_pt_wrong(s, where);
 }
 
 /* true, a dtype, a function, an option, a group. */
@@ -439,18 +443,18 @@ static gr_expr *primary(pt_parse *s) {
       return NULL;
     }
     return e;
-  case GR_T_IDENT: return word(s);
+  case GR_T_IDENT:
+    if (l->token.line_start && gr_pt_ends_expression(l)) break;
+    return word(s);
   case '[': return list(s);
   case '(':
     gr_lex_next(l);
     e = gr_pt_parse_expr(s);
     return e && gr_lex_expect(l, ')', NULL) ? e : NULL;
-  case '!':
-    gr_error(s->parser->context, GRAFT_RULE, gr_lex_loc(l), "`!` is no operator: write `not`");
-    l->token.kind = GR_T_ERROR;
-    return NULL;
-  default: gr_lex_unexpected(l, "an expression"); return NULL;
+  default: break;
   }
+  gr_lex_unexpected(l, "an expression");
+  return NULL;
 }
 
 static gr_expr *postfix(pt_parse *s) {
@@ -494,11 +498,13 @@ static gr_expr *binary(pt_parse *s, const operator* ops, gr_expr *(*operand)(pt_
     while (o->token && o->token != l->token.kind) o++;
     gr_loc where = gr_lex_loc(l);
     bool sum = !o->token && ops[0].kind == PT_E_ADD && negative_number(l);
-    if (l->token.line_start || (!o->token && !sum)) return e;
+    bool equals = ops[0].kind == PT_E_EQ && l->token.kind == '='; /* meant so: the error is said, reading goes on */
+    if (l->token.line_start || (!o->token && !sum && !equals)) return e;
+    if (equals) gr_pt_mend(s, where, "`=` defines a value: write `==` to compare");
     if (!sum) gr_lex_next(l);
     gr_expr *right = operand(s);
     if (!right) return NULL;
-    e = with_args(s, sum ? PT_E_ADD : o->kind, where, e, right, NULL);
+    e = with_args(s, sum ? PT_E_ADD : equals ? PT_E_EQ : o->kind, where, e, right, NULL);
     if (!chain) return e;
   }
   return e;
@@ -516,17 +522,33 @@ static gr_expr *comparison(pt_parse *s) { return binary(s, comparisons, sum, fal
 static gr_expr *negation(pt_parse *s) {
   gr_loc where = gr_lex_loc(&s->parser->lex);
   uint32_t count = 0;
-  while (gr_lex_accept_word(&s->parser->lex, "not")) count++;
+  for (;; count++) {
+    if (gr_lex_accept_word(&s->parser->lex, "not")) continue;
+    gr_loc at = gr_lex_loc(&s->parser->lex);
+    if (!gr_lex_accept(&s->parser->lex, '!')) break;
+    gr_pt_mend(s, at, "`!` is no operator: write `not`");
+  }
   gr_expr *e = comparison(s);
   return e && count % 2 ? with_args(s, PT_E_NOT, where, e, NULL, NULL) : e;
+}
+
+/* && and || are meant so: the error is said, reading goes on. */
+static bool accept_foreign(pt_parse *s, pt_expr_kind kind) {
+  gr_lexer *l = &s->parser->lex;
+  int token = kind == PT_E_AND ? '&' : '|';
+  gr_loc where = gr_lex_loc(l);
+  if (l->token.line_start || !gr_lex_accept(l, token)) return false;
+  gr_lex_accept(l, token);
+  gr_pt_mend(s, where, kind == PT_E_AND ? "`&` is no operator: write `and`" : "`|` only joins ops: write `or`");
+  return true;
 }
 
 static gr_expr *logical(pt_parse *s, const char *keyword, pt_expr_kind kind, gr_expr *(*operand)(pt_parse *)) {
   gr_lexer *l = &s->parser->lex;
   gr_expr *e = operand(s);
-  while (e && gr_lex_is(l, keyword)) {
+  while (e) {
     gr_loc where = gr_lex_loc(l);
-    gr_lex_next(l);
+    if (!gr_lex_accept_word(l, keyword) && !accept_foreign(s, kind)) break;
     gr_expr *right = operand(s);
     e = right ? with_args(s, kind, where, e, right, NULL) : NULL;
   }
@@ -572,8 +594,9 @@ gr_expr *gr_expr_parse(gr_parser *p, gr_pattern *pattern) {
   gr_expr *e = gr_pt_parse_expr(&s);
   if (!e || !pattern) return e;
   for (int k = 0; k < PT_NAME_KINDS; k++)
-    if (pattern->names.kind[k].len > before[k]) {
-      const pt_name *n = &pattern->names.kind[k].data[before[k]];
+    for (uint32_t i = before[k]; i < pattern->names.kind[k].len; i++) {
+      const pt_name *n = &pattern->names.kind[k].data[i];
+      if (n->lost) continue;
       gr_error(p->context, GRAFT_RULE, n->first, "%s%.*s is bound nowhere", kind_text[k], (int)n->length, n->text);
       return NULL;
     }

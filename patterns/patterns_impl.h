@@ -75,6 +75,7 @@ typedef struct pt_claims {
 
 typedef struct pt_variant {
   bool never;      /* a condition excludes this choice of the groups */
+  bool known;      /* compiled, with errors of single lines perhaps */
   bool *groups;    /* by group name */
   bool *decided;   /* the choice is one of this group too */
   uint16_t *slots; /* by value name */
@@ -106,8 +107,10 @@ struct gr_pattern {
   pt_items items;
   pt_variant *variants;
   uint32_t variant_count;
-  bool *nested; /* by two groups: the first stands in the second, where that is there */
-  bool bare;    /* no rewrite follows: nothing can be lost, attributes may go unnamed */
+  bool *nested;      /* by two groups: the first stands in the second, where that is there */
+  bool bare;         /* no rewrite follows: nothing can be lost, attributes may go unnamed */
+  bool wrong;        /* errors have been said of it; it is there for the checks of what follows alone */
+  uint32_t compiled; /* variants whose names and nodes are known, errors or not */
   gr_loc where;
 };
 
@@ -356,8 +359,8 @@ bool gr_pt_stays_behind(const gr_op_info *from, uint32_t slot, const graft_attr 
 /* The smaller checks of a call in the match: arity, attributes and that none is forgotten. */
 bool gr_pt_check_shape(gr_parser *p, const pt_call *call, uint32_t result_count,
                        bool range_results); /* of a rewrite too */
-/* Every call of a section, so that all errors are said. */
-bool gr_pt_check_lines(gr_parser *p, const pt_items *items, bool complete);
+/* Every call of a line, as it is read. */
+bool gr_pt_check_line(gr_parser *p, const pt_line *line, bool complete);
 bool gr_pt_check_number(gr_parser *p, const graft_attr *n, graft_dtype d, gr_loc where);
 bool gr_pt_check_call(gr_parser *p, const pt_call *call, uint32_t result_count, bool range_results, bool complete);
 /* What is bound in the variant and called much alike, the hint made already. */

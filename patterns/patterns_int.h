@@ -86,6 +86,8 @@ void gr_parser_skip(gr_parser *p, const char *from, const char *const *words);
 /* The lines after `match` (whose token has been taken) and the conditions after `where`, compiled. The last line that
  * is in no group is the root. Inside a pattern `@name` is a family, an op name is checked with the op table. */
 gr_pattern *gr_pattern_parse(gr_parser *p);
+/* Errors were found in it: it only serves to read on. */
+bool gr_pattern_is_wrong(const gr_pattern *p);
 /* An expression over the pattern's names ($a, %b, @conv.weight_axis, rank(%x), group names, options). NULL pattern:
  * over options alone. */
 gr_expr *gr_expr_parse(gr_parser *p, gr_pattern *pattern);

@@ -16,6 +16,7 @@ static const pt_name *value_info(const builder *b, int name) { return &b->patter
 
 bool gr_program_error_name(const builder *b, gr_loc where, int name, const char *message) {
   const pt_name *n = value_info(b, name);
+  if (n->lost) return false;
   gr_error(b->parser->context, GRAFT_RULE, where, "%%%.*s %s", (int)n->length, n->text, message);
   return false;
 }
@@ -23,7 +24,8 @@ bool gr_program_error_name(const builder *b, gr_loc where, int name, const char 
 static bool unbound(const builder *b, gr_loc where, int name) {
   gr_closest near = gr_pt_closest_name(b->pattern, b->v, PT_VALUE, value_info(b, name));
   char message[200];
-  snprintf(message, sizeof message, "is not bound here%s%s", near.word ? "" : ", or not in every choice of the groups",
+  snprintf(message, sizeof message, "is not bound here%s%s",
+           near.word || b->pattern->names.kind[PT_GROUP].len == 0 ? "" : ", or not in every choice of the groups",
            near.hint);
   return gr_program_error_name(b, where, name, message);
 }
@@ -102,7 +104,9 @@ static bool add_operands(builder *b, pt_step *step, const pt_call *call, const g
     case PT_ARG_RANGE:
       o->kind = PT_O_RANGE;
       o->slot = (uint16_t)a->name;
-      if (!b->v->range_bound[a->name]) return error_at(b, a->where, "this rest is not bound here");
+      if (!b->v->range_bound[a->name])
+        return !b->pattern->names.kind[PT_RANGE].data[a->name].lost &&
+               error_at(b, a->where, "this rest is not bound here");
       break;
     case PT_ARG_ABSENT: break;
     case PT_ARG_LITERAL:
@@ -136,7 +140,9 @@ static void mark_materialized(builder *b, uint16_t slot) {
 
 static bool rest_fits(builder *b, const pt_attr *a, const pt_call *to) {
   const pt_call *from = b->v->rests[a->name];
-  if (!from) return error_at(b, a->where, "this rest of attributes is not bound here");
+  if (!from)
+    return !b->pattern->names.kind[PT_REST].data[a->name].lost &&
+           error_at(b, a->where, "this rest of attributes is not bound here");
   bool paired = from->tag >= 0 && from->tag == to->tag && from->ops->count == to->ops->count;
   for (uint32_t m = 0; m < from->ops->count; m++) {
     const gr_op_info *source = gr_pt_member_info(from->ops, m);
@@ -280,6 +286,7 @@ int gr_program_place(builder *b, int name, gr_loc where, const char *what) {
   uint16_t slot = b->v->slots[name];
   if (slot == PT_UNBOUND || b->made[slot] || b->v->slot_node[slot] == PT_UNBOUND) {
     const pt_name *n = value_info(b, name);
+    if (n->lost) return -2;
     gr_error(b->parser->context, GRAFT_RULE, where, "%s %%%.*s: no matched node has this result", what, (int)n->length,
              n->text);
     return -2;
@@ -387,7 +394,8 @@ static int add_call(builder *b, const pt_call *call, const pt_line *line, const 
                     bool is_const) {
   bool range = line && line->results.len && line->results.data[line->results.len - 1].range;
   if (call->tag >= 0 && !b->v->tag_bound[call->tag]) {
-    error_at(b, call->where, "no matched line says which member of the family this is");
+    if (!b->pattern->names.kind[PT_TAG].data[call->tag].lost)
+      error_at(b, call->where, "no matched line says which member of the family this is");
     return -1;
   }
   if (!gr_pt_check_shape(b->parser, call, line ? line->results.len : 1, range)) return -1;
@@ -506,6 +514,7 @@ static bool flatten(builder *b, const pt_items *items) {
       continue;
     }
     int known = gr_pt_static(b->v, item->group->condition);
+    if (known < 0 && b->parser->failed) known = 1;
     if (known < 0)
       return error_at(b, item->group->condition->where,
                       "a block may only depend on the match's groups; a line takes any condition");
@@ -672,9 +681,9 @@ static bool compile_variant(builder *b) {
     }
     if (item->kind == PT_ITEM_WARN && !add_warning(b, item)) ok = false;
   }
-  if (!ok) return false;
-  if (!root_is_made(b) || !gr_program_annotations(b) || !gr_program_implied(b) || !order(b) || !gr_program_kept(b))
-    return false;
+  if (!ok || b->parser->failed) return false; /* what is said of the whole needs all lines */
+  ok = root_is_made(b);
+  if (!gr_program_annotations(b) || !ok || !gr_program_implied(b) || !order(b) || !gr_program_kept(b)) return false;
   find_dying(b);
   b->program->splices = gr_pt_splices(v);
   return (!v->also || read_in_order(b)) && gr_pt_schedule(b->parser, b->pattern, v);
@@ -683,6 +692,7 @@ static bool compile_variant(builder *b) {
 /* ---- over all variants ---- */
 
 static bool check_used(gr_parser *p, const pt_rule *rule) {
+  bool ok = true;
   static const char *const sigils[PT_NAME_KINDS] = {"%", "..%", "$", "..$", "@", ""};
   for (int k = 0; k < PT_NAME_KINDS; k++) {
     if (k != PT_RANGE && k != PT_ATTR && k != PT_REST) continue;
@@ -691,15 +701,14 @@ static bool check_used(gr_parser *p, const pt_rule *rule) {
       if (n->match_uses + n->other_uses > 1) continue;
       gr_error(p->context, GRAFT_RULE, n->first, "%s%.*s is captured and never used%s", sigils[k], (int)n->length,
                n->text, k == PT_RANGE ? "" : ": use it, or write drop");
-      return false;
+      ok = false;
     }
   }
-  return true;
+  return ok;
 }
 
 bool gr_pt_compile_rewrite(gr_parser *p, pt_rule *rule, uint32_t *step_number) {
-  if (!gr_pt_check_lines(p, &rule->rewrite, false)) return false;
-  for (uint32_t i = 0; i < rule->pattern->variant_count; i++) {
+  for (uint32_t i = 0; i < rule->pattern->compiled; i++) {
     builder b = {.parser = p,
                  .rule = rule,
                  .pattern = rule->pattern,
@@ -707,5 +716,5 @@ bool gr_pt_compile_rewrite(gr_parser *p, pt_rule *rule, uint32_t *step_number) {
                  .step_number = step_number};
     if (!compile_variant(&b)) return false;
   }
-  return check_used(p, rule);
+  return !p->failed && check_used(p, rule);
 }

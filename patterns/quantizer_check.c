@@ -68,6 +68,17 @@ bool qz_spec_eval(const gr_quantizer *q, const qz_spec *s, const graft_attr *opt
   return true;
 }
 
+/* A spec that is wrong has no meaning under any options; what its other fields say can be looked at one by one. */
+static void check_fields(const gr_quantizer *q, const qz_spec *s) {
+  for (uint32_t i = 0; i < gr_spec_info(s->kind)->attr_count; i++)
+    for (const qz_value *v = s->values[i]; v; v = v->otherwise) {
+      graft_attr a = {.kind = GRAFT_ATTR_STRING, .as.s = v->word};
+      if (v->kind == QZ_EXPR && v->expr->kind == PT_E_LITERAL) a = v->expr->value;
+      if (v->kind == QZ_WORD || (v->kind == QZ_EXPR && v->expr->kind == PT_E_LITERAL))
+        (void)qz_attr_check(q->context, s->kind, i, a, v->where);
+    }
+}
+
 /* ---- every choice of the bool options ---- */
 
 #define MAX_FREE 8 /* more bool options than that keep their defaults */
@@ -149,37 +160,41 @@ static bool check_rule(const gr_quantizer *q, const qz_rule *r) {
   if (r->skip && r->lines.len > 0) return fail(q, r->lines.data[0].target.where, "a rule that skips annotates nothing");
   if (!r->skip && r->lines.len == 0)
     return fail(q, r->where, "this rule annotates nothing: `skip` instead of `annotate` says so on purpose");
+  bool ok = true;
   for (uint32_t i = 0; i < r->lines.len; i++) {
     const qz_line *line = &r->lines.data[i];
-    if (!check_place(q, r->pattern, &line->target, true)) return false;
-    for (uint32_t k = 0; k < i; k++)
-      if (same_place(&line->target, &r->lines.data[k].target))
-        return fail(q, line->target.where, "this place has a spec already");
-    for (const qz_setting *s = line->setting; s; s = s->otherwise)
-      if (!check_refs(q, r, s)) return false;
+    bool twice = false;
+    for (uint32_t k = 0; k < i; k++) twice |= same_place(&line->target, &r->lines.data[k].target);
+    ok &= twice ? fail(q, line->target.where, "this place has a spec already")
+                : check_place(q, r->pattern, &line->target, true);
+    for (const qz_setting *s = line->setting; s; s = s->otherwise) ok &= check_refs(q, r, s);
   }
-  return true;
+  return ok;
 }
 
 bool qz_check(gr_quantizer *q) {
   graft_attr options[QZ_MAX_OPTIONS], attrs[GR_MAX_ATTRS];
-  bool weight_axis, holds, *active = gr_arena_alloc(&q->arena, (size_t)choices(q) * (q->rules.len + 1));
+  bool ok = true, weight_axis, holds, *active = gr_arena_alloc(&q->arena, (size_t)choices(q) * (q->rules.len + 1));
   uint32_t rules = q->rules.len, all = choices(q);
   if (!active) return false;
+  for (uint32_t i = 0; i < q->specs.len; i++)
+    if (q->specs.data[i].wrong) check_fields(q, &q->specs.data[i]);
   for (uint32_t c = 0; c < all; c++) {
     bool specs = true;
     choose(q, c, options);
     for (uint32_t i = 0; i < q->specs.len; i++)
-      specs &= qz_spec_eval(q, &q->specs.data[i], options, 0, 1, attrs, &weight_axis);
-    if (!specs) return false;
+      specs &= q->specs.data[i].wrong || qz_spec_eval(q, &q->specs.data[i], options, 0, 1, attrs, &weight_axis);
+    ok &= specs;
+    if (!specs) break; /* the next choice has much the same errors */
     for (uint32_t i = 0; i < rules; i++) {
+      active[c * rules + i] = false;
+      if (q->rules.data[i].wrong) continue;
       if (!qz_condition(q, q->rules.data[i].condition, NULL, options, &holds)) return false;
       active[c * rules + i] = holds;
     }
   }
-  bool ok = true;
-  for (uint32_t i = 0; i < q->specs.len; i++)
+  for (uint32_t i = 0; i < q->specs.len && !q->parser.failed; i++)
     if (!q->specs.data[i].used) ok = fail(q, q->specs.data[i].where, "no rule uses this spec");
-  for (uint32_t i = 0; i < rules; i++) ok &= check_rule(q, &q->rules.data[i]);
-  return ok && qz_check_reach(q, active, all);
+  for (uint32_t i = 0; i < rules; i++) ok &= q->rules.data[i].wrong || check_rule(q, &q->rules.data[i]);
+  return ok && !q->parser.failed && qz_check_reach(q, active, all);
 }

@@ -35,6 +35,7 @@ typedef struct qz_spec {
   uint32_t kind;                  /* GR_SPEC_spec, GR_SPEC_derived, GR_SPEC_fixed */
   qz_value *values[GR_MAX_ATTRS]; /* by attribute; NULL: the default */
   bool used;
+  bool wrong; /* has errors that have been said */
   gr_loc where;
 } qz_spec;
 
@@ -73,6 +74,7 @@ typedef struct qz_rule {
   GR_VEC(qz_line) lines;
   bool skip;     /* claims, and annotates nothing */
   bool together; /* with the rule before it, node by node */
+  bool wrong;    /* has errors that have been said */
   gr_loc where;
 } qz_rule;
 
@@ -116,6 +118,8 @@ bool qz_value_eval(const gr_quantizer *q, const qz_value *v, const graft_attr *o
 bool qz_spec_eval(const gr_quantizer *q, const qz_spec *s, const graft_attr *options, int64_t axis, int64_t groups,
                   graft_attr attrs[GR_MAX_ATTRS], bool *weight_axis);
 /* Kinds, names, ranges and what does not go together (spec_check.c). A spec per tensor loses its axis. */
+/* Of one attribute alone. */
+bool qz_attr_check(graft_context *c, uint32_t kind, uint32_t slot, graft_attr a, gr_loc where);
 bool qz_spec_check(graft_context *c, uint32_t kind, graft_attr attrs[GR_MAX_ATTRS], const gr_loc where[GR_MAX_ATTRS]);
 void qz_defaults(const gr_quantizer *q, graft_attr options[QZ_MAX_OPTIONS]);
 /* "xnnpack{per-channel=true, …}" with the values of the options, as snprintf does. */

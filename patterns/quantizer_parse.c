@@ -101,8 +101,10 @@ static qz_value *parse_value(gr_quantizer *q, uint32_t depth) {
   return (v->otherwise = parse_value(q, depth + 1)) ? v : NULL;
 }
 
+/* A field that is wrong is read to its end all the same: its value may be wrong as well. */
 static bool parse_field(gr_quantizer *q, qz_spec *s, const gr_op_info *info, const gr_token *t, gr_loc where) {
   gr_lexer *l = &q->parser.lex;
+  qz_value *unknown = NULL;
   if (!gr_lex_expect(l, GR_T_IDENT, "an attribute or }")) return false;
   int slot = gr_op_attr_slot(info, t->text, t->length);
   if (slot < 0) {
@@ -111,11 +113,15 @@ static bool parse_field(gr_quantizer *q, qz_spec *s, const gr_op_info *info, con
       gr_closest_offer(&near, info->attrs[i].name, strlen(info->attrs[i].name));
     gr_error(q->context, GRAFT_RULE, where, "a %s has no attribute '%.*s'%s", info->name, (int)t->length, t->text,
              gr_closest_hint(&near, ""));
+    q->parser.failed = true;
+  }
+  if (slot >= 0 && s->values[slot]) q->parser.failed = !fail(q, where, "this attribute is given twice");
+  qz_value **value = slot < 0 || s->values[slot] ? &unknown : &s->values[slot];
+  if (!gr_lex_expect(l, ':', NULL) || !(*value = parse_value(q, 0))) return false;
+  if (l->token.kind != '}' && !gr_lex_accept(l, ',') && !l->token.line_start) {
+    gr_lex_unexpected(l, "a comma or } after the attribute");
     return false;
   }
-  if (s->values[slot]) return fail(q, where, "this attribute is given twice");
-  if (!gr_lex_expect(l, ':', NULL) || !(s->values[slot] = parse_value(q, 0))) return false;
-  gr_lex_accept(l, ',');
   return true;
 }
 
@@ -127,6 +133,7 @@ static bool parse_fields(gr_quantizer *q, qz_spec *s) {
   if (!gr_lex_expect(l, '{', NULL)) return false;
   while (l->token.kind != '}') {
     gr_token t = l->token;
+    gr_lexer from = *l;
     gr_loc where = gr_lex_loc(l);
     if (l->token.kind == GR_T_END || gr_pt_begins_declaration(l)) {
       fail(q, open, "this { is not closed: a } is missing");
@@ -135,7 +142,7 @@ static bool parse_fields(gr_quantizer *q, qz_spec *s) {
     }
     if (parse_field(q, s, info, &t, where)) continue;
     ok = false;
-    gr_pt_skip_field(&q->parser, gr_pt_at(&t));
+    gr_pt_skip_field(&q->parser, &from);
   }
   gr_lex_next(l);
   return ok;
@@ -151,7 +158,11 @@ static bool parse_spec(gr_quantizer *q, uint32_t kind) {
   for (uint32_t i = 0; i < q->specs.len; i++)
     if (strcmp(q->specs.data[i].name, s.name) == 0) return fail(q, s.where, "a spec of this name is there already");
   if (q->specs.len == QZ_MAX_SPECS) return fail(q, s.where, "too many specs");
-  bool ok = parse_fields(q, &s);
+  bool before = q->parser.failed, ok;
+  q->parser.failed = false;
+  ok = parse_fields(q, &s) && !q->parser.failed;
+  s.wrong = !ok;
+  q->parser.failed |= before;
   return pt_push(&q->arena, &q->specs, s) && ok; /* known all the same: one error, not one for each use */
 }
 
@@ -180,6 +191,8 @@ static bool parse_place(gr_quantizer *q, qz_rule *r, qz_place *p) {
   size_t length = dot ? (size_t)(dot - t.text) : t.length;
   if (p->rest && dot) return fail(q, p->where, "..%rest stands for results: it has no operands");
   p->value = p->rest ? gr_pattern_results(r->pattern, t.text, length) : gr_pattern_value(r->pattern, t.text, length);
+  if (p->rest && p->value < 0 && gr_pattern_is_wrong(r->pattern))
+    p->value = gr_pt_name_find(&r->pattern->names, PT_RANGE, t.text, length);
   if (p->value < 0 && p->rest) {
     gr_error(q->context, GRAFT_RULE, p->where, "the match has no results ..%%%.*s", (int)length, t.text);
     return false;
@@ -298,14 +311,19 @@ static bool parse_rule(gr_quantizer *q) {
     if (strcmp(q->rules.data[i].name, r.name) == 0) return fail(q, r.where, "a rule of this name is there already");
   if (q->rules.len == QZ_MAX_RULES) return fail(q, r.where, "too many rules");
   if (!parse_together(q, &r)) return false;
+  bool ok = true, before = q->parser.failed;
+  q->parser.failed = false;
   if (gr_lex_accept_word(l, "if") &&
-      (!(r.condition = gr_expr_parse(&q->parser, NULL)) || !gr_pt_check_all_kinds(&q->parser, NULL, r.condition)))
-    return false;
+      (!(r.condition = gr_expr_parse(&q->parser, NULL)) || !gr_pt_check_all_kinds(&q->parser, NULL, r.condition))) {
+    ok = false;
+    static const char *const match[] = {"match", NULL};
+    if (!gr_lex_is(l, "match")) gr_pt_skip_to_word(&q->parser, match);
+  }
   if (!gr_lex_accept_word(l, "match")) return gr_lex_unexpected(l, "match"), false;
   if (!(r.pattern = gr_pattern_parse(&q->parser))) return false;
+  ok &= !gr_pattern_is_wrong(r.pattern);
   r.skip = gr_lex_accept_word(l, "skip");
   if (!r.skip && !gr_lex_accept_word(l, "annotate")) return gr_lex_unexpected(l, "annotate or skip"), false;
-  bool ok = true;
   while (l->token.kind != GR_T_END && !gr_pt_begins_declaration(l)) {
     pt_parse at = {.parser = &q->parser, .names = &r.pattern->names, .rewrite = true};
     const char *from = gr_pt_here(l);
@@ -313,7 +331,10 @@ static bool parse_rule(gr_quantizer *q) {
     ok = false;
     gr_pt_skip_item(&at, from);
   }
-  return ok && pt_push(&q->arena, &q->rules, r);
+  ok &= !q->parser.failed;
+  q->parser.failed |= before;
+  r.wrong = !ok;
+  return pt_push(&q->arena, &q->rules, r) && ok;
 }
 
 /* ---- the file ---- */
@@ -365,6 +386,7 @@ static bool parse_file(gr_quantizer *q) {
 gr_quantizer *qz_parse(graft_context *c, const gr_customs *customs, const char *text, size_t size, const char *file) {
   gr_quantizer *q = gr_calloc(c, 1, sizeof *q);
   if (!q) return NULL;
+  const uint32_t said = graft_diagnostic_count(c);
   q->context = c;
   gr_arena_init(&q->arena, c);
   char *copy = gr_arena_copy(&q->arena, text, size);
@@ -373,8 +395,11 @@ gr_quantizer *qz_parse(graft_context *c, const gr_customs *customs, const char *
     gr_parser_init(&q->parser, c, &q->arena, q->file, copy, size);
     q->parser.customs = customs->data;
     q->parser.custom_count = customs->len;
-    if (parse_file(q) && qz_check(q)) return q;
+    bool ok = parse_file(q);
+    ok &= qz_check(q);
+    if (ok) return q;
   }
+  gr_diagnostics_sort(c, said);
   qz_destroy(q);
   return NULL;
 }

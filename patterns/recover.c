@@ -46,9 +46,13 @@ bool gr_pt_begins_declaration(const gr_lexer *l) {
   return next == GR_T_IDENT || next == GR_T_FAMILY;
 }
 
+bool gr_pt_ends_expression(const gr_lexer *l) { return gr_pt_is_word(l, sections) || gr_pt_begins_declaration(l); }
+
 static bool begins_item(const gr_lexer *l, const char *const *unused) {
   (void)unused;
   int next = l->token.kind == GR_T_IDENT ? next_kind(l) : 0;
+  int after_value = l->token.kind == GR_T_VALUE ? next_kind(l) : 0; /* `%y relu(%x)`: the = was forgotten */
+  if (after_value == GR_T_IDENT || after_value == GR_T_FAMILY) return true;
   if (l->token.kind == '}' || gr_pt_begins_line(l) || next == '?' || gr_pt_is_word(l, sections)) return true;
   if (gr_pt_begins_declaration(l) || gr_lex_is(l, "if")) return true;
   if (gr_pt_is_word(l, before_value)) return next == GR_T_VALUE || next == GR_T_DOTS;
@@ -78,20 +82,92 @@ void gr_pt_skip_item(pt_parse *s, const char *from) {
   skip(&s->parser->lex, from, begins_item, NULL);
 }
 
-/* To the next condition, where a comma ends the line of the error; else to the next item. */
-bool gr_pt_skip_condition(pt_parse *s, const char *from) {
-  gr_lexer *l = &s->parser->lex;
-  const char *line = l->token.source, *end = line, *last = line;
-  for (; end && end < l->end && *end != '\n' && *end != '#'; end++)
-    if (*end != ' ' && *end != '\r' && *end != '\t') last = end;
-  if (!line || end >= l->end || *last != ',') {
-    gr_pt_skip_item(s, from);
+/* Names of a text that was not understood may be what it makes or binds. */
+void gr_pt_lose(pt_parse *s, const gr_lexer *from) {
+  gr_lexer l = *from;
+  const char *end = gr_pt_here(&s->parser->lex);
+  bool rest = false;
+  l.quiet = true;
+  while (s->names && l.token.kind != GR_T_END && gr_pt_here(&l) < end) {
+    gr_token t = l.token;
+    if (t.kind == GR_T_ERROR) { /* the rest of the line cannot be read */
+      const char *newline = memchr(l.p, '\n', (size_t)(l.end - l.p));
+      gr_lex_seek(&l, newline ? newline + 1 : l.end, t.line + 1);
+      continue;
+    }
+    gr_lex_next(&l);
+    const char *dot = t.kind == GR_T_VALUE || t.kind == GR_T_FAMILY ? memchr(t.text, '.', t.length) : NULL;
+    uint32_t length = dot ? (uint32_t)(dot - t.text) : t.length;
+    bool group = t.kind == GR_T_IDENT && l.token.kind == '?';
+    int kind = t.kind == GR_T_VALUE     ? (rest ? PT_RANGE : PT_VALUE)
+               : t.kind == GR_T_CAPTURE ? (rest ? PT_REST : PT_ATTR)
+               : t.kind == GR_T_FAMILY  ? PT_TAG
+               : group                  ? PT_GROUP
+                                        : -1;
+    rest = t.kind == GR_T_DOTS;
+    if (kind < 0 || length == 0) continue;
+    int known = gr_pt_name_find(s->names, (pt_name_kind)kind, t.text, length);
+    if (known >= 0) s->names->kind[kind].data[known].lost = true;
+    if (known >= 0 || kind == PT_GROUP || s->names->kind[kind].len >= PT_MAX_NAMES) continue;
+    pt_name name = {.text = t.text, .length = length, .first = gr_token_loc(&l, &t), .lost = true};
+    if (!pt_push(s->parser->arena, &s->names->kind[kind], name)) return;
+  }
+}
+
+static int opens(int kind) {
+  return (kind == '(' || kind == '[' || kind == '{') - (kind == ')' || kind == ']' || kind == '}');
+}
+
+/* To what follows the comma that ends the condition; else to the next item. */
+bool gr_pt_skip_condition(pt_parse *s, const gr_lexer *from) {
+  gr_lexer *l = &s->parser->lex, at = *from;
+  int depth = 0;
+  s->parser->failed = true;
+  for (at.quiet = true; at.token.kind != GR_T_END && at.token.kind != GR_T_ERROR; gr_lex_next(&at)) {
+    if (at.token.line_start && gr_pt_here(&at) != gr_pt_here(from) && begins_item(&at, NULL)) break;
+    if (depth == 0 && (at.token.kind == ',' || at.token.kind == '}')) break;
+    depth += opens(at.token.kind);
+  }
+  if (at.token.kind == GR_T_ERROR) {
+    gr_pt_skip_item(s, gr_pt_here(from));
+    gr_pt_lose(s, from);
     return false;
   }
-  s->parser->failed = true;
-  const char *newline = memchr(end, '\n', (size_t)(l->end - end));
-  gr_lex_seek(l, newline ? newline + 1 : l->end, l->token.line + 1);
-  return l->token.kind != GR_T_END && !begins_item(l, NULL);
+  bool more = at.token.kind == ',';
+  if (more) gr_lex_next(&at);
+  at.quiet = false;
+  *l = at;
+  gr_pt_lose(s, from);
+  return more && l->token.kind != GR_T_END && !(l->token.line_start && begins_item(l, NULL));
+}
+
+bool gr_pt_skip_arguments(gr_parser *p) {
+  gr_lexer at = p->lex;
+  int depth = 0;
+  for (at.quiet = true; at.token.kind != GR_T_END && at.token.kind != GR_T_ERROR; gr_lex_next(&at)) {
+    depth += opens(at.token.kind);
+    if (depth > 0 && !(at.token.line_start && begins_item(&at, NULL))) continue;
+    gr_lex_next(&at);
+    at.quiet = false;
+    if (depth == 0) p->lex = at;
+    return depth == 0;
+  }
+  return false;
+}
+
+bool gr_pt_skip_to_block(gr_parser *p) {
+  gr_lexer at = p->lex;
+  const char *from = at.token.source;
+  if (!from) return false;
+  gr_lex_seek(&at, from, at.token.line);
+  at.quiet = true;
+  for (; at.token.kind != GR_T_ERROR && at.token.kind != GR_T_END && at.token.source == from; gr_lex_next(&at))
+    if (at.token.kind == '{') {
+      at.quiet = false;
+      p->lex = at;
+      return true;
+    }
+  return false;
 }
 
 static bool begins_word(const gr_lexer *l, const char *const *words) {
@@ -108,9 +184,32 @@ static bool begins_field(const gr_lexer *l, const char *const *unused) {
   return l->token.kind == '}' || gr_pt_begins_declaration(l) || (l->token.kind == GR_T_IDENT && next_kind(l) == ':');
 }
 
-void gr_pt_skip_field(gr_parser *p, const char *from) {
+static bool begins_any(const gr_lexer *l, const char *const *words) {
+  return gr_pt_is_word(l, words) || gr_pt_begins_declaration(l);
+}
+
+void gr_pt_skip_to_word(gr_parser *p, const char *const *words) {
   p->failed = true;
-  skip(&p->lex, from, begins_field, NULL);
+  skip(&p->lex, gr_pt_here(&p->lex), begins_any, words);
+}
+
+/* To what follows the comma that ends the field, or to its }, or to the next field in another line. */
+void gr_pt_skip_field(gr_parser *p, const gr_lexer *from) {
+  gr_lexer at = *from;
+  int depth = 0;
+  p->failed = true;
+  for (at.quiet = true; at.token.kind != GR_T_END && at.token.kind != GR_T_ERROR; gr_lex_next(&at)) {
+    if (depth == 0 && (at.token.kind == ',' || at.token.kind == '}')) break;
+    if (at.token.line_start && gr_pt_here(&at) != gr_pt_here(from) && begins_field(&at, NULL)) break;
+    depth += opens(at.token.kind);
+  }
+  if (at.token.kind == GR_T_ERROR) {
+    skip(&p->lex, gr_pt_here(from), begins_field, NULL);
+    return;
+  }
+  gr_lex_accept(&at, ',');
+  at.quiet = false;
+  p->lex = at;
 }
 
 /* ---- words of other languages ---- */
@@ -119,6 +218,16 @@ static bool say(pt_parse *s, gr_loc where, const char *message) {
   gr_error(s->parser->context, GRAFT_RULE, where, "%s", message);
   s->parser->lex.token.kind = GR_T_ERROR;
   return false;
+}
+
+void gr_pt_mend(pt_parse *s, gr_loc where, const char *message) {
+  gr_error(s->parser->context, GRAFT_RULE, where, "%s", message);
+  s->parser->failed = true;
+}
+
+gr_expr *gr_pt_wrong(pt_parse *s, gr_loc where) {
+  s->parser->failed = true;
+  return gr_pt_new_expr(s, PT_E_WRONG, where);
 }
 
 /* After an operand of an expression: is what follows what people write elsewhere? */
@@ -156,7 +265,16 @@ bool gr_pt_stray(pt_parse *s) {
   char message[200];
   if (near.word) {
     (void)snprintf(message, sizeof message, "this begins no line%s", gr_closest_hint(&near, ""));
-    return say(s, where, message);
+    gr_pt_mend(s, where, message);
+    bool section = false;
+    for (const char *const *w = sections; *w && !s->rewrite; w++) section |= *w == near.word;
+    int next = next_kind(l);
+    for (const char *const *w = gr_pt_declarations; *w && (next == GR_T_IDENT || next == GR_T_FAMILY); w++)
+      section |= *w == near.word;
+    if (!section) return l->token.kind = GR_T_ERROR, false;
+    l->token.text = near.word; /* read on in the section that was meant */
+    l->token.length = (uint32_t)near.word_length;
+    return true;
   }
   gr_lex_unexpected(l, s->rewrite  ? "a line of the rewrite"
                        : s->blocks ? "a line of the match or }"
@@ -178,6 +296,10 @@ bool gr_pt_comma(pt_parse *s, char end) {
   gr_token_describe(&l->token, found, sizeof found);
   gr_error(s->parser->context, GRAFT_SYNTAX, gr_lex_loc(l), "expected , or %c, found %s: a comma is missing", end,
            found);
+  static const int begins[] = {GR_T_VALUE, GR_T_DOTS,   GR_T_INT,    GR_T_FLOAT,
+                               GR_T_IDENT, GR_T_STRING, GR_T_FAMILY, GR_T_CAPTURE};
+  for (size_t i = 0; i < sizeof begins / sizeof *begins; i++)
+    if (l->token.kind == begins[i]) return s->parser->failed = true; /* on as if it stood there */
   l->token.kind = GR_T_ERROR;
   return false;
 }

@@ -94,20 +94,23 @@ static pt_rule *parse_rule(graft_rules *set, rule_file *f, gr_parser *p, const c
   }
   pt_parse sections = {.parser = p, .rewrite = true};
   if (!gr_lex_marks(&p->lex, &rule->marks) || !expect_word(p, "match", "`match`")) return NULL;
-  rule->pattern = gr_pt_parse_match(p);
-  if (!rule->pattern || !expect_word(p, "rewrite", "`rewrite`")) return NULL;
+  rule->pattern = gr_pt_parse_match(p, false);
+  if (!rule->pattern) return NULL;
+  if (!gr_lex_accept_word(&p->lex, "rewrite")) {
+    (void)gr_pt_compile_match(p, rule->pattern); /* its errors */
+    return expect_word(p, "rewrite", "`rewrite`"), NULL;
+  }
   sections.names = &rule->pattern->names;
-  if (!gr_pt_parse_items(&sections, &rule->rewrite) || p->failed || !gr_pt_compile_match(p, rule->pattern) ||
-      !gr_pt_compile_rewrite(p, rule, &set->step_count))
-    return NULL;
-  return rule;
+  gr_pt_parse_items(&sections, &rule->rewrite);
+  p->failed |= !gr_pt_compile_match(p, rule->pattern);
+  return gr_pt_compile_rewrite(p, rule, &set->step_count) && !p->failed ? rule : NULL;
 }
 
 /* A rule or a family. */
 static bool parse_declaration(graft_rules *set, rule_file *f, gr_parser *p, const char *text,
                               gr_shadow_index *shadows) {
   if (gr_lex_is(&p->lex, "family")) return gr_parse_family(p) && !p->failed;
-  if (gr_lex_is(&p->lex, "condition")) return gr_parse_condition(p);
+  if (gr_lex_is(&p->lex, "condition")) return gr_parse_condition(p) && !p->failed;
   if (gr_lex_is(&p->lex, "rule")) {
     pt_rule *rule = parse_rule(set, f, p, text);
     if (!rule || !gr_vec_push(set->context, &set->rules, rule) ||
@@ -135,7 +138,7 @@ graft_status graft_rules_add(graft_rules *set, const char *text, size_t size, co
   graft_context *c = set->context;
   if (!name) name = "";
   if (!text && size) return gr_error(c, GRAFT_INVALID_ARGUMENT, (gr_loc){.file = name}, "there is no text");
-  const uint32_t errors = gr_error_count(c);
+  const uint32_t errors = gr_error_count(c), said = graft_diagnostic_count(c);
   rule_file *f = gr_alloc(c, sizeof *f);
   if (!f) return GRAFT_NO_MEMORY;
   gr_arena_init(&f->arena, c);
@@ -158,6 +161,7 @@ graft_status graft_rules_add(graft_rules *set, const char *text, size_t size, co
       if (!gr_pt_begins_declaration(&p.lex) || gr_pt_here(&p.lex) == from) gr_parser_skip(&p, from, NULL);
     }
     ok = !failed;
+    gr_diagnostics_sort(c, said);
     gr_parser_free(&p);
     set->compared += shadows.compared;
     gr_pt_shadow_free(c, &shadows);

@@ -76,10 +76,18 @@ static bool check_observed(const checker *k, const graft_attr *a) {
   return true;
 }
 
+bool qz_attr_check(graft_context *c, uint32_t kind, uint32_t slot, graft_attr a, gr_loc at) {
+  gr_loc where[GR_MAX_ATTRS];
+  checker k = {c, gr_spec_info(kind), where};
+  where[slot] = at;
+  return check_value(&k, slot, &a);
+}
+
 bool qz_spec_check(graft_context *c, uint32_t kind, graft_attr attrs[GR_MAX_ATTRS], const gr_loc where[GR_MAX_ATTRS]) {
   checker k = {c, gr_spec_info(kind), where};
-  for (uint32_t i = 0; i < k.op->attr_count; i++)
-    if (!check_value(&k, i, &attrs[i])) return false;
+  bool ok = true;
+  for (uint32_t i = 0; i < k.op->attr_count; i++) ok &= check_value(&k, i, &attrs[i]);
+  if (!ok) return false;
   if (kind == GR_SPEC_shared) return true;
   if (!check_range(&k, attrs) || (kind == GR_SPEC_fixed && !check_fixed(&k, attrs)) ||
       (kind == GR_SPEC_spec && !check_observed(&k, attrs)))

@@ -67,6 +67,7 @@ typedef struct pt_name {
   uint32_t other_uses; /* in conditions and rewrite lines */
   const gr_opset *ops; /* of a tag */
   bool hidden;         /* of an `unless` that has been read: stands for nothing outside */
+  bool lost;           /* stands in a text that was not understood: nothing more is said of it */
 } pt_name;
 
 typedef struct pt_names {
@@ -93,6 +94,7 @@ typedef enum pt_expr_kind {
   PT_E_ALL,       /* .. : no_spec(..) */
   PT_E_GROUP,     /* name */
   PT_E_OPTION,    /* index */
+  PT_E_WRONG,     /* was not understood, and that has been said */
   PT_E_CALL,      /* function, args */
   PT_E_INDEX,     /* args[0][args[1]] */
   PT_E_IF,        /* args[0] if args[1] else args[2] */
@@ -266,6 +268,7 @@ typedef struct pt_parse {
   uint32_t depth, nodes;            /* of the expression being read */
   uint32_t blocks;                  /* braces that are open */
   bool unless;                      /* inside of one */
+  bool bare;                        /* of a quantizer: lines need not keep every attribute */
   const struct pt_binding *binding; /* inside of the body of a condition */
   gr_token locals[PT_MAX_LOCALS];   /* of map and its like, the outermost first */
   uint32_t local_count;
@@ -292,11 +295,20 @@ extern const char *const gr_pt_declarations[];
 bool gr_pt_is_word(const gr_lexer *l, const char *const *words); /* ended by NULL */
 bool gr_pt_begins_line(const gr_lexer *l);                       /* %a, %b = … */
 bool gr_pt_begins_declaration(const gr_lexer *l);
+bool gr_pt_ends_expression(const gr_lexer *l); /* a section or declaration begins */
 const char *gr_pt_at(const gr_token *t);
 const char *gr_pt_here(const gr_lexer *l);
 void gr_pt_skip_item(pt_parse *s, const char *from);
-bool gr_pt_skip_condition(pt_parse *s, const char *from); /* does one follow? */
-void gr_pt_skip_field(gr_parser *p, const char *from);
+bool gr_pt_skip_condition(pt_parse *s, const gr_lexer *from); /* `from`: on its first token; does one follow? */
+void gr_pt_skip_field(gr_parser *p, const gr_lexer *from);
+bool gr_pt_skip_arguments(gr_parser *p);                         /* from ( to what follows its ) */
+bool gr_pt_skip_to_block(gr_parser *p);                          /* a { in this line */
+void gr_pt_skip_to_word(gr_parser *p, const char *const *words); /* or to the next declaration */
+/* Names from there to where reading goes on are lost. */
+void gr_pt_lose(pt_parse *s, const gr_lexer *from);
+/* The error, after which reading goes on as if the text were right. */
+void gr_pt_mend(pt_parse *s, gr_loc where, const char *message);
+gr_expr *gr_pt_wrong(pt_parse *s, gr_loc where);
 /* Errors that say the mend; false, or, of an operator, whether there was one. */
 bool gr_pt_stray(pt_parse *s);
 bool gr_pt_comma(pt_parse *s, char end); /* a comma, or the error */
@@ -309,6 +321,7 @@ gr_expr *gr_pt_parse_expr(pt_parse *s);
 bool gr_pt_parse_items(pt_parse *s, pt_items *items); /* lines of a match or rewrite section */
 gr_expr *gr_pt_new_expr(pt_parse *s, pt_expr_kind kind, gr_loc where);
 bool gr_pt_parse_reference(pt_parse *s, gr_expr **out); /* %y or %y.weight */
-gr_pattern *gr_pt_parse_match(gr_parser *p); /* a match and its where, not compiled yet; p->failed: with errors */
+gr_pattern *gr_pt_parse_match(gr_parser *p,
+                              bool bare); /* a match and its where, not compiled yet; p->failed: with errors */
 
 #endif

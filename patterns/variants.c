@@ -78,14 +78,15 @@ bool gr_pt_compile_match(gr_parser *p, gr_pattern *pattern) {
   if (groups > PT_MAX_VARIANTS) return error_at(p, pattern->where, "too many groups in one match");
   if (!(pattern->nested = pt_zeroed(p->arena, (size_t)groups * groups, sizeof *pattern->nested))) return false;
   find_nested(pattern, &pattern->items, NULL);
-  if (!gr_pt_check_lines(p, &pattern->items, !pattern->bare) || !make_variants(p, pattern)) return false;
+  if (!make_variants(p, pattern)) return false;
   bool ever = false;
   for (uint32_t i = 0; i < pattern->variant_count; i++) {
-    if (!gr_pt_compile_variant(p, pattern, &pattern->variants[i])) return false;
-    if (pattern->bare && !gr_pt_schedule(p, pattern, &pattern->variants[i])) return false;
+    bool ok = gr_pt_compile_variant(p, pattern, &pattern->variants[i]);
+    pattern->compiled += ok || pattern->variants[i].known;
+    if (!ok || (pattern->bare && !p->failed && !gr_pt_schedule(p, pattern, &pattern->variants[i]))) return false;
     ever |= !pattern->variants[i].never;
   }
-  return ever || error_at(p, pattern->where, "the conditions exclude every choice of the groups");
+  return ever || p->failed || error_at(p, pattern->where, "the conditions exclude every choice of the groups");
 }
 
 /* ---- for other readers ---- */

@@ -109,6 +109,8 @@ void gr_note(graft_context *c, gr_loc where, const char *format, ...) __attribut
 graft_status gr_no_memory(graft_context *c);
 /* Errors so far, those that could not be kept too: more of them means that something went wrong. */
 uint32_t gr_error_count(const graft_context *c);
+/* Those from number `from` on, of one file, in the order of its lines. */
+void gr_diagnostics_sort(graft_context *c, uint32_t from);
 /* While muted errors are not kept, nor counted, except of memory: for who asks whether something can be done. Gives
  * what was before. */
 bool gr_mute(graft_context *c, bool muted);

@@ -126,6 +126,29 @@ void gr_overhear(graft_context *c, char *text, size_t size) {
   if (text) text[0] = '\0';
 }
 
+static bool stands_before(const graft_diagnostic *a, const graft_diagnostic *b) {
+  return a->line < b->line || (a->line == b->line && a->column < b->column);
+}
+
+void gr_diagnostics_sort(graft_context *c, uint32_t from) {
+  gr_diagnostic_text *all = c->diagnostics.data;
+  for (uint32_t i = from + 1; i < c->diagnostics.len; i++) { /* each with its notes: few, so by insertion */
+    if (all[i].public.severity == GRAFT_NOTE) continue;
+    uint32_t end = i + 1, at = i;
+    while (end < c->diagnostics.len && all[end].public.severity == GRAFT_NOTE) end++;
+    for (uint32_t k = i; k-- > from;)
+      if (all[k].public.severity != GRAFT_NOTE) {
+        if (!stands_before(&all[i].public, &all[k].public)) break;
+        at = k;
+      }
+    for (uint32_t n = end - i; n > 0 && at < i; n--) { /* turn by one, so many times */
+      gr_diagnostic_text last = all[end - 1];
+      memmove(all + at + 1, all + at, (end - 1 - at) * sizeof *all);
+      all[at] = last;
+    }
+  }
+}
+
 uint32_t gr_error_count(const graft_context *c) { return c->errors; }
 
 static graft_status last_error(const graft_context *c) {

@@ -1,5 +1,5 @@
 /* bad FOLDER: every .pat and .qz file must be refused, with an error for each `# error: MESSAGE`, in their order, with
- * a column and a line of source, on that line; each contains its MESSAGE. */
+ * a column and a line of source, on that line; each contains its MESSAGE. There are no others. */
 #include "../golden/list.h"
 #include "patterns/patterns.h"
 
@@ -8,6 +8,13 @@ static int fail(const char *path, const char *what, const graft_diagnostic *d) {
   if (d) graft_diagnostic_format(d, text, sizeof text);
   printf("FAIL %s: %s\n  %s\n", path, what, text);
   return 1;
+}
+
+static uint32_t error_count(const graft_context *context) {
+  uint32_t n = 0;
+  for (uint32_t i = 0; i < graft_diagnostic_count(context); i++)
+    n += graft_diagnostic_get(context, i).severity == GRAFT_ERROR;
+  return n;
 }
 
 static int check(const char *path) {
@@ -33,6 +40,10 @@ static int check(const char *path) {
         bad = fail(path, "is on another line, or without a column", &d);
     }
     free(message);
+  }
+  if (!bad && error_count(context) > n) {
+    graft_diagnostic d = graft_diagnostic_get(context, n);
+    bad = fail(path, "has another error", &d);
   }
   graft_quantizers_destroy(quantizers);
   graft_rules_destroy(rules);

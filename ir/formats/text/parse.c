@@ -51,7 +51,8 @@ static bool parse_operands(parser *p) {
   while (l->token.kind != ')') {
     graft_value v = GRAFT_NONE;
     bool absent = gr_lex_accept(l, '_'), comma = false;
-    if (!absent && (v = parse_value(p, &comma)) == GRAFT_NONE) return false;
+    if (!absent && (v = parse_value(p, &comma)) == GRAFT_NONE && !(p->operand_lost && l->token.kind != GR_T_ERROR))
+      return false;
     if (absent && l->token.kind == '~') return gr_parse_fail(p, GRAFT_SYNTAX, &l->token, "a spec on an absent operand");
     if (!comma && !gr_parse_place(p, false, first_use + p->operands.len)) return false;
     if (!gr_vec_push(p->context, &p->operands, v)) return false;
@@ -212,6 +213,7 @@ static bool parse_node(parser *p) {
     return false;
   if (!end_of_line(p) || !absent_results(p, info, &absent)) return false;
   if (written && !check_type_count(p, &type_token)) return false;
+  if (p->operand_lost) return false;
   if (!info && !written && !unknown_types(p)) return false;
   gr_node_desc d = {.op = op,
                     .attrs = attrs,
@@ -302,6 +304,7 @@ static bool parse_statement(parser *p, bool *returned) {
   gr_lexer *l = &p->lex;
   gr_token t = l->token;
   p->names.len = p->name_tokens.len = 0;
+  p->operand_lost = false;
   if (t.kind == GR_T_VALUE && !*returned) return parse_node(p);
   if (gr_lex_accept_word(l, "update")) return parse_update(p);
   if (gr_lex_accept_word(l, "return")) {
@@ -366,8 +369,16 @@ static bool leave_scope(parser *p) {
 static bool parse_graph(parser *p) {
   gr_lexer *l = &p->lex;
   gr_token t = l->token;
-  if (t.kind != GR_T_STRING && !gr_lex_expect(l, GR_T_IDENT, "the graph's name")) return false;
-  if (t.kind == GR_T_STRING) gr_lex_next(l);
+  if (t.kind == GR_T_FAMILY || t.kind == GR_T_VALUE) { /* `graph @main`: read as if it were right */
+    gr_parse_fail(p, GRAFT_SYNTAX, &t, "a graph's name has no %c where it is made: graph %.*s(…)",
+                  t.kind == GR_T_FAMILY ? '@' : '%', (int)t.length, t.text);
+    l->token = t;
+    p->errors++;
+    gr_lex_next(l);
+  } else {
+    if (t.kind != GR_T_STRING && !gr_lex_expect(l, GR_T_IDENT, "the graph's name")) return false;
+    if (t.kind == GR_T_STRING) gr_lex_next(l);
+  }
   if (p->graphs_read == p->module->graphs.len) /* the scan for graphs saw another start of line than the lexer */
     return gr_parse_fail(p, GRAFT_SYNTAX, &t, "a graph begins a line");
   p->graph = p->module->graphs.data[p->graphs_read++];
@@ -389,7 +400,8 @@ static bool parse_graph(parser *p) {
 /* ---- the module ---- */
 
 static bool scan_graph(parser *p, const gr_token *t) {
-  if (t->kind != GR_T_IDENT && t->kind != GR_T_STRING) return t->kind != GR_T_ERROR;
+  if (t->kind != GR_T_IDENT && t->kind != GR_T_STRING && t->kind != GR_T_FAMILY && t->kind != GR_T_VALUE)
+    return t->kind != GR_T_ERROR;
   const char *name = gr_parse_string(p, t);
   if (!name) return false;
   uint32_t index = p->module->graphs.len;

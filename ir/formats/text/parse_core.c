@@ -111,7 +111,7 @@ graft_value gr_parse_lookup(parser *p, const gr_token *t) {
   uint32_t what = gr_scope_get(&p->scope, name);
   if (what == SCOPE_LOST ||
       (what == GRAFT_NONE && p->names_lost)) { /* the error is known: this statement is lost with it */
-    p->lex.token.kind = GR_T_ERROR;
+    p->operand_lost = true;
     return GRAFT_NONE;
   }
   if (what == GRAFT_NONE) {

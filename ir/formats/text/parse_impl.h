@@ -98,6 +98,7 @@ typedef struct parser {
   graft_tensor next_tensor; /* that the graph will read, at a guess */
   uint32_t errors;          /* that statements had */
   gr_token statement;       /* the first token of the one being read */
+  bool operand_lost;        /* of the statement: it is read to its end, for its other errors, and is no node */
   bool names_lost;          /* the inputs have an error: an unknown name may be one of them */
   bool graph_failed;
   memo ops[MEMO_SIZE], types[MEMO_SIZE], attrs[MEMO_SIZE];
@@ -144,12 +145,13 @@ bool gr_parse_close(parser *p, int close);
 /* After an error in a statement, `lost` of which has been marked so: the next line that begins a statement is the
  * current token; false: the errors so far end the reading. */
 bool gr_parse_recover(parser *p, bool in_graph);
-/* What the name would have stood for is not known: who uses it is lost too, and silently. */
+/* What the name would have stood for is not known: who uses it is lost too, and says its other errors alone. */
 bool gr_parse_lose(parser *p, gr_name name);
 bool gr_parse_name(parser *p, const gr_token *t, gr_name *name); /* checks and interns a %name */
 /* A NUL-terminated copy; an error when the string holds a NUL. */
 const char *gr_parse_string(parser *p, const gr_token *t);
-/* The value of a %name, the handle of a tensor made on the way; GRAFT_NONE: an error was reported. */
+/* The value of a %name, the handle of a tensor made on the way; GRAFT_NONE: an error was reported, of the statement or,
+ * with p->operand_lost, of another one, and this one may be read on. */
 graft_value gr_parse_lookup(parser *p, const gr_token *t);
 
 /* parse_value.c */

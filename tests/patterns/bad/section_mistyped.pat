@@ -10,5 +10,6 @@ rewrite
 ruel s      # error: this begins no line; did you mean 'rule'?
 match
   %y = relu(%x)
+where no_spec(..)
 rewrite
   %y = silu(%x)

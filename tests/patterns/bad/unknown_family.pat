@@ -3,4 +3,4 @@ rule r
 match
   %y = @convolution(%x, %w) {..$a}      # error: unknown family '@convolution'
 rewrite
-  %y = @convolution(%x, %w) {..$a}
+  %y = @convolution(%x, %w) {..$a}      # error: unknown family
