@@ -141,7 +141,8 @@ typedef enum graft_format {
 typedef struct graft_load_options {
   size_t size;
   graft_format format;
-  bool map;          /* .gfb, .onnx: map the file; a file cut short while mapped raises a signal, so this is opt-in */
+  bool map; /* .gfb, external data of .onnx: map the file; one cut short while mapped raises a signal, so this is opt-in
+             */
   bool check_hashes; /* .gfb: compare every tensor's bytes with its hash */
 } graft_load_options;
 

@@ -61,11 +61,17 @@ static graft_module *load(graft_context *c, gr_buffer *file, const char *name, c
   const uint32_t errors = gr_error_count(c);
   size_t directory_size = 0;
   char *directory = directory_of(c, name, &directory_size);
-  gr_source in = {.context = c, .file = file, .name = name, .directory = directory, .check_hashes = o->check_hashes};
+  gr_source in = {
+      .context = c, .file = file, .name = name, .directory = directory, .map = o->map, .check_hashes = o->check_hashes};
   graft_module *m = NULL;
   if (directory) {
     bool told = o->format != GRAFT_FORMAT_AUTO;
-    m = read_as(told ? format_at(o->format) : detect(file->data, file->size), &in);
+    const gr_format *format = told ? format_at(o->format) : detect(file->data, file->size);
+    if (format && format->moves && gr_file_mapped(file)) {
+      in.file = gr_file_read(c, name, false);
+      gr_buffer_release(c, file);
+    }
+    m = in.file ? read_as(format, &in) : NULL;
     gr_free(c, directory, directory_size);
   }
   gr_buffer_release(c, in.file);

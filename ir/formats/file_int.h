@@ -6,8 +6,7 @@
 
 /* A mapped file is released by its last reference. */
 gr_buffer *gr_file_read(graft_context *c, const char *path, bool map);
-/* May the bytes, which nobody else has, be changed from here on? The file itself never is. */
-bool gr_file_writable(gr_buffer *b);
+bool gr_file_mapped(const gr_buffer *b);
 /* Writes beside `path` and renames: on failure nothing is left. */
 graft_status gr_file_write(graft_context *c, const char *path, const void *bytes, size_t size);
 

@@ -12,12 +12,14 @@ typedef struct gr_source {
   gr_buffer *file;
   const char *name;      /* in diagnostics */
   const char *directory; /* where files that belong to this one lie; "": nowhere */
+  bool map;              /* files that belong to this one */
   bool check_hashes;
 } gr_source;
 
 typedef struct gr_format {
   const char *extension;
   bool (*tells)(const char *bytes, size_t size); /* by content */
+  bool moves; /* `load` moves bytes within the file: mapped, page after page of it would be copied */
   /* A module that has not been verified yet, owned by the caller; NULL: reported. */
   graft_module *(*load)(gr_source *in);
   graft_status (*print)(graft_module *m, const graft_save_options *options, gr_sink *out);

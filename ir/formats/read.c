@@ -16,9 +16,7 @@ static gr_buffer *failed(graft_context *c, const char *path, int code) {
 
 static void unmap(gr_buffer *b) { munmap(b->data, b->size); }
 
-bool gr_file_writable(gr_buffer *b) {
-  return b->refs == 1 && (b->release != unmap || mprotect(b->data, b->size, PROT_READ | PROT_WRITE) == 0);
-}
+bool gr_file_mapped(const gr_buffer *b) { return b->release == unmap; }
 
 static gr_buffer *map_file(graft_context *c, int fd, size_t size) {
   gr_buffer *b = gr_alloc(c, sizeof *b);
@@ -29,36 +27,42 @@ static gr_buffer *map_file(graft_context *c, int fd, size_t size) {
   return NULL;
 }
 
+/* A buffer of `size` bytes that begins with the first `kept` of b, which is released. */
+static gr_buffer *refit(graft_context *c, gr_buffer *b, size_t kept, size_t size) {
+  gr_buffer *to = gr_buffer_alloc(c, size);
+  if (to && kept) memcpy(to->data, b->data, kept);
+  gr_buffer_release(c, b);
+  return to;
+}
+
+static ssize_t read_some(int fd, void *to, size_t size) {
+  ssize_t n;
+  do n = read(fd, to, size);
+  while (n < 0 && errno == EINTR);
+  return n;
+}
+
 /* Reads to the end: a pipe's length is not known, and a file may grow or shrink meanwhile. */
 static gr_buffer *read_to_end(graft_context *c, int fd, size_t expected, const char *path) {
-  size_t size = 0, room = expected + 1; /* the end is seen when something is left over */
-  char *data = gr_alloc(c, room);
-  if (!data) return NULL;
-  for (;;) {
-    if (size == room) {
-      char *more = gr_realloc(c, data, room, room * 2);
-      if (!more) break;
-      data = more;
-      room *= 2;
-    }
-    ssize_t n = read(fd, data + size, room - size);
-    if (n < 0 && errno == EINTR) continue;
+  gr_buffer *b = gr_buffer_alloc(c, expected);
+  size_t size = 0;
+  char beyond[4096]; /* the end is seen when nothing more comes */
+  while (b) {
+    const bool full = size == b->size;
+    const ssize_t n =
+        full ? read_some(fd, beyond, sizeof beyond) : read_some(fd, (char *)b->data + size, b->size - size);
     if (n < 0) {
       failed(c, path, errno);
-      break;
+      gr_buffer_release(c, b);
+      return NULL;
+    }
+    if (n == 0) return full ? b : refit(c, b, size, size);
+    if (full) {
+      b = refit(c, b, size, 2 * size + sizeof beyond);
+      if (b) memcpy((char *)b->data + size, beyond, (size_t)n);
     }
     size += (size_t)n;
-    if (n > 0) continue;
-    gr_buffer *b = gr_alloc(c, sizeof *b);
-    char *fitted = b ? gr_realloc(c, data, room, size ? size : 1) : NULL;
-    if (fitted) {
-      *b = (gr_buffer){.data = fitted, .size = size, .refs = 1};
-      return b;
-    }
-    gr_free(c, b, sizeof *b);
-    break;
   }
-  gr_free(c, data, room);
   return NULL;
 }
 

@@ -9,8 +9,8 @@ typedef struct gr_buffer {
   size_t size;
   uint32_t refs;
   bool one_block;                      /* the data lie behind this struct */
+  uint8_t lead;                        /* bytes of the data's own allocation before them */
   void (*release)(struct gr_buffer *); /* NULL: data was allocated with the context */
-  void *owner;                         /* of a mapped file */
 } gr_buffer;
 
 typedef struct gr_tensor {
@@ -64,7 +64,8 @@ graft_tensor gr_tensor_add(graft_module *m, gr_name name, graft_tensor_kind kind
 /* One of the same bytes, called alike with a number. GRAFT_NONE with a diagnostic. */
 graft_tensor gr_tensor_copy(graft_module *m, graft_tensor t, graft_tensor_kind kind);
 gr_buffer *gr_buffer_create(graft_context *c, size_t size); /* zeroed; one reference */
-gr_buffer *gr_buffer_alloc(graft_context *c, size_t size);  /* not zeroed: large ones are not touched twice */
+/* Not zeroed: large ones are not touched twice. They begin on a cache line. */
+gr_buffer *gr_buffer_alloc(graft_context *c, size_t size);
 gr_buffer *gr_buffer_retain(gr_buffer *b);
 void gr_buffer_release(graft_context *c, gr_buffer *b);
 /* The tensor takes another buffer of the right size (one reference is taken over). */

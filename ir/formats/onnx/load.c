@@ -52,18 +52,22 @@ static bool import_model(gr_onnx *in, const Onnx__ModelProto *model) {
 
 static const gr_onnx_reader reader = {.row = gr_onnx_op_find, .nodes = gr_onnx_nodes, .graph = gr_onnx_graph};
 
-graft_module *gr_onnx_load(graft_context *c, gr_buffer *file, const char *name, const char *directory) {
+graft_module *gr_onnx_load(const gr_source *source) {
+  graft_context *c = source->context;
+  gr_buffer *file = source->file;
+  const bool move = file->refs == 1 && !gr_file_mapped(file);
   gr_onnx in = {.reader = &reader,
                 .context = c,
-                .file = name,
+                .file = source->name,
                 .bytes = file,
-                .directory = directory,
-                .where = {.file = name},
+                .directory = source->directory,
+                .map = source->map,
+                .where = {.file = source->name},
                 .room = FREE_ROOM + ROOM_PER_BYTE * (uint64_t)file->size};
   if (gr_wire_check(c, &onnx__model_proto__descriptor, file->data, file->size, in.where) != GRAFT_OK) return NULL;
   gr_arena_init(&in.scratch, c);
   const Onnx__ModelProto *model =
-      gr_message_read(&in.scratch, &onnx__model_proto__descriptor, file->data, file->size, gr_file_writable(file));
+      gr_message_read(&in.scratch, &onnx__model_proto__descriptor, file->data, file->size, move);
   in.module = model ? graft_module_create(c) : NULL;
   if (model && in.module && !import_model(&in, model)) {
     graft_module_destroy(in.module);

@@ -10,6 +10,6 @@ static bool tells(const char *bytes, size_t size) {
   return (wire == 0 && number) || (wire == 2 && (text || field == 14 || field == 20));
 }
 
-static graft_module *load(gr_source *in) { return gr_onnx_load(in->context, in->file, in->name, in->directory); }
+static graft_module *load(gr_source *in) { return gr_onnx_load(in); }
 
-const gr_format gr_format_onnx = {.extension = ".onnx", .tells = tells, .load = load};
+const gr_format gr_format_onnx = {.extension = ".onnx", .tells = tells, .moves = true, .load = load};

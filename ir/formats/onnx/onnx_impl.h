@@ -184,6 +184,7 @@ struct gr_onnx {
   graft_context *context;
   graft_module *module;
   const char *file, *directory;
+  bool map;         /* external data */
   gr_buffer *bytes; /* of the file, which messages and tensors borrow from */
   int64_t opset;    /* of the default domain; 0: not imported */
   bool pytorch;     /* its exporter wrote the model */

@@ -1,9 +1,9 @@
-/* ONNX files: the importer. External data files are looked for in `directory`. */
+/* ONNX files: the importer. External data files are looked for in the source's directory. */
 #ifndef GRAFT_ONNX_INT_H
 #define GRAFT_ONNX_INT_H
 
-#include "ir/ir_int.h"
+#include "ir/formats/format_int.h"
 
-graft_module *gr_onnx_load(graft_context *c, gr_buffer *file, const char *name, const char *directory);
+graft_module *gr_onnx_load(const gr_source *source);
 
 #endif

@@ -100,7 +100,7 @@ static gr_buffer *external_file(gr_onnx *in, const char *what, const char *locat
   }
   const char *path = external_path(in, what, location);
   if (!path) return NULL;
-  gr_onnx_file file = {.location = location, .buffer = gr_file_read(in->context, path, false)};
+  gr_onnx_file file = {.location = location, .buffer = gr_file_read(in->context, path, in->map)};
   if (!file.buffer) return NULL;
   if (!gr_vec_push(in->context, &in->files, file)) {
     gr_buffer_release(in->context, file.buffer);
