@@ -16,6 +16,8 @@ void gr_fast_destroy(gr_fast *f);
 gr_fast_kernel *gr_fast_prepare(gr_fast *f, const gr_kernel_call *k, uint32_t fixed);
 graft_status gr_fast_run(gr_fast_kernel *kernel, const gr_kernel_call *k);
 void gr_fast_drop(gr_fast_kernel *kernel);
+/* Operands and results that are moved between C order and the kernel's own layout in every run. */
+uint32_t gr_fast_reorders(const gr_fast_kernel *kernel);
 #else
 static inline gr_fast *gr_fast_create(graft_context *c, uint32_t threads) { return (void)c, (void)threads, NULL; }
 static inline void gr_fast_destroy(gr_fast *f) { (void)f; }
@@ -26,6 +28,7 @@ static inline graft_status gr_fast_run(gr_fast_kernel *kernel, const gr_kernel_c
   return (void)kernel, (void)k, GRAFT_UNSUPPORTED;
 }
 static inline void gr_fast_drop(gr_fast_kernel *kernel) { (void)kernel; }
+static inline uint32_t gr_fast_reorders(const gr_fast_kernel *kernel) { return (void)kernel, 0; }
 #endif
 
 #endif

@@ -306,7 +306,7 @@ static uint32_t dying_storage(const planner *p, uint32_t slot, uint32_t mask, co
 
 /* Results as aliases of operands; false where one is not. */
 static bool all_alias(planner *p, const gr_kernel_info *info, const gr_kernel_call *call) {
-  if (!info->alias || p->options->no_reuse) return false;
+  if (!info->alias || p->options->no_reuse || p->options->no_views) return false;
   uint32_t operand;
   for (uint32_t i = 0; i < call->result_count; i++)
     if (call->results[i].type && info->alias(call, i, &operand) < 0) return false;
@@ -433,6 +433,11 @@ static graft_status plan_node(planner *p) {
   }
   if (status != GRAFT_OK) return status;
   end_reads(p, step);
+  const gr_plan_event event = {p->node, step ? p->plan->steps.len : GRAFT_NONE};
+  if (p->options->events) {
+    if (call.result_count > p->plan->max_out) p->plan->max_out = call.result_count;
+    if (!gr_vec_push(p->context, &p->plan->events, event)) return GRAFT_NO_MEMORY;
+  }
   return step ? add_step(p, info, opaque, &call) : GRAFT_OK;
 }
 
@@ -449,6 +454,7 @@ static graft_status plan_nodes(planner *p) {
 /* What the prologue leaves for the other steps is kept from run to run. */
 static void end_prologue(planner *p) {
   p->plan->prologue = p->plan->steps.len;
+  p->plan->prologue_events = p->plan->events.len;
   for (uint32_t i = 0; i < p->plan->storages.len; i++) {
     gr_storage *s = &p->plan->storages.data[i];
     if (s->place == GR_PLACE_ARENA && s->pending > 0) s->pending = FOREVER;
@@ -572,5 +578,6 @@ void gr_plan_end(gr_plan *p) {
   gr_vec_free(c, &p->stores);
   gr_vec_free(c, &p->known);
   gr_vec_free(c, &p->outputs);
+  gr_vec_free(c, &p->events);
   *p = (gr_plan){0};
 }

@@ -49,6 +49,25 @@ typedef struct graft_kernel {
   void *user;
 } graft_kernel;
 
+/* A node of the graph has its results. Everything is borrowed for the time of the call. */
+typedef struct graft_node_done {
+  size_t size;
+  graft_graph *graph;
+  graft_node node;
+  const char *kernel; /* "plain", "onednn", "embedder's", "graph" (its branches and bodies); of what does not run in a
+                       * step: "view" (an operand's bytes) and "known" (computed with the plan). Static */
+  uint32_t reorders;  /* operands and results that the kernel moves between C order and a layout of its own */
+  double seconds;     /* what the kernel took */
+  bool once; /* follows from tensors alone: told in runs in which it was computed, since a tensor had changed */
+  uint32_t result_count;
+  const graft_type *result_types; /* all zero: absent, or nothing needs it */
+  void *const *results;           /* C order; NULL: absent, or nothing needs it */
+} graft_node_done;
+
+/* Called in graph order, first for the nodes of which `once` says that they follow from tensors alone. Nodes that
+ * nothing needs do not run, and those of graphs that a node runs belong to that node. A failure ends the run. */
+typedef graft_status (*graft_node_hook)(void *user, const graft_node_done *done);
+
 typedef struct graft_session_options {
   size_t size;
   uint32_t threads; /* with the caller's; 0: 1 */
@@ -60,6 +79,12 @@ typedef struct graft_session_options {
   const graft_type *input_types;
   const graft_kernel *kernels; /* copied */
   uint32_t kernel_count;
+  graft_node_hook after_node; /* NULL: none */
+  void *after_node_user;
+  /* after_node may write to results of nodes that ran in a step and are not `once`: later nodes read what it leaves.
+   * Views are copied then, so that nothing else is overwritten. */
+  bool writes_values;
+  bool keep_state; /* updates are computed, and do not land */
 } graft_session_options;
 
 /* NULL with a diagnostic: no memory, or a graph that cannot be run. NULL options: defaults. */

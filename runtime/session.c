@@ -23,6 +23,7 @@
 #include "runtime/session_impl.h"
 
 #include <string.h>
+#include <time.h>
 
 #define ALIGNMENT 64u
 #define MAX_DEPTH 64u /* of sessions within each other */
@@ -41,7 +42,9 @@ struct graft_session {
   graft_kernel *kernels; /* names copied, owned */
   uint32_t kernel_count;
   gr_isa isa;
-  bool reference, no_reuse;
+  bool reference, no_reuse, writes_values, keep_state;
+  graft_node_hook after_node;
+  void *after_node_user;
   uint64_t seed, step; /* steps done */
   gr_threads *threads; /* NULL: one */
   uint32_t depth;      /* of a graph that a node runs: how many sessions are around it, whose threads it has */
@@ -63,6 +66,8 @@ struct graft_session {
   const void **opaque_in;
   void **opaque_out;
   graft_type *opaque_types;
+  graft_type *told_types; /* of a node's results, for the hook */
+  void **told;
 };
 
 /* ---- plan
@@ -82,6 +87,8 @@ static void drop_plan(graft_session *s) {
   gr_free(c, s->opaque_in, s->plan.max_in * sizeof *s->opaque_in);
   gr_free(c, s->opaque_out, s->plan.max_out * sizeof *s->opaque_out);
   gr_free(c, s->opaque_types, ((size_t)s->plan.max_in + s->plan.max_out) * sizeof *s->opaque_types);
+  gr_free(c, s->told_types, s->plan.max_out * sizeof *s->told_types);
+  gr_free(c, s->told, s->plan.max_out * sizeof *s->told);
   s->memory = NULL;
   s->base = NULL;
   s->held = NULL;
@@ -92,6 +99,8 @@ static void drop_plan(graft_session *s) {
   s->opaque_in = NULL;
   s->opaque_out = NULL;
   s->opaque_types = NULL;
+  s->told_types = NULL;
+  s->told = NULL;
   gr_plan_end(&s->plan);
   s->planned = s->ran = s->prologue_done = false;
 }
@@ -111,8 +120,10 @@ static graft_status allocate(graft_session *s) {
   s->opaque_in = gr_calloc(c, p->max_in, sizeof *s->opaque_in);
   s->opaque_out = gr_calloc(c, p->max_out, sizeof *s->opaque_out);
   s->opaque_types = gr_calloc(c, (size_t)p->max_in + p->max_out, sizeof *s->opaque_types);
-  if (!s->memory || !s->base || !s->held || !s->versions || !s->late || !s->in || !s->out || !s->opaque_in ||
-      !s->opaque_out || !s->opaque_types)
+  s->told_types = gr_calloc(c, p->max_out, sizeof *s->told_types);
+  s->told = gr_calloc(c, p->max_out, sizeof *s->told);
+  if (!s->told_types || !s->told || !s->memory || !s->base || !s->held || !s->versions || !s->late || !s->in ||
+      !s->out || !s->opaque_in || !s->opaque_out || !s->opaque_types)
     return GRAFT_NO_MEMORY;
   s->arena = (char *)s->memory + (ALIGNMENT - (uintptr_t)s->memory % ALIGNMENT) % ALIGNMENT;
   return GRAFT_OK;
@@ -126,7 +137,9 @@ static graft_status make_plan(graft_session *s) {
                              .kernel_count = s->kernel_count,
                              .threads = gr_threads_count(s->threads),
                              .reference = s->reference,
-                             .no_reuse = s->no_reuse};
+                             .no_reuse = s->no_reuse,
+                             .no_views = s->writes_values,
+                             .events = s->after_node != NULL};
   graft_status status = gr_plan_begin(&s->plan, s->graph, &options);
   if (status == GRAFT_OK) status = allocate(s);
   if (status != GRAFT_OK) {
@@ -203,6 +216,10 @@ static graft_status prepare(graft_session *s, const graft_session_options *optio
   if (!s->inputs || !s->types || !s->scratch) return GRAFT_NO_MEMORY;
   s->reference = options->reference;
   s->no_reuse = options->no_reuse;
+  s->writes_values = options->writes_values;
+  s->keep_state = options->keep_state;
+  s->after_node = options->after_node;
+  s->after_node_user = options->after_node_user;
   s->seed = options->seed;
   graft_status status = copy_kernels(s, options->kernels, options->kernel_count);
   if (status == GRAFT_OK && options->threads > 1) {
@@ -357,8 +374,44 @@ static graft_status run_opaque(graft_session *s, const gr_plan_step *step, const
   return status == GRAFT_OK ? status : gr_error(s->context, status, gr_kernel_where(k), "%s failed", step->opaque->op);
 }
 
+static double now(void) {
+  struct timespec t;
+  return clock_gettime(CLOCK_MONOTONIC, &t) == 0 ? (double)t.tv_sec + 1e-9 * (double)t.tv_nsec : 0.0;
+}
+
+static const char *kernel_name(const gr_plan_step *step) {
+  if (step->control) return "graph";
+  if (step->fast) return "onednn";
+  return step->run ? "plain" : "embedder's";
+}
+
+/* The hook gets the node's results; `step` NULL: it has none. */
+static graft_status tell(graft_session *s, graft_node n, const gr_plan_step *step, double seconds) {
+  const gr_plan *p = &s->plan;
+  const gr_node *node = gr_node_at(s->graph, n);
+  graft_node_done done = {.size = sizeof done,
+                          .graph = s->graph,
+                          .node = n,
+                          .kernel = step ? kernel_name(step) : "view",
+                          .reorders = step && step->fast ? gr_fast_reorders(step->fast) : 0,
+                          .seconds = seconds,
+                          .once = !s->prologue_done,
+                          .result_count = node->result_count,
+                          .result_types = s->told_types,
+                          .results = s->told};
+  for (uint32_t i = 0; i < node->result_count; i++) {
+    const gr_slot *slot = &p->slots[node->first_result + i];
+    const bool there = slot->storage != GRAFT_NONE;
+    if (there && p->storages.data[slot->storage].place == GR_PLACE_KNOWN) done.kernel = "known";
+    s->told_types[i] = there ? slot->type : (graft_type){0};
+    s->told[i] = there ? address(s, slot) : NULL;
+  }
+  return s->after_node(s->after_node_user, &done);
+}
+
 static graft_status run_step(graft_session *s, const gr_plan_step *step) {
   const gr_plan *p = &s->plan;
+  const double start = s->after_node ? now() : 0;
   const gr_node *node = gr_node_at(s->graph, step->node);
   memset(s->in, 0, GR_MAX_OPERANDS * sizeof *s->in);
   memset(s->out, 0, GR_MAX_RESULTS * sizeof *s->out);
@@ -387,7 +440,8 @@ static graft_status run_step(graft_session *s, const gr_plan_step *step) {
                          .graph = s->graph,
                          .node = step->node};
   if (step->control) {
-    const graft_status made = gr_control_run(s, &s->plan, step, &call, s->base, s->late);
+    graft_status made = gr_control_run(s, &s->plan, step, &call, s->base, s->late);
+    if (made == GRAFT_OK && s->after_node) made = tell(s, step->node, step, now() - start);
     if (made == GRAFT_OK) gr_late_end(p, (uint32_t)(step - p->steps.data), s->graph, s->late);
     return made;
   }
@@ -401,16 +455,34 @@ static graft_status run_step(graft_session *s, const gr_plan_step *step) {
   }
   status = step->fast ? gr_fast_run(step->fast, &call) : step->run ? step->run(&call) : run_opaque(s, step, &call);
   gr_scratch_reset(s->scratch);
+  if (status == GRAFT_OK && s->after_node) status = tell(s, step->node, step, now() - start);
   if (step->late) gr_late_end(p, (uint32_t)(step - p->steps.data), s->graph, s->late);
+  return status;
+}
+
+/* The prologue or what comes after it; with a hook by the nodes, so that it hears of those that have no step too. */
+static graft_status run_part(graft_session *s, bool prologue) {
+  const gr_plan *p = &s->plan;
+  graft_status status = GRAFT_OK;
+  if (!s->after_node) {
+    const uint32_t end = prologue ? p->prologue : p->steps.len;
+    for (uint32_t i = prologue ? 0 : p->prologue; status == GRAFT_OK && i < end; i++)
+      status = run_step(s, &p->steps.data[i]);
+    return status;
+  }
+  const uint32_t end = prologue ? p->prologue_events : p->events.len;
+  for (uint32_t i = prologue ? 0 : p->prologue_events; status == GRAFT_OK && i < end; i++) {
+    const gr_plan_event *e = &p->events.data[i];
+    status = e->step == GRAFT_NONE ? tell(s, e->node, NULL, 0) : run_step(s, &p->steps.data[e->step]);
+  }
   return status;
 }
 
 static graft_status run_prologue(graft_session *s) {
   const gr_plan *p = &s->plan;
-  graft_status status = GRAFT_OK;
   for (uint32_t i = 0; i < p->storages.len; i++)
     if (p->storages.data[i].fixed && p->storages.data[i].place == GR_PLACE_ARENA) s->versions[i] = ++s->last_version;
-  for (uint32_t i = 0; status == GRAFT_OK && i < p->prologue; i++) status = run_step(s, &p->steps.data[i]);
+  const graft_status status = run_part(s, true);
   s->prologue_done = status == GRAFT_OK;
   return status;
 }
@@ -439,13 +511,13 @@ static graft_status run(graft_session *s) {
   const gr_plan *p = &s->plan;
   status = resolve(s);
   if (status == GRAFT_OK && !s->prologue_done) status = run_prologue(s);
-  for (uint32_t i = p->prologue; status == GRAFT_OK && i < p->steps.len; i++) status = run_step(s, &p->steps.data[i]);
+  if (status == GRAFT_OK) status = run_part(s, false);
   if (status != GRAFT_OK) return status;
   for (uint32_t i = 0; i < p->copies.len; i++) {
     const gr_copy *copy = &p->copies.data[i];
     memcpy(s->base[copy->to], s->base[copy->from] + copy->offset, p->storages.data[copy->to].size);
   }
-  status = store_updates(s);
+  status = s->keep_state ? GRAFT_OK : store_updates(s);
   if (status != GRAFT_OK) return status;
   s->step++;
   s->ran = true;

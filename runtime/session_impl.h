@@ -43,6 +43,12 @@ typedef struct gr_plan_step {
   bool late;            /* the types of its results are inferred when it runs, from what its operands are then */
 } gr_plan_step;
 
+/* A node whose results are there when its turn comes: with its step, or without one (views, what is known). */
+typedef struct gr_plan_event {
+  graft_node node;
+  uint32_t step; /* GRAFT_NONE: none */
+} gr_plan_event;
+
 typedef struct gr_returned {
   graft_value value;
   uint32_t storage; /* after the copies */
@@ -67,7 +73,9 @@ typedef struct gr_plan {
   uint32_t slot_count;
   GR_VEC(gr_storage) storages;
   GR_VEC(gr_plan_step) steps;
-  uint32_t prologue;        /* so many of the steps depend on fixed tensors alone */
+  uint32_t prologue;            /* so many of the steps depend on fixed tensors alone */
+  GR_VEC(gr_plan_event) events; /* where they were asked for: every planned node */
+  uint32_t prologue_events;
   uint32_t max_in, max_out; /* operands and results of a step, and at least what kernels are promised */
   GR_VEC(gr_copy) copies;
   GR_VEC(gr_store) stores;
@@ -83,6 +91,8 @@ typedef struct gr_plan_options {
   uint32_t kernel_count;
   uint32_t threads;
   bool reference, no_reuse;
+  bool no_views; /* every result is written by a step, or known */
+  bool events;
 } gr_plan_options;
 
 /* The plan is empty (zeros) before; on failure gr_plan_end still has to be called. */

@@ -8,18 +8,27 @@
 #include "ir/ir_int.h"
 #include "runtime/runtime.h"
 #include "tools/cli.h"
+#include "tools/feeds.h"
 #include "tools/labels.h"
+#include "tools/nodes.h"
+#include "tools/progress.h"
 
-enum { INPUT = 256, OUTPUT_DIR, THREADS, TIMING, BATCH, LABELS };
+enum { INPUT = 256, OUTPUT_DIR, THREADS, TIMING, BATCH, LABELS, RANDOM, EXTENT, STEPS, VALUES, DUMP_VALUES };
 
 static const cli_option option_table[] = {
     {INPUT, "input", "NAME=A.npy,...", "the files of one graph input, one step each; once for each input"},
     {OUTPUT_DIR, "output-dir", "DIR", "write each result of each step as DIR/RESULT.STEP.npy"},
     {'o', "output", "STATE_OUT", "write the module with its state after the last step (- : text on standard output)"},
     {BATCH, "batch", "N", "cut each file along its first axis into steps of N; a rest is dropped"},
+    {RANDOM, "random", "SEED", "inputs without a file get random numbers: floats from -1 to 1, indices 0 and 1"},
+    {EXTENT, "extent", "[INPUT=]N,...", "unknown extents of random inputs, in order (default 1)"},
+    {STEPS, "steps", "N", "so many steps of random inputs (default 1)"},
     {LABELS, "labels", "F.npy", "print how often the first result's largest entry is the label"},
     {THREADS, "threads", "N", "use N threads (default 1)"},
-    {TIMING, "timing", NULL, "a table of the time it took (standard error)"},
+    {TIMING, "timing", NULL, "tables of the time it took, and each node with its kernel (standard error)"},
+    {VALUES, "values", NULL, "a table of each value: min, max, mean, NaN, zeros"},
+    {DUMP_VALUES, "dump-values", "DIR",
+     "write each value of each step as DIR/VALUE.STEP.npy (what follows from tensors alone once)"},
     {0, NULL, NULL, NULL},
 };
 
@@ -28,63 +37,25 @@ static const char examples[] =
     "  ir-run net.gfb --input x=a.npy --output-dir out          one step; out/y.0.npy\n"
     "  ir-run qat.gfb --input x=a.npy,b.npy -o trained.gfb      two steps; batch norms and observers learn\n"
     "  ir-run int8.gfb --input x=test.x.npy --batch 60 --labels test.y.npy\n"
+    "  ir-run net.onnx --random 1 --extent 8 --steps 20 --timing  where the time goes, at batch 8\n"
     "\n"
     "All --input lists have the same length; without one there is one step. With neither --output-dir, --labels nor "
     "-o\n"
-    "the results are summarized on standard output.\n"
+    "nor --values the results are summarized on standard output.\n"
     "MODULE is .gir, .gfb or .onnx, told by its content; - is standard input.\n"
     "Exit status: 0 done, 1 the module or a file is wrong, 2 wrong usage.\n";
-
-/* One --input: a graph input and its files. */
-typedef struct feed {
-  char *text; /* owned; `name` and `files` point into it */
-  const char *name;
-  cli_list files;
-  uint32_t input; /* its number among the graph's inputs */
-  graft_type type;
-  gr_buffer *data; /* of the current file */
-} feed;
 
 typedef struct arguments {
   const cli_command *command;
   const char *module, *output_dir, *state_out, *labels;
-  feed *feeds;
-  uint32_t feed_count;
-  int64_t batch; /* 0: whole files */
+  feeds feeds;
+  cli_list extents;
+  nodes_options nodes;
   uint32_t threads;
   bool timing;
 } arguments;
 
 /* ---- the command line ---- */
-
-static bool split_feed(feed *f) {
-  char *equals = strchr(f->text, '=');
-  *equals = '\0';
-  f->name = f->text;
-  for (char *s = equals + 1; s;) {
-    char *comma = strchr(s, ',');
-    if (comma) *comma = '\0';
-    if (!*s || !cli_list_add(&f->files, s)) return false;
-    s = comma ? comma + 1 : NULL;
-  }
-  return true;
-}
-
-static bool add_feed(arguments *a, const char *argument) {
-  const char *equals = strchr(argument, '=');
-  if (!equals || equals == argument || !equals[1]) {
-    cli_usage_error(a->command, "--input takes NAME=A.npy[,B.npy...], not '%s'", argument);
-    return false;
-  }
-  feed *feeds = realloc(a->feeds, (a->feed_count + 1) * sizeof *feeds);
-  if (!feeds) return false;
-  a->feeds = feeds;
-  feed *f = &feeds[a->feed_count++];
-  *f = (feed){.text = strdup(argument)};
-  if (f->text && split_feed(f)) return true;
-  cli_usage_error(a->command, "--input %s: an empty file name", argument);
-  return false;
-}
 
 static bool parse_count(const arguments *a, const char *option, const char *text, int64_t most, int64_t *value) {
   char *end;
@@ -94,40 +65,43 @@ static bool parse_count(const arguments *a, const char *option, const char *text
   return false;
 }
 
+static bool parse_seed(arguments *a, const char *text) {
+  char *end;
+  a->feeds.seed = strtoull(text, &end, 10);
+  if (*text >= '0' && *text <= '9' && !*end) return true;
+  cli_usage_error(a->command, "--random takes a number, not '%s'", text);
+  return false;
+}
+
 static bool set_option(void *user, int id, const char *argument) {
   arguments *a = user;
   int64_t count;
   switch (id) {
-  case INPUT: return add_feed(a, argument);
+  case INPUT: return feeds_add(&a->feeds, a->command, argument);
   case OUTPUT_DIR: a->output_dir = argument; return true;
   case 'o': a->state_out = argument; return true;
-  case BATCH: return parse_count(a, "--batch", argument, INT32_MAX, &a->batch);
+  case BATCH: return parse_count(a, "--batch", argument, INT32_MAX, &a->feeds.batch);
+  case STEPS: return parse_count(a, "--steps", argument, INT32_MAX, &a->feeds.steps);
+  case RANDOM: return a->feeds.random = true, parse_seed(a, argument);
+  case EXTENT: return cli_list_add(&a->extents, argument);
   case LABELS: a->labels = argument; return true;
   case THREADS:
     if (!parse_count(a, "--threads", argument, 1024, &count)) return false;
     a->threads = (uint32_t)count;
     return true;
-  case TIMING: return a->timing = true;
+  case TIMING: return a->timing = a->nodes.timing = true;
+  case VALUES: return a->nodes.values = true;
+  case DUMP_VALUES: a->nodes.dump = argument; return true;
   default: return false;
   }
-}
-
-static int check_arguments(const arguments *a) {
-  for (uint32_t i = 0; i < a->feed_count; i++) {
-    if (a->feeds[i].files.count != a->feeds[0].files.count)
-      return cli_usage_error(a->command, "--input %s has %u files and --input %s has %u", a->feeds[0].name,
-                             a->feeds[0].files.count, a->feeds[i].name, a->feeds[i].files.count);
-    for (uint32_t j = 0; j < i; j++)
-      if (strcmp(a->feeds[i].name, a->feeds[j].name) == 0)
-        return cli_usage_error(a->command, "two --input %s", a->feeds[i].name);
-  }
-  return -1;
 }
 
 /* ---- running ---- */
 
 typedef struct runner {
   const arguments *arguments;
+  feeds *feeds;
+  nodes *nodes; /* NULL: nothing is asked of them */
   graft_context *context;
   graft_module *module;
   graft_graph *graph;
@@ -136,23 +110,6 @@ typedef struct runner {
   uint32_t steps;
   double read_seconds, plan_seconds, run_seconds, best_seconds, write_seconds;
 } runner;
-
-/* Which graph input is it? */
-static bool find_input(runner *r, feed *f) {
-  char name[512];
-  graft_value wanted = graft_value_find(r->graph, f->name);
-  for (uint32_t i = 0; i < graft_input_count(r->graph); i++) {
-    if (graft_input_get(r->graph, i) != wanted) continue;
-    f->input = i;
-    return true;
-  }
-  cli_fail(r->arguments->module, "the graph has no input called '%s'", f->name);
-  for (uint32_t i = 0; i < graft_input_count(r->graph); i++) {
-    graft_value_name(r->graph, graft_input_get(r->graph, i), name, sizeof name);
-    fprintf(stderr, "note: it has the input '%s'\n", name);
-  }
-  return false;
-}
 
 static char *output_path(const runner *r, uint32_t output, uint32_t step) {
   char suffix[32];
@@ -222,6 +179,7 @@ static bool score(runner *r) {
 
 static bool run_step(runner *r) {
   const arguments *a = r->arguments;
+  if (!feeds_set(r->feeds, r->session) || (r->nodes && !nodes_begin_step(r->nodes, r->feeds))) return false;
   double start = cli_now();
   if (graft_session_run(r->session) != GRAFT_OK) return false;
   double seconds = cli_now() - start;
@@ -229,86 +187,19 @@ static bool run_step(runner *r) {
   if (r->steps == 0 || seconds < r->best_seconds) r->best_seconds = seconds;
   if (a->output_dir && !write_outputs(r)) return false;
   if (a->labels && !score(r)) return false;
-  if (!a->output_dir && !a->labels && !a->state_out) summarize(r);
+  if (!a->output_dir && !a->labels && !a->state_out && !a->nodes.values) summarize(r);
   r->steps++;
   return true;
 }
 
-/* numpy has no bf16: an array for such an input is f32, and every element one that bf16 has. */
-static bool as_declared(runner *r, feed *f, const char *path) {
-  graft_type declared = graft_value_get_type(r->graph, graft_input_get(r->graph, f->input));
-  if (declared.dtype != GRAFT_BF16 || f->type.dtype != GRAFT_F32) return true;
-  int64_t count = graft_type_elements(&f->type);
-  const float *x = f->data->data;
-  uint16_t *y = f->data->data;
-  for (int64_t i = 0; i < count; i++) {
-    float exact = x[i];
-    uint16_t h = gr_bf16_from_float(exact);
-    if (exact == exact && gr_bf16_to_float(h) != exact)
-      return cli_fail(path, "the input is bf16, which has no %.9g", (double)exact) == EXIT_DONE;
-    memcpy(&y[i], &h, sizeof h);
-  }
-  f->type.dtype = GRAFT_BF16;
-  return true;
-}
-
-static bool read_files(runner *r, uint32_t file) {
-  double start = cli_now();
-  const arguments *a = r->arguments;
-  for (uint32_t i = 0; i < a->feed_count; i++) {
-    feed *f = &a->feeds[i];
-    if (f->data) gr_buffer_release(r->context, f->data);
-    f->data = NULL;
-    if (gr_npy_read(r->context, f->files.items[file], &f->type, &f->data) != GRAFT_OK) return false;
-    if (!as_declared(r, f, f->files.items[file])) return false;
-    if (a->batch && f->type.rank < 1) return cli_fail(f->files.items[file], "--batch needs a first axis") == EXIT_DONE;
-  }
-  r->read_seconds += cli_now() - start;
-  return true;
-}
-
-/* Steps that one file of each input gives. */
-static bool count_steps(const arguments *a, uint32_t file, int64_t *steps) {
-  *steps = 1;
-  if (!a->batch) return true;
-  for (uint32_t i = 0; i < a->feed_count; i++) {
-    int64_t n = a->feeds[i].type.dims[0] / a->batch;
-    if (i && n != *steps)
-      return cli_fail(a->feeds[i].files.items[file], "%lld steps of --batch %lld, but %s gives %lld", (long long)n,
-                      (long long)a->batch, a->feeds[0].files.items[file], (long long)*steps) == EXIT_DONE;
-    *steps = n;
-  }
-  return true;
-}
-
-static bool set_inputs(runner *r, int64_t step) {
-  const arguments *a = r->arguments;
-  for (uint32_t i = 0; i < a->feed_count; i++) {
-    feed *f = &a->feeds[i];
-    graft_type type = f->type;
-    const char *data = f->data->data;
-    if (a->batch) {
-      type.dims[0] = a->batch;
-      data += (size_t)step * (size_t)graft_type_elements(&type) * graft_dtype_size(type.dtype);
-    }
-    if (graft_session_set_input(r->session, f->input, &type, data) != GRAFT_OK) return false;
-  }
-  return true;
-}
-
 static bool run_all(runner *r) {
-  const arguments *a = r->arguments;
-  uint32_t files = a->feed_count ? a->feeds[0].files.count : 1;
-  for (uint32_t file = 0; file < files; file++) {
-    int64_t steps = 1;
-    if (!read_files(r, file) || (a->feed_count && !count_steps(a, file, &steps))) return false;
-    if (steps == 0)
-      return cli_fail(a->feeds[0].files.items[file], "fewer than --batch %lld rows: there is no step",
-                      (long long)a->batch) == EXIT_DONE;
-    for (int64_t step = 0; step < steps; step++)
-      if (!set_inputs(r, step) || !run_step(r)) return false;
-  }
-  return true;
+  progress p;
+  bool ok, more = false;
+  progress_begin(&p, "steps");
+  while ((ok = feeds_next(r->feeds, &more)) && more && (ok = run_step(r)))
+    progress_show(&p, r->steps, feeds_total(r->feeds));
+  progress_end(&p);
+  return ok;
 }
 
 static bool prepare(runner *r) {
@@ -318,13 +209,18 @@ static bool prepare(runner *r) {
   if (!r->module || !gr_warn_foreign(r->module)) return false;
   r->graph = graft_module_get_graph(r->module, 0);
   if (!r->graph) return cli_fail(a->module, "the module has no graph") == EXIT_DONE;
-  for (uint32_t i = 0; i < a->feed_count; i++)
-    if (!find_input(r, &a->feeds[i])) return false;
+  if (!feeds_begin(r->feeds, r->context, r->graph, a->module)) return false;
   if (a->labels && !labels_read(&r->labels, r->context, a->labels)) return false;
   if (a->output_dir && (!check_output_names(r) || !cli_make_directory(a->output_dir))) return false;
   r->read_seconds = cli_now() - start;
   start = cli_now();
   graft_session_options options = {.size = sizeof options, .threads = a->threads};
+  if (a->nodes.timing || a->nodes.values || a->nodes.dump) {
+    r->nodes = nodes_create(r->graph, &a->nodes);
+    if (!r->nodes) return false;
+    options.after_node = nodes_hook;
+    options.after_node_user = r->nodes;
+  }
   r->session = graft_session_create(r->graph, &options);
   r->plan_seconds = cli_now() - start;
   return r->session != NULL;
@@ -333,7 +229,7 @@ static bool prepare(runner *r) {
 static bool finish(runner *r) {
   const arguments *a = r->arguments;
   double start = cli_now();
-  if (a->labels && !a->batch && r->labels.seen < r->labels.count)
+  if (a->labels && !a->feeds.batch && r->labels.seen < r->labels.count)
     return cli_fail(a->labels, "%lld labels for %lld rows of the first result", (long long)r->labels.count,
                     (long long)r->labels.seen) == EXIT_DONE;
   const graft_save_options options = {.size = sizeof options};
@@ -355,20 +251,23 @@ static void print_timing(const runner *r) {
   if (r->steps)
     snprintf(text, sizeof text, "%u step%s: mean %.3f ms, best %.3f ms", r->steps, r->steps == 1 ? "" : "s",
              1e3 * r->run_seconds / r->steps, 1e3 * r->best_seconds);
-  if (add_time(&table, "read", r->read_seconds, "") && add_time(&table, "plan", r->plan_seconds, "") &&
-      add_time(&table, "run", r->run_seconds, text) && add_time(&table, "write", r->write_seconds, ""))
+  if (add_time(&table, "read", r->read_seconds + r->feeds->seconds, "") &&
+      add_time(&table, "plan", r->plan_seconds, "") && add_time(&table, "run", r->run_seconds, text) &&
+      add_time(&table, "write", r->write_seconds, ""))
     cli_table_print(&table, stderr, "time");
   cli_table_free(&table);
+  if (r->nodes) nodes_print_timing(r->nodes, stderr);
 }
 
-static int run(graft_context *context, const arguments *a) {
-  runner r = {.arguments = a, .context = context};
+static int run(graft_context *context, arguments *a) {
+  runner r = {.arguments = a, .feeds = &a->feeds, .context = context};
   bool ok = prepare(&r) && run_all(&r) && finish(&r);
   cli_print_diagnostics(context, strcmp(a->module, "-") == 0 ? "<stdin>" : a->module);
   if (a->timing) print_timing(&r);
+  if (ok && a->nodes.values) nodes_print_values(r.nodes, stdout);
   graft_session_destroy(r.session); /* it borrows the inputs */
-  for (uint32_t i = 0; i < a->feed_count; i++)
-    if (a->feeds[i].data) gr_buffer_release(context, a->feeds[i].data);
+  nodes_destroy(r.nodes);
+  feeds_free(&a->feeds);
   labels_free(&r.labels, context);
   graft_module_destroy(r.module);
   return ok ? EXIT_DONE : EXIT_FAILED;
@@ -387,17 +286,16 @@ int main(int argc, char **argv) {
   int first, status = cli_parse(&command, argc, argv, &first);
   if (status < 0 && first == argc) status = cli_usage_error(&command, "MODULE is missing");
   if (status < 0 && argc - first > 1) status = cli_usage_error(&command, "one MODULE, not also '%s'", argv[first + 1]);
-  if (status < 0) status = check_arguments(&a);
+  a.feeds.extents = a.extents.items;
+  a.feeds.extent_count = a.extents.count;
+  if (status < 0) status = feeds_check(&a.feeds, &command);
   if (status < 0) {
     a.module = argv[first];
     graft_context *context = cli_context();
     status = context ? run(context, &a) : cli_fail("ir-run", "out of memory");
     graft_context_destroy(context);
   }
-  for (uint32_t i = 0; i < a.feed_count; i++) {
-    cli_list_free(&a.feeds[i].files);
-    free(a.feeds[i].text);
-  }
-  free(a.feeds);
+  feeds_free(&a.feeds);
+  cli_list_free(&a.extents);
   return cli_end(&command, status);
 }

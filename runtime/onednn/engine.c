@@ -160,6 +160,12 @@ gr_fast_kernel *gr_fast_prepare(gr_fast *f, const gr_kernel_call *k, uint32_t fi
   return NULL;
 }
 
+uint32_t gr_fast_reorders(const gr_fast_kernel *kernel) {
+  uint32_t count = 0;
+  for (uint32_t i = 0; i < kernel->count; i++) count += kernel->args[i].best && !kernel->args[i].kept;
+  return count;
+}
+
 void gr_fast_drop(gr_fast_kernel *kernel) {
   if (!kernel) return;
   graft_context *c = kernel->fast->context;

@@ -391,7 +391,7 @@ expect 2 "run: threads" "$run" net.gir --threads many
 expect 2 "run: an input twice" "$run" net.gir --input x=data/a.npy --input x=data/a.npy
 expect 2 "run: lists of different length" "$run" net.gir --input x=data/a.npy,data/a.npy --input y=data/a.npy
 expect 0 "run: help" "$run" --help
-for option in input output-dir output threads timing batch labels; do printed "--$option" "run: help"; done
+for option in input output-dir output threads timing batch labels random extent steps values dump-values; do printed "--$option" "run: help"; done
 expect 1 "run: no such input" "$run" net.gir --input z=data/a.npy --output-dir never
 said "no input called 'z'" "run: no such input"
 absent never "run: no such input"
@@ -403,6 +403,8 @@ expect 1 "run: an input is missing" "$run" net.gir -o never.gfb
 absent never.gfb "run: an input is missing"
 expect 0 "run: two steps" "$run" net.gir --input x=data/a.npy,data/b.npy --output-dir results/here -o after.gfb --timing
 said "2 steps" "run: timing"
+said "^  conv  *conv2d  *[0-9.]* ms  *[0-9.]*%  [a-z]" "run: timing of a node"
+not_printed "dead" "run: timing of a node that nothing needs"
 for file in y.0 y.1 times_two.0 times_two.1; do present "results/here/$file.npy" "run: two steps"; done
 expect 0 "run: state" "$opt" after.gfb
 printed "count.*= *2" "run: state"
@@ -434,6 +436,42 @@ expect 0 "run: state to standard output" "$run" net.gir --input x=data/a.npy -o 
 printed "^tensor %count: f32\[\] buffer = 1.0" "run: state to standard output"
 expect 0 "run: threads" "$run" net.gir --input x=data/a.npy --threads 2
 cmp -s out one || fail "two threads give other results"
+
+# -- ir-run: random inputs, values
+expect 2 "random: no number" "$run" net.gir --random x
+expect 2 "random: extents without it" "$run" net.gir --extent 3
+expect 2 "random: no extent" "$run" net.gir --random 1 --extent 3,
+expect 2 "random: steps of files" "$run" net.gir --input x=data/a.npy --steps 2
+expect 1 "random: extents of no input" "$run" net.gir --random 1 --extent z=3
+said "no such input" "random: extents of no input"
+said "it has the input 'x'" "random: extents of no input"
+expect 0 "random" "$run" net.gir --random 7 --extent 4 --steps 2
+printed "^step 1  y  f32\[4, 2\]" "random"
+cp out random
+expect 0 "random: the same numbers" "$run" net.gir --random 7 --extent x=4 --steps 2
+cmp -s out random || fail "a seed gives other numbers the second time"
+expect 0 "random: other numbers" "$run" net.gir --random 8 --extent 4 --steps 2
+! cmp -s out random || fail "two seeds give the same numbers"
+cat >values.gir <<'GIR'
+graft 1
+tensor %nan: f32[4] constant = [0, 0, 1, -3]
+graph main(%x: f32[1]) {
+  %"a/b" = div(%nan, %nan): f32[4]
+  %a_b = relu(%"a/b"): f32[4]
+  %"a b" = mul(%nan, 2.0): f32[4]
+  return %a_b, %"a b"
+}
+GIR
+expect 0 "values" "$run" values.gir --random 1 --values
+printed "^  x  *f32\[1\] " "values: the input"
+printed "^  a/b  *f32\[4\]  *1  *1  *1  *2  *0  *0.0%" "values: NaN"
+printed "^  a b  *f32\[4\]  *-6  *2  *-1  *0  *0  *50.0%" "values: zeros"
+expect 0 "dumped values" "$run" values.gir --random 1 --steps 2 --dump-values dump/here
+for file in x.0 x.1 a_b.0 a_b-2.0 a_b-3.0; do present "dump/here/$file.npy" "dumped values"; done
+if [ -e /dev/full ] && command -v script >/dev/null; then
+  script -qec "TERM=xterm $run net.gir --random 1 --extent 256 --steps 3000 --values" /dev/null >terminal 2>/dev/null
+  grep -q "of 3000 steps, .*/s, .* left" terminal || fail "progress: nothing on a terminal"
+fi
 
 [ "$failed" = 0 ] && echo "all as expected"
 [ "$failed" = 0 ]

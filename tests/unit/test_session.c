@@ -733,6 +733,99 @@ START_TEST(sizes_that_overflow_are_an_error) {
 }
 END_TEST
 
+/* ---- the hook after each node ---- */
+
+typedef struct told {
+  char text[1024];       /* "name kernel[!] first element; ": `!` marks what follows from tensors alone */
+  const char *overwrite; /* of this node every element becomes 100 */
+  const char *fail_at;
+} told;
+
+static graft_status tell(void *user, const graft_node_done *done) {
+  told *t = user;
+  char name[32];
+  graft_node_name(done->graph, done->node, name, sizeof name);
+  size_t used = strlen(t->text);
+  const float *first = done->results[0];
+  snprintf(t->text + used, sizeof t->text - used, "%s %s%s %g; ", name, done->kernel, done->once ? "!" : "",
+           first && done->result_types[0].dtype == GRAFT_F32 ? (double)*first : 1234.0);
+  ck_assert(done->seconds >= 0);
+  if (t->overwrite && strcmp(name, t->overwrite) == 0)
+    for (int64_t i = 0; i < graft_type_elements(&done->result_types[0]); i++) ((float *)done->results[0])[i] = 100;
+  return t->fail_at && strcmp(name, t->fail_at) == 0 ? GRAFT_RUN : GRAFT_OK;
+}
+
+/* view = relu(x) as [4]; y = view + -w; the negated weight depends on a tensor alone. */
+static graft_tensor build_told(void) {
+  graft_value x = input("x", 2, 2, 2);
+  graft_tensor w = buffer("w", 4, (float[]){1, 2, 3, 4}), learned = buffer("learned", 4, (float[]){0, 0, 0, 0});
+  graft_value weight = op1("neg", graft_tensor_value(graph, w));
+  graft_value view = with_ints("reshape", op1("relu", x), "shape", (int64_t[]){4}, 1);
+  graft_value y = op2("add", op1("abs", view), weight);
+  graft_output_add(graph, "y", y);
+  graft_update_add(graph, learned, y);
+  return learned;
+}
+
+START_TEST(the_hook_hears_of_every_node_in_order) {
+  build_told();
+  told t = {0};
+  graft_session_options options = {.size = sizeof options, .after_node = tell, .after_node_user = &t};
+  graft_session *s = create(&options);
+  set(s, 0, 2, 2, 2, (float[]){5, 6, 7, 8});
+  run(s);
+  ck_assert_str_eq(t.text, "neg plain! -1; relu plain 5; reshape view 5; abs plain 5; add plain 4; ");
+  t.text[0] = '\0';
+  run(s);
+  ck_assert_str_eq(t.text, "relu plain 5; reshape view 5; abs plain 5; add plain 4; ");
+  graft_session_destroy(s);
+}
+END_TEST
+
+START_TEST(the_hook_may_write_where_it_says_so) {
+  build_told();
+  for (int i = 0; i < 2; i++) {
+    told t = {.overwrite = i ? "reshape" : "abs"};
+    graft_session_options options = {
+        .size = sizeof options, .after_node = tell, .after_node_user = &t, .writes_values = true};
+    graft_session *s = create(&options);
+    float data[4] = {5, 6, 7, 8};
+    set(s, 0, 2, 2, 2, data);
+    run(s);
+    expect(s, 0, 4, (float[]){99, 98, 97, 96});
+    ck_assert_float_eq(data[0], 5);
+    ck_assert(strstr(t.text, "reshape plain") != NULL);
+    graft_session_destroy(s);
+  }
+}
+END_TEST
+
+START_TEST(a_hook_that_fails_ends_the_run) {
+  graft_tensor learned = build_told();
+  told t = {.fail_at = "abs"};
+  graft_session_options options = {.size = sizeof options, .after_node = tell, .after_node_user = &t};
+  graft_session *s = create(&options);
+  set(s, 0, 2, 2, 2, (float[]){5, 6, 7, 8});
+  ck_assert_int_eq(graft_session_run(s), GRAFT_RUN);
+  ck_assert_ptr_null(strstr(t.text, "add"));
+  ck_assert_ptr_null(graft_session_get_output(s, 0, NULL));
+  ck_assert_float_eq(((const float *)graft_tensor_get_data(module, learned))[0], 0);
+  graft_session_destroy(s);
+}
+END_TEST
+
+START_TEST(state_is_kept_where_that_is_asked_for) {
+  graft_tensor learned = build_told();
+  graft_session_options options = {.size = sizeof options, .keep_state = true};
+  graft_session *s = create(&options);
+  set(s, 0, 2, 2, 2, (float[]){5, 6, 7, 8});
+  run(s);
+  expect(s, 0, 4, (float[]){4, 4, 4, 4});
+  ck_assert_float_eq(((const float *)graft_tensor_get_data(module, learned))[0], 0);
+  graft_session_destroy(s);
+}
+END_TEST
+
 int main(void) {
   Suite *suite = suite_create("session");
   TCase *tc = tcase_create("session");
@@ -759,6 +852,10 @@ int main(void) {
   tcase_add_test(tc, extents_may_depend_on_data);
   tcase_add_test(tc, an_update_whose_size_depends_on_data_is_an_error);
   tcase_add_test(tc, sizes_that_overflow_are_an_error);
+  tcase_add_test(tc, the_hook_hears_of_every_node_in_order);
+  tcase_add_test(tc, the_hook_may_write_where_it_says_so);
+  tcase_add_test(tc, a_hook_that_fails_ends_the_run);
+  tcase_add_test(tc, state_is_kept_where_that_is_asked_for);
   suite_add_tcase(suite, tc);
   SRunner *runner = srunner_create(suite);
   srunner_run_all(runner, CK_NORMAL);

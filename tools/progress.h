@@ -1,0 +1,21 @@
+/* How far long work has come: rate and time left, on a terminal alone. */
+#ifndef GRAFT_TOOLS_PROGRESS_H
+#define GRAFT_TOOLS_PROGRESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct progress {
+  const char *unit; /* "steps" */
+  double start, shown;
+  bool on, drawn;
+} progress;
+
+/* Nothing is ever shown where standard error is no terminal, nor of work that is done within a second. */
+void progress_begin(progress *p, const char *unit);
+/* `total` 0: not known. */
+void progress_show(progress *p, int64_t done, int64_t total);
+/* Takes the line back. */
+void progress_end(progress *p);
+
+#endif
