@@ -2,6 +2,7 @@
  * that matches a node claims it; a rule sees the specs that earlier nodes got. Cost: rules times nodes for the look at
  * each op, and the matches. */
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,7 +37,8 @@ typedef struct annotator {
   uint32_t node_count, count;
   GR_VEC(action) actions;
   uint32_t origin; /* string: quantizer, options and rule */
-  bool refused;    /* the match cannot be annotated as the rule says */
+  const qz_rule *rule;
+  bool refused; /* the match cannot be annotated as the rule says */
   bool requantize;
   uint8_t *outcome; /* by node; NULL */
   gr_annotate_stats *stats;
@@ -126,6 +128,23 @@ static uint32_t make_spec(annotator *a, uint32_t index, graft_node user, const g
   uint32_t spec = set == GRAFT_NONE ? GRAFT_NONE : gr_spec_intern(a->m, s->kind, set, refs, ref_count);
   if (spec != GRAFT_NONE && ref_count == 0) *have = (cached){from_op ? axis : INT64_MIN, groups, spec};
   return spec;
+}
+
+/* The axis that the file says must be one of the value: the verifier would know neither quantizer nor rule. */
+static bool check_axis(const annotator *a, uint32_t spec, const qz_setting *s, graft_value v) {
+  const gr_spec *made = gr_spec_get(a->m, spec);
+  const graft_type *type = gr_type_of(a->g, v);
+  const qz_spec *of = &a->q->specs.data[s->spec];
+  int slot = gr_op_attr_slot(gr_spec_info(made->kind), "axis", 4);
+  if (slot < 0 || type->rank < 0 || gr_attr_is_none(a->m, made->attrs, (uint32_t)slot)) return true;
+  const int64_t axis = gr_attr_int(a->m, made->attrs, (uint32_t)slot);
+  if (axis >= -type->rank && axis < type->rank) return true;
+  gr_error(a->c, GRAFT_RULE, of->values[slot] ? of->values[slot]->where : of->where,
+           "the axis of the spec %s is %" PRId64
+           ", and %%%s, to which the rule %s of the quantizer %s gives it, has %d",
+           of->name, axis, gr_value_label(a->g, v), a->rule->name, a->q->name, type->rank);
+  gr_note(a->c, s->where, "the rule gives it here");
+  return false;
 }
 
 /* ---- places ---- */
@@ -255,7 +274,9 @@ static bool add_action(annotator *a, bool is_value, uint32_t id, const qz_settin
   }
   act.spec = s->kind == QZ_SHARED ? gr_spec_intern(a->m, GR_SPEC_shared, 0, refs, 1)
                                   : make_spec(a, s->spec, user, refs, s->ref_count);
-  return act.spec != GRAFT_NONE && gr_vec_push(a->c, &a->actions, act);
+  if (act.spec == GRAFT_NONE) return false;
+  graft_value v = is_value ? id : gr_use_at(a->g, id)->value;
+  return (s->kind == QZ_SHARED || check_axis(a, act.spec, s, v)) && gr_vec_push(a->c, &a->actions, act);
 }
 
 static bool collect_line(annotator *a, const gr_match *m, const qz_line *line, uint32_t scope) {
@@ -406,6 +427,7 @@ static graft_status try_rule(annotator *a, const active_rule *r, graft_node n) {
   if (!gr_pattern_match(&a->matcher, r->rule->pattern, n, &match))
     return a->matcher.failed || gr_cones_failed(a->matcher.cones) ? gr_no_memory(a->c) : GRAFT_OK;
   a->origin = r->origin;
+  a->rule = r->rule;
   return apply(a, r->rule, &match);
 }
 

@@ -211,6 +211,25 @@ static void say_annotations(explainer *x) {
   }
 }
 
+bool gr_explain_known(const graft_rules *rules, const graft_quantizers *quantizers, const uint32_t *which,
+                      uint32_t count, graft_context *c, const char *name) {
+  gr_closest near = gr_closest_begin(name, strlen(name));
+  for (uint32_t i = 0; i < graft_rules_count(rules); i++) {
+    if (gr_pt_name_fits(gr_pt_rules_at(rules, i), name)) return true;
+    gr_closest_offer(&near, graft_rules_name(rules, i), strlen(graft_rules_name(rules, i)));
+  }
+  for (uint32_t k = 0; k < count; k++) {
+    const gr_quantizer *q = gr_quantizers_find(quantizers, graft_quantizers_name(quantizers, which[k]));
+    for (uint32_t i = 0; q && i < q->rules.len; i++) {
+      if (strcmp(q->rules.data[i].name, name) == 0) return true;
+      gr_closest_offer(&near, q->rules.data[i].name, strlen(q->rules.data[i].name));
+    }
+  }
+  gr_error(c, GRAFT_NAME, (gr_loc){0}, "no rule, file of rules or rule of a quantizer is called '%s'%s", name,
+           gr_closest_hint(&near, ""));
+  return false;
+}
+
 graft_status gr_rules_explain(const graft_rules *rules, graft_graph *g, const char *name, const char *only,
                               gr_evaluator evaluate, char **text, size_t *size) {
   *text = NULL;
@@ -228,12 +247,6 @@ graft_status gr_rules_explain(const graft_rules *rules, graft_graph *g, const ch
     if (only && !gr_pt_name_fits(rule, only)) continue;
     tried++;
     for (uint32_t k = 0; k < x->near_count; k++) explain_at(x, rule->name, rule, rule->pattern, x->near[k]);
-  }
-  if (!tried && only) {
-    gr_closest near = gr_closest_begin(only, strlen(only));
-    for (uint32_t i = 0; i < graft_rules_count(rules); i++)
-      gr_closest_offer(&near, graft_rules_name(rules, i), strlen(graft_rules_name(rules, i)));
-    gr_sink_format(&x->out, "no rule for rewriting is called %s%s\n", only, gr_closest_hint(&near, ""));
   }
   if (tried && !x->said) gr_sink_text(&x->out, only ? "the rule does not look at it\n" : "no rule looks at it\n");
   return finish(x, text, size);

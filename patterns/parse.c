@@ -485,6 +485,29 @@ static bool parse_unless(pt_parse *s, pt_item *item) {
   return ok;
 }
 
+/* An `unless` may stand before the lines that bind its names: it is read after them. */
+static bool put_off(pt_parse *s, pt_items *items) {
+  gr_lexer *l = &s->parser->lex;
+  pt_later later = {.at = *l, .items = items};
+  gr_lex_next(l);
+  if (gr_pt_skip_block(s->parser)) return pt_push(s->parser->arena, &s->later, later);
+  *l = later.at;
+  return false;
+}
+
+static void read_later(pt_parse *s) {
+  gr_lexer after = s->parser->lex;
+  for (uint32_t i = 0; i < s->later.len; i++) {
+    pt_item item;
+    s->parser->lex = s->later.data[i].at;
+    if (!parse_unless(s, &item))
+      s->parser->failed = true;
+    else if (!pt_push(s->parser->arena, s->later.data[i].items, item))
+      break;
+  }
+  s->parser->lex = after;
+}
+
 /* also context %r = … */
 static bool parse_words(pt_parse *s, bool *also, bool *context) {
   gr_lexer *l = &s->parser->lex;
@@ -530,9 +553,10 @@ static bool parse_item(pt_parse *s, pt_items *items) {
       return fail(s, item.where, "`also` and `context` are for lines with an op");
     if (ok && s->unless && item.line->one_use)
       return fail(s, item.where, "`one_use` counts what the rule takes: nothing in `unless` is");
-  } else if (!s->rewrite && gr_lex_is(l, "unless"))
+  } else if (!s->rewrite && gr_lex_is(l, "unless")) {
+    if (!s->unless && put_off(s, items)) return true;
     ok = s->unless ? fail(s, item.where, "an `unless` in an `unless`") : parse_unless(s, &item);
-  else if (!s->rewrite && gr_lex_is(l, "where"))
+  } else if (!s->rewrite && gr_lex_is(l, "where"))
     return gr_lex_next(l), parse_conditions(s, items), true;
   else if (!s->rewrite && is_group(l))
     ok = parse_group(s, &item) && (!s->unless || fail(s, item.where, "`unless` has no groups: write one for each"));
@@ -594,6 +618,7 @@ gr_pattern *gr_pt_parse_match(gr_parser *p, bool bare) {
   *pattern = (gr_pattern){.parser = p, .where = gr_lex_loc(&p->lex), .bare = bare};
   pt_parse s = {.parser = p, .names = &pattern->names, .bare = bare};
   if (!gr_pt_parse_items(&s, &pattern->items)) return NULL;
+  read_later(&s);
   if (gr_lex_accept_word(&p->lex, "where")) {
     parse_conditions(&s, &pattern->items);
     for (bool said = false; !ends_section(&s) || gr_lex_is(&p->lex, "where"); said = true) {

@@ -192,6 +192,13 @@ static gr_expr *family(pt_parse *s) {
              (int)rest, dot + 1);
     return NULL;
   }
+  if (l->token.kind == '(' && !l->token.line_start) {
+    gr_error(s->parser->context, GRAFT_RULE, where,
+             "@%.*s is a family of ops, no predicate: a line `%%a = @%.*s(…)` matches one of them, and @name in @%.*s "
+             "asks which one did",
+             (int)t.length, t.text, (int)t.length, t.text, (int)t.length, t.text);
+    return gr_pt_skip_arguments(s->parser) ? gr_pt_wrong(s, where) : NULL;
+  }
   if (!gr_lex_is(l, "in")) {
     gr_lex_unexpected(l, "`in`, or a property as in @conv.weight_axis");
     return NULL;

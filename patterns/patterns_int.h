@@ -72,6 +72,8 @@ typedef struct gr_parser {
 } gr_parser;
 
 void gr_parser_init(gr_parser *p, graft_context *c, gr_arena *arena, const char *file, const char *text, size_t size);
+/* Or the error that it is none, but not the one of each line. */
+bool gr_is_text(graft_context *c, const char *file, const char *text, size_t size, const char *what);
 void gr_parser_free(gr_parser *p);                                           /* not the arena */
 bool gr_parser_option(gr_parser *p, const char *name, graft_attr_kind kind); /* `name` is borrowed */
 /* `family @name = relu @pool "vendor.op" …`, with the lexer on `family`. The list ends where a line starts. */

@@ -10,6 +10,11 @@ typedef struct gr_quantizer gr_quantizer;
 /* GRAFT_NONE as index: no quantizer is called so. */
 const gr_quantizer *gr_quantizers_find(const graft_quantizers *quantizers, const char *name);
 
+/* Is a rule for rewriting, a file of them or a rule of these quantizers (by number) called so? An error where none is.
+ */
+bool gr_explain_known(const graft_rules *rules, const graft_quantizers *quantizers, const uint32_t *which,
+                      uint32_t count, graft_context *c, const char *name);
+
 /* What a quantizer made of a node. */
 enum gr_annotate_outcome {
   GR_NO_RULE,  /* no rule in force names its op */

@@ -391,7 +391,7 @@ gr_quantizer *qz_parse(graft_context *c, const gr_customs *customs, const char *
   gr_arena_init(&q->arena, c);
   char *copy = gr_arena_copy(&q->arena, text, size);
   q->file = gr_arena_copy(&q->arena, file, strlen(file));
-  if (copy && q->file) {
+  if (copy && q->file && gr_is_text(c, q->file, copy, size, "a quantizer (`quantizer NAME …`)")) {
     gr_parser_init(&q->parser, c, &q->arena, q->file, copy, size);
     q->parser.customs = customs->data;
     q->parser.custom_count = customs->len;

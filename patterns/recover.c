@@ -155,6 +155,21 @@ bool gr_pt_skip_arguments(gr_parser *p) {
   return false;
 }
 
+bool gr_pt_skip_block(gr_parser *p) {
+  gr_lexer at = p->lex;
+  int depth = 0;
+  for (at.quiet = true; at.token.kind != GR_T_END && at.token.kind != GR_T_ERROR; gr_lex_next(&at)) {
+    if (gr_pt_begins_declaration(&at) || (depth == 0 && at.token.kind != '{')) return false;
+    depth += (at.token.kind == '{') - (at.token.kind == '}');
+    if (depth > 0) continue;
+    gr_lex_next(&at);
+    at.quiet = false;
+    p->lex = at;
+    return true;
+  }
+  return false;
+}
+
 bool gr_pt_skip_to_block(gr_parser *p) {
   gr_lexer at = p->lex;
   const char *from = at.token.source;
@@ -172,6 +187,12 @@ bool gr_pt_skip_to_block(gr_parser *p) {
 
 static bool begins_word(const gr_lexer *l, const char *const *words) {
   return gr_pt_is_word(l, words) && (next_kind(l) == GR_T_IDENT || next_kind(l) == GR_T_FAMILY);
+}
+
+bool gr_is_text(graft_context *c, const char *file, const char *text, size_t size, const char *what) {
+  if (!memchr(text, '\0', size)) return true;
+  gr_error(c, GRAFT_RULE, (gr_loc){.file = file}, "this is no text: a file of %s was expected", what);
+  return false;
 }
 
 void gr_parser_skip(gr_parser *p, const char *from, const char *const *words) {

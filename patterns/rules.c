@@ -147,7 +147,7 @@ graft_status graft_rules_add(graft_rules *set, const char *text, size_t size, co
   f->name = gr_arena_copy(&f->arena, name, strlen(name));
   gr_parser p;
   gr_shadow_index shadows = {0};
-  bool ok = copy && f->name;
+  bool ok = copy && f->name && gr_is_text(c, f->name, copy, size, "rules (`rule NAME …`)");
   if (ok) {
     gr_parser_init(&p, c, &f->arena, f->name, copy, size);
     p.customs = set->customs.data;

@@ -261,6 +261,11 @@ typedef struct pt_group {
 /* ---- parsing (parse.c, parse_expr.c)
  * ------------------------------------------------------------------------------------- */
 
+typedef struct pt_later {
+  gr_lexer at; /* on `unless` */
+  pt_items *items;
+} pt_later;
+
 typedef struct pt_parse {
   gr_parser *parser;
   pt_names *names;                  /* NULL: options alone */
@@ -268,6 +273,7 @@ typedef struct pt_parse {
   uint32_t depth, nodes;            /* of the expression being read */
   uint32_t blocks;                  /* braces that are open */
   bool unless;                      /* inside of one */
+  GR_VEC(pt_later) later;           /* blocks of `unless`, read when all lines that bind names have been */
   bool bare;                        /* of a quantizer: lines need not keep every attribute */
   const struct pt_binding *binding; /* inside of the body of a condition */
   gr_token locals[PT_MAX_LOCALS];   /* of map and its like, the outermost first */
@@ -303,6 +309,7 @@ bool gr_pt_skip_condition(pt_parse *s, const gr_lexer *from); /* `from`: on its 
 void gr_pt_skip_field(gr_parser *p, const gr_lexer *from);
 bool gr_pt_skip_arguments(gr_parser *p);                         /* from ( to what follows its ) */
 bool gr_pt_skip_to_block(gr_parser *p);                          /* a { in this line */
+bool gr_pt_skip_block(gr_parser *p);                             /* from before { to what follows its } */
 void gr_pt_skip_to_word(gr_parser *p, const char *const *words); /* or to the next declaration */
 /* Names from there to where reading goes on are lost. */
 void gr_pt_lose(pt_parse *s, const gr_lexer *from);

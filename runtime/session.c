@@ -504,7 +504,9 @@ static graft_status store_updates(graft_session *s) {
 
 static graft_status run(graft_session *s) {
   for (uint32_t i = 0; i < s->input_count; i++)
-    if (!s->inputs[i].data) return input_error(s, i, "the input has not been set");
+    if (!s->inputs[i].data)
+      return gr_error(s->context, GRAFT_INVALID_ARGUMENT, gr_value_loc(s->graph, s->graph->inputs.data[i]),
+                      "the input has not been set");
   graft_status status = s->planned ? GRAFT_OK : make_plan(s);
   if (status != GRAFT_OK) return status;
   s->ran = false;

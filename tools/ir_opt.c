@@ -6,6 +6,7 @@
 #include "ir/formats/npy_int.h"
 #include "passes/passes.h"
 #include "patterns/patterns.h"
+#include "patterns/quantizer_int.h"
 #include "tools/cli.h"
 #include "tools/report.h"
 #include "tools/trace.h"
@@ -220,6 +221,8 @@ static void print_explanation(graft_context *context, char *text, size_t size) {
   graft_free(context, text, size);
 }
 
+#define MAX_ASKED 64u
+
 /* Of the entry graph: all rules, and those of the default quantizer and of files. */
 static bool explain(const arguments *a, graft_module *module) {
   graft_context *context = graft_module_get_context(module);
@@ -228,13 +231,17 @@ static bool explain(const arguments *a, graft_module *module) {
   graft_quantizers *quantizers = rules ? read_quantizers(context, a) : NULL;
   char *text;
   size_t size;
-  bool ok = quantizers && graft_rules_explain(rules, graph, a->explain, a->explain_rule, &text, &size) == GRAFT_OK;
-  if (ok) print_explanation(context, text, size);
-  uint32_t count = ok ? graft_quantizers_count(quantizers) : 0;
-  for (uint32_t i = 0; ok && i < count; i++) {
+  uint32_t count = quantizers ? graft_quantizers_count(quantizers) : 0, asked[MAX_ASKED], asked_count = 0;
+  for (uint32_t i = 0; i < count && asked_count < MAX_ASKED; i++) {
     bool of_file = i + a->quantizer_files.count >= count;
-    if (!of_file && strcmp(graft_quantizers_name(quantizers, i), "xnnpack") != 0) continue;
-    ok = graft_quantizers_explain(quantizers, i, graph, a->explain, a->explain_rule, &text, &size) == GRAFT_OK;
+    if (of_file || strcmp(graft_quantizers_name(quantizers, i), "xnnpack") == 0) asked[asked_count++] = i;
+  }
+  bool ok = quantizers &&
+            (!a->explain_rule || gr_explain_known(rules, quantizers, asked, asked_count, context, a->explain_rule));
+  ok = ok && graft_rules_explain(rules, graph, a->explain, a->explain_rule, &text, &size) == GRAFT_OK;
+  if (ok) print_explanation(context, text, size);
+  for (uint32_t i = 0; ok && i < asked_count; i++) {
+    ok = graft_quantizers_explain(quantizers, asked[i], graph, a->explain, a->explain_rule, &text, &size) == GRAFT_OK;
     if (ok) print_explanation(context, text, size);
   }
   graft_rules_destroy(rules);

@@ -421,6 +421,8 @@ void gr_node_erase(graft_graph *g, graft_node n) {
 
 /* ---- outputs and updates ---- */
 
+#define MAX_LOOKED_THROUGH 1000u
+
 graft_status graft_output_add(graft_graph *g, const char *name, graft_value value) {
   graft_module *m = g->module;
   gr_loc where = gr_module_loc(m);
@@ -429,6 +431,9 @@ graft_status graft_output_add(graft_graph *g, const char *name, graft_value valu
   if (!gr_is_value(g, value))
     return gr_error(m->context, GRAFT_INVALID_ARGUMENT, where, "the output is no value of the graph");
   uint32_t id = gr_intern(m, name, strlen(name));
+  /* Of thousands the verifier tells in one go: here it would be quadratic. */
+  for (uint32_t i = 0; i < g->outputs.len && g->outputs.len < MAX_LOOKED_THROUGH; i++)
+    if (g->outputs.data[i].name == id) return gr_error(m->context, GRAFT_NAME, where, "another output has this name");
   if (id == GRAFT_NONE || !gr_vec_reserve(m->context, &g->outputs, 1u) || !gr_vec_reserve(m->context, &g->uses, 1u) ||
       !gr_undo_room(m, 4))
     return GRAFT_NO_MEMORY;

@@ -44,7 +44,10 @@ static bool check_attrs(checker *v, const char *label, const gr_op_info *info, u
     const gr_attr *a = &attrs[i];
     /* V11: an attribute that is a graph names one after the graph that the node is in. */
     if (a->kind == GRAFT_ATTR_GRAPH && a->as.i <= (int64_t)v->g->index)
-      return FAIL(11, label, "graph %jd inside graph %u", a->as.i, v->g->index), false;
+      return FAIL(11, label, "the graph '%s' inside of '%s', which is it or comes after it",
+                  gr_string_text(v->module, v->module->graphs.data[a->as.i]->name),
+                  gr_string_text(v->module, v->g->name)),
+             false;
     if (info == NULL) continue;
     const gr_attr_decl *d = &info->attrs[i];
     const bool none = a->kind == GRAFT_ATTR_NONE && d->none_allowed;

@@ -74,8 +74,8 @@ expect 2 "a format that is not written" "$opt" net.gir --emit onnx
 said "takes text, binary, json or dot, not 'onnx'" "a format that is not written"
 expect 1 "a node with a letter missing" "$opt" net.gir --explain logit
 said "did you mean 'logits'?" "a node with a letter missing"
-expect 0 "a rule with two letters swapped" "$opt" net.gir --explain relu --explain-rule sliu
-printed "no rule for rewriting is called sliu; did you mean 'silu'?" "a rule with two letters swapped"
+expect 1 "a rule with two letters swapped" "$opt" net.gir --explain relu --explain-rule sliu
+said "no rule, file of rules or rule of a quantizer is called 'sliu'; did you mean 'silu'?" "a rule with two letters swapped"
 expect 1 "an option with a letter missing" "$opt" net.gir --passes 'annotate{per-chanel=true}'
 said "did you mean 'per-channel'?" "an option with a letter missing"
 expect 2 "an option that may be two" "$opt" net.gir --print-a dce
@@ -322,8 +322,42 @@ printed "operand weight: spec of i8, by xnnpack{per-channel=true, qat=true.*: co
 expect 0 "explain one rule" "$opt" net.gir --explain conv --explain-rule fold_integers
 printed "^fold_integers at" "explain one rule"
 not_printed "xnnpack: conv" "explain one rule"
-expect 0 "explain a rule that is none" "$opt" net.gir --explain conv --explain-rule nonsense
-printed "^no rule for rewriting is called nonsense" "explain a rule that is none"
+expect 1 "explain a rule that is none" "$opt" net.gir --explain conv --explain-rule nonsense
+said "no rule, file of rules or rule of a quantizer is called 'nonsense'" "explain a rule that is none"
+expect 0 "explain a quantizer's rule" "$opt" net.gir --explain conv --explain-rule conv
+printed "xnnpack: conv" "explain a quantizer's rule"
+# -- files that are something else: one message, which says what was expected
+for file in /etc/passwd "$run" /dev/null; do
+  expect 1 "$file as a network" "$opt" "$file"
+  said "^$file: error: \(neither a .gir text\|the file is empty\)" "$file as a network"
+  [ "$(grep -c error err)" = 1 ] || fail "$file as a network: more than one error"
+done
+printf '\211PNG\r\n\032\n\0\0\0\rIHDR' > png
+for file in /etc/passwd "$run" png; do
+  expect 1 "$file as rules" "$opt" net.gir --pattern-file "$file"
+  said "rules (.rule NAME\|expected .rule" "$file as rules"
+  [ "$(grep -c error err)" = 1 ] || fail "$file as rules: more than one error"
+  expect 1 "$file as a quantizer" "$opt" net.gir --quantizer-file "$file"
+  said "quantizer NAME" "$file as a quantizer"
+  [ "$(grep -c error err)" = 1 ] || fail "$file as a quantizer: more than one error"
+done
+
+# -- a spec's axis that the value has not: said once, with quantizer, rule and line
+cat >axis.qz <<'QZ'
+quantizer mine
+spec act {dtype: i8, quant_min: -128, quant_max: 127, scheme: per_channel_symmetric, axis: 7, observer: min_max}
+rule nonlinear
+match
+  %y = relu(%x)
+annotate
+  %y.x = act
+  %y = act
+QZ
+expect 1 "an axis that is none" "$opt" net.gir --quantizer-file axis.qz --passes 'annotate{quantizer=mine}'
+said "axis.qz:2:.*error: the axis of the spec act is 7, and %conv, to which the rule nonlinear of the quantizer mine gives it, has 4" "an axis that is none"
+said "axis.qz:7:10: note: the rule gives it here" "an axis that is none"
+[ "$(grep -c error err)" = 1 ] || fail "an axis that is none: more than one error"
+
 printf 'quantizer riqu' > bare.qz
 expect 0 "explain a quantizer without rules" "$opt" net.gir --quantizer-file bare.qz --explain conv
 printed "^riqu has no rules" "explain a quantizer without rules"

@@ -87,6 +87,7 @@ START_TEST(replace_uses_moves_outputs_and_updates) {
   static const float zeros[75];
   graft_tensor state = graft_tensor_create(module, "state", GRAFT_BUFFER, &type, zeros);
   ck_assert_int_eq(graft_output_add(graph, "y", a), GRAFT_OK);
+  ck_assert_int_eq(graft_output_add(graph, "y", b), GRAFT_NAME);
   ck_assert_int_eq(graft_update_add(graph, state, a), GRAFT_OK);
   ck_assert_uint_eq(graft_value_use_count(graph, a), 4);
   ck_assert_int_eq(graft_value_replace_uses(graph, a, b), GRAFT_OK);

@@ -193,7 +193,7 @@ END_TEST
 START_TEST(v11_graph_inside_itself) {
   const graft_attr a = {.name = "body", .kind = GRAFT_ATTR_GRAPH, .as.graph = 0};
   graft_build(graph, "vendor.loop", &relu, 1, &a, 1);
-  fails("V11", "vendor.loop", "graph 0 inside graph 0");
+  fails("V11", "vendor.loop", "the graph 'main' inside of 'main'");
 }
 END_TEST
 START_TEST(v10_attribute_out_of_range) {

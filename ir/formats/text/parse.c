@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "ir/formats/text/parse_impl.h"
+#include "ir/graph/context_impl.h"
 
 /* Gives a name to a value of the graph. */
 static bool define(parser *p, const gr_token *t, gr_name name, graft_value v) {
@@ -379,9 +380,9 @@ static bool parse_graph(parser *p) {
     if (t.kind != GR_T_STRING && !gr_lex_expect(l, GR_T_IDENT, "the graph's name")) return false;
     if (t.kind == GR_T_STRING) gr_lex_next(l);
   }
-  if (p->graphs_read == p->module->graphs.len) /* the scan for graphs saw another start of line than the lexer */
+  if (p->graphs_read == p->scanned.len) /* the scan for graphs saw another start of line than the lexer */
     return gr_parse_fail(p, GRAFT_SYNTAX, &t, "a graph begins a line");
-  p->graph = p->module->graphs.data[p->graphs_read++];
+  p->graph = p->scanned.data[p->graphs_read++].graph;
   p->next_tensor = 0;
   const char *name = gr_string_text(p->module, p->graph->name);
   if (strlen(name) != t.length || memcmp(name, t.text, t.length) != 0)
@@ -399,58 +400,56 @@ static bool parse_graph(parser *p) {
 
 /* ---- the module ---- */
 
-static bool scan_graph(parser *p, const gr_token *t) {
-  if (t->kind != GR_T_IDENT && t->kind != GR_T_STRING && t->kind != GR_T_FAMILY && t->kind != GR_T_VALUE)
-    return t->kind != GR_T_ERROR;
-  const char *name = gr_parse_string(p, t);
+static bool make_graph(parser *p, scanned_graph *scanned) {
+  const char *name = gr_parse_string(p, &scanned->name);
   if (!name) return false;
   uint32_t index = p->module->graphs.len;
-  graft_graph *g = graft_graph_create(p->module, name);
+  graft_graph *g = scanned->graph = graft_graph_create(p->module, name);
   if (!g) return false;
   if (gr_map_get(&p->graph_names, g->name) != GRAFT_NONE)
-    return gr_parse_fail(p, GRAFT_NAME, t, "another graph is called '%s'", name);
+    return gr_parse_fail(p, GRAFT_NAME, &scanned->name, "another graph is called '%s'", name);
   return gr_map_put(p->context, &p->graph_names, g->name, index);
 }
 
-/* What the lines of a text begin with: how much there will be of what. A line has 16 bytes at least, or so it is
- * assumed, lest a text of nothing but line ends asks for much memory. */
-typedef struct line_counts {
-  uint32_t tensors, nodes; /* nodes: of the graph that was scanned last */
-} line_counts;
-
-/* Room for the nodes of the graph scanned last, two operands each. */
-static bool reserve_graph(parser *p, line_counts *n) {
-  if (p->module->graphs.len == 0) return true;
-  graft_graph *g = p->module->graphs.data[p->module->graphs.len - 1];
+/* Room for what the lines of a text begin with, two operands a node. A line has 16 bytes at least, or so it is assumed,
+ * lest a text of nothing but line ends asks for much memory. */
+static bool make_graphs(parser *p, uint32_t tensors) {
   uint32_t most = (uint32_t)((p->lex.end - p->lex.p) / 16);
-  uint32_t nodes = n->nodes < most ? n->nodes : most, tensors = n->tensors < most ? n->tensors : most;
-  n->nodes = 0;
-  return gr_vec_reserve(p->context, &g->nodes, nodes) && gr_vec_reserve(p->context, &g->uses, 2u * nodes) &&
-         gr_vec_reserve(p->context, &g->values, nodes + tensors);
+  if (tensors > most) tensors = most;
+  for (uint32_t i = 0; i < p->scanned.len; i++) {
+    scanned_graph *s = &p->scanned.data[p->order ? p->order[i] : i];
+    uint32_t nodes = s->nodes < most ? s->nodes : most;
+    if (!make_graph(p, s) || !gr_vec_reserve(p->context, &s->graph->nodes, nodes) ||
+        !gr_vec_reserve(p->context, &s->graph->uses, 2u * nodes) ||
+        !gr_vec_reserve(p->context, &s->graph->values, nodes + tensors))
+      return false;
+  }
+  return gr_intern_reserve(p->module, tensors) && gr_vec_reserve(p->context, &p->module->tensors, tensors);
 }
 
 /* Attributes may name graphs that come later, so all are made first, from the lines that begin with `graph`. */
 static bool scan_lines(parser *p) {
   gr_lexer l = p->lex;
   const char *at = l.line_start;
-  line_counts n = {0, 0};
+  uint32_t tensors = 0;
   for (; at < l.end; l.line++) {
     l.line_start = at;
-    n.tensors += *at == 't';
+    tensors += *at == 't';
     while (at < l.end && (*at == ' ' || *at == '\t')) at++;
-    n.nodes += *at == '%';
+    if (*at == '%' && p->scanned.len) p->scanned.data[p->scanned.len - 1].nodes++;
     if (*at == 'g' && l.end - at > 6 && memcmp(at, "graph", 5) == 0 && (at[5] == ' ' || at[5] == '\t')) {
       gr_lexer name = l;
       name.p = at + 5;
       gr_lex_next(&name);
-      if (!reserve_graph(p, &n) || !scan_graph(p, &name.token)) return false;
+      int kind = name.token.kind;
+      if (kind == GR_T_ERROR) return false;
+      bool named = kind == GR_T_IDENT || kind == GR_T_STRING || kind == GR_T_FAMILY || kind == GR_T_VALUE;
+      if (named && !gr_vec_push(p->context, &p->scanned, ((scanned_graph){.name = name.token}))) return false;
     }
     const char *newline = memchr(at, '\n', (size_t)(l.end - at));
     at = newline ? newline + 1 : l.end;
   }
-  uint32_t most = (uint32_t)((p->lex.end - p->lex.p) / 16), tensors = n.tensors < most ? n.tensors : most;
-  return reserve_graph(p, &n) && gr_intern_reserve(p->module, tensors) &&
-         gr_vec_reserve(p->context, &p->module->tensors, tensors);
+  return make_graphs(p, tensors);
 }
 
 /* Scalars were named as they came; now that every name of the text is known they get free ones. */
@@ -485,7 +484,7 @@ static bool parse_module(parser *p) {
     if (!parse_part(p) && !gr_parse_recover(p, false)) return false;
   }
   if (p->errors) return false;
-  if (p->graphs_read < p->module->graphs.len)
+  if (p->graphs_read < p->scanned.len)
     return gr_parse_fail(p, GRAFT_SYNTAX, &l->token, "a line begins with 'graph', but is no graph");
   if (p->module->graphs.len == 0) return gr_parse_fail(p, GRAFT_SYNTAX, &l->token, "the text has no graph");
   return name_literals(p);
@@ -509,6 +508,8 @@ static void parser_free(parser *p) {
   gr_vec_free(c, &p->literals);
   gr_vec_free(c, &p->companions);
   gr_vec_free(c, &p->companion_tensors);
+  gr_vec_free(c, &p->scanned);
+  gr_vec_free(c, &p->graph_uses);
   gr_map_free(c, &p->companion_names);
   gr_map_free(c, &p->graph_names);
   gr_scope_free(c, &p->scope);
@@ -516,11 +517,14 @@ static void parser_free(parser *p) {
   gr_free(c, p, sizeof *p);
 }
 
-graft_module *gr_text_parse(graft_context *c, const char *text, size_t size, const char *name, const char *directory) {
+/* `order`: see parser. `*other`: another order is needed, in which the text is to be read again. */
+static graft_module *parse(graft_context *c, const char *text, size_t size, const char *name, const char *directory,
+                           const uint32_t *order, uint32_t **other, uint32_t *count) {
   parser *p = gr_calloc(c, 1, sizeof *p);
   if (!p) return NULL;
   p->context = c;
   p->directory = directory ? directory : "";
+  p->order = order;
   gr_arena_init(&p->scratch, c);
   graft_module *m = p->module = graft_module_create(c);
   bool ok = m && (m->file = gr_intern(m, name, strlen(name))) != GRAFT_NONE;
@@ -528,8 +532,20 @@ graft_module *gr_text_parse(graft_context *c, const char *text, size_t size, con
     gr_lex_begin(&p->lex, c, &p->scratch, name, text, size);
     ok = parse_module(p);
   }
+  *count = p->scanned.len;
+  *other = ok && p->backward && !order ? gr_parse_order(p) : NULL;
+  ok = ok && !c->out_of_memory;
   parser_free(p);
-  if (ok) return m;
+  if (ok && !*other) return m;
   graft_module_destroy(m);
   return NULL;
+}
+
+graft_module *gr_text_parse(graft_context *c, const char *text, size_t size, const char *name, const char *directory) {
+  uint32_t *order = NULL, *none = NULL, count = 0;
+  graft_module *m = parse(c, text, size, name, directory, NULL, &order, &count);
+  if (!order) return m;
+  m = parse(c, text, size, name, directory, order, &none, &count);
+  gr_free(c, order, count * sizeof *order);
+  return m;
 }

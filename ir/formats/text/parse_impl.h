@@ -85,6 +85,17 @@ typedef struct companion_tensor {
   size_t offset, size;
 } companion_tensor;
 
+typedef struct scanned_graph {
+  gr_token name;
+  uint32_t nodes; /* lines that seem to be one */
+  graft_graph *graph;
+} scanned_graph;
+
+/* Graph `user` of the module has an attribute that is graph `used`. */
+typedef struct graph_use {
+  uint32_t user, used;
+} graph_use;
+
 typedef struct parser {
   gr_lexer lex;
   graft_context *context;
@@ -93,7 +104,11 @@ typedef struct parser {
   gr_arena scratch;
   const char *directory;
   scope scope;
-  gr_map graph_names; /* string -> index of the graph */
+  gr_map graph_names;            /* string -> index of the graph */
+  GR_VEC(scanned_graph) scanned; /* as they stand in the text */
+  const uint32_t *order;         /* by index of a graph: which one of the text it is; NULL: the same */
+  GR_VEC(graph_use) graph_uses;
+  bool backward; /* a graph stands before one that names it */
   uint32_t graphs_read;
   graft_tensor next_tensor; /* that the graph will read, at a guess */
   uint32_t errors;          /* that statements had */
@@ -163,6 +178,11 @@ bool gr_parse_attrs(parser *p, const gr_op_info *info, uint32_t key, const gr_to
 bool gr_parse_literal(parser *p, graft_value *value);
 /* One element at `out`; takes the token. */
 bool gr_parse_element(parser *p, graft_dtype dtype, void *out);
+
+/* parse_order.c */
+/* By index in the module: the graph's place in the text, such that each comes before those that it names. NULL: there
+ * is no such order (which the verifier says), or no memory. */
+uint32_t *gr_parse_order(const parser *p);
 
 /* parse_tensor.c */
 bool gr_parse_tensor(parser *p); /* after `tensor` */

@@ -121,6 +121,9 @@ static bool parse_graph_ref(parser *p, graft_attr *a) {
   a->as.graph = name == GRAFT_NONE ? GRAFT_NONE : gr_map_get(&p->graph_names, name);
   if (a->as.graph == GRAFT_NONE)
     return gr_parse_fail(p, GRAFT_NAME, t, "no graph is called '%.*s'", (int)t->length, t->text);
+  graph_use use = {p->graph->index, a->as.graph};
+  p->backward |= use.used <= use.user;
+  if (!gr_vec_push(p->context, &p->graph_uses, use)) return false;
   gr_lex_next(&p->lex);
   return true;
 }
