@@ -53,6 +53,7 @@ static bool parse_arg(pt_parse *s, pt_arg *a) {
   case GR_T_IDENT:
   case GR_T_FAMILY:
   case GR_T_STRING:
+    if (gr_pt_name_without_percent(s)) return false;
     a->kind = PT_ARG_CALL;
     a->call = parse_call(s);
     return a->call != NULL;
@@ -451,6 +452,7 @@ static void parse_conditions(pt_parse *s, pt_items *items) {
     pt_item item = {.kind = PT_ITEM_WHERE, .where = gr_lex_loc(l)};
     const uint32_t errors = gr_error_count(s->parser->context);
     s->nodes = 0;
+    if (gr_lex_accept_word(l, "if")) gr_pt_mend(s, item.where, "a condition after `where` is said without `if`");
     if (!(item.expr = gr_pt_parse_expr(s)) || gr_pt_foreign_operator(s)) {
       s->depth = depth;
       if (!gr_pt_skip_condition(s, &from)) return;
@@ -578,12 +580,26 @@ static bool parse_item(pt_parse *s, pt_items *items) {
   return ok && pt_push(s->parser->arena, items, item);
 }
 
+/* `match { … }`: as in other languages. */
+static bool begins_with_brace(pt_parse *s) {
+  gr_lexer *l = &s->parser->lex;
+  gr_loc where = gr_lex_loc(l);
+  if (s->blocks > 0 || l->token.line_start || !gr_lex_accept(l, '{')) return false;
+  gr_pt_mend(s, where, "a section has no braces: it ends where the next one begins");
+  return true;
+}
+
 /* Goes on after an error, so that all errors of a file are said; s->parser->failed says that there was one. */
 bool gr_pt_parse_items(pt_parse *s, pt_items *items) {
   gr_lexer *l = &s->parser->lex;
+  bool braced = begins_with_brace(s);
   while ((s->blocks > 0 && gr_lex_is(l, "where") && !s->rewrite) || !ends_section(s)) {
     gr_lexer from = *l;
     uint32_t depth = s->depth, blocks = s->blocks;
+    if (braced && gr_lex_accept(l, '}')) {
+      braced = false;
+      continue;
+    }
     if (parse_item(s, items)) continue;
     s->depth = depth;
     s->blocks = blocks;

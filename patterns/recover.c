@@ -265,12 +265,26 @@ bool gr_pt_foreign_operator(pt_parse *s) {
   }
 }
 
+/* x for %x: no op, since no ( follows. */
+bool gr_pt_name_without_percent(pt_parse *s) {
+  gr_lexer *l = &s->parser->lex;
+  int next = l->token.kind == GR_T_IDENT ? next_kind(l) : '(';
+  if (next != ',' && next != ')' && next != '=' && next != '?') return false;
+  gr_error(s->parser->context, GRAFT_SYNTAX, gr_lex_loc(l), "a value's name begins with %%: %%%.*s",
+           (int)l->token.length, l->token.text);
+  l->token.kind = GR_T_ERROR;
+  return true;
+}
+
 /* Instead of a line of the rule. */
 bool gr_pt_stray(pt_parse *s) {
   gr_lexer *l = &s->parser->lex;
   gr_loc where = gr_lex_loc(l);
   if (l->token.kind == GR_T_ERROR) return false;
   if (l->token.kind == '}') return say(s, where, "this } closes nothing");
+  if (l->token.kind == '/') return say(s, where, "a comment begins with #");
+  if (l->token.kind == ';') return say(s, where, "a line ends without a sign: take the ; away");
+  if (next_kind(l) == '=' && gr_pt_name_without_percent(s)) return false;
   if (!s->rewrite && gr_lex_is(l, "if"))
     return say(s, where,
                "a match has no `if`: conditions stand after `where`, alternatives in `name? { … } else { … }`");

@@ -177,7 +177,7 @@ START_TEST(ifs_that_are_wrong) {
   refused(IF("  %y = if(%c, %x) {then_branch: @t, else_branch: @e}", "(%a: f32[2]) {\n  return %a\n}",
              "(%b: f32[3]) {\n  return %b\n}"),
           "C2: operand 1 is of another type than input 0 of graph 2");
-  refused(IF("  %y = if(%c, %x) {then_branch: @t, else_branch: @e}", "(%a: f32[2]) {\n  return %a, %a\n}",
+  refused(IF("  %y = if(%c, %x) {then_branch: @t, else_branch: @e}", "(%a: f32[2]) {\n  return %a, %a as \"n\"\n}",
              "(%b: f32[2]) {\n  return %b\n}"),
           "C3: graph 1 has 2 outputs, not 1");
   refused(IF("  %y = if(%c, %x) {then_branch: @t, else_branch: @e}", "(%a: f32[2]) {\n  return 1: i64 as \"n\"\n}",

@@ -74,7 +74,7 @@ static void build_network(void) {
              .attr_count = 4,
              .result_count = 2});
   ck_assert_uint_ne(odd, GRAFT_NONE);
-  graft_output_add(g, "y", gr_result(g, odd, 0));
+  graft_output_add(g, "odd", gr_result(g, odd, 0));
   graft_output_add(g, "y", y);
   graft_update_add(g, mean, gr_result(g, bn, 1));
   graft_update_add(g, var, gr_result(g, bn, 2));
