@@ -1,6 +1,7 @@
 /* Checks at load: arity, attributes, and that every name an expression needs is bound. */
 #include "patterns/patterns_impl.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* ---- calls ---- */
@@ -213,13 +214,19 @@ static bool unbound(gr_parser *p, const gr_pattern *pattern, const pt_variant *v
   return false;
 }
 
-bool gr_pt_no_operand(gr_parser *p, const gr_opset *ops, const gr_expr *e) {
-  const gr_op_info *op = gr_pt_member_info(ops, 0);
-  gr_closest near = gr_closest_begin(e->text, e->length);
-  for (uint32_t i = 0; op && i < op->operand_count; i++)
+bool gr_pt_no_operand(gr_parser *p, const gr_opset *ops, uint32_t member, const char *text, uint32_t length,
+                      gr_loc where) {
+  const gr_op_info *op = gr_pt_member_info(ops, member);
+  gr_closest near = gr_closest_begin(text, length);
+  char list[200] = "";
+  for (uint32_t i = 0, at = 0; op && i < op->operand_count; i++) {
     gr_closest_offer(&near, op->operands[i].name, strlen(op->operands[i].name));
-  gr_error(p->context, GRAFT_RULE, e->where, "%s has no operand '%.*s'%s", ops->name, (int)e->length, e->text,
-           gr_closest_hint(&near, ""));
+    if (at < sizeof list)
+      at += (uint32_t)snprintf(list + at, sizeof list - at, at ? ", %s" : ": it has %s", op->operands[i].name);
+  }
+  (void)gr_closest_hint(&near, "");
+  gr_error(p->context, GRAFT_RULE, where, "%s has no operand '%.*s'%s", op ? op->name : ops->name, (int)length, text,
+           near.word ? near.hint : list);
   return false;
 }
 
@@ -234,7 +241,7 @@ static bool check_edge(gr_parser *p, const gr_pattern *pattern, const pt_variant
     return false;
   }
   const gr_opset *ops = v->nodes[v->slot_node[slot]].call->ops;
-  return gr_pt_opset_operand(ops, e->text, e->length) >= 0 || gr_pt_no_operand(p, ops, e);
+  return gr_pt_opset_operand(ops, e->text, e->length) >= 0 || gr_pt_no_operand(p, ops, 0, e->text, e->length, e->where);
 }
 
 static bool check_rest_attr(gr_parser *p, const gr_pattern *pattern, const pt_variant *v, const gr_expr *e) {

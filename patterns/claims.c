@@ -10,7 +10,7 @@ static const pt_name *value_info(const builder *b, int name) { return &b->patter
 
 static bool edge_operand(builder *b, const gr_expr *e, const gr_opset *ops, int *operand) {
   *operand = gr_pt_opset_operand(ops, e->text, e->length);
-  return *operand >= 0 || gr_pt_no_operand(b->parser, ops, e);
+  return *operand >= 0 || gr_pt_no_operand(b->parser, ops, 0, e->text, e->length, e->where);
 }
 
 static void claim(builder *b, uint32_t place, int operand) {

@@ -580,19 +580,10 @@ static bool parse_item(pt_parse *s, pt_items *items) {
   return ok && pt_push(s->parser->arena, items, item);
 }
 
-/* `match { … }`: as in other languages. */
-static bool begins_with_brace(pt_parse *s) {
-  gr_lexer *l = &s->parser->lex;
-  gr_loc where = gr_lex_loc(l);
-  if (s->blocks > 0 || l->token.line_start || !gr_lex_accept(l, '{')) return false;
-  gr_pt_mend(s, where, "a section has no braces: it ends where the next one begins");
-  return true;
-}
-
 /* Goes on after an error, so that all errors of a file are said; s->parser->failed says that there was one. */
 bool gr_pt_parse_items(pt_parse *s, pt_items *items) {
   gr_lexer *l = &s->parser->lex;
-  bool braced = begins_with_brace(s);
+  bool braced = gr_pt_begins_with_brace(s);
   while ((s->blocks > 0 && gr_lex_is(l, "where") && !s->rewrite) || !ends_section(s)) {
     gr_lexer from = *l;
     uint32_t depth = s->depth, blocks = s->blocks;

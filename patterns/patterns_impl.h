@@ -365,7 +365,9 @@ bool gr_pt_check_number(gr_parser *p, const graft_attr *n, graft_dtype d, gr_loc
 bool gr_pt_check_call(gr_parser *p, const pt_call *call, uint32_t result_count, bool range_results, bool complete);
 /* What is bound in the variant and called much alike, the hint made already. */
 gr_closest gr_pt_closest_name(const gr_pattern *pattern, const pt_variant *v, pt_name_kind kind, const pt_name *n);
-bool gr_pt_no_operand(gr_parser *p, const gr_opset *ops, const gr_expr *e);  /* the error; false */
+/* The error; false. */
+bool gr_pt_no_operand(gr_parser *p, const gr_opset *ops, uint32_t member, const char *text, uint32_t length,
+                      gr_loc where);
 bool gr_pt_schedule(gr_parser *p, const gr_pattern *pattern, pt_variant *v); /* last: schedule.c */
 /* Static truth of a condition in a variant: 0 false, 1 true, -1 known at match time only. */
 int gr_pt_static(const pt_variant *v, const gr_expr *e);

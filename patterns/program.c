@@ -698,7 +698,8 @@ static bool check_used(gr_parser *p, const pt_rule *rule) {
     if (k != PT_RANGE && k != PT_ATTR && k != PT_REST) continue;
     for (uint32_t i = 0; i < rule->pattern->names.kind[k].len; i++) {
       const pt_name *n = &rule->pattern->names.kind[k].data[i];
-      if (n->match_uses + n->other_uses > 1) continue;
+      if (n->match_uses + n->other_uses > 1 || n->lost) continue;
+      if (k == PT_RANGE && n->hidden) continue; /* of an `unless`: whatever its operands are */
       gr_error(p->context, GRAFT_RULE, n->first, "%s%.*s is captured and never used%s", sigils[k], (int)n->length,
                n->text, k == PT_RANGE ? "" : ": use it, or write drop");
       ok = false;

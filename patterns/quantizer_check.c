@@ -101,7 +101,7 @@ static void choose(const gr_quantizer *q, uint32_t choice, graft_attr *options) 
 /* ---- places ---- */
 
 /* The edge exists in every variant that has the node, and carries data or a weight; a value is a matched node's. */
-static bool check_place(const gr_quantizer *q, const gr_pattern *p, const qz_place *at, bool target) {
+static bool check_place(gr_quantizer *q, const gr_pattern *p, const qz_place *at, bool target) {
   if (at->rest) return target || fail(q, at->where, "one place is needed here");
   bool found = false;
   if (at->of_rest) return !target || fail(q, at->where, "only results of matched nodes get a spec");
@@ -117,11 +117,7 @@ static bool check_place(const gr_quantizer *q, const gr_pattern *p, const qz_pla
     for (uint32_t m = 0; m < ops->count; m++) {
       const gr_op_info *op = gr_pt_member_info(ops, m);
       int operand = op ? gr_op_operand_slot(op, at->operand, at->operand_length) : -1;
-      if (operand < 0) {
-        gr_error(q->context, GRAFT_RULE, at->where, "%s has no operand '%s'", op ? op->name : "an opaque op",
-                 at->operand);
-        return false;
-      }
+      if (operand < 0) return gr_pt_no_operand(&q->parser, ops, m, at->operand, at->operand_length, at->where);
       gr_role role = op->operands[operand].role;
       if (role != GR_DATA && role != GR_WEIGHT)
         return fail(q, at->where, "only data and weights are quantized, not statistics, states or parameters");
@@ -141,7 +137,7 @@ static bool same_place(const qz_place *a, const qz_place *b) {
            a->first <= b->last && b->first <= a->last));
 }
 
-static bool check_refs(const gr_quantizer *q, const qz_rule *r, const qz_setting *s) {
+static bool check_refs(gr_quantizer *q, const qz_rule *r, const qz_setting *s) {
   for (uint32_t i = 0; i < s->ref_count; i++) {
     const qz_place *p = &s->refs[i];
     bool set = !p->edge; /* a value may have its spec from another rule */
@@ -156,9 +152,9 @@ static bool check_refs(const gr_quantizer *q, const qz_rule *r, const qz_setting
   return true;
 }
 
-static bool check_rule(const gr_quantizer *q, const qz_rule *r) {
+static bool check_rule(gr_quantizer *q, const qz_rule *r) {
   if (r->skip && r->lines.len > 0) return fail(q, r->lines.data[0].target.where, "a rule that skips annotates nothing");
-  if (!r->skip && r->lines.len == 0)
+  if (!r->skip && r->lines.len == 0 && !r->wrong)
     return fail(q, r->where, "this rule annotates nothing: `skip` instead of `annotate` says so on purpose");
   bool ok = true;
   for (uint32_t i = 0; i < r->lines.len; i++) {
@@ -167,7 +163,10 @@ static bool check_rule(const gr_quantizer *q, const qz_rule *r) {
     for (uint32_t k = 0; k < i; k++) twice |= same_place(&line->target, &r->lines.data[k].target);
     ok &= twice ? fail(q, line->target.where, "this place has a spec already")
                 : check_place(q, r->pattern, &line->target, true);
-    for (const qz_setting *s = line->setting; s; s = s->otherwise) ok &= check_refs(q, r, s);
+    for (const qz_setting *s = line->setting; s; s = s->otherwise) {
+      if (!r->wrong) ok &= check_refs(q, r, s); /* to lines that are lost, perhaps */
+      if (s->condition) ok &= gr_pt_check_all_kinds(&q->parser, &r->pattern->variants[0], s->condition);
+    }
   }
   return ok;
 }
@@ -195,6 +194,7 @@ bool qz_check(gr_quantizer *q) {
   }
   for (uint32_t i = 0; i < q->specs.len && !q->parser.failed; i++)
     if (!q->specs.data[i].used) ok = fail(q, q->specs.data[i].where, "no rule uses this spec");
-  for (uint32_t i = 0; i < rules; i++) ok &= q->rules.data[i].wrong || check_rule(q, &q->rules.data[i]);
+  for (uint32_t i = 0; i < rules; i++)
+    ok &= gr_pattern_is_wrong(q->rules.data[i].pattern) || check_rule(q, &q->rules.data[i]);
   return ok && !q->parser.failed && qz_check_reach(q, active, all);
 }

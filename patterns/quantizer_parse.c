@@ -324,10 +324,11 @@ static bool parse_rule(gr_quantizer *q) {
   ok &= !gr_pattern_is_wrong(r.pattern);
   r.skip = gr_lex_accept_word(l, "skip");
   if (!r.skip && !gr_lex_accept_word(l, "annotate")) return gr_lex_unexpected(l, "annotate or skip"), false;
+  pt_parse at = {.parser = &q->parser, .names = &r.pattern->names, .rewrite = true};
+  bool braced = gr_pt_begins_with_brace(&at);
   while (l->token.kind != GR_T_END && !gr_pt_begins_declaration(l)) {
-    pt_parse at = {.parser = &q->parser, .names = &r.pattern->names, .rewrite = true};
     const char *from = gr_pt_here(l);
-    if (parse_line(q, &r)) continue;
+    if ((braced && gr_lex_accept(l, '}')) || parse_line(q, &r)) continue;
     ok = false;
     gr_pt_skip_item(&at, from);
   }

@@ -52,7 +52,7 @@ static bool begins_item(const gr_lexer *l, const char *const *unused) {
   (void)unused;
   int next = l->token.kind == GR_T_IDENT ? next_kind(l) : 0;
   int after_value = l->token.kind == GR_T_VALUE ? next_kind(l) : 0; /* `%y relu(%x)`: the = was forgotten */
-  if (after_value == GR_T_IDENT || after_value == GR_T_FAMILY) return true;
+  if (after_value == GR_T_IDENT || after_value == GR_T_FAMILY || after_value == GR_T_EQ) return true;
   if (l->token.kind == '}' || gr_pt_begins_line(l) || next == '?' || gr_pt_is_word(l, sections)) return true;
   if (gr_pt_begins_declaration(l) || gr_lex_is(l, "if")) return true;
   if (gr_pt_is_word(l, before_value)) return next == GR_T_VALUE || next == GR_T_DOTS;
@@ -273,6 +273,15 @@ bool gr_pt_name_without_percent(pt_parse *s) {
   gr_error(s->parser->context, GRAFT_SYNTAX, gr_lex_loc(l), "a value's name begins with %%: %%%.*s",
            (int)l->token.length, l->token.text);
   l->token.kind = GR_T_ERROR;
+  return true;
+}
+
+/* `match { … }`: as in other languages. */
+bool gr_pt_begins_with_brace(pt_parse *s) {
+  gr_lexer *l = &s->parser->lex;
+  gr_loc where = gr_lex_loc(l);
+  if (s->blocks > 0 || l->token.line_start || !gr_lex_accept(l, '{')) return false;
+  gr_pt_mend(s, where, "a section has no braces: it ends where the next one begins");
   return true;
 }
 

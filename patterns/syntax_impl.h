@@ -318,6 +318,7 @@ void gr_pt_mend(pt_parse *s, gr_loc where, const char *message);
 gr_expr *gr_pt_wrong(pt_parse *s, gr_loc where);
 /* Errors that say the mend; false, or, of an operator, whether there was one. */
 bool gr_pt_stray(pt_parse *s);
+bool gr_pt_begins_with_brace(pt_parse *s);    /* mended */
 bool gr_pt_name_without_percent(pt_parse *s); /* was it one? */
 bool gr_pt_comma(pt_parse *s, char end);      /* a comma, or the error */
 bool gr_pt_foreign_operator(pt_parse *s);
