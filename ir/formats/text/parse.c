@@ -38,6 +38,10 @@ static graft_value parse_value(parser *p, bool *comma) {
     *comma = gr_lex_next_past(&p->lex, ',');
     return gr_parse_lookup(p, &t);
   }
+  if (t.kind == GR_T_IDENT && !gr_lex_is(&p->lex, "true") && !gr_lex_is(&p->lex, "false")) {
+    gr_parse_fail(p, GRAFT_SYNTAX, &t, "a value's name begins with %%: %%%.*s", (int)t.length, t.text);
+    return GRAFT_NONE;
+  }
   bool scalar = t.kind == GR_T_INT || t.kind == GR_T_FLOAT || t.kind == GR_T_IDENT;
   if (!scalar) gr_lex_unexpected(&p->lex, "%value, a number or _");
   return scalar && gr_parse_literal(p, &v) ? v : GRAFT_NONE;
