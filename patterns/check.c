@@ -272,7 +272,10 @@ static bool gives_condition(const pt_variant *v, const gr_expr *e) {
   case PT_E_NEGATE: return false;
   case PT_E_EACH: return e->index != PT_EACH_MAP;
   case PT_E_CALL: return gr_pt_function_get(e->index)->result == GRAFT_ATTR_BOOL;
-  case PT_E_ATTR: return v->attr_kinds[e->name] == GRAFT_ATTR_BOOL + 1 || v->attr_kinds[e->name] == UINT8_MAX;
+  case PT_E_ATTR: { /* 0: not bound, which is said instead */
+    uint8_t kind = v->attr_kinds[e->name];
+    return kind == 0 || kind == GRAFT_ATTR_BOOL + 1 || kind == UINT8_MAX;
+  }
   default: return true;
   }
 }

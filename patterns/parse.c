@@ -556,6 +556,7 @@ static bool parse_item(pt_parse *s, pt_items *items) {
     if (ok && s->unless && item.line->one_use)
       return fail(s, item.where, "`one_use` counts what the rule takes: nothing in `unless` is");
   } else if (!s->rewrite && gr_lex_is(l, "unless")) {
+    if (!s->unless && s->later.len >= PT_MAX_UNLESS) return fail(s, item.where, "more than 64 blocks of `unless`");
     if (!s->unless && put_off(s, items)) return true;
     ok = s->unless ? fail(s, item.where, "an `unless` in an `unless`") : parse_unless(s, &item);
   } else if (!s->rewrite && gr_lex_is(l, "where"))
@@ -594,7 +595,7 @@ bool gr_pt_parse_items(pt_parse *s, pt_items *items) {
     if (parse_item(s, items)) continue;
     s->depth = depth;
     s->blocks = blocks;
-    gr_pt_skip_item(s, gr_pt_here(&from));
+    if (blocks == 0 || !gr_pt_skip_in_line(s, &from)) gr_pt_skip_item(s, gr_pt_here(&from));
     gr_pt_lose(s, &from);
   }
   return true;

@@ -118,6 +118,23 @@ static int opens(int kind) {
   return (kind == '(' || kind == '[' || kind == '{') - (kind == ')' || kind == ']' || kind == '}');
 }
 
+/* `unless { %a = … }` in one line: what was wrong ends before the }. */
+bool gr_pt_skip_in_line(pt_parse *s, const gr_lexer *from) {
+  gr_lexer at = *from;
+  int depth = 0;
+  at.quiet = true;
+  for (; at.token.kind != GR_T_END && at.token.kind != GR_T_ERROR && at.token.line == from->token.line;
+       gr_lex_next(&at)) {
+    if (depth == 0 && at.token.kind == '}') {
+      at.quiet = false;
+      s->parser->lex = at;
+      return s->parser->failed = true;
+    }
+    depth += opens(at.token.kind);
+  }
+  return false;
+}
+
 /* To what follows the comma that ends the condition; else to the next item. */
 bool gr_pt_skip_condition(pt_parse *s, const gr_lexer *from) {
   gr_lexer *l = &s->parser->lex, at = *from;

@@ -13,6 +13,7 @@
 #define PT_MAX_NODES 1000        /* of one expression */
 #define PT_MAX_PARAMS 8          /* of a condition that has a name */
 #define PT_MAX_LOCALS 4          /* map in map in map … */
+#define PT_MAX_UNLESS 64         /* blocks of one rule: each may be read to the rule's end */
 #define PT_MAX_ALSO 3            /* lines found among users, in one variant */
 #define PT_MAX_COMMUTES 8        /* commutative lines in one variant: 2^n orders */
 
@@ -305,6 +306,7 @@ bool gr_pt_ends_expression(const gr_lexer *l); /* a section or declaration begin
 const char *gr_pt_at(const gr_token *t);
 const char *gr_pt_here(const gr_lexer *l);
 void gr_pt_skip_item(pt_parse *s, const char *from);
+bool gr_pt_skip_in_line(pt_parse *s, const gr_lexer *from);   /* to the } of a block, where it stands in this line */
 bool gr_pt_skip_condition(pt_parse *s, const gr_lexer *from); /* `from`: on its first token; does one follow? */
 void gr_pt_skip_field(gr_parser *p, const gr_lexer *from);
 bool gr_pt_skip_arguments(gr_parser *p);                         /* from ( to what follows its ) */
