@@ -18,6 +18,7 @@ typedef struct freezer {
   gr_cones *cones;
   graft_tensor *root; /* by node: the buffer that an observer's chain of states starts from; GRAFT_NONE: no observer */
   uint32_t root_count;
+  const uint8_t *only; /* by tensor: the states that are meant; NULL: all */
   GR_VEC(graft_node) observers;
   gr_notice *unseen; /* places that nothing was observed at */
 } freezer;
@@ -53,6 +54,7 @@ static graft_status find_observers(freezer *f) {
     const gr_op_info *info = gr_info(g, n);
     if (!info || !(info->families & GR_F_OBSERVE)) continue;
     f->root[n] = root_of(f, gr_operand(g, n, 1));
+    if (f->only && f->root[n] != GRAFT_NONE && !f->only[f->root[n]]) continue;
     if (f->root[n] != GRAFT_NONE && !gr_vec_push(f->pass->context, &f->observers, n)) return GRAFT_NO_MEMORY;
   }
   return GRAFT_OK;
@@ -115,10 +117,16 @@ static graft_status run_observers(freezer *f) {
   return s;
 }
 
+static bool is_unset(graft_module *m, graft_tensor t) {
+  const float *data = graft_tensor_get_data(m, t);
+  return !data || kind_of(gr_tensor_type(m, t), data) == UNSET;
+}
+
 static graft_status erase_observers(freezer *f) {
   graft_graph *g = f->graph;
   for (uint32_t i = f->observers.len; i-- > 0;) {
     graft_node n = f->observers.data[i];
+    if (f->only && is_unset(g->module, f->root[n])) continue;
     graft_value handle = gr_handle(g, f->root[n]);
     if (handle == GRAFT_NONE) return GRAFT_NO_MEMORY;
     gr_replace_uses(g, gr_result(g, n, 0), handle);
@@ -128,8 +136,8 @@ static graft_status erase_observers(freezer *f) {
   return GRAFT_OK;
 }
 
-static graft_status freeze(gr_pass *p, graft_graph *g, gr_notice *unseen) {
-  freezer f = {.pass = p, .graph = g, .root_count = g->nodes.len, .unseen = unseen};
+graft_status gr_freeze_observers(gr_pass *p, graft_graph *g, const uint8_t *only, gr_notice *unseen) {
+  freezer f = {.pass = p, .graph = g, .root_count = g->nodes.len, .only = only, .unseen = unseen};
   size_t size = ((size_t)f.root_count + 1) * sizeof *f.root;
   void *user;
   gr_evaluator evaluator = gr_pass_evaluator(p, &user);
@@ -151,7 +159,8 @@ static graft_status freeze(gr_pass *p, graft_graph *g, gr_notice *unseen) {
 graft_status gr_pass_freeze_observers(gr_pass *p) {
   graft_status s = GRAFT_OK;
   gr_notice unseen = {0};
-  for (uint32_t i = 0; !s && i < p->module->graphs.len; i++) s = freeze(p, p->module->graphs.data[i], &unseen);
+  for (uint32_t i = 0; !s && i < p->module->graphs.len; i++)
+    s = gr_freeze_observers(p, p->module->graphs.data[i], NULL, &unseen);
   if (!s) gr_notice_warn(p, &unseen, "never observed, so that the scale is 1 and the zero point 0");
   return s;
 }
@@ -184,10 +193,11 @@ static graft_status freeze_operand(gr_pass *p, graft_graph *g, gr_cones *cones, 
 
 /* ---- scales that are clamped from below ---- */
 
-typedef struct clamped {
+typedef struct scale_notes {
   gr_notice scales;  /* by how much too large */
   gr_notice weights; /* by the share of their elements that became 0 */
-} clamped;
+  gr_notice lost;    /* the same, where the scale is given or was learned */
+} scale_notes;
 
 /* How many times larger than the range asks for the scale is; 1 where it is what was asked for. */
 static double excess_of(const graft_graph *g, graft_node qparams, float low, float high, float scale) {
@@ -221,11 +231,65 @@ static uint64_t count_zeroed(const graft_graph *g, graft_node qparams, const gr_
   return zeroed;
 }
 
+/* False: the scales are not by these channels. */
+static bool channels_of(const graft_graph *g, graft_node fake_quantize, const gr_array *x, int64_t scales,
+                        gr_channels *ch) {
+  const uint32_t attrs = gr_attrs_of(g, fake_quantize);
+  *ch = gr_channels_whole(&x->type);
+  if (x->type.dtype != GRAFT_F32) return false;
+  if (scales > 1 && !gr_channels_make(&x->type, gr_attr_int(g->module, attrs, GR_ATTR(fake_quantize, axis)),
+                                      gr_attr_int(g->module, attrs, GR_ATTR(fake_quantize, groups)), ch))
+    return false;
+  return gr_channels_total(*ch) == scales;
+}
+
+static void note_share(gr_notice *notice, const char *name, uint64_t zeroed, int64_t all) {
+  char text[64];
+  const double share = (double)zeroed / (double)all;
+  if (!zeroed) return;
+  (void)snprintf(text, sizeof text, "(%.4g%%)", 100.0 * share);
+  gr_notice_add(notice, name, text, share);
+}
+
+/* A scale that no range was asked for: given, or learned. Where it rounds a whole channel of a weight to 0 it is none
+ * that anybody meant. */
+static graft_status look_at_given_scale(scale_notes *out, graft_graph *g, gr_cones *cones, graft_node n) {
+  const graft_value x = gr_operand(g, n, 0), scale = gr_operand(g, n, 1);
+  gr_array data, scales;
+  gr_channels ch;
+  char name[256];
+  if (!gr_cones_is_const(cones, scale)) return GRAFT_OK;
+  if (!gr_cones_value(cones, scale, &scales)) return GRAFT_PASS;
+  if (scales.type.dtype != GRAFT_F32) return GRAFT_OK;
+  const int64_t count = graft_type_elements(&scales.type);
+  const float *s = scales.data;
+  graft_value_name(g, x, name, sizeof name);
+  for (int64_t i = 0; i < count; i++)
+    if (!(s[i] > 0.0f) || !isfinite(s[i]))
+      return gr_error(g->module->context, GRAFT_PASS, gr_node_loc(g, n), "'%s' cannot be quantized by the scale %g",
+                      name, (double)s[i]);
+  if (!gr_cones_is_const(cones, x)) return GRAFT_OK;
+  if (!gr_cones_value(cones, x, &data)) return GRAFT_PASS;
+  if (!channels_of(g, n, &data, count, &ch)) return GRAFT_OK;
+  float *range = gr_alloc(g->module->context, 2 * (size_t)count * sizeof *range);
+  uint64_t zeroed = 0;
+  if (!range) return GRAFT_NO_MEMORY;
+  gr_range_f32(GR_ISA_PLAIN, data.data, ch, range, range + count);
+  for (int64_t i = 0; i < count; i++) {
+    const float most = fmaxf(fabsf(range[i]), fabsf(range[count + i]));
+    if (most > 0 && most <= 0.5f * s[i]) zeroed += (uint64_t)(ch.outer * ch.inner);
+  }
+  gr_free(g->module->context, range, 2 * (size_t)count * sizeof *range);
+  note_share(&out->lost, name, zeroed, graft_type_elements(&data.type));
+  return GRAFT_OK;
+}
+
 /* `n`: a fake-quantizer whose scale, still computed, is about to become a constant. */
-static graft_status look_at_scale(graft_graph *g, gr_cones *cones, graft_node n, clamped *out) {
+static graft_status look_at_scale(graft_graph *g, gr_cones *cones, graft_node n, scale_notes *out) {
   graft_module *m = g->module;
   const graft_value scale = gr_operand(g, n, 1), x = gr_operand(g, n, 0);
   graft_node maker = scale == GRAFT_NONE ? GRAFT_NONE : gr_value_node(g, scale);
+  if (scale != GRAFT_NONE && maker == GRAFT_NONE) return look_at_given_scale(out, g, cones, n);
   if (maker == GRAFT_NONE || gr_node_at(g, maker)->op != GR_OP_qparams || !gr_cones_is_const(cones, scale))
     return GRAFT_OK;
   gr_array state, scales, data;
@@ -246,19 +310,9 @@ static graft_status look_at_scale(graft_graph *g, gr_cones *cones, graft_node n,
   gr_notice_add(&out->scales, name, "", most);
   if (!gr_cones_is_const(cones, x)) return GRAFT_OK;
   if (!gr_cones_value(cones, x, &data)) return GRAFT_PASS;
-  gr_channels ch = gr_channels_whole(&data.type);
-  const uint32_t own = gr_attrs_of(g, n);
-  if (data.type.dtype != GRAFT_F32 ||
-      (count > 1 && !gr_channels_make(&data.type, gr_attr_int(m, own, GR_ATTR(fake_quantize, axis)),
-                                      gr_attr_int(m, own, GR_ATTR(fake_quantize, groups)), &ch)) ||
-      gr_channels_total(ch) != count)
-    return GRAFT_OK;
-  const uint64_t zeroed = count_zeroed(g, maker, &data, ch, range, s);
-  const int64_t all = graft_type_elements(&data.type);
-  if (!zeroed) return GRAFT_OK;
-  char text[64];
-  (void)snprintf(text, sizeof text, "(%.4g%%)", 100.0 * (double)zeroed / (double)all);
-  gr_notice_add(&out->weights, name, text, (double)zeroed / (double)all);
+  gr_channels ch;
+  if (!channels_of(g, n, &data, count, &ch)) return GRAFT_OK;
+  note_share(&out->weights, name, count_zeroed(g, maker, &data, ch, range, s), graft_type_elements(&data.type));
   return GRAFT_OK;
 }
 
@@ -272,7 +326,7 @@ static graft_status freeze_node(gr_pass *p, graft_graph *g, gr_cones *cones, gra
   return s;
 }
 
-static graft_status freeze_graph_qparams(gr_pass *p, graft_graph *g, clamped *c, gr_stored *known) {
+static graft_status freeze_graph_qparams(gr_pass *p, graft_graph *g, scale_notes *c, gr_stored *known) {
   void *user;
   gr_evaluator evaluator = gr_pass_evaluator(p, &user);
   size_t size = ((size_t)g->values.len + 1) * sizeof(graft_tensor);
@@ -296,7 +350,7 @@ graft_status gr_pass_freeze_qparams(gr_pass *p) {
   graft_status s = GRAFT_OK;
   if (strcmp(gr_option_string(p, "qparams"), "observer") == 0)
     s = gr_apply_rules(p, "qparams_by_observer", (gr_loc){0});
-  clamped c = {0};
+  scale_notes c = {0};
   gr_stored known = {.pass = p};
   for (uint32_t i = 0; !s && i < p->module->graphs.len; i++)
     s = freeze_graph_qparams(p, p->module->graphs.data[i], &c, &known);
@@ -304,5 +358,7 @@ graft_status gr_pass_freeze_qparams(gr_pass *p) {
     gr_notice_warn(p, &c.scales, "scales at their least value, larger than the range asks for (eps=, weight-eps=)");
   if (!s) gr_stored_warn(&known);
   if (!s) gr_notice_warn(p, &c.weights, "elements became 0 since the scale is at its least value");
+  if (!s)
+    gr_notice_warn(p, &c.lost, "whole channels became 0 since the scale, given or learned, is too large for them");
   return s;
 }

@@ -22,7 +22,7 @@ typedef struct group_state {
 
 /* What is read off a spec once: its kind, and the attribute sets of the nodes it makes. */
 typedef struct recipe {
-  bool known, is_spec, dynamic, learnable, per_channel, histogram, enabled;
+  bool known, is_spec, dynamic, per_channel, histogram, enabled;
   uint32_t observe, widen, qparams, choose_qparams; /* GRAFT_NONE: not made yet; widen: observe without averaging */
   uint32_t fake_quantize[2];                        /* per tensor, per channel */
 } recipe;
@@ -123,7 +123,6 @@ static recipe *recipe_of(const inserter *s, uint32_t group) {
   if (!r->is_spec) return r;
   r->histogram = gr_attr_int(s->m, spec->attrs, GR_ATTR(spec, observer)) == GR_observer_histogram;
   r->dynamic = gr_attr_bool(s->m, spec->attrs, GR_ATTR(spec, dynamic));
-  r->learnable = gr_attr_bool(s->m, spec->attrs, GR_ATTR(spec, learnable));
   r->enabled = s->train && gr_attr_bool(s->m, spec->attrs, GR_ATTR(spec, fake_quantize));
   return r;
 }
@@ -231,10 +230,9 @@ static graft_status make_state(inserter *s, const place *p, const gr_spec *spec)
   return st->state == GRAFT_NONE ? GRAFT_NO_MEMORY : GRAFT_OK;
 }
 
-/* Scale and zero point as tensors of the module: of a fixed spec, and the start of learnable ones. */
-static graft_status given(inserter *s, const place *p, const gr_spec *spec) {
+/* Scale and zero point of a fixed spec, as constants. */
+static graft_status fixed(inserter *s, const place *p, const gr_spec *spec) {
   group_state *st = &s->state[p->group];
-  bool fixed = spec->kind == GR_SPEC_fixed;
   graft_type type = {.dtype = GRAFT_F32};
   int64_t n = 1;
   if (st->scale != GRAFT_NONE) return GRAFT_OK;
@@ -247,11 +245,9 @@ static graft_status given(inserter *s, const place *p, const gr_spec *spec) {
   int32_t *zero = gr_calloc(s->c, (size_t)(n ? n : 1), sizeof *zero);
   graft_tensor a = GRAFT_NONE, b = GRAFT_NONE;
   if (scale && zero) {
-    for (int64_t i = 0; i < n; i++)
-      scale[i] = fixed ? (float)gr_attr_float(s->m, spec->attrs, GR_ATTR(fixed, scale)) : 1.0f;
-    if (fixed) zero[0] = (int32_t)gr_attr_int(s->m, spec->attrs, GR_ATTR(fixed, zero_point));
-    const char *name = "activation_post_process.scale";
-    a = fixed ? gr_constant(s->m, name, &type, scale) : graft_tensor_create(s->m, name, GRAFT_PARAMETER, &type, scale);
+    for (int64_t i = 0; i < n; i++) scale[i] = (float)gr_attr_float(s->m, spec->attrs, GR_ATTR(fixed, scale));
+    zero[0] = (int32_t)gr_attr_int(s->m, spec->attrs, GR_ATTR(fixed, zero_point));
+    a = gr_constant(s->m, "activation_post_process.scale", &type, scale);
     type.dtype = GRAFT_I32;
     if (a != GRAFT_NONE) b = gr_constant(s->m, "activation_post_process.zero_point", &type, zero);
   }
@@ -348,7 +344,7 @@ static graft_status make_qparams(inserter *s, const place *p) {
     uint32_t attrs = set_of(s, p->group, &r->choose_qparams, GR_OP_choose_qparams, false);
     return take_qparams(s, p, add(s, p, GR_OP_choose_qparams, attrs, &p->x, 1, 2, s->scalar));
   }
-  if (spec->kind == GR_SPEC_fixed || r->learnable) return given(s, p, spec);
+  if (spec->kind == GR_SPEC_fixed) return fixed(s, p, spec);
   return spec->kind == GR_SPEC_derived ? derived(s, p, spec) : observed(s, p, spec);
 }
 

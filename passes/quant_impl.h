@@ -77,6 +77,12 @@ typedef struct gr_stored {
 graft_status gr_stored_look(gr_stored *k, graft_graph *g, gr_cones *cones, graft_node fake_quantize);
 void gr_stored_warn(const gr_stored *k);
 
+/* ---- observers that stop (freeze.c) ---- */
+
+/* Observers are replaced by the state that they have, those of tensors that never ran by the state that they would
+ * have. `only`, by tensor: the states that are meant, of which those that nothing was observed in are left alone. */
+graft_status gr_freeze_observers(gr_pass *p, graft_graph *g, const uint8_t *only, gr_notice *unseen);
+
 /* ---- groups (resolve.c) ---- */
 
 /* Places (annotated uses and values) that share one set of parameters. */

@@ -1,0 +1,143 @@
+/* enable-param-learning: scales that training is to change. Their places were observed until now, as PyTorch's
+ * learnable fake-quantizers are at first, so that a scale starts at what its values ask for; from here on it is a
+ * parameter, and its observers are gone. Places that share a state share the parameter. */
+#include <stdio.h>
+#include <string.h>
+
+#include "passes/quant_impl.h"
+
+typedef struct learner {
+  gr_pass *pass;
+  graft_graph *g;
+  graft_module *m;
+  uint32_t node_count, tensor_count;
+  graft_tensor *root;              /* by node: the state that an observer's chain, or a qparams, starts from */
+  uint8_t *chosen;                 /* by tensor: it is the state of a learnable place */
+  graft_value *scale, *zero_point; /* by tensor: what was made of the state */
+  GR_VEC(graft_node) places;       /* their qparams */
+  gr_cones *cones;
+} learner;
+
+static graft_tensor root_of(const learner *l, graft_value state) {
+  const graft_node n = state == GRAFT_NONE ? GRAFT_NONE : gr_value_node(l->g, state);
+  if (n != GRAFT_NONE) return n < l->node_count ? l->root[n] : GRAFT_NONE;
+  return state == GRAFT_NONE ? GRAFT_NONE : gr_value_tensor(l->g, state);
+}
+
+static bool says_learnable(const learner *l, uint32_t id) {
+  const gr_spec *spec = id ? gr_spec_get(l->m, id) : NULL;
+  return spec && spec->kind == GR_SPEC_spec && gr_attr_bool(l->m, spec->attrs, GR_ATTR(spec, learnable)) &&
+         !gr_attr_bool(l->m, spec->attrs, GR_ATTR(spec, dynamic));
+}
+
+/* Specs stay where they were: on the value that is fake-quantized, or on the edges that read the result. */
+static bool is_learnable(const learner *l, graft_node fake_quantize) {
+  const graft_graph *g = l->g;
+  const graft_value x = gr_operand(g, fake_quantize, 0), y = gr_result(g, fake_quantize, 0);
+  if (x != GRAFT_NONE && says_learnable(l, gr_spec_of_value(g, x))) return true;
+  for (uint32_t u = gr_value_at(g, y)->first_use; u != GRAFT_NONE; u = gr_use_at(g, u)->next)
+    if (says_learnable(l, gr_spec_of_use(g, u))) return true;
+  return false;
+}
+
+/* The states of learnable places, and every qparams of such a state: places that share have one spec among them. */
+static graft_status find_places(learner *l) {
+  const graft_graph *g = l->g;
+  for (graft_node n = g->first; n != GRAFT_NONE; n = gr_node_at(g, n)->next) {
+    const gr_op_info *info = gr_info(g, n);
+    if (info && (info->families & GR_F_OBSERVE)) l->root[n] = root_of(l, gr_operand(g, n, 1));
+    if (info && (info->families & GR_F_QPARAMS)) l->root[n] = root_of(l, gr_operand(g, n, 0));
+    if (!info || !(info->families & GR_F_FAKE_QUANTIZE)) continue;
+    const graft_node maker = gr_value_node(g, gr_operand(g, n, 1));
+    const graft_tensor t = maker == GRAFT_NONE ? GRAFT_NONE : l->root[maker];
+    if (t != GRAFT_NONE && t < l->tensor_count && !l->chosen[t]) l->chosen[t] = is_learnable(l, n);
+  }
+  for (graft_node n = g->first; n != GRAFT_NONE; n = gr_node_at(g, n)->next) {
+    const gr_op_info *info = gr_info(g, n);
+    if (!info || !(info->families & GR_F_QPARAMS)) continue;
+    const graft_tensor t = l->root[n];
+    if (t != GRAFT_NONE && t < l->tensor_count && l->chosen[t] && !gr_vec_push(l->pass->context, &l->places, n))
+      return GRAFT_NO_MEMORY;
+  }
+  return GRAFT_OK;
+}
+
+static graft_status make_parameter(learner *l, graft_node qparams, graft_tensor state) {
+  gr_array scale, zero_point;
+  char name[256], text[280];
+  if (!gr_cones_value(l->cones, gr_result(l->g, qparams, 0), &scale)) return GRAFT_PASS;
+  graft_tensor_name(l->m, state, name, sizeof name);
+  (void)snprintf(text, sizeof text, "%s.scale", name);
+  graft_tensor s = graft_tensor_create(l->m, text, GRAFT_PARAMETER, &scale.type, scale.data);
+  if (s == GRAFT_NONE) return GRAFT_NO_MEMORY;
+  if (!gr_cones_value(l->cones, gr_result(l->g, qparams, 1), &zero_point)) return GRAFT_PASS;
+  (void)snprintf(text, sizeof text, "%s.zero_point", name);
+  graft_tensor z = gr_constant(l->m, text, &zero_point.type, zero_point.data);
+  if (z == GRAFT_NONE) return GRAFT_NO_MEMORY;
+  l->scale[state] = gr_handle(l->g, s);
+  l->zero_point[state] = gr_handle(l->g, z);
+  gr_count(l->pass, "scales to learn", 1);
+  return l->scale[state] == GRAFT_NONE || l->zero_point[state] == GRAFT_NONE ? GRAFT_NO_MEMORY : GRAFT_OK;
+}
+
+static graft_status make_parameters(learner *l) {
+  graft_graph *g = l->g;
+  graft_status s = GRAFT_OK;
+  for (uint32_t i = 0; i < l->places.len && !s; i++) {
+    const graft_node n = l->places.data[i];
+    const graft_tensor t = gr_value_tensor(g, gr_operand(g, n, 0)); /* none: never observed */
+    if (t != GRAFT_NONE && l->scale[t] == GRAFT_NONE) s = make_parameter(l, n, t);
+  }
+  gr_cones_destroy(l->cones);
+  l->cones = NULL;
+  for (uint32_t i = 0; i < l->places.len && !s; i++) {
+    const graft_node n = l->places.data[i];
+    const graft_tensor t = gr_value_tensor(g, gr_operand(g, n, 0));
+    if (t == GRAFT_NONE) continue;
+    gr_replace_uses(g, gr_result(g, n, 0), l->scale[t]);
+    gr_replace_uses(g, gr_result(g, n, 1), l->zero_point[t]);
+    gr_node_erase(g, n);
+  }
+  for (uint32_t u = g->updates.len; u-- > 0 && !s;) {
+    const graft_tensor t = g->updates.data[u].tensor;
+    if (t != GRAFT_NONE && t < l->tensor_count && l->scale[t] != GRAFT_NONE) gr_update_erase(g, u);
+  }
+  return s;
+}
+
+static graft_status learn(gr_pass *p, graft_graph *g, gr_notice *unseen) {
+  graft_context *c = p->context;
+  learner l = {.pass = p, .g = g, .m = g->module, .node_count = g->nodes.len, .tensor_count = g->module->tensors.len};
+  const size_t nodes = (size_t)l.node_count + 1, tensors = (size_t)l.tensor_count + 1;
+  l.root = gr_alloc(c, nodes * sizeof *l.root);
+  l.chosen = gr_calloc(c, tensors, 1);
+  l.scale = gr_alloc(c, 2 * tensors * sizeof *l.scale);
+  graft_status s = l.root && l.chosen && l.scale ? GRAFT_OK : GRAFT_NO_MEMORY;
+  if (!s) {
+    memset(l.root, 0xFF, nodes * sizeof *l.root); /* GRAFT_NONE */
+    memset(l.scale, 0xFF, 2 * tensors * sizeof *l.scale);
+    l.zero_point = l.scale + tensors;
+    s = find_places(&l);
+  }
+  if (!s && l.places.len) {
+    void *user;
+    gr_evaluator evaluator = gr_pass_evaluator(p, &user);
+    s = gr_freeze_observers(p, g, l.chosen, unseen);
+    if (!s && !(l.cones = gr_cones_create(g, evaluator, user))) s = GRAFT_NO_MEMORY;
+    if (!s) s = make_parameters(&l);
+    gr_cones_destroy(l.cones);
+  }
+  gr_vec_free(c, &l.places);
+  gr_free(c, l.root, nodes * sizeof *l.root);
+  gr_free(c, l.chosen, tensors);
+  gr_free(c, l.scale, 2 * tensors * sizeof *l.scale);
+  return s;
+}
+
+graft_status gr_pass_enable_param_learning(gr_pass *p) {
+  graft_status s = GRAFT_OK;
+  gr_notice unseen = {0};
+  for (uint32_t i = 0; i < p->module->graphs.len && !s; i++) s = learn(p, p->module->graphs.data[i], &unseen);
+  if (!s) gr_notice_warn(p, &unseen, "never observed, so that there is no scale to learn from and observing goes on");
+  return s;
+}
