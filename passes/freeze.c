@@ -197,6 +197,7 @@ typedef struct scale_notes {
   gr_notice scales;  /* by how much too large */
   gr_notice weights; /* by the share of their elements that became 0 */
   gr_notice lost;    /* the same, where the scale is given or was learned */
+  gr_notice masked;  /* by the magnitude of the constant that sets the range */
 } scale_notes;
 
 /* How many times larger than the range asks for the scale is; 1 where it is what was asked for. */
@@ -304,6 +305,10 @@ static graft_status look_at_scale(graft_graph *g, gr_cones *cones, graft_node n,
   if (graft_type_elements(&state.type) < 2 * half ||
       gr_attr_int(m, attrs, GR_ATTR(qparams, formula)) == GR_formula_power_of_two)
     return GRAFT_OK;
+  if (half == 1 && range[0] <= range[1]) {
+    graft_status status = gr_note_dominated(&out->masked, g, cones, x, (double)range[0], (double)range[1]);
+    if (status) return status;
+  }
   for (int64_t i = 0; i < count; i++) most = fmax(most, excess_of(g, maker, range[i], range[half + i], s[i]));
   if (most < CLAMPED) return GRAFT_OK;
   graft_value_name(g, x, name, sizeof name);
@@ -357,6 +362,10 @@ graft_status gr_pass_freeze_qparams(gr_pass *p) {
   if (!s)
     gr_notice_warn(p, &c.scales, "scales at their least value, larger than the range asks for (eps=, weight-eps=)");
   if (!s) gr_stored_warn(&known);
+  if (!s)
+    gr_notice_warn(
+        p, &c.masked,
+        "a constant (a mask?) sets the range, so that all else shares a few steps (skip-name=, or a mask of -inf)");
   if (!s) gr_notice_warn(p, &c.weights, "elements became 0 since the scale is at its least value");
   if (!s)
     gr_notice_warn(p, &c.lost, "whole channels became 0 since the scale, given or learned, is too large for them");

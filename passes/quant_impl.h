@@ -83,6 +83,10 @@ void gr_stored_warn(const gr_stored *k);
  * have. `only`, by tensor: the states that are meant, of which those that nothing was observed in are left alone. */
 graft_status gr_freeze_observers(gr_pass *p, graft_graph *g, const uint8_t *only, gr_notice *unseen);
 
+/* ---- ranges that a constant sets (dominated.c) ---- */
+
+graft_status gr_note_dominated(gr_notice *out, graft_graph *g, gr_cones *cones, graft_value x, double low, double high);
+
 /* ---- groups (resolve.c) ---- */
 
 /* Places (annotated uses and values) that share one set of parameters. */
