@@ -38,6 +38,7 @@ struct graft_module {
   GR_VEC(uint32_t) record_parents;
   gr_map record_ids; /* of the first `records_known` records; the rest, read from a file, on first use */
   uint32_t records_known;
+  gr_map whys; /* gr_name -> string (gr_why) */
   gr_undo undo;
   bool said_foreign;   /* that it holds ops which will not run (formats/foreign.c) */
   char labels[4][256]; /* names as text, for diagnostics */

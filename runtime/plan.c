@@ -418,7 +418,10 @@ static graft_status plan_node(planner *p) {
   uint32_t op = gr_node_at(p->graph, p->node)->op;
   const gr_kernel_info *info = gr_kernel_get(op);
   const graft_kernel *opaque = op >= GR_OP_COUNT ? find_opaque(p, gr_op_text(p->graph->module, op)) : NULL;
-  if (!info && !opaque && !is_control(op)) return fail(p, GRAFT_RUN, "there is no kernel for this op");
+  if (!info && !opaque && !is_control(op)) {
+    const char *why = gr_why(p->graph, p->node);
+    return fail(p, GRAFT_RUN, why ? why : "there is no kernel for this op");
+  }
   gr_kernel_call call;
   graft_status status = infer(p, opaque);
   if (status == GRAFT_OK) status = describe(p, &call);

@@ -1,4 +1,5 @@
-/* What of a module will not run: its foreign ops, counted over all graphs, in one line. */
+/* What of a module will not run: its foreign ops, counted over all graphs, in one line, with the first reason of each
+ * that is known. */
 #include "ir/formats/foreign_int.h"
 #include "ir/formats/sink_int.h"
 
@@ -10,6 +11,8 @@
 typedef struct foreign {
   const char *name;
   uint32_t count;
+  const char *why; /* of the first node that has a reason; NULL: none has */
+  bool several;    /* others have other reasons */
 } foreign;
 
 static int by_name(const void *a, const void *b) {
@@ -24,11 +27,19 @@ static void say(graft_module *m, const foreign *ops, uint32_t count, gr_sink *ou
     gr_sink_text(out, i ? ", " : "");
     gr_sink_text(out, ops[i].name);
     if (ops[i].count > 1) gr_sink_format(out, " x%u", ops[i].count);
+    if (ops[i].why) gr_sink_format(out, " (%s%s)", ops[i].why, ops[i].several ? "; …" : "");
   }
   if (count > LISTED) gr_sink_format(out, " and %u more", count - LISTED);
   if (!out->failed)
     gr_warning(m->context, GRAFT_UNSUPPORTED, gr_module_loc(m), "will not run: %.*s", (int)out->bytes.len,
                out->bytes.data);
+}
+
+static void add_why(foreign *op, const char *why) {
+  if (!op->why)
+    op->why = why;
+  else if (why && strcmp(why, op->why) != 0)
+    op->several = true;
 }
 
 bool gr_warn_foreign(graft_module *m) {
@@ -47,7 +58,9 @@ bool gr_warn_foreign(graft_module *m) {
       if (at < ops.len)
         ops.data[at].count++;
       else
-        good = gr_map_put(c, &known, op, ops.len) && gr_vec_push(c, &ops, ((foreign){shown(gr_op_text(m, op)), 1}));
+        good = gr_map_put(c, &known, op, ops.len) &&
+               gr_vec_push(c, &ops, ((foreign){.name = shown(gr_op_text(m, op)), .count = 1}));
+      if (good) add_why(&ops.data[gr_map_get(&known, op)], gr_why(g, n));
     }
   }
   gr_sink out;

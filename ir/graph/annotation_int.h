@@ -43,4 +43,9 @@ const uint32_t *gr_record_parents(const graft_module *m, uint32_t record);
 /* The source name a record goes back to (the first one found through its first parents); 0: none. O(depth). */
 uint32_t gr_record_source(const graft_module *m, uint32_t record);
 
+/* Why a node that a reader left as it was will not run; NULL: nothing is known. For messages only, in no file. Kept by
+ * the name of the node's first result. */
+bool gr_why_set(graft_graph *g, graft_node n, const char *why);
+const char *gr_why(const graft_graph *g, graft_node n);
+
 #endif

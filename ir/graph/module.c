@@ -63,6 +63,7 @@ void graft_module_destroy(graft_module *m) {
   gr_vec_free(c, &m->records);
   gr_vec_free(c, &m->record_parents);
   gr_map_free(c, &m->record_ids);
+  gr_map_free(c, &m->whys);
   gr_vec_free(c, &m->undo.words);
   gr_free(c, m, sizeof *m);
 }

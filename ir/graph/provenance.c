@@ -1,6 +1,8 @@
 /* Provenance records: interned, each pointing to the records it was made from. */
 #include "ir/ir_int.h"
 
+#include <string.h>
+
 static bool same(const graft_module *m, uint32_t id, const gr_record *r, const uint32_t *parents) {
   const gr_record *s = &m->records.data[id];
   if (s->source != r->source || s->pass != r->pass || s->rule != r->rule || s->equals != r->equals ||
@@ -60,4 +62,27 @@ uint32_t gr_record_source(const graft_module *m, uint32_t record) {
     record = r->parent_count ? m->record_parents.data[r->first_parent] : 0;
   }
   return record ? m->records.data[record].source : 0;
+}
+
+/* Of the first result that there is; 0: it has none, or no name. */
+static uint64_t named_by(const graft_graph *g, graft_node n) {
+  for (uint32_t i = 0; i < gr_node_at(g, n)->result_count; i++) {
+    if (gr_result(g, n, i) == GRAFT_NONE) continue;
+    const gr_name name = gr_value_get_name(g, gr_result(g, n, i));
+    return (uint64_t)name.base << 32 | name.number;
+  }
+  return 0;
+}
+
+bool gr_why_set(graft_graph *g, graft_node n, const char *why) {
+  graft_module *m = g->module;
+  const uint64_t name = named_by(g, n);
+  const uint32_t text = gr_intern(m, why, strlen(why));
+  return text != GRAFT_NONE && (name == 0 || gr_map_put(m->context, &m->whys, name, text));
+}
+
+const char *gr_why(const graft_graph *g, graft_node n) {
+  const uint64_t name = named_by(g, n);
+  const uint32_t text = name == 0 ? GRAFT_NONE : gr_map_get(&g->module->whys, name);
+  return text == GRAFT_NONE ? NULL : gr_string_text(g->module, text);
 }

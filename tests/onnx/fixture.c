@@ -32,6 +32,16 @@ void load(void) {
   ck_assert_msg(m != NULL, "%s", message);
 }
 
+void will_not_run(const char *text) {
+  load();
+  const char *said = "";
+  for (uint32_t i = 0; i < graft_diagnostic_count(c) && !said[0]; i++) {
+    const graft_diagnostic d = graft_diagnostic_get(c, i);
+    if (d.severity == GRAFT_WARNING && strncmp(d.message, "will not run: ", 14) == 0) said = d.message + 14;
+  }
+  ck_assert_str_eq(said, text);
+}
+
 void load_fails(const char *node, const char *part) {
   m = model_load(c, proto, NULL);
   ck_assert_msg(m == NULL, "it was imported");

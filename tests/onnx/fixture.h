@@ -16,6 +16,8 @@ void teardown(void);
 void load(void);
 /* Loading fails, with a message that holds `part` and names the node `node`. */
 void load_fails(const char *node, const char *part);
+/* It loads, and the warning of what will not run is this. */
+void will_not_run(const char *text);
 /* "op(operand, …)" of the node called `name`, until the next call. */
 const char *node_text(const char *name);
 /* x -> batch norm /bn -> y. */

@@ -43,8 +43,11 @@ bool gr_onnx_shape_in(gr_onnx *in, uint32_t i, graft_type *type);
 bool gr_onnx_scalar(gr_onnx *in, uint32_t i, const char *what, double *out);
 /* A float operand in a weight role is a parameter, also behind a transpose. */
 void gr_onnx_parameter(gr_onnx *in, graft_value v);
-/* The node stays as it is, an opaque one, whose first result has this type: instead of an end (build.c). */
-bool gr_onnx_stays(gr_onnx *in, const graft_type *type);
+/* The node stays as it is, an opaque one whose first result has this type (NULL: nothing is known of it), for this
+ * reason; what its handler has made so far is taken back. Gives false, and in->failed is true from here on: to the
+ * handler it is as an error (refuse.c). */
+bool gr_onnx_stays(gr_onnx *in, const graft_type *type, const char *format, ...)
+    __attribute__((format(printf, 3, 4), cold));
 
 /* ---- building graft's nodes (build.c) ---- */
 

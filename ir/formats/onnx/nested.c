@@ -30,7 +30,9 @@ static void come_back(gr_onnx *in, const gr_onnx *to) {
   in->row = to->row;
   in->where = to->where;
   in->record = to->record;
+  in->handling = to->handling;
   in->opaque = to->opaque;
+  in->why = to->why;
   in->kept_by_all = to->kept_by_all;
   in->opset = to->opset;
   in->calls = to->calls;
@@ -62,6 +64,7 @@ bool gr_onnx_captured(gr_onnx *in, gr_onnx_names *captured) {
 const graft_graph **gr_onnx_nested(gr_onnx *in, const gr_onnx_names *captured) {
   const Onnx__NodeProto *node = in->node;
   const gr_onnx outer = *in; /* the place to come back to */
+  in->handling = false;
   const graft_graph **graphs = gr_arena_alloc(&in->scratch, (node->n_attribute + 1) * sizeof *graphs);
   bool good = graphs != NULL;
   for (size_t i = 0, k = 0; good && i < node->n_attribute; i++) {
@@ -89,6 +92,7 @@ bool gr_onnx_branch(gr_onnx *in, const Onnx__GraphProto *branch) {
                         branch->n_output),
            false;
   in->scope = &scope;
+  in->handling = false; /* its nodes have handlers of their own */
   bool good = gr_onnx_claim_again(in, branch) && results && gr_onnx_define_names(in, &scope, &nothing) &&
               gr_onnx_add_initializers(in, &scope) && in->reader->nodes(in, &scope);
   in->where = here.where;

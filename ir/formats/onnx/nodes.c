@@ -72,6 +72,45 @@ static bool check_opset(gr_onnx *in) {
   return true;
 }
 
+/* ---- what its handler makes of a node ---- */
+
+/* What was there before the handler ran. */
+typedef struct mark {
+  uint32_t nodes, graphs, tensors, computed;
+} mark;
+
+static bool take_back(gr_onnx *in, const mark *to) {
+  graft_graph *g = in->scope->graph;
+  graft_module *m = in->module;
+  for (uint32_t i = 0; i < in->node->n_output; i++) {
+    gr_onnx_symbol *s = in->node->output[i][0] ? gr_onnx_scope_find(in->scope, in->node->output[i]) : NULL;
+    if (s) s->value = s->tensor = GRAFT_NONE;
+  }
+  for (graft_node n = g->nodes.len; n-- > to->nodes;)
+    if (gr_node_live(g, n)) gr_node_erase(g, n);
+  gr_graphs_drop(m, to->graphs);
+  in->scope->computed.len = to->computed;
+  for (graft_tensor t = to->tensors; t < m->tensors.len; t++)
+    if (!gr_vec_push(in->context, &in->consumed, t)) return false;
+  return true;
+}
+
+/* False: an error, or, with in->opaque, the node is to stay as it is. */
+static bool handle(gr_onnx *in) {
+  const mark before = {.nodes = in->scope->graph->nodes.len,
+                       .graphs = in->module->graphs.len,
+                       .tensors = in->module->tensors.len,
+                       .computed = in->scope->computed.len};
+  in->kept = (graft_type){.dtype = GRAFT_UNKNOWN, .rank = -1};
+  in->handling = true;
+  const bool good = in->row->handler(in) && !in->failed;
+  in->handling = false;
+  if (!in->refused) return good;
+  in->refused = in->failed = false;
+  in->opaque = take_back(in, &before);
+  return false;
+}
+
 static bool import_node(gr_onnx *in, const Onnx__NodeProto *written) {
   const Onnx__NodeProto *node = gr_onnx_resolve(in, written);
   if (!node) return false;
@@ -79,6 +118,7 @@ static bool import_node(gr_onnx *in, const Onnx__NodeProto *written) {
   in->node = node;
   in->record = 0;
   in->opaque = in->kept_by_all = false;
+  in->why = NULL;
   in->where.node = node->name && node->name[0] ? node->name : node->n_output ? node->output[0] : NULL;
   if (!node->op_type || !node->op_type[0]) return gr_onnx_fail(in, GRAFT_FORMAT, "a node without an op"), false;
   for (size_t i = 0; i < node->n_attribute; i++)
@@ -93,13 +133,11 @@ static bool import_node(gr_onnx *in, const Onnx__NodeProto *written) {
   if (f) return gr_onnx_call_function(in, f);
   const bool contrib = !in->row && node->domain && strcmp(node->domain, "com.microsoft") == 0;
   if (contrib) in->row = gr_onnx_contrib_find(node->op_type);
-  if (!in->row || (contrib && !is_known_form(in))) return import_opaque(in);
+  if (contrib && in->row && !is_known_form(in)) in->why = "an attribute, input or output that is not known";
+  if (!in->row || in->why) return import_opaque(in);
   if (!contrib && !check_opset(in)) return false;
   if (!check_counts(in) || !check_attributes(in)) return false;
-  const bool read =
-      in->row->handler(in); /* or it says that the node stays, having made at most nodes that nothing reads */
-  if (in->failed || (!read && !in->opaque)) return false;
-  return !in->opaque || import_opaque(in);
+  return handle(in) || (in->opaque && import_opaque(in));
 }
 
 bool gr_onnx_nodes(gr_onnx *in, gr_onnx_scope *s) {

@@ -2,6 +2,7 @@
  *
  *   1  wire.c, decimal.c    bytes: is a message safe to read; what number is meant
  *      message.c            bytes to messages
+ *      refuse.c             errors at a node, and forms that graft cannot express
  *   2  scope.c              names of one graph of the file
  *      order.c              which node comes first; what nested graphs read
  *      words.c              words of attributes in two spellings
@@ -204,7 +205,10 @@ struct gr_onnx {
   const gr_onnx_op *row;
   gr_loc where;
   uint32_t record;    /* its provenance */
-  bool opaque;        /* its handler leaves it as it is (gr_onnx_stays) */
+  bool handling;      /* its handler runs */
+  bool refused;       /* … and found a form that graft cannot express (refuse.c): the node will stay as it is */
+  bool opaque;        /* it stays as it is */
+  const char *why;    /* … and why; NULL: graft has no such op */
   bool kept_by_all;   /* every result has the type `kept`, not the first alone */
   graft_type kept;    /* the type of its first result then */
   gr_onnx_part *part; /* what a handler borrows from another op; NULL: the node itself */
@@ -215,12 +219,10 @@ struct gr_onnx {
   bool failed;
 };
 
-/* Reports an error at the node at hand: gr_onnx_fail(in, GRAFT_TYPE, "format", …). */
-static inline graft_status gr_onnx_failed(gr_onnx *in, graft_status code) {
-  in->failed = true;
-  return code;
-}
-#define gr_onnx_fail(in, code, ...) gr_onnx_failed((in), gr_error((in)->context, (code), (in)->where, __VA_ARGS__))
+/* Reports an error at the node at hand. GRAFT_UNSUPPORTED of a handler's is none: the file is valid, and the node stays
+ * as it is, with the message as the reason (refuse.c). */
+graft_status gr_onnx_fail(gr_onnx *in, graft_status code, const char *format, ...)
+    __attribute__((format(printf, 3, 4), cold));
 
 /* After all graphs: state that others read too becomes tensors of its own (state.c). */
 bool gr_onnx_split_state(gr_onnx *in);

@@ -22,13 +22,16 @@ static bool join_heads(gr_onnx *in, graft_value x) {
   return y != GRAFT_NONE && gr_onnx_finish(in, &y, 1);
 }
 
-/* What scaled_dot_product_attention does not do: keys of earlier runs, what lies between, a bound of the scores, two
- * masks at once. */
-static bool is_more(const gr_onnx *in, bool causal) {
-  bool more = causal && gr_onnx_has_input(in, 3);
-  for (uint32_t i = 4; i < in->node->n_input; i++) more = more || gr_onnx_has_input(in, i);
-  for (uint32_t i = 1; i < in->node->n_output; i++) more = more || gr_onnx_output_read(in, i);
-  return more || gr_onnx_attr_float(in, "softcap", 0.0) != 0.0;
+/* What scaled_dot_product_attention does not do; NULL: nothing of it is asked for. */
+static const char *more_than_known(const gr_onnx *in, bool causal) {
+  if (gr_onnx_has_input(in, 4) || gr_onnx_has_input(in, 5)) return "it has keys and values of earlier runs";
+  for (uint32_t i = 6; i < in->node->n_input; i++)
+    if (gr_onnx_has_input(in, i)) return "it has more inputs than are known";
+  for (uint32_t i = 1; i < in->node->n_output; i++)
+    if (gr_onnx_output_read(in, i))
+      return i < 3 ? "its keys and values are read by a later run" : "what lies between its products is read";
+  if (gr_onnx_attr_float(in, "softcap", 0.0) != 0.0) return "softcap bounds its scores";
+  return causal && gr_onnx_has_input(in, 3) ? "it is causal and has a mask" : NULL;
 }
 
 bool gr_onnx_attention(gr_onnx *in) {
@@ -36,10 +39,11 @@ bool gr_onnx_attention(gr_onnx *in) {
   const int32_t rank = in->failed ? -1 : gr_onnx_rank(in, operands[0]);
   if (rank < 0) return false;
   const bool causal = gr_onnx_attr_bool(in, "is_causal", false);
-  if (is_more(in, causal)) {
+  const char *more = more_than_known(in, causal);
+  if (more) {
     graft_type type = {.dtype = gr_onnx_value_type(in, operands[0])->dtype, .rank = rank};
     for (int32_t i = 0; i < rank; i++) type.dims[i] = -1;
-    return gr_onnx_stays(in, &type);
+    return gr_onnx_stays(in, &type, "%s", more);
   }
   int64_t heads = gr_onnx_attr_int(in, "q_num_heads", 0), own = gr_onnx_attr_int(in, "kv_num_heads", 0);
   if (rank == 3 && (heads < 1 || own < 1))

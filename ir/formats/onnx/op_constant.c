@@ -75,11 +75,12 @@ bool gr_onnx_constant_of_shape(gr_onnx *in) {
   if (in->failed) return false;
   if (operands[0] == GRAFT_NONE) {
     graft_type type = {.dtype = GRAFT_UNKNOWN};
-    return gr_onnx_shape_in(in, 0, &type) && gr_onnx_stays(in, &type);
+    return gr_onnx_shape_in(in, 0, &type) &&
+           gr_onnx_stays(in, &type, "its value is of a dtype that graft does not have");
   }
   gr_onnx_begin(in, GR_OP_expand);
   if (!shape) return gr_onnx_finish(in, operands, 2);
-  if (rank > GRAFT_MAX_RANK) return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "ConstantOfShape of more than 8 axes"), false;
+  if (rank > GRAFT_MAX_RANK) return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "of more than 8 axes"), false;
   graft_type type = {.dtype = gr_onnx_value_type(in, operands[0])->dtype, .rank = (int32_t)rank};
   for (uint32_t i = 0; i < rank; i++) {
     type.dims[i] = shape[i];

@@ -48,8 +48,6 @@ static bool finish(gr_onnx *in, const graft_value *operands, uint32_t count) {
   return n != GRAFT_NONE && add_said_types(in, n);
 }
 
-static bool stays(gr_onnx *in) { return gr_onnx_stays(in, &(graft_type){.dtype = GRAFT_UNKNOWN, .rank = -1}); }
-
 /* ---- If ---- */
 
 static bool runs_if(gr_onnx *in) {
@@ -72,7 +70,8 @@ bool gr_onnx_if_node(gr_onnx *in) {
   const graft_value condition = gr_onnx_input(in, 0);
   gr_known k = {0};
   if (in->failed) return false;
-  if (!branches[0] || !branches[1] || !branches[0]->g || !branches[1]->g) return stays(in);
+  if (!branches[0] || !branches[1] || !branches[0]->g || !branches[1]->g)
+    return gr_onnx_stays(in, NULL, "a branch is missing");
   if (!gr_known_ints(in->scope->graph, condition, &k)) return in->failed = true, false;
   if (!gr_known_whole(&k) || k.count != 1) return runs_if(in);
   return gr_vec_push(in->context, &in->scope->computed, condition) && gr_onnx_branch(in, branches[k.ints[0] != 0]->g);
@@ -160,7 +159,7 @@ static const graft_graph *read_body(gr_onnx *in, const Onnx__GraphProto *body, c
 bool gr_onnx_loop_node(gr_onnx *in) {
   const Onnx__AttributeProto *a = gr_onnx_attr(in, "body");
   const size_t inputs = in->node->n_input, outputs = in->node->n_output;
-  if (!a || !a->g || inputs < 2) return stays(in);
+  if (!a || !a->g || inputs < 2) return gr_onnx_stays(in, NULL, "it has no body, or less than two inputs");
   const Onnx__GraphProto *body = a->g;
   if (body->n_input != inputs || body->n_output != outputs + 1 || outputs + 2 < inputs || inputs > UINT16_MAX)
     return gr_onnx_fail(in, GRAFT_TYPE, "Loop: the body has %zu inputs and %zu outputs, the node %zu and %zu",
@@ -234,7 +233,7 @@ static bool finish_scan(gr_onnx *in, const graft_graph *body, const gr_onnx_name
   for (uint32_t i = scan->states; axes && i < outputs; i++)
     if (axes[i - scan->states] != 0 &&
         gr_type_of(body, gr_use_at(body, body->outputs.data[1 + i].use)->value)->rank < 0)
-      return stays(in); /* nothing is made yet */
+      return gr_onnx_stays(in, NULL, "the rank of what it stacks is not known");
   const bool *reversed = axes ? directions(in, "scan_output_directions", stacked) : NULL;
   const graft_value *rest = reversed ? with_captured(in, inputs, captured) : NULL;
   graft_value *operands = rest ? gr_arena_alloc(&in->scratch, (2u + inputs + more) * sizeof *operands) : NULL;
@@ -261,7 +260,8 @@ bool gr_onnx_scan_node(gr_onnx *in) {
   const Onnx__AttributeProto *a = gr_onnx_attr(in, "body");
   const size_t inputs = in->node->n_input, outputs = in->node->n_output;
   const int64_t scanned = gr_onnx_attr_int(in, "num_scan_inputs", 0);
-  if (!a || !a->g || in->opset < 9) return stays(in); /* opset 8 has a batch axis, and lengths */
+  if (!a || !a->g) return gr_onnx_stays(in, NULL, "it has no body");
+  if (in->opset < 9) return gr_onnx_stays(in, NULL, "that of opset 8 has a batch axis, and lengths");
   const Onnx__GraphProto *body = a->g;
   if (scanned < 1 || (uint64_t)scanned > inputs || inputs > UINT16_MAX || body->n_input != inputs ||
       body->n_output != outputs || outputs < inputs - (size_t)scanned)

@@ -9,7 +9,7 @@ static bool read_kernel(gr_onnx *in, gr_window *w, graft_value weight) {
   const Onnx__AttributeProto *a = gr_onnx_attr(in, "kernel_shape");
   int64_t n = t->rank >= 0 ? t->rank - 2 : a ? (int64_t)a->n_ints : -1;
   if (n < 1 || n > GR_ONNX_SPATIAL) {
-    gr_onnx_fail(in, GRAFT_UNSUPPORTED, "%s: only weights with 1 to 3 spatial axes are supported", in->row->name);
+    gr_onnx_fail(in, GRAFT_UNSUPPORTED, "%s: its weight has not 1 to 3 spatial axes", in->row->name);
     return false;
   }
   w->n = (uint32_t)n;
@@ -68,8 +68,12 @@ static bool transposed_padding(gr_onnx *in, gr_window *w, graft_value x, int64_t
     int64_t extent = gr_onnx_spatial(in, x, i), reach = (w->kernel[i] - 1) * w->dilation[i] + 1;
     if (extent < 0 && shaped && gr_onnx_rank(in, x) < 0) return false;
     if (extent < 0 && !shaped) extent = 1; /* stride times the extent: the padding is the same for all */
-    if (extent < 0 || extent >= GR_ONNX_MAX_EXTENT) {
-      gr_onnx_fail(in, GRAFT_UNSUPPORTED, "ConvTranspose: output_shape needs to know the input's extents");
+    if (extent < 0) {
+      gr_onnx_fail(in, GRAFT_UNSUPPORTED, "output_shape needs to know the input's extents");
+      return false;
+    }
+    if (extent >= GR_ONNX_MAX_EXTENT) {
+      gr_onnx_fail(in, GRAFT_TYPE, "ConvTranspose: the input's extents are out of range");
       return false;
     }
     if (!shaped) wanted[i] = extent * w->stride[i];

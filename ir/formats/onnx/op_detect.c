@@ -9,7 +9,7 @@ bool gr_onnx_roi_align(gr_onnx *in) {
   if (dtype == GRAFT_UNKNOWN) {
     graft_type type = {.dtype = gr_onnx_value_type(in, x)->dtype, .rank = 4};
     for (int32_t i = 0; i < type.rank; i++) type.dims[i] = -1;
-    return gr_onnx_stays(in, &type);
+    return gr_onnx_stays(in, &type, "the dtype of the boxes is not known");
   }
   image = gr_onnx_to(in, image, dtype);
   if (image == GRAFT_NONE) return false;

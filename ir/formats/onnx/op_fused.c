@@ -41,8 +41,9 @@ static bool finish_activated(gr_onnx *in, const activation *a, graft_value y) {
   return gr_onnx_finish(in, &y, 1);
 }
 
-static bool stays(gr_onnx *in) {
-  return gr_onnx_stays(in, &(graft_type){.dtype = gr_onnx_value_type(in, gr_onnx_input(in, 0))->dtype, .rank = -1});
+static bool stays(gr_onnx *in, const char *why) {
+  return gr_onnx_stays(in, &(graft_type){.dtype = gr_onnx_value_type(in, gr_onnx_input(in, 0))->dtype, .rank = -1},
+                       "%s", why);
 }
 
 /* The fourth input is added before the activation. */
@@ -51,7 +52,7 @@ bool gr_onnx_fused_conv(gr_onnx *in) {
                     z = gr_onnx_input(in, 3);
   activation a;
   if (in->failed) return false;
-  if (!find_activation(in, &a)) return stays(in);
+  if (!find_activation(in, &a)) return stays(in, "its activation is none that is known");
   if (a.op == GR_OP_COUNT && z == GRAFT_NONE) return gr_onnx_finish_of(in, "Conv", parts, 3);
   graft_value y = gr_onnx_step_of(in, "Conv", parts, 3);
   if (z == GRAFT_NONE) return finish_activated(in, &a, y);
@@ -65,7 +66,7 @@ bool gr_onnx_fused_gemm(gr_onnx *in) {
   const graft_value parts[3] = {gr_onnx_input(in, 0), gr_onnx_input(in, 1), gr_onnx_input(in, 2)};
   activation a;
   if (in->failed) return false;
-  if (!find_activation(in, &a)) return stays(in);
+  if (!find_activation(in, &a)) return stays(in, "its activation is none that is known");
   if (a.op == GR_OP_COUNT) return gr_onnx_finish_of(in, "Gemm", parts, 3);
   return finish_activated(in, &a, gr_onnx_step_of(in, "Gemm", parts, 3));
 }
@@ -86,7 +87,8 @@ bool gr_onnx_fused_matmul(gr_onnx *in) {
   graft_value parts[2] = {gr_onnx_input(in, 0), gr_onnx_input(in, 1)};
   const double alpha = gr_onnx_attr_float(in, "alpha", 1);
   if (in->failed) return false;
-  if (gr_onnx_attr_bool(in, "transBatchA", false) || gr_onnx_attr_bool(in, "transBatchB", false)) return stays(in);
+  if (gr_onnx_attr_bool(in, "transBatchA", false) || gr_onnx_attr_bool(in, "transBatchB", false))
+    return stays(in, "transBatchA or transBatchB moves the batch axes");
   if (gr_onnx_attr_bool(in, "transA", false)) parts[0] = transposed(in, parts[0]);
   if (parts[0] != GRAFT_NONE && gr_onnx_attr_bool(in, "transB", false)) parts[1] = transposed(in, parts[1]);
   if (in->failed) return false;
@@ -141,7 +143,7 @@ bool gr_onnx_skip_norm(gr_onnx *in) {
   if (!in->failed && bias != GRAFT_NONE) sum = gr_onnx_binary(in, GR_OP_add, sum, bias);
   if (in->failed || sum == GRAFT_NONE) return false;
   if (gr_onnx_output_read(in, 1) || gr_onnx_output_read(in, 2))
-    return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "%s: mean and inv_std_var are not supported", in->row->name), false;
+    return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "%s: its mean or inv_std_var is read", in->row->name), false;
   const graft_type *t = gr_onnx_value_type(in, gamma);
   const int64_t extent = t->rank == 1 ? t->dims[0] : -1;
   gr_onnx_begin(in, in->row->op);

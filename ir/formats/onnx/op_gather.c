@@ -25,10 +25,12 @@ bool gr_onnx_one_hot(gr_onnx *in) {
   graft_value index = gr_onnx_input(in, 0), depth = gr_onnx_input(in, 1), values = gr_onnx_input(in, 2);
   if (in->failed) return false;
   const int32_t rank = gr_onnx_value_type(in, index)->rank;
-  if (rank < 0) return gr_onnx_stays(in, &(graft_type){.dtype = gr_onnx_value_type(in, values)->dtype, .rank = -1});
+  if (rank < 0)
+    return gr_onnx_stays(in, &(graft_type){.dtype = gr_onnx_value_type(in, values)->dtype, .rank = -1},
+                         "the rank of the indices is not known");
   int64_t axis, shape[GRAFT_MAX_RANK];
   if (!gr_onnx_axis(in, gr_onnx_attr_int(in, "axis", -1), rank + 1, &axis)) return false;
-  if (rank >= GRAFT_MAX_RANK) return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "OneHot of more than 8 axes"), false;
+  if (rank >= GRAFT_MAX_RANK) return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "of more than 8 axes"), false;
   if ((depth = gr_onnx_to(in, depth, GRAFT_I64)) == GRAFT_NONE ||
       (index = gr_onnx_to(in, index, GRAFT_I64)) == GRAFT_NONE)
     return false;

@@ -2,10 +2,8 @@
  * The products are those of i32, so that each of their sums is exact. */
 #include "ir/formats/onnx/handler_impl.h"
 
-/* What is not known of the operands leaves the node as it is. */
-static bool stays(gr_onnx *in) {
-  (void)gr_onnx_stays(in, &(graft_type){.dtype = GRAFT_I32, .rank = -1});
-  return false;
+static bool stays(gr_onnx *in, const char *of) {
+  return gr_onnx_stays(in, &(graft_type){.dtype = GRAFT_I32, .rank = -1}, "the rank of the %s is not known", of);
 }
 
 /* Are there no entries, or one? */
@@ -31,7 +29,7 @@ static graft_value shifted(gr_onnx *in, graft_value x, graft_value zero, int32_t
   if (zero == GRAFT_NONE || in->failed) return x;
   const graft_type t = *gr_onnx_value_type(in, zero);
   zero = zero_point(in, zero);
-  if (t.rank < 0) return stays(in), GRAFT_NONE;
+  if (t.rank < 0) return stays(in, "zero point"), GRAFT_NONE;
   for (int32_t d = axis + 1; d < 0 && zero != GRAFT_NONE && t.rank == 1 && t.dims[0] != 1; d++) {
     gr_onnx_begin(in, GR_OP_unsqueeze);
     gr_onnx_set_int(in, "dim", -1);
@@ -56,7 +54,7 @@ bool gr_onnx_conv_integer(gr_onnx *in) {
   const graft_value zeros[2] = {gr_onnx_input(in, 2), gr_onnx_input(in, 3)};
   if (in->failed) return false;
   const int32_t rank = gr_onnx_value_type(in, operands[1])->rank;
-  if (rank < 0) return stays(in);
+  if (rank < 0) return stays(in, "weight");
   if (zeros[0] != GRAFT_NONE && gr_onnx_value_type(in, zeros[0])->rank >= 0 && !is_scalar(in, zeros[0]))
     return gr_onnx_fail(in, GRAFT_TYPE, "ConvInteger: x has one zero point"), false;
   operands[0] = shifted(in, operands[0], zeros[0], -1);

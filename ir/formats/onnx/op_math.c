@@ -59,9 +59,9 @@ bool gr_onnx_batch_norm(gr_onnx *in) {
   if (!training && read)
     return gr_onnx_fail(in, GRAFT_TYPE, "BatchNormalization: statistics are made in training only"), false;
   if (gr_onnx_output_read(in, 3) || gr_onnx_output_read(in, 4))
-    return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "BatchNormalization: saved_mean and saved_var are not supported"), false;
+    return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "its saved_mean or saved_var is read"), false;
   if (!gr_onnx_attr_bool(in, "spatial", true)) /* until opset 8 */
-    return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "BatchNormalization: statistics of each element (spatial 0)"), false;
+    return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "spatial 0, statistics of each element"), false;
   const Onnx__AttributeProto *momentum = gr_onnx_attr(in, "momentum");
   graft_tensor mean = statistics(in, 3), var = statistics(in, 4);
   operands[3] = state_now(in, mean, operands[3]);
@@ -170,7 +170,8 @@ bool gr_onnx_mean(gr_onnx *in) {
   graft_value y = gr_onnx_input(in, 0);
   if (in->failed) return false;
   if (in->node->n_input == 1) return gr_onnx_alias(in, 0, y);
-  if (gr_onnx_value_type(in, y)->dtype == GRAFT_UNKNOWN) return gr_onnx_stays(in, gr_onnx_value_type(in, y));
+  if (gr_onnx_value_type(in, y)->dtype == GRAFT_UNKNOWN)
+    return gr_onnx_stays(in, gr_onnx_value_type(in, y), "the dtype of its inputs is not known");
   for (uint32_t i = 1; i < in->node->n_input && y != GRAFT_NONE; i++)
     y = gr_onnx_binary(in, GR_OP_add, y, gr_onnx_input(in, i));
   if (in->failed || y == GRAFT_NONE) return false;
@@ -344,7 +345,7 @@ bool gr_onnx_dropout(gr_onnx *in) {
   if (gr_onnx_has_input(in, 1) && !gr_onnx_scalar(in, 1, "ratio", &ratio)) return false;
   if (gr_onnx_has_input(in, 2) && !gr_onnx_scalar(in, 2, "training_mode", &training)) return false;
   bool mask = gr_onnx_output_read(in, 1);
-  if (mask && training != 0) return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "Dropout: the mask is read in training"), false;
+  if (mask && training != 0) return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "its mask is read in training"), false;
   gr_onnx_begin(in, GR_OP_dropout);
   gr_onnx_set_float(in, "p", ratio);
   gr_onnx_set_bool(in, "training", training != 0);
@@ -357,7 +358,7 @@ bool gr_onnx_cast_like(gr_onnx *in) {
   if (in->failed) return false;
   graft_type type = *gr_onnx_value_type(in, x);
   type.dtype = gr_onnx_value_type(in, like)->dtype;
-  if (type.dtype == GRAFT_UNKNOWN) return gr_onnx_stays(in, &type);
+  if (type.dtype == GRAFT_UNKNOWN) return gr_onnx_stays(in, &type, "the dtype to cast to is not known");
   gr_onnx_begin(in, GR_OP_to);
   gr_onnx_set_dtype(in, "dtype", type.dtype);
   return gr_onnx_finish(in, &x, 1);
@@ -373,7 +374,7 @@ bool gr_onnx_swish(gr_onnx *in) {
     return gr_onnx_finish(in, &x, 1);
   }
   const graft_type type = *gr_onnx_value_type(in, x);
-  if (type.dtype == GRAFT_UNKNOWN) return gr_onnx_stays(in, &type);
+  if (type.dtype == GRAFT_UNKNOWN) return gr_onnx_stays(in, &type, "the dtype of its input is not known");
   const graft_value share = gr_onnx_binary(in, GR_OP_mul, x, graft_scalar(in->scope->graph, type.dtype, alpha)),
                     gate = gr_onnx_unary(in, GR_OP_sigmoid, share);
   if (gate == GRAFT_NONE) return false;

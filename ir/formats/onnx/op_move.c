@@ -28,7 +28,8 @@ bool gr_onnx_eye_like(gr_onnx *in) {
   graft_dtype dtype = gr_onnx_value_type(in, like)->dtype;
   if (gr_onnx_attr(in, "dtype") && !gr_onnx_dtype((int32_t)code, &dtype))
     return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "EyeLike of %s", gr_onnx_dtype_name((int32_t)code)), false;
-  if (dtype == GRAFT_UNKNOWN) return gr_onnx_stays(in, gr_onnx_value_type(in, like));
+  if (dtype == GRAFT_UNKNOWN)
+    return gr_onnx_stays(in, gr_onnx_value_type(in, like), "the dtype of its input is not known");
   gr_onnx_begin(in, GR_OP_eye);
   gr_onnx_set_dtype(in, "dtype", dtype);
   gr_onnx_set_int(in, "diagonal", gr_onnx_attr_int(in, "k", 0));
@@ -100,7 +101,7 @@ bool gr_onnx_center_crop_pad(gr_onnx *in) {
     pair[1] = shape[i] - type.dims[axis] - pair[0];
     type.dims[axis] = shape[i];
   }
-  if (!known) return gr_onnx_stays(in, &type);
+  if (!known) return gr_onnx_stays(in, &type, "it needs to know the extents of its input");
   if (rank == 0) return gr_onnx_alias(in, 0, x);
   gr_onnx_begin(in, GR_OP_pad);
   gr_onnx_set_ints(in, "pad", pads, 2 * (uint32_t)rank);

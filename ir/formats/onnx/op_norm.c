@@ -82,7 +82,7 @@ bool gr_onnx_group_norm(gr_onnx *in) {
     const graft_type x = *gr_onnx_value_type(in, operands[0]);
     if (gr_onnx_rank(in, operands[0]) < 0) return false;
     if (x.rank < 2 || x.dims[1] < 0)
-      return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "GroupNormalization needs to know the channels of its input"), false;
+      return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "it needs to know the channels of its input"), false;
     for (int i = 1; i < 3; i++)
       if ((operands[i] = per_channel(in, operands[i], groups, x.dims[1])) == GRAFT_NONE) return false;
   }
@@ -142,7 +142,8 @@ bool gr_onnx_mean_variance_normalization(gr_onnx *in) {
   const size_t count = given ? given->n_ints : 3;
   if (in->failed) return false;
   if (count > GRAFT_MAX_RANK) return gr_onnx_fail(in, GRAFT_TYPE, "MeanVarianceNormalization: too many axes"), false;
-  if (gr_onnx_value_type(in, x)->dtype == GRAFT_UNKNOWN) return gr_onnx_stays(in, gr_onnx_value_type(in, x));
+  if (gr_onnx_value_type(in, x)->dtype == GRAFT_UNKNOWN)
+    return gr_onnx_stays(in, gr_onnx_value_type(in, x), "the dtype of its input is not known");
   const graft_value centered = gr_onnx_binary(in, GR_OP_sub, x, mean_over(in, x, axes, (uint32_t)count));
   const graft_value square = gr_onnx_binary(in, GR_OP_mul, centered, centered);
   if (square == GRAFT_NONE) return false;

@@ -5,12 +5,6 @@
 
 #include <string.h>
 
-/* What is not known of the operands leaves the node as it is. */
-static bool stays(gr_onnx *in) {
-  (void)gr_onnx_stays(in, &(graft_type){.dtype = GRAFT_UNKNOWN, .rank = -1});
-  return false;
-}
-
 /* ---- scale and zero point ---- */
 
 static graft_value to_dtype(gr_onnx *in, graft_value v, graft_dtype dtype) {
@@ -61,7 +55,7 @@ static graft_value zeros(gr_onnx *in, const graft_type *scale, bool vector) {
   graft_type type = {.dtype = GRAFT_I32, .rank = vector ? 1 : 0};
   if (vector) type.dims[0] = scale->dims[0];
   const int64_t n = graft_type_elements(&type);
-  if (n < 0) return stays(in), GRAFT_NONE;
+  if (n < 0) return gr_onnx_stays(in, NULL, "the length of the scale is not known"), GRAFT_NONE;
   void *values = gr_onnx_room(in, (uint64_t)n, sizeof(int32_t));
   if (!values) return GRAFT_NONE;
   memset(values, 0, (size_t)n * sizeof(int32_t));
@@ -79,7 +73,7 @@ static bool begin(gr_onnx *in, bool quantize, graft_dtype dtype, int64_t axis, g
     return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "%s: quantized data of dtype %s", in->row->name,
                         graft_dtype_name(dtype)),
            false;
-  if (scale.rank < 0) return stays(in);
+  if (scale.rank < 0) return gr_onnx_stays(in, NULL, "the rank of the scale is not known");
   if (scale.rank > 1) return gr_onnx_fail(in, GRAFT_TYPE, "%s: the scale must have rank 0 or 1", in->row->name), false;
   const bool vector = scale.rank == 1 && scale.dims[0] != 1;
   if (zero != GRAFT_NONE && gr_value_tensor(in->scope->graph, zero) != GRAFT_NONE &&
@@ -132,7 +126,7 @@ static bool read_blocks(gr_onnx *in, blocks *b, graft_value x, graft_value scale
   const graft_type *s = gr_onnx_value_type(in, scale);
   b->x = *gr_onnx_value_type(in, x);
   b->size = size;
-  if (s->rank < 0 || b->x.rank < 0) return stays(in);
+  if (s->rank < 0 || b->x.rank < 0) return gr_onnx_stays(in, NULL, "the rank of the blocks is not known");
   if (size < 1 || s->rank != b->x.rank)
     return gr_onnx_fail(in, GRAFT_TYPE, "%s: block_size is %lld, the scale has rank %d", in->row->name, (long long)size,
                         s->rank),
@@ -141,7 +135,8 @@ static bool read_blocks(gr_onnx *in, blocks *b, graft_value x, graft_value scale
   b->axis = (int32_t)axis;
   for (int32_t d = 0; d < s->rank; d++) {
     if (d != b->axis && b->x.dims[d] < 0) b->x.dims[d] = s->dims[d];
-    if (s->dims[d] < 0 || b->x.dims[d] < 0) return stays(in);
+    if (s->dims[d] < 0 || b->x.dims[d] < 0)
+      return gr_onnx_stays(in, &b->x, "blocks need to know the extents of their scales");
     const int64_t n = b->x.dims[d];
     if (s->dims[d] != (d == b->axis ? n / size + (n % size != 0) : n))
       return gr_onnx_fail(in, GRAFT_TYPE, "%s: %lld scales along axis %d of %lld entries", in->row->name,
@@ -250,7 +245,7 @@ static bool linear(gr_onnx *in, bool quantize) {
     if (!rounds) return gr_onnx_finish(in, operands, 3);
     y = gr_onnx_step(in, operands, 3);
   }
-  if (in->opaque) in->kept.dtype = quantize ? dtype : result;
+  if (in->refused) in->kept.dtype = quantize ? dtype : result;
   if (y == GRAFT_NONE) return false;
   if (!rounds) return gr_onnx_alias(in, 0, y);
   gr_onnx_begin(in, GR_OP_to);

@@ -71,7 +71,7 @@ bool gr_onnx_reshape(gr_onnx *in) {
     gr_onnx_set_bool(in, "allowzero", allow_zero);
     return gr_onnx_finish(in, operands, 2);
   }
-  if (count > GRAFT_MAX_RANK) return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "Reshape to more than 8 axes"), false;
+  if (count > GRAFT_MAX_RANK) return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "to more than 8 axes"), false;
   const graft_type *t = gr_onnx_value_type(in, operands[0]);
   int64_t size[GRAFT_MAX_RANK];
   bool plain = true; /* no extent that is copied without being known */
@@ -96,7 +96,7 @@ bool gr_onnx_expand(gr_onnx *in) {
   const int32_t rank = gr_onnx_value_type(in, operands[0])->rank;
   gr_onnx_begin(in, GR_OP_expand);
   if (!shape || rank < 0) return gr_onnx_finish(in, operands, 2);
-  if (count > GRAFT_MAX_RANK) return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "Expand to more than 8 axes"), false;
+  if (count > GRAFT_MAX_RANK) return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "to more than 8 axes"), false;
   const int32_t made = rank > (int32_t)count ? rank : (int32_t)count;
   int64_t size[GRAFT_MAX_RANK];
   for (int32_t i = 0; i < made; i++) {
@@ -136,14 +136,14 @@ static bool unsqueeze_any_rank(gr_onnx *in, graft_value x, const int64_t *axes, 
   uint32_t added[2] = {0, 0}, left = count;
   for (uint32_t i = 0; i < count; i++) {
     const int64_t from_end = axes[i] < 0, axis = from_end ? -1 - axes[i] : axes[i];
-    if (axis >= GRAFT_MAX_RANK) return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "Unsqueeze to more than 8 axes"), false;
+    if (axis >= GRAFT_MAX_RANK) return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "to more than 8 axes"), false;
     if (added[from_end] >> axis & 1u)
       return gr_onnx_fail(in, GRAFT_TYPE, "Unsqueeze: axis %lld twice", (long long)axes[i]), false;
     added[from_end] |= 1u << axis;
   }
   if (added[0] && added[1]) {
     const graft_type type = {.dtype = gr_onnx_value_type(in, x)->dtype, .rank = -1};
-    return gr_onnx_stays(in, &type);
+    return gr_onnx_stays(in, &type, "axes of both signs, and the rank of its input is not known");
   }
   for (int64_t axis = 0; axis < GRAFT_MAX_RANK; axis++) {
     if (!((added[0] | added[1]) >> axis & 1u)) continue;
@@ -164,7 +164,7 @@ bool gr_onnx_unsqueeze(gr_onnx *in) {
   const int32_t rank = gr_onnx_value_type(in, x)->rank;
   bool added[GRAFT_MAX_RANK] = {false};
   if (count > (uint32_t)(GRAFT_MAX_RANK - (rank < 0 ? 0 : rank)))
-    return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "Unsqueeze to more than 8 axes"), false;
+    return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "to more than 8 axes"), false;
   if (rank < 0) return unsqueeze_any_rank(in, x, axes, count);
   for (uint32_t i = 0; i < count; i++) {
     int64_t axis;
@@ -189,7 +189,7 @@ bool gr_onnx_transpose(gr_onnx *in) {
   if (in->failed) return false;
   int32_t rank = a ? (int32_t)(a->n_ints < 99 ? a->n_ints : 99) : gr_onnx_rank(in, x);
   if (rank < 0) return false;
-  if (rank > GRAFT_MAX_RANK) return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "Transpose of more than 8 axes"), false;
+  if (rank > GRAFT_MAX_RANK) return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "of more than 8 axes"), false;
   int32_t moved[GRAFT_MAX_RANK], count = 0;
   for (int32_t i = 0; i < rank; i++) {
     dims[i] = a ? a->ints[i] : rank - 1 - i;
@@ -266,7 +266,7 @@ bool gr_onnx_slice(gr_onnx *in) {
                         : starts.count >= 0 ? starts.count
                         : ends.count >= 0   ? ends.count
                                             : steps.count;
-  if (count < 0) return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "Slice needs to know how many axes it cuts"), false;
+  if (count < 0) return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "it needs to know how many axes it cuts"), false;
   if (count > GRAFT_MAX_RANK || (starts.count >= 0 && starts.count != count) ||
       (ends.count >= 0 && ends.count != count) || (stepped && steps.count >= 0 && steps.count != count))
     return gr_onnx_fail(in, GRAFT_TYPE, "Slice: starts, ends, axes and steps differ in length"), false;
@@ -294,7 +294,7 @@ static bool equal_parts(gr_onnx *in, graft_value x, int64_t axis, int64_t *sizes
   if (rank < 0 || !gr_onnx_axis(in, axis, rank, &axis)) return false;
   int64_t extent = gr_onnx_value_type(in, x)->dims[axis];
   bool rounded = gr_onnx_attr(in, "num_outputs") != NULL;
-  if (extent < 0) return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "Split needs to know the axis' extent"), false;
+  if (extent < 0) return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "it needs to know the axis' extent"), false;
   if (gr_onnx_attr_int(in, "num_outputs", count) != (int64_t)count || (!rounded && extent % count))
     return gr_onnx_fail(in, GRAFT_TYPE, "Split: %u outputs of an axis of %lld", count, (long long)extent), false;
   int64_t each = extent / count + (extent % count != 0), left = extent;

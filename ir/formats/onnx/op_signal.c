@@ -33,7 +33,7 @@ bool gr_onnx_stft(gr_onnx *in) {
   const graft_type *t = gr_onnx_value_type(in, window == GRAFT_NONE ? x : window);
   const int32_t axis = window == GRAFT_NONE ? 1 : 0;
   const int64_t each = length ? *length : t->rank > axis ? t->dims[axis] : -1;
-  if (each < 0) return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "STFT needs to know the length of a frame"), false;
+  if (each < 0) return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "it needs to know the length of a frame"), false;
   gr_onnx_begin(in, GR_OP_stft);
   gr_onnx_set_mapped(in);
   gr_onnx_set_int(in, "n_fft", each);

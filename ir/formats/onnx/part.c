@@ -6,11 +6,11 @@ static bool run(gr_onnx *in, const char *op, gr_onnx_part *part) {
   if (in->failed) return false;
   in->row = in->reader->row(op);
   in->part = part;
-  const bool good = in->row->handler(in) && !in->failed && !in->opaque;
+  const bool good = in->row->handler(in) && !in->failed;
   in->row = row;
   in->part = NULL;
   /* Where the part would stay as it is, the whole does, and what is known of the part's type is not known of it. */
-  if (in->opaque) in->kept = (graft_type){.dtype = GRAFT_UNKNOWN, .rank = -1};
+  if (in->refused) in->kept = (graft_type){.dtype = GRAFT_UNKNOWN, .rank = -1};
   return good;
 }
 

@@ -40,7 +40,9 @@ const graft_type *gr_onnx_value_type(const gr_onnx *in, graft_value v) { return 
 
 int32_t gr_onnx_rank(gr_onnx *in, graft_value v) {
   const graft_type *t = gr_onnx_value_type(in, v);
-  if (t->rank < 0) (void)gr_onnx_stays(in, &(graft_type){.dtype = t->dtype, .rank = -1});
+  if (t->rank < 0)
+    (void)gr_onnx_stays(in, &(graft_type){.dtype = t->dtype, .rank = -1}, "the rank of '%s' is not known",
+                        gr_value_label(in->scope->graph, v));
   return t->rank;
 }
 
@@ -187,11 +189,12 @@ static void fail_not_known(gr_onnx *in, uint32_t i, const char *what) {
   gr_known k;
   if (v == GRAFT_NONE || !gr_known_ints(g, v, &k)) {
     in->failed = true;
-  } else if (n == GRAFT_NONE) {
-    const char *but =
-        gr_value_tensor(g, v) == GRAFT_NONE ? "be constant; it is the input" : "be a list of integers, not";
-    gr_onnx_fail(in, GRAFT_UNSUPPORTED, "%s: the operand '%s' must %s '%s'", in->row->name, what, but,
+  } else if (gr_value_tensor(g, v) != GRAFT_NONE) {
+    gr_onnx_fail(in, GRAFT_TYPE, "%s: the operand '%s' must be a list of integers, not '%s'", in->row->name, what,
                  gr_value_label(g, v));
+  } else if (n == GRAFT_NONE) {
+    gr_onnx_fail(in, GRAFT_UNSUPPORTED, "%s: the operand '%s' must be constant; it is the input '%s'", in->row->name,
+                 what, gr_value_label(g, v));
   } else if (gr_known_whole(&k)) {
     gr_onnx_fail(in, GRAFT_TYPE, "%s: the operand '%s' must be a list of integers, not '%s'", in->row->name, what,
                  file_name(in, n));
@@ -253,9 +256,4 @@ void gr_onnx_parameter(gr_onnx *in, graft_value v) {
     if (n == GRAFT_NONE || (gr_node_at(g, n)->op != GR_OP_transpose && gr_node_at(g, n)->op != GR_OP_permute)) return;
     v = gr_operand(g, n, 0);
   }
-}
-
-bool gr_onnx_stays(gr_onnx *in, const graft_type *type) {
-  in->kept = *type;
-  return in->opaque = true;
 }

@@ -49,8 +49,11 @@ bool gr_onnx_type(const Onnx__TypeProto *t, graft_type *type, const char **why) 
 /* ---- memory ---- */
 
 bool gr_onnx_claim(gr_onnx *in, uint64_t bytes) {
-  if (bytes > in->room)
-    return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "this makes more than a file of this size may ask for"), false;
+  if (bytes > in->room) {
+    gr_error(in->context, GRAFT_UNSUPPORTED, in->where, "this makes more than a file of this size may ask for");
+    in->failed = true;
+    return false;
+  }
   in->room -= bytes;
   return true;
 }
@@ -278,8 +281,10 @@ gr_buffer *gr_onnx_tensor(gr_onnx *in, Onnx__TensorProto *t, const char *what, g
 
 void *gr_onnx_room(gr_onnx *in, uint64_t count, size_t each) {
   if (count > in->room / each) {
-    gr_onnx_fail(in, GRAFT_UNSUPPORTED, "%s: a constant of %llu elements, more than a file of this size may ask for",
-                 in->row->name, (unsigned long long)count);
+    gr_error(in->context, GRAFT_UNSUPPORTED, in->where,
+             "%s: a constant of %llu elements, more than a file of this size may ask for", in->row->name,
+             (unsigned long long)count);
+    in->failed = true;
     return NULL;
   }
   in->room -= count * each;

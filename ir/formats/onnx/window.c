@@ -108,5 +108,5 @@ bool gr_onnx_pool_window(gr_onnx *in, gr_window *w, graft_value x) {
 bool gr_onnx_pool_stays(gr_onnx *in, const gr_window *w, graft_value x) {
   graft_type type = {.dtype = gr_onnx_value_type(in, x)->dtype, .rank = (int32_t)w->n + 2};
   for (int32_t i = 0; i < type.rank; i++) type.dims[i] = -1;
-  return gr_onnx_stays(in, &type);
+  return gr_onnx_stays(in, &type, "its padding needs to know the extents of its input");
 }
