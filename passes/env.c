@@ -8,7 +8,7 @@ void gr_pass_env_init(gr_pass_env *env, graft_context *c, const graft_pass_optio
 }
 
 void gr_pass_env_free(gr_pass_env *env) {
-  graft_rules_destroy(env->rules);
+  if (env->own_rules) graft_rules_destroy(env->rules);
   *env = (gr_pass_env){0};
 }
 
@@ -16,7 +16,9 @@ const graft_predicate *gr_pass_predicate(const graft_pass_options *o, uint32_t i
   return (const graft_predicate *)(const void *)((const char *)o->predicates + index * o->predicates->size);
 }
 
-static graft_rules *read_rules(const gr_pass_env *env) {
+static graft_rules *read_rules(gr_pass_env *env) {
+  env->own_rules = env->options->predicate_count || env->options->pattern_file_count;
+  if (!env->own_rules) return gr_rules_shipped(env->context);
   graft_rules *rules = gr_rules_create_pending(env->context);
   for (uint32_t i = 0; rules && i < env->options->predicate_count; i++) {
     if (graft_rules_add_predicate(rules, gr_pass_predicate(env->options, i)) == GRAFT_OK) continue;
@@ -31,10 +33,10 @@ static graft_rules *read_rules(const gr_pass_env *env) {
   return rules;
 }
 
-const graft_rules *gr_pass_env_rules(gr_pass_env *env, const char *const *names, uint32_t count) {
+const graft_rules *gr_pass_env_rules(gr_pass_env *env, const char *const *names, uint32_t count,
+                                     const graft_module *module) {
   if (!env->rules) env->rules = read_rules(env);
-  bool ok = env->rules != NULL;
-  for (uint32_t i = 0; ok && i < count; i++) ok = gr_rules_need(env->rules, names[i]) == GRAFT_OK;
+  bool ok = env->rules && gr_rules_need(env->rules, names, count, module) == GRAFT_OK;
   return ok ? env->rules : NULL;
 }
 

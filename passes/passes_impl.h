@@ -11,12 +11,14 @@ typedef struct gr_pass_env {
   graft_context *context;
   const graft_pass_options *options;
   graft_rules *rules; /* NULL: not read yet */
+  bool own_rules;     /* with files or predicates of the options; else the context's */
 } gr_pass_env;
 
 void gr_pass_env_init(gr_pass_env *env, graft_context *c, const graft_pass_options *options);
 void gr_pass_env_free(gr_pass_env *env);
-/* Those of the names at least are in it. NULL with a diagnostic. */
-const graft_rules *gr_pass_env_rules(gr_pass_env *env, const char *const *names, uint32_t count);
+/* Those of the names at least that may match in the module are in it. NULL with a diagnostic. */
+const graft_rules *gr_pass_env_rules(gr_pass_env *env, const char *const *names, uint32_t count,
+                                     const graft_module *module);
 /* The embedder's array has entries of the size that they say. */
 const graft_predicate *gr_pass_predicate(const graft_pass_options *options, uint32_t index);
 

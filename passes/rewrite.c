@@ -49,7 +49,7 @@ static graft_status apply_rules(gr_pass *p, const char *rules, gr_rewrite_option
   gr_arena_init(&arena, p->context);
   uint32_t count = 0;
   const char **names = split(&arena, rules, &count);
-  const graft_rules *set = names ? gr_pass_env_rules(p->env, names, count) : NULL;
+  const graft_rules *set = names ? gr_pass_env_rules(p->env, names, count, p->module) : NULL;
   graft_status s = set ? GRAFT_OK : names ? GRAFT_RULE : gr_no_memory(p->context);
   if (!s && count == 0)
     s = gr_error(p->context, GRAFT_INVALID_ARGUMENT, where, "'%s' needs the option 'rules'", p->info->name);

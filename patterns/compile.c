@@ -605,6 +605,13 @@ static bool emit_where(builder *b, const gr_expr *e, uint32_t i, bool matched) {
   return known == 1 || (matched && known == 0) || emit(b, PT_WHERE, 0, i, 0, e->where);
 }
 
+static bool names_group(const gr_expr *e) {
+  if (e->kind == PT_E_GROUP) return true;
+  for (uint32_t i = 0; i < e->arg_count; i++)
+    if (names_group(e->args[i])) return true;
+  return false;
+}
+
 /* Is the group named where its absence may make the condition true? */
 static bool negates(const gr_expr *e, uint32_t group, bool negative) {
   if (e->kind == PT_E_GROUP) return negative && e->name == group;
@@ -622,7 +629,7 @@ static bool negates(const gr_expr *e, uint32_t group, bool negative) {
 static bool emit_absences(builder *b) {
   pt_variant *v = b->variant;
   for (uint32_t i = 0; i < v->where_count; i++)
-    for (uint32_t g = 0; g < b->pattern->names.kind[PT_GROUP].len; g++) {
+    for (uint32_t g = 0; g < b->pattern->names.kind[PT_GROUP].len && names_group(b->wheres.data[i]); g++) {
       const gr_expr *e = b->wheres.data[i];
       if (v->groups[g] || !negates(e, g, false) || gr_pt_static_with(v, e, (int)g) == 1) continue;
       if (!emit(b, PT_NO_GROUP, g, i, 0, e->where)) return false;

@@ -57,6 +57,7 @@ bool gr_pt_used_here_only(const gr_match *match, graft_value v) {
   uint32_t nodes = match->pattern->variants[match->variant].node_count;
   for (uint32_t u = gr_value_at(g, v)->first_use; u != GRAFT_NONE; u = gr_use_at(g, u)->next) {
     uint32_t user = gr_use_at(g, u)->user, i = 0;
+    m->uses++;
     while (i < nodes && f->nodes[i] != user) i++;
     if (i < nodes) continue;
     if (!gr_user_is_node(user) || !gr_pt_is_dead(m, user) || gr_pt_is_dead(m, f->nodes[0])) return false;

@@ -32,6 +32,7 @@ void gr_matcher_free(gr_matcher *m) {
   gr_vec_free(c, &m->order);
   gr_vec_free(c, &m->dead);
   gr_vec_free(c, &m->late);
+  gr_vec_free(c, &m->sole);
   gr_vec_free(c, &m->waiting);
   free_frame(c, m->inner);
   free_frame(c, f);
@@ -295,6 +296,24 @@ static bool match_where(const run *r, const pt_instr *i) {
 
 static bool match_absence(const run *r, const pt_instr *i);
 
+/* A long root may read a value at many places. Where the root and what makes the value are all that is matched, the
+ * answer is the same at each of them. */
+static bool is_used_here_only(const run *r, const pt_instr *i, graft_value v) {
+  gr_matcher *m = r->m;
+  if (r->f != m->frame || r->v->node_count != 2 || i->a != 1 ||
+      gr_node_at(r->g, r->f->nodes[0])->operand_count <= PT_LONG)
+    return gr_pt_used_here_only(r->match, v);
+  uint32_t old = m->sole.len, need = r->g->values.len;
+  if (v >= old) {
+    if (!gr_vec_reserve(r->g->module->context, &m->sole, need - old)) return !(m->failed = true);
+    memset(m->sole.data + old, 0, (need - old) * sizeof *m->sole.data);
+    m->sole.len = need;
+  }
+  gr_sole *known = &m->sole.data[v];
+  if (known->attempt != m->attempt) *known = (gr_sole){m->attempt, gr_pt_used_here_only(r->match, v)};
+  return known->yes;
+}
+
 static bool step(const run *r, const pt_instr *i) {
   graft_value *slot = &r->f->values[i->b];
   graft_value v;
@@ -324,8 +343,7 @@ static bool step(const run *r, const pt_instr *i) {
     v = gr_result(r->g, r->f->nodes[i->a], i->c);
     return v == *slot || why(r, v, "is another value than the one the name stands for");
   case PT_UNUSED: return match_unused(r, i);
-  case PT_ONE_USE:
-    return gr_pt_used_here_only(r->match, *slot) || why(r, *slot, "is used outside of what the rule matches");
+  case PT_ONE_USE: return is_used_here_only(r, i, *slot) || why(r, *slot, "is used outside of what the rule matches");
   case PT_ATTRS:
   case PT_ATTRS_LATE: return match_attrs(r, i);
   case PT_NO_GROUP: return match_absence(r, i);
@@ -537,6 +555,7 @@ bool gr_pt_match_variant(gr_matcher *m, const gr_pattern *p, uint32_t variant, g
   }
   gr_arena_clear(&m->scratch);
   if (!m->first_split) m->bare_root = GRAFT_NONE;
+  if (!m->first_split) m->attempt++;
   *out = (gr_match){.pattern = p, .variant = variant, .matcher = m};
   run r = {.m = m,
            .g = m->graph,

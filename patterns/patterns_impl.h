@@ -184,6 +184,7 @@ typedef struct pt_rule {
   gr_pattern *pattern;
   pt_items rewrite;
   uint32_t marks; /* of the nodes that it makes */
+  uint32_t place; /* of one that ships: where its file stands in their order, from 1 on; 0: a user's */
   gr_loc where;
 } pt_rule;
 

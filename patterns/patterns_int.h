@@ -22,6 +22,7 @@
 typedef struct gr_builtin {
   const char *name, *text; /* "qat/fuse_conv_bn_qat.pat" */
   const char *declares;    /* names of its rules or of its quantizer, each ended by a 0, then one more */
+  const uint16_t *needs;   /* of each rule: ops without which it cannot match, ended by GR_OP_COUNT */
 } gr_builtin;
 
 typedef struct gr_pattern gr_pattern;
@@ -110,6 +111,11 @@ typedef struct gr_late { /* the last turns in which a node … */
   uint32_t grown, waits; /* got a long list of operands; was left for the next one */
 } gr_late;
 
+typedef struct gr_sole { /* of a value that a long root reads */
+  uint32_t attempt;      /* at a root, for which … */
+  bool yes;              /* nothing but matched nodes use it */
+} gr_sole;
+
 /* Scratch of matching over one graph; reused for any number of patterns. */
 typedef struct gr_matcher {
   graft_graph *graph;
@@ -121,6 +127,9 @@ typedef struct gr_matcher {
   GR_VEC(gr_late) late;       /* by node (late.c); those past the end are not */
   GR_VEC(graft_node) waiting; /* for the next turn */
   uint32_t turn;
+  GR_VEC(gr_sole) sole; /* by value */
+  uint32_t attempt;     /* so many roots were looked at */
+  uint64_t uses;        /* gone through to see whether a value has others */
   bool met_late;        /* the last match left out what has grown in this turn */
   uint32_t first_split; /* where the search for the length of the root's first rest begins */
   graft_node bare_root; /* the root, known to have no annotation: it is asked for each place */
@@ -223,13 +232,17 @@ typedef struct gr_rewrite_stats {
 /* How often two rules were compared while files were read: a measure of what reading costs. */
 uint64_t gr_rules_compared(const graft_rules *rules);
 
+/* A set of the rules that ship, none of them read yet. */
+graft_rules *gr_rules_create_pending(graft_context *context);
+/* The one that a context keeps, made on first use; NULL with a diagnostic. */
+graft_rules *gr_rules_shipped(graft_context *context);
+/* Reads those that the names stand for, files and folders too, and that may match in the module: the others need an op
+ * that is not there, nor made by a rule that the names stand for. NULL module: all may; NULL names: all. What no name
+ * fits is an error of gr_rewrite's. */
+graft_status gr_rules_need(graft_rules *set, const char *const *names, uint32_t count, const graft_module *module);
+
 /* Applies the named rules, rule by rule in this order, nodes in graph order. A name may be a rule or a file of rules
  * without its suffix ("canonicalize/gemm", or "canonicalize" for all of a folder). */
-/* A set of the rules that ship, each folder read when gr_rules_need first asks for one of its rules, files or itself.
- * What no name fits is an error of gr_rewrite's, which then has all names to offer. */
-graft_rules *gr_rules_create_pending(graft_context *context);
-graft_status gr_rules_need(graft_rules *set, const char *name);
-
 graft_status gr_rewrite(graft_graph *g, const graft_rules *rules, const char *const *names, uint32_t name_count,
                         const gr_rewrite_options *options, gr_rewrite_stats *stats);
 

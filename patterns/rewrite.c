@@ -41,8 +41,19 @@ static graft_status no_rule(graft_context *c, const graft_rules *set, const char
     gr_closest_offer(&near, gr_pt_rules_at(set, i)->name, strlen(gr_pt_rules_at(set, i)->name));
     gr_closest_offer(&near, file, end ? (size_t)(end - file) : strlen(file));
   }
+  gr_shipped_offer(set, &near);
   return gr_error(c, GRAFT_NAME, where, "there is no rule and no file of rules called '%s'%s", name,
                   gr_closest_hint(&near, ""));
+}
+
+/* Those that ship in their order, whenever each was read. They stand together. */
+static void order(const pt_rule **rules, uint32_t count) {
+  for (uint32_t i = 1; i < count; i++) {
+    const pt_rule *rule = rules[i];
+    uint32_t k = i;
+    for (; rule->place && k > 0 && rules[k - 1]->place > rule->place; k--) rules[k] = rules[k - 1];
+    rules[k] = rule;
+  }
 }
 
 static graft_status choose_rules(driver *d, const graft_rules *set, const char *const *names, uint32_t count,
@@ -55,7 +66,8 @@ static graft_status choose_rules(driver *d, const graft_rules *set, const char *
     uint32_t before = d->rule_count;
     for (uint32_t i = 0; i < total; i++)
       if (gr_pt_name_fits(gr_pt_rules_at(set, i), names[n])) d->rules[d->rule_count++] = gr_pt_rules_at(set, i);
-    if (d->rule_count == before) return no_rule(c, set, names[n], where);
+    if (d->rule_count == before && !gr_shipped_fits(set, names[n])) return no_rule(c, set, names[n], where);
+    order(d->rules + before, d->rule_count - before);
   }
   d->counts = gr_calloc(c, d->rule_count + 1, sizeof *d->counts);
   for (uint32_t i = 0; d->counts && i < d->rule_count; i++) d->counts[i].name = d->rules[i]->name;
@@ -354,7 +366,7 @@ static graft_status settle(driver *d) {
       if (status != GRAFT_OK) return status;
     }
   }
-  r->stats->uses = d->watch.uses;
+  r->stats->uses = d->watch.uses + r->matcher.uses;
   return GRAFT_OK;
 }
 

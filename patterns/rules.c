@@ -7,22 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-typedef struct rule_file {
-  gr_arena arena; /* the text and everything compiled from it */
-  const char *name;
-} rule_file;
-
-struct graft_rules {
-  graft_context *context;
-  GR_VEC(rule_file *) files;
-  GR_VEC(pt_rule *) rules;
-  gr_named names; /* of the rules */
-  gr_customs customs;
-  uint32_t step_count;
-  uint64_t compared;
-  bool *pending; /* by file that ships: it is read when one of its rules is asked for; NULL: all are there, or none */
-};
-
 /* The comment lines right above `rule`, marks taken off. */
 static const char *heading(gr_arena *arena, const char *text, const char *line) {
   const char *from = line;
@@ -52,25 +36,16 @@ static bool expect_word(gr_parser *p, const char *word, const char *quoted) {
   return false;
 }
 
-static bool has_rule(const gr_builtin *f, const char *name) {
-  for (const char *rule = f->declares; *rule; rule += strlen(rule) + 1)
-    if (strcmp(rule, name) == 0) return true;
-  return false;
-}
-
 /* The file with a rule of the name: one that is there, or that ships and is not read yet. */
 static const char *file_with(const graft_rules *set, const char *name) {
   uint32_t same = gr_named_find(&set->names, name, strlen(name));
-  if (same < set->rules.len) return set->rules.data[same]->file;
-  for (uint32_t i = 0; set->pending && gr_builtin_rules[i].name; i++)
-    if (set->pending[i] && has_rule(&gr_builtin_rules[i], name)) return gr_builtin_rules[i].name;
-  return NULL;
+  return same < set->rules.len ? set->rules.data[same]->file : gr_shipped_file_with(set, name);
 }
 
-static pt_rule *parse_rule(graft_rules *set, rule_file *f, gr_parser *p, const char *text) {
+static pt_rule *parse_rule(graft_rules *set, gr_rule_file *f, gr_parser *p, const char *text) {
   pt_rule *rule = gr_arena_alloc(p->arena, sizeof *rule);
   if (!rule) return NULL;
-  *rule = (pt_rule){.file = f->name, .where = gr_lex_loc(&p->lex)};
+  *rule = (pt_rule){.file = f->name, .place = f->place, .where = gr_lex_loc(&p->lex)};
   rule->doc = heading(p->arena, text, p->lex.token.source);
   gr_lex_next(&p->lex);
   gr_token name = p->lex.token;
@@ -106,12 +81,29 @@ static pt_rule *parse_rule(graft_rules *set, rule_file *f, gr_parser *p, const c
   return gr_pt_compile_rewrite(p, rule, &set->step_count) && !p->failed ? rule : NULL;
 }
 
+/* To the next declaration, or the end. Only texts that ship are read so: nothing but sections and declarations stands
+ * at the start of a line there. */
+static bool skip_rule(gr_lexer *l) {
+  const char *line = l->token.source;
+  uint32_t number = l->token.line;
+  for (;;) {
+    const char *newline = memchr(line, '\n', (size_t)(l->end - line));
+    line = newline ? newline + 1 : l->end;
+    number++;
+    if (line < l->end && (*line < 'a' || *line > 'z' || *line == 'm' || *line == 'w' || strncmp(line, "rew", 3) == 0))
+      continue;
+    gr_lex_seek(l, line, number);
+    return true;
+  }
+}
+
 /* A rule or a family. */
-static bool parse_declaration(graft_rules *set, rule_file *f, gr_parser *p, const char *text,
+static bool parse_declaration(graft_rules *set, gr_rule_file *f, gr_parser *p, const char *text,
                               gr_shadow_index *shadows) {
   if (gr_lex_is(&p->lex, "family")) return gr_parse_family(p) && !p->failed;
   if (gr_lex_is(&p->lex, "condition")) return gr_parse_condition(p) && !p->failed;
   if (gr_lex_is(&p->lex, "rule")) {
+    if (f->ships && !f->ships[f->met++].wanted) return skip_rule(&p->lex);
     pt_rule *rule = parse_rule(set, f, p, text);
     if (!rule || !gr_vec_push(set->context, &set->rules, rule) ||
         !gr_named_add(set->context, &set->names, rule->name, strlen(rule->name)))
@@ -129,21 +121,23 @@ static bool parse_declaration(graft_rules *set, rule_file *f, gr_parser *p, cons
   return false;
 }
 
-static void free_file(graft_context *c, rule_file *f) {
+static void free_file(graft_context *c, gr_rule_file *f) {
   gr_arena_free(&f->arena);
   gr_free(c, f, sizeof *f);
 }
 
-graft_status graft_rules_add(graft_rules *set, const char *text, size_t size, const char *name) {
+/* Of a text that ships, those that are wanted: it is there for good. */
+static graft_status add(graft_rules *set, const char *text, size_t size, const char *name, const gr_shipped *ships) {
   graft_context *c = set->context;
   if (!name) name = "";
   if (!text && size) return gr_error(c, GRAFT_INVALID_ARGUMENT, (gr_loc){.file = name}, "there is no text");
   const uint32_t errors = gr_error_count(c), said = graft_diagnostic_count(c);
-  rule_file *f = gr_alloc(c, sizeof *f);
+  gr_rule_file *f = gr_alloc(c, sizeof *f);
   if (!f) return GRAFT_NO_MEMORY;
+  *f = (gr_rule_file){.ships = ships, .place = ships ? (uint32_t)(ships->file - gr_builtin_rules) + 1 : 0};
   gr_arena_init(&f->arena, c);
   uint32_t before = set->rules.len;
-  char *copy = gr_arena_copy(&f->arena, text, size);
+  const char *copy = ships ? text : gr_arena_copy(&f->arena, text, size);
   f->name = gr_arena_copy(&f->arena, name, strlen(name));
   gr_parser p;
   gr_shadow_index shadows = {0};
@@ -174,6 +168,14 @@ graft_status graft_rules_add(graft_rules *set, const char *text, size_t size, co
   return status;
 }
 
+graft_status graft_rules_add(graft_rules *set, const char *text, size_t size, const char *name) {
+  return add(set, text, size, name, NULL);
+}
+
+graft_status gr_rules_add_shipped(graft_rules *set, const gr_shipped *rules) {
+  return add(set, rules->file->text, strlen(rules->file->text), rules->file->name, rules);
+}
+
 graft_status graft_rules_add_predicate(graft_rules *set, const graft_predicate *predicate) {
   return gr_customs_add(set->context, &set->customs, predicate);
 }
@@ -187,70 +189,18 @@ graft_status graft_rules_load(graft_rules *set, const char *path) {
   return status;
 }
 
-/* ---- the rules that ship ---- */
-
-static uint32_t builtin_count(void) {
-  uint32_t n = 0;
-  while (gr_builtin_rules[n].name) n++;
-  return n;
-}
-
-static bool same_folder(const char *a, const char *b) {
-  size_t n = strcspn(a, "/");
-  return n == strcspn(b, "/") && strncmp(a, b, n) == 0;
-}
-
-static graft_status add_pending(graft_rules *set, uint32_t i) {
-  const gr_builtin *f = &gr_builtin_rules[i];
-  if (!set->pending[i]) return GRAFT_OK;
-  set->pending[i] = false; /* first: its rules are no longer those of a file to come */
-  graft_status s = graft_rules_add(set, f->text, strlen(f->text), f->name);
-  set->pending[i] = s != GRAFT_OK;
-  return s;
-}
-
-/* The folder is read whole and in the order of the build, which is the order of its rules. */
-static graft_status add_folder(graft_rules *set, const char *of) {
-  graft_status s = GRAFT_OK;
-  for (uint32_t i = 0; s == GRAFT_OK && gr_builtin_rules[i].name; i++)
-    if (!of || same_folder(gr_builtin_rules[i].name, of)) s = add_pending(set, i);
-  return s;
-}
-
-graft_status gr_rules_need(graft_rules *set, const char *name) {
-  if (!set->pending) return GRAFT_OK;
-  bool known = gr_named_find(&set->names, name, strlen(name)) != GRAFT_NONE;
-  for (uint32_t i = 0; gr_builtin_rules[i].name; i++) {
-    const gr_builtin *f = &gr_builtin_rules[i];
-    if (!gr_pt_file_fits(f->name, name) && !has_rule(f, name)) continue;
-    known = true;
-    graft_status s = set->pending[i] ? add_folder(set, f->name) : GRAFT_OK;
-    if (s != GRAFT_OK) return s;
-  }
-  for (uint32_t i = 0; !known && i < set->files.len; i++) known = gr_pt_file_fits(set->files.data[i]->name, name);
-  return known ? GRAFT_OK : add_folder(set, NULL); /* the error offers names that are near */
-}
-
-graft_rules *gr_rules_create_pending(graft_context *context) {
+graft_rules *graft_rules_create(graft_context *context, bool builtin) {
   graft_rules *set = gr_calloc(context, 1, sizeof *set);
   if (!set) return NULL;
   set->context = context;
-  set->pending = gr_alloc(context, builtin_count() * sizeof *set->pending);
-  if (set->pending)
-    for (uint32_t i = 0; gr_builtin_rules[i].name; i++) set->pending[i] = true;
-  else
-    graft_rules_destroy(set), set = NULL;
-  return set;
+  if (!builtin || (gr_shipped_begin(set) && gr_rules_need(set, NULL, 0, NULL) == GRAFT_OK)) return set;
+  graft_rules_destroy(set);
+  return NULL;
 }
 
-graft_rules *graft_rules_create(graft_context *context, bool builtin) {
-  if (!builtin) {
-    graft_rules *set = gr_calloc(context, 1, sizeof *set);
-    if (set) set->context = context;
-    return set;
-  }
-  graft_rules *set = gr_rules_create_pending(context);
-  if (!set || add_folder(set, NULL) == GRAFT_OK) return set;
+graft_rules *gr_rules_create_pending(graft_context *context) {
+  graft_rules *set = graft_rules_create(context, false);
+  if (!set || gr_shipped_begin(set)) return set;
   graft_rules_destroy(set);
   return NULL;
 }
@@ -263,7 +213,7 @@ void graft_rules_destroy(graft_rules *set) {
   gr_vec_free(c, &set->rules);
   gr_customs_free(c, &set->customs);
   gr_named_free(c, &set->names);
-  if (set->pending) gr_free(c, set->pending, builtin_count() * sizeof *set->pending);
+  gr_vec_free(c, &set->shipped);
   gr_free(c, set, sizeof *set);
 }
 

@@ -6,6 +6,41 @@
 
 extern const gr_builtin gr_builtin_rules[];
 
+/* A rule that ships. */
+typedef struct gr_shipped {
+  const gr_builtin *file;
+  const char *name;
+  const uint16_t *needs; /* ops that each match has, ended by GR_OP_COUNT */
+  bool pending, wanted;  /* not read yet; to be read now */
+} gr_shipped;
+
+typedef struct gr_rule_file {
+  gr_arena arena; /* the text and everything compiled from it */
+  const char *name;
+  uint32_t place;          /* of its rules */
+  const gr_shipped *ships; /* while a file that ships is read: its rules, */
+  uint32_t met;            /* of which so many were met */
+} gr_rule_file;
+
+struct graft_rules {
+  graft_context *context;
+  GR_VEC(gr_rule_file *) files;
+  GR_VEC(pt_rule *) rules;
+  gr_named names; /* of the rules */
+  gr_customs customs;
+  uint32_t step_count;
+  uint64_t compared;
+  GR_VEC(gr_shipped) shipped; /* in the order of the build; empty: the set is without them */
+};
+
+/* ---- rules that ship (shipped.c) ---- */
+
+graft_status gr_rules_add_shipped(graft_rules *set, const gr_shipped *rules); /* of one file, those wanted (rules.c) */
+bool gr_shipped_begin(graft_rules *set); /* from now on those that ship are in the set, and none is read */
+const char *gr_shipped_file_with(const graft_rules *set, const char *name); /* of a rule not read yet; NULL: none */
+bool gr_shipped_fits(const graft_rules *set, const char *name);             /* is it such a rule, file or folder? */
+void gr_shipped_offer(const graft_rules *set, gr_closest *near);            /* names of those not read */
+
 const pt_rule *gr_pt_rules_at(const graft_rules *set, uint32_t i);
 bool gr_pt_name_fits(const pt_rule *rule, const char *name); /* the rule's own, or its file's or folder's */
 bool gr_pt_file_fits(const char *file, const char *name);    /* the latter */

@@ -184,10 +184,16 @@ bool gr_pt_schedule(gr_parser *p, const gr_pattern *pattern, pt_variant *v) {
     masks[i] = needs[i].mask;
     if (orders < 2 && needs[i].at < structure) needs[i].at = structure;
   }
+  uint32_t *floats = pt_zeroed(a, end + 1u, sizeof *floats), *next = pt_zeroed(a, n, sizeof *next);
+  if (!floats || !next) return false;
+  for (uint32_t i = n; i-- > 0;) { /* by where they are checked, each list in order; 0: ended */
+    if (!FLOATS(i)) continue;
+    next[i] = floats[needs[i].at];
+    floats[needs[i].at] = i + 1;
+  }
   for (uint32_t at = 0; at <= end; at++) { /* after the first `at` instructions */
     if (at > 0 && !FLOATS(at - 1)) put(&o, v, at - 1, masks[at - 1]);
-    for (uint32_t i = 0; i < n; i++)
-      if (FLOATS(i) && needs[i].at == at) put(&o, v, i, masks[i]);
+    for (uint32_t i = floats[at]; i > 0; i = next[i - 1]) put(&o, v, i - 1, masks[i - 1]);
   }
   uint32_t shift = o.count - end;
   for (uint32_t i = end; i < n; i++) {

@@ -1,5 +1,6 @@
 /* Contexts: the default allocator, creation and destruction. */
 #include "ir/graph/context_impl.h"
+#include "ir/graph/keep_int.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -53,8 +54,16 @@ graft_context *graft_context_create(const graft_context_options *options) {
   return c;
 }
 
+void *gr_context_kept(const graft_context *c) { return c->kept; }
+
+void gr_context_keep(graft_context *c, void *thing, void (*drop)(void *thing)) {
+  c->kept = thing;
+  c->drop_kept = drop;
+}
+
 void graft_context_destroy(graft_context *c) {
   if (!c) return;
+  if (c->kept) c->drop_kept(c->kept);
   graft_diagnostics_clear(c);
   gr_vec_free(c, &c->diagnostics);
   c->allocator(c->allocator_user, c, sizeof *c, 0);

@@ -107,7 +107,7 @@ static void commutative(void) {
 }
 
 /* cat(cat(a), b): joining is associative. */
-enum { LEFT, RIGHT, BALANCED, WIDE };
+enum { LEFT, RIGHT, BALANCED, WIDE, AGAIN };
 static int shape;
 
 static graft_module *cats(graft_context *c, uint32_t n) {
@@ -119,9 +119,12 @@ static graft_module *cats(graft_context *c, uint32_t n) {
   graft_value leaf[] = {graft_input_add(g, "x", &t), graft_input_add(g, "z", &t)}, y = leaf[0];
   for (uint32_t i = 0; i < n && shape < BALANCED; i++)
     y = shape == LEFT ? op2(g, "cat", y, leaf[i % 2]) : op2(g, "cat", leaf[i % 2], y);
-  uint32_t made = shape == WIDE ? n : n + 1;
-  for (uint32_t i = 0; i < made; i++) all[i] = shape == WIDE ? op2(g, "cat", leaf[0], leaf[1]) : leaf[i % 2];
-  if (shape == WIDE) y = graft_build(g, "cat", all, n, NULL, 0);
+  uint32_t made = shape >= WIDE ? n : n + 1;
+  for (uint32_t i = 0; i < made; i++) {
+    bool again = shape == AGAIN && i > 1;
+    all[i] = again ? all[i % 2] : shape >= WIDE ? op2(g, "cat", leaf[0], leaf[1]) : leaf[i % 2];
+  }
+  if (shape >= WIDE) y = graft_build(g, "cat", all, n, NULL, 0);
   for (uint32_t i = 0; shape == BALANCED && i < n; i++) y = all[made++] = op2(g, "cat", all[2 * i], all[2 * i + 1]);
   graft_output_add(g, "y", y);
   free(all);
@@ -130,7 +133,8 @@ static graft_module *cats(graft_context *c, uint32_t n) {
 
 static void nested_cats(void) {
   static const char *const names[] = {"flattening n cats, nested to the left", "flattening n cats, nested to the right",
-                                      "flattening n cats, a balanced tree", "flattening n cats that one cat joins"};
+                                      "flattening n cats, a balanced tree", "flattening n cats that one cat joins",
+                                      "flattening two cats, n times in turns"};
   double median[2];
   text t = {0};
   put(&t, "# cat(a, cat(b), c) : joining is associative\nrule flatten_cat\nmatch\n"
@@ -138,7 +142,7 @@ static void nested_cats(void) {
           "rewrite\n  %%y = cat(..%%a, ..%%parts, ..%%b) {dim: $d}\n");
   write_rules(&t);
   free(t.data);
-  for (shape = LEFT; shape <= WIDE; shape++) {
+  for (shape = LEFT; shape <= AGAIN; shape++) {
     measure(names[shape], cats, 1000, "rewrite{rules=flatten_cat,fixed-point=true}", "cat", true, &median[0]);
     measure(names[shape], cats, 100000, "rewrite{rules=flatten_cat,fixed-point=true}", "cat", true, &median[1]);
     growth(median[0], median[1]);

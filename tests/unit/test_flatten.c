@@ -21,7 +21,7 @@ static const char made_anew[] =
     "  %r = relu(%c)   one_use\n  %d = cat(%r, ..%b) {dim: $d}   one_use\n  %y = relu(%d)\nwhere no_spec(..)\nrewrite\n"
     "  %all = cat(..%parts, ..%b) {dim: $d}\n  %y = relu(%all)\n";
 
-typedef enum shape { LEFT, RIGHT, BALANCED, WIDE, RANDOM, ANEW, SHAPES } shape;
+typedef enum shape { LEFT, RIGHT, BALANCED, WIDE, AGAIN, RANDOM, ANEW, SHAPES } shape;
 
 static uint64_t state;
 static uint32_t below(uint32_t n) {
@@ -76,8 +76,8 @@ static joined build(shape kind, uint32_t n) {
     if (kind == RIGHT) y = i == 1 ? join2(g, all[n - 1], all[n]) : join2(g, all[n - i], y);
     if (kind == ANEW) y = graft_build(g, "relu", (graft_value[]){join2(g, y, in[i % 2])}, 1, NULL, 0);
   }
-  if (kind == WIDE) {
-    for (uint32_t i = 0; i < n; i++) all[i] = join2(g, in[0], in[1]);
+  if (kind == WIDE || kind == AGAIN) { /* AGAIN: two cats, in turns */
+    for (uint32_t i = 0; i < n; i++) all[i] = kind == AGAIN && i > 1 ? all[i % 2] : join2(g, in[0], in[1]);
     for (uint32_t i = 0; i < 2 * n; i++) j.leaves[i] = in[i % 2];
     j.leaf_count = 2 * n;
     y = join(g, all, n);
@@ -111,11 +111,11 @@ static uint64_t flatten(shape kind, uint32_t n, const char *rule, bool fixed_poi
   gr_rewrite_stats stats = rewrite(&j, rule, fixed_point);
   graft_graph *g = j.graph;
   const uint32_t lone = kind == ANEW ? 2 : 1;
-  ck_assert_uint_eq(stats.matches, kind == WIDE ? n : n - 1);
+  ck_assert_uint_eq(stats.matches, kind == WIDE || kind == AGAIN ? n : n - 1);
   ck_assert_uint_eq(g->live, lone);
   const gr_node *cat = gr_node_at(g, g->first);
   for (uint32_t i = 0; i < j.leaf_count; i++) ck_assert_uint_eq(gr_operand(g, g->first, i), j.leaves[i]);
-  ck_assert_uint_eq(cat->operand_count, kind == WIDE ? 2 * n : n + 1);
+  ck_assert_uint_eq(cat->operand_count, kind == WIDE || kind == AGAIN ? 2 * n : n + 1);
   ck_assert_uint_eq(rewrite(&j, rule, true).matches, 0);
   let_go(&j);
   return stats.operands + stats.uses;

@@ -1,7 +1,7 @@
 /* Rule sets through the public API, --explain, and rules when memory runs out. */
 #include "ir/ir_int.h"
 #include "passes/passes.h"
-#include "patterns/patterns_int.h"
+#include "patterns/rules_impl.h"
 #include "runtime/runtime_int.h"
 
 #include <check.h>
@@ -156,29 +156,90 @@ START_TEST(many_rules) {
 }
 END_TEST
 
-START_TEST(rules_that_ship_are_read_by_folder_when_asked_for) {
+static graft_status need(graft_rules *rules, const char *name, const graft_module *module) {
+  return gr_rules_need(rules, &name, 1, module);
+}
+
+START_TEST(rules_that_ship_are_read_when_asked_for) {
   static const char mine[] =
       "# mine\nrule hardtanh_of_relu\nmatch\n  %y = relu(%x)\nwhere no_spec(..)\nrewrite\n  %y = silu(%x)\n";
   graft_context *c = graft_context_create(NULL);
   graft_rules *all = graft_rules_create(c, true), *some = gr_rules_create_pending(c);
   ck_assert_uint_eq(graft_rules_count(some), 0);
-  ck_assert_int_eq(gr_rules_need(some, "fold_quantize"), GRAFT_OK);
-  ck_assert_int_ge(find(some, "fold_conv_bn"), 0); /* its folder */
-  ck_assert_int_lt(find(some, "hardtanh_of_relu"), 0);
-  const uint32_t converting = graft_rules_count(some);
-  ck_assert_int_eq(gr_rules_need(some, "convert/fold_conv_bn"), GRAFT_OK);
-  ck_assert_uint_eq(graft_rules_count(some), converting);
+  ck_assert_int_eq(need(some, "fold_quantize", NULL), GRAFT_OK);
+  ck_assert_uint_eq(graft_rules_count(some), 1);
+  ck_assert_int_eq(need(some, "fold_quantize", NULL), GRAFT_OK);
+  ck_assert_uint_eq(graft_rules_count(some), 1);
+  ck_assert_int_eq(need(some, "convert/fold_conv_bn", NULL), GRAFT_OK);
+  ck_assert_int_ge(find(some, "fold_conv_bn"), 0);
   /* A rule that ships has its name before it is read. */
   ck_assert_int_ne(graft_rules_add(some, mine, sizeof mine - 1, "mine"), GRAFT_OK);
   ck_assert_ptr_nonnull(strstr(graft_diagnostic_get(c, 0).message,
                                "there is a rule hardtanh_of_relu already, in canonicalize/hardtanh.pat"));
-  ck_assert_int_eq(gr_rules_need(some, "canonicalize"), GRAFT_OK);
+  ck_assert_int_eq(need(some, "canonicalize", NULL), GRAFT_OK);
   ck_assert_int_ge(find(some, "hardtanh_of_relu"), 0);
   ck_assert_uint_lt(graft_rules_count(some), graft_rules_count(all));
-  /* What no name fits could be meant as any. */
-  ck_assert_int_eq(gr_rules_need(some, "canonicalise"), GRAFT_OK);
+  ck_assert_int_eq(need(some, "canonicalise", NULL), GRAFT_OK); /* the rewriter's error */
+  ck_assert_int_eq(gr_rules_need(some, NULL, 0, NULL), GRAFT_OK);
   ck_assert_uint_eq(graft_rules_count(some), graft_rules_count(all));
   graft_rules_destroy(some);
+  graft_rules_destroy(all);
+  graft_context_destroy(c);
+}
+END_TEST
+
+START_TEST(of_the_rules_that_ship_those_are_read_that_may_match) {
+  graft_context *c = graft_context_create(NULL);
+  graft_rules *some = gr_rules_create_pending(c);
+  graft_module *m = graft_module_create(c);
+  graft_graph *g = graft_graph_create(m, "main");
+  graft_type t = graft_type_make(GRAFT_F32, 1, (int64_t[]){4});
+  graft_value x = graft_input_add(g, "x", &t), z = graft_input_add(g, "z", &t);
+  graft_value e = graft_build(g, "exp", &x, 1, NULL, 0);
+  graft_build(g, "log", &e, 1, NULL, 0);
+  ck_assert_int_eq(need(some, "canonicalize", m), GRAFT_OK);
+  const uint32_t few = graft_rules_count(some);
+  ck_assert_int_lt(find(some, "softmax"), 0);
+  ck_assert_int_lt(find(some, "log_softmax"), 0);
+  graft_value s = graft_build(g, "sum", &e, 1, NULL, 0);
+  graft_build(g, "div", (graft_value[]){z, s}, 2, NULL, 0);
+  ck_assert_int_eq(need(some, "canonicalize", m), GRAFT_OK);
+  ck_assert_uint_gt(graft_rules_count(some), few);
+  ck_assert_int_ge(find(some, "softmax"), 0);
+  ck_assert_int_ge(find(some, "log_softmax"), 0); /* of what that one makes */
+  ck_assert_int_lt(find(some, "rms_norm"), 0);
+  /* They stand in the order of the build, whenever they were read. */
+  ck_assert_int_eq(graft_run_passes(m, "canonicalize,rewrite{rules=canonicalize/rms_norm}", NULL), GRAFT_OK);
+  graft_module_destroy(m);
+  graft_rules_destroy(some);
+  graft_context_destroy(c);
+}
+END_TEST
+
+static bool has_op(const pt_variant *v, uint32_t op) {
+  for (uint32_t n = 0; n < v->node_count; n++) {
+    const gr_opset *ops = v->nodes[n].call->ops;
+    if (ops->count == 1 && ops->members[0].op == op) return true;
+  }
+  return false;
+}
+
+/* What the build found in the texts is so: each form of a rule has a node of the op, and of no other. */
+START_TEST(rules_that_ship_need_what_the_build_says) {
+  graft_context *c = graft_context_create(NULL);
+  graft_rules *all = graft_rules_create(c, true);
+  uint32_t needs = 0;
+  ck_assert_uint_eq(all->shipped.len, graft_rules_count(all));
+  for (uint32_t i = 0; i < all->shipped.len; i++) {
+    const gr_shipped *s = &all->shipped.data[i];
+    const pt_rule *rule = all->rules.data[i];
+    ck_assert_str_eq(s->name, rule->name);
+    ck_assert_str_eq(s->file->name, rule->file);
+    for (const uint16_t *op = s->needs; *op != GR_OP_COUNT; op++, needs++)
+      for (uint32_t v = 0; v < rule->pattern->variant_count; v++)
+        ck_assert_msg(has_op(&rule->pattern->variants[v], *op), "%s does not need %s", s->name, gr_op_get(*op)->name);
+  }
+  ck_assert_uint_gt(needs, 2 * all->shipped.len);
   graft_rules_destroy(all);
   graft_context_destroy(c);
 }
@@ -343,7 +404,9 @@ int main(void) {
   tcase_add_test(t, builtin_rules_are_listed);
   tcase_add_test(t, predicates_of_the_embedder);
   tcase_add_test(t, many_rules);
-  tcase_add_test(t, rules_that_ship_are_read_by_folder_when_asked_for);
+  tcase_add_test(t, rules_that_ship_are_read_when_asked_for);
+  tcase_add_test(t, of_the_rules_that_ship_those_are_read_that_may_match);
+  tcase_add_test(t, rules_that_ship_need_what_the_build_says);
   tcase_add_test(t, a_wrong_text_adds_nothing);
   tcase_add_test(t, an_unknown_rule_is_an_error);
   tcase_add_test(t, explain_tries_the_rewrite);
