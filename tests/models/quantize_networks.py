@@ -17,6 +17,9 @@ SETTINGS = {
     "small": "per-channel=true,extended=true,weight-eps=1.2e-7",
     "onednn": "quantizer=onednn",
 }
+# Settings of one case alone. The spectrogram ends in the logarithm of powers that span 80 dB. The sum of the squares and the matrix product
+# after it, which would have it in 256 equal steps, stay in float; both convolutions do not.
+OWN = {"oww_melspectrogram.npm": {"spectrum": 'per-channel=true,skip-name="Add_14,MatMul_15"'}}
 # Case, setting, least ratio in dB. A ratio beyond 60 is no merit of the integers: the classifier's two logits are the ends of their own
 # range, so that they are hit (61 dB), and softmax at 0.999 passes a thousandth of what is left on (107 dB); a sigmoid does the same.
 # What is in the way of the detector: in its first layers a few channels reach ten times as far as the median one, and share its scale.
@@ -25,12 +28,14 @@ GOALS = [
     ("ppocr_cls.npm", "xnnpack", 40),
     ("ppocr_cls.npm", "extended", 40),
     ("oww_embedding.npm", "*", 25),
+    ("oww_melspectrogram.npm", "spectrum", 25),
     ("oww_hey_rhasspy.npm", "*", 25),
     ("oww_timer.npm", "*", 25),
     ("oww_weather.npm", "*", 25),
 ]
 # Nothing else stays in float, but with the setting `xnnpack`: that one's list is torchao's.
-LEFT = [("double_mlp.*", "f64"), ("half_cnn.*", "f16"), ("lstm_classifier.*", "lstm"), ("silero_*", "lstm, if")]
+LEFT = [("double_mlp.*", "f64"), ("half_cnn.*", "f16"), ("lstm_classifier.*", "lstm"), ("silero_*", "lstm, if"),
+        ("oww_melspectrogram.npm", "linear")]
 TAGS = ("eval17", "npm", "train13")
 CODES = {"<f4": "f", "<f8": "d", "<i8": "q", "<i4": "i", "|b1": "B", "|i1": "b", "|u1": "B"}
 
@@ -116,7 +121,8 @@ class Case:
         passes = "to-eval,convert" if self.qat else "convert"
         converted = command(self.opt, f"{d}/stepped.gfb", "--passes", passes, "--stats", "-o",
                             f"{d}/int8.gfb").stderr
-        check_tables(said + converted, 3)
+        if "skip-name" not in options: # what was asked for is only said at the end
+            check_tables(said + converted, 3)
         command(self.run, f"{d}/int8.gfb", *self.inputs, "--output-dir", f"{d}/out")
         signal = noise = 0.0
         for f in self.named("out."):
@@ -148,7 +154,7 @@ class Case:
 
 def check(case, name, setting, verbose):
     with tempfile.TemporaryDirectory() as d:
-        ratio, left, said = case.quantize(SETTINGS[setting], d)
+        ratio, left, said = case.quantize({**SETTINGS, **OWN.get(name, {})}[setting], d)
     if verbose:
         print(f"{name:28} {setting:9} {ratio:6.1f} dB")
         print("".join(f"    {l.split('warning: ')[-1][:300]}\n" for l in said.splitlines()), end="")
@@ -181,7 +187,7 @@ def main():
             case = Case(a.build, f"{a.cases}/{name}")
         except Fail as e:
             case, bad = None, [f"{name}: {e}"]
-        for setting in a.settings.split(",") if case else []:
+        for setting in a.settings.split(",") + list(OWN.get(name, {})) if case else []:
             try:
                 check(case, name, setting, a.v)
             except (Fail, KeyError, FileNotFoundError, subprocess.TimeoutExpired) as e:
