@@ -72,10 +72,8 @@ static bool read_defaults(gr_onnx *in, gr_onnx_function *f, size_t *total) {
     if (size > MAX_DEFAULTS - *total)
       return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "the defaults of functions have more than 1 MB"), false;
     *total += size;
-    if (gr_wire_check(in->context, &onnx__attribute_proto__descriptor, bytes, size, in->where) != GRAFT_OK)
-      return false;
     Onnx__AttributeProto *a =
-        gr_message_read(&in->scratch, &onnx__attribute_proto__descriptor, (void *)bytes, size, false);
+        gr_message_read(&in->scratch, &onnx__attribute_proto__descriptor, (void *)bytes, size, false, in->where);
     if (!a) return in->failed = true, false;
     f->defaults[f->default_count++] = a;
     if (!a->name || !a->name[0])

@@ -64,10 +64,9 @@ graft_module *gr_onnx_load(const gr_source *source) {
                 .map = source->map,
                 .where = {.file = source->name},
                 .room = FREE_ROOM + ROOM_PER_BYTE * (uint64_t)file->size};
-  if (gr_wire_check(c, &onnx__model_proto__descriptor, file->data, file->size, in.where) != GRAFT_OK) return NULL;
   gr_arena_init(&in.scratch, c);
   const Onnx__ModelProto *model =
-      gr_message_read(&in.scratch, &onnx__model_proto__descriptor, file->data, file->size, move);
+      gr_message_read(&in.scratch, &onnx__model_proto__descriptor, file->data, file->size, move, in.where);
   in.module = model ? graft_module_create(c) : NULL;
   if (model && in.module && !import_model(&in, model)) {
     graft_module_destroy(in.module);

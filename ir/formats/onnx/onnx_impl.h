@@ -1,6 +1,6 @@
 /* ONNX import, private to this folder. Each file uses only those of the layers before its own:
  *
- *   1  wire.c, decimal.c    bytes: is a message safe to read; what number is meant
+ *   1  message.c, decimal.c bytes: messages, read where they are sound; what number is meant
  *      message.c            bytes to messages
  *      refuse.c             errors at a node, and forms that graft cannot express
  *   2  scope.c              names of one graph of the file
@@ -32,15 +32,11 @@
 
 /* ---- 1: bytes ---- */
 
-/* Is this a well-formed message of the type, at most 64 levels deep, whose unpacked form is at most 64 MB and 40 times
- * its size? */
-graft_status gr_wire_check(graft_context *c, const ProtobufCMessageDescriptor *type, const void *bytes, size_t size,
-                           gr_loc where);
-/* The message, whose texts and lists are in the arena and whose bytes are lent by the file; NULL: no memory, reported.
- * The bytes were checked. `move`: those that elements of tensors may be are moved to multiples of 8, within `bytes`. */
-void *gr_message_read(gr_arena *arena, const ProtobufCMessageDescriptor *type, void *bytes, size_t size, bool move);
-unsigned gr_wire_type(ProtobufCType type);
-size_t gr_wire_element_size(ProtobufCType type); /* in the struct */
+/* The message, whose texts and lists are in the arena and whose bytes are lent by the file; NULL, reported, when it is
+ * not well-formed, more than 64 levels deep, or would unpack to more than 64 MB and 40 times its size. `move`: bytes
+ * that elements of tensors may be are moved to multiples of 8, within `bytes`. */
+void *gr_message_read(gr_arena *arena, const ProtobufCMessageDescriptor *type, void *bytes, size_t size, bool move,
+                      gr_loc where);
 /* The double nearest to the shortest decimal of a float, and to one minus that decimal. */
 double gr_onnx_decimal(float x);
 double gr_onnx_one_minus(float x);
