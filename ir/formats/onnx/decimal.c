@@ -29,6 +29,7 @@ static bool shortest(float x, double *digits, int *power) {
 double gr_onnx_decimal(float x) {
   double n;
   int k;
+  if (isnan(x)) return (double)NAN; /* attributes know one */
   return shortest(x, &n, &k) ? n / powers[k] : (double)x;
 }
 

@@ -114,14 +114,26 @@ static bool add_condition(gr_onnx *in, gr_onnx_scope *s) {
   return graft_output_add(s->graph, name, s->graph->inputs.data[1]) == GRAFT_OK;
 }
 
+/* An output's name in the interface. A nested graph may list one value twice, a graph of the module may not. */
+static const char *output_name(gr_onnx *in, gr_onnx_scope *s, size_t i) {
+  const char *name = s->proto->output[i]->name;
+  gr_onnx_symbol *symbol = gr_onnx_scope_visible(s, name);
+  if (!s->outer || !symbol) return name;
+  if (!symbol->listed) return symbol->listed = true, name;
+  const size_t size = strlen(name) + 24;
+  char *text = gr_arena_alloc(&in->scratch, size);
+  if (text) snprintf(text, size, "%s.%zu", name, i);
+  return text;
+}
+
 static bool add_outputs(gr_onnx *in, gr_onnx_scope *s) {
   if (s->scan && !add_condition(in, s)) return false;
   for (size_t i = 0; i < s->proto->n_output; i++) {
     const Onnx__ValueInfoProto *info = s->proto->output[i];
     if (!info->name || !info->name[0]) return gr_onnx_fail(in, GRAFT_FORMAT, "output %zu has no name", i), false;
     graft_value v = gr_onnx_value(in, info->name);
-    if (v == GRAFT_NONE || !check_output(in, info, v) || graft_output_add(s->graph, info->name, v) != GRAFT_OK)
-      return false;
+    const char *name = v == GRAFT_NONE ? NULL : output_name(in, s, i);
+    if (!name || !check_output(in, info, v) || graft_output_add(s->graph, name, v) != GRAFT_OK) return false;
   }
   for (uint32_t t = 0; t < s->updates.len; t++)
     if (s->updates.data[t] != GRAFT_NONE && graft_update_add(s->graph, t, s->updates.data[t]) != GRAFT_OK) return false;

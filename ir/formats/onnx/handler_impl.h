@@ -43,6 +43,9 @@ bool gr_onnx_shape_in(gr_onnx *in, uint32_t i, graft_type *type);
 bool gr_onnx_scalar(gr_onnx *in, uint32_t i, const char *what, double *out);
 /* A float operand in a weight role is a parameter, also behind a transpose. */
 void gr_onnx_parameter(gr_onnx *in, graft_value v);
+/* If the node has to stay as it is, its first result has v's dtype and, where v has a rank, that many axes and `more`.
+ */
+void gr_onnx_keeps_rank(gr_onnx *in, graft_value v, int32_t more);
 /* The node stays as it is, an opaque one whose first result has this type (NULL: nothing is known of it), for this
  * reason; what its handler has made so far is taken back. Gives false, and in->failed is true from here on: to the
  * handler it is as an error (refuse.c). */

@@ -52,6 +52,7 @@ typedef struct gr_onnx_symbol {
   const Onnx__ValueInfoProto *info; /* what the file says of its type, or NULL */
   uint32_t node;                    /* of the file, that makes it; GRAFT_NONE: none does */
   bool read;                        /* by a node, as a graph output, or from a nested graph */
+  bool listed;                      /* as a graph output */
   bool absent;                      /* an input that the call of a function leaves out */
 } gr_onnx_symbol;
 

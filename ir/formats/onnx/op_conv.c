@@ -17,6 +17,10 @@ static bool read_kernel(gr_onnx *in, gr_window *w, graft_value weight) {
   for (uint32_t i = 0; i < w->n; i++) {
     int64_t extent = t->rank >= 0 ? t->dims[i + 2] : -1;
     if (w->kernel[i] < 0) w->kernel[i] = extent;
+    if (!a && extent < 0) {
+      gr_onnx_fail(in, GRAFT_UNSUPPORTED, "it has no kernel_shape, and the weight's extents are not known");
+      return false;
+    }
     if (w->kernel[i] < 0 || (extent >= 0 && extent != w->kernel[i])) {
       gr_onnx_fail(in, GRAFT_TYPE, "%s: kernel_shape contradicts the weight", in->row->name);
       return false;
@@ -27,6 +31,7 @@ static bool read_kernel(gr_onnx *in, gr_window *w, graft_value weight) {
 
 bool gr_onnx_begin_conv(gr_onnx *in, gr_window *w, graft_value operands[3]) {
   *w = (gr_window){0};
+  gr_onnx_keeps_rank(in, operands[0], 0);
   if (in->failed || !read_kernel(in, w, operands[1]) || !gr_onnx_window(in, w, operands[0])) return false;
   if (!gr_onnx_symmetric(w)) operands[0] = gr_onnx_pad(in, w, operands[0], 0.0);
   gr_onnx_begin(in, GR_OP_conv1d + w->n - 1);
@@ -127,6 +132,7 @@ bool gr_onnx_conv_transpose(gr_onnx *in) {
   int64_t extra[GR_ONNX_SPATIAL], padding[GR_ONNX_SPATIAL], rest[GR_ONNX_SPATIAL] = {0};
   gr_window w = {0};
   bool wide = false, whole = true;
+  gr_onnx_keeps_rank(in, operands[0], 0);
   if (in->failed || !read_kernel(in, &w, operands[1]) || !transposed_padding(in, &w, operands[0], extra)) return false;
   for (uint32_t i = 0; i < w.n; i++) {
     padding[i] = w.begin[i] < w.end[i] ? w.begin[i] : w.end[i];

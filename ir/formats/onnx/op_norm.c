@@ -77,6 +77,7 @@ bool gr_onnx_group_norm(gr_onnx *in) {
   graft_value operands[3] = {gr_onnx_input(in, 0), gr_onnx_input(in, 1), gr_onnx_input(in, 2)};
   const int64_t groups = gr_onnx_attr_int(in, "num_groups", 0);
   if (in->failed) return false;
+  in->kept = *gr_onnx_value_type(in, operands[0]);
   if (groups < 1) return gr_onnx_fail(in, GRAFT_TYPE, "GroupNormalization: num_groups is not given, or below 1"), false;
   if (in->opset < 21) {
     const graft_type x = *gr_onnx_value_type(in, operands[0]);

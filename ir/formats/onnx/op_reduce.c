@@ -25,6 +25,8 @@ static bool each_by_itself(gr_onnx *in, reduction kind, graft_value x) {
 bool gr_onnx_reduce(gr_onnx *in) {
   graft_value x = gr_onnx_input(in, 0);
   uint32_t count;
+  gr_onnx_keeps_rank(in, x, 0);
+  if (!gr_onnx_attr_bool(in, "keepdims", true)) in->kept.rank = -1;
   const int64_t *axes = gr_onnx_list(in, "axes", 1, &count);
   const reduction kind = reduction_of(in);
   if (in->failed) return false;
@@ -47,6 +49,7 @@ bool gr_onnx_reduce(gr_onnx *in) {
 bool gr_onnx_cumsum(gr_onnx *in) {
   graft_value x = gr_onnx_input(in, 0);
   uint32_t count;
+  if (x != GRAFT_NONE) in->kept = *gr_onnx_value_type(in, x);
   const int64_t *axis = in->failed ? NULL : gr_onnx_ints(in, 1, "axis", &count);
   if (!axis) return false;
   if (count != 1) return gr_onnx_fail(in, GRAFT_TYPE, "CumSum: axis has %u elements", count), false;

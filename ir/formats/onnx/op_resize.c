@@ -142,6 +142,7 @@ bool gr_onnx_resize(gr_onnx *in) {
   resize r = {.factors = GRAFT_NONE, .extents = GRAFT_NONE};
   if (in->failed || (r.rank = gr_onnx_rank(in, x)) < 0) return false;
   const graft_type t = *gr_onnx_value_type(in, x);
+  gr_onnx_keeps_rank(in, x, 0);
   const bool crops = !old && gr_onnx_attr_is(in, "coordinate_transformation_mode", "tf_crop_and_resize");
   if (!read_axes(in, &r) ||
       !floats(in, old ? 1 : 2, old ? "scales" : NULL, GRAFT_MAX_RANK, scale, &scales, &r.factors) ||

@@ -122,6 +122,7 @@ bool gr_onnx_tile(gr_onnx *in) {
 bool gr_onnx_squeeze(gr_onnx *in) {
   graft_value x = gr_onnx_input(in, 0);
   uint32_t count;
+  gr_onnx_keeps_rank(in, x, GRAFT_MAX_RANK + 1); /* the dtype alone */
   const int64_t *axes = gr_onnx_list(in, "axes", 1, &count);
   if (in->failed) return false;
   if (count > GRAFT_MAX_RANK) return gr_onnx_fail(in, GRAFT_TYPE, "Squeeze: too many axes"), false;
@@ -154,9 +155,18 @@ static bool unsqueeze_any_rank(gr_onnx *in, graft_value x, const int64_t *axes, 
   return false;
 }
 
+/* How many axes the operand names, where its type says that; else more than there can be. */
+static int32_t axes_named(gr_onnx *in) {
+  const graft_value v = gr_onnx_input(in, 1);
+  const graft_type *t = v == GRAFT_NONE ? NULL : gr_onnx_value_type(in, v);
+  const bool known = t && t->rank == 1 && t->dims[0] >= 0 && t->dims[0] <= GRAFT_MAX_RANK;
+  return known ? (int32_t)t->dims[0] : t && t->rank == 0 ? 1 : GRAFT_MAX_RANK + 1;
+}
+
 bool gr_onnx_unsqueeze(gr_onnx *in) {
   graft_value x = gr_onnx_input(in, 0);
   uint32_t count;
+  gr_onnx_keeps_rank(in, x, axes_named(in));
   const int64_t *axes = gr_onnx_list(in, "axes", 1, &count);
   if (in->failed) return false;
   if (!axes) return gr_onnx_fail(in, GRAFT_TYPE, "Unsqueeze without axes"), false;
@@ -254,6 +264,7 @@ bool gr_onnx_slice(gr_onnx *in) {
   graft_value operands[4] = {gr_onnx_input(in, 0)}, made[3][GRAFT_MAX_RANK];
   bounds starts, ends, steps;
   uint32_t axis_count = 0;
+  gr_onnx_keeps_rank(in, operands[0], 0);
   if (in->failed || !read_bounds(in, "starts", 1, &starts) || !read_bounds(in, "ends", 2, &ends) ||
       !read_bounds(in, NULL, 4, &steps))
     return false;
@@ -287,16 +298,65 @@ bool gr_onnx_slice(gr_onnx *in) {
   return gr_onnx_finish(in, operands, 4);
 }
 
-/* Equal parts; the last one is smaller where num_outputs asks for that. */
-static bool equal_parts(gr_onnx *in, graft_value x, int64_t axis, int64_t *sizes, uint32_t count) {
+/* ---- split ---- */
+
+/* The parts end where these numbers say, the last one with the axis. */
+static bool cut_at(gr_onnx *in, graft_value x, int64_t axis, const graft_value *ends, uint32_t count) {
+  for (uint32_t i = 0; i < count; i++) {
+    graft_value operands[3] = {x, i ? ends[i - 1] : GRAFT_NONE, i + 1 < count ? ends[i] : GRAFT_NONE};
+    gr_onnx_begin(in, GR_OP_slice);
+    gr_onnx_set_int(in, "dim", axis);
+    if (gr_onnx_end(in, operands, 3, (const char *const *)&in->node->output[i], 1, 0, NULL) == GRAFT_NONE) return false;
+  }
+  return true;
+}
+
+/* Sizes that are known when it runs. */
+static bool split_by_data(gr_onnx *in, graft_value x, int64_t axis, uint32_t count) {
+  const graft_value sizes = gr_onnx_to(in, gr_onnx_input(in, 1), GRAFT_I64);
+  graft_value *ends = gr_arena_alloc(&in->scratch, count * sizeof *ends);
+  if (in->failed || !ends) return false;
+  const graft_type t = *gr_onnx_value_type(in, sizes);
+  if (t.rank > 1 || (t.rank == 1 && t.dims[0] >= 0 && t.dims[0] != count))
+    return gr_onnx_fail(in, GRAFT_TYPE, "Split: %lld sizes for %u outputs", (long long)t.dims[0], count), false;
+  for (uint32_t i = 0; i + 1 < count; i++) {
+    ends[i] = gr_onnx_binary(in, GR_OP_index_select, sizes, gr_onnx_number(in, i));
+    if (i) ends[i] = gr_onnx_binary(in, GR_OP_add, ends[i - 1], ends[i]);
+    if (ends[i] == GRAFT_NONE) return false;
+  }
+  return cut_at(in, x, axis, ends, count);
+}
+
+/* Equal parts of an extent that is known when it runs. */
+static bool split_evenly(gr_onnx *in, graft_value x, int64_t axis, uint32_t count) {
+  graft_value *ends = gr_arena_alloc(&in->scratch, count * sizeof *ends);
+  if (!ends) return false;
+  gr_onnx_begin(in, GR_OP_shape);
+  gr_onnx_set_int(in, "start", axis);
+  gr_onnx_set_int(in, "end", axis + 1);
+  graft_value n = gr_onnx_step(in, &x, 1);
+  n = gr_onnx_binary(in, GR_OP_index_select, n, gr_onnx_number(in, 0));
+  n = gr_onnx_binary(in, GR_OP_add, n, gr_onnx_number(in, (int64_t)count - 1));
+  const graft_value each = gr_onnx_binary(in, GR_OP_div, n, gr_onnx_number(in, count));
+  for (uint32_t i = 0; i + 1 < count; i++)
+    if ((ends[i] = gr_onnx_binary(in, GR_OP_mul, each, gr_onnx_number(in, (int64_t)i + 1))) == GRAFT_NONE) return false;
+  return cut_at(in, x, axis, ends, count);
+}
+
+/* Equal parts; the last one is smaller where num_outputs asks for that. *unknown: the axis has an extent that is not
+ * known, and is counted from the front. */
+static bool equal_parts(gr_onnx *in, graft_value x, int64_t *given, int64_t *sizes, uint32_t count, bool *unknown) {
+  int64_t axis = *given;
   int32_t rank = gr_onnx_rank(in, x);
   in->kept_by_all = rank < 0;
   if (rank < 0 || !gr_onnx_axis(in, axis, rank, &axis)) return false;
   int64_t extent = gr_onnx_value_type(in, x)->dims[axis];
   bool rounded = gr_onnx_attr(in, "num_outputs") != NULL;
-  if (extent < 0) return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "it needs to know the axis' extent"), false;
-  if (gr_onnx_attr_int(in, "num_outputs", count) != (int64_t)count || (!rounded && extent % count))
+  *unknown = extent < 0;
+  if (*unknown) *given = axis;
+  if (gr_onnx_attr_int(in, "num_outputs", count) != (int64_t)count || (!rounded && extent >= 0 && extent % count))
     return gr_onnx_fail(in, GRAFT_TYPE, "Split: %u outputs of an axis of %lld", count, (long long)extent), false;
+  if (extent < 0) return true;
   int64_t each = extent / count + (extent % count != 0), left = extent;
   for (uint32_t i = 0; i < count; i++) {
     sizes[i] = left < each ? left : each;
@@ -309,12 +369,20 @@ bool gr_onnx_split(gr_onnx *in) {
   graft_value x = gr_onnx_input(in, 0);
   uint32_t count = (uint32_t)in->node->n_output, n;
   int64_t axis = gr_onnx_attr_int(in, "axis", 0), *equal = NULL;
-  const int64_t *sizes = gr_onnx_list(in, "split", 1, &n);
+  const int64_t *sizes = NULL;
+  bool unknown = false;
+  if (in->failed) return false;
+  if (gr_onnx_has_input(in, 1)) {
+    if (!gr_onnx_try_ints(in, 1, &sizes, &n)) return false;
+    if (!sizes && gr_onnx_constant(in, 1) == GRAFT_NONE) return split_by_data(in, x, axis, count);
+  }
+  if (!sizes) sizes = gr_onnx_list(in, "split", 1, &n);
   if (in->failed) return false;
   if (!sizes) {
     n = count;
     sizes = equal = gr_arena_alloc(&in->scratch, count * sizeof *equal);
-    if (!equal || !equal_parts(in, x, axis, equal, count)) return false;
+    if (!equal || !equal_parts(in, x, &axis, equal, count, &unknown)) return false;
+    if (unknown) return split_evenly(in, x, axis, count);
   }
   if (n != count) return gr_onnx_fail(in, GRAFT_TYPE, "Split: %u sizes for %u outputs", n, count), false;
   gr_onnx_begin(in, GR_OP_split);
@@ -354,6 +422,7 @@ bool gr_onnx_pad_node(gr_onnx *in) {
   graft_value operands[2] = {gr_onnx_input(in, 0), GRAFT_NONE};
   int64_t begin[GRAFT_MAX_RANK] = {0}, end[GRAFT_MAX_RANK] = {0}, pads[2 * GRAFT_MAX_RANK];
   int32_t rank = in->failed ? -1 : gr_onnx_rank(in, operands[0]);
+  gr_onnx_keeps_rank(in, operands[0], 0);
   if (rank < 0 || !read_pads(in, rank, begin, end)) return false;
   const char *mode = gr_onnx_attr_is(in, "mode", "reflect") ? "reflect"
                      : gr_onnx_attr_is(in, "mode", "edge")  ? "replicate"

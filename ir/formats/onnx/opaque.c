@@ -3,6 +3,7 @@
  * node's graphs capture become operands after the node's own and, in the same order, inputs after each graph's own. */
 #include "ir/formats/onnx/handler_impl.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,9 +20,17 @@ static char *joined(gr_onnx *in, const char *a, const char *b) {
   return text;
 }
 
+/* The node is kept without this attribute, which the reason says where there is no other. */
+static void leave_out(gr_onnx *in, const char *name, const char *because) {
+  char *text = in->why ? NULL : gr_arena_alloc(&in->scratch, strlen(name) + 80);
+  if (text) snprintf(text, strlen(name) + 80, "its attribute '%s' %s and is not kept", name, because);
+  if (text) in->why = text;
+  if (!in->why) in->failed = true;
+}
+
 static const char *string_of(gr_onnx *in, const char *name, const ProtobufCBinaryData *s) {
   if (s->len && memchr(s->data, 0, s->len)) {
-    gr_onnx_fail(in, GRAFT_UNSUPPORTED, "attribute '%s' holds bytes that are no text", name);
+    leave_out(in, name, "is no text");
     return NULL;
   }
   const char *text = gr_arena_copy(&in->scratch, s->len ? (const char *)s->data : "", s->len);
@@ -40,10 +49,17 @@ static void set_floats(gr_onnx *in, const char *name, const float *values, size_
   if (gr_attrs_set(in->module, &in->attrs, NULL, &a, in->where) != GRAFT_OK) in->failed = true;
 }
 
+/* Attributes know one NaN, as the text and the binary file do. */
+static double one_nan(double f) { return isnan(f) ? NAN : f; }
+
 /* A tensor is its values, and NAME.dtype and NAME.shape. */
 static void set_tensor(gr_onnx *in, const char *name, Onnx__TensorProto *t) {
   graft_type type;
   uint64_t offset;
+  if (!gr_onnx_dtype(t->data_type, &type.dtype)) {
+    leave_out(in, name, "is of a dtype that graft does not have");
+    return;
+  }
   char *what = joined(in, "attribute", name);
   gr_buffer *b = what ? gr_onnx_tensor(in, t, what, &type, &offset) : NULL;
   if (!b) {
@@ -65,7 +81,7 @@ static void set_tensor(gr_onnx *in, const char *name, Onnx__TensorProto *t) {
       if (type.dtype == GRAFT_F32)
         ((double *)values)[i] = gr_onnx_decimal(*(const float *)(const void *)at);
       else if (real)
-        ((double *)values)[i] = gr_element_float(type.dtype, at);
+        ((double *)values)[i] = one_nan(gr_element_float(type.dtype, at));
       else
         ((int64_t *)values)[i] = gr_element_int(type.dtype, at);
     }
@@ -115,7 +131,7 @@ static void set_attribute(gr_onnx *in, const Onnx__AttributeProto *a, const graf
     return;
   default: break;
   }
-  gr_onnx_fail(in, GRAFT_UNSUPPORTED, "attribute '%s' is of a kind that cannot be kept", a->name);
+  leave_out(in, a->name, "is of a kind that graft does not have");
 }
 
 /* ---- the node ---- */

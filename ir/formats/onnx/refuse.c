@@ -33,6 +33,14 @@ graft_status gr_onnx_fail(gr_onnx *in, graft_status code, const char *format, ..
   return code;
 }
 
+void gr_onnx_keeps_rank(gr_onnx *in, graft_value v, int32_t more) {
+  if (v == GRAFT_NONE) return;
+  const graft_type *t = gr_type_of(in->scope->graph, v);
+  const bool fits = t->rank >= 0 && t->rank + more <= GRAFT_MAX_RANK;
+  in->kept = (graft_type){.dtype = t->dtype, .rank = fits ? t->rank + more : -1};
+  for (int32_t d = 0; d < in->kept.rank; d++) in->kept.dims[d] = -1;
+}
+
 bool gr_onnx_stays(gr_onnx *in, const graft_type *type, const char *format, ...) {
   char text[WHY_SIZE];
   va_list args;
