@@ -136,7 +136,7 @@ typedef struct how {
 
 /* What nodes run inside others is left in float: its observers would have no steps of their own. */
 static graft_status annotate(gr_pass *p, graft_graph *g, bool nested, void *user) {
-  if (nested) return gr_count_layers(p, g, true, NULL, NULL);
+  if (nested) return gr_count_layers(p, g, GR_LAYERS_NESTED, NULL, NULL);
   const gr_quantizer *q = ((how *)user)->quantizer;
   selection *s = ((how *)user)->selection;
   uint32_t *scope = gr_scope_of_nodes(g, gr_option_string(p, "scope")), nodes = g->nodes.len;
@@ -157,7 +157,7 @@ static graft_status annotate(gr_pass *p, graft_graph *g, bool nested, void *user
   if (!outcome) status = GRAFT_NO_MEMORY;
   if (!status) status = gr_annotate(g, q, &o, &stats);
   outcomes known = {.of = outcome, .scope = scope, .quantizer = gr_option_string(p, "quantizer")};
-  if (!status) status = gr_count_layers(p, g, false, why_float, &known);
+  if (!status) status = gr_count_layers(p, g, GR_LAYERS_ANNOTATED, why_float, &known);
   if (outcome) gr_free(p->context, outcome, nodes + 1u);
   if (scope) gr_free(p->context, scope, nodes * sizeof *scope);
   gr_count(p, "matches", stats.matches);
@@ -170,7 +170,7 @@ static graft_status annotate(gr_pass *p, graft_graph *g, bool nested, void *user
 static graft_status ask(gr_pass *p, graft_graph *g, bool nested, void *user) {
   const graft_pass_options *o = user;
   const graft_status status = nested ? GRAFT_OK : o->annotate(o->user, g);
-  return status ? status : gr_count_layers(p, g, nested, NULL, NULL);
+  return status ? status : gr_count_layers(p, g, nested ? GR_LAYERS_NESTED : GR_LAYERS_ANNOTATED, NULL, NULL);
 }
 
 static graft_status call_back(gr_pass *p) {

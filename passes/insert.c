@@ -611,7 +611,7 @@ typedef struct how {
 static graft_status insert_and_count(gr_pass *p, graft_graph *g, bool nested, void *user) {
   const how *h = user;
   graft_status status = insert(p, g, h->train, h->averaged);
-  return status ? status : gr_count_layers(p, g, nested, NULL, NULL);
+  return status ? status : gr_count_layers(p, g, nested ? GR_LAYERS_NESTED : GR_LAYERS_PLACED, NULL, NULL);
 }
 
 static graft_status insert_everywhere(gr_pass *p, bool train) {

@@ -1,8 +1,8 @@
 /* What became of the layers that compute (the family `layer`): how many are quantized, how many are left in float, and
  * why. A layer is quantized where all that it must read comes from a place or a dequantize; one that must read a single
  * value, a batch norm, where its result goes into one too, and any of integers. In a graph that is only annotated or
- * prepared, the places that are to be made count as made, and a batch norm behind an annotated layer is part of that
- * layer. */
+ * prepared, the places that are to be made count as made; in one that is only annotated, a batch norm behind an
+ * annotated layer is part of that layer: the training form, which comes next, is marked. */
 #include <stdio.h>
 #include <string.h>
 
@@ -50,7 +50,7 @@ static bool is_annotated_inside(const graft_graph *g, graft_value v) {
 }
 
 /* NULL: quantized; else what is in float. */
-static const char *what_is_float(const graft_graph *g, graft_node n) {
+static const char *what_is_float(const graft_graph *g, graft_node n, gr_layer_stage stage) {
   const gr_op_info *op = gr_info(g, n);
   uint32_t needed = 0;
   if (gr_is_marked(g, n, GR_MARK_TRAINING_FORM)) return NULL;
@@ -64,7 +64,7 @@ static const char *what_is_float(const graft_graph *g, graft_node n) {
     if (!of && !gr_spec_of_use(g, gr_node_at(g, n)->first_use + i) && !is_quantized_value(g, v)) of = o->name;
   }
   if (needed > 1) return of;
-  if (is_annotated_inside(g, gr_operand(g, n, 0))) return NULL;
+  if (stage == GR_LAYERS_ANNOTATED && is_annotated_inside(g, gr_operand(g, n, 0))) return NULL;
   return of || is_quantized_result(g, gr_result(g, n, 0)) ? of : "result";
 }
 
@@ -93,13 +93,13 @@ graft_status gr_each_graph(gr_pass *p, gr_one_graph *one, void *user) {
   return status;
 }
 
-graft_status gr_count_layers(gr_pass *p, graft_graph *g, bool nested, gr_why_float *because, void *user) {
+graft_status gr_count_layers(gr_pass *p, graft_graph *g, gr_layer_stage stage, gr_why_float *because, void *user) {
   for (graft_node n = g->first; n != GRAFT_NONE; n = gr_node_at(g, n)->next) {
     if (!(families_of(g, n) & GR_F_LAYER)) continue;
-    const char *operand = what_is_float(g, n), *reason = NULL;
+    const char *operand = what_is_float(g, n, stage), *reason = NULL;
     char why[200];
     if (operand && because) reason = because(user, g, n);
-    if (operand && nested) reason = "inside an if or a loop";
+    if (operand && stage == GR_LAYERS_NESTED) reason = "inside an if or a loop";
     const graft_value x = gr_operand(g, n, 0);
     const graft_dtype dtype = x == GRAFT_NONE ? GRAFT_F32 : gr_type_of(g, x)->dtype;
     if (operand && !reason && dtype != GRAFT_F32 && dtype != GRAFT_UNKNOWN) /* f64, f16: no places */

@@ -117,7 +117,7 @@ static graft_status check_graph(gr_pass *p, graft_graph *g, bool nested, void *u
                         "%s of the training form is left after convert: the batch norm was not folded",
                         gr_op_text(g->module, gr_node_at(g, n)->op));
   }
-  return gr_count_layers(p, g, nested, NULL, NULL);
+  return gr_count_layers(p, g, nested ? GR_LAYERS_NESTED : GR_LAYERS_PLACED, NULL, NULL);
 }
 
 graft_status gr_pass_check_converted(gr_pass *p) {

@@ -39,8 +39,11 @@ uint32_t *gr_scope_of_nodes(graft_graph *g, const char *list);
 
 /* Why a layer is in float, where more is known than which operand is; NULL: that one says it. */
 typedef const char *gr_why_float(void *user, graft_graph *g, graft_node n);
-/* Adds the graph's layers to the pass's statistics. `nested`: a node runs the graph; `because` may be NULL. */
-graft_status gr_count_layers(gr_pass *p, graft_graph *g, bool nested, gr_why_float *because, void *user);
+/* ANNOTATED: what is annotated together will be fused; PLACED: what was to be fused is; NESTED: a node runs the graph
+ */
+typedef enum gr_layer_stage { GR_LAYERS_ANNOTATED, GR_LAYERS_PLACED, GR_LAYERS_NESTED } gr_layer_stage;
+/* Adds the graph's layers to the pass's statistics. `because` may be NULL. */
+graft_status gr_count_layers(gr_pass *p, graft_graph *g, gr_layer_stage stage, gr_why_float *because, void *user);
 /* `one` for each graph, then its layers are counted where `one` does not do so itself. */
 typedef graft_status gr_one_graph(gr_pass *p, graft_graph *g, bool nested, void *user);
 graft_status gr_each_graph(gr_pass *p, gr_one_graph *one, void *user);
