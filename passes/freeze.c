@@ -37,7 +37,7 @@ static state_kind kind_of(const graft_type *type, const float *data) {
 
 static graft_status spoilt(const freezer *f, graft_node n) {
   char name[256];
-  graft_value_name(f->graph, gr_operand(f->graph, n, 0), name, sizeof name);
+  gr_notice_name(f->graph, gr_operand(f->graph, n, 0), name, sizeof name);
   return gr_error(f->pass->context, GRAFT_PASS, gr_node_loc(f->graph, n),
                   "the observer of '%s' has seen no finite number, only NaN or infinity", name);
 }
@@ -73,7 +73,7 @@ static graft_status run_observer(freezer *f, graft_node n, gr_buffer **states) {
   if (kind == SET) return GRAFT_OK;
   if (!gr_cones_is_const(f->cones, gr_result(g, n, 0))) {
     char name[256];
-    graft_value_name(g, gr_operand(g, n, 0), name, sizeof name);
+    gr_notice_name(g, gr_operand(g, n, 0), name, sizeof name);
     gr_notice_add(f->unseen, name, "", 0.0);
     gr_count(f->pass, "never observed", 1);
     return GRAFT_OK;
@@ -264,7 +264,7 @@ static graft_status look_at_given_scale(scale_notes *out, graft_graph *g, gr_con
   if (scales.type.dtype != GRAFT_F32) return GRAFT_OK;
   const int64_t count = graft_type_elements(&scales.type);
   const float *s = scales.data;
-  graft_value_name(g, x, name, sizeof name);
+  gr_notice_name(g, x, name, sizeof name);
   for (int64_t i = 0; i < count; i++)
     if (!(s[i] > 0.0f) || !isfinite(s[i]))
       return gr_error(g->module->context, GRAFT_PASS, gr_node_loc(g, n), "'%s' cannot be quantized by the scale %g",
@@ -311,7 +311,7 @@ static graft_status look_at_scale(graft_graph *g, gr_cones *cones, graft_node n,
   }
   for (int64_t i = 0; i < count; i++) most = fmax(most, excess_of(g, maker, range[i], range[half + i], s[i]));
   if (most < CLAMPED) return GRAFT_OK;
-  graft_value_name(g, x, name, sizeof name);
+  gr_notice_name(g, x, name, sizeof name);
   gr_notice_add(&out->scales, name, "", most);
   if (!gr_cones_is_const(cones, x)) return GRAFT_OK;
   if (!gr_cones_value(cones, x, &data)) return GRAFT_PASS;

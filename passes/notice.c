@@ -14,6 +14,13 @@ static void shorten(char *out, size_t size, const char *name) {
     (void)snprintf(out, size, "%.*s%s%s", (int)head, name, gap, name + length - tail);
 }
 
+void gr_notice_name(const graft_graph *g, graft_value v, char *buffer, size_t size) {
+  const graft_node maker = v == GRAFT_NONE ? GRAFT_NONE : gr_value_node(g, v);
+  const graft_value weight =
+      maker != GRAFT_NONE && gr_is_marked(g, maker, GR_MARK_TRAINING_FORM) ? gr_operand(g, maker, 0) : GRAFT_NONE;
+  graft_value_name(g, weight != GRAFT_NONE && gr_value_tensor(g, weight) != GRAFT_NONE ? weight : v, buffer, size);
+}
+
 void gr_notice_add(gr_notice *n, const char *name, const char *detail, double weight) {
   uint32_t at = n->kept < GR_NOTICE_NAMES ? n->kept : GR_NOTICE_NAMES;
   n->count++;

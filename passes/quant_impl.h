@@ -67,6 +67,8 @@ typedef struct gr_notice {
   } worst[GR_NOTICE_NAMES]; /* the heaviest first, of equal ones the first */
 } gr_notice;
 /* `detail` stands behind the name; "": nothing. */
+/* What a place is called: the weight where the training form scales one. */
+void gr_notice_name(const graft_graph *g, graft_value v, char *buffer, size_t size);
 void gr_notice_add(gr_notice *n, const char *name, const char *detail, double weight);
 /* "WHAT: 'a', 'b' and 7 more", where there is anything to say. */
 void gr_notice_warn(gr_pass *p, const gr_notice *n, const char *what);

@@ -62,7 +62,7 @@ static graft_status count_clipped(gr_stored *k, graft_graph *g, gr_cones *cones,
   if (!clipped) return GRAFT_OK;
   const double share = (double)clipped / (double)count;
   char name[256], text[80];
-  graft_value_name(g, x, name, sizeof name);
+  gr_notice_name(g, x, name, sizeof name);
   (void)snprintf(text, sizeof text, "(%.4g%% outside %.4g to %.4g)", 100.0 * share, low, high);
   gr_notice_add(&k->clipped, name, text, share);
   return GRAFT_OK;
