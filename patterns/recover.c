@@ -320,6 +320,17 @@ bool gr_pt_stray(pt_parse *s) {
   if (s->rewrite && gr_lex_is(l, "where")) return say(s, where, "conditions stand in the match: a rewrite has none");
   if (!s->rewrite && (l->token.kind == GR_T_CAPTURE || (l->token.kind == GR_T_IDENT && next_kind(l) == '(')))
     return say(s, where, "this is no line: conditions stand after `where`");
+  if (!l->token.line_start && l->token.kind == GR_T_IDENT) { /* behind a line */
+    static const char *const behind[] = {"one_use", "if", "edges", "source", "named", "kind", "mark"};
+    const char *text = l->token.text;
+    const int length = l->token.length > 60 ? 60 : (int)l->token.length;
+    gr_closest word = gr_closest_begin(text, l->token.length);
+    const char *hint = s->rewrite ? gr_closest_of(&word, "", behind + 1, 6) : gr_closest_of(&word, "", behind, 1);
+    gr_error(s->parser->context, GRAFT_SYNTAX, where, "a line of the %s does not go on with '%.*s'%s",
+             s->rewrite ? "rewrite" : "match", length, text, hint);
+    l->token.kind = GR_T_ERROR;
+    return false;
+  }
   gr_closest near = gr_closest_begin(l->token.text, l->token.kind == GR_T_IDENT ? l->token.length : 0);
   for (const char *const *w = gr_pt_declarations; *w; w++) gr_closest_offer(&near, *w, strlen(*w));
   for (const char *const *w = sections; *w; w++) gr_closest_offer(&near, *w, strlen(*w));

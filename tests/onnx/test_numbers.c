@@ -50,6 +50,13 @@ START_TEST(gemm_alpha_without_c) {
 }
 END_TEST
 
+START_TEST(gemm_alpha_without_c_of_values) {
+  add_input(g, "x", 1, 2, INTS(2, 2));
+  add_float(node("Gemm", NAMES("x", "x")), "alpha", 0.5f);
+  GIVES(3.5f, 5, 7.5f, 11);
+}
+END_TEST
+
 START_TEST(gemm_alpha_and_beta) {
   add_input(g, "x", 1, 2, INTS(1, 2));
   add_f32(g, "b", 2, INTS(2, 2), FLOATS(1, 2, 3, 4));
@@ -605,17 +612,17 @@ int main(void) {
   TCase *t = tcase_create("numbers");
   tcase_add_checked_fixture(t, setup, teardown);
   ADD(t, attention_of_four_axes, attention_is_causal, attention_of_three_axes, attention_of_more_stays);
-  ADD(t, gemm_alpha_without_c, gemm_alpha_and_beta, gemm_transposes, activations_that_differ_by_direction, conv_group,
-      conv_transpose_group, conv_transpose_kernel_shape_contradicts, average_pool_without_dilations,
-      average_pool_dilations, quantize_axis, dequantize_axis, quantize_is_unsigned, quantize_output_dtype,
-      quantize_blocks, quantize_precision, dequantize_blocks, dequantize_output_dtype, dequantize_after_a_foreign_op,
-      squeeze_axes_of_opset_11, split_sizes_of_opset_11, split_num_outputs, split_without_num_outputs_is_even,
-      slice_of_opset_9, slice_of_opset_9_without_axes, slice_without_ends, pad_of_opset_10, concat_of_opset_3,
-      clip_of_opset_6, clip_of_opset_6_below, clip_of_opset_6_above, softmax_of_opset_11,
-      softmax_of_opset_11_and_an_unknown_batch, softmax_of_opset_11_over_the_last_axis, reduce_mean_noop, dropout_ratio,
-      batch_norm_of_each_element, batch_norm_of_opset_7, swish_of_another_alpha, rms_norm_of_two_axes,
-      cast_like_of_an_unknown_dtype_stays, pad_wraps_the_axes_given, unfold_of_pytorch, roll_of_pytorch,
-      col2im_with_uneven_pads, col2im_with_even_pads, center_crop_and_pad, center_crop_of_an_axis,
+  ADD(t, gemm_alpha_without_c, gemm_alpha_without_c_of_values, gemm_alpha_and_beta, gemm_transposes,
+      activations_that_differ_by_direction, conv_group, conv_transpose_group, conv_transpose_kernel_shape_contradicts,
+      average_pool_without_dilations, average_pool_dilations, quantize_axis, dequantize_axis, quantize_is_unsigned,
+      quantize_output_dtype, quantize_blocks, quantize_precision, dequantize_blocks, dequantize_output_dtype,
+      dequantize_after_a_foreign_op, squeeze_axes_of_opset_11, split_sizes_of_opset_11, split_num_outputs,
+      split_without_num_outputs_is_even, slice_of_opset_9, slice_of_opset_9_without_axes, slice_without_ends,
+      pad_of_opset_10, concat_of_opset_3, clip_of_opset_6, clip_of_opset_6_below, clip_of_opset_6_above,
+      softmax_of_opset_11, softmax_of_opset_11_and_an_unknown_batch, softmax_of_opset_11_over_the_last_axis,
+      reduce_mean_noop, dropout_ratio, batch_norm_of_each_element, batch_norm_of_opset_7, swish_of_another_alpha,
+      rms_norm_of_two_axes, cast_like_of_an_unknown_dtype_stays, pad_wraps_the_axes_given, unfold_of_pytorch,
+      roll_of_pytorch, col2im_with_uneven_pads, col2im_with_even_pads, center_crop_and_pad, center_crop_of_an_axis,
       roi_align_of_opset_10, dft_of_opset_20, stft_by_its_window);
   suite_add_tcase(s, t);
   return run_suite(s);
