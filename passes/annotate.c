@@ -134,6 +134,14 @@ typedef struct how {
   selection *selection;
 } how;
 
+/* The quantizer may be gone when the report is read. */
+static bool count_rule(void *user, const gr_rule_stats *stats) {
+  gr_pass *p = user;
+  gr_rule_stats kept = *stats;
+  kept.name = gr_arena_copy(&p->text, stats->name, strlen(stats->name));
+  return kept.name && gr_count_rule(p, &kept);
+}
+
 /* What nodes run inside others is left in float: its observers would have no steps of their own. */
 static graft_status annotate(gr_pass *p, graft_graph *g, bool nested, void *user) {
   if (nested) return gr_count_layers(p, g, GR_LAYERS_NESTED, NULL, NULL);
@@ -153,6 +161,8 @@ static graft_status annotate(gr_pass *p, graft_graph *g, bool nested, void *user
                            .requantize = gr_option_bool(p, "requantize"),
                            .scope = scope};
   o.evaluate = gr_pass_evaluator(p, &o.evaluate_user);
+  o.count_rule = count_rule;
+  o.count_user = p;
   uint8_t *outcome = o.outcome = gr_calloc(p->context, nodes + 1u, 1);
   if (!outcome) status = GRAFT_NO_MEMORY;
   if (!status) status = gr_annotate(g, q, &o, &stats);

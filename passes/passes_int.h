@@ -88,6 +88,9 @@ void gr_count(gr_pass *p, const char *name, uint64_t by);
 /* The interpreter's function for single ops, for rules' `const` lines and constant folding. */
 gr_evaluator gr_pass_evaluator(const gr_pass *p, void **user);
 
+/* Adds to what the pass reports of the rule; `user`: the pass. */
+struct gr_rule_stats;
+bool gr_count_rule(void *user, const struct gr_rule_stats *stats);
 /* Applies rules by name, in this order, to every graph; those of `--pattern-file` are known too (rewrite.c). Adds to
  * the statistics. `where` is of the names. */
 graft_status gr_apply_rules(gr_pass *p, const char *rules, gr_loc where);

@@ -19,7 +19,7 @@ static const char **split(gr_arena *arena, const char *names, uint32_t *count) {
 }
 
 /* A rule's counts go to those that it has from other graphs. */
-static bool count_rule(void *user, const gr_rule_stats *stats) {
+bool gr_count_rule(void *user, const gr_rule_stats *stats) {
   gr_pass *p = user;
   graft_rule_statistic *r = NULL;
   for (uint32_t i = 0; i < p->rules.len && !r; i++)
@@ -57,7 +57,7 @@ static graft_status apply_rules(gr_pass *p, const char *rules, gr_rewrite_option
   how.marks = p->info->marks;
   how.where = where;
   how.evaluate = gr_pass_evaluator(p, &how.evaluate_user);
-  how.count_rule = count_rule;
+  how.count_rule = gr_count_rule;
   how.count_user = p;
   for (uint32_t i = 0; !s && i < p->module->graphs.len; i++) {
     gr_rewrite_stats stats = {0};

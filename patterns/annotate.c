@@ -38,7 +38,9 @@ typedef struct annotator {
   GR_VEC(action) actions;
   uint32_t origin; /* string: quantizer, options and rule */
   const qz_rule *rule;
-  bool refused; /* the match cannot be annotated as the rule says */
+  gr_rule_stats counts[QZ_MAX_RULES];
+  gr_rule_stats *counted; /* of the rule */
+  bool refused;           /* the match cannot be annotated as the rule says */
   bool requantize;
   uint8_t *outcome; /* by node; NULL */
   gr_annotate_stats *stats;
@@ -342,7 +344,7 @@ static graft_status apply(annotator *a, const qz_rule *r, const gr_match *m) {
   for (uint32_t i = 0; i < nodes; i++) {
     graft_node n = gr_match_node_at(m, i);
     if (a->scope[n] != scope) return GRAFT_OK;
-    if (a->claimed[n] && !gr_match_is_context(m, i)) return a->stats->overlaps++, GRAFT_OK;
+    if (a->claimed[n] && !gr_match_is_context(m, i)) return a->stats->overlaps++, a->counted->overlaps++, GRAFT_OK;
   }
   for (uint32_t i = 0; i < r->lines.len; i++) {
     graft_status status = complete(a, m, &r->lines.data[i]);
@@ -352,13 +354,14 @@ static graft_status apply(annotator *a, const qz_rule *r, const gr_match *m) {
   a->refused = false;
   for (uint32_t i = 0; i < r->lines.len; i++)
     if (!collect_line(a, m, &r->lines.data[i], scope)) return GRAFT_RULE;
-  if (a->refused) return note(a, gr_match_node_at(m, 0), GR_NO_PLACE), GRAFT_OK;
+  if (a->refused) return note(a, gr_match_node_at(m, 0), GR_NO_PLACE), a->counted->refused++, GRAFT_OK;
   for (uint32_t i = 0; i < nodes; i++) {
     if (gr_match_is_context(m, i)) continue;
     a->claimed[gr_match_node_at(m, i)] = true;
     note(a, gr_match_node_at(m, i), r->lines.len ? GR_ANNOTATED : GR_SKIPPED);
   }
   a->stats->matches++;
+  a->counted->matches++;
   for (uint32_t i = 0; i < a->actions.len; i++) {
     const action *act = &a->actions.data[i];
     graft_status status =
@@ -428,6 +431,7 @@ static graft_status try_rule(annotator *a, const active_rule *r, graft_node n) {
     return a->matcher.failed || gr_cones_failed(a->matcher.cones) ? gr_no_memory(a->c) : GRAFT_OK;
   a->origin = r->origin;
   a->rule = r->rule;
+  a->counted = &a->counts[r->rule - a->q->rules.data];
   return apply(a, r->rule, &match);
 }
 
@@ -483,6 +487,12 @@ graft_status gr_annotate(graft_graph *g, const gr_quantizer *q, const gr_annotat
   for (uint32_t i = 0, next; i < q->rules.len && !status; i = next) {
     for (next = i + 1; next < q->rules.len && q->rules.data[next].together;) next++;
     status = run_rules(&a, i, next);
+  }
+  for (uint32_t i = 0; i < q->rules.len && options->count_rule && !status; i++) {
+    gr_rule_stats *counted = &a.counts[i];
+    counted->name = q->rules.data[i].name;
+    bool any = counted->matches || counted->refused || counted->overlaps;
+    if (any && !options->count_rule(options->count_user, counted)) status = GRAFT_NO_MEMORY;
   }
   gr_matcher_free(&a.matcher);
   gr_cones_destroy(cones);

@@ -30,7 +30,10 @@ typedef struct gr_annotate_options {
   const char *const *others; /* names of options that who calls has itself, ended by NULL: one may have been meant */
   gr_evaluator evaluate;     /* for numbers in matches; NULL: only those that are stored are known */
   void *evaluate_user;
-  uint8_t *outcome;      /* by node: gr_annotate_outcome; NULL: nobody wants to know */
+  uint8_t *outcome; /* by node: gr_annotate_outcome; NULL: nobody wants to know */
+  /* Gets what each rule that matched anything did, in their order; NULL: nobody asks. */
+  bool (*count_rule)(void *user, const gr_rule_stats *stats);
+  void *count_user;
   bool requantize;       /* values whose q/dq came with the file get places too */
   const uint32_t *scope; /* by node: 0 is left alone; nothing matches or is shared across different ones */
 } gr_annotate_options;

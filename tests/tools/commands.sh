@@ -274,6 +274,8 @@ row='1  linear in float: inside an if or a loop (first: If_0_else_branch__Inline
 [ "$(grep -c "$row" err)" = 3 ] || fail "layers inside an if: another row than '$row' in one of the three tables"
 expect 0 "statistics of rules" "$opt" silu.gir --passes 'rewrite{rules=silu}' --stats -o new.gir
 said "2  by the rule silu" "statistics of rules"
+expect 0 "statistics of a quantizer's rules" "$opt" net.gir --passes annotate --stats -o new.gir
+said "1  by the rule conv_relu" "statistics of a quantizer's rules"
 
 # -- ir-opt: rules and quantizers from files
 cat >my.pat <<'PAT'
