@@ -439,6 +439,7 @@ static graft_status plan_node(planner *p) {
   const gr_plan_event event = {p->node, step ? p->plan->steps.len : GRAFT_NONE};
   if (p->options->events) {
     if (call.result_count > p->plan->max_out) p->plan->max_out = call.result_count;
+    if (call.operand_count > p->plan->max_in) p->plan->max_in = call.operand_count;
     if (!gr_vec_push(p->context, &p->plan->events, event)) return GRAFT_NO_MEMORY;
   }
   return step ? add_step(p, info, opaque, &call) : GRAFT_OK;

@@ -62,6 +62,9 @@ typedef struct graft_node_done {
   uint32_t result_count;
   const graft_type *result_types; /* all zero: absent, or nothing needs it */
   void *const *results;           /* C order; NULL: absent, or nothing needs it */
+  uint32_t operand_count;
+  const graft_type *operand_types; /* all zero: absent */
+  const void *const *operands;     /* NULL: absent, or a result lies where it was */
 } graft_node_done;
 
 /* Called in graph order, first for the nodes of which `once` says that they follow from tensors alone. Nodes that

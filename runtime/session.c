@@ -66,8 +66,9 @@ struct graft_session {
   const void **opaque_in;
   void **opaque_out;
   graft_type *opaque_types;
-  graft_type *told_types; /* of a node's results, for the hook */
+  graft_type *told_types; /* for the hook: of a node's operands, then its results */
   void **told;
+  const void **told_operands;
 };
 
 /* ---- plan
@@ -87,8 +88,9 @@ static void drop_plan(graft_session *s) {
   gr_free(c, s->opaque_in, s->plan.max_in * sizeof *s->opaque_in);
   gr_free(c, s->opaque_out, s->plan.max_out * sizeof *s->opaque_out);
   gr_free(c, s->opaque_types, ((size_t)s->plan.max_in + s->plan.max_out) * sizeof *s->opaque_types);
-  gr_free(c, s->told_types, s->plan.max_out * sizeof *s->told_types);
+  gr_free(c, s->told_types, ((size_t)s->plan.max_in + s->plan.max_out) * sizeof *s->told_types);
   gr_free(c, s->told, s->plan.max_out * sizeof *s->told);
+  gr_free(c, s->told_operands, s->plan.max_in * sizeof *s->told_operands);
   s->memory = NULL;
   s->base = NULL;
   s->held = NULL;
@@ -101,6 +103,7 @@ static void drop_plan(graft_session *s) {
   s->opaque_types = NULL;
   s->told_types = NULL;
   s->told = NULL;
+  s->told_operands = NULL;
   gr_plan_end(&s->plan);
   s->planned = s->ran = s->prologue_done = false;
 }
@@ -120,10 +123,11 @@ static graft_status allocate(graft_session *s) {
   s->opaque_in = gr_calloc(c, p->max_in, sizeof *s->opaque_in);
   s->opaque_out = gr_calloc(c, p->max_out, sizeof *s->opaque_out);
   s->opaque_types = gr_calloc(c, (size_t)p->max_in + p->max_out, sizeof *s->opaque_types);
-  s->told_types = gr_calloc(c, p->max_out, sizeof *s->told_types);
+  s->told_types = gr_calloc(c, (size_t)p->max_in + p->max_out, sizeof *s->told_types);
   s->told = gr_calloc(c, p->max_out, sizeof *s->told);
-  if (!s->told_types || !s->told || !s->memory || !s->base || !s->held || !s->versions || !s->late || !s->in ||
-      !s->out || !s->opaque_in || !s->opaque_out || !s->opaque_types)
+  s->told_operands = gr_calloc(c, p->max_in, sizeof *s->told_operands);
+  if (!s->told_types || !s->told || !s->told_operands || !s->memory || !s->base || !s->held || !s->versions ||
+      !s->late || !s->in || !s->out || !s->opaque_in || !s->opaque_out || !s->opaque_types)
     return GRAFT_NO_MEMORY;
   s->arena = (char *)s->memory + (ALIGNMENT - (uintptr_t)s->memory % ALIGNMENT) % ALIGNMENT;
   return GRAFT_OK;
@@ -397,14 +401,25 @@ static graft_status tell(graft_session *s, graft_node n, const gr_plan_step *ste
                           .seconds = seconds,
                           .once = !s->prologue_done,
                           .result_count = node->result_count,
-                          .result_types = s->told_types,
-                          .results = s->told};
+                          .result_types = s->told_types + p->max_in,
+                          .results = s->told,
+                          .operand_count = node->operand_count,
+                          .operand_types = s->told_types,
+                          .operands = s->told_operands};
   for (uint32_t i = 0; i < node->result_count; i++) {
     const gr_slot *slot = &p->slots[node->first_result + i];
     const bool there = slot->storage != GRAFT_NONE;
     if (there && p->storages.data[slot->storage].place == GR_PLACE_KNOWN) done.kernel = "known";
-    s->told_types[i] = there ? slot->type : (graft_type){0};
+    s->told_types[p->max_in + i] = there ? slot->type : (graft_type){0};
     s->told[i] = there ? address(s, slot) : NULL;
+  }
+  for (uint32_t i = 0; i < node->operand_count; i++) {
+    const graft_value v = gr_operand(s->graph, n, i);
+    const gr_slot *slot = v == GRAFT_NONE ? NULL : &p->slots[v];
+    s->told_types[i] = slot ? slot->type : (graft_type){0};
+    s->told_operands[i] = slot ? address(s, slot) : NULL;
+    for (uint32_t j = 0; step && j < node->result_count; j++)
+      if (s->told[j] == s->told_operands[i]) s->told_operands[i] = NULL;
   }
   return s->after_node(s->after_node_user, &done);
 }

@@ -8,12 +8,30 @@
 #include "ir/ir_int.h"
 #include "runtime/runtime.h"
 #include "tools/cli.h"
+#include "tools/compare.h"
 #include "tools/feeds.h"
 #include "tools/labels.h"
 #include "tools/nodes.h"
 #include "tools/progress.h"
 
-enum { INPUT = 256, OUTPUT_DIR, THREADS, TIMING, BATCH, LABELS, RANDOM, EXTENT, STEPS, VALUES, DUMP_VALUES };
+enum {
+  INPUT = 256,
+  OUTPUT_DIR,
+  THREADS,
+  TIMING,
+  BATCH,
+  LABELS,
+  RANDOM,
+  EXTENT,
+  STEPS,
+  VALUES,
+  DUMP_VALUES,
+  COMPARE,
+  BAD,
+  REPORT,
+  JSON,
+  NODE_DATA
+};
 
 static const cli_option option_table[] = {
     {INPUT, "input", "NAME=A.npy,...", "the files of one graph input, one step each; once for each input"},
@@ -29,6 +47,11 @@ static const cli_option option_table[] = {
     {VALUES, "values", NULL, "a table of each value: min, max, mean, NaN, zeros"},
     {DUMP_VALUES, "dump-values", "DIR",
      "write each value of each step as DIR/VALUE.STEP.npy (what follows from tensors alone once)"},
+    {COMPARE, "compare", "B", "run B on the same inputs too; a table of its error in each layer, all and its own"},
+    {REPORT, "report", "OUT.html", "the comparison as one page: error along the graph, ranges, histograms"},
+    {JSON, "json", "OUT.json", "the comparison for scripts"},
+    {NODE_DATA, "node-data", "OUT.json", "signal to noise of each value of B, as Model Explorer's node data"},
+    {BAD, "bad", "DB", "a layer is bad below this signal to noise (default 20)"},
     {0, NULL, NULL, NULL},
 };
 
@@ -37,6 +60,7 @@ static const char examples[] =
     "  ir-run net.gfb --input x=a.npy --output-dir out          one step; out/y.0.npy\n"
     "  ir-run qat.gfb --input x=a.npy,b.npy -o trained.gfb      two steps; batch norms and observers learn\n"
     "  ir-run int8.gfb --input x=test.x.npy --batch 60 --labels test.y.npy\n"
+    "  ir-run net.onnx --compare int8.gfb --input x=a.npy --report e.html  which layer breaks the network\n"
     "  ir-run net.onnx --random 1 --extent 8 --steps 20 --timing  where the time goes, at batch 8\n"
     "\n"
     "All --input lists have the same length; without one there is one step. With neither --output-dir, --labels nor "
@@ -51,6 +75,7 @@ typedef struct arguments {
   feeds feeds;
   cli_list extents;
   nodes_options nodes;
+  compare_options compare;
   uint32_t threads;
   bool timing;
 } arguments;
@@ -62,6 +87,14 @@ static bool parse_count(const arguments *a, const char *option, const char *text
   *value = strtoll(text, &end, 10);
   if (end != text && !*end && *value >= 1 && *value <= most) return true;
   cli_usage_error(a->command, "%s takes a number from 1 to %lld, not '%s'", option, (long long)most, text);
+  return false;
+}
+
+static bool parse_decibels(arguments *a, const char *text) {
+  char *end;
+  a->compare.bad = strtod(text, &end);
+  if (end != text && !*end && a->compare.bad > 0 && a->compare.bad < 1000) return true;
+  cli_usage_error(a->command, "--bad takes decibels above 0, not '%s'", text);
   return false;
 }
 
@@ -91,9 +124,26 @@ static bool set_option(void *user, int id, const char *argument) {
     return true;
   case TIMING: return a->timing = a->nodes.timing = true;
   case VALUES: return a->nodes.values = true;
+  case COMPARE: a->compare.other = argument; return true;
+  case REPORT: a->compare.report = argument; return true;
+  case JSON: a->compare.json = argument; return true;
+  case NODE_DATA: a->compare.node_data = argument; return true;
+  case BAD: return parse_decibels(a, argument);
   case DUMP_VALUES: a->nodes.dump = argument; return true;
   default: return false;
   }
+}
+
+static int check_compare(const arguments *a) {
+  const char *with = a->output_dir ? "output-dir" : a->state_out ? "output" : a->labels ? "labels" : NULL;
+  if (a->nodes.values || a->nodes.dump || a->timing) with = a->timing ? "timing" : "values";
+  if (a->compare.other && with)
+    return cli_usage_error(a->command, "--compare writes no results or state: without --%s", with);
+  const char *of_compare = a->compare.report ? "report" : a->compare.json ? "json" : NULL;
+  if (a->compare.node_data) of_compare = "node-data";
+  if (!a->compare.other && of_compare) return cli_usage_error(a->command, "--%s is of --compare", of_compare);
+  if (!a->compare.other && a->compare.bad != 20) return cli_usage_error(a->command, "--bad is of --compare");
+  return -1;
 }
 
 /* ---- running ---- */
@@ -107,6 +157,7 @@ typedef struct runner {
   graft_graph *graph;
   graft_session *session;
   labels labels;
+  comparison comparison;
   uint32_t steps;
   double read_seconds, plan_seconds, run_seconds, best_seconds, write_seconds;
 } runner;
@@ -179,6 +230,7 @@ static bool score(runner *r) {
 
 static bool run_step(runner *r) {
   const arguments *a = r->arguments;
+  if (a->compare.other) return r->steps++, comparison_step(&r->comparison, r->feeds);
   if (!feeds_set(r->feeds, r->session) || (r->nodes && !nodes_begin_step(r->nodes, r->feeds))) return false;
   double start = cli_now();
   if (graft_session_run(r->session) != GRAFT_OK) return false;
@@ -213,6 +265,7 @@ static bool prepare(runner *r) {
   if (a->labels && !labels_read(&r->labels, r->context, a->labels)) return false;
   if (a->output_dir && (!check_output_names(r) || !cli_make_directory(a->output_dir))) return false;
   r->read_seconds = cli_now() - start;
+  if (a->compare.other) return comparison_begin(&r->comparison, r->context, r->graph, r->feeds, &a->compare);
   start = cli_now();
   graft_session_options options = {.size = sizeof options, .threads = a->threads};
   if (a->nodes.timing || a->nodes.values || a->nodes.dump) {
@@ -264,6 +317,11 @@ static int run(graft_context *context, arguments *a) {
   bool ok = prepare(&r) && run_all(&r) && finish(&r);
   cli_print_diagnostics(context, strcmp(a->module, "-") == 0 ? "<stdin>" : a->module);
   if (a->timing) print_timing(&r);
+  if (ok && a->compare.other) {
+    comparison_print(&r.comparison, stdout);
+    ok = comparison_write(&r.comparison);
+  }
+  comparison_end(&r.comparison);
   if (ok && a->nodes.values) nodes_print_values(r.nodes, stdout);
   graft_session_destroy(r.session); /* it borrows the inputs */
   nodes_destroy(r.nodes);
@@ -274,7 +332,7 @@ static int run(graft_context *context, arguments *a) {
 }
 
 int main(int argc, char **argv) {
-  arguments a = {.threads = 1};
+  arguments a = {.threads = 1, .compare = {.bad = 20}};
   cli_command command = {.name = "ir-run",
                          .usage = "MODULE [--input NAME=A.npy[,B.npy...]]... [options]",
                          .summary = "Runs a module and writes its results, and its state when it trains or observes.",
@@ -289,8 +347,10 @@ int main(int argc, char **argv) {
   a.feeds.extents = a.extents.items;
   a.feeds.extent_count = a.extents.count;
   if (status < 0) status = feeds_check(&a.feeds, &command);
+  if (status < 0) status = check_compare(&a);
   if (status < 0) {
-    a.module = argv[first];
+    a.module = a.compare.against = argv[first];
+    a.compare.threads = a.threads;
     graft_context *context = cli_context();
     status = context ? run(context, &a) : cli_fail("ir-run", "out of memory");
     graft_context_destroy(context);

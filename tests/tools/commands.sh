@@ -509,5 +509,60 @@ if [ -e /dev/full ] && command -v script >/dev/null; then
   grep -q "of 3000 steps, .*/s, .* left" terminal || fail "progress: nothing on a terminal"
 fi
 
+# -- ir-run: one module against another
+cat >float.gir <<'GIR'
+graft 1
+graph main(%x: f32[?, 4]) {
+  %a = mul(%x, 2.0): f32[?, 4]
+  %"<img src=x onerror=alert(1)>&'" = relu(%a): f32[?, 4]
+  return %"<img src=x onerror=alert(1)>&'" as "y"
+}
+GIR
+cat >int8.gir <<'GIR'
+graft 1
+graph main(%x: f32[?, 4]) {
+  %q = quantize_per_tensor(%x, 0.25, 0: i32): i8[?, 4]
+  %d = dequantize_per_tensor(%q, 0.25, 0: i32): f32[?, 4]
+  %a = mul(%d, 2.0): f32[?, 4]
+  %"<img src=x onerror=alert(1)>&'" = relu(%a): f32[?, 4]
+  return %"<img src=x onerror=alert(1)>&'" as "y"
+}
+GIR
+expect 2 "compare: a report of nothing" "$run" float.gir --report r.html
+said "is of --compare" "compare: a report of nothing"
+expect 2 "compare: decibels" "$run" float.gir --compare int8.gir --bad loud
+expect 2 "compare: with results" "$run" float.gir --compare int8.gir --output-dir never
+expect 1 "compare: an input is missing" "$run" float.gir --compare int8.gir
+expect 1 "compare: no such file" "$run" float.gir --compare none.gir --random 1
+expect 1 "compare: a report that cannot be written" "$run" float.gir --compare int8.gir --random 1 --report none/r.html
+expect 0 "compare" "$run" float.gir --compare int8.gir --random 1 --extent 50 --steps 3 --bad 10 --report r.html --json r.json --node-data n.json
+printed "^int8.gir against float.gir: 3 layers, 3 steps" "compare"
+printed "^  x  *input  *1[0-9.]*  *1[0-9.]*  *equal  *0.9[0-9]*  *0.5 steps" "compare: an input that is quantized"
+printed "^  a  *mul  *1[0-9.]*  *equal" "compare: what is only inherited"
+printed "^no layer is below 10 dB" "compare"
+printed "^most error of its own: x, 1" "compare"
+cp r.html first.html
+expect 0 "compare: bad layers" "$run" float.gir --compare int8.gir --random 1 --extent 50 --steps 3 --bad 30 --report bad.html
+printed "^! x  *input" "compare: bad layers"
+printed "^first layer below 30 dB: x, 1" "compare: bad layers"
+expect 0 "compare: equal" "$run" float.gir --compare float.gir --random 1
+printed "^  a  *mul  *equal  *equal  *equal  *1.000000  *0$" "compare: equal"
+expect 0 "compare: again" "$run" float.gir --compare int8.gir --random 1 --extent 50 --steps 3 --bad 10 --report r.html
+cmp -s r.html first.html || fail "a second report has other bytes"
+grep -q "&lt;img src=x onerror=alert(1)&gt;&amp;&#39;" r.html || fail "the report lacks the escaped name"
+! grep -q "<img" r.html || fail "a name is markup in the report"
+! grep -qE "https?:|src=[^x]|@import|url\(" r.html || fail "the report asks for other files"
+python3 - <<'PY' 2>err || fail "JSON of a comparison"
+import json
+r, n = json.load(open("r.json")), json.load(open("n.json"))
+assert r["steps"] == 3 and r["first_bad"] is None and r["worst"] == 0 and r["missed"] == 0
+x, a, y = r["layers"]
+assert x["name"] == "x" and x["a"] == "x" and x["b"] == "d" and a["own"]["snr"] == "inf" and y["op"] == "relu"
+assert x["quantized"]["scale_min"] == 0.25 and x["quantized"]["quant_min"] == -128 and "quantized" not in a
+assert abs(x["error"]["steps"] - 0.5) < 0.02 and sum(x["histogram"]["a"]) == x["range_a"]["count"] == 600
+assert abs(n["results"]["x"]["value"] - x["error"]["snr"]) < 1e-6 and n["results"]["d"] == n["results"]["x"]
+assert [t["value"] for t in n["thresholds"]] == [10, 20, 200]
+PY
+
 [ "$failed" = 0 ] && echo "all as expected"
 [ "$failed" = 0 ]

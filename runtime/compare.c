@@ -1,0 +1,476 @@
+/* Two sessions. The hook of the first keeps the values that are layers as f32; the hook of the second holds its own
+ * against them and forgets them. In the second run of b the hook then writes a's numbers over b's. */
+#include "runtime/compare.h"
+#include "runtime/match_impl.h"
+#include "runtime/numbers_int.h"
+#include "runtime/quant_int.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { CODES_MAX = 1 << 16 };
+
+typedef struct sums {
+  int64_t count;
+  double aa, bb, ab, noise, largest, steps;
+} sums;
+
+/* A value's numbers in a graph: as they are, or quantized. */
+typedef struct quantizer {
+  const float *scale;
+  const int32_t *zero_point;
+  gr_channels channels;
+  int64_t low, high; /* quant_min and quant_max */
+} quantizer;
+
+typedef struct layer {
+  graft_value a, b;
+  graft_type type;
+  sums total, own;
+  graft_statistics of_a, of_b;
+  int64_t not_numbers, clipped;
+  double low, high;
+  int64_t histogram_a[GRAFT_HISTOGRAM], histogram_b[GRAFT_HISTOGRAM];
+  bool quantized, seen;
+  uint32_t channels;
+  float scale_min, scale_max;
+  int32_t zero_point;
+  int64_t quant_min, quant_max;
+  uint64_t *codes; /* a bit each; NULL: not counted */
+  size_t code_words;
+} layer;
+
+/* A value of a that some layer goes by. */
+typedef struct kept {
+  bool wanted;
+  graft_type type; /* rank -1: not there yet */
+  float *data;
+  size_t size; /* bytes of it */
+} kept;
+
+struct graft_compare {
+  graft_context *context;
+  graft_graph *a, *b;
+  graft_session *of_a, *of_b;
+  gr_matches matches;
+  kept *kept; /* by value of a */
+  uint32_t kept_count;
+  layer *layers;
+  uint32_t *input_of; /* by input of b: a's */
+  double bad;
+  bool forced; /* the second run of b */
+};
+
+/* ---- quantized numbers ---- */
+
+static int64_t attr_int(const graft_graph *g, graft_node n, const char *name, int64_t otherwise) {
+  graft_attr attr;
+  return graft_node_attr(g, n, name, &attr) && attr.kind == GRAFT_ATTR_INT ? attr.as.i : otherwise;
+}
+
+/* Of the node's first result; false: it is not quantized, or not in a way that this understands. */
+static bool find_quantizer(const graft_node_done *done, quantizer *q) {
+  uint32_t scale, zero_point;
+  const graft_graph *g = done->graph;
+  if (!gr_result_scale(g, done->node, &scale, &zero_point)) return false;
+  if (scale >= done->operand_count || zero_point >= done->operand_count) return false;
+  const graft_type *s = &done->operand_types[scale], *z = &done->operand_types[zero_point];
+  if (!done->operands[scale] || !done->operands[zero_point] || s->dtype != GRAFT_F32 || z->dtype != GRAFT_I32)
+    return false;
+  q->scale = done->operands[scale];
+  q->zero_point = done->operands[zero_point];
+  const int64_t count = graft_type_elements(s);
+  const graft_type *x = &done->result_types[0];
+  q->channels = gr_channels_whole(x);
+  if (count != 1 &&
+      (!gr_channels_make(x, attr_int(g, done->node, "axis", 0), attr_int(g, done->node, "groups", 1), &q->channels) ||
+       gr_channels_total(q->channels) != count))
+    return false;
+  if (graft_type_elements(z) != count) return false;
+  q->low = attr_int(g, done->node, "quant_min", -128);
+  q->high = attr_int(g, done->node, "quant_max", 127);
+  return q->low < q->high;
+}
+
+static int64_t channel_of(const gr_channels *c, int64_t element) {
+  if (c->count == 1 && c->groups == 1) return 0;
+  const int64_t outer = element / c->inner / c->count;
+  return outer / c->outer * c->count + element / c->inner % c->count;
+}
+
+/* Integers become the numbers that they stand for; what is a float is one already. */
+static void dequantize(const quantizer *q, int64_t from, int64_t n, double *x) {
+  for (int64_t i = 0; i < n; i++) {
+    const int64_t c = channel_of(&q->channels, from + i);
+    x[i] = (x[i] - q->zero_point[c]) * (double)q->scale[c];
+  }
+}
+
+static void quantize(const quantizer *q, int64_t from, int64_t n, double *x) {
+  for (int64_t i = 0; i < n; i++) {
+    const int64_t c = channel_of(&q->channels, from + i);
+    const double code = rint(x[i] / (double)q->scale[c]) + q->zero_point[c];
+    x[i] = code > (double)q->low ? (code < (double)q->high ? code : (double)q->high) : (double)q->low;
+  }
+}
+
+/* ---- a's run ---- */
+
+static graft_status keep(graft_compare *c, graft_value v, const graft_type *type, const void *data,
+                         const quantizer *integers) {
+  kept *k = &c->kept[v];
+  if (!k->wanted) return GRAFT_OK;
+  const int64_t count = graft_type_elements(type);
+  const size_t size = gr_size3((size_t)count, sizeof(float), 1);
+  if (k->size != size) {
+    gr_free(c->context, k->data, k->size);
+    k->size = 0;
+    k->data = gr_alloc(c->context, size ? size : 1);
+    if (!k->data) return GRAFT_NO_MEMORY;
+    k->size = size ? size : 1;
+  }
+  k->type = *type;
+  double x[GR_BLOCK];
+  for (int64_t from = 0; from < count; from += GR_BLOCK) {
+    const int64_t n = count - from < GR_BLOCK ? count - from : GR_BLOCK;
+    gr_elements(type->dtype, data, from, n, x);
+    if (integers) dequantize(integers, from, n, x);
+    for (int64_t i = 0; i < n; i++) k->data[from + i] = (float)x[i];
+  }
+  return GRAFT_OK;
+}
+
+static graft_status after_a(void *user, const graft_node_done *done) {
+  graft_compare *c = user;
+  quantizer q;
+  graft_status status = GRAFT_OK;
+  for (uint32_t i = 0; status == GRAFT_OK && i < done->result_count; i++) {
+    const graft_value v = graft_node_result(done->graph, done->node, i);
+    if (v == GRAFT_NONE || !done->results[i] || !c->kept[v].wanted) continue;
+    const bool integers = i == 0 && !gr_is_float(done->result_types[0].dtype) && find_quantizer(done, &q);
+    status = keep(c, v, &done->result_types[i], done->results[i], integers ? &q : NULL);
+  }
+  return status;
+}
+
+/* ---- b's runs ---- */
+
+static void add_pair(sums *s, double a, double b, double scale) {
+  const double e = fabs(b - a);
+  s->aa += a * a;
+  s->bb += b * b;
+  s->ab += a * b;
+  s->noise += e * e;
+  if (e > s->largest) s->largest = e;
+  if (scale > 0 && e / scale > s->steps) s->steps = e / scale;
+}
+
+static void bin(int64_t *histogram, const layer *l, double x) {
+  const double at = (x - l->low) / (l->high - l->low) * GRAFT_HISTOGRAM;
+  histogram[at >= GRAFT_HISTOGRAM - 1 ? GRAFT_HISTOGRAM - 1 : at > 0 ? (int)at : 0]++;
+}
+
+/* The numbers that say what the layer is like, in its first step. */
+static graft_status begin_layer(graft_compare *c, layer *l, const kept *k, const quantizer *q) {
+  l->seen = true;
+  l->low = INFINITY, l->high = -INFINITY;
+  const int64_t count = graft_type_elements(&k->type);
+  for (int64_t i = 0; i < count; i++) {
+    const double x = (double)k->data[i];
+    if (!isfinite(x)) continue;
+    l->low = x < l->low ? x : l->low;
+    l->high = x > l->high ? x : l->high;
+  }
+  if (!(l->low <= l->high)) l->low = l->high = 0;
+  if (l->low == l->high) l->low -= 0.5, l->high += 0.5;
+  if (!q) return GRAFT_OK;
+  l->quantized = true;
+  l->channels = (uint32_t)gr_channels_total(q->channels);
+  l->zero_point = q->zero_point[0];
+  l->quant_min = q->low;
+  l->quant_max = q->high;
+  if (q->high - q->low >= CODES_MAX) return GRAFT_OK;
+  l->code_words = (size_t)(q->high - q->low) / 64 + 1;
+  l->codes = gr_calloc(c->context, l->code_words, sizeof *l->codes);
+  return l->codes ? GRAFT_OK : GRAFT_NO_MEMORY;
+}
+
+static void see_scales(layer *l, const quantizer *q) {
+  l->scale_min = l->scale_max = q->scale[0];
+  for (uint32_t i = 1; i < l->channels; i++) {
+    if (q->scale[i] < l->scale_min) l->scale_min = q->scale[i];
+    if (q->scale[i] > l->scale_max) l->scale_max = q->scale[i];
+  }
+}
+
+/* What the quantized layer makes of element a and has as b. */
+static void see_code(layer *l, const quantizer *q, int64_t channel, double a, double b) {
+  const double scale = (double)q->scale[channel], z = q->zero_point[channel];
+  const double wanted = rint(a / scale) + z, code = rint(b / scale) + z;
+  l->clipped += wanted < (double)q->low || wanted > (double)q->high;
+  if (!l->codes || !(code >= (double)q->low && code <= (double)q->high)) return;
+  const uint64_t at = (uint64_t)((int64_t)code - q->low);
+  l->codes[at / 64] |= 1ull << at % 64;
+}
+
+static graft_status look(graft_compare *c, layer *l, const kept *k, const graft_type *type, const void *data,
+                         const quantizer *q, const quantizer *integers) {
+  if (!l->seen) {
+    graft_status status = begin_layer(c, l, k, q);
+    if (status != GRAFT_OK) return status;
+  }
+  l->type = *type;
+  const int64_t count = graft_type_elements(type);
+  sums *s = c->forced ? &l->own : &l->total;
+  if (q && !c->forced) see_scales(l, q);
+  if (!c->forced) graft_statistics_add(&l->of_a, GRAFT_F32, k->data, count);
+  double x[GR_BLOCK];
+  for (int64_t from = 0; from < count; from += GR_BLOCK) {
+    const int64_t n = count - from < GR_BLOCK ? count - from : GR_BLOCK;
+    gr_elements(type->dtype, data, from, n, x);
+    if (integers) dequantize(integers, from, n, x);
+    if (!c->forced) graft_statistics_add(&l->of_b, GRAFT_F64, x, n);
+    for (int64_t i = 0; i < n; i++) {
+      const double a = (double)k->data[from + i], b = x[i];
+      if (!isfinite(a) || !isfinite(b)) {
+        if (!c->forced && !(a == b || (isnan(a) && isnan(b)))) l->not_numbers++;
+        continue;
+      }
+      const int64_t channel = q ? channel_of(&q->channels, from + i) : 0;
+      add_pair(s, a, b, q ? (double)q->scale[channel] : 0);
+      s->count++;
+      if (c->forced) continue;
+      bin(l->histogram_a, l, a);
+      bin(l->histogram_b, l, b);
+      if (q) see_code(l, q, channel, a, b);
+    }
+  }
+  return GRAFT_OK;
+}
+
+/* a's numbers over b's. */
+static void replace(const kept *k, const graft_type *type, void *data, const quantizer *integers) {
+  double x[GR_BLOCK];
+  const int64_t count = graft_type_elements(type);
+  for (int64_t from = 0; from < count; from += GR_BLOCK) {
+    const int64_t n = count - from < GR_BLOCK ? count - from : GR_BLOCK;
+    for (int64_t i = 0; i < n; i++) x[i] = (double)k->data[from + i];
+    if (integers) quantize(integers, from, n, x);
+    gr_elements_set(type->dtype, data, from, n, x);
+  }
+}
+
+static bool same_shape(const graft_type *a, const graft_type *b) {
+  return a->rank == b->rank && memcmp(a->dims, b->dims, (size_t)a->rank * sizeof *a->dims) == 0;
+}
+
+static graft_status after_b(void *user, const graft_node_done *done) {
+  graft_compare *c = user;
+  quantizer q;
+  if (done->once || strcmp(done->kernel, "known") == 0) return GRAFT_OK; /* weights and shapes */
+  for (uint32_t i = 0; i < done->result_count; i++) {
+    const graft_value v = graft_node_result(done->graph, done->node, i);
+    const graft_type *type = &done->result_types[i];
+    if (v == GRAFT_NONE || !done->results[i]) continue;
+    const gr_match *m = &c->matches.of[v];
+    const kept *k = m->layer == GRAFT_NONE ? NULL : &c->kept[m->a];
+    if (!k || !k->data || !same_shape(&k->type, type)) continue;
+    const bool quantized = i == 0 && find_quantizer(done, &q), integers = quantized && !gr_is_float(type->dtype);
+    if (m->shown) {
+      graft_status status =
+          look(c, &c->layers[m->layer], k, type, done->results[i], quantized ? &q : NULL, integers ? &q : NULL);
+      if (status != GRAFT_OK) return status;
+    }
+    if (c->forced) replace(k, type, done->results[i], integers ? &q : NULL);
+  }
+  return GRAFT_OK;
+}
+
+/* ---- create and destroy ---- */
+
+static graft_status find_inputs(graft_compare *c) {
+  char name[4096], other[4096];
+  c->input_of = gr_alloc(c->context, (c->b->inputs.len + 1u) * sizeof *c->input_of);
+  if (!c->input_of) return GRAFT_NO_MEMORY;
+  for (uint32_t i = 0; i < c->b->inputs.len; i++) {
+    graft_value_name(c->b, c->b->inputs.data[i], name, sizeof name);
+    uint32_t found = GRAFT_NONE;
+    for (uint32_t j = 0; found == GRAFT_NONE && j < c->a->inputs.len; j++) {
+      graft_value_name(c->a, c->a->inputs.data[j], other, sizeof other);
+      if (strcmp(name, other) == 0) found = j;
+    }
+    if (found == GRAFT_NONE)
+      return gr_error(c->context, GRAFT_NAME, gr_value_loc(c->b, c->b->inputs.data[i]),
+                      "the graph that this is compared with has no input of this name");
+    c->input_of[i] = found;
+  }
+  return GRAFT_OK;
+}
+
+static graft_status prepare(graft_compare *c, const graft_compare_options *o) {
+  graft_session_options options = {.size = sizeof options,
+                                   .threads = o->threads,
+                                   .reference = o->reference,
+                                   .kernels = o->kernels,
+                                   .kernel_count = o->kernel_count,
+                                   .keep_state = true,
+                                   .after_node = after_a,
+                                   .after_node_user = c};
+  c->bad = o->bad != 0 ? o->bad : 20;
+  graft_status status = find_inputs(c);
+  if (status == GRAFT_OK) status = gr_match_begin(&c->matches, c->a, c->b);
+  if (status != GRAFT_OK) return status;
+  c->kept_count = c->a->values.len;
+  c->kept = gr_calloc(c->context, c->kept_count + 1u, sizeof *c->kept);
+  c->layers = gr_calloc(c->context, c->matches.layer_count + 1u, sizeof *c->layers);
+  if (!c->kept || !c->layers) return GRAFT_NO_MEMORY;
+  for (uint32_t v = 0; v < c->matches.count; v++) {
+    const gr_match *m = &c->matches.of[v];
+    if (m->layer == GRAFT_NONE) continue;
+    c->kept[m->a].wanted = true;
+    if (m->shown) c->layers[m->layer].a = m->a, c->layers[m->layer].b = v;
+  }
+  c->of_a = graft_session_create(c->a, &options);
+  if (!c->of_a) return GRAFT_RUN;
+  options.after_node = after_b;
+  options.writes_values = true;
+  c->of_b = graft_session_create(c->b, &options);
+  return c->of_b ? GRAFT_OK : GRAFT_RUN;
+}
+
+graft_compare *graft_compare_create(graft_graph *a, graft_graph *b, const graft_compare_options *options) {
+  graft_context *context = a->module->context;
+  const uint32_t errors = gr_error_count(context);
+  graft_compare_options all = {.size = sizeof all};
+  if (gr_take_options(context, &all, sizeof all, options)) return NULL;
+  if (b->module->context != context) {
+    gr_error(context, GRAFT_INVALID_ARGUMENT, (gr_loc){0}, "graphs of two contexts are not compared");
+    return NULL;
+  }
+  graft_compare *c = gr_calloc(context, 1, sizeof *c);
+  if (!c) return NULL;
+  c->context = context;
+  c->a = a;
+  c->b = b;
+  if (gr_outcome(context, errors, prepare(c, &all)) == GRAFT_OK) return c;
+  graft_compare_destroy(c);
+  return NULL;
+}
+
+void graft_compare_destroy(graft_compare *c) {
+  if (!c) return;
+  graft_session_destroy(c->of_a);
+  graft_session_destroy(c->of_b);
+  for (uint32_t v = 0; c->kept && v < c->kept_count; v++) gr_free(c->context, c->kept[v].data, c->kept[v].size);
+  for (uint32_t i = 0; c->layers && i < c->matches.layer_count; i++)
+    gr_free(c->context, c->layers[i].codes, c->layers[i].code_words * sizeof *c->layers[i].codes);
+  gr_free(c->context, c->kept, (c->kept_count + 1u) * sizeof *c->kept);
+  gr_free(c->context, c->layers, (c->matches.layer_count + 1u) * sizeof *c->layers);
+  gr_free(c->context, c->input_of, (c->b->inputs.len + 1u) * sizeof *c->input_of);
+  gr_match_end(&c->matches, c->context);
+  gr_free(c->context, c, sizeof *c);
+}
+
+/* ---- steps ---- */
+
+static graft_status step(graft_compare *c, const graft_type *types, const void *const *data) {
+  graft_status status = GRAFT_OK;
+  for (uint32_t i = 0; status == GRAFT_OK && i < c->a->inputs.len; i++) {
+    status = graft_session_set_input(c->of_a, i, &types[i], data[i]);
+    if (status == GRAFT_OK) status = keep(c, c->a->inputs.data[i], &types[i], data[i], NULL);
+  }
+  for (uint32_t i = 0; status == GRAFT_OK && i < c->b->inputs.len; i++)
+    status = graft_session_set_input(c->of_b, i, &types[c->input_of[i]], data[c->input_of[i]]);
+  if (status == GRAFT_OK) status = graft_session_run(c->of_a);
+  c->forced = false;
+  if (status == GRAFT_OK) status = graft_session_run(c->of_b);
+  c->forced = true;
+  return status == GRAFT_OK ? graft_session_run(c->of_b) : status;
+}
+
+graft_status graft_compare_step(graft_compare *c, const graft_type *types, const void *const *data) {
+  const uint32_t errors = gr_error_count(c->context);
+  return gr_outcome(c->context, errors, step(c, types, data));
+}
+
+/* ---- results ---- */
+
+static double decibels(double signal, double noise) {
+  if (noise <= 0) return (double)INFINITY;
+  return signal > 0 ? 10 * log10(signal / noise) : -(double)INFINITY;
+}
+
+static graft_error error_of(const layer *l, const sums *s) {
+  if (s->count == 0) return (graft_error){(double)NAN, (double)NAN, (double)NAN, (double)NAN};
+  const double lengths = sqrt(s->aa) * sqrt(s->bb);
+  return (graft_error){.snr = decibels(s->aa, s->noise),
+                       .cosine = lengths > 0      ? s->ab / lengths
+                                 : s->aa == s->bb ? 1
+                                                  : 0,
+                       .largest = s->largest,
+                       .steps = l->quantized ? s->steps : (double)NAN};
+}
+
+uint32_t graft_compare_layer_count(const graft_compare *c) { return c->matches.layer_count; }
+
+static double unused(const layer *l) {
+  if (!l->codes) return (double)NAN;
+  int64_t used = 0, all = l->quant_max - l->quant_min + 1;
+  for (size_t i = 0; i < l->code_words; i++) used += __builtin_popcountll(l->codes[i]);
+  return 1.0 - (double)used / (double)all;
+}
+
+graft_layer graft_compare_layer(const graft_compare *c, uint32_t index) {
+  graft_layer out = {.size = sizeof out, .a = GRAFT_NONE, .b = GRAFT_NONE};
+  if (index >= c->matches.layer_count) return out;
+  const layer *l = &c->layers[index];
+  out.graph_a = c->a;
+  out.graph_b = c->b;
+  out.a = l->a;
+  out.b = l->b;
+  out.type = l->type;
+  out.error = error_of(l, &l->total);
+  out.own = error_of(l, &l->own);
+  out.inherited = l->total.count ? decibels(l->total.aa, l->total.noise - l->own.noise) : (double)NAN;
+  out.bad = out.error.snr < c->bad || l->not_numbers > 0;
+  out.not_numbers = l->not_numbers;
+  out.of_a = l->of_a;
+  out.of_b = l->of_b;
+  out.low = l->low;
+  out.high = l->high;
+  memcpy(out.histogram_a, l->histogram_a, sizeof out.histogram_a);
+  memcpy(out.histogram_b, l->histogram_b, sizeof out.histogram_b);
+  out.quantized = l->quantized;
+  out.channels = l->channels;
+  out.scale_min = l->scale_min;
+  out.scale_max = l->scale_max;
+  out.zero_point = l->zero_point;
+  out.quant_min = l->quant_min;
+  out.quant_max = l->quant_max;
+  out.clipped = l->total.count ? (double)l->clipped / (double)l->total.count : 0;
+  out.unused = unused(l);
+  return out;
+}
+
+uint32_t graft_compare_first_bad(const graft_compare *c) {
+  for (uint32_t i = 0; i < c->matches.layer_count; i++)
+    if (graft_compare_layer(c, i).bad) return i;
+  return GRAFT_NONE;
+}
+
+uint32_t graft_compare_worst(const graft_compare *c) {
+  uint32_t worst = GRAFT_NONE;
+  double least = (double)INFINITY;
+  for (uint32_t i = 0; i < c->matches.layer_count; i++) {
+    const double snr = error_of(&c->layers[i], &c->layers[i].own).snr;
+    if (!(snr < least)) continue;
+    least = snr;
+    worst = i;
+  }
+  return worst;
+}
+
+uint32_t graft_compare_missed(const graft_compare *c, graft_node *first) {
+  if (first) *first = c->matches.first_missed;
+  return c->matches.missed;
+}

@@ -1,0 +1,87 @@
+/* graft/compare.h - runs two graphs on the same inputs and says, layer by layer, how far they part and where the error
+ * is made: float against prepared, converted or lowered, or what a pass made against what it was before.
+ *
+ *     graft_compare *c = graft_compare_create(a, b, NULL);
+ *     graft_status ok = graft_compare_step(c, types, data);    // as often as there are inputs; numbers add up
+ *     for (uint32_t i = 0; i < graft_compare_layer_count(c); i++) { graft_layer l = graft_compare_layer(c, i); ... }
+ *     graft_compare_destroy(c);
+ *
+ * A layer is a value of b that a has too, by name and by provenance; integers are compared as the numbers that they
+ * stand for. A value that is only quantized is one layer with what it is quantized to. Each step runs a once and b
+ * twice: as it is, and with every layer's result replaced by a's when it has been looked at, so that the next layer
+ * shows the error that it adds by itself. State of the modules (statistics, observers) stays as it is.
+ *
+ * Memory, beside the graphs: what running a and what running b takes (graft_session_memory), once each; a's values that
+ * are layers, in f32; for a layer about 3 kB and, where it is quantized, a bit a step. b's values are not kept. */
+#ifndef GRAFT_COMPARE_H
+#define GRAFT_COMPARE_H
+
+#include "numbers.h"
+#include "runtime.h"
+
+#if defined(__cplusplus)
+extern "C" {
+#endif
+
+typedef struct graft_compare graft_compare;
+
+typedef struct graft_compare_options {
+  size_t size;
+  uint32_t threads; /* as graft_session_options has them */
+  bool reference;
+  const graft_kernel *kernels;
+  uint32_t kernel_count;
+  double bad; /* dB: a layer is bad where signal to noise is less; 0: 20 */
+} graft_compare_options;
+
+/* Of b against a, all elements of all steps together. */
+typedef struct graft_error {
+  double snr;     /* dB, signal a to noise b - a; infinite: they are equal; NaN: nothing was compared */
+  double cosine;  /* of the angle between them */
+  double largest; /* |b - a| */
+  double steps;   /* the same in steps of the layer's scale; NaN: it is not quantized */
+} graft_error;
+
+enum { GRAFT_HISTOGRAM = 48 };
+
+typedef struct graft_layer {
+  size_t size;
+  graft_graph *graph_a, *graph_b;
+  graft_value a, b;
+  graft_type type;     /* b's, of the last step */
+  graft_error error;   /* as b runs */
+  graft_error own;     /* where its inputs are a's */
+  double inherited;    /* dB, signal to what noise is left without its own */
+  bool bad;            /* less than options.bad */
+  int64_t not_numbers; /* elements of which one is NaN or infinite and the other is not: left out of the error */
+  graft_statistics of_a, of_b;
+  double low, high; /* of the histograms: a's range in the first step */
+  int64_t histogram_a[GRAFT_HISTOGRAM], histogram_b[GRAFT_HISTOGRAM]; /* what lies outside is in the first and last */
+  bool quantized;
+  /* where it is: */
+  uint32_t channels; /* that have scales of their own; 1: per tensor */
+  float scale_min, scale_max;
+  int32_t zero_point; /* of the first channel */
+  int64_t quant_min, quant_max;
+  double clipped; /* share of a's elements that the range has no number for */
+  double unused;  /* share of the steps between quant_min and quant_max that b never took; NaN: not counted */
+} graft_layer;
+
+/* NULL with a diagnostic: no memory, a graph that cannot be run, graphs of two contexts. NULL options: defaults. */
+GRAFT_API graft_compare *graft_compare_create(graft_graph *a, graft_graph *b, const graft_compare_options *options);
+GRAFT_API void graft_compare_destroy(graft_compare *compare);
+/* One step; types and data of a's inputs. Those of b are found by name; it may have fewer. */
+GRAFT_API graft_status graft_compare_step(graft_compare *compare, const graft_type *types, const void *const *data);
+GRAFT_API uint32_t graft_compare_layer_count(const graft_compare *compare);
+/* Of no such layer, or before the first step: all but the values is zero or NaN. */
+GRAFT_API graft_layer graft_compare_layer(const graft_compare *compare, uint32_t index);
+/* The first bad layer in order, and the one that adds most error by itself; GRAFT_NONE: none. */
+GRAFT_API uint32_t graft_compare_first_bad(const graft_compare *compare);
+GRAFT_API uint32_t graft_compare_worst(const graft_compare *compare);
+/* Convolutions, products and the like of b of which a has no such value, and the first of them (GRAFT_NONE). */
+GRAFT_API uint32_t graft_compare_missed(const graft_compare *compare, graft_node *first);
+
+#if defined(__cplusplus)
+}
+#endif
+#endif

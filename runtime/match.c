@@ -1,0 +1,230 @@
+/* What a value is called stands in its node's provenance: "equals NAME", where a rule made the node, is the old value
+ * that it equals; a node that no rule touched is called as it was. What a rule made without "equals" is something in
+ * between, and the same as nothing but what the same rule called so. A quantize, dequantize or fake_quantize stands for
+ * what it quantizes, which is told apart from the value itself: of a graph that has both, each finds its own kind
+ * first.
+ *
+ * Layers, the rows of a comparison, are the values of the second graph that the first one has, in order; but a value
+ * that only quantizers read is left to what they make of it, and a quantize that only dequantizes read to these. */
+#include "runtime/match_impl.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define QUANTIZERS (GR_F_Q | GR_F_DQ | GR_F_FAKE_QUANTIZE)
+
+enum kind { PLAIN, QUANTIZED, MADE, SOURCE }; /* of a key */
+
+typedef struct matcher {
+  graft_context *c;
+  gr_map map; /* key -> value of the first graph */
+} matcher;
+
+static uint32_t families(const graft_graph *g, graft_node n) {
+  const gr_op_info *info = n == GRAFT_NONE ? NULL : gr_info(g, n);
+  return info ? info->families : 0;
+}
+
+static uint32_t find_operand(const gr_op_info *info, const char *name) {
+  for (uint32_t i = 0; i < info->operand_count; i++)
+    if (strcmp(info->operands[i].name, name) == 0) return i;
+  return GRAFT_NONE;
+}
+
+bool gr_result_scale(const graft_graph *g, graft_node n, uint32_t *scale, uint32_t *zero_point) {
+  const gr_op_info *info = gr_info(g, n);
+  if (!info) return false;
+  const bool quantizer = info->families & QUANTIZERS;
+  *scale = find_operand(info, quantizer ? "scale" : "y_scale");
+  *zero_point = find_operand(info, quantizer ? "zero_point" : "y_zero_point");
+  return *scale != GRAFT_NONE && *zero_point != GRAFT_NONE;
+}
+
+/* ---- keys ---- */
+
+static uint64_t text_key(enum kind kind, const char *text) {
+  return gr_mix(gr_hash_bytes(text, strlen(text)) + (uint64_t)kind);
+}
+
+/* The record of who made the node, without the pass that says whom a quantizer serves. */
+static uint32_t own_record(const graft_module *m, uint32_t record) {
+  while (record && strcmp(gr_string_text(m, gr_record_get(m, record)->pass), "port-metadata") == 0)
+    record = gr_record_get(m, record)->parent_count > 1 ? gr_record_parents(m, record)[1] : 0;
+  return record;
+}
+
+typedef struct identity {
+  char name[1024]; /* a longer name is cut */
+  enum kind kind;
+} identity;
+
+/* Through quantizers to what they quantize. */
+static graft_value quantized_value(const graft_graph *g, graft_value v, bool *quantized) {
+  *quantized = false;
+  for (graft_node n = gr_value_node(g, v); families(g, n) & QUANTIZERS; n = gr_value_node(g, v)) {
+    const graft_value x = gr_operand(g, n, 0);
+    if (x == GRAFT_NONE) break;
+    *quantized = true;
+    v = x;
+  }
+  return v;
+}
+
+static bool identify(const graft_graph *g, graft_value v, identity *id) {
+  const graft_module *m = g->module;
+  bool quantized;
+  uint32_t scale, zero_point;
+  v = quantized_value(g, v, &quantized);
+  const graft_node n = gr_value_node(g, v);
+  if (n == GRAFT_NONE && gr_value_at(g, v)->def_kind != GR_DEF_INPUT) return false; /* weights are no layers */
+  const uint32_t record = n == GRAFT_NONE ? 0 : own_record(m, gr_node_at(g, n)->provenance);
+  const gr_record *r = record ? gr_record_get(m, record) : NULL;
+  if (n != GRAFT_NONE && gr_result_scale(g, n, &scale, &zero_point)) quantized = true;
+  id->kind = quantized ? QUANTIZED : PLAIN;
+  graft_value_name(g, v, id->name, sizeof id->name);
+  if (r && r->equals && v == gr_node_at(g, n)->first_result) {
+    snprintf(id->name, sizeof id->name, "%s", gr_string_text(m, r->equals));
+  } else if (r && r->pass) {
+    const size_t used = strlen(id->name);
+    snprintf(id->name + used, sizeof id->name - used, "\n%s", gr_string_text(m, r->rule));
+    id->kind = MADE;
+  }
+  return true;
+}
+
+/* ---- the first graph's values by key ---- */
+
+static bool put(matcher *m, enum kind kind, const char *name, graft_value v, bool replace) {
+  const uint64_t key = text_key(kind, name);
+  return (!replace && gr_map_get(&m->map, key) != GRAFT_NONE) || gr_map_put(m->c, &m->map, key, v);
+}
+
+static bool know_value(matcher *m, const graft_graph *g, graft_value v) {
+  identity id;
+  char name[1024];
+  if (v == GRAFT_NONE || !identify(g, v, &id)) return true;
+  const graft_node n = gr_value_node(g, v);
+  const bool floats = gr_is_float(gr_type_of(g, v)->dtype); /* rather the dequantize than the quantize */
+  if (!put(m, id.kind, id.name, v, id.kind == QUANTIZED && floats)) return false;
+  if (n == GRAFT_NONE || v != gr_node_at(g, n)->first_result) return true;
+  graft_value_name(g, v, name, sizeof name);
+  if (id.kind == QUANTIZED && !put(m, QUANTIZED, name, v, false)) return false;
+  const uint32_t record = gr_node_at(g, n)->provenance;
+  const uint32_t source = record ? gr_record_get(g->module, record)->source : 0;
+  /* of several nodes from one of the source the last one has its result */
+  return !source || put(m, SOURCE, gr_string_text(g->module, source), v, true);
+}
+
+static bool know_all(matcher *m, const graft_graph *g) {
+  for (uint32_t i = 0; i < g->inputs.len; i++)
+    if (!know_value(m, g, g->inputs.data[i])) return false;
+  for (graft_node n = g->first; n != GRAFT_NONE; n = gr_node_at(g, n)->next)
+    for (uint32_t i = 0; i < gr_node_at(g, n)->result_count; i++)
+      if (!know_value(m, g, gr_result(g, n, i))) return false;
+  return true;
+}
+
+/* ---- the second graph's ---- */
+
+static graft_value get(const matcher *m, enum kind kind, const char *name) {
+  const graft_value v = gr_map_get(&m->map, text_key(kind, name));
+  return v != GRAFT_NONE || kind != QUANTIZED ? v : gr_map_get(&m->map, text_key(PLAIN, name));
+}
+
+/* What a quantized op equals may be a quantize that the first graph never had: back to what that one quantized. */
+static graft_value find_by_parents(const matcher *m, const graft_graph *a, const graft_module *b, uint32_t record) {
+  identity id;
+  while (record) {
+    const gr_record *r = gr_record_get(b, record);
+    graft_value v = r->equals ? get(m, QUANTIZED, gr_string_text(b, r->equals)) : GRAFT_NONE;
+    if (v != GRAFT_NONE) return v;
+    if (r->source) {
+      v = gr_map_get(&m->map, text_key(SOURCE, gr_string_text(b, r->source)));
+      return v != GRAFT_NONE && identify(a, v, &id) && id.kind == PLAIN ? get(m, QUANTIZED, id.name) : v;
+    }
+    record = r->parent_count ? gr_record_parents(b, record)[0] : 0;
+  }
+  return GRAFT_NONE;
+}
+
+static bool same_kind(const graft_type *a, const graft_type *b) {
+  if (a->rank >= 0 && b->rank >= 0 && a->rank != b->rank) return false;
+  for (int32_t d = 0; d < a->rank && d < b->rank; d++)
+    if (a->dims[d] >= 0 && b->dims[d] >= 0 && a->dims[d] != b->dims[d]) return false;
+  return true;
+}
+
+static graft_value find(const matcher *m, const graft_graph *a, const graft_graph *b, graft_value v, bool *quantized) {
+  identity id;
+  if (!identify(b, v, &id)) return GRAFT_NONE;
+  *quantized = id.kind == QUANTIZED;
+  graft_value found = get(m, id.kind, id.name);
+  bool through;
+  const graft_node n = gr_value_node(b, quantized_value(b, v, &through));
+  if (found == GRAFT_NONE && *quantized && n != GRAFT_NONE)
+    found = find_by_parents(m, a, b->module, gr_node_at(b, n)->provenance);
+  return found != GRAFT_NONE && same_kind(gr_type_of(a, found), gr_type_of(b, v)) ? found : GRAFT_NONE;
+}
+
+/* Do only nodes of these families read it, and at least one of `some`? */
+static bool only_read_by(const graft_graph *g, graft_value v, uint32_t all, uint32_t some) {
+  bool seen = false;
+  for (uint32_t u = gr_value_at(g, v)->first_use; u != GRAFT_NONE; u = gr_use_at(g, u)->next) {
+    const uint32_t user = gr_use_at(g, u)->user;
+    const uint32_t f = gr_user_is_node(user) ? families(g, user) : 0;
+    if (!(f & all)) return false;
+    seen |= (f & some) != 0;
+  }
+  return seen;
+}
+
+static void number(gr_matches *m, const graft_graph *b, graft_value v) {
+  gr_match *x = &m->of[v];
+  const graft_node n = gr_value_node(b, v);
+  if (families(b, n) & (GR_F_OBSERVE | GR_F_QPARAMS)) return;
+  if (families(b, n) & GR_F_Q) {
+    if (only_read_by(b, v, GR_F_DQ, GR_F_DQ)) return; /* its row comes with the first of them */
+  } else if (families(b, n) & GR_F_DQ) {
+    gr_match *q = &m->of[gr_operand(b, n, 0)];
+    if (q->layer != GRAFT_NONE && q->a == x->a) {
+      x->layer = q->layer;
+      return;
+    }
+    if (q->a == x->a) q->layer = m->layer_count; /* for the others */
+  } else if (only_read_by(b, v, GR_F_Q | GR_F_FAKE_QUANTIZE | GR_F_OBSERVE, GR_F_Q | GR_F_FAKE_QUANTIZE)) {
+    return;
+  }
+  x->layer = m->layer_count++;
+  x->shown = true;
+}
+
+graft_status gr_match_begin(gr_matches *m, graft_graph *a, graft_graph *b) {
+  matcher k = {.c = a->module->context};
+  *m = (gr_matches){.count = b->values.len, .first_missed = GRAFT_NONE};
+  m->of = gr_alloc(k.c, ((size_t)m->count + 1) * sizeof *m->of);
+  bool ok = m->of && know_all(&k, a);
+  for (uint32_t v = 0; ok && v < m->count; v++) {
+    m->of[v] = (gr_match){.a = GRAFT_NONE, .layer = GRAFT_NONE};
+    if (!gr_is_value(b, v) || gr_value_at(b, v)->def_kind != GR_DEF_NODE) continue;
+    m->of[v].a = find(&k, a, b, v, &m->of[v].quantized);
+  }
+  for (graft_node n = b->first; ok && n != GRAFT_NONE; n = gr_node_at(b, n)->next) {
+    bool found = false;
+    for (uint32_t i = 0; i < gr_node_at(b, n)->result_count; i++) {
+      const graft_value v = gr_result(b, n, i);
+      if (v == GRAFT_NONE || m->of[v].a == GRAFT_NONE) continue;
+      found = true;
+      number(m, b, v);
+    }
+    if (found || !(families(b, n) & GR_F_LAYER) || gr_is_marked(b, n, GR_MARK_TRAINING_FORM)) continue;
+    m->missed++;
+    if (m->first_missed == GRAFT_NONE) m->first_missed = n;
+  }
+  gr_map_free(k.c, &k.map);
+  return ok ? GRAFT_OK : GRAFT_NO_MEMORY;
+}
+
+void gr_match_end(gr_matches *m, graft_context *c) {
+  gr_free(c, m->of, ((size_t)m->count + 1) * sizeof *m->of);
+  *m = (gr_matches){0};
+}

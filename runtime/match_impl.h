@@ -1,0 +1,28 @@
+/* Which values of two graphs are the same number by number, but for rounding: by name and by provenance. */
+#ifndef GRAFT_MATCH_IMPL_H
+#define GRAFT_MATCH_IMPL_H
+
+#include "ir/ir_int.h"
+
+typedef struct gr_match {
+  graft_value a;  /* of the first graph; GRAFT_NONE: none is the same */
+  uint32_t layer; /* number of its row; GRAFT_NONE: none */
+  bool shown;     /* it is the value of its row; others of the row (a second dequantize) go with it */
+  bool quantized; /* integers, or came through them */
+} gr_match;
+
+typedef struct gr_matches {
+  gr_match *of; /* by value of the second graph */
+  uint32_t count, layer_count;
+  uint32_t missed; /* layers of the second graph (convolutions, products, ...) of which the first has no such value */
+  graft_node first_missed;
+} gr_matches;
+
+/* Both graphs are of one context. On failure gr_match_end still has to be called. */
+graft_status gr_match_begin(gr_matches *m, graft_graph *a, graft_graph *b);
+void gr_match_end(gr_matches *m, graft_context *c);
+
+/* Slots of the scale and the zero point that the node's first result is quantized with; false: it is not. */
+bool gr_result_scale(const graft_graph *g, graft_node n, uint32_t *scale, uint32_t *zero_point);
+
+#endif

@@ -1,0 +1,277 @@
+/* Two graphs on the same inputs: which values are held against each other, and what is said of them. */
+#include "passes/passes.h"
+#include "runtime/compare.h"
+
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static graft_context *context;
+static graft_module *first, *second;
+
+static void setup(void) {
+  context = graft_context_create(NULL);
+  first = second = NULL;
+}
+
+static void teardown(void) {
+  graft_module_destroy(first);
+  graft_module_destroy(second);
+  graft_context_destroy(context);
+}
+
+static const char *last_error(void) {
+  static char text[512];
+  const uint32_t n = graft_diagnostic_count(context);
+  if (n == 0) return "";
+  graft_diagnostic d = graft_diagnostic_get(context, n - 1);
+  snprintf(text, sizeof text, "%s: %s", d.node, d.message);
+  return text;
+}
+
+static graft_module *read_text(const char *text) {
+  graft_module *m = graft_module_load_memory(context, text, strlen(text), "text", NULL);
+  ck_assert_msg(m != NULL, "%s", last_error());
+  return m;
+}
+
+static graft_compare *compare(void) {
+  graft_compare *c = graft_compare_create(graft_module_get_graph(first, 0), graft_module_get_graph(second, 0), NULL);
+  ck_assert_msg(c != NULL, "%s", last_error());
+  return c;
+}
+
+static void step(graft_compare *c, int64_t n, const float *x) {
+  const graft_type type = graft_type_make(GRAFT_F32, 1, &n);
+  ck_assert_msg(graft_compare_step(c, &type, (const void *const[]){x}) == GRAFT_OK, "%s", last_error());
+}
+
+/* "a=b own" for each layer. */
+static const char *layers(const graft_compare *c) {
+  static char text[2048];
+  text[0] = '\0';
+  for (uint32_t i = 0; i < graft_compare_layer_count(c); i++) {
+    const graft_layer l = graft_compare_layer(c, i);
+    char a[64], b[64];
+    graft_value_name(l.graph_a, l.a, a, sizeof a);
+    graft_value_name(l.graph_b, l.b, b, sizeof b);
+    snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s=%s", i ? " " : "", a, b);
+  }
+  return text;
+}
+
+#define FLOAT_GRAPH \
+  "graft 1\n" \
+  "graph main(%x: f32[4]) {\n" \
+  "  %a = mul(%x, 2.0): f32[4]\n" \
+  "  %b = relu(%a): f32[4]\n" \
+  "  %c = add(%b, 1.0): f32[4]\n" \
+  "  return %c\n" \
+  "}\n"
+
+START_TEST(equal_graphs_are_equal) {
+  first = read_text(FLOAT_GRAPH);
+  second = read_text(FLOAT_GRAPH);
+  graft_compare *c = compare();
+  ck_assert(isnan(graft_compare_layer(c, 0).error.snr));
+  step(c, 4, (float[]){-1, 0, 1, 2});
+  step(c, 4, (float[]){5, 6, 7, 8});
+  ck_assert_str_eq(layers(c), "a=a b=b c=c");
+  for (uint32_t i = 0; i < 3; i++) {
+    const graft_layer l = graft_compare_layer(c, i);
+    ck_assert(isinf(l.error.snr) && l.error.snr > 0 && isinf(l.own.snr) && isnan(l.error.steps));
+    ck_assert_double_eq_tol(l.error.cosine, 1, 1e-12);
+    ck_assert(!l.bad && !l.quantized);
+    ck_assert_int_eq(l.of_a.count, 8);
+  }
+  ck_assert_double_eq(graft_compare_layer(c, 2).of_b.max, 17);
+  ck_assert_uint_eq(graft_compare_first_bad(c), GRAFT_NONE);
+  ck_assert_uint_eq(graft_compare_worst(c), GRAFT_NONE);
+  ck_assert_uint_eq(graft_compare_layer(c, 9).a, GRAFT_NONE);
+  graft_compare_destroy(c);
+}
+END_TEST
+
+/* b is off by half of a's signal; what comes after only inherits it. */
+START_TEST(error_is_told_from_what_is_inherited) {
+  first = read_text(FLOAT_GRAPH);
+  second = read_text("graft 1\n"
+                     "graph main(%x: f32[4]) {\n"
+                     "  %a = mul(%x, 2.0): f32[4]\n"
+                     "  %more = mul(%a, 1.5): f32[4]\n"
+                     "  %b = relu(%more): f32[4]\n"
+                     "  %c = add(%b, 1.0): f32[4]\n"
+                     "  return %c\n"
+                     "}\n");
+  graft_compare *c = compare();
+  float x[4] = {1, 2, 3, 4};
+  step(c, 4, x);
+  ck_assert_str_eq(layers(c), "a=a b=b c=c");
+  const graft_layer b = graft_compare_layer(c, 1), last = graft_compare_layer(c, 2);
+  ck_assert_double_eq_tol(b.error.snr, 20 * log10(2), 1e-9);
+  ck_assert_double_eq_tol(b.own.snr, 20 * log10(2), 1e-9);
+  ck_assert_double_eq(b.error.largest, 4);
+  ck_assert(isinf(b.inherited));
+  ck_assert(isinf(last.own.snr) && last.own.snr > 0);
+  ck_assert_double_eq_tol(last.inherited, last.error.snr, 1e-9);
+  ck_assert(last.error.snr > b.error.snr);
+  ck_assert_uint_eq(graft_compare_first_bad(c), 1);
+  ck_assert_uint_eq(graft_compare_worst(c), 1);
+  ck_assert_float_eq(x[0], 1);
+  graft_compare_destroy(c);
+}
+END_TEST
+
+/* 0.5 a step, codes -4 to 3: 2 is beyond, 0.3 is rounded by 0.2. */
+START_TEST(quantized_values_are_one_layer_with_what_they_are_quantized_to) {
+  first = read_text(FLOAT_GRAPH);
+  second = read_text("graft 1\n"
+                     "graph main(%x: f32[4]) {\n"
+                     "  %a = mul(%x, 2.0): f32[4]\n"
+                     "  %q = quantize_per_tensor(%a, 0.5, 0: i32) {quant_min: -4, quant_max: 3}: i8[4]\n"
+                     "  %d = dequantize_per_tensor(%q, 0.5, 0: i32) {quant_min: -4, quant_max: 3}: f32[4]\n"
+                     "  %e = dequantize_per_tensor(%q, 0.5, 0: i32) {quant_min: -4, quant_max: 3}: f32[4]\n"
+                     "  %b = relu(%d): f32[4]\n"
+                     "  %c = add(%e, 1.0): f32[4]\n"
+                     "  return %c, %b\n"
+                     "}\n");
+  graft_compare *c = compare();
+  step(c, 4, (float[]){-1, 0.15f, 0.25f, 1});
+  ck_assert_str_eq(layers(c), "a=d b=b c=c");
+  const graft_layer a = graft_compare_layer(c, 0), b = graft_compare_layer(c, 1);
+  ck_assert(a.quantized && !b.quantized);
+  ck_assert_double_eq(a.clipped, 0.25);
+  ck_assert_double_eq_tol(a.unused, 1 - 3.0 / 8, 1e-9); /* -4, 1 and 3 are taken */
+  ck_assert_double_eq_tol(a.error.steps, 1, 1e-6);
+  ck_assert_double_eq_tol(a.error.largest, 0.5, 1e-6);
+  ck_assert_float_eq(a.scale_min, 0.5f);
+  ck_assert_int_eq(a.quant_min, -4);
+  ck_assert_uint_eq(a.channels, 1);
+  ck_assert(isinf(b.own.snr) && isfinite(b.error.snr)); /* with a's numbers relu is right */
+  int64_t seen = 0;
+  for (int i = 0; i < GRAFT_HISTOGRAM; i++) seen += a.histogram_a[i];
+  ck_assert_int_eq(seen, 4);
+  ck_assert_int_eq(a.histogram_a[0], 1);
+  ck_assert_int_eq(a.histogram_a[GRAFT_HISTOGRAM - 1], 1);
+  graft_compare_destroy(c);
+}
+END_TEST
+
+/* A rule's result is what its record says it equals, and nothing by its name alone. */
+START_TEST(values_are_found_by_provenance) {
+  first = read_text("graft 1\n"
+                    "graph main(%x: f32[4]) {\n"
+                    "  %conv = mul(%x, 2.0): f32[4]\n"
+                    "  %bn = mul(%conv, 3.0): f32[4]\n"
+                    "  %y = relu(%bn): f32[4]\n"
+                    "  return %y\n"
+                    "}\n");
+  second = read_text("graft 1\n"
+                     "record 1 = \"Conv\"\n"
+                     "record 2 = pass \"fold\" rule \"fold\" from 1 equals \"bn\"\n"
+                     "record 3 = pass \"fold\" rule \"other\" from 1\n"
+                     "graph main(%x: f32[4]) {\n"
+                     "  %bn = neg(%x): f32[4] from 3\n"
+                     "  %minus = neg(%bn): f32[4] from 3\n"
+                     "  %conv = mul(%minus, 6.0): f32[4] from 2\n"
+                     "  %y = relu(%conv): f32[4]\n"
+                     "  return %y\n"
+                     "}\n");
+  graft_compare *c = compare();
+  step(c, 4, (float[]){-1, 0.5f, 0.25f, 1});
+  ck_assert_str_eq(layers(c), "bn=conv y=y");
+  ck_assert(isinf(graft_compare_layer(c, 0).error.snr));
+  graft_compare_destroy(c);
+}
+END_TEST
+
+START_TEST(not_a_number_is_bad_and_no_error) {
+  first = read_text(FLOAT_GRAPH);
+  second = read_text("graft 1\n"
+                     "graph main(%x: f32[4]) {\n"
+                     "  %zero = sub(%x, %x): f32[4]\n"
+                     "  %nan = div(%zero, %x): f32[4]\n"
+                     "  %twice = mul(%x, 2.0): f32[4]\n"
+                     "  %a = add(%twice, %nan): f32[4]\n"
+                     "  return %a\n"
+                     "}\n");
+  graft_compare *c = compare();
+  step(c, 4, (float[]){-1, 0, 1, 2}); /* 0 / 0 for the second */
+  const graft_layer a = graft_compare_layer(c, 0);
+  ck_assert_int_eq(a.not_numbers, 1);
+  ck_assert(a.bad && isinf(a.error.snr) && a.error.snr > 0);
+  ck_assert_int_eq(a.of_b.nan, 1);
+  graft_compare_destroy(c);
+}
+END_TEST
+
+START_TEST(inputs_are_found_by_name) {
+  first = read_text(FLOAT_GRAPH);
+  second = read_text("graft 1\ngraph main(%z: f32[4]) {\n  %a = relu(%z): f32[4]\n  return %a\n}\n");
+  ck_assert_ptr_null(graft_compare_create(graft_module_get_graph(first, 0), graft_module_get_graph(second, 0), NULL));
+  ck_assert_str_eq(last_error(), "z: the graph that this is compared with has no input of this name");
+}
+END_TEST
+
+/* The whole way: what prepare and convert make of a linear layer, and no module's state is changed by comparing. */
+START_TEST(converted_graphs_are_matched) {
+  const char *text = "graft 1\n"
+                     "tensor %w: f32[3, 4] parameter = fill(\"w\", -1, 1)\n"
+                     "tensor %w2: f32[2, 3] parameter = fill(\"w2\", -1, 1)\n"
+                     "graph main(%x: f32[1, 4]) {\n"
+                     "  %fc = linear(%x, %w): f32[1, 3]\n"
+                     "  %relu = relu(%fc): f32[1, 3]\n"
+                     "  %y = linear(%relu, %w2): f32[1, 2]\n"
+                     "  return %y\n"
+                     "}\n";
+  first = read_text(text);
+  second = read_text(text);
+  const float x[4] = {0.1f, -0.7f, 0.6f, 1};
+  const graft_type type = graft_type_make(GRAFT_F32, 2, (int64_t[]){1, 4});
+  ck_assert_int_eq(graft_run_passes(second, "prepare-qat{quantizer=xnnpack}", NULL), GRAFT_OK);
+  graft_session *s = graft_session_create(graft_module_get_graph(second, 0), NULL);
+  ck_assert_ptr_nonnull(s);
+  ck_assert_int_eq(graft_session_set_input(s, 0, &type, x), GRAFT_OK);
+  ck_assert_int_eq(graft_session_run(s), GRAFT_OK);
+  graft_session_destroy(s);
+  char prepared[512];
+  for (int converted = 0; converted < 2; converted++) {
+    if (converted) ck_assert_int_eq(graft_run_passes(second, "to-eval,convert", NULL), GRAFT_OK);
+    const uint64_t hash = graft_module_hash(second);
+    graft_compare *c = compare();
+    for (int i = 0; i < 2; i++) ck_assert_int_eq(graft_compare_step(c, &type, (const void *const[]){x}), GRAFT_OK);
+    const uint32_t count = graft_compare_layer_count(c);
+    ck_assert_msg(count == 4, "%s", layers(c)); /* x, (fc), relu, y, each as it is quantized */
+    for (uint32_t i = 0; i < count; i++) {
+      const graft_layer l = graft_compare_layer(c, i);
+      ck_assert_msg(l.error.snr > 25, "layer %u of %s: %g dB", i, layers(c), l.error.snr);
+      ck_assert(l.own.snr > 25);
+    }
+    ck_assert(graft_compare_layer(c, count - 1).quantized);
+    ck_assert_uint_eq(graft_compare_missed(c, NULL), 0);
+    if (!converted) snprintf(prepared, sizeof prepared, "%s", layers(c));
+    graft_compare_destroy(c);
+    ck_assert(graft_module_hash(second) == hash);
+  }
+}
+END_TEST
+
+int main(void) {
+  Suite *suite = suite_create("compare");
+  TCase *tc = tcase_create("compare");
+  tcase_add_checked_fixture(tc, setup, teardown);
+  tcase_add_test(tc, equal_graphs_are_equal);
+  tcase_add_test(tc, error_is_told_from_what_is_inherited);
+  tcase_add_test(tc, quantized_values_are_one_layer_with_what_they_are_quantized_to);
+  tcase_add_test(tc, values_are_found_by_provenance);
+  tcase_add_test(tc, not_a_number_is_bad_and_no_error);
+  tcase_add_test(tc, inputs_are_found_by_name);
+  tcase_add_test(tc, converted_graphs_are_matched);
+  suite_add_tcase(suite, tc);
+  SRunner *runner = srunner_create(suite);
+  srunner_run_all(runner, CK_NORMAL);
+  const int failed = srunner_ntests_failed(runner);
+  srunner_free(runner);
+  return failed != 0;
+}

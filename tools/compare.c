@@ -1,0 +1,142 @@
+/* See compare.h. */
+#include "tools/compare.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ir/formats/foreign_int.h"
+#include "ir/ir_int.h"
+#include "tools/compare_json.h"
+#include "tools/page.h"
+
+bool comparison_begin(comparison *c, graft_context *context, graft_graph *a, const feeds *inputs,
+                      const compare_options *options) {
+  *c = (comparison){.options = options, .inputs = graft_input_count(a)};
+  c->module = cli_load(context, options->other);
+  if (!c->module || !gr_warn_foreign(c->module)) return false;
+  graft_graph *b = graft_module_get_graph(c->module, 0);
+  if (!b) return cli_fail(options->other, "the module has no graph") == EXIT_DONE;
+  c->types = calloc(c->inputs + 1u, sizeof *c->types);
+  c->data = calloc(c->inputs + 1u, sizeof *c->data);
+  if (!c->types || !c->data) return cli_fail(options->other, "out of memory") == EXIT_DONE;
+  if (inputs->count < c->inputs)
+    return cli_fail(options->against, "an input has neither --input nor --random") == EXIT_DONE;
+  const graft_compare_options all = {.size = sizeof all, .threads = options->threads, .bad = options->bad};
+  c->compare = graft_compare_create(a, b, &all);
+  return c->compare != NULL;
+}
+
+bool comparison_step(comparison *c, const feeds *inputs) {
+  for (uint32_t i = 0; i < inputs->count; i++) {
+    c->types[inputs->items[i].index] = feeds_type(inputs, &inputs->items[i]);
+    c->data[inputs->items[i].index] = feeds_data(inputs, &inputs->items[i]);
+  }
+  c->steps++;
+  return graft_compare_step(c->compare, c->types, c->data) == GRAFT_OK;
+}
+
+void comparison_end(comparison *c) {
+  graft_compare_destroy(c->compare);
+  graft_module_destroy(c->module);
+  free(c->types);
+  free(c->data);
+  *c = (comparison){0};
+}
+
+/* ---- the table ---- */
+
+const char *compare_decibels(double db, char *text, size_t size) {
+  if (isnan(db))
+    snprintf(text, size, "-");
+  else if (isinf(db))
+    snprintf(text, size, db > 0 ? "equal" : "-inf");
+  else
+    snprintf(text, size, "%.1f", db);
+  return text;
+}
+
+static graft_value before_quantizers(const graft_layer *l) {
+  graft_value v = l->b;
+  for (graft_node n; (n = graft_value_node(l->graph_b, v)) != GRAFT_NONE;) {
+    const gr_op_info *info = gr_info(l->graph_b, n);
+    if (!info || !(info->families & (GR_F_Q | GR_F_DQ | GR_F_FAKE_QUANTIZE))) break;
+    v = graft_node_operand(l->graph_b, n, 0);
+  }
+  return v;
+}
+
+void compare_name(const graft_layer *l, char *text, size_t size) {
+  graft_value_name(l->graph_b, before_quantizers(l), text, size);
+  for (char *s = text; *s; s++)
+    if ((unsigned char)*s < ' ' || *s == 127) *s = '?';
+}
+
+const char *compare_op(const graft_layer *l) {
+  const graft_node n = graft_value_node(l->graph_b, before_quantizers(l));
+  return n == GRAFT_NONE ? "input" : graft_node_get_op(l->graph_b, n);
+}
+
+bool comparison_write(const comparison *c) {
+  const compare_options *o = c->options;
+  return (!o->report || page_write(c, o->report)) && (!o->json || compare_json(c, o->json)) &&
+         (!o->node_data || compare_node_data(c, o->node_data));
+}
+
+static void print_summary(const comparison *c, FILE *out) {
+  const graft_compare *k = c->compare;
+  const uint32_t bad = graft_compare_first_bad(k), worst = graft_compare_worst(k);
+  char name[160], db[16];
+  if (bad != GRAFT_NONE) {
+    const graft_layer l = graft_compare_layer(k, bad);
+    compare_name(&l, name, sizeof name);
+    fprintf(out, "first layer below %g dB: %s, %s dB\n", c->options->bad, name,
+            compare_decibels(l.error.snr, db, sizeof db));
+  } else {
+    fprintf(out, "no layer is below %g dB\n", c->options->bad);
+  }
+  if (worst == GRAFT_NONE) return;
+  const graft_layer l = graft_compare_layer(k, worst);
+  compare_name(&l, name, sizeof name);
+  fprintf(out, "most error of its own: %s, %s dB\n", name, compare_decibels(l.own.snr, db, sizeof db));
+}
+
+void comparison_print(const comparison *c, FILE *out) {
+  const graft_compare *k = c->compare;
+  const uint32_t count = graft_compare_layer_count(k);
+  graft_node first;
+  char name[160];
+  int width = 5, ops = 2;
+  for (uint32_t i = 0; i < count; i++) {
+    const graft_layer l = graft_compare_layer(k, i);
+    compare_name(&l, name, sizeof name);
+    const int length = (int)strlen(name), op = (int)strlen(compare_op(&l));
+    if (length > width && length <= 60) width = length;
+    if (op > ops) ops = op;
+  }
+  fprintf(out, "%s against %s: %u layers, %u step%s; decibels of signal to noise\n", c->options->other,
+          c->options->against, count, c->steps, c->steps == 1 ? "" : "s");
+  fprintf(out, "  %-*s  %-*s  %6s  %6s  %9s  %9s  %9s\n", width, "layer", ops, "op", "all", "own", "inherited",
+          "cosine", "largest");
+  for (uint32_t i = 0; i < count; i++) {
+    const graft_layer l = graft_compare_layer(k, i);
+    char all[16], own[16], inherited[16], largest[32], others[48] = "";
+    compare_name(&l, name, sizeof name);
+    if (isnan(l.error.snr))
+      snprintf(largest, sizeof largest, "-");
+    else if (isnan(l.error.steps))
+      snprintf(largest, sizeof largest, "%.3g", l.error.largest);
+    else
+      snprintf(largest, sizeof largest, "%.1f steps", l.error.steps);
+    if (l.not_numbers) snprintf(others, sizeof others, "  %lld NaN or infinite", (long long)l.not_numbers);
+    fprintf(out, "%c %-*s  %-*s  %6s  %6s  %9s  %9.6f  %9s%s\n", l.bad ? '!' : ' ', width, name, ops, compare_op(&l),
+            compare_decibels(l.error.snr, all, sizeof all), compare_decibels(l.own.snr, own, sizeof own),
+            compare_decibels(l.inherited, inherited, sizeof inherited), l.error.cosine, largest, others);
+  }
+  print_summary(c, out);
+  const uint32_t missed = graft_compare_missed(k, &first);
+  if (!missed) return;
+  graft_node_name(graft_module_get_graph(c->module, 0), first, name, sizeof name);
+  fprintf(out, "not compared, for want of such a value in %s: %u layer%s, first %s\n", c->options->against, missed,
+          missed == 1 ? "" : "s", name);
+}

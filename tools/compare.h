@@ -1,0 +1,41 @@
+/* ir-run A --compare B: the command's part of graft/compare.h. */
+#ifndef GRAFT_TOOLS_COMPARE_H
+#define GRAFT_TOOLS_COMPARE_H
+
+#include "runtime/compare.h"
+#include "tools/cli.h"
+#include "tools/feeds.h"
+
+typedef struct compare_options {
+  const char *other;   /* B; NULL: nothing is compared */
+  const char *against; /* A */
+  uint32_t threads;
+  double bad;                            /* dB */
+  const char *report, *json, *node_data; /* files to be written, or NULL */
+} compare_options;
+
+typedef struct comparison {
+  const compare_options *options;
+  graft_module *module; /* B */
+  graft_compare *compare;
+  graft_type *types; /* of A's inputs, in order */
+  const void **data;
+  uint32_t inputs, steps;
+} comparison;
+
+/* False: said, or in the diagnostics. */
+bool comparison_begin(comparison *c, graft_context *context, graft_graph *a, const feeds *inputs,
+                      const compare_options *options);
+bool comparison_step(comparison *c, const feeds *inputs);
+void comparison_print(const comparison *c, FILE *out);
+/* The files that the options name. */
+bool comparison_write(const comparison *c);
+void comparison_end(comparison *c);
+
+/* "31.4", "inf" or "-": a number of decibels. */
+const char *compare_decibels(double db, char *text, size_t size);
+/* Name and op of the layer: of b's value or, where that comes from a quantize, of what was quantized. */
+void compare_name(const graft_layer *layer, char *text, size_t size);
+const char *compare_op(const graft_layer *layer);
+
+#endif
