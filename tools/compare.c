@@ -10,6 +10,18 @@
 #include "tools/compare_json.h"
 #include "tools/page.h"
 
+/* Batch norms that train go by the batch: a difference that no quantization made. */
+static void warn_training(const char *path, const graft_graph *g) {
+  for (graft_node n = graft_node_first(g); n != GRAFT_NONE; n = graft_node_next(g, n)) {
+    char name[160];
+    if (!gr_is_training(g, n)) continue;
+    graft_node_name(g, n, name, sizeof name);
+    fprintf(stderr, "%s: warning: %s: the graph trains: what is compared is its training form (--passes to-eval)\n",
+            path, name);
+    return;
+  }
+}
+
 bool comparison_begin(comparison *c, graft_context *context, graft_graph *a, const feeds *inputs,
                       const compare_options *options) {
   *c = (comparison){.options = options, .inputs = graft_input_count(a)};
@@ -22,6 +34,8 @@ bool comparison_begin(comparison *c, graft_context *context, graft_graph *a, con
   if (!c->types || !c->data) return cli_fail(options->other, "out of memory") == EXIT_DONE;
   if (inputs->count < c->inputs)
     return cli_fail(options->against, "an input has neither --input nor --random") == EXIT_DONE;
+  warn_training(options->against, a);
+  warn_training(options->other, b);
   const graft_compare_options all = {.size = sizeof all, .threads = options->threads, .bad = options->bad};
   c->compare = graft_compare_create(a, b, &all);
   return c->compare != NULL;
@@ -131,7 +145,8 @@ void comparison_print(const comparison *c, FILE *out) {
     if (l.not_numbers) snprintf(others, sizeof others, "  %lld NaN or infinite", (long long)l.not_numbers);
     fprintf(out, "%c %-*s  %-*s  %6s  %6s  %9s  %9.6f  %9s%s\n", l.bad ? '!' : ' ', width, name, ops, compare_op(&l),
             compare_decibels(l.error.snr, all, sizeof all), compare_decibels(l.own.snr, own, sizeof own),
-            compare_decibels(l.inherited, inherited, sizeof inherited), l.error.cosine, largest, others);
+            isinf(l.inherited) && l.inherited > 0 ? "none" : compare_decibels(l.inherited, inherited, sizeof inherited),
+            l.error.cosine, largest, others);
   }
   print_summary(c, out);
   const uint32_t missed = graft_compare_missed(k, &first);

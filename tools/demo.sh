@@ -46,6 +46,8 @@ timed $opt $out/digits.calibrated.gfb --passes to-eval,convert -o $out/digits.in
 line "convert" "$seconds s, $(size $out/digits.int8.gfb)"
 timed $ir_run $out/digits.int8.gfb --input x=$data/digits.test.x.npy --batch 1 --labels $data/digits.test.y.npy
 line "int8 accuracy" "$(accuracy)   ($seconds s)"
+timed $ir_run $out/digits.float.gfb --compare $out/digits.int8.gfb --input x=$data/digits.test.x.npy --batch 60 --report $out/digits.html
+line "error by layer, as a page" "$out/digits.html   ($(tail -n 1 "$out/last.txt"))"
 
 echo
 echo "== ResNet-18, 1x3x224x224, built in C with made weights (tests/models/resnet.c) =="

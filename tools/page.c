@@ -62,6 +62,13 @@ static void decibels(const page *p, double db) {
   if (isfinite(db)) put(p, " dB");
 }
 
+static void inherited(const page *p, double db) {
+  if (isinf(db) && db > 0)
+    put(p, "none");
+  else
+    decibels(p, db);
+}
+
 /* What a column is sorted by: no infinities in there. */
 static double order(double x) { return isnan(x) ? 1e9 : x > 1e8 ? 1e8 : x < -1e8 ? -1e8 : x; }
 
@@ -137,20 +144,28 @@ static double height_of(double db) {
   return TOP + HEIGHT * (1 - shown / CEILING);
 }
 
-static void line(const page *p, const char *class, double step, bool own) {
-  fprintf(p->out, "<polyline class=\"%s\" points=\"", class);
+static void line(const page *p, double step) {
+  put(p, "<polyline points=\"");
   for (uint32_t i = 0; i < p->count; i++) {
     const graft_layer l = graft_compare_layer(p->c->compare, i);
-    fprintf(p->out, "%s%.1f,%.1f", i ? " " : "", LEFT + step * (i + 0.5), height_of(own ? l.own.snr : l.error.snr));
+    fprintf(p->out, "%s%.1f,%.1f", i ? " " : "", LEFT + step * (i + 0.5), height_of(l.error.snr));
   }
   put(p, "\"/>\n");
+}
+
+/* Hangs from the top: the longer, the more error the layer adds. */
+static void bar(const page *p, double step, uint32_t i) {
+  const graft_layer l = graft_compare_layer(p->c->compare, i);
+  const double x = LEFT + step * (i + 0.2), bottom = height_of(l.own.snr);
+  fprintf(p->out, "<rect class=\"own\" x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"%.1f\"/>\n", x, TOP, 0.6 * step,
+          bottom - TOP);
 }
 
 static void picture(const page *p) {
   const double step = p->count < 60 ? 800.0 / p->count : 14;
   const double width = LEFT + step * p->count + 8;
   put(p, "<h2>Error along the graph</h2>\n<p class=\"key\"><span class=\"k all\">as it runs</span> "
-         "<span class=\"k own\">its own, with the other's inputs</span></p>\n<div class=\"wide\">");
+         "<span class=\"k own\">error of its own: the longer, the more</span></p>\n<div class=\"wide\">");
   fprintf(p->out,
           "<svg role=\"img\" aria-label=\"signal to noise of each layer\" viewBox=\"0 0 %.0f %d\" "
           "style=\"min-width:%.0fpx\">\n",
@@ -162,8 +177,8 @@ static void picture(const page *p) {
         p->out,
         "<line class=\"grid\" x1=\"%d\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/><text x=\"%d\" y=\"%.1f\">%d dB</text>\n",
         LEFT, width - 8, height_of(db), height_of(db), LEFT - 4, height_of(db) + 4, db);
-  line(p, "own", step, true);
-  line(p, "all", step, false);
+  for (uint32_t i = 0; i < p->count; i++) bar(p, step, i);
+  line(p, step);
   for (uint32_t i = 0; i < p->count; i++) {
     const graft_layer l = graft_compare_layer(p->c->compare, i);
     const double x = LEFT + step * (i + 0.5);
@@ -175,10 +190,8 @@ static void picture(const page *p) {
     decibels(p, l.own.snr);
     fprintf(p->out,
             "</title><rect class=\"hit\" x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"%d\"/>"
-            "<circle class=\"own\" cx=\"%.1f\" cy=\"%.1f\" r=\"2.5\"/>"
             "<circle class=\"%s\" cx=\"%.1f\" cy=\"%.1f\" r=\"%s\"/></a>\n",
-            LEFT + step * i, TOP, step, HEIGHT, x, height_of(l.own.snr), l.bad ? "bad" : "all", x,
-            height_of(l.error.snr), l.bad ? "5" : "3.5");
+            LEFT + step * i, TOP, step, HEIGHT, l.bad ? "bad" : "all", x, height_of(l.error.snr), l.bad ? "5" : "3.5");
   }
   fprintf(
       p->out,
@@ -219,7 +232,7 @@ static void row(const page *p, uint32_t i) {
   decibels(p, l.own.snr);
   put(p, "</td>");
   cell(p, "n m", l.inherited);
-  decibels(p, l.inherited);
+  inherited(p, l.inherited);
   put(p, "</td>");
   cell(p, "n m", l.error.cosine);
   if (isnan(l.error.cosine))
@@ -328,7 +341,7 @@ static void detail(const page *p, uint32_t i) {
   put(p, " as it runs, ");
   decibels(p, l.own.snr);
   put(p, " its own, ");
-  decibels(p, l.inherited);
+  inherited(p, l.inherited);
   put(p, " inherited</dd>\n<dt>largest</dt><dd>");
   fprintf(p->out, "%.6g", l.error.largest);
   if (!isnan(l.error.steps)) fprintf(p->out, ", %.2f steps", l.error.steps);

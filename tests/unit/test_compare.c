@@ -3,8 +3,10 @@
 #include "runtime/compare.h"
 
 #include <check.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static graft_context *context;
@@ -257,6 +259,57 @@ START_TEST(converted_graphs_are_matched) {
 }
 END_TEST
 
+/* ---- running out of memory ---- */
+
+typedef struct purse {
+  long left, live;
+} purse;
+
+static void *allocate(void *user, void *pointer, size_t old_size, size_t new_size) {
+  purse *p = user;
+  (void)old_size;
+  if (new_size == 0) {
+    p->live -= pointer != NULL;
+    free(pointer);
+    return NULL;
+  }
+  if (p->left-- <= 0) return NULL;
+  p->live += pointer == NULL;
+  return realloc(pointer, new_size);
+}
+
+/* At every allocation in turn: an error, and nothing is left behind. */
+START_TEST(running_out_of_memory_is_an_error) {
+  graft_context_destroy(context);
+  purse p = {.left = LONG_MAX};
+  const graft_context_options options = {.size = sizeof options, .allocator = allocate, .allocator_user = &p};
+  context = graft_context_create(&options);
+  first = read_text(FLOAT_GRAPH);
+  second = read_text("graft 1\n"
+                     "graph main(%x: f32[4]) {\n"
+                     "  %a = mul(%x, 2.0): f32[4]\n"
+                     "  %q = quantize_per_tensor(%a, 0.5, 0: i32): i8[4]\n"
+                     "  %d = dequantize_per_tensor(%q, 0.5, 0: i32): f32[4]\n"
+                     "  return %d\n"
+                     "}\n");
+  const graft_type type = graft_type_make(GRAFT_F32, 1, (int64_t[]){4});
+  const float x[4] = {1, 2, 3, 4};
+  bool done = false;
+  for (long left = 0; !done; left++) {
+    ck_assert_int_lt(left, 2000);
+    graft_diagnostics_clear(context);
+    const long before = p.live;
+    p.left = left;
+    graft_compare *c = graft_compare_create(graft_module_get_graph(first, 0), graft_module_get_graph(second, 0), NULL);
+    done = c && graft_compare_step(c, &type, (const void *const[]){x}) == GRAFT_OK;
+    p.left = LONG_MAX;
+    if (!done) ck_assert(graft_context_has_errors(context));
+    graft_compare_destroy(c);
+    if (left > 0) ck_assert_int_le(p.live, before + 2); /* what modules remember may grow */
+  }
+}
+END_TEST
+
 int main(void) {
   Suite *suite = suite_create("compare");
   TCase *tc = tcase_create("compare");
@@ -268,6 +321,7 @@ int main(void) {
   tcase_add_test(tc, not_a_number_is_bad_and_no_error);
   tcase_add_test(tc, inputs_are_found_by_name);
   tcase_add_test(tc, converted_graphs_are_matched);
+  tcase_add_test(tc, running_out_of_memory_is_an_error);
   suite_add_tcase(suite, tc);
   SRunner *runner = srunner_create(suite);
   srunner_run_all(runner, CK_NORMAL);
