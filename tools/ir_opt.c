@@ -24,6 +24,8 @@ enum {
   STATS,
   NO_PROVENANCE,
   INLINE_DATA,
+  OPSET,
+  EXTERNAL_DATA,
   EXPORT_STATE,
   QUANTIZER_FILE,
   PATTERN_FILE,
@@ -38,9 +40,12 @@ enum {
 static const cli_option option_table[] = {
     {'o', "output", "OUT", "write the module to OUT (- : standard output)"},
     {PASSES, "passes", "PIPELINE", "run these passes: NAME{option=value,...},NAME,..."},
-    {EMIT, "emit", "FORMAT", "text, binary, json or dot; else by OUT's extension (.gir .gfb .json .dot), else text"},
+    {EMIT, "emit", "FORMAT",
+     "text, binary, onnx, json or dot; else by OUT's extension (.gir .gfb .onnx .json .dot), else text"},
     {NO_PROVENANCE, "no-provenance", NULL, "write text and .gfb without records and sources, for tests that compare"},
     {INLINE_DATA, "inline-data", NULL, "write the elements of large tensors into the text too"},
+    {OPSET, "opset", "N", "write .onnx of this opset, 13 to 21; else of 17"},
+    {EXTERNAL_DATA, "external-data", NULL, "write the large tensors of .onnx into OUT.data"},
     {VERIFY_EACH, "verify-each", NULL, "check the graph after every pass"},
     {PRINT_BEFORE, "print-before", "PASS...", "print the module before each run of PASS (standard error)"},
     {PRINT_AFTER, "print-after", "PASS...", "print the module after each run of PASS (standard error)"},
@@ -94,6 +99,7 @@ static bool parse_format(arguments *a, const char *name) {
     graft_format format;
   } formats[] = {{"text", GRAFT_FORMAT_TEXT},
                  {"binary", GRAFT_FORMAT_BINARY},
+                 {"onnx", GRAFT_FORMAT_ONNX},
                  {"json", GRAFT_FORMAT_JSON},
                  {"dot", GRAFT_FORMAT_DOT}};
   for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
@@ -104,7 +110,8 @@ static bool parse_format(arguments *a, const char *name) {
   gr_closest near = gr_closest_begin(name, strlen(name));
   for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++)
     gr_closest_offer(&near, formats[i].name, strlen(formats[i].name));
-  cli_usage_error(a->command, "--emit takes text, binary, json or dot, not '%s'%s", name, gr_closest_hint(&near, ""));
+  cli_usage_error(a->command, "--emit takes text, binary, onnx, json or dot, not '%s'%s", name,
+                  gr_closest_hint(&near, ""));
   return false;
 }
 
@@ -119,6 +126,15 @@ static bool known_pass(const arguments *a, const char *name) {
   return false;
 }
 
+static bool parse_opset(arguments *a, const char *text) {
+  char *end;
+  const unsigned long opset = strtoul(text, &end, 10);
+  if (*text >= '0' && *text <= '9' && !*end && opset >= 13 && opset <= 21)
+    return (a->save.opset = (uint32_t)opset) != 0;
+  cli_usage_error(a->command, "--opset takes a number from 13 to 21, not '%s'", text);
+  return false;
+}
+
 static bool set_option(void *user, int id, const char *argument) {
   arguments *a = user;
   switch (id) {
@@ -127,6 +143,8 @@ static bool set_option(void *user, int id, const char *argument) {
   case EMIT: return parse_format(a, argument);
   case NO_PROVENANCE: return a->save.no_provenance = true;
   case INLINE_DATA: return a->save.inline_data = true;
+  case OPSET: return parse_opset(a, argument);
+  case EXTERNAL_DATA: return a->save.external_data = true;
   case VERIFY_EACH: return a->verify_each = true;
   case PRINT_BEFORE:
     a->tracing = "--print-before";
@@ -371,6 +389,21 @@ static bool write_module(const arguments *a, graft_module *module) {
   return cli_save(module, a->output ? a->output : "-", &a->save);
 }
 
+static bool writes_onnx(const arguments *a) {
+  const char *dot = a->output ? strrchr(a->output, '.') : NULL;
+  if (a->save.format != GRAFT_FORMAT_AUTO) return a->save.format == GRAFT_FORMAT_ONNX;
+  return dot && strcmp(dot, ".onnx") == 0;
+}
+
+/* What ONNX has no op for is lowered first. */
+static bool lower_for_onnx(const arguments *a, graft_module *module) {
+  char pipeline[64];
+  graft_pass_options options = {.size = sizeof options};
+  if (!writes_onnx(a)) return true;
+  snprintf(pipeline, sizeof pipeline, "to-onnx{opset=%u}", a->save.opset ? a->save.opset : 17);
+  return graft_run_passes(module, pipeline, &options) == GRAFT_OK;
+}
+
 static bool process(session *s, graft_context *context) {
   const arguments *a = s->arguments;
   double start = cli_now();
@@ -381,6 +414,7 @@ static bool process(session *s, graft_context *context) {
   ok = ok && (!a->passes || graft_module_verify(module) == GRAFT_OK);
   if (a->passes) report_step(&s->report, "verify", cli_now() - start);
   start = cli_now();
+  ok = ok && lower_for_onnx(a, module);
   ok = ok && (!a->explain || explain(a, module));
   ok = ok && (!a->export_state || export_state(module, a->export_state) == EXIT_DONE) && write_module(a, module);
   report_step(&s->report, "write", cli_now() - start);

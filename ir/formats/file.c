@@ -111,7 +111,8 @@ static const gr_format *by_extension(const char *path) {
 static const gr_format *to_write(const graft_module *m, const gr_format *format, const char *path) {
   if (format && format->print) return format;
   gr_error(m->context, GRAFT_UNSUPPORTED, (gr_loc){.file = path},
-           "writing %s is not supported; .gir, .gfb, .json and .dot are", format ? format->extension : "this format");
+           "writing %s is not supported; .gir, .gfb, .onnx, .json and .dot are",
+           format ? format->extension : "this format");
   return NULL;
 }
 

@@ -41,13 +41,14 @@ static bool drop_consumed(gr_onnx *in) {
 static bool import_model(gr_onnx *in, const Onnx__ModelProto *model) {
   if (!model->graph) return gr_onnx_fail(in, GRAFT_FORMAT, "the model has no graph"), false;
   if (!read_opsets(in, model)) return false;
-  in->pytorch = model->producer_name && strcmp(model->producer_name, "pytorch") == 0;
+  in->pytorch = model->producer_name &&
+                (strcmp(model->producer_name, "pytorch") == 0 || strcmp(model->producer_name, "graft") == 0);
   graft_module *m = in->module;
   m->file = gr_intern(m, in->file, strlen(in->file));
   if (m->file == GRAFT_NONE) return false;
   graft_graph *g = graft_graph_create(m, "main");
   return g && gr_onnx_read_functions(in, model) && gr_onnx_graph(in, g, model->graph, NULL, &(gr_onnx_names){0}) &&
-         gr_onnx_split_state(in) && drop_consumed(in) && gr_warn_foreign(m);
+         gr_onnx_split_state(in) && drop_consumed(in) && gr_onnx_read_notes(in, model) && gr_warn_foreign(m);
 }
 
 static const gr_onnx_reader reader = {.row = gr_onnx_op_find, .nodes = gr_onnx_nodes, .graph = gr_onnx_graph};

@@ -124,10 +124,7 @@ static bool import_node(gr_onnx *in, const Onnx__NodeProto *written) {
   for (size_t i = 0; i < node->n_attribute; i++)
     if (!node->attribute[i]->name || !node->attribute[i]->name[0])
       return gr_onnx_fail(in, GRAFT_FORMAT, "an attribute without a name"), false;
-  if (node->name && node->name[0]) {
-    gr_record r = {.source = gr_intern(in->module, node->name, strlen(node->name))};
-    if (r.source == GRAFT_NONE || (in->record = gr_record_intern(in->module, &r, NULL)) == GRAFT_NONE) return false;
-  }
+  if (node->name && node->name[0] && (in->record = gr_onnx_read_provenance(in, node)) == GRAFT_NONE) return false;
   in->row = in_default_domain ? gr_onnx_op_find(node->op_type) : NULL;
   const gr_onnx_function *f = in->row ? NULL : gr_onnx_function_find(in, node);
   if (f) return gr_onnx_call_function(in, f);

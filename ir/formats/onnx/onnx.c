@@ -1,6 +1,7 @@
 /* ONNX among the formats. */
 #include "ir/formats/format_int.h"
 #include "ir/formats/onnx/onnx_int.h"
+#include "ir/formats/onnx/writer_impl.h"
 
 /* A field of ONNX's ModelProto, of the wire type that it has there. */
 static bool is_field(unsigned key) {
@@ -38,4 +39,5 @@ static bool tells(const char *file, size_t size) {
 
 static graft_module *load(gr_source *in) { return gr_onnx_load(in); }
 
-const gr_format gr_format_onnx = {.extension = ".onnx", .tells = tells, .moves = true, .load = load};
+const gr_format gr_format_onnx = {
+    .extension = ".onnx", .tells = tells, .moves = true, .load = load, .print = gr_onnx_print, .save = gr_onnx_save};

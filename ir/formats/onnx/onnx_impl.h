@@ -14,6 +14,7 @@
  *      nested.c             graphs inside a node, and what becomes part of the graph around it
  *      function.c           the model's functions, and nodes that are inside one
  *   6  op_*.c, opaque.c     one handler a row of import.def or contrib.def; nodes that have no row
+ *      notes.c              what graft's own files say beside the graphs
  *   7  table.c              the rows
  *   8  nodes.c              the nodes of a graph
  *      graph.c              a graph: its names, tensors, inputs, nodes, outputs
@@ -134,6 +135,7 @@ typedef struct gr_onnx_reader {
 /* The rows, sorted by name (table.c). */
 extern const gr_onnx_op gr_onnx_ops[];
 extern const uint32_t gr_onnx_op_count;
+bool gr_onnx_is_direct(const gr_onnx_op *row);
 const gr_onnx_op *gr_onnx_op_find(const char *name);      /* NULL: there is no row */
 const gr_onnx_op *gr_onnx_contrib_find(const char *name); /* the same in contrib.def */
 
@@ -220,6 +222,14 @@ struct gr_onnx {
  * as it is, with the message as the reason (refuse.c). */
 graft_status gr_onnx_fail(gr_onnx *in, graft_status code, const char *format, ...)
     __attribute__((format(printf, 3, 4), cold));
+
+/* What graft's own files say beside the graphs (notes.c): of all nodes and tensors, after the graphs; the record
+ * of one node, GRAFT_NONE: no memory. */
+bool gr_onnx_read_notes(gr_onnx *in, const Onnx__ModelProto *model);
+uint32_t gr_onnx_read_provenance(gr_onnx *in, const Onnx__NodeProto *node);
+
+/* How many of an opaque node's last operands its graphs capture: an attribute of graft's, where there are some. */
+#define GR_ONNX_CAPTURED "graft.captured"
 
 /* After all graphs: state that others read too becomes tensors of its own (state.c). */
 bool gr_onnx_split_state(gr_onnx *in);

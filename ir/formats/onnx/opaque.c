@@ -219,6 +219,7 @@ static bool finish(gr_onnx *in, const gr_onnx_names *captured) {
   if (!operands || !types || !result_types(in, types, outputs)) return false;
   for (uint32_t i = 0; i < inputs; i++) operands[i] = gr_onnx_input(in, i);
   for (uint32_t i = 0; i < more; i++) operands[inputs + i] = gr_onnx_value(in, captured->names.data[i]);
+  if (more) gr_onnx_set_int(in, GR_ONNX_CAPTURED, more);
   const graft_node n = gr_onnx_end(in, operands, count, (const char *const *)node->output, outputs, 0, types);
   return n != GRAFT_NONE && (!in->why || gr_why_set(in->scope->graph, n, in->why));
 }

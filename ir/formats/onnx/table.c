@@ -45,3 +45,5 @@ const gr_onnx_op *gr_onnx_op_find(const char *name) {
 const gr_onnx_op *gr_onnx_contrib_find(const char *name) {
   return bsearch(name, contrib, sizeof contrib / sizeof *contrib, sizeof *contrib, compare);
 }
+
+bool gr_onnx_is_direct(const gr_onnx_op *row) { return row->handler == gr_onnx_direct; }

@@ -1,0 +1,178 @@
+/* export [-o FOLDER] [--opset N] FILE-OR-FOLDER...: what goes out as ONNX comes back. Of each module (.gir and .onnx,
+ * in folders too) what is written and read again has the module's hash, both canonicalized, or, where it comes back in
+ * another form (of quantization, of what was lowered), it is written again as the same file, byte for byte.
+ *
+ * A module that ONNX cannot say must fail with one of the messages of export.def, which also lists the few files for
+ * which neither holds, with the reason. With -o the files are kept, for other programs to read. */
+#include <stdbool.h>
+#include <sys/stat.h>
+
+#include "passes/passes.h"
+#include "tests/golden/list.h"
+
+/* Parts of messages: what ONNX has no words for. */
+static const char *const unsayable[] = {
+#define UNSAYABLE(text) text,
+#define DIFFERS(name, why)
+#include "export.def"
+#undef UNSAYABLE
+#undef DIFFERS
+};
+
+/* Names of files, or of the folders of cases, that come back as another form of the same. */
+static const char *const differs[] = {
+    "not a file",
+#define UNSAYABLE(text)
+#define DIFFERS(name, why) name,
+#include "export.def"
+#undef UNSAYABLE
+#undef DIFFERS
+};
+
+typedef struct tally {
+  int failed, written, unsaid, same, again, other;
+} tally;
+
+static graft_context *context;
+static const char *folder;
+static unsigned opset;
+
+static void fail(tally *t, const char *path, const char *what) {
+  t->failed++;
+  printf("FAIL %s: %s\n", path, what);
+  for (uint32_t i = 0; i < graft_diagnostic_count(context); i++) {
+    char text[2048];
+    graft_diagnostic d = graft_diagnostic_get(context, i);
+    graft_diagnostic_format(&d, text, sizeof text);
+    printf("  %s\n", text);
+  }
+}
+
+static bool is_unsayable(void) {
+  for (uint32_t i = 0; i < graft_diagnostic_count(context); i++) {
+    const graft_diagnostic d = graft_diagnostic_get(context, i);
+    for (size_t k = 0; k < sizeof unsayable / sizeof *unsayable; k++)
+      if (d.severity == GRAFT_ERROR && strstr(d.message, unsayable[k])) return true;
+  }
+  return false;
+}
+
+static bool may_differ(const char *path) {
+  for (size_t k = 0; k < sizeof differs / sizeof *differs; k++)
+    if (strstr(path, differs[k])) return true;
+  return false;
+}
+
+static graft_status print(graft_module *m, char **bytes, size_t *size) {
+  const graft_save_options o = {.size = sizeof o, .format = GRAFT_FORMAT_ONNX, .opset = opset};
+  return graft_module_print_with(m, &o, bytes, size);
+}
+
+static void keep(const char *path, const char *bytes, size_t size, unsigned part) {
+  char name[512];
+  const char *end = strstr(path, "/model.onnx");
+  const char *begin = end ? end : path + strlen(path);
+  while (begin > path && begin[-1] != '/') begin--;
+  snprintf(name, sizeof name, "%s/%.*s%.*u.onnx", folder, (int)(end ? (size_t)(end - begin) : strlen(begin)), begin,
+           part ? 1 : 0, part);
+  FILE *f = fopen(name, "wb");
+  if (!f) return;
+  fwrite(bytes, 1, size, f);
+  fclose(f);
+}
+
+/* The module is the caller's. */
+static void check(tally *t, const char *path, graft_module *m, unsigned part) {
+  char pipeline[32], *first = NULL, *again = NULL;
+  size_t first_size = 0, again_size = 0;
+  graft_module *back = NULL;
+  snprintf(pipeline, sizeof pipeline, "to-onnx{opset=%u}", opset);
+  const bool canonical = graft_run_passes(m, "canonicalize", NULL) == GRAFT_OK;
+  const uint64_t before = canonical ? graft_module_hash(m) : 0;
+  if (!canonical || graft_run_passes(m, pipeline, NULL) != GRAFT_OK) {
+    fail(t, path, "cannot be lowered");
+    return;
+  }
+  if (print(m, &first, &first_size) != GRAFT_OK) {
+    if (is_unsayable())
+      t->unsaid++;
+    else
+      fail(t, path, "is not written");
+    return;
+  }
+  t->written++;
+  if (folder) keep(path, first, first_size, part);
+  if (!(back = graft_module_load_memory(context, first, first_size, path, NULL)))
+    fail(t, path, "what is written cannot be read");
+  else if (print(back, &again, &again_size) != GRAFT_OK)
+    fail(t, path, "is not written again");
+  else if (graft_run_passes(back, "canonicalize", NULL) != GRAFT_OK)
+    fail(t, path, "cannot be canonicalized");
+  else if (graft_module_hash(back) == before)
+    t->same++;
+  else if (again_size == first_size && memcmp(first, again, first_size) == 0)
+    t->again++;
+  else if (may_differ(path))
+    t->other++;
+  else {
+    if (folder) keep(path, again, again_size, part + 50);
+    fail(t, path, "comes back as another module, and is written again as another file");
+  }
+  graft_free(context, first, first_size);
+  graft_free(context, again, again_size);
+  graft_module_destroy(back);
+}
+
+/* A text with an expected part is two modules; one that must not load is none. */
+static void check_text(tally *t, const char *path) {
+  char *text = list_contents(path);
+  static const char separator[] = "# ---- expected\n";
+  for (char *at = text, *next; at; at = next) {
+    if ((next = strstr(at, separator))) *next = '\0', next += sizeof separator - 1;
+    graft_diagnostics_clear(context);
+    graft_module *m = graft_module_load_memory(context, at, strlen(at), path, NULL);
+    if (m) check(t, path, m, at == text ? 0 : 1);
+    graft_module_destroy(m);
+  }
+  free(text);
+}
+
+static void check_path(tally *t, const char *path) {
+  struct stat s;
+  const char *dot = strrchr(path, '.');
+  if (stat(path, &s) == 0 && S_ISDIR(s.st_mode)) {
+    list inside;
+    if (strstr(path, "/errors")) return;
+    list_read_kind(&inside, path, "");
+    for (int i = 0; i < inside.count; i++) {
+      const char *name = strrchr(inside.paths[i], '/') + 1;
+      if (name[0] != '.') check_path(t, inside.paths[i]);
+    }
+    list_free(&inside);
+  } else if (dot && strcmp(dot, ".gir") == 0) {
+    check_text(t, path);
+  } else if (dot && strcmp(dot, ".onnx") == 0) {
+    graft_diagnostics_clear(context);
+    graft_module *m = graft_module_load(context, path, NULL);
+    if (m) check(t, path, m, 0);
+    graft_module_destroy(m);
+  }
+}
+
+int main(int argc, char **argv) {
+  tally t = {0};
+  int i = 1;
+  opset = 17;
+  for (; i + 1 < argc && argv[i][0] == '-'; i += 2) {
+    if (strcmp(argv[i], "-o") == 0) folder = argv[i + 1];
+    if (strcmp(argv[i], "--opset") == 0) opset = (unsigned)atoi(argv[i + 1]);
+  }
+  context = graft_context_create(NULL);
+  for (; i < argc && context; i++) check_path(&t, argv[i]);
+  graft_context_destroy(context);
+  printf(
+      "%d written: %d come back as they were, %d as the same file, %d otherwise for a reason; ONNX cannot say %d; %d "
+      "failed\n",
+      t.written, t.same, t.again, t.other, t.unsaid, t.failed);
+  return t.failed > 0 || t.written == 0;
+}
