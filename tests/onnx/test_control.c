@@ -156,12 +156,28 @@ START_TEST(scan_of_opset_8_stays) {
 }
 END_TEST
 
+/* What is known of a node that stays inside says nothing of the one around it, which stays too. */
+START_TEST(types_inside_stay_inside) {
+  proto->opset_import[0]->version = 18;
+  add_input(g, "x", 1, 3, INTS(7, -1, 9));
+  add_input(g, "c", 9, 0, NULL);
+  Onnx__GraphProto *inside = graph_new("inside");
+  add_zeros(inside, "w", 1, 4, 1, INTS(2));
+  add_int(add_node(inside, "GroupNormalization", "/norm", NAMES("x", "w", "w"), NAMES("r")), "num_groups", 2);
+  add_untyped_output(inside, "c");
+  add_graph(add_node(g, "If", "/if", NAMES("c"), NAMES("y")), "then_branch", inside);
+  add_untyped_output(g, "y");
+  will_not_run("GroupNormalization (it needs to know the channels of its input), If (a branch is missing)");
+  is_type(0, "y", GRAFT_UNKNOWN, -1, NULL);
+}
+END_TEST
+
 int main(void) {
   Suite *s = suite_create("onnx-control");
   TCase *t = tcase_create("control");
   tcase_add_checked_fixture(t, setup, teardown);
   ADD(t, carried_values_keep_their_type, carried_values_grow, body_of_another_arity, branches_of_two_shapes,
-      scan_is_a_loop, scan_of_opset_8_stays);
+      scan_is_a_loop, scan_of_opset_8_stays, types_inside_stay_inside);
   suite_add_tcase(s, t);
   return run_suite(s);
 }

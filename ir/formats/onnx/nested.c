@@ -34,6 +34,7 @@ static void come_back(gr_onnx *in, const gr_onnx *to) {
   in->opaque = to->opaque;
   in->why = to->why;
   in->kept_by_all = to->kept_by_all;
+  in->kept = to->kept;
   in->opset = to->opset;
   in->calls = to->calls;
 }

@@ -33,9 +33,9 @@ bool gr_onnx_layer_norm(gr_onnx *in) {
            false;
   if (x->rank >= 0 && !gr_onnx_axis(in, axis, x->rank, &axis)) return false;
   if (axis >= 0 && gr_onnx_rank(in, operands[0]) < 0) return false;
-  const int64_t count = x->rank < 0 ? -axis : x->rank - axis;
-  if (count > GRAFT_MAX_RANK)
+  if (axis < -GRAFT_MAX_RANK)
     return gr_onnx_fail(in, GRAFT_TYPE, "%s: axis is %lld", in->row->name, (long long)axis), false;
+  const int64_t count = x->rank < 0 ? -axis : x->rank - axis;
   for (int64_t i = 0; i < count; i++) shape[i] = x->rank < 0 ? -1 : x->dims[axis + i];
   const bool own = has_extents(in, operands[1], shape, (uint32_t)count) &&
                    (operands[2] == GRAFT_NONE || has_extents(in, operands[2], shape, (uint32_t)count));
