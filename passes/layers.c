@@ -68,7 +68,7 @@ static const char *what_is_float(const graft_graph *g, graft_node n, gr_layer_st
   return of || is_quantized_result(g, gr_result(g, n, 0)) ? of : "result";
 }
 
-static bool add_row(gr_pass *p, graft_graph *g, graft_node n, const char *why) {
+bool gr_add_layer(gr_pass *p, graft_graph *g, graft_node n, const char *why) {
   const char *op = gr_info(g, n)->name;
   for (uint32_t i = 0; i < p->layers.len; i++) {
     graft_layer_statistic *row = &p->layers.data[i];
@@ -106,7 +106,7 @@ graft_status gr_count_layers(gr_pass *p, graft_graph *g, gr_layer_stage stage, g
       (void)snprintf(why, sizeof why, "its elements are %s", graft_dtype_name(dtype));
     else if (operand && !reason)
       (void)snprintf(why, sizeof why, "its %s is float", operand);
-    if (!add_row(p, g, n, operand ? (reason ? reason : why) : NULL)) return GRAFT_NO_MEMORY;
+    if (!gr_add_layer(p, g, n, operand ? (reason ? reason : why) : NULL)) return GRAFT_NO_MEMORY;
   }
   return GRAFT_OK;
 }

@@ -44,6 +44,7 @@ typedef const char *gr_why_float(void *user, graft_graph *g, graft_node n);
 typedef enum gr_layer_stage { GR_LAYERS_ANNOTATED, GR_LAYERS_PLACED, GR_LAYERS_NESTED } gr_layer_stage;
 /* Adds the graph's layers to the pass's statistics. `because` may be NULL. */
 graft_status gr_count_layers(gr_pass *p, graft_graph *g, gr_layer_stage stage, gr_why_float *because, void *user);
+bool gr_add_layer(gr_pass *p, graft_graph *g, graft_node n, const char *why); /* one of them; false: no memory */
 /* `one` for each graph, then its layers are counted where `one` does not do so itself. */
 typedef graft_status gr_one_graph(gr_pass *p, graft_graph *g, bool nested, void *user);
 graft_status gr_each_graph(gr_pass *p, gr_one_graph *one, void *user);

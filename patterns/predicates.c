@@ -257,6 +257,23 @@ static bool eval_data(pt_eval *e, const gr_expr *x, graft_attr *out) {
   return true;
 }
 
+static bool eval_product(pt_eval *e, const gr_expr *x, graft_attr *out) {
+  gr_array of[3];
+  int64_t count[3];
+  for (int i = 0; i < 3; i++) {
+    of[i] = (gr_array){0};
+    if (!data_of(e, x->args[i], &of[i])) return false;
+    count[i] = graft_type_elements(&of[i].type);
+    if (of[i].type.dtype != GRAFT_F32) return fail(e, x, "not numbers of f32");
+  }
+  out->as.b = true;
+  for (int i = 1; i < 3; i++) out->as.b = out->as.b && (count[i] == count[0] || count[i] == 1);
+  for (int64_t i = 0; out->as.b && i < count[0]; i++)
+    out->as.b = ((const float *)of[0].data)[i] ==
+                ((const float *)of[1].data)[count[1] == 1 ? 0 : i] * ((const float *)of[2].data)[count[2] == 1 ? 0 : i];
+  return out->as.b || because(e, gr_pt_eval_value(e, x->args[0]), "is not that product");
+}
+
 static bool eval_min_max(pt_eval *e, const gr_expr *x, graft_attr *out) {
   graft_attr a = {0}, b = {0};
   if (!gr_pt_eval_expr(e, x->args[0], &a)) return false;
@@ -415,6 +432,7 @@ bool gr_pt_eval_function(pt_eval *e, const gr_expr *x, graft_attr *out) {
   case PT_F_int:
   case PT_F_ints:
   case PT_F_all: return eval_data(e, x, out);
+  case PT_F_is_product: return eval_product(e, x, out);
   case PT_F_concat:
   case PT_F_slice:
   case PT_F_reverse:

@@ -383,6 +383,12 @@ static const char helpers[] =
     "  return node == GRAFT_NONE ? GRAFT_NONE : graft_node_result(graph, node, index);\n"
     "}\n";
 
+/* Graphs are no arguments, and of a list behind other operands graft_build takes what the caller has put together. */
+static bool has_builder(const gr_op_info *op) {
+  const bool list = op->operand_count > 1 && op->operands[op->operand_count - 1].variadic;
+  return !list && (op->families & GR_F_CONTROL) == 0;
+}
+
 static void write_header(FILE *f) {
   fputs(prologue, f);
   put_maker(f, "bool", "BOOL", "bool ", "b");
@@ -393,7 +399,7 @@ static void write_header(FILE *f) {
   put_maker(f, "graph", "GRAPH", "uint32_t ", "graph");
   fputs(helpers, f);
   for (uint32_t i = 0; i < GR_OP_COUNT; ++i)
-    if (!(gr_op_get(i)->families & GR_F_CONTROL)) put_builder(f, gr_op_get(i));
+    if (has_builder(gr_op_get(i))) put_builder(f, gr_op_get(i));
   fputs("\n#endif\n", f);
 }
 

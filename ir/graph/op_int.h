@@ -138,6 +138,31 @@ uint32_t gr_spec_kind_find(const char *name, size_t length);
 uint32_t gr_op_find(const char *name, size_t length);
 /* Families by the name rules use ("conv", "q"); 0 when unknown. */
 uint32_t gr_family_find(const char *name, size_t length);
+/* ---- ops that compute in integers ---- */
+
+/* FORM(the op, of which float op, RELU where the result is at least the zero point). */
+#define GR_INTEGER_LAYER(FORM, of) FORM(of, of, 0) FORM(of##_relu, of, 1)
+#define GR_INTEGER_SUM(FORM, of) GR_INTEGER_LAYER(FORM, of) FORM(of##_add, of, 0) FORM(of##_add_relu, of, 1)
+#define GR_INTEGER_LAYERS(FORM) \
+  GR_INTEGER_SUM(FORM, conv1d) \
+  GR_INTEGER_SUM(FORM, conv2d) \
+  GR_INTEGER_SUM(FORM, conv3d) \
+  GR_INTEGER_SUM(FORM, linear) \
+  GR_INTEGER_LAYER(FORM, conv_transpose1d) \
+  GR_INTEGER_LAYER(FORM, conv_transpose2d) \
+  GR_INTEGER_LAYER(FORM, conv_transpose3d)
+#define GR_INTEGER_PAIRS(FORM) GR_INTEGER_LAYER(FORM, add) GR_INTEGER_LAYER(FORM, mul) FORM(matmul, matmul, 0)
+#define GR_INTEGER_MEANS(FORM) \
+  FORM(avg_pool1d, avg_pool1d, 0) \
+  FORM(avg_pool2d, avg_pool2d, 0) \
+  FORM(avg_pool3d, avg_pool3d, 0) \
+  FORM(adaptive_avg_pool1d, adaptive_avg_pool1d, 0) \
+  FORM(adaptive_avg_pool2d, adaptive_avg_pool2d, 0) \
+  FORM(adaptive_avg_pool3d, adaptive_avg_pool3d, 0) \
+  FORM(mean, mean, 0)
+/* The float op that it computes, whose attributes its own begin with; GRAFT_NONE: it is none of them. */
+uint32_t gr_integer_of(uint32_t op);
+bool gr_integer_relu(uint32_t op); /* its result is at least the zero point */
 /* Slot of an attribute or operand; -1 when the op has none of this name. */
 int gr_op_attr_slot(const gr_op_info *op, const char *name, size_t length);
 int gr_op_operand_slot(const gr_op_info *op, const char *name, size_t length);

@@ -156,6 +156,7 @@ static void check_node(checker *v, graft_node n) {
     if (small) key.types[MEMO_OPERANDS + i] = type;
     hash = (hash ^ type) * 0x9e3779b97f4a7c15u;
   }
+  gr_verify_scales(v->verifier, g, n);
   memo *known = &v->memos[hash >> 40 & (MEMO_SIZE - 1)];
   if (small && memcmp(known, &key, sizeof key) == 0) return;
   bool same_for_all = false;

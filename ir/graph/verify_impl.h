@@ -34,4 +34,7 @@ static inline bool gr_in_range(uint64_t first, uint64_t count, uint64_t length) 
 static inline bool gr_bit(const uint64_t *bits, uint64_t i) { return (bits[i / 64] >> i % 64 & 1u) != 0; }
 static inline void gr_bit_set(uint64_t *bits, uint64_t i) { bits[i / 64] |= (uint64_t)1 << i % 64; }
 
+/* The scales and zero points of an integer op that are constants (verify_scales.c). */
+void gr_verify_scales(gr_verifier *v, graft_graph *g, graft_node n);
+
 #endif

@@ -5,7 +5,7 @@
 
 #include "ir/ir_int.h"
 
-#define MAX_ARRAYS 8
+#define MAX_ARRAYS 12
 
 /* Bytes are the test's until text_free. The number of arrays. */
 uint32_t text_arrays(const char *text, gr_array *out);

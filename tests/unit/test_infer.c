@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_OPERANDS 8
+#define MAX_OPERANDS 12
 #define MAX_RESULTS 8
 
 typedef struct row {
@@ -117,6 +117,57 @@ static const row rows[] = {
      "C7: input of 1, stride 1, kernel of 3, padding 2"},
     {"conv_transpose2d_huge", "conv_transpose2d", "f32[1, 4, " HUGE_EXTENT ", 5] f32[4, 3, 3, 3]", A(L("stride", 4, 1)),
      "A4: extents of result 0 multiply to more than 2^48"},
+/* integers */
+#define QPARAMS " f32 i32 f32 i32 f32 i32"
+    {"quantized_conv2d", "quantized.conv2d", "u8[2, 3, 8, 8] i8[4, 3, 3, 3] i32[4]" QPARAMS, A(L("stride", 2, 1)),
+     "i8[2, 4, 3, 6]"},
+    {"quantized_conv1d_relu", "quantized.conv1d_relu", "i16[2, 3, ?] i8[4, 3, 3] f32[4] f32 i32 f32[4] i32[4] f32 i32",
+     A(U8), "u8[2, 4, ?]"},
+    {"quantized_conv_transpose2d", "quantized.conv_transpose2d",
+     "i8[1, 4, 5, 5] i8[4, 3, 3, 3] - f32 i32 f32[6] i32[6] f32 i32",
+     A(I("groups", 2), L("output_padding", 1, 0), L("stride", 2, 1)), "i8[1, 6, 12, 7]"},
+    {"quantized_linear_add", "quantized.linear_add", "i8[?, 5, 8] i8[4, 8] -" QPARAMS " u8[2, 5, 4] f32 i32", NO,
+     "i8[2, 5, 4]"},
+    {"quantized_unknown", "quantized.conv3d", "?[*] ?[*] ?[*] ?[*] ?[*] ?[*] ?[*] ?[*] ?[*]", NO, "i8[?, ?, ?, ?, ?]"},
+    {"quantized_add", "quantized.add", "i8[2, 3] u8[3]" QPARAMS, NO, "i8[2, 3]"},
+    {"quantized_matmul", "quantized.matmul", "i8[2, 3] u8[3, 7]" QPARAMS, NO, "i8[2, 7]"},
+    {"quantized_mean", "quantized.mean", "i8[2, 3, 4] f32 i32 f32 i32", A(L("dim", 1)), "i8[2, 4]"},
+    {"quantized_avg_pool2d", "quantized.avg_pool2d", "i8[2, 3, 4, 4] f32 i32 f32 i32", A(L("kernel_size", 2, 2)),
+     "i8[2, 3, 3, 3]"},
+    {"quantized_c1", "quantized.conv2d", "f32[2, 3, 8, 8] i8[4, 3, 3, 3] -" QPARAMS, NO,
+     "C1: x is f32, not u8, i8 or i16"},
+    {"quantized_c1_weight", "quantized.conv2d", "i8[2, 3, 8, 8] u8[4, 3, 3, 3] -" QPARAMS, NO,
+     "C1: weight is u8, not i8"},
+    {"quantized_c1_bias", "quantized.linear", "i8[2, 3] i8[4, 3] i8[4]" QPARAMS, NO, "C1: bias is i8, not i32 or f32"},
+    {"quantized_c2", "quantized.linear", "i8[2, 3] i8[4, 3] - f64 i32 f32 i32 f32 i32", NO,
+     "C2: x_scale is f64, not f32"},
+    {"quantized_c2_zero_point", "quantized.linear", "i8[2, 3] i8[4, 3] - f32 i32 f32 i32 f32 i8", NO,
+     "C2: y_zero_point is i8, not i32"},
+    {"quantized_c3", "quantized.linear", "i8[2, 3] i8[4, 5] -" QPARAMS, NO,
+     "C3: C3: weight has 5 input features, x has 3"},
+    {"quantized_c4", "quantized.linear", "i8[2, 3] i8[4, 3] - f32[4] i32 f32 i32 f32 i32", NO,
+     "C4: x_scale has rank 1, not 0"},
+    {"quantized_c4_channels", "quantized.linear", "i8[2, 3] i8[4, 3] - f32 i32 f32[3] i32[3] f32 i32", NO,
+     "C4: weight_scale has 3 entries, there are 4 output channels"},
+    {"quantized_c4_mixed", "quantized.linear", "i8[2, 3] i8[4, 3] - f32 i32 f32[4] i32 f32 i32", NO,
+     "C4: weight_scale has rank 1, weight_zero_point 0"},
+    {"quantized_c5", "quantized.linear", "i8[2, 3] i8[4, 3] -" QPARAMS, A(I("quant_max", 128)),
+     "C5: quant_min is -128 and quant_max 128, dtype is i8"},
+    {"quantized_c5_dtype", "quantized.linear", "i8[2, 3] i8[4, 3] -" QPARAMS, A(D("dtype", GRAFT_I32)),
+     "C5: dtype is i32, not u8, i8 or i16"},
+    {"quantized_c6", "quantized.linear_add", "i8[2, 3] i8[4, 3] -" QPARAMS " i8[2, 1] f32 i32", NO,
+     "C6: other has 1 entries along axis 1, the result 4"},
+    {"quantized_cat", "quantized.cat", "f32[2] i32[2] f32 i32 i8[2, 3] i8[2, 4]", A(I("dim", 1)), "i8[2, 7]"},
+    {"quantized_cat_c1", "quantized.cat", "f32[1] i32[1] f32 i32 f32[2, 3]", NO,
+     "C1: operand 4 is f32, not u8, i8 or i16"},
+    {"quantized_cat_c2", "quantized.cat", "f64[1] i32[1] f32 i32 i8[2, 3]", NO, "C2: scales is f64, not f32"},
+    {"quantized_cat_c3", "quantized.cat", "f32[2] i32[2] f32 i32 i8[2, 3] i8[2, 4]", NO,
+     "C3: C3: tensors[1] has 4 entries along axis 1, not 3"},
+    {"quantized_cat_c4", "quantized.cat", "f32[1] i32[2] f32 i32 i8[2, 3] i8[2, 4]", A(I("dim", 1)),
+     "C4: scales has 1 entries, there are 2 tensors"},
+    {"quantized_cat_c5", "quantized.cat", "f32[1] i32[1] f32 i32 i8[2, 3]", A(I("quant_min", 5), I("quant_max", 4)),
+     "C5: quant_min is 5 and quant_max 4, dtype is i8"},
+#undef QPARAMS
     {"attention", "scaled_dot_product_attention", "f32[2, 4, 5, 8] f32[2, 4, 7, 8] f32[2, 4, 7, 3]", NO,
      "f32[2, 4, 5, 3]"},
     {"attention_broadcast", "scaled_dot_product_attention", "f32[?, 5, 8] f32[7, ?] f32[?, 1, 7, 3] f32[5, 1]", NO,

@@ -323,6 +323,25 @@ START_TEST(v20_output) {
 }
 END_TEST
 
+/* A sum of integers of two scales and zero points. */
+static void integers(double scale, int32_t zero_point) {
+  const graft_type type = graft_type_make(GRAFT_U8, 1, (int64_t[]){3});
+  const graft_value q = graft_input_add(graph, "q", &type), one = graft_scalar(graph, GRAFT_F32, 1),
+                    zero = graft_scalar(graph, GRAFT_I32, 0);
+  const graft_value operands[] = {
+      q, q, graft_scalar(graph, GRAFT_F32, scale), graft_scalar(graph, GRAFT_I32, zero_point), one, zero, one, zero};
+  graft_build(graph, "quantized.add", operands, 8, NULL, 0);
+}
+START_TEST(v22_scale) {
+  integers(0, 0);
+  fails("V22", "quantized.add", "x_scale is 0, not a normal number above 0");
+}
+END_TEST
+START_TEST(v22_zero_point) {
+  integers(1, 256);
+  fails("V22", "quantized.add", "x_zero_point is 256, not from 0 to 255");
+}
+END_TEST
 START_TEST(several_errors_bounded) {
   graft_value v = relu;
   for (int i = 0; i < 50; ++i) v = graft_build(graph, "relu", &v, 1, NULL, 0);
@@ -454,6 +473,8 @@ int main(void) {
   tcase_add_test(t, v19_axis);
   tcase_add_test(t, pitfall_19_statistics_have_no_spec);
   tcase_add_test(t, v20_output);
+  tcase_add_test(t, v22_scale);
+  tcase_add_test(t, v22_zero_point);
   tcase_add_test(t, several_errors_bounded);
   tcase_add_test(t, corrupted_words);
   suite_add_tcase(s, t);

@@ -1,0 +1,76 @@
+/* What the rules of `lower` left in float, and why. The rules themselves are rules/lower. */
+#include <stdio.h>
+
+#include "passes/quant_impl.h"
+
+enum { FAR = 8 }; /* ops between a layer and what quantizes its result */
+
+/* Of the layers. */
+static bool has_integer_form(uint32_t op) {
+  for (uint32_t i = 0; i < GR_OP_COUNT; i++)
+    if (gr_integer_of(i) == op) return true;
+  return false;
+}
+
+static const gr_op_info *maker(const graft_graph *g, graft_value v) {
+  const graft_node n = gr_value_node(g, v);
+  return n == GRAFT_NONE ? NULL : gr_info(g, n);
+}
+
+/* Is it quantized, at once or behind ops that it alone goes through? */
+static bool is_quantized(const graft_graph *g, graft_value v) {
+  for (int i = 0; i < FAR && v != GRAFT_NONE; i++) {
+    for (uint32_t u = gr_value_at(g, v)->first_use; u != GRAFT_NONE; u = gr_use_at(g, u)->next) {
+      const uint32_t user = gr_use_at(g, u)->user;
+      const gr_op_info *op = gr_user_is_node(user) ? gr_info(g, user) : NULL;
+      if (op && (op->families & GR_F_Q)) return true;
+    }
+    const uint32_t user = gr_one_use(g, v) ? gr_use_at(g, gr_value_at(g, v)->first_use)->user : GR_USER_OUTPUT;
+    if (!gr_user_is_node(user) || !gr_info(g, user)) return false;
+    v = gr_result(g, user, 0);
+  }
+  return false;
+}
+
+static void why_float(const graft_graph *g, graft_node n, char *text, size_t size) {
+  const gr_op_info *op = gr_info(g, n);
+  if (!has_integer_form(gr_node_at(g, n)->op)) {
+    snprintf(text, size, "it has no integer form");
+    return;
+  }
+  for (uint32_t i = 0; i < op->operand_count; i++) {
+    const graft_value v = gr_operand(g, n, i);
+    if (op->operands[i].optional || v == GRAFT_NONE) continue;
+    const gr_op_info *made = maker(g, v);
+    if (!made || !(made->families & GR_F_DQ)) {
+      snprintf(text, size, "its %s is float", op->operands[i].name);
+      return;
+    }
+    const graft_dtype d = gr_type_of(g, gr_operand(g, gr_value_node(g, v), 0))->dtype;
+    if (op->operands[i].role == GR_WEIGHT ? d != GRAFT_I8 : d != GRAFT_I8 && d != GRAFT_U8 && d != GRAFT_I16) {
+      snprintf(text, size, "its %s is %s", op->operands[i].name, graft_dtype_name(d));
+      return;
+    }
+  }
+  snprintf(text, size,
+           is_quantized(g, gr_result(g, n, 0)) ? "between it and a quantize stand others that are float"
+                                               : "its result is float");
+}
+
+static graft_status count(gr_pass *p, graft_graph *g, bool nested, void *user) {
+  (void)nested, (void)user;
+  for (graft_node n = g->first; n != GRAFT_NONE; n = gr_node_at(g, n)->next) {
+    const gr_op_info *op = gr_info(g, n);
+    if (!op || !(op->families & GR_F_LAYER)) continue;
+    const graft_value y = gr_result(g, n, 0);
+    char why[100] = "";
+    if (y == GRAFT_NONE || !gr_is_integer(gr_type_of(g, y)->dtype)) why_float(g, n, why, sizeof why);
+    if (!gr_add_layer(p, g, n, why[0] ? why : NULL)) return GRAFT_NO_MEMORY;
+  }
+  return GRAFT_OK;
+}
+
+graft_status gr_pass_count_integers(gr_pass *p) {
+  graft_status s = gr_each_graph(p, count, NULL);
+  return s ? s : gr_warn_of_float_layers(p, NULL);
+}

@@ -1,0 +1,101 @@
+# Dequantizes sink below what only moves elements, until a quantize takes them back.
+
+# move(DQ(x))  ==>  DQ(move(x))
+#
+# Every element of the result is one of x's, and one of x's integers says which: the larger of two numbers has the
+# larger integer, since a scale is above 0.
+rule sink_move
+match
+  %d = dequantize_per_tensor(%x, %s, %z) {..$q}
+  %y = @moves:m(%d, ..%more) {..$how}
+where
+  no_spec(..)
+rewrite
+  %m = @m(%x, ..%more) {..$how}                    source %y
+  %y = dequantize_per_tensor(%m, %s, %z) {..$q}    source %d
+
+# select(DQ(x)), with where it was found  ==>  DQ(select(x)), with the same place
+#
+# As above, of the ops that also say which element it was.
+rule sink_selection
+match
+  %d = dequantize_per_tensor(%x, %s, %z) {..$q}
+  %y, %i = max_pool1d|max_pool2d|max_pool3d|adaptive_max_pool1d|adaptive_max_pool2d|adaptive_max_pool3d|topk:m(%d, ..%more) {..$how}
+where
+  no_spec(..)
+rewrite
+  %m, %j = @m(%x, ..%more) {..$how}                source %y
+  %y = dequantize_per_tensor(%m, %s, %z) {..$q}    source %d
+  %i = %j
+
+# relu(DQ(x))  ==>  DQ(clamp(x, z))
+#
+# The zero point stands for 0 and is one of the integers, so what is raised to it is raised to 0.
+rule sink_relu
+match
+  %d = dequantize_per_tensor(%x, %s, %z) {..$q}
+  %y = relu(%d)
+where
+  constant(%z), no_spec(..)
+rewrite
+  const %least = to(%z) {dtype: $q.dtype}
+  %c = clamp(%x, %least)                           source %y
+  %y = dequantize_per_tensor(%c, %s, %z) {..$q}    source %d
+
+# pad(DQ(x), 0)  ==>  DQ(pad(x, z))
+#
+# The zero point stands for 0. What the other modes pad with are elements of x.
+rule sink_pad
+match
+  %d = dequantize_per_tensor(%x, %s, %z) {..$q}
+  %y = pad(%d) {value: $value, mode: $mode, ..$how}
+where
+  $mode != "constant" or $value == 0.0, constant(%z), no_spec(..)
+rewrite
+  %p = pad(%x) {value: int(%z), mode: $mode, ..$how}   source %y
+  %y = dequantize_per_tensor(%p, %s, %z) {..$q}        source %d
+
+# Q(hardtanh(v))  ==>  clamp(Q(v), Q(min_val), Q(max_val))
+#
+# Quantizing keeps the order of numbers, so clamping may come after it.
+rule clamp_behind_quantize
+match
+  %t = hardtanh(%v) {min_val: $low, max_val: $high}   one_use
+  %y = quantize_per_tensor(%t, %s, %z) {..$q}
+where
+  constant(%s), constant(%z), no_spec(..)
+rewrite
+  const %l = $low: f32
+  const %h = $high: f32
+  const %least = quantize_per_tensor(%l, %s, %z) {..$q}
+  const %most = quantize_per_tensor(%h, %s, %z) {..$q}
+  %n = quantize_per_tensor(%v, %s, %z) {..$q}   source %y
+  %y = clamp(%n, %least, %most)                 source %t
+
+# Q(DQ(x))  ==>  x   where both have one scale and zero point and a range that is the dtype's whole
+#
+# Dequantizing and quantizing gives an integer back: the error of (x - z) * s * (1 / s) is far below half a step.
+rule drop_same_scale
+match
+  %d = dequantize_per_tensor(%x, %s, %z) {..$q}
+  %y = quantize_per_tensor(%d, %s, %z) {drop by_division, ..$q}
+where
+  $q.quant_max - $q.quant_min == 255 or $q.quant_max - $q.quant_min == 65535, no_spec(..)
+rewrite
+  %y = %x
+
+# Q(DQ(x))  ==>  clamp(x, quant_min, quant_max)
+#
+# The same where the range is narrower than the dtype's.
+rule clamp_same_scale
+match
+  %d = dequantize_per_tensor(%x, %s, %z) {..$q}
+  %y = quantize_per_tensor(%d, %s, %z) {drop by_division, ..$q}
+where
+  no_spec(..)
+rewrite
+  const %l = $q.quant_min: i32
+  const %h = $q.quant_max: i32
+  const %least = to(%l) {dtype: $q.dtype}
+  const %most = to(%h) {dtype: $q.dtype}
+  %y = clamp(%x, %least, %most)

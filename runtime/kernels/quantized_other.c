@@ -1,0 +1,143 @@
+/* Integer ops that are no layers: sums, products and means of what the integers stand for, and cat. */
+#include "runtime/kernels/requantize_impl.h"
+
+#include <float.h>
+
+/* scale / y_scale, as it is multiplied with. */
+static graft_status factor_of(const gr_kernel_call *k, float scale, float y_scale, float *factor) {
+  *factor = (float)((double)scale / (double)y_scale);
+  if (*factor >= FLT_MIN && *factor <= FLT_MAX) return GRAFT_OK;
+  return gr_kernel_error(k, "the scales %g and %g are too far apart", (double)scale, (double)y_scale);
+}
+
+static float scale_of(const gr_kernel_call *k, uint32_t slot) { return *(const float *)k->operands[slot].data; }
+
+/* ---- pairs ---- */
+
+enum {
+  X = GR_OPERAND(quantized_add, x),
+  OTHER,
+  X_SCALE,
+  OTHER_SCALE = GR_OPERAND(quantized_add, other_scale),
+  Y_SCALE = GR_OPERAND(quantized_add, y_scale)
+};
+GR_SAME_OPERAND(y_scale, quantized_add, quantized_mul);
+GR_SAME_OPERAND(y_scale, quantized_add, quantized_matmul);
+
+static graft_status check_pair(const gr_kernel_call *k) {
+  graft_status s = gr_check_scale(k, X_SCALE, k->operands[X].type->dtype);
+  if (!s) s = gr_check_scale(k, OTHER_SCALE, k->operands[OTHER].type->dtype);
+  return s ? s : gr_check_scale(k, Y_SCALE, k->results[0].type->dtype);
+}
+
+/* Each in steps of the result, added in f32. */
+graft_status gr_kernel_quantized_add(const gr_kernel_call *k) {
+  graft_type types[2];
+  gr_in operands[GR_MAX_OPERANDS] = {{0}};
+  gr_requantize q;
+  const double steps = (double)scale_of(k, Y_SCALE);
+  float of_x, of_other;
+  void *sums;
+  graft_status s = check_pair(k);
+  if (!s) s = gr_requantize_begin(k, Y_SCALE, 1, &steps, NULL, GRAFT_NONE, &q);
+  if (!s) s = factor_of(k, scale_of(k, X_SCALE), scale_of(k, Y_SCALE), &of_x);
+  if (!s) s = factor_of(k, scale_of(k, OTHER_SCALE), scale_of(k, Y_SCALE), &of_other);
+  if (!s) s = gr_widen_float(k, X, X_SCALE, of_x, &types[0], &operands[0]);
+  if (!s) s = gr_widen_float(k, OTHER, OTHER_SCALE, of_other, &types[1], &operands[1]);
+  if (!s) s = gr_run_borrowed(k, GR_OP_add, operands, GRAFT_F32, &sums);
+  if (!s) gr_requantize_floats(k, &q, sums);
+  return s;
+}
+
+/* Products, or sums of `depth` products each, in integers. */
+static graft_status multiply(const gr_kernel_call *k, int64_t depth) {
+  const gr_channels whole = {1, 1, 1, 1};
+  graft_type types[2];
+  gr_in operands[GR_MAX_OPERANDS] = {{0}};
+  gr_requantize q;
+  const double steps = (double)scale_of(k, X_SCALE) * (double)scale_of(k, OTHER_SCALE);
+  void *sums;
+  graft_status s = check_pair(k);
+  if (s) return s;
+  int64_t most = gr_most_of(k->operands[X].type->dtype, &k->operands[X_SCALE + 1]) *
+                 gr_most_of(k->operands[OTHER].type->dtype, &k->operands[OTHER_SCALE + 1]);
+  const bool wide = __builtin_mul_overflow(most, depth, &most) || most > INT32_MAX;
+  s = gr_requantize_begin(k, Y_SCALE, 1, &steps, NULL, GRAFT_NONE, &q);
+  if (!s) s = gr_widen(k, X, &k->operands[X_SCALE + 1], whole, wide, &types[0], &operands[0]);
+  if (!s) s = gr_widen(k, OTHER, &k->operands[OTHER_SCALE + 1], whole, wide, &types[1], &operands[1]);
+  if (!s) s = gr_run_borrowed(k, gr_integer_of(k->op), operands, wide ? GRAFT_I64 : GRAFT_I32, &sums);
+  if (!s) gr_requantize_all(k, &q, wide, k->results[0].count, sums);
+  return s;
+}
+
+graft_status gr_kernel_quantized_mul(const gr_kernel_call *k) { return multiply(k, 1); }
+
+graft_status gr_kernel_quantized_matmul(const gr_kernel_call *k) {
+  const graft_type *x = k->operands[X].type;
+  return multiply(k, x->dims[x->rank - 1]);
+}
+
+/* ---- means ---- */
+
+GR_SAME_OPERAND(y_scale, quantized_mean, quantized_avg_pool1d);
+GR_SAME_OPERAND(y_scale, quantized_mean, quantized_adaptive_avg_pool3d);
+
+/* The mean of the integers, which f32 holds exactly until it divides, then in steps of the result. */
+graft_status gr_kernel_quantized_mean(const gr_kernel_call *k) {
+  const uint32_t scale = GR_OPERAND(quantized_mean, x_scale), y_scale = GR_OPERAND(quantized_mean, y_scale);
+  graft_type type;
+  gr_in operands[GR_MAX_OPERANDS] = {{0}};
+  gr_requantize q;
+  const double steps = 1.0;
+  float factor;
+  void *means;
+  graft_status s = gr_check_scale(k, scale, k->operands[0].type->dtype);
+  if (!s) s = gr_check_scale(k, y_scale, k->results[0].type->dtype);
+  if (!s) s = gr_requantize_begin(k, y_scale, 1, &steps, NULL, GRAFT_NONE, &q);
+  if (!s) s = factor_of(k, scale_of(k, scale), scale_of(k, y_scale), &factor);
+  if (!s) s = gr_widen_float(k, 0, scale, 1.0f, &type, &operands[0]);
+  if (!s) s = gr_run_borrowed(k, gr_integer_of(k->op), operands, GRAFT_F32, &means);
+  if (s) return s;
+  float *f = means;
+  for (int64_t i = 0; i < k->results[0].count; i++) f[i] *= factor;
+  gr_requantize_floats(k, &q, f);
+  return GRAFT_OK;
+}
+
+/* ---- cat ---- */
+
+graft_status gr_kernel_quantized_cat(const gr_kernel_call *k) {
+  enum { SCALES = GR_OPERAND(quantized_cat, scales), ZEROS, Y, FIRST = GR_OPERAND(quantized_cat, tensors) };
+  const gr_out *y = &k->results[0];
+  const uint32_t count = k->operand_count - FIRST;
+  const double steps = 1.0;
+  gr_requantize q;
+  graft_status s = gr_check_scale(k, SCALES, k->operands[FIRST].type->dtype);
+  if (!s) s = gr_check_scale(k, Y, y->type->dtype);
+  if (!s) s = gr_requantize_begin(k, Y, 1, &steps, NULL, GRAFT_NONE, &q);
+  if (s) return s;
+  const size_t slots = count > GR_MAX_OPERANDS ? count : GR_MAX_OPERANDS;
+  gr_in *parts = gr_scratch_alloc(k->scratch, slots, sizeof *parts);
+  graft_type *types = gr_scratch_alloc(k->scratch, count, sizeof *types);
+  if (!parts || !types) return GRAFT_NO_MEMORY;
+  memset(parts, 0, slots * sizeof *parts);
+  for (uint32_t i = 0; i < count; i++) {
+    const gr_in *x = &k->operands[FIRST + i];
+    void *to = gr_scratch_alloc(k->scratch, (size_t)x->count, graft_dtype_size(q.dtype));
+    float *f = gr_scratch_alloc(k->scratch, (size_t)x->count, sizeof *f), factor;
+    if (!to || !f) return GRAFT_NO_MEMORY;
+    s = factor_of(k, ((const float *)k->operands[SCALES].data)[i], scale_of(k, Y), &factor);
+    if (s) return s;
+    gr_dequantize_f32(k->isa, x->data, x->type->dtype, x->count, factor, ((const int32_t *)k->operands[ZEROS].data)[i],
+                      f);
+    gr_quantize_f32(k->isa, f, x->count, 1.0f, q.zero_point, q.range, q.dtype, to);
+    types[i] = *x->type;
+    types[i].dtype = q.dtype;
+    parts[i] = (gr_in){.type = &types[i], .data = to, .count = x->count};
+  }
+  gr_kernel_call call = *k;
+  call.op = GR_OP_cat;
+  call.operands = parts;
+  call.operand_count = count;
+  return gr_kernel_get(GR_OP_cat)->run(&call);
+}

@@ -1,0 +1,64 @@
+/* From sums of integer products to the result's integers: what every integer op ends with.
+ *
+ * float, the default: y = clamp(round((sum + offset) * multiplier) + zero_point), in f32, half to even, the zero point
+ * added after rounding. The multiplier is x_scale * weight_scale / y_scale and the offset bias / (x_scale *
+ * weight_scale), each computed in double and rounded once. Where f32 could not tell (an offset beyond 2^22, a
+ * multiplier that is no normal number, sums of 64 bits) all of it is done in double. */
+#ifndef GRAFT_REQUANTIZE_IMPL_H
+#define GRAFT_REQUANTIZE_IMPL_H
+
+#include "runtime/kernel_impl.h"
+
+typedef struct gr_requantize {
+  void *y;
+  graft_dtype dtype; /* of y */
+  gr_qrange range;
+  int32_t zero_point;
+  int64_t channels;
+  bool precise;            /* in double */
+  float *multiplier;       /* by channel */
+  float *offset;           /* by channel, in steps of the sums */
+  double *wide_multiplier; /* the same, with offsets in steps of the result */
+  double *wide_offset;
+  const gr_in *other; /* added before rounding; NULL: nothing */
+  float other_multiplier;
+  int32_t other_zero_point;
+} gr_requantize;
+
+/* The scale at `slot` and the zero point behind it are good numbers: an error that names the operand otherwise. `of`:
+ * the type of the integers. */
+graft_status gr_check_scale(const gr_kernel_call *k, uint32_t slot, graft_dtype of);
+
+/* For the call's result, whose scale is operand `y_scale`: sums in steps of steps[c], to which bias[c] (NULL: none) and
+ * the operand `other` (GRAFT_NONE: none; its scale and zero point are behind it) are added. */
+graft_status gr_requantize_begin(const gr_kernel_call *k, uint32_t y_scale, int64_t channels, const double *steps,
+                                 const float *bias, uint32_t other, gr_requantize *q);
+/* All sums of a result, i32 or i64 (`wide`): `inner` of a channel follow each other, then the next channel. */
+void gr_requantize_all(const gr_kernel_call *k, const gr_requantize *q, bool wide, int64_t inner, const void *sums);
+/* `count` sums of channel c and, where `by` is 1, of those after it: elements `at` and on of y. */
+void gr_requantize_i32(const gr_requantize *q, gr_isa isa, const int32_t *sums, int64_t count, int64_t c, int64_t by,
+                       int64_t at);
+/* Floats in steps of the result: rounded, shifted, clamped. */
+void gr_requantize_floats(const gr_kernel_call *k, const gr_requantize *q, const float *steps);
+
+/* ---- borrowing the float op's kernel, which has integers of 32 and 64 bits too (borrow.c) ---- */
+
+/* Operand `slot` without its zero points, as i32 or i64. `zero`: NULL: there are none; more than one: of `channels`. */
+graft_status gr_widen(const gr_kernel_call *k, uint32_t slot, const gr_in *zero, gr_channels channels, bool wide,
+                      graft_type *type, gr_in *out);
+/* The same without the one zero point behind the operand `scale`, times a factor, as f32. */
+graft_status gr_widen_float(const gr_kernel_call *k, uint32_t slot, uint32_t scale, float factor, graft_type *type,
+                            gr_in *out);
+/* The kernel of `of` on these operands (GR_MAX_OPERANDS of them), with the call's attributes: its result is of another
+ * dtype. */
+graft_status gr_run_borrowed(const gr_kernel_call *k, uint32_t of, const gr_in *operands, graft_dtype dtype,
+                             void **result);
+/* The largest of |x - zero point| of a type. */
+int64_t gr_most_of(graft_dtype dtype, const gr_in *zero);
+
+/* ---- layers of bytes as products of rows (quantized_dot.c): 32 bits hold the sums ---- */
+
+bool gr_quantized_dot_fits(const gr_kernel_call *k, uint32_t of);
+graft_status gr_quantized_dot(const gr_kernel_call *k, uint32_t of, const gr_requantize *q);
+
+#endif

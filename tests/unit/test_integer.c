@@ -1,0 +1,342 @@
+/* Random layers between dequantize and quantize, lowered: the integer op gives what the graph gives when it is computed
+ * in double, or, in at most one of a thousand of all elements, one step beside it. `test_integer FIRST COUNT` runs
+ * other seeds than the test's. */
+#include "passes/passes.h"
+#include "runtime/runtime.h"
+
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST = 4096, CHANNELS = 12 };
+
+static int first_seed = 0, seeds = 2000;
+static uint64_t state;
+static graft_module *module; /* in the making */
+
+static int64_t choose(int64_t low, int64_t high) {
+  state += 0x9E3779B97F4A7C15u;
+  uint64_t z = state;
+  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+  z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+  return low + (int64_t)((z ^ (z >> 31)) % (uint64_t)(high - low + 1));
+}
+
+/* Often an end of the range. */
+static int32_t zero_point(int64_t low, int64_t high) {
+  switch (choose(0, 4)) {
+  case 0: return (int32_t)low;
+  case 1: return (int32_t)high;
+  case 2: return 0;
+  default: return (int32_t)choose(low, high);
+  }
+}
+
+/* 2^-k at times, where sums that lie half between two steps are no accident. */
+static float scale(int low, int high) {
+  const float power = ldexpf(1.0f, (int)choose(low, high));
+  return choose(0, 2) ? power * (1.0f + (float)choose(0, 999) / 1000.0f) : power;
+}
+
+typedef struct layer {
+  int axes; /* 0: linear */
+  bool transposed, per_channel, relu, other;
+  int bias; /* 0: none, 1: f32, 2: i32 */
+  graft_dtype x_dtype, y_dtype, other_dtype;
+  int64_t images, groups, in, out; /* channels of a group */
+  int64_t x[3], y[3], kernel[3], stride[3], padding[3], dilation[3], extra[3];
+  float x_scale, y_scale, other_scale, weight_scale[CHANNELS];
+  int32_t x_zero, y_zero, other_zero, weight_zero[CHANNELS];
+  int8_t weight[MOST];
+  uint8_t data[MOST], other_data[MOST]; /* bytes of either sign */
+  float bias_float[CHANNELS];
+  int32_t bias_int[CHANNELS];
+} layer;
+
+static int64_t low_of(graft_dtype d) { return d == GRAFT_U8 ? 0 : -128; }
+static int64_t high_of(graft_dtype d) { return d == GRAFT_U8 ? 255 : 127; }
+static int64_t element(graft_dtype d, const uint8_t *data, int64_t i) {
+  return d == GRAFT_U8 ? data[i] : (int8_t)data[i];
+}
+static int64_t product(const int64_t *n) { return n[0] * n[1] * n[2]; }
+static int64_t channels_out(const layer *l) { return l->groups * l->out; }
+static int64_t weight_count(const layer *l) { return l->groups * l->in * l->out * product(l->kernel); }
+static float weight_scale(const layer *l, int64_t channel) { return l->weight_scale[l->per_channel ? channel : 0]; }
+
+static graft_dtype byte_type(void) { return choose(0, 1) ? GRAFT_U8 : GRAFT_I8; }
+
+static void fill(uint8_t *data, int64_t count) {
+  const bool extreme = choose(0, 7) == 0;
+  for (int64_t i = 0; i < count; i++) data[i] = (uint8_t)(extreme ? (choose(0, 1) ? 255 : 128) : choose(0, 255));
+}
+
+static void random_shape(layer *l) {
+  l->axes = (int)choose(0, 3);
+  l->transposed = l->axes > 0 && choose(0, 2) == 0;
+  l->images = choose(1, 2);
+  l->groups = l->axes ? choose(1, 3) : 1;
+  l->in = choose(1, 4);
+  l->out = choose(1, 4);
+  for (int i = 0; i < 3; i++) {
+    l->x[i] = l->y[i] = l->kernel[i] = l->stride[i] = l->dilation[i] = 1;
+    l->padding[i] = l->extra[i] = 0;
+    if (i < 3 - l->axes) continue;
+    l->kernel[i] = choose(1, 3);
+    l->stride[i] = choose(1, 3);
+    l->dilation[i] = choose(1, 2);
+    const int64_t reach = (l->kernel[i] - 1) * l->dilation[i] + 1;
+    if (l->transposed) {
+      l->x[i] = choose(1, 4);
+      const int64_t most = (l->stride[i] > l->dilation[i] ? l->stride[i] : l->dilation[i]) - 1;
+      l->extra[i] = choose(0, most);
+      const int64_t whole = (l->x[i] - 1) * l->stride[i] + reach + l->extra[i];
+      l->padding[i] = choose(0, (whole - 1) / 2 < 2 ? (whole - 1) / 2 : 2);
+      l->y[i] = whole - 2 * l->padding[i];
+    } else {
+      l->padding[i] = choose(0, 2);
+      l->x[i] = choose(1, 6);
+      if (l->x[i] + 2 * l->padding[i] < reach) l->x[i] = reach;
+      l->y[i] = (l->x[i] + 2 * l->padding[i] - reach) / l->stride[i] + 1;
+    }
+  }
+}
+
+static layer random_layer(int seed) {
+  layer l = {0};
+  state = (uint64_t)seed * 1000003u;
+  do random_shape(&l);
+  while (weight_count(&l) > MOST || l.images * l.groups * l.in * product(l.x) > MOST ||
+         l.images * channels_out(&l) * product(l.y) > MOST);
+  l.per_channel = choose(0, 1);
+  l.relu = choose(0, 2) == 0;
+  l.other = !l.transposed && choose(0, 3) == 0;
+  l.bias = (int)choose(0, 2);
+  l.x_dtype = byte_type();
+  l.y_dtype = byte_type();
+  l.other_dtype = byte_type();
+  l.x_scale = scale(-8, 0);
+  l.other_scale = scale(-8, 0);
+  l.x_zero = zero_point(low_of(l.x_dtype), high_of(l.x_dtype));
+  l.y_zero = zero_point(low_of(l.y_dtype), high_of(l.y_dtype));
+  l.other_zero = zero_point(low_of(l.other_dtype), high_of(l.other_dtype));
+  for (int64_t c = 0; c < channels_out(&l); c++) {
+    l.weight_scale[c] = scale(-10, -4);
+    l.weight_zero[c] = choose(0, 2) ? 0 : zero_point(-128, 127);
+    l.bias_float[c] = (float)choose(-1000, 1000) / 100.0f;
+    l.bias_int[c] = (int32_t)choose(-100000, 100000);
+  }
+  /* What the sums spread over, or, to saturate, much less. */
+  const double spread =
+      (double)l.x_scale * (double)l.weight_scale[0] * 5000.0 * sqrt((double)(l.in * product(l.kernel)));
+  l.y_scale = (float)(spread * (choose(0, 9) ? 1.0 / 100.0 : 1.0 / 30000.0));
+  if (choose(0, 2) == 0) l.y_scale = ldexpf(1.0f, (int)floor(log2((double)l.y_scale)));
+  fill(l.data, l.images * l.groups * l.in * product(l.x));
+  fill((uint8_t *)l.weight, weight_count(&l));
+  fill(l.other_data, l.images * channels_out(&l) * product(l.y));
+  return l;
+}
+
+/* ---- the graph, in double ---- */
+
+static void add_products(const layer *l, double *y) {
+  const int64_t from = product(l->x), to = product(l->y), taps = product(l->kernel);
+  const int64_t *near = l->transposed ? l->x : l->y, *far = l->transposed ? l->y : l->x;
+  for (int64_t image = 0; image < l->images; image++)
+    for (int64_t o = 0; o < channels_out(l); o++)
+      for (int64_t i = 0; i < l->in; i++)
+        for (int64_t p = 0; p < product(near); p++)
+          for (int64_t t = 0; t < taps; t++) {
+            const int64_t at[3] = {p / near[2] / near[1], p / near[2] % near[1], p % near[2]};
+            const int64_t tap[3] = {t / l->kernel[2] / l->kernel[1], t / l->kernel[2] % l->kernel[1], t % l->kernel[2]};
+            int64_t other = 0;
+            bool inside = true;
+            for (int d = 0; d < 3; d++) {
+              const int64_t c = at[d] * l->stride[d] + tap[d] * l->dilation[d] - l->padding[d];
+              inside = inside && c >= 0 && c < far[d];
+              other = other * far[d] + c;
+            }
+            if (!inside) continue;
+            const int64_t group = o / l->out, channel = group * l->in + i;
+            const int64_t w = l->transposed ? (channel * l->out + o % l->out) * taps + t : (o * l->in + i) * taps + t;
+            const int64_t source = (image * l->groups * l->in + channel) * from + (l->transposed ? p : other);
+            const double x = (double)(element(l->x_dtype, l->data, source) - l->x_zero) * (double)l->x_scale;
+            const double v =
+                (double)(l->weight[w] - l->weight_zero[l->per_channel ? o : 0]) * (double)weight_scale(l, o);
+            y[(image * channels_out(l) + o) * to + (l->transposed ? other : p)] += x * v;
+          }
+}
+
+static double bias_of(const layer *l, int64_t o) {
+  if (l->bias == 2) return (double)l->bias_int[o] * (double)(l->x_scale * weight_scale(l, o));
+  return l->bias == 1 ? (double)l->bias_float[o] : 0.0;
+}
+
+static void by_definition(const layer *l, int64_t *q, int64_t count) {
+  double *y = calloc((size_t)count, sizeof *y);
+  add_products(l, y);
+  for (int64_t i = 0; i < count; i++) {
+    double v = y[i] + bias_of(l, i / product(l->y) % channels_out(l));
+    if (l->other) v += (double)(element(l->other_dtype, l->other_data, i) - l->other_zero) * (double)l->other_scale;
+    if (l->relu && v < 0) v = 0;
+    v = rint(v / (double)l->y_scale) + l->y_zero;
+    q[i] = (int64_t)fmin(fmax(v, (double)low_of(l->y_dtype)), (double)high_of(l->y_dtype));
+  }
+  free(y);
+}
+
+/* ---- the graph, lowered ---- */
+
+static graft_attr ints(const char *name, const layer *l, const int64_t *n) {
+  return (graft_attr){.name = name, .kind = GRAFT_ATTR_INTS, .count = (uint32_t)l->axes, .as.ints = n + 3 - l->axes};
+}
+
+static graft_attr number(const char *name, int64_t i) {
+  return (graft_attr){.name = name, .kind = GRAFT_ATTR_INT, .as.i = i};
+}
+
+static graft_value constant(graft_graph *g, const char *name, graft_dtype dtype, int32_t rank, const int64_t *dims,
+                            const void *data) {
+  const graft_type type = graft_type_make(dtype, rank, dims);
+  return graft_tensor_value(g, graft_tensor_create(module, name, GRAFT_CONSTANT, &type, data));
+}
+
+/* quantize or dequantize of bytes. */
+static graft_value qdq(graft_graph *g, const char *op, graft_value x, float scale_of, int32_t zero, graft_dtype dtype) {
+  const graft_value operands[] = {x, graft_scalar(g, GRAFT_F32, (double)scale_of), graft_scalar(g, GRAFT_I32, zero)};
+  const graft_attr attrs[] = {number("quant_min", low_of(dtype)),
+                              number("quant_max", high_of(dtype)),
+                              {.name = "dtype", .kind = GRAFT_ATTR_DTYPE, .as.dtype = dtype}};
+  return graft_build(g, op, operands, 3, attrs, 3);
+}
+
+static graft_value weight_value(const layer *l, graft_graph *g) {
+  int64_t dims[5] = {l->groups * (l->transposed ? l->in : l->out), l->transposed ? l->out : l->in};
+  const int64_t channels = channels_out(l);
+  for (int i = 0; i < l->axes; i++) dims[2 + i] = l->kernel[3 - l->axes + i];
+  const graft_value w = constant(g, "weight", GRAFT_I8, l->axes + 2, dims, l->weight);
+  if (!l->per_channel) return qdq(g, "dequantize_per_tensor", w, l->weight_scale[0], l->weight_zero[0], GRAFT_I8);
+  const graft_value operands[] = {w, constant(g, "weight_scale", GRAFT_F32, 1, &channels, l->weight_scale),
+                                  constant(g, "weight_zero", GRAFT_I32, 1, &channels, l->weight_zero)};
+  const graft_attr attrs[] = {number("axis", l->transposed ? 1 : 0), number("groups", l->transposed ? l->groups : 1)};
+  return graft_build(g, "dequantize_per_channel", operands, 3, attrs, 2);
+}
+
+static graft_value bias_value(const layer *l, graft_graph *g) {
+  const int64_t channels = channels_out(l);
+  if (l->bias == 0) return GRAFT_NONE;
+  if (l->bias == 1) return constant(g, "bias", GRAFT_F32, 1, &channels, l->bias_float);
+  const graft_value b = constant(g, "bias", GRAFT_I32, 1, &channels, l->bias_int);
+  float scales[CHANNELS];
+  int32_t zeros[CHANNELS] = {0};
+  for (int64_t c = 0; c < channels; c++) scales[c] = l->x_scale * weight_scale(l, c);
+  const graft_value operands[] = {b, constant(g, "bias_scale", GRAFT_F32, 1, &channels, scales),
+                                  constant(g, "bias_zero", GRAFT_I32, 1, &channels, zeros)};
+  const graft_attr attrs[] = {number("axis", 0),
+                              number("quant_min", INT32_MIN),
+                              number("quant_max", INT32_MAX),
+                              {.name = "dtype", .kind = GRAFT_ATTR_DTYPE, .as.dtype = GRAFT_I32}};
+  return graft_build(g, "dequantize_per_channel", operands, 3, attrs, 4);
+}
+
+static graft_type shape(const layer *l, graft_dtype dtype, int64_t channels, const int64_t *space) {
+  int64_t dims[5] = {l->images, channels};
+  for (int i = 0; i < l->axes; i++) dims[2 + i] = space[3 - l->axes + i];
+  return graft_type_make(dtype, l->axes + 2, dims);
+}
+
+static graft_module *make(const layer *l, graft_context *c) {
+  static const char *const ops[2][4] = {{"linear", "conv1d", "conv2d", "conv3d"},
+                                        {NULL, "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"}};
+  graft_module *m = module = graft_module_create(c);
+  graft_graph *g = graft_graph_create(m, "main");
+  const graft_type x = shape(l, l->x_dtype, l->groups * l->in, l->x),
+                   other = shape(l, l->other_dtype, channels_out(l), l->y);
+  graft_value in = graft_input_add(g, "x", &x), more = l->other ? graft_input_add(g, "other", &other) : GRAFT_NONE;
+  const graft_value operands[] = {qdq(g, "dequantize_per_tensor", in, l->x_scale, l->x_zero, l->x_dtype),
+                                  weight_value(l, g), bias_value(l, g)};
+  const graft_attr attrs[] = {ints("stride", l, l->stride), ints("padding", l, l->padding),
+                              ints("dilation", l, l->dilation), number("groups", l->groups),
+                              ints("output_padding", l, l->extra)};
+  graft_value y = graft_build(g, ops[l->transposed][l->axes], operands, l->bias ? 3 : 2, attrs,
+                              l->axes == 0    ? 0
+                              : l->transposed ? 5
+                                              : 4);
+  if (l->other) {
+    const graft_value pair[] = {y,
+                                qdq(g, "dequantize_per_tensor", more, l->other_scale, l->other_zero, l->other_dtype)};
+    y = graft_build(g, "add", pair, 2, NULL, 0);
+  }
+  if (l->relu) y = graft_build(g, "relu", &y, 1, NULL, 0);
+  y = qdq(g, "quantize_per_tensor", y, l->y_scale, l->y_zero, l->y_dtype);
+  ck_assert_int_eq(graft_output_add(g, "y", y), GRAFT_OK);
+  return m;
+}
+
+/* One node is left, and it computes in integers. */
+static void check_lowered(const layer *l, graft_module *m) {
+  graft_graph *g = graft_module_get_graph(m, 0);
+  const graft_node only = graft_node_first(g);
+  ck_assert(only != GRAFT_NONE && graft_node_next(g, only) == GRAFT_NONE);
+  const char *op = graft_node_get_op(g, only);
+  ck_assert_msg(strncmp(op, "quantized.", 10) == 0, "%s is left", op);
+  ck_assert_msg((strstr(op, "relu") != NULL) == l->relu && (strstr(op, "_add") != NULL) == l->other, "%s", op);
+}
+
+static void run(const layer *l, graft_module *m, int64_t *q, int64_t count) {
+  graft_session *s = graft_session_create(graft_module_get_graph(m, 0), NULL);
+  const graft_type x = shape(l, l->x_dtype, l->groups * l->in, l->x),
+                   other = shape(l, l->other_dtype, channels_out(l), l->y);
+  graft_type y;
+  ck_assert_int_eq(graft_session_set_input(s, 0, &x, l->data), GRAFT_OK);
+  if (l->other) ck_assert_int_eq(graft_session_set_input(s, 1, &other, l->other_data), GRAFT_OK);
+  ck_assert_int_eq(graft_session_run(s), GRAFT_OK);
+  const uint8_t *data = graft_session_get_output(s, 0, &y);
+  ck_assert_int_eq(graft_type_elements(&y), count);
+  ck_assert_int_eq(y.dtype, l->y_dtype);
+  for (int64_t i = 0; i < count; i++) q[i] = element(l->y_dtype, data, i);
+  graft_session_destroy(s);
+}
+
+START_TEST(random_layers) {
+  static int64_t want[MOST], got[MOST];
+  int64_t all = 0, beside = 0;
+  graft_context *c = graft_context_create(NULL);
+  for (int seed = first_seed; seed < first_seed + seeds; seed++) {
+    const layer l = random_layer(seed);
+    const int64_t count = l.images * channels_out(&l) * product(l.y);
+    graft_module *m = make(&l, c);
+    const graft_status status = graft_run_passes(m, "lower", NULL);
+    ck_assert_msg(status == GRAFT_OK, "seed %d: %s", seed, status ? graft_diagnostic_get(c, 0).message : "");
+    check_lowered(&l, m);
+    run(&l, m, got, count);
+    by_definition(&l, want, count);
+    for (int64_t i = 0; i < count; i++) {
+      ck_assert_msg(llabs(got[i] - want[i]) <= 1, "seed %d, element %lld: %lld, not %lld", seed, (long long)i,
+                    (long long)got[i], (long long)want[i]);
+      beside += got[i] != want[i];
+    }
+    all += count;
+    graft_module_destroy(m);
+  }
+  printf("%lld of %lld elements are one step beside\n", (long long)beside, (long long)all);
+  ck_assert_msg(beside * 1000 <= all, "%lld of %lld", (long long)beside, (long long)all);
+  graft_context_destroy(c);
+}
+END_TEST
+
+int main(int argc, char **argv) {
+  if (argc == 3) first_seed = atoi(argv[1]), seeds = atoi(argv[2]);
+  Suite *s = suite_create("integer");
+  TCase *t = tcase_create("layers");
+  tcase_set_timeout(t, 280);
+  tcase_add_test(t, random_layers);
+  suite_add_tcase(s, t);
+  SRunner *r = srunner_create(s);
+  srunner_set_fork_status(r, CK_NOFORK);
+  srunner_run_all(r, CK_ENV);
+  const int failed = srunner_ntests_failed(r);
+  srunner_free(r);
+  return failed != 0;
+}
