@@ -1,5 +1,7 @@
-/* What the rules of `lower` left in float, and why. The rules themselves are rules/lower. */
+/* The parts of `lower` beside its rules, which are rules/lower: how sums are requantized, the reference form, and what
+ * was left in float, and why. */
 #include <stdio.h>
+#include <string.h>
 
 #include "passes/quant_impl.h"
 
@@ -73,4 +75,30 @@ static graft_status count(gr_pass *p, graft_graph *g, bool nested, void *user) {
 graft_status gr_pass_count_integers(gr_pass *p) {
   graft_status s = gr_each_graph(p, count, NULL);
   return s ? s : gr_warn_of_float_layers(p, NULL);
+}
+
+/* ---- choices ---- */
+
+/* Its kernel has sums of integers and nothing else to add. */
+static bool has_fixed_point(const gr_op_info *op) {
+  if (!op || !(op->families & GR_F_QUANTIZED)) return false;
+  const bool sum = strstr(op->name, "_add") != NULL, product = strncmp(op->name, "quantized.mul", 13) == 0;
+  return (op->families & GR_F_LAYER) ? !sum : product;
+}
+
+static graft_status choose(gr_pass *p, graft_graph *g, bool nested, void *user) {
+  const graft_attr attr = {.name = "requantize", .kind = GRAFT_ATTR_STRING, .as.s = gr_option_string(p, "requantize")};
+  graft_status s = GRAFT_OK;
+  (void)nested, (void)user;
+  for (graft_node n = g->first; n != GRAFT_NONE && !s; n = gr_node_at(g, n)->next)
+    if (has_fixed_point(gr_info(g, n))) s = graft_node_set_attr(g, n, &attr);
+  return s;
+}
+
+graft_status gr_pass_choose_requantize(gr_pass *p) {
+  return strcmp(gr_option_string(p, "requantize"), "float") == 0 ? GRAFT_OK : gr_each_graph(p, choose, NULL);
+}
+
+graft_status gr_pass_spell_out_integers(gr_pass *p) {
+  return gr_option_bool(p, "reference") ? gr_apply_rules(p, "reference", gr_option_loc(p, "reference")) : GRAFT_OK;
 }

@@ -10,6 +10,12 @@ static graft_status factor_of(const gr_kernel_call *k, float scale, float y_scal
   return gr_kernel_error(k, "the scales %g and %g are too far apart", (double)scale, (double)y_scale);
 }
 
+/* What is computed in floats. */
+static graft_status float_alone(const gr_kernel_call *k, const gr_requantize *q) {
+  if (q->mode == GR_requantization_float) return GRAFT_OK;
+  return gr_kernel_error(k, "%s has no fixed-point form: requantize is float alone", gr_op_text(k->module, k->op));
+}
+
 static float scale_of(const gr_kernel_call *k, uint32_t slot) { return *(const float *)k->operands[slot].data; }
 
 /* ---- pairs ---- */
@@ -40,6 +46,7 @@ graft_status gr_kernel_quantized_add(const gr_kernel_call *k) {
   void *sums;
   graft_status s = check_pair(k);
   if (!s) s = gr_requantize_begin(k, Y_SCALE, 1, &steps, NULL, GRAFT_NONE, &q);
+  if (!s) s = float_alone(k, &q);
   if (!s) s = factor_of(k, scale_of(k, X_SCALE), scale_of(k, Y_SCALE), &of_x);
   if (!s) s = factor_of(k, scale_of(k, OTHER_SCALE), scale_of(k, Y_SCALE), &of_other);
   if (!s) s = gr_widen_float(k, X, X_SCALE, of_x, &types[0], &operands[0]);
@@ -94,6 +101,7 @@ graft_status gr_kernel_quantized_mean(const gr_kernel_call *k) {
   graft_status s = gr_check_scale(k, scale, k->operands[0].type->dtype);
   if (!s) s = gr_check_scale(k, y_scale, k->results[0].type->dtype);
   if (!s) s = gr_requantize_begin(k, y_scale, 1, &steps, NULL, GRAFT_NONE, &q);
+  if (!s) s = float_alone(k, &q);
   if (!s) s = factor_of(k, scale_of(k, scale), scale_of(k, y_scale), &factor);
   if (!s) s = gr_widen_float(k, 0, scale, 1.0f, &type, &operands[0]);
   if (!s) s = gr_run_borrowed(k, gr_integer_of(k->op), operands, GRAFT_F32, &means);
@@ -115,6 +123,7 @@ graft_status gr_kernel_quantized_cat(const gr_kernel_call *k) {
   graft_status s = gr_check_scale(k, SCALES, k->operands[FIRST].type->dtype);
   if (!s) s = gr_check_scale(k, Y, y->type->dtype);
   if (!s) s = gr_requantize_begin(k, Y, 1, &steps, NULL, GRAFT_NONE, &q);
+  if (!s) s = float_alone(k, &q);
   if (s) return s;
   const size_t slots = count > GR_MAX_OPERANDS ? count : GR_MAX_OPERANDS;
   gr_in *parts = gr_scratch_alloc(k->scratch, slots, sizeof *parts);

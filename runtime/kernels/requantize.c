@@ -25,6 +25,73 @@ graft_status gr_check_scale(const gr_kernel_call *k, uint32_t slot, graft_dtype 
   return GRAFT_OK;
 }
 
+/* ---- fixed point ---- */
+
+static int32_t saturate(int64_t v) { return (int32_t)(v < INT32_MIN ? INT32_MIN : v > INT32_MAX ? INT32_MAX : v); }
+
+/* High half of 2 a b, halves up; of the two least numbers it would be 2^31. */
+static int32_t high_of_product(int32_t a, int32_t b) {
+  if (a == INT32_MIN && b == INT32_MIN) return INT32_MAX;
+  const int64_t ab = (int64_t)a * b;
+  return (int32_t)((ab + (ab >= 0 ? 1 << 30 : 1 - (1 << 30))) / ((int64_t)1 << 31));
+}
+
+/* x / 2^shift, halves away from 0. */
+static int32_t divide(int32_t x, int shift) {
+  if (shift > 31) return 0;
+  const int64_t mask = ((int64_t)1 << shift) - 1, rest = x & mask, half = (mask >> 1) + (x < 0);
+  return (int32_t)(((int64_t)x >> shift) + (rest > half));
+}
+
+static int32_t multiply(const gr_requantize *q, int64_t c, int64_t sum) {
+  const int32_t x = saturate(sum + q->fixed_offset[c]), m = q->fixed[c];
+  const int shift = q->shift[c];
+  if (q->mode == GR_requantization_single_rounding) {
+    const int by = 31 - shift; /* halves up */
+    return by > 62 ? 0 : saturate(((int64_t)x * m + ((int64_t)1 << (by - 1))) >> by);
+  }
+  const int32_t shifted = shift > 0 ? saturate((int64_t)x * ((int64_t)1 << shift)) : x;
+  return divide(high_of_product(shifted, m), shift < 0 ? -shift : 0);
+}
+
+static float multiplied(const gr_requantize *q, int64_t c, int64_t sum) {
+  const int64_t low = q->range.quant_min - q->zero_point, high = q->range.quant_max - q->zero_point;
+  const int64_t v = multiply(q, c, sum);
+  return (float)(v < low ? low : v > high ? high : v);
+}
+
+#define FIXED(T) \
+  static void fixed_##T(const gr_requantize *q, const T *sums, int64_t count, int64_t c, int64_t by, float *f) { \
+    for (int64_t i = 0; i < count; i++, c += by) f[i] = multiplied(q, c, sums[i]); \
+  }
+FIXED(int32_t)
+FIXED(int64_t)
+
+/* Multipliers as 31 bits and a shift; gemmlowp's are those of the float32. */
+static graft_status begin_fixed(const gr_kernel_call *k, const double *steps, const float *bias, gr_requantize *q) {
+  const size_t n = (size_t)q->channels;
+  q->fixed = gr_scratch_alloc(k->scratch, n, sizeof *q->fixed);
+  q->shift = gr_scratch_alloc(k->scratch, n, sizeof *q->shift);
+  q->fixed_offset = gr_scratch_alloc(k->scratch, n, sizeof *q->fixed_offset);
+  if (!q->fixed || !q->shift || !q->fixed_offset) return GRAFT_NO_MEMORY;
+  if (q->other)
+    return gr_kernel_error(k, "what is added to the sums has no fixed-point form: requantize is float alone");
+  for (int64_t c = 0; c < q->channels; c++) {
+    const double m = q->mode == GR_requantization_gemmlowp ? (double)q->multiplier[c] : q->wide_multiplier[c];
+    const double offset = bias ? rint((double)bias[c] / steps[c]) : 0.0;
+    int shift;
+    int64_t fixed = llrint(ldexp(frexp(m, &shift), 31));
+    if (fixed == (int64_t)1 << 31) fixed /= 2, shift++;
+    if (!(m > 0) || shift > 30) return gr_kernel_error(k, "the multiplier %g has no fixed-point form", m);
+    if (!(offset >= INT32_MIN && offset <= INT32_MAX))
+      return gr_kernel_error(k, "bias %g is %g steps, which 32 bits do not hold", (double)bias[c], offset);
+    q->fixed[c] = (int32_t)fixed;
+    q->shift[c] = shift;
+    q->fixed_offset[c] = (int64_t)offset;
+  }
+  return GRAFT_OK;
+}
+
 graft_status gr_requantize_begin(const gr_kernel_call *k, uint32_t y_scale, int64_t channels, const double *steps,
                                  const float *bias, uint32_t other, gr_requantize *q) {
   const double scale = (double)*(const float *)k->operands[y_scale].data;
@@ -34,6 +101,7 @@ graft_status gr_requantize_begin(const gr_kernel_call *k, uint32_t y_scale, int6
                        .dtype = k->results[0].type->dtype,
                        .range = {gr_k_int(k, range), gr_k_int(k, range + 1)},
                        .zero_point = *(const int32_t *)k->operands[y_scale + 1].data,
+                       .mode = (gr_requantization)gr_k_int(k, range + 3),
                        .channels = channels,
                        .multiplier = gr_scratch_alloc(k->scratch, n, sizeof *q->multiplier),
                        .offset = gr_scratch_alloc(k->scratch, n, sizeof *q->offset),
@@ -58,7 +126,7 @@ graft_status gr_requantize_begin(const gr_kernel_call *k, uint32_t y_scale, int6
   }
   if (gr_integer_relu(k->op) && q->zero_point > q->range.quant_min)
     q->range.quant_min = q->zero_point < q->range.quant_max ? q->zero_point : q->range.quant_max;
-  return GRAFT_OK;
+  return q->mode == GR_requantization_float ? GRAFT_OK : begin_fixed(k, steps, bias, q);
 }
 
 /* Rounded, within what the result can hold: NaN becomes 0, that is the zero point. */
@@ -108,7 +176,9 @@ void gr_requantize_i32(const gr_requantize *q, gr_isa isa, const int32_t *sums, 
   for (int64_t i = 0; i < count; i += BLOCK, c += BLOCK * by) {
     const int64_t n = count - i < BLOCK ? count - i : BLOCK;
     if (q->other) read_other(q, isa, at + i, n, other);
-    if (q->precise)
+    if (q->mode != GR_requantization_float)
+      fixed_int32_t(q, sums + i, n, c, by, f);
+    else if (q->precise)
       precise_int32_t(q, sums + i, n, c, by, other, f);
     else
       (by ? steps_of_each : steps_of_one)[isa](sums + i, n, q->offset + c, q->multiplier + c, f);
@@ -123,7 +193,10 @@ static void requantize_i64(const gr_requantize *q, gr_isa isa, const int64_t *su
   for (int64_t i = 0; i < count; i += BLOCK, c += BLOCK * by) {
     const int64_t n = count - i < BLOCK ? count - i : BLOCK;
     if (q->other) read_other(q, isa, at + i, n, other);
-    precise_int64_t(q, sums + i, n, c, by, other, f);
+    if (q->mode != GR_requantization_float)
+      fixed_int64_t(q, sums + i, n, c, by, f);
+    else
+      precise_int64_t(q, sums + i, n, c, by, other, f);
     store(q, isa, f, n, at + i);
   }
 }

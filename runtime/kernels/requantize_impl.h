@@ -3,7 +3,9 @@
  * float, the default: y = clamp(round((sum + offset) * multiplier) + zero_point), in f32, half to even, the zero point
  * added after rounding. The multiplier is x_scale * weight_scale / y_scale and the offset bias / (x_scale *
  * weight_scale), each computed in double and rounded once. Where f32 could not tell (an offset beyond 2^22, a
- * multiplier that is no normal number, sums of 64 bits) all of it is done in double. */
+ * multiplier that is no normal number, sums of 64 bits) all of it is done in double.
+ *
+ * The others are the fixed-point arithmetic of other runtimes, bit for bit: runtime/REQUANTIZE.md has the formulas. */
 #ifndef GRAFT_REQUANTIZE_IMPL_H
 #define GRAFT_REQUANTIZE_IMPL_H
 
@@ -15,12 +17,16 @@ typedef struct gr_requantize {
   gr_qrange range;
   int32_t zero_point;
   int64_t channels;
+  gr_requantization mode;
   bool precise;            /* in double */
   float *multiplier;       /* by channel */
   float *offset;           /* by channel, in steps of the sums */
   double *wide_multiplier; /* the same, with offsets in steps of the result */
   double *wide_offset;
-  const gr_in *other; /* added before rounding; NULL: nothing */
+  int32_t *fixed;        /* by channel, where the mode is not float: multiplier * 2^31 in [2^30, 2^31), */
+  int32_t *shift;        /* times 2^shift */
+  int64_t *fixed_offset; /* what is added to the sums */
+  const gr_in *other;    /* added before rounding; NULL: nothing */
   float other_multiplier;
   int32_t other_zero_point;
 } gr_requantize;

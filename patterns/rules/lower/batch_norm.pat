@@ -1,0 +1,30 @@
+condition is_activation(%x) = dtype(%x) == i8 or dtype(%x) == u8 or dtype(%x) == i16
+
+# Q(relu(bn(DQ(x))))  ==>  conv_relu(x, w, b)   with a group and a weight of one element for each channel
+#
+# A batch norm that uses its running statistics is x t + b per channel, t = gamma / sqrt(var + eps), b = beta - mean t: a
+# convolution whose weight is 1 or -1 in steps of |t|, which is exact. Where t is 0 or no normal number, the weight is 0 in steps of 1.
+rule lower_batch_norm
+match
+  relu? {
+    %r = relu(%n)   one_use
+  } else {
+    %r = %n
+  }
+  %dx = dequantize_per_tensor(%x, %sx, %zx) {drop ..}
+  %n = batch_norm(%dx, %gamma?, %beta?, %mean, %var, %count?) {training: false, eps: $eps, drop ..}   one_use
+  %y = quantize_per_tensor(%r, %sy, %zy) {quant_min: $min, quant_max: $max, dtype: $dtype, drop by_division}
+where
+  rank(%x) == 4, is_activation(%x), is_activation(%y), dim(%mean, 0) > 0, no_spec(..)
+rewrite
+  drop %count
+  const %t = bn_scale(%gamma?, %var) {eps: $eps, exact: true}
+  const %s = abs(bn_scale(%gamma?, %var) {eps: $eps})
+  const %b = bn_shift(_, %mean, %beta?, %t)    named %mean:bias   kind parameter
+  const %w = view(to(round(div(%t, %s))) {dtype: i8}) {size: [dim(%mean, 0), 1, 1, 1]}   named %mean:weight
+  const %z = to(mul(%s, 0)) {dtype: i32}
+  if relu {
+    %y = quantized.conv2d_relu(%x, %w, %b, %sx, %zx, %s, %z, %sy, %zy) {groups: dim(%mean, 0), quant_min: $min, quant_max: $max, dtype: $dtype}   source %n
+  } else {
+    %y = quantized.conv2d(%x, %w, %b, %sx, %zx, %s, %z, %sy, %zy) {groups: dim(%mean, 0), quant_min: $min, quant_max: $max, dtype: $dtype}   source %n
+  }
