@@ -68,27 +68,39 @@ static int64_t attr_int(const graft_graph *g, graft_node n, const char *name, in
   return graft_node_attr(g, n, name, &attr) && attr.kind == GRAFT_ATTR_INT ? attr.as.i : otherwise;
 }
 
+/* An operand of node n: in the call at hand, or of another node, where a tensor has it. */
+static const void *parameter(const graft_node_done *done, graft_node n, uint32_t slot, graft_type *type) {
+  if (n == done->node) {
+    if (slot >= done->operand_count) return NULL;
+    *type = done->operand_types[slot];
+    return done->operands[slot];
+  }
+  const graft_value v = gr_operand(done->graph, n, slot);
+  const graft_tensor t = v == GRAFT_NONE ? GRAFT_NONE : gr_value_tensor(done->graph, v);
+  if (t == GRAFT_NONE) return NULL;
+  *type = *gr_tensor_type(done->graph->module, t);
+  return graft_tensor_get_data(done->graph->module, t);
+}
+
 /* Of the node's first result; false: it is not quantized, or not in a way that this understands. */
 static bool find_quantizer(const graft_node_done *done, quantizer *q) {
   uint32_t scale, zero_point;
   const graft_graph *g = done->graph;
-  if (!gr_result_scale(g, done->node, &scale, &zero_point)) return false;
-  if (scale >= done->operand_count || zero_point >= done->operand_count) return false;
-  const graft_type *s = &done->operand_types[scale], *z = &done->operand_types[zero_point];
-  if (!done->operands[scale] || !done->operands[zero_point] || s->dtype != GRAFT_F32 || z->dtype != GRAFT_I32)
-    return false;
-  q->scale = done->operands[scale];
-  q->zero_point = done->operands[zero_point];
-  const int64_t count = graft_type_elements(s);
+  const graft_node n = gr_scale_node(g, done->node);
+  graft_type s, z;
+  if (n == GRAFT_NONE || !gr_result_scale(g, n, &scale, &zero_point)) return false;
+  q->scale = parameter(done, n, scale, &s);
+  q->zero_point = parameter(done, n, zero_point, &z);
+  if (!q->scale || !q->zero_point || s.dtype != GRAFT_F32 || z.dtype != GRAFT_I32) return false;
+  const int64_t count = graft_type_elements(&s);
   const graft_type *x = &done->result_types[0];
   q->channels = gr_channels_whole(x);
-  if (count != 1 &&
-      (!gr_channels_make(x, attr_int(g, done->node, "axis", 0), attr_int(g, done->node, "groups", 1), &q->channels) ||
-       gr_channels_total(q->channels) != count))
+  if (graft_type_elements(&z) != count || (count != 1 && n != done->node)) return false;
+  if (count != 1 && (!gr_channels_make(x, attr_int(g, n, "axis", 0), attr_int(g, n, "groups", 1), &q->channels) ||
+                     gr_channels_total(q->channels) != count))
     return false;
-  if (graft_type_elements(z) != count) return false;
-  q->low = attr_int(g, done->node, "quant_min", -128);
-  q->high = attr_int(g, done->node, "quant_max", 127);
+  q->low = attr_int(g, n, "quant_min", -128);
+  q->high = attr_int(g, n, "quant_max", 127);
   return q->low < q->high;
 }
 
@@ -276,6 +288,7 @@ static graft_status after_b(void *user, const graft_node_done *done) {
     const kept *k = m->layer == GRAFT_NONE ? NULL : &c->kept[m->a];
     if (!k || !k->data || !same_shape(&k->type, type)) continue;
     const bool quantized = i == 0 && find_quantizer(done, &q), integers = quantized && !gr_is_float(type->dtype);
+    if (m->quantized && !quantized && !gr_is_float(type->dtype)) continue; /* integers of unknown meaning */
     if (m->shown) {
       graft_status status =
           look(c, &c->layers[m->layer], k, type, done->results[i], quantized ? &q : NULL, integers ? &q : NULL);

@@ -13,6 +13,8 @@
 
 #define QUANTIZERS (GR_F_Q | GR_F_DQ | GR_F_FAKE_QUANTIZE)
 
+enum { MOVES_MAX = 64 }; /* nodes in a row that only move integers */
+
 enum kind { PLAIN, QUANTIZED, MADE, SOURCE }; /* of a key */
 
 typedef struct matcher {
@@ -38,6 +40,18 @@ bool gr_result_scale(const graft_graph *g, graft_node n, uint32_t *scale, uint32
   *scale = find_operand(info, quantizer ? "scale" : "y_scale");
   *zero_point = find_operand(info, quantizer ? "zero_point" : "y_zero_point");
   return *scale != GRAFT_NONE && *zero_point != GRAFT_NONE;
+}
+
+graft_node gr_scale_node(const graft_graph *g, graft_node n) {
+  uint32_t scale, zero_point;
+  for (int steps = 0; n != GRAFT_NONE && !gr_result_scale(g, n, &scale, &zero_point); steps++) {
+    const graft_value y = gr_node_at(g, n)->first_result, x = gr_operand(g, n, 0);
+    const uint32_t passes = GR_F_MOVES | GR_F_VIEW | GR_F_POOL | GR_F_ELEMENTWISE;
+    if (!gr_is_integer(gr_type_of(g, y)->dtype) || !(families(g, n) & passes) || x == GRAFT_NONE || steps == MOVES_MAX)
+      return GRAFT_NONE;
+    n = gr_value_node(g, x);
+  }
+  return n;
 }
 
 /* ---- keys ---- */
@@ -73,13 +87,12 @@ static graft_value quantized_value(const graft_graph *g, graft_value v, bool *qu
 static bool identify(const graft_graph *g, graft_value v, identity *id) {
   const graft_module *m = g->module;
   bool quantized;
-  uint32_t scale, zero_point;
   v = quantized_value(g, v, &quantized);
   const graft_node n = gr_value_node(g, v);
   if (n == GRAFT_NONE && gr_value_at(g, v)->def_kind != GR_DEF_INPUT) return false; /* weights are no layers */
   const uint32_t record = n == GRAFT_NONE ? 0 : own_record(m, gr_node_at(g, n)->provenance);
   const gr_record *r = record ? gr_record_get(m, record) : NULL;
-  if (n != GRAFT_NONE && gr_result_scale(g, n, &scale, &zero_point)) quantized = true;
+  if (n != GRAFT_NONE && v == gr_node_at(g, n)->first_result && gr_scale_node(g, n) != GRAFT_NONE) quantized = true;
   id->kind = quantized ? QUANTIZED : PLAIN;
   graft_value_name(g, v, id->name, sizeof id->name);
   if (r && r->equals && v == gr_node_at(g, n)->first_result) {
@@ -131,18 +144,33 @@ static graft_value get(const matcher *m, enum kind kind, const char *name) {
   return v != GRAFT_NONE || kind != QUANTIZED ? v : gr_map_get(&m->map, text_key(PLAIN, name));
 }
 
-/* What a quantized op equals may be a quantize that the first graph never had: back to what that one quantized. */
-static graft_value find_by_parents(const matcher *m, const graft_graph *a, const graft_module *b, uint32_t record) {
+/* The value that a node with this record had, as somebody called it. */
+static graft_value find_served(const matcher *m, const graft_graph *a, const graft_module *b, uint32_t record) {
+  const gr_record *r = gr_record_get(b, record);
   identity id;
+  if (r->equals) return get(m, QUANTIZED, gr_string_text(b, r->equals));
+  if (!r->source) return GRAFT_NONE;
+  const graft_value v = gr_map_get(&m->map, text_key(SOURCE, gr_string_text(b, r->source)));
+  return v != GRAFT_NONE && identify(a, v, &id) && id.kind == PLAIN ? get(m, QUANTIZED, id.name) : v;
+}
+
+/* An op on integers equals a quantize, which the first graph may not have: back to what that one quantized, whose
+ * record is among those that the op was made from. It is the one that says whom it serves and, unlike a dequantize,
+ * equals nothing itself. */
+static graft_value find_by_parents(const matcher *m, const graft_graph *a, const graft_module *b, uint32_t record) {
   while (record) {
     const gr_record *r = gr_record_get(b, record);
-    graft_value v = r->equals ? get(m, QUANTIZED, gr_string_text(b, r->equals)) : GRAFT_NONE;
+    const graft_value v = r->equals ? get(m, QUANTIZED, gr_string_text(b, r->equals)) : GRAFT_NONE;
     if (v != GRAFT_NONE) return v;
-    if (r->source) {
-      v = gr_map_get(&m->map, text_key(SOURCE, gr_string_text(b, r->source)));
-      return v != GRAFT_NONE && identify(a, v, &id) && id.kind == PLAIN ? get(m, QUANTIZED, id.name) : v;
+    if (r->source) return find_served(m, a, b, record);
+    uint32_t before = 0; /* made into this one by another rule */
+    for (uint32_t i = 0; i < r->parent_count; i++) {
+      const uint32_t parent = gr_record_parents(b, record)[i], own = own_record(b, parent);
+      if (own != parent && (!own || !gr_record_get(b, own)->equals))
+        return find_served(m, a, b, gr_record_parents(b, parent)[0]);
+      if (r->equals && gr_record_get(b, parent)->equals == r->equals) before = parent;
     }
-    record = r->parent_count ? gr_record_parents(b, record)[0] : 0;
+    record = before;
   }
   return GRAFT_NONE;
 }

@@ -24,5 +24,8 @@ void gr_match_end(gr_matches *m, graft_context *c);
 
 /* Slots of the scale and the zero point that the node's first result is quantized with; false: it is not. */
 bool gr_result_scale(const graft_graph *g, graft_node n, uint32_t *scale, uint32_t *zero_point);
+/* The node that says how the integers of n's first result are quantized: n, or where n only moves or picks elements the
+ * one that they come from. GRAFT_NONE: none. */
+graft_node gr_scale_node(const graft_graph *g, graft_node n);
 
 #endif

@@ -160,6 +160,34 @@ START_TEST(quantized_values_are_one_layer_with_what_they_are_quantized_to) {
 }
 END_TEST
 
+/* Each channel has steps of its own: 0.6 in halves and 2.4 in twos are both a fifth of a step off. */
+START_TEST(channels_have_steps_of_their_own) {
+  first = read_text("graft 1\ngraph main(%x: f32[2, 2]) {\n  %a = mul(%x, 2.0): f32[2, 2]\n  return %a\n}\n");
+  second = read_text("graft 1\n"
+                     "tensor %s: f32[2] constant = [0.5, 2]\n"
+                     "tensor %z: i32[2] constant = [0, 1]\n"
+                     "graph main(%x: f32[2, 2]) {\n"
+                     "  %a = mul(%x, 2.0): f32[2, 2]\n"
+                     "  %q = quantize_per_channel(%a, %s, %z) {axis: 1}: i8[2, 2]\n"
+                     "  return %q\n"
+                     "}\n");
+  graft_compare *c = compare();
+  const graft_type type = graft_type_make(GRAFT_F32, 2, (int64_t[]){2, 2});
+  const float x[4] = {0.3f, 1.2f, 0.3f, 1.2f};
+  ck_assert_int_eq(graft_compare_step(c, &type, (const void *const[]){x}), GRAFT_OK);
+  ck_assert_str_eq(layers(c), "a=q"); /* integers, held against a as what they stand for */
+  const graft_layer l = graft_compare_layer(c, 0);
+  ck_assert(l.quantized);
+  ck_assert_uint_eq(l.channels, 2);
+  ck_assert_float_eq(l.scale_min, 0.5f);
+  ck_assert_float_eq(l.scale_max, 2);
+  ck_assert_double_eq_tol(l.error.steps, 0.2, 1e-6);
+  ck_assert_double_eq_tol(l.error.largest, 0.4, 1e-6);
+  ck_assert_double_eq_tol(l.of_b.max, 2, 1e-9);
+  graft_compare_destroy(c);
+}
+END_TEST
+
 /* A rule's result is what its record says it equals, and nothing by its name alone. */
 START_TEST(values_are_found_by_provenance) {
   first = read_text("graft 1\n"
@@ -317,6 +345,7 @@ int main(void) {
   tcase_add_test(tc, equal_graphs_are_equal);
   tcase_add_test(tc, error_is_told_from_what_is_inherited);
   tcase_add_test(tc, quantized_values_are_one_layer_with_what_they_are_quantized_to);
+  tcase_add_test(tc, channels_have_steps_of_their_own);
   tcase_add_test(tc, values_are_found_by_provenance);
   tcase_add_test(tc, not_a_number_is_bad_and_no_error);
   tcase_add_test(tc, inputs_are_found_by_name);
