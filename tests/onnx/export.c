@@ -137,6 +137,22 @@ static void check_text(tally *t, const char *path) {
   free(text);
 }
 
+static void check_file(tally *t, const char *path) {
+  context = graft_context_create(NULL);
+  if (!context) {
+    t->failed++;
+    return;
+  }
+  if (strcmp(path + strlen(path) - 4, ".gir") == 0) {
+    check_text(t, path);
+  } else {
+    graft_module *m = graft_module_load(context, path, NULL);
+    if (m) check(t, path, m, 0);
+    graft_module_destroy(m);
+  }
+  graft_context_destroy(context);
+}
+
 static void check_path(tally *t, const char *path) {
   struct stat s;
   const char *dot = strrchr(path, '.');
@@ -149,13 +165,8 @@ static void check_path(tally *t, const char *path) {
       if (name[0] != '.') check_path(t, inside.paths[i]);
     }
     list_free(&inside);
-  } else if (dot && strcmp(dot, ".gir") == 0) {
-    check_text(t, path);
-  } else if (dot && strcmp(dot, ".onnx") == 0) {
-    graft_diagnostics_clear(context);
-    graft_module *m = graft_module_load(context, path, NULL);
-    if (m) check(t, path, m, 0);
-    graft_module_destroy(m);
+  } else if (dot && (strcmp(dot, ".gir") == 0 || strcmp(dot, ".onnx") == 0)) {
+    check_file(t, path);
   }
 }
 
@@ -167,9 +178,7 @@ int main(int argc, char **argv) {
     if (strcmp(argv[i], "-o") == 0) folder = argv[i + 1];
     if (strcmp(argv[i], "--opset") == 0) opset = (unsigned)atoi(argv[i + 1]);
   }
-  context = graft_context_create(NULL);
-  for (; i < argc && context; i++) check_path(&t, argv[i]);
-  graft_context_destroy(context);
+  for (; i < argc; i++) check_path(&t, argv[i]);
   printf(
       "%d written: %d come back as they were, %d as the same file, %d otherwise for a reason; ONNX cannot say %d; %d "
       "failed\n",

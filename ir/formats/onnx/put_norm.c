@@ -70,6 +70,17 @@ static bool lose_count(gr_out *w) {
   return true;
 }
 
+/* In evaluation the new statistics are the old ones. */
+static bool old_statistics(gr_out *w, const char *const *old) {
+  for (uint32_t i = 0; i < 2; i++) {
+    const graft_value v = gr_result(w->g, w->n, GR_RESULT(batch_norm, mean) + i);
+    if (v == GRAFT_NONE || gr_unused(w->g, v)) continue;
+    const char *name = gr_out_value_name(w, v);
+    if (!gr_out_end(w, gr_out_begin(w, "Identity"), &old[i], 1, &name, 1)) return false;
+  }
+  return true;
+}
+
 bool gr_put_batch_norm(gr_out *w) {
   const uint32_t set = gr_out_attrs(w);
   const graft_module *m = w->module;
@@ -97,7 +108,7 @@ bool gr_put_batch_norm(gr_out *w) {
   Onnx__NodeProto *node = gr_out_begin(w, "BatchNormalization");
   gr_out_set_float(w, node, "epsilon", gr_attr_float(m, set, GR_ATTR(batch_norm, eps)));
   if (!none) gr_out_set_float(w, node, "momentum", 1.0 - gr_attr_float(m, set, GR_ATTR(batch_norm, momentum)));
-  if (!training) return gr_out_end(w, node, inputs, 5, outputs, 1);
+  if (!training) return gr_out_end(w, node, inputs, 5, outputs, 1) && old_statistics(w, inputs + 3);
   if (w->opset >= 14) gr_out_set_int(w, node, "training_mode", 1);
   if (!unbiased && !read) gr_out_note(w, GR_NOTE_BIASED, outputs[0]);
   for (uint32_t i = 1; i < 3 && !w->failed; i++) /* in training all three are there */

@@ -10,10 +10,12 @@ where
 rewrite
   const %given = $scale: f64
   const %c = to(%given) {dtype: dtype(%q)}
+  const %lowest = -inf: f64
+  const %hidden = to(%lowest) {dtype: dtype(%q)}
   %kt = transpose(%k) {dim0: -2, dim1: -1}
   %m = matmul(%q, %kt)
   %s = mul(%m, %c)
-  %shown = where(%mask, %s, -inf)   if %mask and not is_float(%mask) else %s
+  %shown = where(%mask, %s, %hidden)   if %mask and not is_float(%mask) else %s
   %t = add(%shown, %mask)   if %mask and is_float(%mask) else %shown
   %p = softmax(%t) {dim: -1}
   %y = matmul(%p, %v)
@@ -29,10 +31,12 @@ rewrite
   const %extent = dim(%q, -1): f64
   const %root = rsqrt(%extent)
   const %c = to(%root) {dtype: dtype(%q)}
+  const %lowest = -inf: f64
+  const %hidden = to(%lowest) {dtype: dtype(%q)}
   %kt = transpose(%k) {dim0: -2, dim1: -1}
   %m = matmul(%q, %kt)
   %s = mul(%m, %c)
-  %shown = where(%mask, %s, -inf)   if %mask and not is_float(%mask) else %s
+  %shown = where(%mask, %s, %hidden)   if %mask and not is_float(%mask) else %s
   %t = add(%shown, %mask)   if %mask and is_float(%mask) else %shown
   %p = softmax(%t) {dim: -1}
   %y = matmul(%p, %v)
