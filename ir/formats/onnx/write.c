@@ -21,7 +21,7 @@ static Onnx__OperatorSetIdProto *opset_of(gr_out *w, const char *domain, int64_t
   Onnx__OperatorSetIdProto *o = gr_out_alloc(w, sizeof *o);
   if (!o) return NULL;
   onnx__operator_set_id_proto__init(o);
-  o->domain = (char *)(uintptr_t)domain;
+  o->domain = gr_out_lent(domain);
   o->has_version = 1;
   o->version = version;
   return o;
@@ -71,8 +71,8 @@ static Onnx__ModelProto *model_of(gr_out *w) {
   onnx__model_proto__init(model);
   model->has_ir_version = 1;
   model->ir_version = ir_version(w->opset);
-  model->producer_name = (char *)(uintptr_t) "graft";
-  model->producer_version = (char *)(uintptr_t)GRAFT_VERSION;
+  model->producer_name = gr_out_lent("graft");
+  model->producer_version = gr_out_lent(GRAFT_VERSION);
   model->graph = graph;
   graph->initializer = gr_out_alloc(w, w->initializers.len * sizeof *graph->initializer);
   if (w->failed) return NULL;
@@ -163,8 +163,8 @@ static Onnx__StringStringEntryProto *entry_of(gr_out *w, const char *key, const 
   Onnx__StringStringEntryProto *e = gr_out_alloc(w, sizeof *e);
   if (!e || !value) return w->failed = true, NULL;
   onnx__string_string_entry_proto__init(e);
-  e->key = (char *)(uintptr_t)key;
-  e->value = (char *)(uintptr_t)value;
+  e->key = gr_out_lent(key);
+  e->value = gr_out_lent(value);
   return e;
 }
 

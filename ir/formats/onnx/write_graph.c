@@ -135,7 +135,7 @@ static Onnx__GraphProto *fill(gr_out *w, gr_out_graph *s, uint32_t own, const ch
       !check_updates(w, g) || !check_annotations(w, g) || !write_nodes(w, s) || !add_identities(w, s, outputs))
     return NULL;
   onnx__graph_proto__init(proto);
-  proto->name = (char *)(uintptr_t)gr_string_text(w->module, g->name);
+  proto->name = gr_out_lent(gr_string_text(w->module, g->name));
   proto->n_node = s->nodes.len;
   proto->node = gr_out_alloc(w, s->nodes.len * sizeof *proto->node);
   if (proto->node && s->nodes.len) memcpy(proto->node, s->nodes.data, s->nodes.len * sizeof *proto->node);

@@ -10,7 +10,7 @@ Onnx__NodeProto *gr_out_begin(gr_out *w, const char *op) {
   Onnx__NodeProto *node = gr_out_alloc(w, sizeof *node);
   if (!node) return NULL;
   onnx__node_proto__init(node);
-  node->op_type = (char *)(uintptr_t)op;
+  node->op_type = gr_out_lent(op);
   return node;
 }
 
@@ -25,7 +25,7 @@ static Onnx__AttributeProto *add_attr(gr_out *w, Onnx__NodeProto *node, const ch
     node->attribute = more;
   }
   onnx__attribute_proto__init(a);
-  a->name = (char *)(uintptr_t)name;
+  a->name = gr_out_lent(name);
   a->has_type = 1;
   a->type = type;
   return node->attribute[node->n_attribute++] = a;
@@ -42,7 +42,7 @@ void gr_out_set_float(gr_out *w, Onnx__NodeProto *node, const char *name, double
 }
 
 static ProtobufCBinaryData bytes_of(const char *text) {
-  return (ProtobufCBinaryData){.len = strlen(text), .data = (uint8_t *)(uintptr_t)text};
+  return (ProtobufCBinaryData){.len = strlen(text), .data = gr_out_lent(text)};
 }
 
 void gr_out_set_string(gr_out *w, Onnx__NodeProto *node, const char *name, const char *value) {
@@ -97,7 +97,7 @@ static char **names_of(gr_out *w, const char *const *names, size_t *count) {
   while (*count > 0 && names[*count - 1] && !names[*count - 1][0]) --*count;
   char **copy = gr_out_alloc(w, *count * sizeof *copy);
   for (size_t i = 0; copy && i < *count; i++) {
-    copy[i] = (char *)(uintptr_t)names[i];
+    copy[i] = gr_out_lent(names[i]);
     if (!names[i]) w->failed = true; /* making it had no memory */
   }
   return copy;
@@ -120,8 +120,8 @@ bool gr_out_end(gr_out *w, Onnx__NodeProto *node, const char *const *inputs, uin
     break;
   }
   w->node_name = own ? gr_out_node_name(w) : node->n_output ? node->output[0] : "";
-  node->name = (char *)(uintptr_t)w->node_name;
-  if (own) node->doc_string = (char *)(uintptr_t)gr_out_provenance(w);
+  node->name = gr_out_lent(w->node_name);
+  if (own) node->doc_string = gr_out_lent(gr_out_provenance(w));
   GR_OUT_PUSH(w, w->graph->nodes, node);
   return !w->failed;
 }

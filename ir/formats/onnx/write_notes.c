@@ -108,7 +108,7 @@ void gr_out_metadata(gr_out *w, Onnx__ModelProto *model) {
     char *text = entry ? gr_arena_copy(&w->arena, s.bytes.data, s.bytes.len - 1) : NULL;
     if (entry && text) {
       onnx__string_string_entry_proto__init(entry);
-      entry->key = (char *)(uintptr_t)gr_onnx_note_keys[i];
+      entry->key = gr_out_lent(gr_onnx_note_keys[i]);
       entry->value = text;
       model->metadata_props[model->n_metadata_props++] = entry;
     } else if (s.bytes.len || s.failed) {

@@ -125,11 +125,11 @@ static bool put_domain(gr_out *w, Onnx__NodeProto *node, const char *op) {
   if (!dot || dot == op || !dot[1])
     return gr_out_refuse(w, "the op '%s' has no domain: an op of your own that goes to ONNX is called \"domain.Op\"",
                          op);
-  node->op_type = (char *)(uintptr_t)(dot + 1);
+  node->op_type = gr_out_lent(dot + 1);
   const char *domain = gr_arena_copy(&w->arena, op, (size_t)(dot - op));
   if (!domain) return gr_out_failed(w);
   if (strcmp(domain, "onnx") == 0) return true;
-  node->domain = (char *)(uintptr_t)domain;
+  node->domain = gr_out_lent(domain);
   for (uint32_t i = 0; i < w->domains.len; i++)
     if (strcmp(w->domains.data[i], domain) == 0) return true;
   GR_OUT_PUSH(w, w->domains, domain);

@@ -38,7 +38,7 @@ Onnx__ValueInfoProto *gr_out_value_info(gr_out *w, const char *name, const graft
   Onnx__TypeProto__Tensor *tensor = gr_out_alloc(w, sizeof *tensor);
   if (!info || !t || !tensor) return NULL;
   onnx__value_info_proto__init(info);
-  info->name = (char *)(uintptr_t)name;
+  info->name = gr_out_lent(name);
   if (type->dtype == GRAFT_UNKNOWN) return info;
   onnx__type_proto__init(t);
   onnx__type_proto__tensor__init(tensor);
@@ -55,7 +55,7 @@ Onnx__TensorProto *gr_out_tensor(gr_out *w, const char *name, const graft_type *
   Onnx__TensorProto *t = gr_out_alloc(w, sizeof *t);
   if (!t) return NULL;
   onnx__tensor_proto__init(t);
-  t->name = (char *)(uintptr_t)name;
+  t->name = gr_out_lent(name);
   t->has_data_type = 1;
   t->data_type = gr_out_dtype(type->dtype);
   t->n_dims = (size_t)type->rank;
@@ -64,7 +64,7 @@ Onnx__TensorProto *gr_out_tensor(gr_out *w, const char *name, const graft_type *
   memcpy(t->dims, type->dims, t->n_dims * sizeof *t->dims);
   const size_t each = graft_dtype_size(type->dtype), size = (size_t)graft_type_elements(type) * each;
   t->has_raw_data = 1;
-  t->raw_data = (ProtobufCBinaryData){.len = size, .data = (uint8_t *)(uintptr_t)data};
+  t->raw_data = (ProtobufCBinaryData){.len = size, .data = gr_out_lent(data)};
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
   uint8_t *little = gr_out_alloc(w, size);
   for (size_t i = 0; little && i < size; i++) little[i] = ((const uint8_t *)data)[i - i % each + each - 1 - i % each];

@@ -22,6 +22,8 @@
 #include "ir/formats/onnx/notes_impl.h"
 #include "ir/formats/sink_int.h"
 
+#include <string.h>
+
 #define GR_OUT_FIRST_OPSET 13
 #define GR_OUT_LAST_OPSET 21
 #define GR_OUT_OPSET 17
@@ -90,6 +92,13 @@ static inline bool gr_out_failed(gr_out *w) { return w->failed = true, false; }
 /* The node at hand cannot be said in ONNX; the text ends with what is to be done. */
 #define gr_out_refuse(w, ...) \
   (gr_error((w)->context, GRAFT_UNSUPPORTED, gr_node_loc((w)->g, (w)->n), __VA_ARGS__), gr_out_failed(w))
+
+/* The messages' members are not const; what they point to is lent, and only read. */
+static inline void *gr_out_lent(const void *bytes) {
+  void *p;
+  memcpy(&p, &bytes, sizeof p);
+  return p;
+}
 
 /* ---- names (write_names.c) ---- */
 
