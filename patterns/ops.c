@@ -12,11 +12,13 @@ static gr_opset *new_set(gr_parser *p, const char *name, size_t length, uint32_t
   return s->name && s->members ? s : NULL;
 }
 
-/* Members past the 255th are not needed by any family of the table; a declared one is bounded by its reader. */
+/* The most that a family declared in a file, or alternatives, may have. */
+#define MAX_MEMBERS 500u
+
 static void add_member(gr_opset *s, pt_member m) {
   if (m.op < GR_OP_COUNT) {
     if (s->index[m.op]) return;
-    s->index[m.op] = (uint8_t)(s->count + 1);
+    s->index[m.op] = s->count + 1;
   } else {
     for (uint32_t i = 0; i < s->count; i++)
       if (s->members[i].opaque && m.opaque && strcmp(s->members[i].opaque, m.opaque) == 0) return;
@@ -88,8 +90,8 @@ const gr_opset *gr_pt_opset_of_family(gr_parser *p, const char *name, size_t len
 
 const gr_opset *gr_pt_opset_join(gr_parser *p, const gr_opset *a, const gr_opset *b, gr_loc where) {
   size_t la = strlen(a->name), lb = strlen(b->name);
-  if (a->count + b->count >= UINT8_MAX) {
-    gr_error(p->context, GRAFT_RULE, where, "more than %d ops", UINT8_MAX - 1);
+  if (a->count + b->count > MAX_MEMBERS) {
+    gr_error(p->context, GRAFT_RULE, where, "more than %u ops", MAX_MEMBERS);
     return NULL;
   }
   gr_opset *s = new_set(p, a->name, la, a->count + b->count);
@@ -124,7 +126,7 @@ bool gr_parse_family(gr_parser *p) {
     return false;
   }
   if (!gr_lex_expect(l, '=', NULL)) return false;
-  gr_opset *s = new_set(p, name.text, name.length, UINT8_MAX);
+  gr_opset *s = new_set(p, name.text, name.length, MAX_MEMBERS);
   if (!s) return false;
   s->family = true;
   bool bad = false;
@@ -139,8 +141,8 @@ bool gr_parse_family(gr_parser *p) {
       if (l->token.kind != GR_T_ERROR) gr_lex_next(l);
       continue;
     }
-    if (s->count + m->count > UINT8_MAX - 1) {
-      gr_error(p->context, GRAFT_RULE, gr_lex_loc(l), "a family of more than %d ops", UINT8_MAX - 1);
+    if (s->count + m->count > MAX_MEMBERS) {
+      gr_error(p->context, GRAFT_RULE, gr_lex_loc(l), "a family of more than %u ops", MAX_MEMBERS);
       return false;
     }
     s->any |= m->any;

@@ -37,8 +37,8 @@ struct gr_opset {
   bool any; /* @any, or with it */
   uint32_t count;
   pt_member *members;
-  const gr_opset *pair;       /* member i goes with member i of this one: @dq with @q */
-  uint8_t index[GR_OP_COUNT]; /* member number + 1; 0: none */
+  const gr_opset *pair;        /* member i goes with member i of this one: @dq with @q */
+  uint32_t index[GR_OP_COUNT]; /* member number + 1; 0: none */
 };
 
 const gr_opset *gr_pt_opset_of_op(gr_parser *p, const char *name, size_t length, gr_loc where); /* an op of the table */

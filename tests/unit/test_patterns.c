@@ -115,6 +115,31 @@ START_TEST(predicates_of_the_embedder) {
 }
 END_TEST
 
+/* A family may have more members than the op table has rows. */
+START_TEST(families_of_many_foreign_ops) {
+  char text[8192];
+  size_t n = (size_t)snprintf(text, sizeof text, "family @all =");
+  for (int i = 0; i < 255; i++) n += (size_t)snprintf(text + n, sizeof text - n, " \"vendor.op%d\"", i);
+  n += (size_t)snprintf(
+      text + n, sizeof text - n,
+      " relu\n# relu(x) ==> clamp(x, 0, inf)\nrule r\nmatch\n  %%y = @all(%%x) {drop ..}\nwhere no_spec(..)\n"
+      "rewrite\n  %%y = clamp(%%x, 0.0, inf)\n");
+  ck_assert_uint_lt(n, sizeof text);
+  graft_context *c = graft_context_create(NULL);
+  graft_module *m = load(c);
+  graft_rules *set = graft_rules_create(c, false);
+  ck_assert_int_eq(graft_rules_add(set, text, n, "text"), GRAFT_OK);
+  gr_rewrite_options options = {.pass = "test"};
+  gr_rewrite_stats stats;
+  const char *name = "r";
+  ck_assert_int_eq(gr_rewrite(graft_module_get_graph(m, 0), set, &name, 1, &options, &stats), GRAFT_OK);
+  ck_assert_uint_eq(stats.matches, 1);
+  graft_rules_destroy(set);
+  graft_module_destroy(m);
+  graft_context_destroy(c);
+}
+END_TEST
+
 /* Rules of one root that differ in an attribute, or in an op below: loading is linear, and what shadows is found. */
 START_TEST(many_rules) {
   enum { COUNT = 20000 };
@@ -403,6 +428,7 @@ int main(void) {
   tcase_set_timeout(t, 120);
   tcase_add_test(t, builtin_rules_are_listed);
   tcase_add_test(t, predicates_of_the_embedder);
+  tcase_add_test(t, families_of_many_foreign_ops);
   tcase_add_test(t, many_rules);
   tcase_add_test(t, rules_that_ship_are_read_when_asked_for);
   tcase_add_test(t, of_the_rules_that_ship_those_are_read_that_may_match);
