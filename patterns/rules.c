@@ -45,7 +45,7 @@ static const char *file_with(const graft_rules *set, const char *name) {
 static pt_rule *parse_rule(graft_rules *set, gr_rule_file *f, gr_parser *p, const char *text) {
   pt_rule *rule = gr_arena_alloc(p->arena, sizeof *rule);
   if (!rule) return NULL;
-  *rule = (pt_rule){.file = f->name, .place = f->place, .where = gr_lex_loc(&p->lex)};
+  *rule = (pt_rule){.file = f->name, .place = f->ships ? f->place << 16 | f->met : 0, .where = gr_lex_loc(&p->lex)};
   rule->doc = heading(p->arena, text, p->lex.token.source);
   gr_lex_next(&p->lex);
   gr_token name = p->lex.token;
@@ -134,7 +134,7 @@ static graft_status add(graft_rules *set, const char *text, size_t size, const c
   const uint32_t errors = gr_error_count(c), said = graft_diagnostic_count(c);
   gr_rule_file *f = gr_alloc(c, sizeof *f);
   if (!f) return GRAFT_NO_MEMORY;
-  *f = (gr_rule_file){.ships = ships, .place = ships ? (uint32_t)(ships->file - gr_builtin_rules) + 1 : 0};
+  *f = (gr_rule_file){.ships = ships, .place = ships ? (uint32_t)(ships->file - gr_builtin_rules) : 0};
   gr_arena_init(&f->arena, c);
   uint32_t before = set->rules.len;
   const char *copy = ships ? text : gr_arena_copy(&f->arena, text, size);
