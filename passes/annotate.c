@@ -7,10 +7,10 @@
 #include "passes/quant_impl.h"
 #include "patterns/quantizer_int.h"
 
-/* The set lives as long as one pass: the files that ship are small. */
-static graft_quantizers *read_quantizers(const gr_pass *p) {
+/* The set lives as long as one pass. */
+static graft_quantizers *read_quantizers(const gr_pass *p, const char *name) {
   const graft_pass_options *o = p->env->options;
-  graft_quantizers *set = graft_quantizers_create(p->context, true);
+  graft_quantizers *set = gr_quantizers_create_for(p->context, name);
   for (uint32_t i = 0; set && i < o->predicate_count; i++) {
     if (graft_quantizers_add_predicate(set, gr_pass_predicate(o, i)) == GRAFT_OK) continue;
     graft_quantizers_destroy(set);
@@ -196,7 +196,7 @@ graft_status gr_pass_annotate(gr_pass *p) {
   const char *name = gr_option_string(p, "quantizer");
   if (strcmp(name, "callback") == 0) return call_back(p);
   selection s;
-  graft_quantizers *set = read_quantizers(p);
+  graft_quantizers *set = read_quantizers(p, name);
   if (!set) return GRAFT_RULE;
   const gr_quantizer *q = gr_quantizers_find(set, name);
   static const char *const lists[] = {"scope", "name", "skip-name"};
@@ -209,8 +209,7 @@ graft_status gr_pass_annotate(gr_pass *p) {
     select_end(p, &s);
   } else {
     gr_closest near = gr_closest_begin(name, strlen(name));
-    for (uint32_t i = 0; i < graft_quantizers_count(set); i++)
-      gr_closest_offer(&near, graft_quantizers_name(set, i), strlen(graft_quantizers_name(set, i)));
+    gr_quantizers_offer(set, &near);
     gr_error(p->context, GRAFT_NAME, gr_option_loc(p, "quantizer"), "there is no quantizer '%s'%s", name,
              gr_closest_hint(&near, ""));
   }

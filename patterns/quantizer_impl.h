@@ -102,11 +102,14 @@ uint32_t gr_given_spec(graft_graph *g, graft_node qdq);
 /* The files that ship, made by the build; ended by a NULL name. */
 extern const gr_builtin gr_builtin_quantizers[];
 
-/* NULL with diagnostics: the text is wrong. It is copied. */
-gr_quantizer *qz_parse(graft_context *c, const gr_customs *customs, const char *text, size_t size, const char *file);
+/* NULL with diagnostics: the text is wrong. It is copied. `ships`: that each of its rules is reached the tests have
+ * seen.
+ */
+gr_quantizer *qz_parse(graft_context *c, const gr_customs *customs, const char *text, size_t size, const char *file,
+                       bool ships);
 void qz_destroy(gr_quantizer *q);
 /* After parsing: ranges, kinds and names in every choice of the bool options; places; rules that can never match. */
-bool qz_check(gr_quantizer *q);
+bool qz_check(gr_quantizer *q, bool ships);
 /* `active`: for each choice of the options, for each rule, does its condition hold (quantizer_reach.c). */
 bool qz_check_reach(gr_quantizer *q, const bool *active, uint32_t choices);
 

@@ -7,6 +7,10 @@
 
 typedef struct gr_quantizer gr_quantizer;
 
+/* Of the quantizers that ship only the one of this name is read; the names of all are taken. */
+graft_quantizers *gr_quantizers_create_for(graft_context *context, const char *name);
+/* All names: those that ship, too. */
+void gr_quantizers_offer(const graft_quantizers *quantizers, gr_closest *near);
 /* GRAFT_NONE as index: no quantizer is called so. */
 const gr_quantizer *gr_quantizers_find(const graft_quantizers *quantizers, const char *name);
 

@@ -384,7 +384,8 @@ static bool parse_file(gr_quantizer *q) {
   return ok && !q->parser.failed;
 }
 
-gr_quantizer *qz_parse(graft_context *c, const gr_customs *customs, const char *text, size_t size, const char *file) {
+gr_quantizer *qz_parse(graft_context *c, const gr_customs *customs, const char *text, size_t size, const char *file,
+                       bool ships) {
   gr_quantizer *q = gr_calloc(c, 1, sizeof *q);
   if (!q) return NULL;
   const uint32_t said = graft_diagnostic_count(c);
@@ -397,7 +398,7 @@ gr_quantizer *qz_parse(graft_context *c, const gr_customs *customs, const char *
     q->parser.customs = customs->data;
     q->parser.custom_count = customs->len;
     bool ok = parse_file(q);
-    ok &= qz_check(q);
+    ok &= qz_check(q, ships);
     if (ok) return q;
   }
   gr_diagnostics_sort(c, said);

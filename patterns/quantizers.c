@@ -10,19 +10,33 @@ struct graft_quantizers {
   graft_context *context;
   gr_quantizer *first, *last;
   gr_customs customs;
+  bool others; /* names of quantizers that ship are taken, whether or not they were read */
 };
 
-graft_quantizers *graft_quantizers_create(graft_context *context, bool builtin) {
+static graft_status add(graft_quantizers *set, const char *text, size_t size, const char *name, bool ships);
+
+/* Those that ship; `name`: that one alone, if there is one. */
+static graft_quantizers *create(graft_context *context, bool builtin, const char *name) {
   graft_quantizers *set = gr_calloc(context, 1, sizeof *set);
   if (!set) return NULL;
   set->context = context;
   for (const gr_builtin *b = gr_builtin_quantizers; builtin && b->name; b++) {
-    if (graft_quantizers_add(set, b->text, strlen(b->text), b->name)) {
+    if (name && strcmp(b->declares, name) != 0) continue;
+    if (add(set, b->text, strlen(b->text), b->name, name != NULL)) {
       graft_quantizers_destroy(set);
       return NULL;
     }
   }
+  set->others = builtin;
   return set;
+}
+
+graft_quantizers *graft_quantizers_create(graft_context *context, bool builtin) {
+  return create(context, builtin, NULL);
+}
+
+graft_quantizers *gr_quantizers_create_for(graft_context *context, const char *name) {
+  return create(context, true, name);
 }
 
 void graft_quantizers_destroy(graft_quantizers *set) {
@@ -41,18 +55,24 @@ const gr_quantizer *gr_quantizers_find(const graft_quantizers *set, const char *
   return NULL;
 }
 
-graft_status graft_quantizers_add(graft_quantizers *set, const char *text, size_t size, const char *name) {
+static bool is_taken(const graft_quantizers *set, const char *name) {
+  for (const gr_builtin *b = gr_builtin_quantizers; set->others && b->name; b++)
+    if (strcmp(b->declares, name) == 0) return true;
+  return gr_quantizers_find(set, name) != NULL;
+}
+
+static graft_status add(graft_quantizers *set, const char *text, size_t size, const char *name, bool ships) {
   graft_context *c = set->context;
   if (!name) name = "";
   if (!text && size) return gr_error(c, GRAFT_INVALID_ARGUMENT, (gr_loc){.file = name}, "there is no text");
   const uint32_t errors = gr_error_count(c);
-  gr_quantizer *q = qz_parse(c, &set->customs, text, size, name);
+  gr_quantizer *q = qz_parse(c, &set->customs, text, size, name, ships);
   const graft_status parsed = gr_outcome(c, errors, q ? GRAFT_OK : GRAFT_RULE);
   if (parsed || !q) {
     if (q) qz_destroy(q);
     return parsed;
   }
-  if (gr_quantizers_find(set, q->name)) {
+  if (is_taken(set, q->name)) {
     graft_status status =
         gr_error(set->context, GRAFT_NAME, (gr_loc){.file = name}, "there is a quantizer '%s' already", q->name);
     qz_destroy(q);
@@ -61,6 +81,16 @@ graft_status graft_quantizers_add(graft_quantizers *set, const char *text, size_
   *(set->last ? &set->last->next : &set->first) = q;
   set->last = q;
   return GRAFT_OK;
+}
+
+graft_status graft_quantizers_add(graft_quantizers *set, const char *text, size_t size, const char *name) {
+  return add(set, text, size, name, false);
+}
+
+void gr_quantizers_offer(const graft_quantizers *set, gr_closest *near) {
+  for (const gr_quantizer *q = set->first; q; q = q->next) gr_closest_offer(near, q->name, strlen(q->name));
+  for (const gr_builtin *b = gr_builtin_quantizers; set->others && b->name; b++)
+    gr_closest_offer(near, b->declares, strlen(b->declares));
 }
 
 graft_status graft_quantizers_add_predicate(graft_quantizers *set, const graft_predicate *predicate) {

@@ -194,9 +194,11 @@ static bool build(chain *h, graft_module *m, gr_scratch *scratch, const gr_unmad
 graft_status gr_chain_run(graft_module *m, gr_scratch *scratch, const gr_unmade *last, bool finite, gr_array *result,
                           gr_loc where, bool *done) {
   graft_context *c = m->context;
-  chain *h = gr_calloc(c, 1, sizeof *h);
+  chain *h = gr_alloc(c, sizeof *h); /* each link is cleared when it is added */
   if (!h) return GRAFT_NO_MEMORY;
   graft_status status = GRAFT_OK;
+  h->count = 0;
+  h->observes = false;
   h->finite = finite;
   *done = build(h, m, scratch, last, where);
   if (*done) {

@@ -84,12 +84,13 @@ void gr_range_widen_f32(gr_isa isa, const float *x, gr_channels ch, float *min, 
 GR_LOOP void seek_others_loop(const float *x, int64_t n, int64_t *others) {
   const uint32_t exponent = 0x7F800000u;
   uint32_t any = 0;
+#pragma GCC unroll 4
   for (int64_t i = 0; i < n; i++) {
     uint32_t bits;
     memcpy(&bits, &x[i], sizeof bits);
-    any |= (uint32_t)((bits & exponent) == exponent);
+    any |= (bits & exponent) + 0x00800000u; /* carries into the sign where all bits of the exponent are set */
   }
-  *others = (int64_t)any;
+  *others = (int64_t)(any >> 31);
 }
 
 GR_CLONES(seek_others, (const float *x, int64_t n, int64_t *others), (x, n, others))

@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "ir/ir_int.h"
+#include "runtime/quant_int.h"
 
 bool graft_dtype_range(graft_dtype dtype, int64_t *min, int64_t *max) {
   *min = *max = 0;
@@ -102,23 +103,35 @@ static void kernel_formula(const graft_qparams_config *o, int64_t qmin, int64_t 
   *zero_point = clamp_zero_point(rint(zp), qmin, qmax);
 }
 
-graft_status graft_qparams(const graft_qparams_config *given, float min, float max, float *scale, int32_t *zero_point) {
-  int64_t qmin, qmax, lowest, highest;
+graft_status gr_qparams_begin(gr_qparams *q, const graft_qparams_config *given) {
+  int64_t lowest, highest;
+  q->config = (graft_qparams_config){.size = sizeof q->config};
+  if (!gr_copy_options(&q->config, sizeof q->config, given)) return GRAFT_INVALID_ARGUMENT;
+  graft_qparams_range(&q->config, &q->quant_min, &q->quant_max);
+  if (!graft_dtype_range(q->config.dtype, &lowest, &highest) || q->quant_min >= q->quant_max || q->quant_min < lowest ||
+      q->quant_max > highest)
+    return GRAFT_INVALID_ARGUMENT;
+  return GRAFT_OK;
+}
+
+void gr_qparams_of(const gr_qparams *q, float min, float max, float *scale, int32_t *zero_point) {
   *scale = 1.0f;
   *zero_point = 0;
-  graft_qparams_config o = {.size = sizeof o};
-  if (!gr_copy_options(&o, sizeof o, given)) return GRAFT_INVALID_ARGUMENT;
-  const graft_qparams_config *options = &o;
-  graft_qparams_range(options, &qmin, &qmax);
-  if (!graft_dtype_range(options->dtype, &lowest, &highest) || qmin >= qmax || qmin < lowest || qmax > highest)
-    return GRAFT_INVALID_ARGUMENT;
-  if (!(min <= max)) return GRAFT_OK; /* never observed: (inf, -inf) */
+  if (!(min <= max)) return; /* never observed: (inf, -inf) */
   if (min < -FLT_MAX) min = -FLT_MAX;
   if (max > FLT_MAX) max = FLT_MAX;
-  if (options->formula == GRAFT_FORMULA_KERNEL) {
-    kernel_formula(options, qmin, qmax, min, max, scale, zero_point);
+  if (q->config.formula == GRAFT_FORMULA_KERNEL) {
+    kernel_formula(&q->config, q->quant_min, q->quant_max, min, max, scale, zero_point);
   } else {
-    observer_formula(options, qmin, qmax, min, max, scale, zero_point);
+    observer_formula(&q->config, q->quant_min, q->quant_max, min, max, scale, zero_point);
   }
-  return GRAFT_OK;
+}
+
+graft_status graft_qparams(const graft_qparams_config *given, float min, float max, float *scale, int32_t *zero_point) {
+  gr_qparams q;
+  *scale = 1.0f;
+  *zero_point = 0;
+  const graft_status status = gr_qparams_begin(&q, given);
+  if (!status) gr_qparams_of(&q, min, max, scale, zero_point);
+  return status;
 }

@@ -41,6 +41,16 @@ void gr_observe_histogram(gr_isa isa, const float *x, int64_t count, int64_t bin
 /* The range that minimizes the quantization error; `scratch`: `bins` floats. Never observed: (inf, -inf). */
 void gr_histogram_range(const float *state, int64_t bins, int dtype_bits, float *min, float *max, float *scratch);
 
+/* ---- scale and zero point (qparams.c): graft_qparams in two parts, for many ranges under one configuration ---- */
+
+typedef struct gr_qparams {
+  graft_qparams_config config;
+  int64_t quant_min, quant_max;
+} gr_qparams;
+
+graft_status gr_qparams_begin(gr_qparams *q, const graft_qparams_config *given);
+void gr_qparams_of(const gr_qparams *q, float min, float max, float *scale, int32_t *zero_point);
+
 /* ---- quantize, dequantize, fake-quantize (fake_quantize.c) ---- */
 
 typedef struct gr_qrange {

@@ -336,12 +336,13 @@ graft_status gr_kernel_qparams(const gr_kernel_call *k) {
   } else if (state->count != 2 * n) {
     return gr_kernel_error(k, "a state has 2 entries, 2 for each channel, or 2 and a histogram");
   }
+  gr_qparams q;
+  if (gr_qparams_begin(&q, &o))
+    return gr_kernel_error(k, "the range %lld to %lld is impossible", (long long)o.quant_min, (long long)o.quant_max);
   for (int64_t c = 0; c < n; c++) {
     float a;
     int32_t z;
-    status = graft_qparams(&o, s[c], s[n + c], &a, &z);
-    if (status)
-      return gr_kernel_error(k, "the range %lld to %lld is impossible", (long long)o.quant_min, (long long)o.quant_max);
+    gr_qparams_of(&q, s[c], s[n + c], &a, &z);
     if (scale) scale[c] = a;
     if (zp) zp[c] = z;
   }
