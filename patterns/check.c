@@ -25,7 +25,8 @@ static bool check_args(gr_parser *p, const pt_call *c, const gr_op_info *op) {
     const pt_arg *a = &c->args.data[i];
     if (op->operands[i].optional) continue;
     if (a->kind == PT_ARG_ABSENT || a->optional) {
-      gr_error(p->context, GRAFT_RULE, a->where, "operand %s of %s is never absent", op->operands[i].name, op->name);
+      gr_error(p->context, GRAFT_RULE, a->where, "operand %s of %s is never absent%s", op->operands[i].name, op->name,
+               a->kind == PT_ARG_ABSENT ? ": _ stands for none; a name that comes once stands for any" : "");
       return false;
     }
   }
@@ -57,7 +58,8 @@ static bool check_complete(gr_parser *p, const pt_call *c, const gr_op_info *op)
     if (c->attrs.data[i].kind == PT_ATTR_REST_OF || c->attrs.data[i].kind == PT_ATTR_DROP_REST) return true;
   if (!op) {
     gr_error(p->context, GRAFT_RULE, c->where,
-             "%s may have attributes that no table lists: capture them with ..$name, or drop ..", c->ops->name);
+             "%s%s may have attributes that no table lists: capture them with ..$name, or drop ..",
+             c->ops->family ? "@" : "", c->ops->name);
     return false;
   }
   for (uint32_t slot = 0; slot < op->attr_count; slot++) {

@@ -220,13 +220,14 @@ static bool emit(builder *b, pt_code code, uint32_t a, uint32_t slot, uint32_t c
   return pt_push(b->parser->arena, &b->code, i) && pt_push(b->parser->arena, &b->code_where, where);
 }
 
+/* Of a family with other members too the matcher asks the node. */
 static bool commutes(const pt_call *c) {
   if (c->args.len != 2 || c->args.data[0].kind == PT_ARG_RANGE || c->args.data[1].kind == PT_ARG_RANGE) return false;
   for (uint32_t i = 0; i < c->ops->count; i++) {
     const gr_op_info *info = gr_pt_member_info(c->ops, i);
-    if (!info || !(info->families & GR_F_COMMUTES)) return false;
+    if (info && (info->families & GR_F_COMMUTES)) return true;
   }
-  return true;
+  return false;
 }
 
 static bool emit_operand(builder *b, uint32_t place, uint32_t i, uint16_t slot, const pt_arg *a) {
@@ -389,8 +390,10 @@ static bool emit_rest(builder *b, uint32_t from) {
     const pt_vnode *node = &b->nodes.data[b->order[place]];
     if (!node->line || !node->line->one_use) continue;
     if (place == 0 || node->line->also)
-      return error_at(b->parser, node->line->where,
-                      "the root's results are there to be used by others: one_use is for what it uses");
+      return error_at(
+          b->parser, node->line->where,
+          "the root's results are there to be used by others: one_use is for what it uses (the root: the last "
+          "line outside of groups)");
     if (!emit(b, PT_ONE_USE, place, node->result_slots[0], 0, node->line->where)) return false;
   }
   for (uint32_t place = from; place < b->visited; place++) {

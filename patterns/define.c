@@ -235,7 +235,10 @@ graft_status gr_customs_add(graft_context *c, gr_customs *all, const graft_predi
     word = (x.name[i] >= 'a' && x.name[i] <= 'z') || x.name[i] == '_' || (i && x.name[i] >= '0' && x.name[i] <= '9');
   if (!word || !x.holds || x.arity == 0 || x.arity > PT_MAX_PARAMS)
     return gr_error(c, GRAFT_NAME, (gr_loc){0},
-                    "a predicate has a name of lower-case letters, 1 to %d values, and a function", PT_MAX_PARAMS);
+                    !word      ? "a predicate cannot be called '%s': lower-case letters, digits and _, at most 63"
+                    : !x.holds ? "the predicate '%s' has no function"
+                               : "the predicate '%s' takes 1 to 8 values",
+                    x.name ? x.name : "");
   bool taken = gr_pt_function_find(x.name, length) < PT_F_COUNT || gr_pt_is_special(&name);
   for (uint32_t i = 0; i < all->len; i++) taken |= strcmp(all->data[i]->name, x.name) == 0;
   if (taken) return gr_error(c, GRAFT_NAME, (gr_loc){0}, "there is a predicate '%s' already", x.name);

@@ -367,17 +367,23 @@ static void note_failure(const run *r, uint32_t pc) {
 
 static bool go(const run *r, uint32_t pc);
 
+static bool node_commutes(const graft_graph *g, graft_node n) {
+  const gr_op_info *info = gr_info(g, n);
+  return info && (info->families & GR_F_COMMUTES);
+}
+
 /* Users of a bound value, each once; as many as the value has are looked at. */
 static bool try_users(const run *r, const pt_instr *i, uint32_t pc) {
   const graft_graph *g = r->g;
   const pt_call *call = r->v->nodes[i->a].call;
-  bool commutes = r->v->code[pc + 1].code == PT_COMMUTE;
+  const bool may_commute = r->v->code[pc + 1].code == PT_COMMUTE;
   graft_value v = r->f->values[i->b];
   for (uint32_t u = v == GRAFT_NONE ? GRAFT_NONE : gr_value_at(g, v)->first_use; u != GRAFT_NONE;
        u = gr_use_at(g, u)->next) {
     uint32_t user = gr_use_at(g, u)->user;
     if (!gr_user_is_node(user) || gr_pt_is_dead(r->m, user)) continue;
     uint32_t operand = u - gr_node_at(g, user)->first_use;
+    const bool commutes = may_commute && node_commutes(g, user);
     if (commutes ? operand >= 2 || (operand == 1 && gr_operand(g, user, 0) == v) : operand != i->c) continue;
     bool taken = false;
     for (uint32_t k = 0; k < i->a && !taken; k++) taken = r->f->nodes[k] == user;
@@ -501,9 +507,10 @@ static bool fails(const run *r, uint32_t conflict) {
   return false;
 }
 
+/* Is the other order the same, or none? */
 static bool symmetric(const run *r, const pt_instr *i) {
   graft_node n = r->f->nodes[i->a];
-  return gr_operand(r->g, n, 0) == gr_operand(r->g, n, 1);
+  return !node_commutes(r->g, n) || gr_operand(r->g, n, 0) == gr_operand(r->g, n, 1);
 }
 
 /* From instruction `pc` to the end. Depth: one level a commutative line, at most PT_MAX_COMMUTES. The other order of a

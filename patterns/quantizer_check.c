@@ -165,6 +165,10 @@ static bool check_rule(gr_quantizer *q, const qz_rule *r) {
                 : check_place(q, r->pattern, &line->target, true);
     for (const qz_setting *s = line->setting; s; s = s->otherwise) {
       if (!r->wrong) ok &= check_refs(q, r, s); /* to lines that are lost, perhaps */
+      for (uint32_t k = 0; k < s->ref_count; k++)
+        if (same_place(&s->refs[k], &line->target) && s->refs[k].first == line->target.first &&
+            s->refs[k].last == line->target.last)
+          ok &= fail(q, s->refs[k].where, "this is the place itself: it has its parameters from others");
       if (s->condition) ok &= gr_pt_check_all_kinds(&q->parser, &r->pattern->variants[0], s->condition);
     }
   }

@@ -86,7 +86,7 @@ void gr_pt_skip_item(pt_parse *s, const char *from) {
 void gr_pt_lose(pt_parse *s, const gr_lexer *from) {
   gr_lexer l = *from;
   const char *end = gr_pt_here(&s->parser->lex);
-  bool rest = false;
+  bool rest = false, colon = false; /* `@bin:b` and `add|sub:b` bind @b */
   l.quiet = true;
   while (s->names && l.token.kind != GR_T_END && gr_pt_here(&l) < end) {
     gr_token t = l.token;
@@ -99,12 +99,14 @@ void gr_pt_lose(pt_parse *s, const gr_lexer *from) {
     const char *dot = t.kind == GR_T_VALUE || t.kind == GR_T_FAMILY ? memchr(t.text, '.', t.length) : NULL;
     uint32_t length = dot ? (uint32_t)(dot - t.text) : t.length;
     bool group = t.kind == GR_T_IDENT && l.token.kind == '?';
-    int kind = t.kind == GR_T_VALUE     ? (rest ? PT_RANGE : PT_VALUE)
-               : t.kind == GR_T_CAPTURE ? (rest ? PT_REST : PT_ATTR)
-               : t.kind == GR_T_FAMILY  ? PT_TAG
-               : group                  ? PT_GROUP
-                                        : -1;
+    int kind = t.kind == GR_T_VALUE            ? (rest ? PT_RANGE : PT_VALUE)
+               : t.kind == GR_T_CAPTURE        ? (rest ? PT_REST : PT_ATTR)
+               : t.kind == GR_T_FAMILY         ? PT_TAG
+               : colon && t.kind == GR_T_IDENT ? PT_TAG
+               : group                         ? PT_GROUP
+                                               : -1;
     rest = t.kind == GR_T_DOTS;
+    colon = t.kind == ':';
     if (kind < 0 || length == 0) continue;
     int known = gr_pt_name_find(s->names, (pt_name_kind)kind, t.text, length);
     if (known >= 0) s->names->kind[kind].data[known].lost = true;

@@ -65,7 +65,7 @@ static pt_rule *parse_rule(graft_rules *set, gr_rule_file *f, gr_parser *p, cons
   if (!rule->doc[0]) {
     gr_error(p->context, GRAFT_RULE, rule->where,
              "the rule %s has no heading: say above it, in a comment, what it does and why that is sound", rule->name);
-    return NULL;
+    p->failed = true; /* its lines are read all the same, for their errors */
   }
   pt_parse sections = {.parser = p, .rewrite = true};
   if (!gr_lex_marks(&p->lex, &rule->marks) || !expect_word(p, "match", "`match`")) return NULL;

@@ -70,6 +70,8 @@ static bool check_observed(const checker *k, const graft_attr *a) {
   if (channels && a[slot_of(k, "axis")].kind == GRAFT_ATTR_NONE)
     return fail(k, "scheme", "a scheme per channel needs an axis");
   if (channels && strcmp(observer, "histogram") == 0) return fail(k, "observer", "a histogram is per tensor");
+  if (dynamic && a[slot_of(k, "learnable")].as.b)
+    return fail(k, "learnable", "dynamic parameters are computed at run time: none is left to learn");
   if (channels && dynamic) return fail(k, "dynamic", "dynamic quantization is per tensor");
   if (!dynamic && strcmp(observer, "placeholder") == 0)
     return fail(k, "observer", "the placeholder observes nothing: only a dynamic spec can have it");

@@ -421,7 +421,11 @@ static graft_status tell(graft_session *s, graft_node n, const gr_plan_step *ste
     for (uint32_t j = 0; step && j < node->result_count; j++)
       if (s->told[j] == s->told_operands[i]) s->told_operands[i] = NULL;
   }
-  return s->after_node(s->after_node_user, &done);
+  const uint32_t errors = gr_error_count(s->context);
+  const graft_status status = s->after_node(s->after_node_user, &done);
+  return status == GRAFT_OK || gr_error_count(s->context) > errors
+             ? status
+             : gr_error(s->context, status, gr_node_loc(s->graph, n), "after_node ended the run here");
 }
 
 static graft_status run_step(graft_session *s, const gr_plan_step *step) {
@@ -549,6 +553,7 @@ graft_status graft_session_run(graft_session *s) {
 }
 
 const void *graft_session_get_output(graft_session *s, uint32_t index, graft_type *type) {
+  if (type) *type = (graft_type){.rank = -1};
   if (index >= s->graph->outputs.len) {
     gr_error(s->context, GRAFT_INVALID_ARGUMENT, (gr_loc){0}, "output %u of a graph with %u outputs", (unsigned)index,
              (unsigned)s->graph->outputs.len);

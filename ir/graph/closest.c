@@ -41,7 +41,7 @@ gr_closest gr_closest_begin(const char *written, size_t length) {
 
 void gr_closest_offer(gr_closest *c, const char *word, size_t length) {
   size_t longer = length > c->length ? length : c->length, shorter = length > c->length ? c->length : length;
-  if (longer > LONGEST) return;
+  if (longer > LONGEST || shorter == 0) return;
   unsigned limit = longer < 3 ? 2 : (unsigned)longer / 3 * ERROR;
   if (limit >= c->distance) limit = c->distance - 1; /* of equals the first stays */
   if (ERROR * (longer - shorter) > limit) return;

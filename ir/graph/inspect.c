@@ -44,6 +44,7 @@ static bool attr_slot(const graft_graph *g, graft_node n, const char *name, uint
 bool graft_node_attr(const graft_graph *g, graft_node n, const char *name, graft_attr *attr) {
   uint32_t slot;
   if (!gr_is_node(g, n) || !name || !attr_slot(g, n, name, &slot)) return false;
+  if (!attr) return true;
   *attr = gr_attr_public(g->module, gr_info(g, n), gr_node_at(g, n)->attrs, slot);
   return true;
 }
@@ -63,7 +64,8 @@ static gr_node_desc describe(graft_graph *g, graft_node n) {
   return d;
 }
 
-/* Infers the node's results again after a change of attributes or operands; on failure nothing has changed. */
+/* Infers the node's results again after a change of attributes or operands (of an op that the table does not know they
+ * stay what was said of them, since nobody else can say it); on failure nothing has changed. */
 static graft_status change(graft_graph *g, graft_node n, uint32_t attrs, uint32_t slot, graft_value operand) {
   graft_context *c = g->module->context;
   gr_node_desc d = describe(g, n);
@@ -72,7 +74,11 @@ static graft_status change(graft_graph *g, graft_node n, uint32_t attrs, uint32_
                                                                 : slot + 1;
   graft_value *operands = gr_alloc(c, (count ? count : 1) * sizeof *operands);
   uint32_t *specs = gr_calloc(c, count ? count : 1, sizeof *specs);
-  graft_status status = operands && specs ? GRAFT_OK : GRAFT_NO_MEMORY;
+  uint32_t *types = d.op >= GR_OP_COUNT && d.result_count ? gr_alloc(c, d.result_count * sizeof *types) : NULL;
+  const bool keeps = d.op >= GR_OP_COUNT && d.result_count;
+  graft_status status = operands && specs && (types || !keeps) ? GRAFT_OK : GRAFT_NO_MEMORY;
+  for (uint32_t i = 0; types && i < d.result_count; i++)
+    types[i] = gr_value_at(g, gr_node_at(g, n)->first_result + i)->type;
   if (status == GRAFT_OK) {
     for (uint32_t i = 0; i < count; i++) {
       operands[i] = i == slot ? operand : gr_operand(g, n, i);
@@ -81,10 +87,12 @@ static graft_status change(graft_graph *g, graft_node n, uint32_t attrs, uint32_
     d.operands = operands;
     d.operand_count = count;
     d.attrs = attrs;
+    d.types = types;
     status = gr_node_become(g, n, &d);
     for (uint32_t i = 0; i < gr_node_at(g, n)->operand_count && status == GRAFT_OK; i++)
       status = gr_spec_set_use(g, gr_node_at(g, n)->first_use + i, specs[i]);
   }
+  if (types) gr_free(c, types, d.result_count * sizeof *types);
   gr_free(c, operands, (count ? count : 1) * sizeof *operands);
   gr_free(c, specs, (count ? count : 1) * sizeof *specs);
   return status;

@@ -208,6 +208,23 @@ START_TEST(attributes_are_checked_and_interned) {
   ck_assert_int_eq(graft_node_set_attr(graph, graft_value_node(graph, a), &eval), GRAFT_OK);
   ck_assert(graft_node_attr(graph, graft_value_node(graph, a), "min_val", &got) && got.as.f == 0);
   ck_assert(graft_node_attr(graph, graft_value_node(graph, b), "max_val", &got) && got.as.f == 1);
+  ck_assert(graft_node_attr(graph, graft_value_node(graph, b), "max_val", NULL)); /* is there one? */
+  ck_assert(!graft_node_attr(graph, graft_value_node(graph, b), "slope", NULL));
+}
+END_TEST
+
+START_TEST(an_opaque_node_keeps_its_types_when_it_is_edited) {
+  const graft_type types[2] = {graft_type_make(GRAFT_F32, 2, (int64_t[]){3, -1}), graft_type_make(GRAFT_I64, 0, NULL)};
+  graft_node_options o = {
+      .size = sizeof o, .op = "vendor.two", .operands = &input, .operand_count = 1, .result_count = 2, .types = types};
+  graft_node n = graft_node_create(graph, &o);
+  graft_attr level = {.name = "level", .kind = GRAFT_ATTR_INT, .as.i = 3};
+  ck_assert_int_eq(graft_node_set_attr(graph, n, &level), GRAFT_OK);
+  ck_assert_int_eq(graft_node_set_operand(graph, n, 1, op1("relu", input)), GRAFT_OK);
+  for (uint32_t i = 0; i < 2; i++) {
+    graft_type t = graft_value_get_type(graph, graft_node_result(graph, n, i));
+    ck_assert_mem_eq(&t, &types[i], sizeof t);
+  }
 }
 END_TEST
 
@@ -459,6 +476,7 @@ int main(void) {
   tcase_add_test(tests, become_keeps_the_result);
   tcase_add_test(tests, remembered_types_are_those_of_the_node);
   tcase_add_test(tests, attributes_are_checked_and_interned);
+  tcase_add_test(tests, an_opaque_node_keeps_its_types_when_it_is_edited);
   tcase_add_test(tests, many_attribute_sets_survive_growth);
   tcase_add_test(tests, compaction_keeps_the_graph);
   tcase_add_test(tests, tensors_are_copied_on_write);

@@ -85,6 +85,8 @@ START_TEST(predicates_of_the_embedder) {
   wrong = wide;
   wrong.arity = 0;
   ck_assert_int_eq(graft_rules_add_predicate(set, &wrong), GRAFT_NAME);
+  ck_assert_str_eq(graft_diagnostic_get(c, graft_diagnostic_count(c) - 1).message,
+                   "the predicate 'is_wide' takes 1 to 8 values");
   ck_assert_int_eq(graft_rules_add_predicate(set, NULL), GRAFT_NAME);
   graft_diagnostics_clear(c);
   static const char wrong_arity[] = "# any\nrule q\nmatch\n  %y = relu(%x)\nwhere no_spec(..), is_wide(%x, %y)\n"

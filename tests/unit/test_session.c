@@ -807,6 +807,9 @@ START_TEST(a_hook_that_fails_ends_the_run) {
   graft_session *s = create(&options);
   set(s, 0, 2, 2, 2, (float[]){5, 6, 7, 8});
   ck_assert_int_eq(graft_session_run(s), GRAFT_RUN);
+  const graft_diagnostic d = graft_diagnostic_get(context, graft_diagnostic_count(context) - 1);
+  ck_assert_str_eq(d.message, "after_node ended the run here");
+  ck_assert_str_ne(d.node, "");
   ck_assert_ptr_null(strstr(t.text, "add"));
   ck_assert_ptr_null(graft_session_get_output(s, 0, NULL));
   ck_assert_float_eq(((const float *)graft_tensor_get_data(module, learned))[0], 0);
