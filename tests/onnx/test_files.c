@@ -1,6 +1,6 @@
 /* ONNX files rather than models: external data, the wire format, lack of memory, size. */
 #include "ir/formats/file_int.h"
-#include "ir/formats/onnx/onnx_int.h"
+#include "ir/formats/onnx/onnx_impl.h"
 
 #include "fixture.h"
 
@@ -412,15 +412,45 @@ START_TEST(a_model_from_a_pipe) {
 }
 END_TEST
 
+/* Each handler bears an input that there is not, whichever it is. */
+START_TEST(inputs_that_there_are_not) {
+  static const struct {
+    const char *name, *domain;
+    uint32_t least, most;
+  } rows[] = {
+#define ONNX(name, handler, op, since, least, most, outputs, attrs) {#name, "", least, most},
+#include "ir/formats/onnx/import.def"
+#undef ONNX
+#define ONNX(name, handler, op, since, least, most, outputs, attrs) {#name, "com.microsoft", least, most},
+#include "ir/formats/onnx/contrib.def"
+#undef ONNX
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+    for (uint32_t k = 0; k < rows[i].most && k < 9; k++) {
+      const char *inputs[10] = {NULL};
+      for (uint32_t j = 0; j <= k || j < rows[i].least; j++) inputs[j] = j == k ? "nowhere" : "x";
+      teardown();
+      setup();
+      proto->opset_import[0]->version = 23;
+      add_input(g, "x", 1, 4, INTS(1, 4, 4, 4));
+      Onnx__NodeProto *n = add_node(g, rows[i].name, "/n", inputs, NAMES("y"));
+      if (rows[i].domain[0]) in_domain(n, rows[i].domain);
+      m = model_load(c, proto, NULL);
+      ck_assert_msg(!m == graft_context_has_errors(c), "%s: input %u", rows[i].name, k);
+    }
+}
+END_TEST
+
 int main(void) {
   Suite *s = suite_create("onnx-files");
   TCase *file = tcase_create("file"), *external = tcase_create("external");
   tcase_add_checked_fixture(file, setup, teardown);
   tcase_add_checked_fixture(external, setup_external, teardown_external);
   tcase_set_timeout(file, 120);
-  ADD(file, external_data_without_a_directory, wire_empty, wire_length_beyond_the_end, wire_endless_number, wire_group,
-      wire_field_zero, wire_two_graphs, wire_wrong_type, wire_not_text, wire_list_of_damaged_numbers, wire_too_deep,
-      wire_blow_up, out_of_memory, raw_bytes_are_lent, a_model_from_a_pipe, many_nodes);
+  ADD(file, inputs_that_there_are_not, external_data_without_a_directory, wire_empty, wire_length_beyond_the_end,
+      wire_endless_number, wire_group, wire_field_zero, wire_two_graphs, wire_wrong_type, wire_not_text,
+      wire_list_of_damaged_numbers, wire_too_deep, wire_blow_up, out_of_memory, raw_bytes_are_lent, a_model_from_a_pipe,
+      many_nodes);
   ADD(external, external_data, external_data_is_read_once, external_data_is_mapped, external_data_misaligned,
       external_data_beyond_the_end, external_data_huge_offset, external_data_of_another_length,
       external_data_offset_no_number, external_data_missing, external_data_outside, external_data_absolute,

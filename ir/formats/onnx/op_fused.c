@@ -42,8 +42,9 @@ static bool finish_activated(gr_onnx *in, const activation *a, graft_value y) {
 }
 
 static bool stays(gr_onnx *in, const char *why) {
-  return gr_onnx_stays(in, &(graft_type){.dtype = gr_onnx_value_type(in, gr_onnx_input(in, 0))->dtype, .rank = -1},
-                       "%s", why);
+  const graft_value x = gr_onnx_input(in, 0);
+  return !in->failed &&
+         gr_onnx_stays(in, &(graft_type){.dtype = gr_onnx_value_type(in, x)->dtype, .rank = -1}, "%s", why);
 }
 
 /* The fourth input is added before the activation. */

@@ -89,9 +89,11 @@ bool gr_onnx_qlinear_where(gr_onnx *in) {
 }
 
 bool gr_onnx_qlinear_average_pool(gr_onnx *in) {
-  const graft_type x = *gr_onnx_value_type(in, gr_onnx_input(in, 0));
+  const graft_value x = gr_onnx_input(in, 0);
+  if (in->failed) return false;
   if (gr_onnx_attr_bool(in, "channels_last", false))
-    return gr_onnx_stays(in, &(graft_type){.dtype = x.dtype, .rank = -1}, "its channels are last");
+    return gr_onnx_stays(in, &(graft_type){.dtype = gr_onnx_value_type(in, x)->dtype, .rank = -1},
+                         "its channels are last");
   const graft_value part = operand(in, 0, 0);
   const char *op = strcmp(in->row->name, "QLinearAveragePool") == 0 ? "AveragePool" : "GlobalAveragePool";
   return !in->failed && result(in, gr_onnx_step_of(in, op, &part, 1), 3, 0);
