@@ -110,11 +110,11 @@ static int64_t channel_of(const gr_channels *c, int64_t element) {
   return outer / c->outer * c->count + element / c->inner % c->count;
 }
 
-/* Integers become the numbers that they stand for; what is a float is one already. */
+/* Integers become the numbers that they stand for, in f32 as a dequantize has them. */
 static void dequantize(const quantizer *q, int64_t from, int64_t n, double *x) {
   for (int64_t i = 0; i < n; i++) {
     const int64_t c = channel_of(&q->channels, from + i);
-    x[i] = (x[i] - q->zero_point[c]) * (double)q->scale[c];
+    x[i] = (double)(float)((x[i] - q->zero_point[c]) * (double)q->scale[c]);
   }
 }
 
