@@ -150,9 +150,15 @@ static graft_status annotate(gr_pass *p, graft_graph *g, bool nested, void *user
   uint32_t *scope = gr_scope_of_nodes(g, gr_option_string(p, "scope")), nodes = g->nodes.len;
   graft_status status = scope ? GRAFT_OK : GRAFT_NO_MEMORY;
   gr_annotate_stats stats = {0};
-  for (graft_node n = g->first; n != GRAFT_NONE && !status; n = gr_node_at(g, n)->next)
-    if (scope[n] && (!is_selected(s, g, n, &status) || gr_is_marked(g, n, GR_MARK_INSERTED | GR_MARK_TRAINING_FORM)))
+  uint8_t *sizes = gr_calloc(p->context, nodes + 1u, 1);
+  if (!sizes) status = GRAFT_NO_MEMORY;
+  for (graft_node n = g->first; n != GRAFT_NONE && !status; n = gr_node_at(g, n)->next) {
+    sizes[n] = gr_is_of_sizes(g, n, sizes);
+    if (scope[n] &&
+        (sizes[n] || !is_selected(s, g, n, &status) || gr_is_marked(g, n, GR_MARK_INSERTED | GR_MARK_TRAINING_FORM)))
       scope[n] = 0; /* what an earlier round made is not annotated in this one */
+  }
+  if (sizes) gr_free(p->context, sizes, nodes + 1u);
   const char *own[GR_MAX_OPTIONS + 1] = {NULL};
   for (uint32_t i = 0; p->info->options[i].kind != GR_OPTION_END; i++) own[i] = p->info->options[i].name;
   gr_annotate_options o = {.others = own,

@@ -35,6 +35,10 @@ graft_status gr_selector_check(gr_pass *p, const char *option);
 /* The scope of each node: 0 is none; with no list every node is in scope 1. The caller frees `nodes.len` entries. */
 uint32_t *gr_scope_of_nodes(graft_graph *g, const char *list);
 
+/* Does the node compute a few numbers from extents and constants alone? `sizes`: the answers for the nodes before it
+ * (sizes.c). */
+bool gr_is_of_sizes(const graft_graph *g, graft_node n, const uint8_t *sizes);
+
 /* ---- layers (layers.c) ---- */
 
 /* Why a layer is in float, where more is known than which operand is; NULL: that one says it. */

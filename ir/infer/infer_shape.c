@@ -398,12 +398,25 @@ bool gr_rule_cat(const gr_rule *r) {
 }
 
 bool gr_rule_pad(const gr_rule *r) {
-  const graft_type *x = gr_rule_operand(r, GR_OPERAND(pad, x)), *fill = gr_rule_operand(r, GR_OPERAND(pad, fill));
+  const graft_type *x = gr_rule_operand(r, GR_OPERAND(pad, x)), *fill = gr_rule_operand(r, GR_OPERAND(pad, fill)),
+                   *pads = gr_rule_operand(r, GR_OPERAND(pad, pads));
   graft_type *y = gr_rule_result(r);
   uint32_t count;
   const int64_t *pad = gr_rule_ints(r, GR_ATTR(pad, pad), &count);
   const int64_t mode = gr_rule_int(r, GR_ATTR(pad, mode));
   const bool constant = mode == GR_pad_mode_constant, reflect = mode == GR_pad_mode_reflect;
+  /* C5: the pads are given by the attribute pad or by the operand pads, an i64 vector, not by both. */
+  if ((pad != NULL) == (pads != NULL))
+    return gr_infer_fail(r, 5, pads != NULL ? "pad and pads are both given" : "neither pad nor pads is given");
+  if (pads != NULL) {
+    if (pads->dtype != GRAFT_I64 && pads->dtype != GRAFT_UNKNOWN)
+      return gr_infer_fail(r, 5, "pads is %s", graft_dtype_name(pads->dtype));
+    if (!gr_check_rank(r, 5, GR_OPERAND(pad, pads), 1)) return false;
+    const int64_t most = 2 * (x->rank < 0 ? GRAFT_MAX_RANK : x->rank), entries = pads->rank == 1 ? pads->dims[0] : -1;
+    if (entries > most) return gr_infer_fail(r, 1, "pads has %jd entries, x has rank %d", entries, x->rank);
+    pad = gr_rule_elements(r, GR_OPERAND(pad, pads), &count);
+    if (pad == NULL) count = (uint32_t)(entries < 0 ? most : entries);
+  }
   /* C1: pad has two entries for an axis, and no more than x has axes. */
   if (count % 2 != 0 || count > 2 * GRAFT_MAX_RANK || (x->rank >= 0 && count / 2 > (uint32_t)x->rank))
     return gr_infer_fail(r, 1, "pad has %u entries, x has rank %d", count, x->rank);
@@ -415,7 +428,12 @@ bool gr_rule_pad(const gr_rule *r) {
   *y = *x;
   for (uint32_t i = 0; i < count / 2; ++i) {
     const int32_t axis = x->rank - 1 - (int32_t)i;
-    const int64_t before = pad[2 * (size_t)i], after = pad[2 * (size_t)i + 1], n = x->dims[axis];
+    const int64_t before = pad ? pad[2 * (size_t)i] : GR_UNKNOWN_INT,
+                  after = pad ? pad[2 * (size_t)i + 1] : GR_UNKNOWN_INT, n = x->dims[axis];
+    if (pads != NULL && (before == GR_UNKNOWN_INT || after == GR_UNKNOWN_INT)) {
+      y->dims[axis] = -1;
+      continue;
+    }
     if (n < 0) continue;
     /* C3: reflect needs pads less than the extent, replicate and circular an extent. */
     if ((reflect && (before >= n || after >= n) && (before > 0 || after > 0)) ||

@@ -367,7 +367,12 @@ graft_status gr_kernel_pad(const gr_kernel_call *k) {
   if (y->count == 0) return GRAFT_OK;
   if (p.rank == 0) return gr_kernel_copy(k);
   uint32_t count;
+  const gr_in *pads = &k->operands[2];
   const int64_t *pad = gr_k_ints(k, GR_ATTR(pad, pad), &count);
+  if (pads->data) {
+    pad = pads->data;
+    count = (uint32_t)pads->count;
+  }
   row_major(x->type, p.strides);
   for (int32_t i = 0; i < p.rank; i++) {
     uint32_t pair = (uint32_t)(p.rank - 1 - i);

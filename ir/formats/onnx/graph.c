@@ -69,9 +69,10 @@ static bool add_inputs(gr_onnx *in, gr_onnx_scope *s, const gr_onnx_names *captu
     if (i < count) {
       type = hints[i];
     } else if (!gr_onnx_type(g->input[i]->type, &type, &why)) {
-      if (!s->outer)
-        return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "input '%s' cannot be imported: %s", symbol->text, why), false;
-      type = (graft_type){.dtype = GRAFT_UNKNOWN, .rank = -1}; /* a loop's body may leave types to be inferred */
+      if (!s->outer) /* a loop's body may leave types to be inferred */
+        gr_warning(in->context, GRAFT_TYPE, in->where, "input '%s' is of a type that graft does not have: %s",
+                   symbol->text, why);
+      type = (graft_type){.dtype = GRAFT_UNKNOWN, .rank = -1};
     }
     symbol->value = gr_input_add(s->graph, symbol->name, &type);
     if (symbol->value == GRAFT_NONE) return false;

@@ -105,6 +105,7 @@ typedef struct gr_window {
   uint32_t n; /* spatial axes */
   int64_t kernel[GR_ONNX_SPATIAL], stride[GR_ONNX_SPATIAL], dilation[GR_ONNX_SPATIAL];
   int64_t begin[GR_ONNX_SPATIAL], end[GR_ONNX_SPATIAL]; /* padding */
+  gr_auto_pad late; /* the padding depends on extents that are known only at run time, in this way; else NOTSET */
 } gr_window;
 
 /* Reads strides, dilations and pads; kernel and n are set already. */
@@ -124,6 +125,8 @@ bool gr_onnx_pool_stays(gr_onnx *in, const gr_window *w, graft_value x);
  * rows or (storage_order) by columns. `padded` has the padding that was a node of its own before the pool
  * (pool_indices.c). */
 bool gr_onnx_tensor_indices(gr_onnx *in, const gr_window *padded, graft_value x, graft_value indices);
+/* (before, after) from the last axis on, as pad has it, of the i64 vectors of what goes before and behind. */
+graft_value gr_onnx_pad_pairs(gr_onnx *in, graft_value before, graft_value after, uint32_t axes);
 /* x with the window's padding as a node of its own, filled with `value`; the window has none afterwards. */
 graft_value gr_onnx_pad(gr_onnx *in, gr_window *w, graft_value x, double value);
 

@@ -59,6 +59,22 @@ bool gr_onnx_define_names(gr_onnx *in, gr_onnx_scope *s, const gr_onnx_names *ca
   return true;
 }
 
+/* Strings and the like are what an opaque node gives, so that what reads them stays as it is. */
+static bool add_foreign(gr_onnx *in, const Onnx__TensorProto *t, const char *label) {
+  static const char op[] = "onnx.Constant";
+  const graft_type unknown = {.dtype = GRAFT_UNKNOWN, .rank = -1};
+  const uint32_t type = gr_type_intern_at(in->module, &unknown, in->where),
+                 id = gr_intern(in->module, op, sizeof op - 1);
+  const size_t size = strlen(label) + 80;
+  char *why = gr_arena_alloc(&in->scratch, size);
+  if (type == GRAFT_NONE || id == GRAFT_NONE || !why) return false;
+  snprintf(why, size, "%s is of dtype %s, which graft does not have", label, gr_onnx_dtype_name(t->data_type));
+  in->record = 0;
+  gr_onnx_begin(in, GR_OP_COUNT + id);
+  const graft_node n = gr_onnx_end(in, NULL, 0, (const char *[]){t->name}, 1, 0, &type);
+  return n != GRAFT_NONE && gr_why_set(in->scope->graph, n, why);
+}
+
 bool gr_onnx_add_initializers(gr_onnx *in, gr_onnx_scope *s) {
   graft_module *m = in->module;
   for (size_t i = 0; i < s->proto->n_initializer; i++) {
@@ -66,6 +82,10 @@ bool gr_onnx_add_initializers(gr_onnx *in, gr_onnx_scope *s) {
     graft_type type;
     uint64_t offset;
     const char *label = tensor_label(in, t->name);
+    if (label && !gr_onnx_dtype(t->data_type, &type.dtype)) {
+      if (!add_foreign(in, t, label)) return false;
+      continue;
+    }
     gr_buffer *b = label ? gr_onnx_tensor(in, t, label, &type, &offset) : NULL;
     if (!b) return false;
     uint32_t id = gr_type_intern_at(m, &type, (gr_loc){.file = in->where.file, .node = t->name});

@@ -58,16 +58,31 @@ bool gr_onnx_layer_norm(gr_onnx *in) {
   return n != GRAFT_NONE && finish_affine(in, gr_result(in->scope->graph, n, 0), operands[1], operands[2]);
 }
 
-/* An entry a group as an entry a channel. */
-static graft_value per_channel(gr_onnx *in, graft_value v, int64_t groups, int64_t channels) {
+/* The channels of a group at run time, as [groups, of each]. */
+static graft_value grouping(gr_onnx *in, graft_value x, int64_t groups) {
+  const graft_type one = graft_type_make(GRAFT_I64, 1, (int64_t[]){1});
+  const graft_value count = gr_onnx_make_constant(in, "groups", &one, &groups);
+  gr_onnx_begin(in, GR_OP_shape);
+  gr_onnx_set_int(in, "start", 1);
+  gr_onnx_set_int(in, "end", 2);
+  const graft_value each = gr_onnx_binary(in, GR_OP_div, gr_onnx_step(in, &x, 1), count);
+  return gr_onnx_binary(in, GR_OP_cat, count, each);
+}
+
+/* An entry a group as an entry a channel of x. */
+static graft_value per_channel(gr_onnx *in, graft_value v, int64_t groups, graft_value x) {
+  const int64_t channels = gr_onnx_value_type(in, x)->dims[1];
   const graft_type *t = gr_onnx_value_type(in, v);
-  if (t->rank != 1 || t->dims[0] == channels) return v;
+  if (t->rank != 1 || (channels >= 0 && t->dims[0] == channels)) return v;
+  const int64_t size[2] = {groups, channels / groups};
+  const graft_value shape = channels < 0 ? grouping(in, x, groups) : GRAFT_NONE;
   gr_onnx_begin(in, GR_OP_unsqueeze);
   gr_onnx_set_int(in, "dim", 1);
   v = gr_onnx_step(in, &v, 1);
   gr_onnx_begin(in, GR_OP_expand);
-  gr_onnx_set_ints(in, "size", (int64_t[]){groups, channels / groups}, 2);
-  if (v == GRAFT_NONE || (v = gr_onnx_step(in, &v, 1)) == GRAFT_NONE) return GRAFT_NONE;
+  if (shape == GRAFT_NONE) gr_onnx_set_ints(in, "size", size, 2);
+  if (v != GRAFT_NONE) v = gr_onnx_step(in, (graft_value[]){v, shape}, shape == GRAFT_NONE ? 1 : 2);
+  if (v == GRAFT_NONE) return GRAFT_NONE;
   gr_onnx_begin(in, GR_OP_flatten);
   return gr_onnx_step(in, &v, 1);
 }
@@ -82,10 +97,9 @@ bool gr_onnx_group_norm(gr_onnx *in) {
   if (in->opset < 21) {
     const graft_type x = *gr_onnx_value_type(in, operands[0]);
     if (gr_onnx_rank(in, operands[0]) < 0) return false;
-    if (x.rank < 2 || x.dims[1] < 0)
-      return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "it needs to know the channels of its input"), false;
+    if (x.rank < 2) return gr_onnx_fail(in, GRAFT_TYPE, "GroupNormalization: x has rank %d", x.rank), false;
     for (int i = 1; i < 3; i++)
-      if ((operands[i] = per_channel(in, operands[i], groups, x.dims[1])) == GRAFT_NONE) return false;
+      if ((operands[i] = per_channel(in, operands[i], groups, operands[0])) == GRAFT_NONE) return false;
   }
   gr_onnx_begin(in, GR_OP_group_norm);
   gr_onnx_set_mapped(in);

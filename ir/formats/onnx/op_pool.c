@@ -29,6 +29,7 @@ static double lowest(graft_dtype dtype) {
 /* Whether padding by a node of its own gives as many windows: where ceil_mode lets one begin in the padding behind x,
  * which graft and PyTorch leave out, less is padded there. False: it depends on an extent that is not known. */
 static bool fit_padding(const gr_onnx *in, gr_window *w, graft_value x, bool ceil_mode) {
+  if (ceil_mode && w->late != GR_PAD_NOTSET) return false;
   for (uint32_t i = 0; i < w->n && ceil_mode; i++) {
     const int64_t n = gr_onnx_spatial(in, x, i), reach = (w->kernel[i] - 1) * w->dilation[i] + 1;
     if (w->stride[i] + w->end[i] <= reach) continue;
@@ -48,6 +49,7 @@ bool gr_onnx_max_pool(gr_onnx *in) {
   const bool indices = gr_onnx_output_read(in, 1), ceil_mode = gr_onnx_attr_bool(in, "ceil_mode", false);
   gr_window given = {.n = w.n}; /* the padding that a node of its own has */
   if (indices && gr_onnx_rank(in, x) < 0) return false;
+  if (indices && w.late != GR_PAD_NOTSET) return gr_onnx_pool_stays(in, &w, x);
   if (!plain_padding(&w)) {
     if (!fit_padding(in, &w, x, ceil_mode)) return gr_onnx_pool_stays(in, &w, x);
     given = w;

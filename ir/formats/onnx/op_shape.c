@@ -418,12 +418,47 @@ static bool read_pads(gr_onnx *in, int32_t rank, int64_t *begin, int64_t *end) {
   return true;
 }
 
+/* The operand pads where it is not known before it runs, in graft's order: an axis that `axes` leaves out has 0. */
+static graft_value pads_value(gr_onnx *in, int32_t rank) {
+  const graft_value pads = gr_onnx_input(in, 1);
+  uint32_t count = (uint32_t)rank;
+  const int64_t *axes = NULL;
+  if (in->failed || (gr_onnx_has_input(in, 3) && !(axes = gr_onnx_ints(in, 3, "axes", &count)))) return GRAFT_NONE;
+  const graft_type *t = gr_onnx_value_type(in, pads);
+  const int64_t given = t->rank == 1 ? t->dims[0] : -1;
+  if (count > (uint32_t)rank || (given >= 0 && given != 2 * (int64_t)count)) {
+    gr_onnx_fail(in, GRAFT_TYPE, "Pad: %lld pads for %u axes", (long long)given, count);
+    return GRAFT_NONE;
+  }
+  int64_t from[2 * GRAFT_MAX_RANK];
+  for (int32_t i = 0; i < 2 * rank; i++) from[i] = 2 * (int64_t)count;
+  for (uint32_t i = 0; i < count; i++) {
+    int64_t axis = i;
+    if (axes && !gr_onnx_axis(in, axes[i], rank, &axis)) return GRAFT_NONE;
+    from[2 * (rank - 1 - axis)] = i;
+    from[2 * (rank - 1 - axis) + 1] = (int64_t)i + count;
+  }
+  graft_value all = pads;
+  const graft_type one = graft_type_make(GRAFT_I64, 1, (int64_t[]){1}),
+                   list = graft_type_make(GRAFT_I64, 1, (int64_t[]){2 * (int64_t)rank});
+  if (count < (uint32_t)rank) {
+    const graft_value none = gr_onnx_make_constant(in, "none", &one, &(int64_t){0});
+    gr_onnx_begin(in, GR_OP_cat);
+    all = gr_onnx_step(in, (graft_value[]){pads, none}, 2);
+  }
+  return gr_onnx_binary(in, GR_OP_index_select, all, gr_onnx_make_constant(in, "pairs", &list, from));
+}
+
 bool gr_onnx_pad_node(gr_onnx *in) {
-  graft_value operands[2] = {gr_onnx_input(in, 0), GRAFT_NONE};
+  graft_value operands[3] = {gr_onnx_input(in, 0), GRAFT_NONE, GRAFT_NONE};
   int64_t begin[GRAFT_MAX_RANK] = {0}, end[GRAFT_MAX_RANK] = {0}, pads[2 * GRAFT_MAX_RANK];
   int32_t rank = in->failed ? -1 : gr_onnx_rank(in, operands[0]);
+  const int64_t *known = NULL;
+  uint32_t known_count;
   gr_onnx_keeps_rank(in, operands[0], 0);
-  if (rank < 0 || !read_pads(in, rank, begin, end)) return false;
+  if (rank < 0 || (gr_onnx_has_input(in, 1) && !gr_onnx_try_ints(in, 1, &known, &known_count))) return false;
+  if (!known && gr_onnx_has_input(in, 1)) operands[2] = pads_value(in, rank);
+  if (in->failed || (operands[2] == GRAFT_NONE && !read_pads(in, rank, begin, end))) return false;
   const char *mode = gr_onnx_attr_is(in, "mode", "reflect") ? "reflect"
                      : gr_onnx_attr_is(in, "mode", "edge")  ? "replicate"
                      : gr_onnx_attr_is(in, "mode", "wrap")  ? "circular"
@@ -438,7 +473,7 @@ bool gr_onnx_pad_node(gr_onnx *in) {
     pads[2 * i + 1] = end[axis];
     if (begin[axis] || end[axis]) count = 2 * (uint32_t)(i + 1);
   }
-  if (count == 0) return gr_onnx_alias(in, 0, operands[0]);
+  if (count == 0 && operands[2] == GRAFT_NONE) return gr_onnx_alias(in, 0, operands[0]);
   double value = in->opset < 11 ? gr_onnx_attr_float(in, "value", 0) : 0;
   if (gr_onnx_has_input(in, 2) && constant) {
     if (gr_onnx_constant(in, 2) == GRAFT_NONE)
@@ -447,8 +482,8 @@ bool gr_onnx_pad_node(gr_onnx *in) {
       return false;
   }
   gr_onnx_begin(in, GR_OP_pad);
-  gr_onnx_set_ints(in, "pad", pads, count);
+  if (operands[2] == GRAFT_NONE) gr_onnx_set_ints(in, "pad", pads, count);
   gr_onnx_set_string(in, "mode", mode);
   gr_onnx_set_float(in, "value", value);
-  return gr_onnx_finish(in, operands, 2);
+  return gr_onnx_finish(in, operands, operands[2] == GRAFT_NONE ? 2 : 3);
 }

@@ -219,6 +219,17 @@ bool gr_put_cat(gr_out *w) {
   return gr_out_same(w, node);
 }
 
+/* The pads of an operand, all of graft's order, in ONNX's. */
+static const char *pads_in_order(gr_out *w, int32_t rank) {
+  int64_t from[2 * GRAFT_MAX_RANK];
+  for (int32_t i = 0; i < rank; i++) {
+    from[i] = 2 * (int64_t)(rank - 1 - i);
+    from[i + rank] = from[i] + 1;
+  }
+  return gr_out_binary(w, "Gather", "pads", gr_out_operand(w, GR_OPERAND(pad, pads)),
+                       gr_out_ints(w, "pairs", from, 2 * (uint32_t)rank));
+}
+
 /* graft's list begins with the last axis and may end early. */
 bool gr_put_pad(gr_out *w) {
   static const char *const modes[] = {[GR_pad_mode_constant] = "constant",
@@ -242,7 +253,12 @@ bool gr_put_pad(gr_out *w) {
     pads[axis] = pad[i];
     pads[axis + x->rank] = pad[i + 1];
   }
-  const char *inputs[3] = {gr_out_operand(w, 0), gr_out_ints(w, "pads", pads, 2 * (uint32_t)x->rank), ""};
+  const bool late = gr_out_has(w, GR_OPERAND(pad, pads));
+  const graft_type *list = late ? gr_out_type(w, GR_OPERAND(pad, pads)) : NULL;
+  if (late && (list->rank != 1 || list->dims[0] != 2 * (int64_t)x->rank))
+    return gr_out_refuse(w, "Pad has numbers for each axis: give the operand pads two for each of x");
+  const char *inputs[3] = {gr_out_operand(w, 0),
+                           late ? pads_in_order(w, x->rank) : gr_out_ints(w, "pads", pads, 2 * (uint32_t)x->rank), ""};
   if (gr_out_has(w, GR_OPERAND(pad, fill)))
     inputs[2] = gr_out_operand(w, GR_OPERAND(pad, fill));
   else if (value != 0 && mode == GR_pad_mode_constant)

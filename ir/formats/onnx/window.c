@@ -56,9 +56,8 @@ bool gr_onnx_window(gr_onnx *in, gr_window *w, graft_value x) {
     int64_t reach = (w->kernel[i] - 1) * w->dilation[i] + 1, extent = gr_onnx_spatial(in, x, i);
     if (extent < 0 && w->stride[i] != 1) {
       if (gr_onnx_rank(in, x) < 0) return false;
-      gr_onnx_fail(in, GRAFT_UNSUPPORTED, "%s: auto_pad with a stride needs to know the input's extents",
-                   in->row->name);
-      return false;
+      w->late = mode;
+      continue;
     }
     if (extent >= GR_ONNX_MAX_EXTENT) {
       gr_onnx_fail(in, GRAFT_TYPE, "%s: auto_pad of an extent that is out of range", in->row->name);
@@ -73,19 +72,58 @@ bool gr_onnx_window(gr_onnx *in, gr_window *w, graft_value x) {
   return gr_onnx_window_in_range(in, w);
 }
 
-bool gr_onnx_symmetric(const gr_window *w) { return memcmp(w->begin, w->end, w->n * sizeof *w->begin) == 0; }
+bool gr_onnx_symmetric(const gr_window *w) {
+  return w->late == GR_PAD_NOTSET && memcmp(w->begin, w->end, w->n * sizeof *w->begin) == 0;
+}
+
+static graft_value numbers(gr_onnx *in, const char *name, const int64_t *list, uint32_t count) {
+  const graft_type type = graft_type_make(GRAFT_I64, 1, (int64_t[]){count});
+  return gr_onnx_make_constant(in, name, &type, list);
+}
+
+graft_value gr_onnx_pad_pairs(gr_onnx *in, graft_value before, graft_value after, uint32_t axes) {
+  int64_t order[2 * GRAFT_MAX_RANK];
+  for (uint32_t i = 0; i < axes; i++) {
+    order[2 * i] = axes - 1 - i;
+    order[2 * i + 1] = 2 * (int64_t)axes - 1 - i;
+  }
+  if (before == GRAFT_NONE || after == GRAFT_NONE) return GRAFT_NONE;
+  gr_onnx_begin(in, GR_OP_cat);
+  const graft_value both = gr_onnx_step(in, (graft_value[]){before, after}, 2);
+  return gr_onnx_binary(in, GR_OP_index_select, both, numbers(in, "pairs", order, 2 * axes));
+}
+
+/* What auto_pad SAME asks for extents n: as much as brings a window to each stride that n begins, in all
+ * max(reach - 1 - (n - 1) % stride, 0). */
+static graft_value same_pads(gr_onnx *in, const gr_window *w, graft_value x) {
+  int64_t more[GR_ONNX_SPATIAL];
+  for (uint32_t i = 0; i < w->n; i++) more[i] = (w->kernel[i] - 1) * w->dilation[i];
+  gr_onnx_begin(in, GR_OP_shape);
+  gr_onnx_set_int(in, "start", 2);
+  graft_value v = gr_onnx_binary(in, GR_OP_sub, gr_onnx_step(in, &x, 1), gr_onnx_number(in, 1));
+  v = gr_onnx_binary(in, GR_OP_remainder, v, numbers(in, "strides", w->stride, w->n));
+  v = gr_onnx_binary(in, GR_OP_sub, numbers(in, "reach", more, w->n), v);
+  v = gr_onnx_binary(in, GR_OP_maximum, v, gr_onnx_number(in, 0));
+  const graft_value less = gr_onnx_binary(in, GR_OP_div, v, gr_onnx_number(in, 2)),
+                    rest = gr_onnx_binary(in, GR_OP_sub, v, less);
+  return w->late == GR_PAD_SAME_UPPER ? gr_onnx_pad_pairs(in, less, rest, w->n)
+                                      : gr_onnx_pad_pairs(in, rest, less, w->n);
+}
 
 graft_value gr_onnx_pad(gr_onnx *in, gr_window *w, graft_value x, double value) {
   int64_t pads[2 * GR_ONNX_SPATIAL];
+  const graft_value late = w->late == GR_PAD_NOTSET ? GRAFT_NONE : same_pads(in, w, x);
+  if (in->failed) return GRAFT_NONE;
+  w->late = GR_PAD_NOTSET;
   for (uint32_t i = 0; i < w->n; i++) { /* graft's begin with the last axis */
     pads[2 * i] = w->begin[w->n - 1 - i];
     pads[2 * i + 1] = w->end[w->n - 1 - i];
     w->begin[w->n - 1 - i] = w->end[w->n - 1 - i] = 0;
   }
   gr_onnx_begin(in, GR_OP_pad);
-  gr_onnx_set_ints(in, "pad", pads, 2 * w->n);
+  if (late == GRAFT_NONE) gr_onnx_set_ints(in, "pad", pads, 2 * w->n);
   gr_onnx_set_float(in, "value", value);
-  return gr_onnx_step(in, &x, 1);
+  return gr_onnx_step(in, (graft_value[]){x, GRAFT_NONE, late}, late == GRAFT_NONE ? 1 : 3);
 }
 
 bool gr_onnx_pool_window(gr_onnx *in, gr_window *w, graft_value x) {
