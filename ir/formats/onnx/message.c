@@ -333,13 +333,7 @@ static bool read_field(reader *r, message *m) {
 }
 
 static void *read_message(reader *r, const ProtobufCMessageDescriptor *type, uint8_t *p, uint8_t *end) {
-  message m; /* `room` is not cleared: it is read where a list has elements */
-  m.type = type;
-  m.p = p;
-  m.end = end;
-  m.seen = 0;
-  m.seen_oneof = false;
-  m.at = 0;
+  message m = {.type = type, .p = p, .end = end};
   if (type->n_fields > MAX_FIELDS) return bad(r, &m, "too many kinds of fields"), NULL;
   m.to = take(r, type->sizeof_message) ? gr_arena_alloc(r->arena, type->sizeof_message) : NULL;
   if (!m.to) return NULL;
