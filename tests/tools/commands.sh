@@ -186,6 +186,12 @@ printf 'graft 1\ngraph main(%%x: f32[2]) {\n  %%s, %%z = qparams(%%x)\n  return 
 expect 1 "what onnx cannot say" "$opt" observed.gir -o never.onnx
 said "ONNX cannot say 'qparams': convert the graph first" "what onnx cannot say"
 absent never.onnx "what onnx cannot say"
+printf 'graft 1\ngraph main(%%x: f32[1, 3, ?, ?]) {\n  %%a = squeeze(%%x) {dim: [0, 1, 2]}\n  %%b = squeeze(%%a) {dim: [-1]}\n  return %%b\n}\n' > open.gir
+expect 0 "squeeze of unknown extents" "$opt" open.gir -o open.onnx
+said "the extent of axis 2 is not known: ONNX's Squeeze" "squeeze of unknown extents"
+[ "$(grep -c warning err)" = 1 ] || fail "squeeze of unknown extents: it is said once"
+expect 0 "squeeze of unknown extents, back" "$opt" open.onnx
+printed "squeeze(%x) {dim: \[0, 2\]}" "squeeze leaves an axis that is longer than 1"
 
 expect 1 "no such folder" "$opt" net.gir -o no/such/folder/net.gfb
 

@@ -100,20 +100,25 @@ bool gr_put_transpose(gr_out *w) {
   return gr_out_same(w, node);
 }
 
+/* ONNX's fails where an axis is longer than 1, PyTorch's leaves that axis as it is. */
 bool gr_put_squeeze(gr_out *w) {
-  uint32_t n;
+  uint32_t n, kept = 0;
   const int64_t *dims = gr_attr_ints(w->module, gr_out_attrs(w), GR_ATTR(squeeze, dim), &n);
   const graft_type *x = gr_out_type(w, 0);
-  for (uint32_t i = 0; i < n; i++) {
-    int64_t axis = dims[i] < 0 ? dims[i] + x->rank : dims[i];
-    if (x->rank >= 0 && (axis < 0 || axis >= x->rank || x->dims[axis] != 1))
-      return gr_out_refuse(
-          w,
-          "Squeeze drops axes of extent 1, and axis %lld may be longer and stay: drop it from dim, or give "
-          "the inputs their shapes",
-          (long long)dims[i]);
+  int64_t axes[GRAFT_MAX_RANK];
+  for (uint32_t i = 0; i < n && kept < GRAFT_MAX_RANK; i++) {
+    const int64_t axis = dims[i] < 0 ? dims[i] + x->rank : dims[i];
+    const int64_t extent = x->rank >= 0 && axis >= 0 && axis < x->rank ? x->dims[axis] : -1;
+    if (extent < 0 && !w->open_squeeze)
+      gr_warning(w->context, GRAFT_TYPE, gr_node_loc(w->g, w->n),
+                 "the extent of axis %lld is not known: ONNX's Squeeze, here and in nodes like this one, fails where "
+                 "it is not 1",
+                 (long long)dims[i]);
+    w->open_squeeze |= extent < 0;
+    if (extent < 0 || extent == 1) axes[kept++] = dims[i];
   }
-  const char *inputs[] = {gr_out_operand(w, 0), dims ? gr_out_ints(w, "axes", dims, n) : ""};
+  if (dims && kept == 0) return gr_out_same(w, gr_out_begin(w, "Identity"));
+  const char *inputs[] = {gr_out_operand(w, 0), dims ? gr_out_ints(w, "axes", axes, kept) : ""};
   return gr_out_finish(w, gr_out_begin(w, "Squeeze"), inputs, 2);
 }
 

@@ -73,7 +73,8 @@ struct gr_out {
   gr_map zero_points;                        /* (zero point, scale, dtype) -> name (put_quantize.c) */
   Onnx__GraphProto *(*nested)(gr_out *, graft_graph *, uint32_t, const char *const *); /* gr_out_graph_of */
   uint32_t depth;
-  bool lost_counts; /* num_batches_tracked, said once */
+  bool lost_counts;  /* num_batches_tracked, said once */
+  bool open_squeeze; /* it was said that an axis may be longer than 1 */
   bool failed;
 
   /* the node at hand */
