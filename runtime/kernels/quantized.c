@@ -93,8 +93,9 @@ graft_status gr_kernel_quantized_layer(const gr_kernel_call *k) {
   graft_status s = begin(&l, k);
   if (s || k->results[0].count == 0) return s;
   if (!l.wide && gr_quantized_dot_fits(k, l.of)) return gr_quantized_dot(k, l.of, &l.q);
-  void *sums;
+  void *sums = NULL;
   s = sum_up(&l, k, &sums);
-  if (!s) gr_requantize_all(k, &l.q, l.wide, l.inner, sums);
-  return s;
+  if (s || !sums) return s ? s : GRAFT_NO_MEMORY;
+  gr_requantize_all(k, &l.q, l.wide, l.inner, sums);
+  return GRAFT_OK;
 }

@@ -78,13 +78,13 @@ static graft_status begin_fixed(const gr_kernel_call *k, const double *steps, co
     return gr_kernel_error(k, "what is added to the sums has no fixed-point form: requantize is float alone");
   for (int64_t c = 0; c < q->channels; c++) {
     const double m = q->mode == GR_requantization_gemmlowp ? (double)q->multiplier[c] : q->wide_multiplier[c];
-    const double offset = bias ? rint((double)bias[c] / steps[c]) : 0.0;
+    const double added = bias ? (double)bias[c] : 0.0, offset = rint(added / steps[c]);
     int shift;
     int64_t fixed = llrint(ldexp(frexp(m, &shift), 31));
     if (fixed == (int64_t)1 << 31) fixed /= 2, shift++;
     if (!(m > 0) || shift > 30) return gr_kernel_error(k, "the multiplier %g has no fixed-point form", m);
     if (!(offset >= INT32_MIN && offset <= INT32_MAX))
-      return gr_kernel_error(k, "bias %g is %g steps, which 32 bits do not hold", (double)bias[c], offset);
+      return gr_kernel_error(k, "bias %g is %g steps, which 32 bits do not hold", added, offset);
     q->fixed[c] = (int32_t)fixed;
     q->shift[c] = shift;
     q->fixed_offset[c] = (int64_t)offset;

@@ -8,7 +8,7 @@
 /* ---- inputs, outputs ---- */
 
 static bool add_captured(gr_onnx_scope *s, const gr_onnx_names *captured) {
-  for (uint32_t i = 0; i < captured->names.len; i++) {
+  for (uint32_t i = 0; s->outer && i < captured->names.len; i++) { /* the outermost captures nothing */
     const gr_onnx_symbol *outer = gr_onnx_scope_lookup(s->outer, captured->names.data[i]);
     graft_type type = *gr_type_of(s->outer->graph, outer->value);
     gr_onnx_symbol *symbol = gr_onnx_scope_find(s, captured->names.data[i]);
