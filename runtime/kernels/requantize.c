@@ -170,35 +170,44 @@ static void read_other(const gr_requantize *q, gr_isa isa, int64_t at, int64_t c
                     q->other_zero_point, other);
 }
 
-void gr_requantize_i32(const gr_requantize *q, gr_isa isa, const int32_t *sums, int64_t count, int64_t c, int64_t by,
-                       int64_t at) {
+/* Of at most BLOCK sums, the steps of the result. */
+static void block_i32(const gr_requantize *q, gr_isa isa, const int32_t *sums, int64_t count, int64_t c, int64_t by,
+                      const float *other, float *f) {
+  if (q->mode != GR_requantization_float) {
+    fixed_int32_t(q, sums, count, c, by, f);
+  } else if (q->precise) {
+    precise_int32_t(q, sums, count, c, by, other, f);
+  } else {
+    (by ? steps_of_each : steps_of_one)[isa](sums, count, q->offset + c, q->multiplier + c, f);
+    for (int64_t i = 0; q->other && i < count; i++) f[i] += other[i];
+  }
+}
+
+static void block_i64(const gr_requantize *q, const int64_t *sums, int64_t count, int64_t c, int64_t by,
+                      const float *other, float *f) {
+  if (q->mode != GR_requantization_float)
+    fixed_int64_t(q, sums, count, c, by, f);
+  else
+    precise_int64_t(q, sums, count, c, by, other, f);
+}
+
+static void requantize(const gr_requantize *q, gr_isa isa, bool wide, const void *sums, int64_t count, int64_t c,
+                       int64_t by, int64_t at) {
   float f[BLOCK], other[BLOCK] = {0};
   for (int64_t i = 0; i < count; i += BLOCK, c += BLOCK * by) {
     const int64_t n = count - i < BLOCK ? count - i : BLOCK;
     if (q->other) read_other(q, isa, at + i, n, other);
-    if (q->mode != GR_requantization_float)
-      fixed_int32_t(q, sums + i, n, c, by, f);
-    else if (q->precise)
-      precise_int32_t(q, sums + i, n, c, by, other, f);
+    if (wide)
+      block_i64(q, (const int64_t *)sums + i, n, c, by, other, f);
     else
-      (by ? steps_of_each : steps_of_one)[isa](sums + i, n, q->offset + c, q->multiplier + c, f);
-    for (int64_t j = 0; q->other && !q->precise && j < n; j++) f[j] += other[j];
+      block_i32(q, isa, (const int32_t *)sums + i, n, c, by, other, f);
     store(q, isa, f, n, at + i);
   }
 }
 
-static void requantize_i64(const gr_requantize *q, gr_isa isa, const int64_t *sums, int64_t count, int64_t c,
-                           int64_t by, int64_t at) {
-  float f[BLOCK], other[BLOCK] = {0};
-  for (int64_t i = 0; i < count; i += BLOCK, c += BLOCK * by) {
-    const int64_t n = count - i < BLOCK ? count - i : BLOCK;
-    if (q->other) read_other(q, isa, at + i, n, other);
-    if (q->mode != GR_requantization_float)
-      fixed_int64_t(q, sums + i, n, c, by, f);
-    else
-      precise_int64_t(q, sums + i, n, c, by, other, f);
-    store(q, isa, f, n, at + i);
-  }
+void gr_requantize_i32(const gr_requantize *q, gr_isa isa, const int32_t *sums, int64_t count, int64_t c, int64_t by,
+                       int64_t at) {
+  requantize(q, isa, false, sums, count, c, by, at);
 }
 
 typedef struct all_job {
@@ -214,10 +223,8 @@ static void run_all(void *user, int64_t begin, int64_t end, uint32_t worker) {
   (void)worker;
   for (int64_t i = begin; i < end; i++) {
     const int64_t at = i * j->run, c = j->rows ? 0 : i % j->q->channels;
-    if (j->wide)
-      requantize_i64(j->q, j->isa, (const int64_t *)j->sums + at, j->run, c, j->rows, at);
-    else
-      gr_requantize_i32(j->q, j->isa, (const int32_t *)j->sums + at, j->run, c, j->rows, at);
+    const char *sums = (const char *)j->sums + (size_t)at * (j->wide ? sizeof(int64_t) : sizeof(int32_t));
+    requantize(j->q, j->isa, j->wide, sums, j->run, c, j->rows, at);
   }
 }
 
