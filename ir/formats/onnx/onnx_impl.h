@@ -1,7 +1,7 @@
 /* ONNX import, private to this folder. Each file uses only those of the layers before its own:
  *
- *   1  message.c, decimal.c bytes: messages, read where they are sound; what number is meant
- *      message.c            bytes to messages
+ *   1  message.c            bytes to messages, where they are sound
+ *      decimal.c            what number is meant
  *      refuse.c             errors at a node, and forms that graft cannot express
  *   2  scope.c              names of one graph of the file
  *      order.c              which node comes first; what nested graphs read
