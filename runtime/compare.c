@@ -11,7 +11,7 @@
 enum { CODES_MAX = 1 << 16 };
 
 typedef struct sums {
-  int64_t count;
+  int64_t count, differing;
   double aa, bb, ab, noise, largest, steps;
 } sums;
 
@@ -43,6 +43,11 @@ typedef struct layer {
 /* A value of a that some layer goes by. */
 typedef struct kept {
   bool wanted;
+  bool raw;    /* integers of which nothing here says what they stand for */
+  bool scaled; /* integers, with one scale: */
+  float scale;
+  int32_t zero_point;
+  int64_t quant_min, quant_max;
   graft_type type; /* rank -1: not there yet */
   float *data;
   size_t size; /* bytes of it */
@@ -82,11 +87,23 @@ static const void *parameter(const graft_node_done *done, graft_node n, uint32_t
   return graft_tensor_get_data(done->graph->module, t);
 }
 
+/* A dequantize that reads the node's first result, which says what its integers stand for where no other does. */
+static graft_node dequantize_of(const graft_graph *g, graft_node n) {
+  const graft_value y = gr_node_at(g, n)->first_result;
+  for (uint32_t u = gr_value_at(g, y)->first_use; u != GRAFT_NONE; u = gr_use_at(g, u)->next) {
+    const uint32_t user = gr_use_at(g, u)->user;
+    const gr_op_info *info = gr_user_is_node(user) ? gr_info(g, user) : NULL;
+    if (info && (info->families & GR_F_DQ) && gr_operand(g, user, 0) == y) return user;
+  }
+  return GRAFT_NONE;
+}
+
 /* Of the node's first result; false: it is not quantized, or not in a way that this understands. */
 static bool find_quantizer(const graft_node_done *done, quantizer *q) {
   uint32_t scale, zero_point;
   const graft_graph *g = done->graph;
-  const graft_node n = gr_scale_node(g, done->node);
+  graft_node n = gr_scale_node(g, done->node);
+  if (n == GRAFT_NONE && gr_is_integer(done->result_types[0].dtype)) n = dequantize_of(g, done->node);
   graft_type s, z;
   if (n == GRAFT_NONE || !gr_result_scale(g, n, &scale, &zero_point)) return false;
   q->scale = parameter(done, n, scale, &s);
@@ -142,6 +159,14 @@ static graft_status keep(graft_compare *c, graft_value v, const graft_type *type
     k->size = size ? size : 1;
   }
   k->type = *type;
+  k->raw = gr_is_integer(type->dtype) && !integers;
+  k->scaled = integers && gr_channels_total(integers->channels) == 1;
+  if (k->scaled) {
+    k->scale = integers->scale[0];
+    k->zero_point = integers->zero_point[0];
+    k->quant_min = integers->low;
+    k->quant_max = integers->high;
+  }
   double x[GR_BLOCK];
   for (int64_t from = 0; from < count; from += GR_BLOCK) {
     const int64_t n = count - from < GR_BLOCK ? count - from : GR_BLOCK;
@@ -173,6 +198,8 @@ static void add_pair(sums *s, double a, double b, double scale) {
   s->bb += b * b;
   s->ab += a * b;
   s->noise += e * e;
+  s->count++;
+  s->differing += e > 0;
   if (e > s->largest) s->largest = e;
   if (scale > 0 && e / scale > s->steps) s->steps = e / scale;
 }
@@ -245,12 +272,13 @@ static graft_status look(graft_compare *c, layer *l, const kept *k, const graft_
     for (int64_t i = 0; i < n; i++) {
       const double a = (double)k->data[from + i], b = x[i];
       if (!isfinite(a) || !isfinite(b)) {
-        if (!c->forced && !(a == b || (isnan(a) && isnan(b)))) l->not_numbers++;
+        const bool differs = !(a == b || (isnan(a) && isnan(b)));
+        s->differing += differs;
+        if (!c->forced) l->not_numbers += differs;
         continue;
       }
       const int64_t channel = q ? channel_of(&q->channels, from + i) : 0;
       add_pair(s, a, b, q ? (double)q->scale[channel] : 0);
-      s->count++;
       if (c->forced) continue;
       bin(l->histogram_a, l, a);
       bin(l->histogram_b, l, b);
@@ -276,6 +304,25 @@ static bool same_shape(const graft_type *a, const graft_type *b) {
   return a->rank == b->rank && memcmp(a->dims, b->dims, (size_t)a->rank * sizeof *a->dims) == 0;
 }
 
+/* Where one of the two does not say what integers stand for (a sum that is spelled out), the other does. */
+static bool agree(kept *k, const graft_type *type, bool *quantized, quantizer *q) {
+  if (gr_is_float(type->dtype)) return true;
+  const int64_t count = graft_type_elements(&k->type);
+  double x;
+  if (*quantized && k->raw) {
+    for (int64_t i = 0; i < count; i++) {
+      x = (double)k->data[i];
+      dequantize(q, i, 1, &x);
+      k->data[i] = (float)x;
+    }
+    k->raw = false;
+  } else if (!*quantized && k->scaled) {
+    *quantized = true;
+    *q = (quantizer){&k->scale, &k->zero_point, gr_channels_whole(type), k->quant_min, k->quant_max};
+  }
+  return *quantized || k->raw;
+}
+
 static graft_status after_b(void *user, const graft_node_done *done) {
   graft_compare *c = user;
   quantizer q;
@@ -285,10 +332,11 @@ static graft_status after_b(void *user, const graft_node_done *done) {
     const graft_type *type = &done->result_types[i];
     if (v == GRAFT_NONE || !done->results[i]) continue;
     const gr_match *m = &c->matches.of[v];
-    const kept *k = m->layer == GRAFT_NONE ? NULL : &c->kept[m->a];
+    kept *k = m->layer == GRAFT_NONE ? NULL : &c->kept[m->a];
     if (!k || !k->data || !same_shape(&k->type, type)) continue;
-    const bool quantized = i == 0 && find_quantizer(done, &q), integers = quantized && !gr_is_float(type->dtype);
-    if (m->quantized && !quantized && !gr_is_float(type->dtype)) continue; /* integers of unknown meaning */
+    bool quantized = i == 0 && find_quantizer(done, &q);
+    if (!agree(k, type, &quantized, &q) && m->quantized) continue; /* integers of unknown meaning */
+    const bool integers = quantized && !gr_is_float(type->dtype);
     if (m->shown) {
       graft_status status =
           look(c, &c->layers[m->layer], k, type, done->results[i], quantized ? &q : NULL, integers ? &q : NULL);
@@ -462,6 +510,9 @@ graft_layer graft_compare_layer(const graft_compare *c, uint32_t index) {
   out.quant_max = l->quant_max;
   out.clipped = l->total.count ? (double)l->clipped / (double)l->total.count : 0;
   out.unused = unused(l);
+  out.elements = l->of_a.count;
+  out.differing = l->total.differing;
+  out.own_differing = l->own.differing;
   return out;
 }
 

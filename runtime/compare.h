@@ -6,10 +6,11 @@
  *     for (uint32_t i = 0; i < graft_compare_layer_count(c); i++) { graft_layer l = graft_compare_layer(c, i); ... }
  *     graft_compare_destroy(c);
  *
- * A layer is a value of b that a has too, by name and by provenance; integers are compared as the numbers that they
- * stand for. A value that is only quantized is one layer with what it is quantized to. Each step runs a once and b
- * twice: as it is, and with every layer's result replaced by a's when it has been looked at, so that the next layer
- * shows the error that it adds by itself. State of the modules (statistics, observers) stays as it is.
+ * A layer is a value of b that a has too, by name and by provenance, or an output of the same name; integers are
+ * compared as the numbers that they stand for. A value that is only quantized is one layer with what it is quantized
+ * to. Each step runs a once and b twice: as it is, and with every layer's result replaced by a's when it has been
+ * looked at, so that the next layer shows the error that it adds by itself. State of the modules (statistics,
+ * observers) stays as it is.
  *
  * Memory, beside the graphs: what running a and what running b takes (graft_session_memory), once each; a's values that
  * are layers, in f32; for a layer about 3 kB and, where it is quantized, a bit a step. b's values are not kept. */
@@ -65,6 +66,8 @@ typedef struct graft_layer {
   int64_t quant_min, quant_max;
   double clipped; /* share of a's elements that the range has no number for */
   double unused;  /* share of the steps between quant_min and quant_max that b never took; NaN: not counted */
+  /* Elements, those of them that differ as b runs, and where its inputs are a's. */
+  int64_t elements, differing, own_differing;
 } graft_layer;
 
 /* NULL with a diagnostic: no memory, a graph that cannot be run, graphs of two contexts. NULL options: defaults. */

@@ -4,6 +4,8 @@
  * what it quantizes, which is told apart from the value itself: of a graph that has both, each finds its own kind
  * first.
  *
+ * Outputs that are found in neither way are the same by the interface's name.
+ *
  * Layers, the rows of a comparison, are the values of the second graph that the first one has, in order; but a value
  * that only quantizers read is left to what they make of it, and a quantize that only dequantizes read to these. */
 #include "runtime/match_impl.h"
@@ -84,6 +86,12 @@ static graft_value quantized_value(const graft_graph *g, graft_value v, bool *qu
   return v;
 }
 
+/* Integers as a quantize makes them, also where others spell it out. */
+static bool is_code(const graft_graph *g, graft_value v) {
+  const graft_dtype d = gr_type_of(g, v)->dtype;
+  return d == GRAFT_I8 || d == GRAFT_U8 || d == GRAFT_I16 || d == GRAFT_U16;
+}
+
 static bool identify(const graft_graph *g, graft_value v, identity *id) {
   const graft_module *m = g->module;
   bool quantized;
@@ -92,12 +100,13 @@ static bool identify(const graft_graph *g, graft_value v, identity *id) {
   if (n == GRAFT_NONE && gr_value_at(g, v)->def_kind != GR_DEF_INPUT) return false; /* weights are no layers */
   const uint32_t record = n == GRAFT_NONE ? 0 : own_record(m, gr_node_at(g, n)->provenance);
   const gr_record *r = record ? gr_record_get(m, record) : NULL;
-  if (n != GRAFT_NONE && v == gr_node_at(g, n)->first_result && gr_scale_node(g, n) != GRAFT_NONE) quantized = true;
+  if (n != GRAFT_NONE && v == gr_node_at(g, n)->first_result && (gr_scale_node(g, n) != GRAFT_NONE || is_code(g, v)))
+    quantized = true;
   id->kind = quantized ? QUANTIZED : PLAIN;
   graft_value_name(g, v, id->name, sizeof id->name);
   if (r && r->equals && v == gr_node_at(g, n)->first_result) {
     snprintf(id->name, sizeof id->name, "%s", gr_string_text(m, r->equals));
-  } else if (r && r->pass) {
+  } else if (r && r->pass && !(quantized && r->parent_count == 0)) { /* of a text without records names are all */
     const size_t used = strlen(id->name);
     snprintf(id->name + used, sizeof id->name - used, "\n%s", gr_string_text(m, r->rule));
     id->kind = MADE;
@@ -194,6 +203,19 @@ static graft_value find(const matcher *m, const graft_graph *a, const graft_grap
   return found != GRAFT_NONE && same_kind(gr_type_of(a, found), gr_type_of(b, v)) ? found : GRAFT_NONE;
 }
 
+/* Outputs that have no other name in common are the same by the interface's. */
+static void find_outputs(gr_matches *m, const graft_graph *a, const graft_graph *b) {
+  for (uint32_t i = 0; i < graft_output_count(b); i++) {
+    const graft_value v = graft_output_get(b, i);
+    if (gr_value_node(b, v) == GRAFT_NONE || m->of[v].a != GRAFT_NONE) continue;
+    for (uint32_t j = 0; j < graft_output_count(a); j++) {
+      const graft_value w = graft_output_get(a, j);
+      if (strcmp(graft_output_name(a, j), graft_output_name(b, i)) != 0 || gr_value_node(a, w) == GRAFT_NONE) continue;
+      if (same_kind(gr_type_of(a, w), gr_type_of(b, v))) m->of[v].a = w;
+    }
+  }
+}
+
 /* Do only nodes of these families read it, and at least one of `some`? */
 static bool only_read_by(const graft_graph *g, graft_value v, uint32_t all, uint32_t some) {
   bool seen = false;
@@ -236,6 +258,7 @@ graft_status gr_match_begin(gr_matches *m, graft_graph *a, graft_graph *b) {
     if (!gr_is_value(b, v) || gr_value_at(b, v)->def_kind != GR_DEF_NODE) continue;
     m->of[v].a = find(&k, a, b, v, &m->of[v].quantized);
   }
+  if (ok) find_outputs(m, a, b);
   for (graft_node n = b->first; ok && n != GRAFT_NONE; n = gr_node_at(b, n)->next) {
     bool found = false;
     for (uint32_t i = 0; i < gr_node_at(b, n)->result_count; i++) {

@@ -7,6 +7,7 @@
 
 #include "ir/formats/foreign_int.h"
 #include "ir/ir_int.h"
+#include "passes/passes.h"
 #include "tools/compare_json.h"
 #include "tools/page.h"
 
@@ -27,6 +28,7 @@ bool comparison_begin(comparison *c, graft_context *context, graft_graph *a, con
   *c = (comparison){.options = options, .inputs = graft_input_count(a)};
   c->module = cli_load(context, options->other);
   if (!c->module || !gr_warn_foreign(c->module)) return false;
+  if (options->passes && graft_run_passes(c->module, options->passes, NULL) != GRAFT_OK) return false;
   graft_graph *b = graft_module_get_graph(c->module, 0);
   if (!b) return cli_fail(options->other, "the module has no graph") == EXIT_DONE;
   c->types = calloc(c->inputs + 1u, sizeof *c->types);

@@ -9,6 +9,7 @@
 typedef struct compare_options {
   const char *other;   /* B; NULL: nothing is compared */
   const char *against; /* A */
+  const char *passes;  /* that B goes through first, or NULL */
   uint32_t threads;
   double bad;                            /* dB */
   const char *report, *json, *node_data; /* files to be written, or NULL */

@@ -105,6 +105,9 @@ static json_t *layer(writer *w, const graft_layer *l) {
   set(w, o, "own", error(w, &l->own));
   set(w, o, "inherited_snr", number(l->inherited));
   set(w, o, "not_numbers", json_integer(l->not_numbers));
+  set(w, o, "elements", json_integer(l->elements));
+  set(w, o, "differing", json_integer(l->differing));
+  set(w, o, "own_differing", json_integer(l->own_differing));
   set(w, o, "range_a", statistics(w, &l->of_a));
   set(w, o, "range_b", statistics(w, &l->of_b));
   if (l->quantized) set(w, o, "quantized", quantized(w, l));
