@@ -230,7 +230,9 @@ static graft_status describe(planner *p, gr_kernel_call *call) {
                            .operand_count = node->operand_count,
                            .results = p->out.data,
                            .result_count = node->result_count,
-                           .scratch = p->scratch};
+                           .scratch = p->scratch,
+                           .graph = p->graph,
+                           .node = p->node};
   return GRAFT_OK;
 }
 
@@ -269,7 +271,6 @@ static graft_status compute_known(planner *p, gr_kernel kernel, gr_kernel_call *
   }
   for (uint32_t i = 0; i < call->result_count; i++)
     if (p->out.data[i].type) p->out.data[i].data = plan->known.data + offsets[i];
-  call->where = gr_node_loc(p->graph, p->node);
   graft_status status = kernel(call);
   gr_scratch_reset(p->scratch);
   for (uint32_t i = 0; status == GRAFT_OK && i < call->result_count; i++) {
@@ -356,16 +357,14 @@ static void end_reads(planner *p, bool step) {
   }
 }
 
-/* A faster kernel for the step, where there is one; running out of memory is the only error. */
+/* A backend's kernel for the step, where one takes it. */
 static graft_status find_fast(planner *p, const gr_kernel_call *call, gr_plan_step *step) {
-  if (!p->plan->fast) return GRAFT_OK;
-  uint32_t fixed = 0, errors = graft_diagnostic_count(p->context);
+  gr_request request = {.fixed = 0};
   for (uint32_t i = 0; i < call->operand_count && i < GR_MAX_OPERANDS; i++) {
     graft_value v = gr_operand(p->graph, p->node, i);
-    if (v != GRAFT_NONE && p->plan->storages.data[p->plan->slots[v].storage].fixed) fixed |= 1u << i;
+    if (v != GRAFT_NONE && p->plan->storages.data[p->plan->slots[v].storage].fixed) request.fixed |= 1u << i;
   }
-  step->fast = gr_fast_prepare(p->plan->fast, call, fixed);
-  return graft_diagnostic_count(p->context) == errors ? GRAFT_OK : GRAFT_NO_MEMORY;
+  return gr_backends_prepare(&p->plan->backends, call, &request, &step->fast);
 }
 
 static graft_status add_step(planner *p, const gr_kernel_info *info, const graft_kernel *opaque,
@@ -383,7 +382,7 @@ static graft_status add_step(planner *p, const gr_kernel_info *info, const graft
     status = GRAFT_NO_MEMORY;
   if (status == GRAFT_OK && !gr_vec_push(p->context, &plan->steps, step)) status = GRAFT_NO_MEMORY;
   if (status != GRAFT_OK) {
-    gr_fast_drop(step.fast);
+    gr_fast_drop(&step.fast);
     gr_control_destroy(p->context, step.control);
   }
   return status;
@@ -548,12 +547,13 @@ graft_status gr_plan_begin(gr_plan *plan, graft_graph *g, const gr_plan_options 
   p.done = gr_calloc(c, nodes, sizeof *p.done);
   p.updated = gr_calloc(c, tensors, sizeof *p.updated);
   p.scratch = gr_scratch_create(c);
-  uint32_t errors = graft_diagnostic_count(c);
-  if (!options->reference) plan->fast = gr_fast_create(c, options->threads);
   graft_status status = GRAFT_NO_MEMORY;
-  if (graft_diagnostic_count(c) == errors && plan->slots && p.needed && p.done && p.updated && p.scratch) {
+  if (plan->slots && p.needed && p.done && p.updated && p.scratch) {
     for (uint32_t i = 0; i < plan->slot_count; i++) plan->slots[i] = (gr_slot){.storage = GRAFT_NONE};
-    status = walk(&p);
+    status = options->reference
+                 ? GRAFT_OK
+                 : gr_backends_open(&plan->backends, c, options->backends, options->backend_count, options->threads);
+    if (status == GRAFT_OK) status = walk(&p);
   }
   if (status == GRAFT_OK) status = gr_plan_memory(plan, !options->no_reuse);
   gr_vec_free(c, &p.types);
@@ -571,10 +571,10 @@ void gr_plan_end(gr_plan *p) {
   graft_context *c = p->context;
   if (!c) return;
   for (uint32_t i = 0; i < p->steps.len; i++) {
-    gr_fast_drop(p->steps.data[i].fast);
+    gr_fast_drop(&p->steps.data[i].fast);
     gr_control_destroy(c, p->steps.data[i].control);
   }
-  gr_fast_destroy(p->fast);
+  gr_backends_close(&p->backends);
   gr_free(c, p->slots, ((size_t)p->slot_count + 1) * sizeof *p->slots);
   gr_vec_free(c, &p->storages);
   gr_vec_free(c, &p->steps);

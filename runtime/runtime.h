@@ -37,6 +37,10 @@ typedef struct graft_kernel_call {
   const void *const *operands;     /* C order; NULL: absent, and everywhere in `infer` */
   const graft_type *result_types;  /* in `infer`: what the graph says, extents may be unknown */
   void *const *results;            /* to be written in full; NULL in `infer` */
+  /* Of a graft_backend's calls. In `prepare`: bit i: operand i is the same in most runs; in `run`: numbers that change
+   * when the bytes of an operand do (0: they may be new in every run), for what is made of them once. */
+  uint32_t fixed;
+  const uint64_t *versions;
 } graft_kernel_call;
 
 /* The embedder's kernel for an op that the table does not know (of one that it knows: refused), by name. Both callbacks
@@ -49,16 +53,36 @@ typedef struct graft_kernel {
   void *user;
 } graft_kernel;
 
+/* Other kernels for ops that the table knows: a session offers each step to its backends, in the order of the list,
+ * before the kernels that are built in. Callbacks leave a diagnostic of their own or none: the session adds one that
+ * names the node. They are called from the thread that made, runs or destroys the session, and see the call in C order:
+ * types in `prepare`, data too in `run`. */
+typedef struct graft_backend {
+  size_t size;
+  const char *name; /* told to graft_node_hook; copied */
+  void *user;
+  /* What a plan's steps share, into *state; `threads`: how many it may use. A session has one plan at a time, each
+   * graph that a node runs has its own. NULL: `user` is the state. */
+  graft_status (*open)(void *user, uint32_t threads, void **state);
+  void (*close)(void *state); /* after all kernels were dropped; NULL: nothing to do */
+  /* A kernel for a node whose types are known, into *kernel, or none (it stays NULL): the next backend is asked. A
+   * failure ends the plan. */
+  graft_status (*prepare)(void *state, const graft_kernel_call *call, void **kernel);
+  graft_status (*run)(void *state, void *kernel, const graft_kernel_call *call);
+  void (*drop)(void *state, void *kernel); /* NULL: nothing to do */
+} graft_backend;
+
 /* A node of the graph has its results. Everything is borrowed for the time of the call. */
 typedef struct graft_node_done {
   size_t size;
   graft_graph *graph;
   graft_node node;
-  const char *kernel; /* "plain", "onednn", "embedder's", "graph" (its branches and bodies); of what does not run in a
-                       * step: "view" (an operand's bytes) and "known" (computed with the plan). Static */
-  uint32_t reorders;  /* operands and results that the kernel moves between C order and a layout of its own */
-  double seconds;     /* what the kernel took */
-  bool once; /* follows from tensors alone: told in runs in which it was computed, since a tensor had changed */
+  const char
+      *kernel; /* "plain", the name of a backend ("onednn"), "embedder's", "graph" (its branches and bodies); of what
+                * does not run in a step: "view" (an operand's bytes) and "known" (computed with the plan). Static */
+  uint32_t reorders; /* operands and results that the kernel moves between C order and a layout of its own */
+  double seconds;    /* what the kernel took */
+  bool once;         /* follows from tensors alone: told in runs in which it was computed, since a tensor had changed */
   uint32_t result_count;
   const graft_type *result_types; /* all zero: absent, or nothing needs it */
   void *const *results;           /* C order; NULL: absent, or nothing needs it */
@@ -87,7 +111,9 @@ typedef struct graft_session_options {
   /* after_node may write to results of nodes that ran in a step and are not `once`: later nodes read what it leaves.
    * Views are copied then, so that nothing else is overwritten. */
   bool writes_values;
-  bool keep_state; /* updates are computed, and do not land */
+  bool keep_state;                      /* updates are computed, and do not land */
+  const graft_backend *const *backends; /* copied; not asked with `reference` */
+  uint32_t backend_count;
 } graft_session_options;
 
 /* NULL with a diagnostic: no memory, or a graph that cannot be run. NULL options: defaults. */

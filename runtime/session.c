@@ -41,6 +41,8 @@ struct graft_session {
   uint32_t input_count;
   graft_kernel *kernels; /* names copied, owned */
   uint32_t kernel_count;
+  graft_backend **backends; /* copied, owned */
+  uint32_t backend_count;
   gr_isa isa;
   bool reference, no_reuse, writes_values, keep_state;
   graft_node_hook after_node;
@@ -139,6 +141,8 @@ static graft_status make_plan(graft_session *s) {
   gr_plan_options options = {.input_types = s->types,
                              .kernels = s->kernels,
                              .kernel_count = s->kernel_count,
+                             .backends = (const graft_backend *const *)s->backends,
+                             .backend_count = s->backend_count,
                              .threads = gr_threads_count(s->threads),
                              .reference = s->reference,
                              .no_reuse = s->no_reuse,
@@ -182,6 +186,16 @@ static graft_status set_type(graft_session *s, uint32_t index, const graft_type 
   return GRAFT_OK;
 }
 
+static char *copy_name(graft_context *c, const char *name) {
+  const size_t size = strlen(name) + 1;
+  char *copy = gr_alloc(c, size);
+  return copy ? memcpy(copy, name, size) : NULL;
+}
+
+static void free_name(graft_context *c, const char *name) {
+  if (name) gr_free(c, (char *)name, strlen(name) + 1);
+}
+
 static graft_status copy_kernels(graft_session *s, const graft_kernel *kernels, uint32_t count) {
   if (count == 0) return GRAFT_OK;
   s->kernels = gr_calloc(s->context, count, sizeof *s->kernels);
@@ -191,15 +205,35 @@ static graft_status copy_kernels(graft_session *s, const graft_kernel *kernels, 
     if (!kernels || !kernels[i].op || !kernels[i].run)
       return gr_error(s->context, GRAFT_INVALID_ARGUMENT, (gr_loc){0}, "kernel %u has no op or nothing to run",
                       (unsigned)i);
-    size_t size = strlen(kernels[i].op) + 1;
-    if (gr_op_find(kernels[i].op, size - 1) != GR_OP_COUNT)
+    if (gr_op_find(kernels[i].op, strlen(kernels[i].op)) != GR_OP_COUNT)
       return gr_error(s->context, GRAFT_INVALID_ARGUMENT, (gr_loc){0},
                       "%s is an op of the table: its kernel cannot be replaced", kernels[i].op);
-    char *name = gr_alloc(s->context, size);
+    const char *name = copy_name(s->context, kernels[i].op);
     if (!name) return GRAFT_NO_MEMORY;
-    memcpy(name, kernels[i].op, size);
     s->kernels[i] = kernels[i];
     s->kernels[i].op = name;
+  }
+  return GRAFT_OK;
+}
+
+static graft_status copy_backends(graft_session *s, const graft_backend *const *backends, uint32_t count) {
+  if (count == 0) return GRAFT_OK;
+  s->backends = gr_calloc(s->context, count, sizeof *s->backends);
+  if (!s->backends) return GRAFT_NO_MEMORY;
+  s->backend_count = count;
+  for (uint32_t i = 0; i < count; i++) {
+    graft_backend *b = s->backends[i] = gr_calloc(s->context, 1, sizeof *b);
+    if (!b) return GRAFT_NO_MEMORY;
+    b->size = sizeof *b;
+    const graft_status taken = gr_take_options(s->context, b, sizeof *b, backends ? backends[i] : NULL);
+    const char *name = b->name;
+    b->name = NULL; /* not ours yet */
+    if (taken) return taken;
+    if (!name || !b->prepare || !b->run)
+      return gr_error(s->context, GRAFT_INVALID_ARGUMENT, (gr_loc){0},
+                      "backend %u has no name, nothing to prepare or nothing to run", (unsigned)i);
+    b->name = copy_name(s->context, name);
+    if (!b->name) return GRAFT_NO_MEMORY;
   }
   return GRAFT_OK;
 }
@@ -226,6 +260,7 @@ static graft_status prepare(graft_session *s, const graft_session_options *optio
   s->after_node_user = options->after_node_user;
   s->seed = options->seed;
   graft_status status = copy_kernels(s, options->kernels, options->kernel_count);
+  if (status == GRAFT_OK) status = copy_backends(s, options->backends, options->backend_count);
   if (status == GRAFT_OK && options->threads > 1) {
     s->threads = gr_threads_create(c, options->threads);
     if (!s->threads) return GRAFT_RUN;
@@ -256,10 +291,12 @@ void graft_session_destroy(graft_session *s) {
   drop_plan(s);
   if (!s->depth) gr_threads_destroy(s->threads);
   gr_scratch_destroy(s->scratch);
-  for (uint32_t i = 0; i < s->kernel_count; i++) {
-    char *name = (char *)s->kernels[i].op;
-    if (name) gr_free(c, name, strlen(name) + 1);
+  for (uint32_t i = 0; i < s->kernel_count; i++) free_name(c, s->kernels[i].op);
+  for (uint32_t i = 0; i < s->backend_count; i++) {
+    if (s->backends[i]) free_name(c, s->backends[i]->name);
+    gr_free(c, s->backends[i], sizeof **s->backends);
   }
+  gr_free(c, s->backends, s->backend_count * sizeof *s->backends);
   gr_free(c, s->kernels, s->kernel_count * sizeof *s->kernels);
   gr_free(c, s->inputs, ((size_t)s->input_count + 1) * sizeof *s->inputs);
   gr_free(c, s->types, ((size_t)s->input_count + 1) * sizeof *s->types);
@@ -288,7 +325,9 @@ graft_session *gr_session_nested(graft_session *outer, graft_graph *g) {
                                          .reference = outer->reference,
                                          .no_reuse = outer->no_reuse,
                                          .kernels = outer->kernels,
-                                         .kernel_count = outer->kernel_count};
+                                         .kernel_count = outer->kernel_count,
+                                         .backends = (const graft_backend *const *)outer->backends,
+                                         .backend_count = outer->backend_count};
   if (prepare(s, &options) == GRAFT_OK) return s;
   graft_session_destroy(s);
   return NULL;
@@ -385,8 +424,13 @@ static double now(void) {
 
 static const char *kernel_name(const gr_plan_step *step) {
   if (step->control) return "graph";
-  if (step->fast) return "onednn";
+  if (step->fast.kernel) return step->fast.backend->name;
   return step->run ? "plain" : "embedder's";
+}
+
+static uint32_t reorders(const gr_plan_step *step) {
+  const gr_backend *b = step->fast.kernel ? step->fast.backend->backend : NULL;
+  return b && b->reorders ? b->reorders(step->fast.kernel) : 0;
 }
 
 /* The hook gets the node's results; `step` NULL: it has none. */
@@ -397,7 +441,7 @@ static graft_status tell(graft_session *s, graft_node n, const gr_plan_step *ste
                           .graph = s->graph,
                           .node = n,
                           .kernel = step ? kernel_name(step) : "view",
-                          .reorders = step && step->fast ? gr_fast_reorders(step->fast) : 0,
+                          .reorders = step ? reorders(step) : 0,
                           .seconds = seconds,
                           .once = !s->prologue_done,
                           .result_count = node->result_count,
@@ -472,7 +516,10 @@ static graft_status run_step(graft_session *s, const gr_plan_step *step) {
     if (slot->storage != GRAFT_NONE)
       s->out[i] = (gr_out){.type = &slot->type, .data = address(s, slot), .count = graft_type_elements(&slot->type)};
   }
-  status = step->fast ? gr_fast_run(step->fast, &call) : step->run ? step->run(&call) : run_opaque(s, step, &call);
+  if (step->fast.kernel)
+    status = step->fast.backend->backend->run(step->fast.kernel, &call);
+  else
+    status = step->run ? step->run(&call) : run_opaque(s, step, &call);
   gr_scratch_reset(s->scratch);
   if (status == GRAFT_OK && s->after_node) status = tell(s, step->node, step, now() - start);
   if (step->late) gr_late_end(p, (uint32_t)(step - p->steps.data), s->graph, s->late);

@@ -3,7 +3,7 @@
 #ifndef GRAFT_SESSION_IMPL_H
 #define GRAFT_SESSION_IMPL_H
 
-#include "runtime/fast_impl.h"
+#include "runtime/backend_impl.h"
 #include "runtime/kernel_impl.h"
 #include "runtime/runtime.h"
 
@@ -38,9 +38,9 @@ typedef struct gr_plan_step {
   uint32_t random; /* number among random steps, from 1 */
   gr_kernel run;   /* NULL: an embedder's kernel */
   const graft_kernel *opaque;
-  gr_fast_kernel *fast; /* runs instead of `run`; NULL: none */
-  gr_control *control;  /* of an op that runs graphs; NULL: of another one */
-  bool late;            /* the types of its results are inferred when it runs, from what its operands are then */
+  gr_fast fast;        /* runs instead of `run`, where a backend took the step */
+  gr_control *control; /* of an op that runs graphs; NULL: of another one */
+  bool late;           /* the types of its results are inferred when it runs, from what its operands are then */
 } gr_plan_step;
 
 /* A node whose results are there when its turn comes: with its step, or without one (views, what is known). */
@@ -82,13 +82,15 @@ typedef struct gr_plan {
   GR_VEC(char) known;
   GR_VEC(gr_returned) outputs;
   size_t arena_size;
-  gr_fast *fast; /* NULL: plain kernels only */
+  gr_backends backends; /* none: plain kernels only */
 } gr_plan;
 
 typedef struct gr_plan_options {
   const graft_type *input_types; /* concrete */
   const graft_kernel *kernels;
   uint32_t kernel_count;
+  const graft_backend *const *backends;
+  uint32_t backend_count;
   uint32_t threads;
   bool reference, no_reuse;
   bool no_views; /* every result is written by a step, or known */

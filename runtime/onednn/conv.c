@@ -48,16 +48,16 @@ static dnnl_memory_desc_t weight_desc(const graft_type *w, int64_t groups, bool 
   return d;
 }
 
-bool gr_dnnl_plan_conv(gr_fast *f, const gr_kernel_call *k, uint32_t fixed, gr_dnnl_plan *p) {
+bool gr_dnnl_plan_conv(gr_dnnl *d, const gr_kernel_call *k, const gr_request *r, gr_dnnl_plan *p) {
   const graft_type *x = k->operands[0].type, *w = k->operands[1].type, *b = k->operands[2].type;
   const graft_type *y = k->results[0].type;
   bool transposed = gr_op_get(k->op)->families & GR_F_CONV_TRANSPOSE;
-  (void)fixed;
-  if (k->operands[0].count == 0) return false;
+  (void)r;
+  if (!gr_dnnl_floats(k)) return false;
   /* Each weight meets every position of x (transposed) or of y, in every image. */
   double positions =
       transposed ? (double)k->operands[0].count / (double)x->dims[1] : (double)k->results[0].count / (double)y->dims[1];
-  if (positions * (double)k->operands[1].count < WORTHWHILE || !gr_dnnl_start(f)) return false;
+  if (positions * (double)k->operands[1].count < WORTHWHILE || !gr_dnnl_start(d)) return false;
   window win = read_window(k, transposed);
   dnnl_memory_desc_t src = gr_dnnl_type(x), dst = gr_dnnl_type(y), bias = {0};
   dnnl_memory_desc_t weight = weight_desc(w, gr_k_int(k, GR_ATTR_ND(conv, groups)), transposed);
@@ -75,7 +75,7 @@ bool gr_dnnl_plan_conv(gr_fast *f, const gr_kernel_call *k, uint32_t fixed, gr_d
           : dnnl_dilated_convolution_forward_desc_init(&desc.conv, dnnl_forward_inference, dnnl_convolution_direct,
                                                        &any_src, &any_weight, b ? &bias : NULL, &any_dst, win.stride,
                                                        win.dilation, win.before, win.after);
-  if (status != dnnl_success || dnnl_primitive_desc_create(&p->desc, &desc, f->attr, f->engine, NULL) != dnnl_success)
+  if (status != dnnl_success || dnnl_primitive_desc_create(&p->desc, &desc, d->attr, d->engine, NULL) != dnnl_success)
     return false;
   gr_dnnl_add(p, DNNL_ARG_SRC, 0, false, &src);
   gr_dnnl_add(p, DNNL_ARG_WEIGHTS, 1, false, &weight);

@@ -3,19 +3,20 @@
 
 #define WORTHWHILE (1 << 17) /* multiplications */
 
-bool gr_dnnl_plan_linear(gr_fast *f, const gr_kernel_call *k, uint32_t fixed, gr_dnnl_plan *p) {
+bool gr_dnnl_plan_linear(gr_dnnl *d, const gr_kernel_call *k, const gr_request *r, gr_dnnl_plan *p) {
   const graft_type *w = k->operands[1].type, *b = k->operands[2].type;
+  if (!gr_dnnl_floats(k)) return false;
   int64_t rows = k->results[0].count / w->dims[0];
-  if ((double)rows * (double)k->operands[1].count < WORTHWHILE || !gr_dnnl_start(f)) return false;
+  if ((double)rows * (double)k->operands[1].count < WORTHWHILE || !gr_dnnl_start(d)) return false;
   dnnl_memory_desc_t src = gr_dnnl_rows(2, (int64_t[]){rows, w->dims[1]}), weight = gr_dnnl_type(w), bias = {0};
   dnnl_memory_desc_t dst = gr_dnnl_rows(2, (int64_t[]){rows, w->dims[0]}), any_weight = gr_dnnl_any(&weight);
   if (b) bias = gr_dnnl_type(b);
   dnnl_inner_product_desc_t desc;
   /* Reordering the weight costs as much as a product with few rows. */
-  bool any = (fixed >> 1 & 1u) || rows >= 16;
+  bool any = (r->fixed >> 1 & 1u) || rows >= 16;
   if (dnnl_inner_product_forward_desc_init(&desc, dnnl_forward_inference, &src, any ? &any_weight : &weight,
                                            b ? &bias : NULL, &dst) != dnnl_success ||
-      dnnl_primitive_desc_create(&p->desc, &desc, f->attr, f->engine, NULL) != dnnl_success)
+      dnnl_primitive_desc_create(&p->desc, &desc, d->attr, d->engine, NULL) != dnnl_success)
     return false;
   gr_dnnl_add(p, DNNL_ARG_SRC, 0, false, &src);
   gr_dnnl_add(p, DNNL_ARG_WEIGHTS, 1, false, &weight);
@@ -36,14 +37,13 @@ static dnnl_memory_desc_t matrix(const graft_type *t, int rank, bool left) {
   return gr_dnnl_rows(rank, dims);
 }
 
-bool gr_dnnl_plan_matmul(gr_fast *f, const gr_kernel_call *k, uint32_t fixed, gr_dnnl_plan *p) {
+bool gr_dnnl_plan_matmul(gr_dnnl *d, const gr_kernel_call *k, const gr_request *r, gr_dnnl_plan *p) {
   const graft_type *a = k->operands[0].type, *b = k->operands[1].type, *y = k->results[0].type;
   int rank = a->rank > b->rank ? a->rank : b->rank;
-  (void)fixed;
+  (void)r;
   if (rank < 2) rank = 2;
-  if (k->operands[0].count == 0 || (double)k->results[0].count * (double)a->dims[a->rank - 1] < WORTHWHILE)
-    return false;
-  if (!gr_dnnl_start(f)) return false;
+  if (!gr_dnnl_floats(k) || (double)k->results[0].count * (double)a->dims[a->rank - 1] < WORTHWHILE) return false;
+  if (!gr_dnnl_start(d)) return false;
   dnnl_memory_desc_t left = matrix(a, rank, true), right = matrix(b, rank, false);
   int64_t dims[DNNL_MAX_NDIMS];
   for (int i = 0; i < rank - 2; i++) dims[i] = y->dims[i];
@@ -52,7 +52,7 @@ bool gr_dnnl_plan_matmul(gr_fast *f, const gr_kernel_call *k, uint32_t fixed, gr
   dnnl_memory_desc_t dst = gr_dnnl_rows(rank, dims);
   dnnl_matmul_desc_t desc;
   if (dnnl_matmul_desc_init(&desc, &left, &right, NULL, &dst) != dnnl_success ||
-      dnnl_primitive_desc_create(&p->desc, &desc, f->attr, f->engine, NULL) != dnnl_success)
+      dnnl_primitive_desc_create(&p->desc, &desc, d->attr, d->engine, NULL) != dnnl_success)
     return false;
   gr_dnnl_add(p, DNNL_ARG_SRC, 0, false, &left);
   gr_dnnl_add(p, DNNL_ARG_WEIGHTS, 1, false, &right);

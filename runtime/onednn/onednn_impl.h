@@ -3,9 +3,11 @@
 #ifndef GRAFT_ONEDNN_IMPL_H
 #define GRAFT_ONEDNN_IMPL_H
 
-#include "runtime/fast_impl.h"
+#include "runtime/backend_impl.h"
 
 #include <dnnl.h>
+
+typedef struct gr_dnnl_kernel gr_dnnl_kernel; /* a prepared step */
 
 #define GR_DNNL_ARGS 6
 
@@ -24,25 +26,32 @@ typedef struct gr_dnnl_plan {
   dnnl_primitive_desc_t desc;
 } gr_dnnl_plan;
 
-struct gr_fast {
+typedef struct gr_dnnl {
   graft_context *context;
   uint32_t threads;
   bool ready, failed; /* what follows */
   dnnl_engine_t engine;
   dnnl_stream_t stream;
   dnnl_primitive_attr_t attr; /* scratch memory is given to each call */
-};
+} gr_dnnl;
 
 /* Made when the first step wants it; false: not to be had. */
-bool gr_dnnl_start(gr_fast *f);
+bool gr_dnnl_start(gr_dnnl *d);
 
-/* False: this step is not for oneDNN. On success `desc` is set. `fixed` as in gr_fast_prepare. */
-typedef bool (*gr_dnnl_planner)(gr_fast *f, const gr_kernel_call *k, uint32_t fixed, gr_dnnl_plan *p);
-bool gr_dnnl_plan_conv(gr_fast *f, const gr_kernel_call *k, uint32_t fixed, gr_dnnl_plan *p);
-bool gr_dnnl_plan_linear(gr_fast *f, const gr_kernel_call *k, uint32_t fixed, gr_dnnl_plan *p);
-bool gr_dnnl_plan_matmul(gr_fast *f, const gr_kernel_call *k, uint32_t fixed, gr_dnnl_plan *p);
-bool gr_dnnl_plan_pool(gr_fast *f, const gr_kernel_call *k, uint32_t fixed, gr_dnnl_plan *p);
-bool gr_dnnl_plan_batch_norm(gr_fast *f, const gr_kernel_call *k, uint32_t fixed, gr_dnnl_plan *p);
+/* False: this step is not for oneDNN. On success `desc` is set. Dtypes and extents are the planner's to check. A new
+ * one gets a row in planners.c. */
+typedef bool (*gr_dnnl_planner)(gr_dnnl *d, const gr_kernel_call *k, const gr_request *r, gr_dnnl_plan *p);
+gr_dnnl_planner gr_dnnl_planner_of(uint32_t op); /* NULL: none */
+/* Not empty, and no larger than oneDNN can count: it divides by extents that it has cut to 32 bits. */
+bool gr_dnnl_fits(const graft_type *t);
+/* All operands and the first result are f32 and fit. */
+bool gr_dnnl_floats(const gr_kernel_call *k);
+
+bool gr_dnnl_plan_conv(gr_dnnl *d, const gr_kernel_call *k, const gr_request *r, gr_dnnl_plan *p);
+bool gr_dnnl_plan_linear(gr_dnnl *d, const gr_kernel_call *k, const gr_request *r, gr_dnnl_plan *p);
+bool gr_dnnl_plan_matmul(gr_dnnl *d, const gr_kernel_call *k, const gr_request *r, gr_dnnl_plan *p);
+bool gr_dnnl_plan_pool(gr_dnnl *d, const gr_kernel_call *k, const gr_request *r, gr_dnnl_plan *p);
+bool gr_dnnl_plan_batch_norm(gr_dnnl *d, const gr_kernel_call *k, const gr_request *r, gr_dnnl_plan *p);
 
 /* A row-major float array. */
 dnnl_memory_desc_t gr_dnnl_rows(int rank, const int64_t *dims);

@@ -147,7 +147,7 @@ static bool uses_onednn(const graft_type *input) {
   gr_plan_options options = {.input_types = input, .threads = 1};
   ck_assert_int_eq(gr_plan_begin(&plan, graph, &options), GRAFT_OK);
   ck_assert_uint_eq(plan.steps.len, 1);
-  bool fast = plan.steps.data[0].fast != NULL;
+  bool fast = plan.steps.data[0].fast.kernel != NULL;
   gr_plan_end(&plan);
   return fast;
 }
