@@ -94,6 +94,8 @@ bool gr_count_rule(void *user, const struct gr_rule_stats *stats);
 /* Applies rules by name, in this order, to every graph; those of `--pattern-file` are known too (rewrite.c). Adds to
  * the statistics. `where` is of the names. */
 graft_status gr_apply_rules(gr_pass *p, const char *rules, gr_loc where);
+/* The same until none of them matches. */
+graft_status gr_settle_rules(gr_pass *p, const char *rules);
 
 /* A byte for each node of the graph: has it a spec on an edge or a result? The caller frees `nodes.len` bytes; NULL: no
  * memory. For passes that go from users to makers: a node of many operands must not be looked through for each. */

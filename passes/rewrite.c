@@ -78,6 +78,10 @@ static uint64_t max_rewrites(const gr_pass *p) {
   return most > 0 ? (uint64_t)most : 0;
 }
 
+graft_status gr_settle_rules(gr_pass *p, const char *rules) {
+  return apply_rules(p, rules, (gr_rewrite_options){.live = true, .fixed_point = true}, (gr_loc){0});
+}
+
 graft_status gr_pass_rewrite(gr_pass *p) {
   if (p->info->members) return gr_apply_rules(p, p->info->members, (gr_loc){0});
   gr_rewrite_options how = {.fixed_point = gr_option_bool(p, "fixed-point"),
@@ -94,32 +98,4 @@ graft_status gr_pass_fuse_conv_bn_qat(gr_pass *p) {
 graft_status gr_pass_canonicalize(gr_pass *p) {
   gr_rewrite_options how = {.live = true, .fixed_point = true, .max_rewrites = max_rewrites(p)};
   return apply_rules(p, "canonicalize", how, (gr_loc){0});
-}
-
-static graft_status round_biases(gr_pass *p) {
-  uint64_t count = 0;
-  for (uint32_t i = 0; i < p->rules.len; i++) count -= p->rules.data[i].matches;
-  const graft_status s = gr_apply_rules(p, "to-onnx-qdq", (gr_loc){0});
-  for (uint32_t i = 0; i < p->rules.len; i++) count += p->rules.data[i].matches;
-  if (s == GRAFT_OK && count)
-    gr_warning(p->context, GRAFT_PASS, gr_module_loc(p->module),
-               "the biases of %llu quantized layers are rounded to int32, with the scale of their products "
-               "(to-onnx{int32-bias=false} leaves them)",
-               (unsigned long long)count);
-  return s;
-}
-
-/* Rules of ops that a later opset has count where it is not reached. */
-graft_status gr_pass_to_onnx(gr_pass *p) {
-  static const int64_t steps[] = {14, 17, 18, 20, 21};
-  const int64_t opset = gr_option_int(p, "opset");
-  char rules[128];
-  size_t at = (size_t)snprintf(rules, sizeof rules, "to-onnx");
-  if (opset < 13 || opset > 21)
-    return gr_error(p->context, GRAFT_INVALID_ARGUMENT, gr_option_loc(p, "opset"),
-                    "opset %lld cannot be written: 13 to 21 can", (long long)opset);
-  for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
-    if (opset < steps[i]) at += (size_t)snprintf(rules + at, sizeof rules - at, ",to-onnx-%lld", (long long)steps[i]);
-  const graft_status s = apply_rules(p, rules, (gr_rewrite_options){.live = true, .fixed_point = true}, (gr_loc){0});
-  return s || !gr_option_bool(p, "int32-bias") ? s : round_biases(p);
 }

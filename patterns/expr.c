@@ -61,7 +61,8 @@ static bool eval_property(pt_eval *e, const gr_expr *x, graft_attr *out) {
   }
   /* along the channel axis of a transposed convolution's weight a vector goes group by group, the groups along axis 0
    */
-  bool transposed = info && (info->families & GR_F_CONV_TRANSPOSE);
+  bool transposed =
+      info && ((info->families & GR_F_CONV_TRANSPOSE) || ((info->families & GR_F_QUANTIZED) && info->weight_axis == 1));
   out->as.i = transposed ? gr_attr_int(module_of(e), node->attrs, GR_ATTR_ND(conv_transpose, groups)) : 1;
   return true;
 }

@@ -65,8 +65,8 @@ static bool imply(builder *b, const pt_step *s, pt_expr_kind kind, int name, pt_
 }
 
 static bool of_expr(builder *b, const pt_step *s, const gr_expr *e) {
-  bool data = e->kind == PT_E_CALL &&
-              (e->index == PT_F_number || e->index == PT_F_int || e->index == PT_F_ints || e->index == PT_F_all);
+  bool data = e->kind == PT_E_CALL && (e->index == PT_F_number || e->index == PT_F_int || e->index == PT_F_ints ||
+                                       e->index == PT_F_all || e->index == PT_F_within);
   if (data && e->args[0]->kind == PT_E_VALUE && !imply(b, s, PT_E_VALUE, e->args[0]->name, PT_F_constant, e->where))
     return false;
   if (e->kind == PT_E_IF) return of_expr(b, s, e->args[1]); /* one of the others is not asked */

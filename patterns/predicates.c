@@ -230,6 +230,20 @@ static pt_reading reading_of(graft_dtype d) {
   return d == GRAFT_F32 ? PT_SINGLE : d == GRAFT_F16 ? PT_HALF : d == GRAFT_BF16 ? PT_BFLOAT : PT_PLAIN;
 }
 
+static bool eval_within(pt_eval *e, const gr_expr *x, const gr_array *a, graft_attr *out) {
+  graft_attr low = {0}, high = {0};
+  const int64_t count = graft_type_elements(&a->type);
+  if (!gr_pt_eval_expr(e, x->args[1], &low) || !gr_pt_eval_expr(e, x->args[2], &high)) return false;
+  *out = (graft_attr){.kind = BOOL, .as.b = true};
+  for (int64_t i = 0; out->as.b && i < count; i++) {
+    const graft_attr element = gr_pt_element(a, i);
+    out->as.b = gr_pt_order(&low, &element) <= 0 && gr_pt_order(&element, &high) <= 0;
+  }
+  if (!out->as.b) because(e, gr_pt_eval_value(e, x->args[0]), "has elements beyond");
+  e->reading = PT_PLAIN;
+  return true;
+}
+
 static bool eval_data(pt_eval *e, const gr_expr *x, graft_attr *out) {
   gr_array a = {0};
   if (!data_of(e, x->args[0], &a)) return false;
@@ -249,6 +263,7 @@ static bool eval_data(pt_eval *e, const gr_expr *x, graft_attr *out) {
     e->reading = PT_PLAIN;
     return true;
   }
+  if (x->index == PT_F_within) return eval_within(e, x, &a, out);
   if (real || count < 0 || count > 1024) return fail(e, x, "not a short list of integers");
   int64_t *ints = gr_arena_alloc(&e->match->matcher->scratch, (size_t)(count + 1) * sizeof *ints);
   if (!ints) return no_memory(e);
@@ -431,7 +446,8 @@ bool gr_pt_eval_function(pt_eval *e, const gr_expr *x, graft_attr *out) {
   case PT_F_number:
   case PT_F_int:
   case PT_F_ints:
-  case PT_F_all: return eval_data(e, x, out);
+  case PT_F_all:
+  case PT_F_within: return eval_data(e, x, out);
   case PT_F_is_product: return eval_product(e, x, out);
   case PT_F_concat:
   case PT_F_slice:

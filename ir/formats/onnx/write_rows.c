@@ -34,6 +34,12 @@ bool gr_out_node(gr_out *w) {
   const gr_onnx_op *row = direct_row(op);
   if (row && w->opset < row->since) return refuse_opset(w, row->name, row->since);
   if (row) return gr_out_direct(w, row);
+  if (gr_op_get(op)->families & GR_F_QUANTIZED)
+    return gr_out_refuse(
+        w,
+        "'%s' goes out through the pass to-onnx, where its sums are brought to scale by floats and its "
+        "scales are constants: run that, lower with requantize=float, or write .gfb",
+        gr_op_text(w->module, op));
   return gr_out_refuse(
       w, "ONNX has no op for '%s': lower it first, with the pass to-onnx or rules of your own, or write .gfb",
       gr_op_text(w->module, op));
