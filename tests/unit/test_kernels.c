@@ -192,8 +192,9 @@ START_TEST(convolutions_by_definition) {
 }
 END_TEST
 
-/* ---- products, and the number of threads
- * --------------------------------------------------------------------------------- */
+/* ---- products
+ * ---------------------------------------------------------------------------------------------------------------
+ */
 
 START_TEST(products_by_definition) {
   for (int i = 0; i < 60; i++) {
@@ -214,28 +215,6 @@ START_TEST(products_by_definition) {
     gr_buffer_release(context, result.buffer);
     text_free(operands, 2);
   }
-}
-END_TEST
-
-static void mark(void *user, int64_t begin, int64_t end, uint32_t worker) {
-  int *seen = user;
-  ck_assert_uint_lt(worker, 4);
-  for (int64_t i = begin; i < end; i++) seen[i]++;
-}
-
-START_TEST(parallel_for_covers_everything_once) {
-  gr_threads *threads = gr_threads_create(context, 4);
-  ck_assert_ptr_nonnull(threads);
-  ck_assert_uint_eq(gr_threads_count(threads), 4);
-  ck_assert_uint_eq(gr_threads_count(NULL), 1);
-  int seen[1000];
-  for (int64_t n = 0; n < 1000; n = n * 2 + 1)
-    for (int64_t grain = 0; grain < 100; grain += 7) {
-      memset(seen, 0, sizeof seen);
-      gr_parallel_for(threads, n, grain, mark, seen);
-      for (int64_t i = 0; i < 1000; i++) ck_assert_int_eq(seen[i], i < n);
-    }
-  gr_threads_destroy(threads);
 }
 END_TEST
 
@@ -339,7 +318,6 @@ int main(void) {
   tcase_add_test(tc, power_of_two_scales);
   tcase_add_test(tc, convolutions_by_definition);
   tcase_add_test(tc, products_by_definition);
-  tcase_add_test(tc, parallel_for_covers_everything_once);
   tcase_add_test(tc, scratch_grows_and_is_kept);
   suite_add_tcase(suite, tc);
   SRunner *runner = srunner_create(suite);
