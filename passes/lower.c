@@ -79,11 +79,12 @@ graft_status gr_pass_count_integers(gr_pass *p) {
 
 /* ---- choices ---- */
 
-/* Its kernel has sums of integers and nothing else to add. */
+/* Layers and pairs compute in integers; means and cat, which have one kind of operand, do what the float graph does. */
 static bool has_fixed_point(const gr_op_info *op) {
   if (!op || !(op->families & GR_F_QUANTIZED)) return false;
-  const bool sum = strstr(op->name, "_add") != NULL, product = strncmp(op->name, "quantized.mul", 13) == 0;
-  return (op->families & GR_F_LAYER) ? !sum : product;
+  bool pair = false;
+  for (uint32_t i = 0; i < op->operand_count; i++) pair |= strcmp(op->operands[i].name, "other_scale") == 0;
+  return pair || (op->families & GR_F_LAYER);
 }
 
 static graft_status choose(gr_pass *p, graft_graph *g, bool nested, void *user) {

@@ -159,7 +159,7 @@ static graft_status keep(graft_compare *c, graft_value v, const graft_type *type
     k->size = size ? size : 1;
   }
   k->type = *type;
-  k->raw = gr_is_integer(type->dtype) && !integers;
+  k->raw = !gr_is_float(type->dtype) && !integers;
   k->scaled = integers && gr_channels_total(integers->channels) == 1;
   if (k->scaled) {
     k->scale = integers->scale[0];
@@ -335,7 +335,7 @@ static graft_status after_b(void *user, const graft_node_done *done) {
     kept *k = m->layer == GRAFT_NONE ? NULL : &c->kept[m->a];
     if (!k || !k->data || !same_shape(&k->type, type)) continue;
     bool quantized = i == 0 && find_quantizer(done, &q);
-    if (!agree(k, type, &quantized, &q) && m->quantized) continue; /* integers of unknown meaning */
+    if (!agree(k, type, &quantized, &q)) continue; /* integers of unknown meaning */
     const bool integers = quantized && !gr_is_float(type->dtype);
     if (m->shown) {
       graft_status status =

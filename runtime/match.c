@@ -74,12 +74,16 @@ typedef struct identity {
   enum kind kind;
 } identity;
 
-/* Through quantizers to what they quantize. */
+/* Through quantizers to what they quantize. What was dequantized and is quantized once more, to another scale, is the
+ * same as nothing else: GRAFT_NONE. */
 static graft_value quantized_value(const graft_graph *g, graft_value v, bool *quantized) {
+  uint32_t last = 0;
   *quantized = false;
   for (graft_node n = gr_value_node(g, v); families(g, n) & QUANTIZERS; n = gr_value_node(g, v)) {
     const graft_value x = gr_operand(g, n, 0);
     if (x == GRAFT_NONE) break;
+    if ((last & GR_F_Q) && (families(g, n) & GR_F_DQ)) return GRAFT_NONE;
+    last = families(g, n);
     *quantized = true;
     v = x;
   }
@@ -96,6 +100,7 @@ static bool identify(const graft_graph *g, graft_value v, identity *id) {
   const graft_module *m = g->module;
   bool quantized;
   v = quantized_value(g, v, &quantized);
+  if (v == GRAFT_NONE) return false;
   const graft_node n = gr_value_node(g, v);
   if (n == GRAFT_NONE && gr_value_at(g, v)->def_kind != GR_DEF_INPUT) return false; /* weights are no layers */
   const uint32_t record = n == GRAFT_NONE ? 0 : own_record(m, gr_node_at(g, n)->provenance);

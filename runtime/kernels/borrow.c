@@ -79,9 +79,9 @@ graft_status gr_widen(const gr_kernel_call *k, uint32_t slot, const gr_in *zero,
   return run(k, slot, &s, zero && zero->count != 1, wide ? GRAFT_I64 : GRAFT_I32, type, out);
 }
 
-graft_status gr_widen_float(const gr_kernel_call *k, uint32_t slot, uint32_t scale, float factor, graft_type *type,
-                            gr_in *out) {
-  widen_job s = {.real = true, .zero_points = k->operands[scale + 1].data, .factor = factor};
+graft_status gr_widen_float(const gr_kernel_call *k, uint32_t slot, uint32_t scale, graft_type *type, gr_in *out) {
+  widen_job s = {
+      .real = true, .zero_points = k->operands[scale + 1].data, .factor = *(const float *)k->operands[scale].data};
   return run(k, slot, &s, false, GRAFT_F32, type, out);
 }
 

@@ -27,68 +27,45 @@ graft_status gr_check_scale(const gr_kernel_call *k, uint32_t slot, graft_dtype 
 
 /* ---- fixed point ---- */
 
-static int32_t saturate(int64_t v) { return (int32_t)(v < INT32_MIN ? INT32_MIN : v > INT32_MAX ? INT32_MAX : v); }
+enum { ADDED_BITS = 8 }; /* what is added to sums joins them in steps of 2^-8 */
 
-/* High half of 2 a b, halves up; of the two least numbers it would be 2^31. */
-static int32_t high_of_product(int32_t a, int32_t b) {
-  if (a == INT32_MIN && b == INT32_MIN) return INT32_MAX;
-  const int64_t ab = (int64_t)a * b;
-  return (int32_t)((ab + (ab >= 0 ? 1 << 30 : 1 - (1 << 30))) / ((int64_t)1 << 31));
-}
-
-/* x / 2^shift, halves away from 0. */
-static int32_t divide(int32_t x, int shift) {
-  if (shift > 31) return 0;
-  const int64_t mask = ((int64_t)1 << shift) - 1, rest = x & mask, half = (mask >> 1) + (x < 0);
-  return (int32_t)(((int64_t)x >> shift) + (rest > half));
-}
-
-static int32_t multiply(const gr_requantize *q, int64_t c, int64_t sum) {
-  const int32_t x = saturate(sum + q->fixed_offset[c]), m = q->fixed[c];
-  const int shift = q->shift[c];
-  if (q->mode == GR_requantization_single_rounding) {
-    const int by = 31 - shift; /* halves up */
-    return by > 62 ? 0 : saturate(((int64_t)x * m + ((int64_t)1 << (by - 1))) >> by);
-  }
-  const int32_t shifted = shift > 0 ? saturate((int64_t)x * ((int64_t)1 << shift)) : x;
-  return divide(high_of_product(shifted, m), shift < 0 ? -shift : 0);
-}
-
-static float multiplied(const gr_requantize *q, int64_t c, int64_t sum) {
+static float multiplied(const gr_requantize *q, int64_t c, int64_t sum, float other) {
   const int64_t low = q->range.quant_min - q->zero_point, high = q->range.quant_max - q->zero_point;
-  const int64_t v = multiply(q, c, sum);
+  int64_t v = gr_fixed_times(q->mode, gr_saturate(sum + q->fixed_offset[c]), q->fixed[c]);
+  if (q->other) {
+    v += gr_fixed_times(q->mode, (int32_t)other, q->fixed_other);
+    v = gr_fixed_divide(q->mode, gr_saturate(v), ADDED_BITS);
+  }
   return (float)(v < low ? low : v > high ? high : v);
 }
 
 #define FIXED(T) \
-  static void fixed_##T(const gr_requantize *q, const T *sums, int64_t count, int64_t c, int64_t by, float *f) { \
-    for (int64_t i = 0; i < count; i++, c += by) f[i] = multiplied(q, c, sums[i]); \
+  static void fixed_##T(const gr_requantize *q, const T *sums, int64_t count, int64_t c, int64_t by, \
+                        const float *other, float *f) { \
+    for (int64_t i = 0; i < count; i++, c += by) f[i] = multiplied(q, c, sums[i], other[i]); \
   }
 FIXED(int32_t)
 FIXED(int64_t)
 
-/* Multipliers as 31 bits and a shift; gemmlowp's are those of the float32. */
+/* Multipliers as 31 bits and a shift. */
 static graft_status begin_fixed(const gr_kernel_call *k, const double *steps, const float *bias, gr_requantize *q) {
   const size_t n = (size_t)q->channels;
+  const double finer = q->other ? ldexp(1.0, ADDED_BITS) : 1.0;
   q->fixed = gr_scratch_alloc(k->scratch, n, sizeof *q->fixed);
-  q->shift = gr_scratch_alloc(k->scratch, n, sizeof *q->shift);
   q->fixed_offset = gr_scratch_alloc(k->scratch, n, sizeof *q->fixed_offset);
-  if (!q->fixed || !q->shift || !q->fixed_offset) return GRAFT_NO_MEMORY;
-  if (q->other)
-    return gr_kernel_error(k, "what is added to the sums has no fixed-point form: requantize is float alone");
+  if (!q->fixed || !q->fixed_offset) return GRAFT_NO_MEMORY;
   for (int64_t c = 0; c < q->channels; c++) {
-    const double m = q->mode == GR_requantization_gemmlowp ? (double)q->multiplier[c] : q->wide_multiplier[c];
     const double added = bias ? (double)bias[c] : 0.0, offset = rint(added / steps[c]);
-    int shift;
-    int64_t fixed = llrint(ldexp(frexp(m, &shift), 31));
-    if (fixed == (int64_t)1 << 31) fixed /= 2, shift++;
-    if (!(m > 0) || shift > 30) return gr_kernel_error(k, "the multiplier %g has no fixed-point form", m);
+    if (!gr_fixed_of(q->mode, q->wide_multiplier[c] * finer, &q->fixed[c]))
+      return gr_kernel_error(k, "the multiplier %g has no fixed-point form", q->wide_multiplier[c]);
     if (!(offset >= INT32_MIN && offset <= INT32_MAX))
       return gr_kernel_error(k, "bias %g is %g steps, which 32 bits do not hold", added, offset);
-    q->fixed[c] = (int32_t)fixed;
-    q->shift[c] = shift;
     q->fixed_offset[c] = (int64_t)offset;
   }
+  if (!q->other) return GRAFT_OK;
+  if (!gr_fixed_of(q->mode, q->other_ratio * finer, &q->fixed_other))
+    return gr_kernel_error(k, "the multiplier %g of what is added has no fixed-point form", q->other_ratio);
+  q->other_multiplier = 1.0f; /* it is read in its own steps */
   return GRAFT_OK;
 }
 
@@ -100,6 +77,7 @@ graft_status gr_requantize_begin(const gr_kernel_call *k, uint32_t y_scale, int6
   *q = (gr_requantize){.y = k->results[0].data,
                        .dtype = k->results[0].type->dtype,
                        .range = {gr_k_int(k, range), gr_k_int(k, range + 1)},
+                       .scale = (float)scale,
                        .zero_point = *(const int32_t *)k->operands[y_scale + 1].data,
                        .mode = (gr_requantization)gr_k_int(k, range + 3),
                        .channels = channels,
@@ -118,7 +96,8 @@ graft_status gr_requantize_begin(const gr_kernel_call *k, uint32_t y_scale, int6
   }
   if (other != GRAFT_NONE) {
     q->other = &k->operands[other];
-    q->other_multiplier = (float)((double)*(const float *)k->operands[other + 1].data / scale);
+    q->other_ratio = (double)*(const float *)k->operands[other + 1].data / scale;
+    q->other_multiplier = (float)q->other_ratio;
     q->other_zero_point = *(const int32_t *)k->operands[other + 2].data;
     if (!is_normal((double)q->other_multiplier))
       return gr_kernel_error(k, "the scales %g and %g are too far apart",
@@ -158,12 +137,13 @@ STEPS(steps_of_each, ((float)sums[i] + offset[i]) * multiplier[i])
 PRECISE(int32_t)
 PRECISE(int64_t)
 
-static void store(const gr_requantize *q, gr_isa isa, const float *f, int64_t count, int64_t at) {
-  gr_quantize_f32(isa, f, count, 1.0f, q->zero_point, q->range, q->dtype,
+/* Floats in steps of `scale`. */
+static void store(const gr_requantize *q, gr_isa isa, const float *f, float scale, int64_t count, int64_t at) {
+  gr_quantize_f32(isa, f, count, scale, q->zero_point, q->range, q->dtype,
                   (char *)q->y + (size_t)at * graft_dtype_size(q->dtype));
 }
 
-/* What is added, in steps of the result. */
+/* What is added: in steps of the result, in fixed point in its own. */
 static void read_other(const gr_requantize *q, gr_isa isa, int64_t at, int64_t count, float *other) {
   const graft_dtype d = q->other->type->dtype;
   gr_dequantize_f32(isa, (const char *)q->other->data + (size_t)at * graft_dtype_size(d), d, count, q->other_multiplier,
@@ -174,7 +154,7 @@ static void read_other(const gr_requantize *q, gr_isa isa, int64_t at, int64_t c
 static void block_i32(const gr_requantize *q, gr_isa isa, const int32_t *sums, int64_t count, int64_t c, int64_t by,
                       const float *other, float *f) {
   if (q->mode != GR_requantization_float) {
-    fixed_int32_t(q, sums, count, c, by, f);
+    fixed_int32_t(q, sums, count, c, by, other, f);
   } else if (q->precise) {
     precise_int32_t(q, sums, count, c, by, other, f);
   } else {
@@ -186,7 +166,7 @@ static void block_i32(const gr_requantize *q, gr_isa isa, const int32_t *sums, i
 static void block_i64(const gr_requantize *q, const int64_t *sums, int64_t count, int64_t c, int64_t by,
                       const float *other, float *f) {
   if (q->mode != GR_requantization_float)
-    fixed_int64_t(q, sums, count, c, by, f);
+    fixed_int64_t(q, sums, count, c, by, other, f);
   else
     precise_int64_t(q, sums, count, c, by, other, f);
 }
@@ -201,7 +181,7 @@ static void requantize(const gr_requantize *q, gr_isa isa, bool wide, const void
       block_i64(q, (const int64_t *)sums + i, n, c, by, other, f);
     else
       block_i32(q, isa, (const int32_t *)sums + i, n, c, by, other, f);
-    store(q, isa, f, n, at + i);
+    store(q, isa, f, 1.0f, n, at + i);
   }
 }
 
@@ -238,16 +218,16 @@ void gr_requantize_all(const gr_kernel_call *k, const gr_requantize *q, bool wid
 typedef struct float_job {
   const gr_requantize *q;
   gr_isa isa;
-  const float *steps;
+  const float *x;
 } float_job;
 
 static void run_floats(void *user, int64_t begin, int64_t end, uint32_t worker) {
   const float_job *j = user;
   (void)worker;
-  store(j->q, j->isa, j->steps + begin, end - begin, begin);
+  store(j->q, j->isa, j->x + begin, j->q->scale, end - begin, begin);
 }
 
-void gr_requantize_floats(const gr_kernel_call *k, const gr_requantize *q, const float *steps) {
-  float_job j = {q, k->isa, steps};
+void gr_requantize_floats(const gr_kernel_call *k, const gr_requantize *q, const float *x) {
+  float_job j = {q, k->isa, x};
   gr_parallel_for(k->threads, k->results[0].count, GRAIN, run_floats, &j);
 }

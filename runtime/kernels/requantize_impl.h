@@ -11,10 +11,17 @@
 
 #include "runtime/kernel_impl.h"
 
+/* multiplier * 2^(shift - 31), 2^30 <= multiplier < 2^31 */
+typedef struct gr_fixed {
+  int32_t multiplier;
+  int shift;
+} gr_fixed;
+
 typedef struct gr_requantize {
   void *y;
   graft_dtype dtype; /* of y */
   gr_qrange range;
+  float scale;
   int32_t zero_point;
   int64_t channels;
   gr_requantization mode;
@@ -23,12 +30,13 @@ typedef struct gr_requantize {
   float *offset;           /* by channel, in steps of the sums */
   double *wide_multiplier; /* the same, with offsets in steps of the result */
   double *wide_offset;
-  int32_t *fixed;        /* by channel, where the mode is not float: multiplier * 2^31 in [2^30, 2^31), */
-  int32_t *shift;        /* times 2^shift */
+  gr_fixed *fixed;       /* by channel, where the mode is not float */
   int64_t *fixed_offset; /* what is added to the sums */
   const gr_in *other;    /* added before rounding; NULL: nothing */
+  double other_ratio;    /* of its scale to the result's */
   float other_multiplier;
   int32_t other_zero_point;
+  gr_fixed fixed_other;
 } gr_requantize;
 
 /* The scale at `slot` and the zero point behind it are good numbers: an error that names the operand otherwise. `of`:
@@ -44,17 +52,25 @@ void gr_requantize_all(const gr_kernel_call *k, const gr_requantize *q, bool wid
 /* `count` sums of channel c and, where `by` is 1, of those after it: elements `at` and on of y. */
 void gr_requantize_i32(const gr_requantize *q, gr_isa isa, const int32_t *sums, int64_t count, int64_t c, int64_t by,
                        int64_t at);
-/* Floats in steps of the result: rounded, shifted, clamped. */
-void gr_requantize_floats(const gr_kernel_call *k, const gr_requantize *q, const float *steps);
+/* Floats become the result's integers as quantize_per_tensor makes them. */
+void gr_requantize_floats(const gr_kernel_call *k, const gr_requantize *q, const float *x);
+
+/* ---- fixed point (fixed_point.c); the mode is not float ---- */
+
+/* False: m has no such form. */
+bool gr_fixed_of(gr_requantization mode, double m, gr_fixed *f);
+int32_t gr_fixed_times(gr_requantization mode, int32_t x, gr_fixed f);
+/* x / 2^by, rounded as the mode does last. */
+int32_t gr_fixed_divide(gr_requantization mode, int32_t x, int by);
+int32_t gr_saturate(int64_t v);
 
 /* ---- borrowing the float op's kernel, which has integers of 32 and 64 bits too (borrow.c) ---- */
 
 /* Operand `slot` without its zero points, as i32 or i64. `zero`: NULL: there are none; more than one: of `channels`. */
 graft_status gr_widen(const gr_kernel_call *k, uint32_t slot, const gr_in *zero, gr_channels channels, bool wide,
                       graft_type *type, gr_in *out);
-/* The same without the one zero point behind the operand `scale`, times a factor, as f32. */
-graft_status gr_widen_float(const gr_kernel_call *k, uint32_t slot, uint32_t scale, float factor, graft_type *type,
-                            gr_in *out);
+/* Operand `slot` dequantized with the operand `scale` and the zero point behind it. */
+graft_status gr_widen_float(const gr_kernel_call *k, uint32_t slot, uint32_t scale, graft_type *type, gr_in *out);
 /* The kernel of `of` on these operands (GR_MAX_OPERANDS of them), with the call's attributes: its result is of another
  * dtype. */
 graft_status gr_run_borrowed(const gr_kernel_call *k, uint32_t of, const gr_in *operands, graft_dtype dtype,

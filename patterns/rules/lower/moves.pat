@@ -57,7 +57,7 @@ rewrite
 
 # Q(hardtanh(v))  ==>  clamp(Q(v), Q(min_val), Q(max_val))
 #
-# Quantizing keeps the order of numbers, so clamping may come after it.
+# Quantizing keeps the order of numbers, so clamping may come after it. The largest float is as good a bound as infinity.
 rule clamp_behind_quantize
 match
   %t = hardtanh(%v) {min_val: $low, max_val: $high}   one_use
@@ -65,8 +65,8 @@ match
 where
   constant(%s), constant(%z), no_spec(..)
 rewrite
-  const %l = $low: f32
-  const %h = $high: f32
+  const %l = min(max($low, -3.4028234e38), 3.4028234e38): f32
+  const %h = min(max($high, -3.4028234e38), 3.4028234e38): f32
   const %least = quantize_per_tensor(%l, %s, %z) {..$q}
   const %most = quantize_per_tensor(%h, %s, %z) {..$q}
   %n = quantize_per_tensor(%v, %s, %z) {..$q}   source %y
