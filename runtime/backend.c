@@ -7,7 +7,7 @@
 /* What is built in, in the order in which it is asked. */
 static const gr_backend *const built_in[] = {
 #if defined(GRAFT_ONEDNN)
-    &gr_onednn,
+    &gr_onednn, &gr_onednn_integers,
 #endif
     NULL};
 

@@ -57,7 +57,8 @@ graft_status gr_backends_prepare(const gr_backends *b, const gr_kernel_call *k, 
 void gr_fast_drop(gr_fast *fast);
 
 #if defined(GRAFT_ONEDNN)
-extern const gr_backend gr_onednn; /* onednn/engine.c */
+extern const gr_backend gr_onednn;          /* onednn/engine.c */
+extern const gr_backend gr_onednn_integers; /* onednn/integer.c */
 #endif
 
 #endif

@@ -18,16 +18,8 @@ enum {
   OTHER_SCALE
 };
 
-typedef struct layer {
-  uint32_t of; /* the float layer */
-  bool wide;   /* sums of 64 bits */
-  bool transposed;
-  int64_t channels, inner; /* of the result: elements of a channel that follow each other */
-  gr_requantize q;
-} layer;
-
 /* Products in a sum. */
-static int64_t depth_of(const layer *l, const graft_type *weight) {
+static int64_t depth_of(const gr_quantized_layer *l, const graft_type *weight) {
   if (l->of == GR_OP_linear) return weight->dims[1];
   return gr_extent(weight, 2, weight->rank) * weight->dims[l->transposed ? 0 : 1];
 }
@@ -46,7 +38,7 @@ static bool needs_64_bits(const gr_kernel_call *k, int64_t products) {
   return most > INT32_MAX - largest;
 }
 
-static graft_status begin(layer *l, const gr_kernel_call *k) {
+graft_status gr_quantized_layer_begin(gr_quantized_layer *l, const gr_kernel_call *k) {
   const graft_type *y = k->results[0].type;
   const gr_in *bias = &k->operands[BIAS], *scale = &k->operands[WEIGHT_SCALE];
   l->of = gr_integer_of(k->op);
@@ -70,7 +62,7 @@ static graft_status begin(layer *l, const gr_kernel_call *k) {
                              k->operands[OTHER].data ? OTHER : GRAFT_NONE, &l->q);
 }
 
-static graft_status sum_up(const layer *l, const gr_kernel_call *k, void **sums) {
+static graft_status sum_up(const gr_quantized_layer *l, const gr_kernel_call *k, void **sums) {
   const gr_in *bias = &k->operands[BIAS];
   graft_type types[BIAS + 1];
   gr_in operands[GR_MAX_OPERANDS] = {{0}};
@@ -89,8 +81,8 @@ static graft_status sum_up(const layer *l, const gr_kernel_call *k, void **sums)
 }
 
 graft_status gr_kernel_quantized_layer(const gr_kernel_call *k) {
-  layer l = {0};
-  graft_status s = begin(&l, k);
+  gr_quantized_layer l = {0};
+  graft_status s = gr_quantized_layer_begin(&l, k);
   if (s || k->results[0].count == 0) return s;
   if (!l.wide && gr_quantized_dot_fits(k, l.of)) return gr_quantized_dot(k, l.of, &l.q);
   void *sums = NULL;

@@ -52,6 +52,17 @@ void gr_requantize_all(const gr_kernel_call *k, const gr_requantize *q, bool wid
 /* `count` sums of channel c and, where `by` is 1, of those after it: elements `at` and on of y. */
 void gr_requantize_i32(const gr_requantize *q, gr_isa isa, const int32_t *sums, int64_t count, int64_t c, int64_t by,
                        int64_t at);
+/* The same of a result of bytes whose channels lie side by side: `count` whole rows of sums, each with all channels,
+ * elements `at` and on of y and of what is added. `bias`: one for each channel, part of the sums; NULL: none. */
+typedef struct gr_rows {
+  const gr_requantize *q;
+  int64_t period; /* channels, repeated so that loops are long */
+  const float *multiplier, *offset;
+  const int32_t *bias;
+} gr_rows;
+graft_status gr_rows_begin(const gr_kernel_call *k, const gr_requantize *q, const int32_t *bias, gr_rows *r);
+/* Sums that leave 32 bits when the bias joins them are not for it. */
+void gr_rows_run(const gr_rows *r, gr_isa isa, int32_t *sums, int64_t count, int64_t at);
 /* Floats become the result's integers as quantize_per_tensor makes them. */
 void gr_requantize_floats(const gr_kernel_call *k, const gr_requantize *q, const float *x);
 
@@ -77,6 +88,20 @@ graft_status gr_run_borrowed(const gr_kernel_call *k, uint32_t of, const gr_in *
                              void **result);
 /* The largest of |x - zero point| of a type. */
 int64_t gr_most_of(graft_dtype dtype, const gr_in *zero);
+
+/* ---- layers (quantized.c) ---- */
+
+typedef struct gr_quantized_layer {
+  uint32_t of; /* the float layer */
+  bool wide;   /* sums of 64 bits */
+  bool transposed;
+  int64_t channels, inner; /* of the result: elements of a channel that follow each other */
+  gr_requantize q;
+} gr_quantized_layer;
+
+/* Checks scales and zero points and prepares the end of the layer; x and what is added need not be there yet. Nothing
+ * more is to be done where the result is empty. */
+graft_status gr_quantized_layer_begin(gr_quantized_layer *l, const gr_kernel_call *k);
 
 /* ---- layers of bytes as products of rows (quantized_dot.c): 32 bits hold the sums ---- */
 
