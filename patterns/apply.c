@@ -69,14 +69,14 @@ static uint32_t record_of(pt_apply *a, int source) {
   return *known;
 }
 
-/* The root's result equals what it was before: the record says under which name, where there are records at all. */
+/* The root's result equals what it was before: the record says what that was, where there are records at all. */
 static uint32_t record_of_root(pt_apply *a, int source) {
   pt_rewriter *r = a->r;
   if (!gather_records(a, source < 0 ? 0 : (uint32_t)source)) return GRAFT_NONE;
   if (r->records.len == 0) return record_of(a, source);
-  const char *name = gr_node_label(r->g, a->root);
   gr_record x = {.pass = r->pass, .rule = r->rule_string, .parent_count = r->records.len};
-  x.equals = gr_intern(r->m, name, strlen(name));
+  const graft_value y = gr_result(r->g, a->root, 0);
+  x.equals = y == GRAFT_NONE ? 0 : gr_known_as(r->g, y);
   return x.equals == GRAFT_NONE ? GRAFT_NONE : gr_record_intern(r->m, &x, r->records.data);
 }
 

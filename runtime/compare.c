@@ -21,7 +21,15 @@ typedef struct quantizer {
   const int32_t *zero_point;
   gr_channels channels;
   int64_t low, high; /* quant_min and quant_max */
+  bool fitted;
 } quantizer;
+
+/* One scale for all elements, as the value of a has it or as it fits b's integers. */
+typedef struct whole_scale {
+  float scale; /* 0: none */
+  int32_t zero_point;
+  int64_t low, high;
+} whole_scale;
 
 typedef struct layer {
   graft_value a, b;
@@ -31,7 +39,9 @@ typedef struct layer {
   int64_t not_numbers, clipped;
   double low, high;
   int64_t histogram_a[GRAFT_HISTOGRAM], histogram_b[GRAFT_HISTOGRAM];
-  bool quantized, seen;
+  bool quantized, seen, fitted;
+  bool unknown;      /* b has integers there, of which nothing says what they stand for */
+  whole_scale scale; /* where b's integers do not say theirs */
   uint32_t channels;
   float scale_min, scale_max;
   int32_t zero_point;
@@ -43,12 +53,9 @@ typedef struct layer {
 /* A value of a that some layer goes by. */
 typedef struct kept {
   bool wanted;
-  bool raw;    /* integers of which nothing here says what they stand for */
-  bool scaled; /* integers, with one scale: */
-  float scale;
-  int32_t zero_point;
-  int64_t quant_min, quant_max;
-  graft_type type; /* rank -1: not there yet */
+  bool raw;         /* integers as they are */
+  graft_type type;  /* rank -1: not there yet */
+  whole_scale said; /* quantized, with one scale */
   float *data;
   size_t size; /* bytes of it */
 } kept;
@@ -63,6 +70,7 @@ struct graft_compare {
   layer *layers;
   uint32_t *input_of; /* by input of b: a's */
   double bad;
+  int64_t steps;
   bool forced; /* the second run of b */
 };
 
@@ -146,7 +154,7 @@ static void quantize(const quantizer *q, int64_t from, int64_t n, double *x) {
 /* ---- a's run ---- */
 
 static graft_status keep(graft_compare *c, graft_value v, const graft_type *type, const void *data,
-                         const quantizer *integers) {
+                         const quantizer *q) {
   kept *k = &c->kept[v];
   if (!k->wanted) return GRAFT_OK;
   const int64_t count = graft_type_elements(type);
@@ -159,19 +167,15 @@ static graft_status keep(graft_compare *c, graft_value v, const graft_type *type
     k->size = size ? size : 1;
   }
   k->type = *type;
-  k->raw = !gr_is_float(type->dtype) && !integers;
-  k->scaled = integers && gr_channels_total(integers->channels) == 1;
-  if (k->scaled) {
-    k->scale = integers->scale[0];
-    k->zero_point = integers->zero_point[0];
-    k->quant_min = integers->low;
-    k->quant_max = integers->high;
-  }
+  k->raw = !gr_is_float(type->dtype) && !q;
+  k->said = (whole_scale){0};
+  if (q && gr_channels_total(q->channels) == 1) k->said = (whole_scale){q->scale[0], q->zero_point[0], q->low, q->high};
+  const bool integers = q && !gr_is_float(type->dtype);
   double x[GR_BLOCK];
   for (int64_t from = 0; from < count; from += GR_BLOCK) {
     const int64_t n = count - from < GR_BLOCK ? count - from : GR_BLOCK;
     gr_elements(type->dtype, data, from, n, x);
-    if (integers) dequantize(integers, from, n, x);
+    if (integers) dequantize(q, from, n, x);
     for (int64_t i = 0; i < n; i++) k->data[from + i] = (float)x[i];
   }
   return GRAFT_OK;
@@ -184,8 +188,8 @@ static graft_status after_a(void *user, const graft_node_done *done) {
   for (uint32_t i = 0; status == GRAFT_OK && i < done->result_count; i++) {
     const graft_value v = graft_node_result(done->graph, done->node, i);
     if (v == GRAFT_NONE || !done->results[i] || !c->kept[v].wanted) continue;
-    const bool integers = i == 0 && !gr_is_float(done->result_types[0].dtype) && find_quantizer(done, &q);
-    status = keep(c, v, &done->result_types[i], done->results[i], integers ? &q : NULL);
+    const bool quantized = i == 0 && find_quantizer(done, &q);
+    status = keep(c, v, &done->result_types[i], done->results[i], quantized ? &q : NULL);
   }
   return status;
 }
@@ -224,6 +228,7 @@ static graft_status begin_layer(graft_compare *c, layer *l, const kept *k, const
   if (l->low == l->high) l->low -= 0.5, l->high += 0.5;
   if (!q) return GRAFT_OK;
   l->quantized = true;
+  l->fitted = q->fitted;
   l->channels = (uint32_t)gr_channels_total(q->channels);
   l->zero_point = q->zero_point[0];
   l->quant_min = q->low;
@@ -304,23 +309,58 @@ static bool same_shape(const graft_type *a, const graft_type *b) {
   return a->rank == b->rank && memcmp(a->dims, b->dims, (size_t)a->rank * sizeof *a->dims) == 0;
 }
 
-/* Where one of the two does not say what integers stand for (a sum that is spelled out), the other does. */
-static bool agree(kept *k, const graft_type *type, bool *quantized, quantizer *q) {
-  if (gr_is_float(type->dtype)) return true;
-  const int64_t count = graft_type_elements(&k->type);
-  double x;
+static bool is_code(graft_dtype d) { return d == GRAFT_I8 || d == GRAFT_U8 || d == GRAFT_I16 || d == GRAFT_U16; }
+
+/* What codes have to stand for to come closest to a's floats: the line through both, least and greatest code left out,
+ * where they were clipped. Scale 0: there is none. */
+static whole_scale fit(const kept *k, const graft_type *type, const void *data) {
+  const int64_t count = graft_type_elements(type);
+  double x[GR_BLOCK], least = (double)INFINITY, most = -(double)INFINITY, n = 0, a = 0, b = 0, aa = 0, ab = 0;
+  for (int pass = 0; pass < 2; pass++)
+    for (int64_t from = 0; from < count; from += GR_BLOCK) {
+      const int64_t many = count - from < GR_BLOCK ? count - from : GR_BLOCK;
+      gr_elements(type->dtype, data, from, many, x);
+      for (int64_t i = 0; i < many; i++) {
+        const double y = (double)k->data[from + i];
+        if (pass == 0) {
+          least = x[i] < least ? x[i] : least;
+          most = x[i] > most ? x[i] : most;
+        } else if (isfinite(y) && x[i] > least && x[i] < most) {
+          n++, a += y, b += x[i], aa += y * y, ab += y * x[i];
+        }
+      }
+    }
+  const double spread = n * aa - a * a, slope = spread > 0 ? (n * ab - a * b) / spread : 0;
+  if (!(slope > 0)) return (whole_scale){0};
+  const double zero_point = rint((b - slope * a) / n);
+  const double per_step = (ab - zero_point * a) / aa; /* once more, the zero point being whole */
+  if (!(per_step > 0) || fabs(zero_point) > CODES_MAX) return (whole_scale){0};
+  const bool sign = type->dtype == GRAFT_I8 || type->dtype == GRAFT_I16;
+  const int64_t codes = (int64_t)1 << 8 * graft_dtype_size(type->dtype), low = sign ? -codes / 2 : 0;
+  return (whole_scale){(float)(1 / per_step), (int32_t)zero_point, low, low + codes - 1};
+}
+
+/* Where one of the two does not say what integers stand for (a sum that is spelled out), the other does; where that has
+ * floats, they stand for what fits these. False: the two are not held against each other. */
+static bool agree(kept *k, layer *l, const graft_type *type, const void *data, bool *quantized, quantizer *q) {
+  const bool floats = gr_is_float(type->dtype);
   if (*quantized && k->raw) {
-    for (int64_t i = 0; i < count; i++) {
-      x = (double)k->data[i];
+    for (int64_t i = 0; i < graft_type_elements(&k->type); i++) {
+      double x = (double)k->data[i];
       dequantize(q, i, 1, &x);
       k->data[i] = (float)x;
     }
     k->raw = false;
-  } else if (!*quantized && k->scaled) {
-    *quantized = true;
-    *q = (quantizer){&k->scale, &k->zero_point, gr_channels_whole(type), k->quant_min, k->quant_max};
   }
-  return *quantized || k->raw;
+  if (*quantized || floats || k->raw) return *quantized || floats != k->raw;
+  const bool said = k->said.scale > 0;
+  if (said)
+    l->scale = k->said;
+  else if (!l->seen && is_code(type->dtype))
+    l->scale = fit(k, type, data);
+  *quantized = l->scale.scale > 0;
+  *q = (quantizer){&l->scale.scale, &l->scale.zero_point, gr_channels_whole(type), l->scale.low, l->scale.high, !said};
+  return *quantized;
 }
 
 static graft_status after_b(void *user, const graft_node_done *done) {
@@ -334,12 +374,15 @@ static graft_status after_b(void *user, const graft_node_done *done) {
     const gr_match *m = &c->matches.of[v];
     kept *k = m->layer == GRAFT_NONE ? NULL : &c->kept[m->a];
     if (!k || !k->data || !same_shape(&k->type, type)) continue;
+    layer *l = &c->layers[m->layer];
     bool quantized = i == 0 && find_quantizer(done, &q);
-    if (!agree(k, type, &quantized, &q)) continue; /* integers of unknown meaning */
+    if (!agree(k, l, type, done->results[i], &quantized, &q)) {
+      l->unknown = true;
+      continue;
+    }
     const bool integers = quantized && !gr_is_float(type->dtype);
     if (m->shown) {
-      graft_status status =
-          look(c, &c->layers[m->layer], k, type, done->results[i], quantized ? &q : NULL, integers ? &q : NULL);
+      graft_status status = look(c, l, k, type, done->results[i], quantized ? &q : NULL, integers ? &q : NULL);
       if (status != GRAFT_OK) return status;
     }
     if (c->forced) replace(k, type, done->results[i], integers ? &q : NULL);
@@ -451,6 +494,7 @@ static graft_status step(graft_compare *c, const graft_type *types, const void *
 
 graft_status graft_compare_step(graft_compare *c, const graft_type *types, const void *const *data) {
   const uint32_t errors = gr_error_count(c->context);
+  c->steps++;
   return gr_outcome(c->context, errors, step(c, types, data));
 }
 
@@ -502,6 +546,7 @@ graft_layer graft_compare_layer(const graft_compare *c, uint32_t index) {
   memcpy(out.histogram_a, l->histogram_a, sizeof out.histogram_a);
   memcpy(out.histogram_b, l->histogram_b, sizeof out.histogram_b);
   out.quantized = l->quantized;
+  out.fitted = l->fitted;
   out.channels = l->channels;
   out.scale_min = l->scale_min;
   out.scale_max = l->scale_max;
@@ -534,7 +579,47 @@ uint32_t graft_compare_worst(const graft_compare *c) {
   return worst;
 }
 
-uint32_t graft_compare_missed(const graft_compare *c, graft_node *first) {
-  if (first) *first = c->matches.first_missed;
-  return c->matches.missed;
+/* Rows that were to be and got no numbers; a value that is no layer is not worth a word. */
+static gr_missed without_numbers(const graft_compare *c, bool unknown) {
+  gr_missed out = {0};
+  for (uint32_t i = 0; i < c->matches.layer_count; i++) {
+    const layer *l = &c->layers[i];
+    const graft_node n = graft_value_node(c->b, l->b);
+    if (l->seen || l->unknown != unknown || !c->steps || n == GRAFT_NONE || out.count++) continue;
+    out.graph = c->b;
+    out.node = n;
+  }
+  return out;
+}
+
+static const char *const whys[] = {
+    [GR_MISSED_NAME] = "the other has no such value",
+    [GR_MISSED_SHAPE] = "the other's value of this name has another shape",
+    [GR_MISSED_NESTED] = "they are inside an if or a loop",
+    "nothing says what their integers stand for",
+    "they did not run, or had another shape",
+};
+
+/* The reason of this number among those that there are. */
+static graft_missed missed(const graft_compare *c, uint32_t index, uint32_t *count) {
+  graft_missed out = {.size = sizeof out, .first = GRAFT_NONE};
+  *count = 0;
+  for (uint32_t kind = 0; kind < sizeof whys / sizeof *whys; kind++) {
+    const gr_missed m = kind < GR_MISSED_KINDS ? c->matches.missed[kind] : without_numbers(c, kind == GR_MISSED_KINDS);
+    if (!m.count) continue;
+    if ((*count)++ == index)
+      out = (graft_missed){.size = sizeof out, .why = whys[kind], .count = m.count, .graph = m.graph, .first = m.node};
+  }
+  return out;
+}
+
+uint32_t graft_compare_missed_count(const graft_compare *c) {
+  uint32_t count;
+  (void)missed(c, 0, &count);
+  return count;
+}
+
+graft_missed graft_compare_missed(const graft_compare *c, uint32_t index) {
+  uint32_t count;
+  return missed(c, index, &count);
 }

@@ -59,7 +59,8 @@ typedef struct graft_layer {
   double low, high; /* of the histograms: a's range in the first step */
   int64_t histogram_a[GRAFT_HISTOGRAM], histogram_b[GRAFT_HISTOGRAM]; /* what lies outside is in the first and last */
   bool quantized;
-  /* where it is: */
+  /* Where it is: */
+  bool fitted;       /* b's integers do not say what they stand for: scale and zero point are those that fit a best */
   uint32_t channels; /* that have scales of their own; 1: per tensor */
   float scale_min, scale_max;
   int32_t zero_point; /* of the first channel */
@@ -81,8 +82,20 @@ GRAFT_API graft_layer graft_compare_layer(const graft_compare *compare, uint32_t
 /* The first bad layer in order, and the one that adds most error by itself; GRAFT_NONE: none. */
 GRAFT_API uint32_t graft_compare_first_bad(const graft_compare *compare);
 GRAFT_API uint32_t graft_compare_worst(const graft_compare *compare);
-/* Convolutions, products and the like of b of which a has no such value, and the first of them (GRAFT_NONE). */
-GRAFT_API uint32_t graft_compare_missed(const graft_compare *compare, graft_node *first);
+
+/* Layers of b (convolutions, products and the like) that were held against nothing, for one reason. */
+typedef struct graft_missed {
+  size_t size;
+  const char *why; /* "the other has no such value" */
+  uint32_t count;
+  graft_graph *graph; /* of the first of them */
+  graft_node first;
+} graft_missed;
+
+/* How many reasons there were so far. */
+GRAFT_API uint32_t graft_compare_missed_count(const graft_compare *compare);
+/* Of no such reason: zeros. */
+GRAFT_API graft_missed graft_compare_missed(const graft_compare *compare, uint32_t index);
 
 #if defined(__cplusplus)
 }

@@ -1,13 +1,14 @@
-/* What a value is called stands in its node's provenance: "equals NAME", where a rule made the node, is the old value
- * that it equals; a node that no rule touched is called as it was. What a rule made without "equals" is something in
- * between, and the same as nothing but what the same rule called so. A quantize, dequantize or fake_quantize stands for
- * what it quantizes, which is told apart from the value itself: of a graph that has both, each finds its own kind
+/* What a value is called stands in its node's provenance: "equals NAME", where a rule made the node, is the oldest
+ * value that it equals; a node that no rule touched is called as it was. What a rule made without "equals" is something
+ * in between, and the same as nothing but what the same rule called so. A quantize, dequantize or fake_quantize stands
+ * for what it quantizes, which is told apart from the value itself: of a graph that has both, each finds its own kind
  * first.
  *
  * Outputs that are found in neither way are the same by the interface's name.
  *
  * Layers, the rows of a comparison, are the values of the second graph that the first one has, in order; but a value
- * that only quantizers read is left to what they make of it, and a quantize that only dequantizes read to these. */
+ * that only quantizers read is left to what they make of it, a quantize that only dequantizes read to these, and what
+ * follows from tensors alone is none. */
 #include "runtime/match_impl.h"
 
 #include <stdio.h>
@@ -17,7 +18,7 @@
 
 enum { MOVES_MAX = 64 }; /* nodes in a row that only move integers */
 
-enum kind { PLAIN, QUANTIZED, MADE, SOURCE }; /* of a key */
+enum kind { PLAIN, QUANTIZED, MADE }; /* of a key */
 
 typedef struct matcher {
   graft_context *c;
@@ -62,13 +63,6 @@ static uint64_t text_key(enum kind kind, const char *text) {
   return gr_mix(gr_hash_bytes(text, strlen(text)) + (uint64_t)kind);
 }
 
-/* The record of who made the node, without the pass that says whom a quantizer serves. */
-static uint32_t own_record(const graft_module *m, uint32_t record) {
-  while (record && strcmp(gr_string_text(m, gr_record_get(m, record)->pass), "port-metadata") == 0)
-    record = gr_record_get(m, record)->parent_count > 1 ? gr_record_parents(m, record)[1] : 0;
-  return record;
-}
-
 typedef struct identity {
   char name[1024]; /* a longer name is cut */
   enum kind kind;
@@ -103,7 +97,7 @@ static bool identify(const graft_graph *g, graft_value v, identity *id) {
   if (v == GRAFT_NONE) return false;
   const graft_node n = gr_value_node(g, v);
   if (n == GRAFT_NONE && gr_value_at(g, v)->def_kind != GR_DEF_INPUT) return false; /* weights are no layers */
-  const uint32_t record = n == GRAFT_NONE ? 0 : own_record(m, gr_node_at(g, n)->provenance);
+  const uint32_t record = n == GRAFT_NONE ? 0 : gr_node_at(g, n)->provenance;
   const gr_record *r = record ? gr_record_get(m, record) : NULL;
   if (n != GRAFT_NONE && v == gr_node_at(g, n)->first_result && (gr_scale_node(g, n) != GRAFT_NONE || is_code(g, v)))
     quantized = true;
@@ -135,11 +129,7 @@ static bool know_value(matcher *m, const graft_graph *g, graft_value v) {
   if (!put(m, id.kind, id.name, v, id.kind == QUANTIZED && floats)) return false;
   if (n == GRAFT_NONE || v != gr_node_at(g, n)->first_result) return true;
   graft_value_name(g, v, name, sizeof name);
-  if (id.kind == QUANTIZED && !put(m, QUANTIZED, name, v, false)) return false;
-  const uint32_t record = gr_node_at(g, n)->provenance;
-  const uint32_t source = record ? gr_record_get(g->module, record)->source : 0;
-  /* of several nodes from one of the source the last one has its result */
-  return !source || put(m, SOURCE, gr_string_text(g->module, source), v, true);
+  return id.kind != QUANTIZED || put(m, QUANTIZED, name, v, false);
 }
 
 static bool know_all(matcher *m, const graft_graph *g) {
@@ -158,37 +148,6 @@ static graft_value get(const matcher *m, enum kind kind, const char *name) {
   return v != GRAFT_NONE || kind != QUANTIZED ? v : gr_map_get(&m->map, text_key(PLAIN, name));
 }
 
-/* The value that a node with this record had, as somebody called it. */
-static graft_value find_served(const matcher *m, const graft_graph *a, const graft_module *b, uint32_t record) {
-  const gr_record *r = gr_record_get(b, record);
-  identity id;
-  if (r->equals) return get(m, QUANTIZED, gr_string_text(b, r->equals));
-  if (!r->source) return GRAFT_NONE;
-  const graft_value v = gr_map_get(&m->map, text_key(SOURCE, gr_string_text(b, r->source)));
-  return v != GRAFT_NONE && identify(a, v, &id) && id.kind == PLAIN ? get(m, QUANTIZED, id.name) : v;
-}
-
-/* An op on integers equals a quantize, which the first graph may not have: back to what that one quantized, whose
- * record is among those that the op was made from. It is the one that says whom it serves and, unlike a dequantize,
- * equals nothing itself. */
-static graft_value find_by_parents(const matcher *m, const graft_graph *a, const graft_module *b, uint32_t record) {
-  while (record) {
-    const gr_record *r = gr_record_get(b, record);
-    const graft_value v = r->equals ? get(m, QUANTIZED, gr_string_text(b, r->equals)) : GRAFT_NONE;
-    if (v != GRAFT_NONE) return v;
-    if (r->source) return find_served(m, a, b, record);
-    uint32_t before = 0; /* made into this one by another rule */
-    for (uint32_t i = 0; i < r->parent_count; i++) {
-      const uint32_t parent = gr_record_parents(b, record)[i], own = own_record(b, parent);
-      if (own != parent && (!own || !gr_record_get(b, own)->equals))
-        return find_served(m, a, b, gr_record_parents(b, parent)[0]);
-      if (r->equals && gr_record_get(b, parent)->equals == r->equals) before = parent;
-    }
-    record = before;
-  }
-  return GRAFT_NONE;
-}
-
 static bool same_kind(const graft_type *a, const graft_type *b) {
   if (a->rank >= 0 && b->rank >= 0 && a->rank != b->rank) return false;
   for (int32_t d = 0; d < a->rank && d < b->rank; d++)
@@ -196,16 +155,13 @@ static bool same_kind(const graft_type *a, const graft_type *b) {
   return true;
 }
 
-static graft_value find(const matcher *m, const graft_graph *a, const graft_graph *b, graft_value v, bool *quantized) {
+static graft_value find(const matcher *m, const graft_graph *a, const graft_graph *b, graft_value v, gr_match *x) {
   identity id;
   if (!identify(b, v, &id)) return GRAFT_NONE;
-  *quantized = id.kind == QUANTIZED;
-  graft_value found = get(m, id.kind, id.name);
-  bool through;
-  const graft_node n = gr_value_node(b, quantized_value(b, v, &through));
-  if (found == GRAFT_NONE && *quantized && n != GRAFT_NONE)
-    found = find_by_parents(m, a, b->module, gr_node_at(b, n)->provenance);
-  return found != GRAFT_NONE && same_kind(gr_type_of(a, found), gr_type_of(b, v)) ? found : GRAFT_NONE;
+  x->quantized = id.kind == QUANTIZED;
+  const graft_value found = get(m, id.kind, id.name);
+  x->reshaped = found != GRAFT_NONE && !same_kind(gr_type_of(a, found), gr_type_of(b, v));
+  return x->reshaped ? GRAFT_NONE : found;
 }
 
 /* Outputs that have no other name in common are the same by the interface's. */
@@ -236,16 +192,17 @@ static bool only_read_by(const graft_graph *g, graft_value v, uint32_t all, uint
 static void number(gr_matches *m, const graft_graph *b, graft_value v) {
   gr_match *x = &m->of[v];
   const graft_node n = gr_value_node(b, v);
-  if (families(b, n) & (GR_F_OBSERVE | GR_F_QPARAMS)) return;
+  if ((families(b, n) & (GR_F_OBSERVE | GR_F_QPARAMS)) || gr_value_at(b, v)->first_use == GRAFT_NONE) return;
   if (families(b, n) & GR_F_Q) {
     if (only_read_by(b, v, GR_F_DQ, GR_F_DQ)) return; /* its row comes with the first of them */
   } else if (families(b, n) & GR_F_DQ) {
     gr_match *q = &m->of[gr_operand(b, n, 0)];
-    if (q->layer != GRAFT_NONE && q->a == x->a) {
-      x->layer = q->layer;
+    const uint32_t row = q->layer != GRAFT_NONE ? q->layer : q->dequantized;
+    if (q->a == x->a && row != GRAFT_NONE) {
+      x->layer = row;
       return;
     }
-    if (q->a == x->a) q->layer = m->layer_count; /* for the others */
+    if (q->a == x->a) q->dequantized = m->layer_count; /* for the others */
   } else if (only_read_by(b, v, GR_F_Q | GR_F_FAKE_QUANTIZE | GR_F_OBSERVE, GR_F_Q | GR_F_FAKE_QUANTIZE)) {
     return;
   }
@@ -253,29 +210,101 @@ static void number(gr_matches *m, const graft_graph *b, graft_value v) {
   x->shown = true;
 }
 
-graft_status gr_match_begin(gr_matches *m, graft_graph *a, graft_graph *b) {
-  matcher k = {.c = a->module->context};
-  *m = (gr_matches){.count = b->values.len, .first_missed = GRAFT_NONE};
-  m->of = gr_alloc(k.c, ((size_t)m->count + 1) * sizeof *m->of);
-  bool ok = m->of && know_all(&k, a);
-  for (uint32_t v = 0; ok && v < m->count; v++) {
-    m->of[v] = (gr_match){.a = GRAFT_NONE, .layer = GRAFT_NONE};
-    if (!gr_is_value(b, v) || gr_value_at(b, v)->def_kind != GR_DEF_NODE) continue;
-    m->of[v].a = find(&k, a, b, v, &m->of[v].quantized);
+/* ---- what has no row ---- */
+
+static bool from_tensors(const graft_graph *g, graft_node n, const bool *constant) {
+  for (uint32_t i = 0; i < gr_node_at(g, n)->operand_count; i++) {
+    const graft_value x = gr_operand(g, n, i);
+    if (x != GRAFT_NONE && gr_value_at(g, x)->def_kind != GR_DEF_TENSOR && !constant[x]) return false;
   }
-  if (ok) find_outputs(m, a, b);
+  return true;
+}
+
+/* Of all that one rewrite made at one place: who did it, of what, in whatever order. */
+static uint64_t rewrite_key(const graft_module *m, uint32_t record) {
+  const gr_record *r = gr_record_get(m, record);
+  uint64_t of = 0;
+  for (uint32_t i = 0; i < r->parent_count; i++) of += gr_mix(gr_record_parents(m, record)[i]);
+  return gr_mix(of + gr_mix((uint64_t)r->pass << 32 | r->rule));
+}
+
+static void miss(gr_missed *m, graft_graph *g, graft_node n) {
+  if (m->count++) return;
+  m->graph = g;
+  m->node = n;
+}
+
+/* A step within what a rewrite spelled out is none, where the result of it all is held against something. */
+static bool find_missed(gr_matches *m, graft_context *c, graft_graph *b, const bool *constant) {
+  gr_map rewrites = {0};
+  bool ok = true;
   for (graft_node n = b->first; ok && n != GRAFT_NONE; n = gr_node_at(b, n)->next) {
-    bool found = false;
+    const graft_value y = gr_result(b, n, 0);
+    const uint32_t record = gr_node_at(b, n)->provenance;
+    if (record && y != GRAFT_NONE && m->of[y].a != GRAFT_NONE)
+      ok = gr_map_put(c, &rewrites, rewrite_key(b->module, record), 1);
+  }
+  for (graft_node n = b->first; ok && n != GRAFT_NONE; n = gr_node_at(b, n)->next) {
+    const uint32_t record = gr_node_at(b, n)->provenance;
+    bool found = false, reshaped = false;
     for (uint32_t i = 0; i < gr_node_at(b, n)->result_count; i++) {
       const graft_value v = gr_result(b, n, i);
-      if (v == GRAFT_NONE || m->of[v].a == GRAFT_NONE) continue;
-      found = true;
-      number(m, b, v);
+      if (v == GRAFT_NONE) continue;
+      found |= m->of[v].a != GRAFT_NONE || constant[v];
+      reshaped |= m->of[v].reshaped;
     }
     if (found || !(families(b, n) & GR_F_LAYER) || gr_is_marked(b, n, GR_MARK_TRAINING_FORM)) continue;
-    m->missed++;
-    if (m->first_missed == GRAFT_NONE) m->first_missed = n;
+    if (record && gr_record_get(b->module, record)->parent_count &&
+        gr_map_get(&rewrites, rewrite_key(b->module, record)) != GRAFT_NONE)
+      continue;
+    miss(&m->missed[reshaped ? GR_MISSED_SHAPE : GR_MISSED_NAME], b, n);
   }
+  gr_map_free(c, &rewrites);
+  return ok;
+}
+
+static bool find_nested(gr_matches *m, graft_context *c, graft_module *module) {
+  bool *nested = gr_nested_graphs(module);
+  for (uint32_t i = 0; nested && i < module->graphs.len; i++) {
+    graft_graph *g = module->graphs.data[i];
+    for (graft_node n = g->first; nested[i] && n != GRAFT_NONE; n = gr_node_at(g, n)->next)
+      if (families(g, n) & GR_F_LAYER) miss(&m->missed[GR_MISSED_NESTED], g, n);
+  }
+  const bool ok = nested != NULL;
+  gr_free(c, nested, ((size_t)module->graphs.len + 1) * sizeof *nested);
+  return ok;
+}
+
+static void match(gr_matches *m, const matcher *k, const graft_graph *a, const graft_graph *b, bool *constant) {
+  for (uint32_t v = 0; v < m->count; v++)
+    m->of[v] = (gr_match){.a = GRAFT_NONE, .layer = GRAFT_NONE, .dequantized = GRAFT_NONE};
+  for (graft_node n = b->first; n != GRAFT_NONE; n = gr_node_at(b, n)->next) {
+    const bool known = from_tensors(b, n, constant);
+    for (uint32_t i = 0; i < gr_node_at(b, n)->result_count; i++) {
+      const graft_value v = gr_result(b, n, i);
+      if (v == GRAFT_NONE) continue;
+      constant[v] = known;
+      if (!known) m->of[v].a = find(k, a, b, v, &m->of[v]);
+    }
+  }
+  find_outputs(m, a, b);
+  for (graft_node n = b->first; n != GRAFT_NONE; n = gr_node_at(b, n)->next)
+    for (uint32_t i = 0; i < gr_node_at(b, n)->result_count; i++) {
+      const graft_value v = gr_result(b, n, i);
+      if (v != GRAFT_NONE && m->of[v].a != GRAFT_NONE) number(m, b, v);
+    }
+}
+
+graft_status gr_match_begin(gr_matches *m, graft_graph *a, graft_graph *b) {
+  matcher k = {.c = a->module->context};
+  *m = (gr_matches){.count = b->values.len};
+  const size_t size = (size_t)m->count + 1;
+  bool *constant = gr_calloc(k.c, size, sizeof *constant);
+  m->of = gr_alloc(k.c, size * sizeof *m->of);
+  bool ok = m->of && constant && know_all(&k, a);
+  if (ok) match(m, &k, a, b, constant);
+  ok = ok && find_missed(m, k.c, b, constant) && find_nested(m, k.c, b->module);
+  gr_free(k.c, constant, size * sizeof *constant);
   gr_map_free(k.c, &k.map);
   return ok ? GRAFT_OK : GRAFT_NO_MEMORY;
 }

@@ -5,17 +5,32 @@
 #include "ir/ir_int.h"
 
 typedef struct gr_match {
-  graft_value a;  /* of the first graph; GRAFT_NONE: none is the same */
-  uint32_t layer; /* number of its row; GRAFT_NONE: none */
-  bool shown;     /* it is the value of its row; others of the row (a second dequantize) go with it */
-  bool quantized; /* integers, or came through them */
+  graft_value a;        /* of the first graph; GRAFT_NONE: none is the same */
+  uint32_t layer;       /* number of its row; GRAFT_NONE: none */
+  bool shown;           /* it is the value of its row; others of the row (a second dequantize) go with it */
+  uint32_t dequantized; /* row of what dequantizes it, where it has none itself */
+  bool quantized;       /* integers, or came through them */
+  bool reshaped;        /* the first graph has one of this name, but of another shape */
 } gr_match;
+
+/* Layers of the second graph (convolutions, products, ...) that are not held against anything. */
+typedef struct gr_missed {
+  uint32_t count;
+  graft_graph *graph; /* of the first of them */
+  graft_node node;
+} gr_missed;
+
+typedef enum gr_why_missed {
+  GR_MISSED_NAME,   /* the first graph has no such value */
+  GR_MISSED_SHAPE,  /* it has one of another shape */
+  GR_MISSED_NESTED, /* inside an if or a loop */
+  GR_MISSED_KINDS
+} gr_why_missed;
 
 typedef struct gr_matches {
   gr_match *of; /* by value of the second graph */
   uint32_t count, layer_count;
-  uint32_t missed; /* layers of the second graph (convolutions, products, ...) of which the first has no such value */
-  graft_node first_missed;
+  gr_missed missed[GR_MISSED_KINDS];
 } gr_matches;
 
 /* Both graphs are of one context. On failure gr_match_end still has to be called. */

@@ -93,6 +93,15 @@ const char *compare_op(const graft_layer *l) {
   return n == GRAFT_NONE ? "input" : graft_node_get_op(l->graph_b, n);
 }
 
+void compare_print_missed(const graft_compare *c, FILE *out) {
+  for (uint32_t i = 0; i < graft_compare_missed_count(c); i++) {
+    const graft_missed m = graft_compare_missed(c, i);
+    char name[160];
+    graft_node_name(m.graph, m.first, name, sizeof name);
+    fprintf(out, "not compared: %u layer%s, for %s; first %s\n", m.count, m.count == 1 ? "" : "s", m.why, name);
+  }
+}
+
 bool comparison_write(const comparison *c) {
   const compare_options *o = c->options;
   return (!o->report || page_write(c, o->report)) && (!o->json || compare_json(c, o->json)) &&
@@ -120,7 +129,6 @@ static void print_summary(const comparison *c, FILE *out) {
 void comparison_print(const comparison *c, FILE *out) {
   const graft_compare *k = c->compare;
   const uint32_t count = graft_compare_layer_count(k);
-  graft_node first;
   char name[160];
   int width = 5, ops = 2;
   for (uint32_t i = 0; i < count; i++) {
@@ -151,9 +159,5 @@ void comparison_print(const comparison *c, FILE *out) {
             l.error.cosine, largest, others);
   }
   print_summary(c, out);
-  const uint32_t missed = graft_compare_missed(k, &first);
-  if (!missed) return;
-  graft_node_name(graft_module_get_graph(c->module, 0), first, name, sizeof name);
-  fprintf(out, "not compared, for want of such a value in %s: %u layer%s, first %s\n", c->options->against, missed,
-          missed == 1 ? "" : "s", name);
+  compare_print_missed(k, out);
 }

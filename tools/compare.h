@@ -29,6 +29,8 @@ bool comparison_begin(comparison *c, graft_context *context, graft_graph *a, con
                       const compare_options *options);
 bool comparison_step(comparison *c, const feeds *inputs);
 void comparison_print(const comparison *c, FILE *out);
+/* Which layers were held against nothing, and why: a line a reason. */
+void compare_print_missed(const graft_compare *compare, FILE *out);
 /* The files that the options name. */
 bool comparison_write(const comparison *c);
 void comparison_end(comparison *c);

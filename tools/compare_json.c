@@ -80,6 +80,7 @@ static json_t *counts(writer *w, const int64_t *histogram) {
 static json_t *quantized(writer *w, const graft_layer *l) {
   json_t *o = json_object();
   set(w, o, "channels", json_integer(l->channels));
+  set(w, o, "fitted", json_boolean(l->fitted));
   set(w, o, "scale_min", number((double)l->scale_min));
   set(w, o, "scale_max", number((double)l->scale_max));
   set(w, o, "zero_point", json_integer(l->zero_point));
@@ -128,6 +129,21 @@ static bool write_file(const writer *w, json_t *root, const char *path, size_t f
   return ok || cli_fail(path, "cannot write") == EXIT_DONE;
 }
 
+static json_t *missed(writer *w, const graft_compare *c) {
+  json_t *list = json_array();
+  for (uint32_t i = 0; i < graft_compare_missed_count(c); i++) {
+    const graft_missed m = graft_compare_missed(c, i);
+    char name[4096];
+    graft_node_name(m.graph, m.first, name, sizeof name);
+    json_t *o = json_object();
+    set(w, o, "why", text(m.why));
+    set(w, o, "count", json_integer(m.count));
+    set(w, o, "first", text(name));
+    append(w, list, o);
+  }
+  return list;
+}
+
 bool compare_json(const comparison *c, const char *path) {
   writer w = {0};
   const uint32_t bad = graft_compare_first_bad(c->compare), worst = graft_compare_worst(c->compare);
@@ -138,7 +154,7 @@ bool compare_json(const comparison *c, const char *path) {
   set(&w, root, "bad_below", number(c->options->bad));
   set(&w, root, "first_bad", bad == GRAFT_NONE ? json_null() : json_integer(bad));
   set(&w, root, "worst", worst == GRAFT_NONE ? json_null() : json_integer(worst));
-  set(&w, root, "missed", json_integer(graft_compare_missed(c->compare, NULL)));
+  set(&w, root, "missed", missed(&w, c->compare));
   for (uint32_t i = 0; i < graft_compare_layer_count(c->compare); i++) {
     const graft_layer l = graft_compare_layer(c->compare, i);
     append(&w, layers, layer(&w, &l));

@@ -164,14 +164,7 @@ static bool is_layer(const graft_compare *c, graft_value v) {
 static bool all_compared(const comparison *k, FILE *out) {
   const graft_compare *c = k->compare;
   const graft_graph *b = graft_module_get_graph(k->module, 0);
-  graft_node node;
-  char name[160];
-  const uint32_t missed = graft_compare_missed(c, &node);
-  if (missed) {
-    graft_node_name(b, node, name, sizeof name);
-    fprintf(out, "not compared, for want of such a value in %s: %u layer%s, first %s\n", k->options->against, missed,
-            missed == 1 ? "" : "s", name);
-  }
+  compare_print_missed(c, out);
   for (uint32_t i = 0; i < graft_output_count(b); i++) {
     const graft_value v = graft_output_get(b, i);
     const graft_node n = graft_value_node(b, v);

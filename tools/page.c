@@ -124,15 +124,15 @@ static void head(const page *p) {
   const graft_layer l = graft_compare_layer(k, last);
   card(p, "Last layer", "what is left at the end", last, l.error.snr, grade(p, l.error.snr));
   put(p, "</div>\n");
-  graft_node first;
-  const uint32_t missed = graft_compare_missed(k, &first);
-  if (!missed) return;
-  char name[NAME];
-  graft_node_name(graft_module_get_graph(p->c->module, 0), first, name, sizeof name);
-  fprintf(p->out, "<p>Not compared, for want of such a value: %" PRIu32 " layer%s, first <code>", missed,
-          missed == 1 ? "" : "s");
-  text(p, name);
-  put(p, "</code>.</p>\n");
+  for (uint32_t i = 0; i < graft_compare_missed_count(k); i++) {
+    const graft_missed m = graft_compare_missed(k, i);
+    char name[NAME];
+    graft_node_name(m.graph, m.first, name, sizeof name);
+    fprintf(p->out, "<p>Not compared: %" PRIu32 " layer%s, for %s; first <code>", m.count, m.count == 1 ? "" : "s",
+            m.why);
+    text(p, name);
+    put(p, "</code>.</p>\n");
+  }
 }
 
 /* ---- the picture ---- */

@@ -33,7 +33,7 @@ bool gr_is_annotated(const graft_graph *g, graft_node n); /* has an edge or a re
 typedef struct gr_record {
   uint32_t source;                     /* string: name in the source network; 0: made by a pass */
   uint32_t pass, rule;                 /* strings */
-  uint32_t equals;                     /* string: the old value that the first result equals; 0: none */
+  uint32_t equals;                     /* string: the old value that the first result equals, if quantized; 0: none */
   uint32_t first_parent, parent_count; /* in m->record_parents */
 } gr_record;
 
@@ -42,6 +42,10 @@ const gr_record *gr_record_get(const graft_module *m, uint32_t record);
 const uint32_t *gr_record_parents(const graft_module *m, uint32_t record);
 /* The source name a record goes back to (the first one found through its first parents); 0: none. O(depth). */
 uint32_t gr_record_source(const graft_module *m, uint32_t record);
+
+/* What a value is called as far back as the records say: what it equals or, where no pass made it, its name; through
+ * quantizers, what they quantize. 0: a pass made it, and it equals nothing. GRAFT_NONE: no memory. */
+uint32_t gr_known_as(graft_graph *g, graft_value v);
 
 /* Why a node that a reader left as it was will not run; NULL: nothing is known. For messages only, in no file. Kept by
  * the name of the node's first result. */

@@ -64,6 +64,34 @@ uint32_t gr_record_source(const graft_module *m, uint32_t record) {
   return record ? m->records.data[record].source : 0;
 }
 
+/* What was dequantized and is quantized once more, to another scale, is called nothing. */
+static graft_value unquantized(const graft_graph *g, graft_value v) {
+  enum { DEEP = 64 }; /* quantizers in a row */
+  uint32_t last = 0;
+  for (int i = 0; i < DEEP; i++) {
+    const graft_node n = gr_value_node(g, v);
+    const gr_op_info *op = n == GRAFT_NONE ? NULL : gr_info(g, n);
+    const uint32_t families = op ? op->families & (GR_F_Q | GR_F_DQ | GR_F_FAKE_QUANTIZE) : 0;
+    const graft_value x = families ? gr_operand(g, n, 0) : GRAFT_NONE;
+    if (x == GRAFT_NONE || gr_value_at(g, x)->def_kind == GR_DEF_TENSOR) break;
+    if ((last & GR_F_Q) && (families & GR_F_DQ)) return GRAFT_NONE;
+    last = families;
+    v = x;
+  }
+  return v;
+}
+
+uint32_t gr_known_as(graft_graph *g, graft_value v) {
+  v = unquantized(g, v);
+  if (v == GRAFT_NONE) return 0;
+  const graft_node n = gr_value_node(g, v);
+  const gr_record *r = n == GRAFT_NONE ? NULL : gr_record_get(g->module, gr_node_at(g, n)->provenance);
+  /* made of nodes that had no record, it has none that says more than by whom */
+  if (r && r->pass && r->parent_count) return v == gr_node_at(g, n)->first_result ? r->equals : 0;
+  const char *name = gr_value_label(g, v);
+  return gr_intern(g->module, name, strlen(name));
+}
+
 /* Of the first result that there is; 0: it has none, or no name. */
 static uint64_t named_by(const graft_graph *g, graft_node n) {
   for (uint32_t i = 0; i < gr_node_at(g, n)->result_count; i++) {

@@ -577,7 +577,7 @@ grep -q "&lt;img src=x onerror=alert(1)&gt;&amp;&#39;" r.html || fail "the repor
 python3 - <<'PY' 2>err || fail "JSON of a comparison"
 import json
 r, n = json.load(open("r.json")), json.load(open("n.json"))
-assert r["steps"] == 3 and r["first_bad"] is None and r["worst"] == 0 and r["missed"] == 0
+assert r["steps"] == 3 and r["first_bad"] is None and r["worst"] == 0 and r["missed"] == []
 x, a, y = r["layers"]
 assert x["name"] == "x" and x["a"] == "x" and x["b"] == "d" and a["own"]["snr"] == "inf" and y["op"] == "relu"
 assert x["quantized"]["scale_min"] == 0.25 and x["quantized"]["quant_min"] == -128 and "quantized" not in a

@@ -66,7 +66,7 @@ printed "^fc  *linear  *32  *0  *-  *0  *-$" "itself, all rows"
 expect 0 "lowered: what the float graph gives" int8.gir --passes-b lower --random 1 --extent 50
 expect 0 "lowered: its reference form" int8.gir --passes-a lower --passes-b 'lower{reference=true}' --random 1 --extent 50 --all
 printed "^fc  *to  *100  *0" "lowered: its reference form"
-printed "^not compared, .*1 layer, first " "lowered: its reference form"
+not_printed "^not compared" "lowered: its reference form"
 
 # -- different: halves go to the even number, or up
 expect 1 "modes" int8.gir --passes-a lower --passes-b 'lower{requantize=single_rounding}' --random 1 --extent 50 --json d.json

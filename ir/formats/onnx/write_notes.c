@@ -80,17 +80,25 @@ static void put_sources(gr_out *w, gr_sink *s, uint32_t record, const char *own)
   }
 }
 
+/* What a value is called that got another name in the file: of a result of the graph, or where that had taken its. */
+static const char *renamed(gr_out *w) {
+  const graft_value v = gr_result(w->g, w->n, 0);
+  const char *name = v == GRAFT_NONE ? NULL : gr_value_label(w->g, v);
+  return name && name[0] && strcmp(name, gr_out_result(w, 0)) != 0 ? name : "";
+}
+
 const char *gr_out_provenance(gr_out *w) {
   const uint32_t record = gr_node_at(w->g, w->n)->provenance;
-  if (!record || w->failed) return NULL;
+  if (w->failed) return NULL;
   const gr_record *r = gr_record_get(w->module, record);
+  const char *equals = r->equals ? gr_string_text(w->module, r->equals) : r->pass ? "" : renamed(w);
   gr_sink s;
   gr_sink_init(&s, w->context);
   gr_sink_text(&s, GR_ONNX_PROVENANCE);
   const uint32_t empty = s.bytes.len;
   if (r->pass) put_line(&s, "pass ", gr_string_text(w->module, r->pass));
   if (r->rule) put_line(&s, "rule ", gr_string_text(w->module, r->rule));
-  if (r->equals) put_line(&s, "equals ", gr_string_text(w->module, r->equals));
+  if (equals[0]) put_line(&s, "equals ", equals);
   put_sources(w, &s, record, w->node_name);
   const char *text = s.bytes.len == empty ? NULL : gr_arena_copy(&w->arena, s.bytes.data, s.bytes.len);
   if (s.failed || (s.bytes.len != empty && !text)) w->failed = true;
