@@ -1,10 +1,12 @@
 #!/bin/sh
 # Installs the Debian packages named after it that are missing: sh tools/packages.sh gcc meson …
+# A command of a package's name that comes from elsewhere (npm with another nodejs) is as good.
 # As root directly, else with sudo.
 set -eu
 missing=
 for package; do
-  dpkg -s "$package" 2>/dev/null | grep -q '^Status: install ok installed' || missing="$missing $package"
+  dpkg -s "$package" 2>/dev/null | grep -q '^Status: install ok installed' || command -v "$package" >/dev/null ||
+    missing="$missing $package"
 done
 [ -n "$missing" ] || exit 0
 as_root=

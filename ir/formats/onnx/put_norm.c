@@ -104,16 +104,19 @@ bool gr_put_batch_norm(gr_out *w) {
   const char *inputs[5] = {gr_out_operand(w, 0), given(w, 1, "weight", 1), given(w, 2, "bias", 0),
                            state ? statistics(w, 3) : filled(w, "running_mean", 0),
                            state ? statistics(w, 4) : filled(w, "running_var", 1)};
-  const char *outputs[3] = {gr_out_result(w, 0), gr_out_result(w, 1), gr_out_result(w, 2)};
+  const char *outputs[5] = {gr_out_result(w, 0), gr_out_result(w, 1), gr_out_result(w, 2)};
   Onnx__NodeProto *node = gr_out_begin(w, "BatchNormalization");
   gr_out_set_float(w, node, "epsilon", gr_attr_float(m, set, GR_ATTR(batch_norm, eps)));
   if (!none) gr_out_set_float(w, node, "momentum", 1.0 - gr_attr_float(m, set, GR_ATTR(batch_norm, momentum)));
   if (!training) return gr_out_end(w, node, inputs, 5, outputs, 1) && old_statistics(w, inputs + 3);
   if (w->opset >= 14) gr_out_set_int(w, node, "training_mode", 1);
   if (!unbiased && !read) gr_out_note(w, GR_NOTE_BIASED, outputs[0]);
-  for (uint32_t i = 1; i < 3 && !w->failed; i++) /* in training all three are there */
-    if (!outputs[i][0]) outputs[i] = gr_out_claim(w, gr_out_text(w, "%s.%s", outputs[0], i == 1 ? "mean" : "var"));
-  return gr_out_end(w, node, inputs, 5, outputs, 3);
+  const uint32_t count = w->opset >= 14 ? 3 : 5; /* in training all are there, with opset 13 the batch's own too */
+  for (uint32_t i = 1; i < count && !w->failed; i++)
+    if (!outputs[i] || !outputs[i][0])
+      outputs[i] =
+          gr_out_claim(w, gr_out_text(w, "%s.%s%s", outputs[0], i < 3 ? "" : "saved_", i % 2 ? "mean" : "var"));
+  return gr_out_end(w, node, inputs, 5, outputs, count);
 }
 
 /* ---- others ---- */

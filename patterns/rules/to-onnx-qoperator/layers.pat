@@ -35,7 +35,7 @@ where
   not %b or fits(%b), no_spec(..)
 rewrite
   const %zx8 = to(%zx) {dtype: $dtype}   named %sx:zero_point
-  const %zw8 = to(%zw) {dtype: i8}       named %sw:zero_point
+  const %zw8 = to(zeros_like(%sw)) {dtype: i8}   named %sw:zero_point
   const %zy8 = to(%zy) {dtype: $dtype}   named %sy:zero_point
   %y = "onnx.QLinearConv"(%x, %sx, %zx8, %w, %sw, %zw8, %sy, %zy8, %b?) {dilations: $dilation, group: $groups, kernel_shape: extents(%w, 2, none), pads: concat($padding, $padding), strides: $stride}
 
@@ -63,7 +63,7 @@ where
   not %b or fits(%b), no_spec(..)
 rewrite
   const %zx8 = to(%zx) {dtype: $dtype}   named %sx:zero_point
-  const %zw8 = to(%zw) {dtype: i8}       named %sw:zero_point
+  const %zw8 = to(zeros_like(%sw)) {dtype: i8}   named %sw:zero_point
   const %zy8 = to(%zy) {dtype: $dtype}   named %sy:zero_point
   %y = "com.microsoft.QGemm"(%x, %sx, %zx8, %w, %sw, %zw8, %b?, %sy, %zy8) {transB: 1}
 
