@@ -4,6 +4,7 @@
 #include "runtime/match_impl.h"
 #include "runtime/numbers_int.h"
 #include "runtime/quant_int.h"
+#include "runtime/weights_impl.h"
 
 #include <math.h>
 #include <string.h>
@@ -65,6 +66,7 @@ struct graft_compare {
   graft_graph *a, *b;
   graft_session *of_a, *of_b;
   gr_matches matches;
+  gr_weights weights;
   kept *kept; /* by value of a */
   uint32_t kept_count;
   layer *layers;
@@ -114,6 +116,7 @@ static bool find_quantizer(const graft_node_done *done, quantizer *q) {
   if (n == GRAFT_NONE && gr_is_integer(done->result_types[0].dtype)) n = dequantize_of(g, done->node);
   graft_type s, z;
   if (n == GRAFT_NONE || !gr_result_scale(g, n, &scale, &zero_point)) return false;
+  q->fitted = false;
   q->scale = parameter(done, n, scale, &s);
   q->zero_point = parameter(done, n, zero_point, &z);
   if (!q->scale || !q->zero_point || s.dtype != GRAFT_F32 || z.dtype != GRAFT_I32) return false;
@@ -129,23 +132,17 @@ static bool find_quantizer(const graft_node_done *done, quantizer *q) {
   return q->low < q->high;
 }
 
-static int64_t channel_of(const gr_channels *c, int64_t element) {
-  if (c->count == 1 && c->groups == 1) return 0;
-  const int64_t outer = element / c->inner / c->count;
-  return outer / c->outer * c->count + element / c->inner % c->count;
-}
-
 /* Integers become the numbers that they stand for, in f32 as a dequantize has them. */
 static void dequantize(const quantizer *q, int64_t from, int64_t n, double *x) {
   for (int64_t i = 0; i < n; i++) {
-    const int64_t c = channel_of(&q->channels, from + i);
+    const int64_t c = gr_channel_of(&q->channels, from + i);
     x[i] = (double)(float)((x[i] - q->zero_point[c]) * (double)q->scale[c]);
   }
 }
 
 static void quantize(const quantizer *q, int64_t from, int64_t n, double *x) {
   for (int64_t i = 0; i < n; i++) {
-    const int64_t c = channel_of(&q->channels, from + i);
+    const int64_t c = gr_channel_of(&q->channels, from + i);
     const double code = rint(x[i] / (double)q->scale[c]) + q->zero_point[c];
     x[i] = code > (double)q->low ? (code < (double)q->high ? code : (double)q->high) : (double)q->low;
   }
@@ -282,7 +279,7 @@ static graft_status look(graft_compare *c, layer *l, const kept *k, const graft_
         if (!c->forced) l->not_numbers += differs;
         continue;
       }
-      const int64_t channel = q ? channel_of(&q->channels, from + i) : 0;
+      const int64_t channel = q ? gr_channel_of(&q->channels, from + i) : 0;
       add_pair(s, a, b, q ? (double)q->scale[channel] : 0);
       if (c->forced) continue;
       bin(l->histogram_a, l, a);
@@ -423,6 +420,7 @@ static graft_status prepare(graft_compare *c, const graft_compare_options *o) {
   c->bad = o->bad != 0 ? o->bad : 20;
   graft_status status = find_inputs(c);
   if (status == GRAFT_OK) status = gr_match_begin(&c->matches, c->a, c->b);
+  if (status == GRAFT_OK) status = gr_weights_begin(&c->weights, (o->folded ? o->folded : c->a)->module, c->b);
   if (status != GRAFT_OK) return status;
   c->kept_count = c->a->values.len;
   c->kept = gr_calloc(c->context, c->kept_count + 1u, sizeof *c->kept);
@@ -472,6 +470,7 @@ void graft_compare_destroy(graft_compare *c) {
   gr_free(c->context, c->layers, (c->matches.layer_count + 1u) * sizeof *c->layers);
   gr_free(c->context, c->input_of, (c->b->inputs.len + 1u) * sizeof *c->input_of);
   gr_match_end(&c->matches, c->context);
+  gr_weights_end(&c->weights, c->context);
   gr_free(c->context, c, sizeof *c);
 }
 
@@ -598,17 +597,31 @@ static const char *const whys[] = {
     [GR_MISSED_NESTED] = "they are inside an if or a loop",
     "nothing says what their integers stand for",
     "they did not run, or had another shape",
+    "the other has no floats of this name and shape that could be quantized",
+    "nothing says what their integers stand for",
 };
+
+enum { WITHOUT_SCALE = GR_MISSED_KINDS, NOT_RUN, WEIGHTS, UNKNOWN_WEIGHTS, WHYS };
+_Static_assert(sizeof whys / sizeof *whys == WHYS, "a text for each reason");
+
+static gr_missed missed_of_kind(const graft_compare *c, uint32_t kind) {
+  if (kind < GR_MISSED_KINDS) return c->matches.missed[kind];
+  if (kind >= WEIGHTS) return kind == WEIGHTS ? c->weights.missed : c->weights.unknown;
+  return without_numbers(c, kind == WITHOUT_SCALE);
+}
 
 /* The reason of this number among those that there are. */
 static graft_missed missed(const graft_compare *c, uint32_t index, uint32_t *count) {
   graft_missed out = {.size = sizeof out, .first = GRAFT_NONE};
   *count = 0;
-  for (uint32_t kind = 0; kind < sizeof whys / sizeof *whys; kind++) {
-    const gr_missed m = kind < GR_MISSED_KINDS ? c->matches.missed[kind] : without_numbers(c, kind == GR_MISSED_KINDS);
-    if (!m.count) continue;
-    if ((*count)++ == index)
-      out = (graft_missed){.size = sizeof out, .why = whys[kind], .count = m.count, .graph = m.graph, .first = m.node};
+  for (uint32_t kind = 0; kind < WHYS; kind++) {
+    const gr_missed m = missed_of_kind(c, kind);
+    if (!m.count || (*count)++ != index) continue;
+    out.why = whys[kind];
+    out.weights = kind >= WEIGHTS;
+    out.count = m.count;
+    out.graph = m.graph;
+    out.first = m.node;
   }
   return out;
 }
@@ -622,4 +635,11 @@ uint32_t graft_compare_missed_count(const graft_compare *c) {
 graft_missed graft_compare_missed(const graft_compare *c, uint32_t index) {
   uint32_t count;
   return missed(c, index, &count);
+}
+
+uint32_t graft_compare_weight_count(const graft_compare *c) { return c->weights.len; }
+
+graft_weight graft_compare_weight(const graft_compare *c, uint32_t index) {
+  if (index < c->weights.len) return c->weights.data[index];
+  return (graft_weight){.size = sizeof(graft_weight), .a = GRAFT_NONE, .b = GRAFT_NONE, .reader = GRAFT_NONE};
 }

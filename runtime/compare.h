@@ -33,6 +33,9 @@ typedef struct graft_compare_options {
   const graft_kernel *kernels;
   uint32_t kernel_count;
   double bad; /* dB: a layer is bad where signal to noise is less; 0: 20 */
+  /* a with its batch norms folded into weights as they are in b (pass fold-conv-bn): b's weights are held against this
+   * graph's, which is not needed once the comparison is made. NULL: a's own */
+  graft_graph *folded;
 } graft_compare_options;
 
 /* Of b against a, all elements of all steps together. */
@@ -83,9 +86,29 @@ GRAFT_API graft_layer graft_compare_layer(const graft_compare *compare, uint32_t
 GRAFT_API uint32_t graft_compare_first_bad(const graft_compare *compare);
 GRAFT_API uint32_t graft_compare_worst(const graft_compare *compare);
 
-/* Layers of b (convolutions, products and the like) that were held against nothing, for one reason. */
+/* A weight that b has as integers and a, under the same name, as floats. Channels are those of the layer's result. */
+typedef struct graft_weight {
+  size_t size;
+  graft_tensor a, b; /* of the graphs' modules */
+  graft_graph *graph;
+  graft_node reader;        /* the dequantize, or the op on integers, that reads it first */
+  graft_error error;        /* of all elements */
+  uint32_t channels, worst; /* the channel of least signal to noise, and that: */
+  double worst_snr;
+  float scale_min, scale_max;
+  int64_t quant_min, quant_max;
+  double clipped, unused; /* as of a layer */
+} graft_weight;
+
+/* Known from the start. */
+GRAFT_API uint32_t graft_compare_weight_count(const graft_compare *compare);
+/* Of no such weight: no tensors, and zeros. */
+GRAFT_API graft_weight graft_compare_weight(const graft_compare *compare, uint32_t index);
+
+/* Layers of b (convolutions, products and the like), or weights, that were held against nothing, for one reason. */
 typedef struct graft_missed {
   size_t size;
+  bool weights;    /* else layers */
   const char *why; /* "the other has no such value" */
   uint32_t count;
   graft_graph *graph; /* of the first of them */

@@ -19,6 +19,11 @@ static inline int64_t gr_channels_total(gr_channels c) { return c.groups * c.cou
 /* False when the type has no such axis or `groups` does not divide axis 0. Negative axes count from the end. */
 bool gr_channels_make(const graft_type *type, int64_t axis, int64_t groups, gr_channels *channels);
 gr_channels gr_channels_whole(const graft_type *type);
+static inline int64_t gr_channel_of(const gr_channels *c, int64_t element) {
+  if (c->count == 1 && c->groups == 1) return 0;
+  const int64_t outer = element / c->inner / c->count;
+  return outer / c->outer * c->count + element / c->inner % c->count;
+}
 
 /* ---- observers (observe.c, histogram.c) ---- */
 

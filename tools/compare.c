@@ -23,6 +23,13 @@ static void warn_training(const char *path, const graft_graph *g) {
   }
 }
 
+/* A read once more, with what convert does to weights before it quantizes them. Standard input is not read twice. */
+static bool read_folded(comparison *c, graft_context *context) {
+  if (!c->options->weights || strcmp(c->options->against, "-") == 0) return true;
+  c->folded = cli_load(context, c->options->against);
+  return c->folded && graft_run_passes(c->folded, "to-eval,canonicalize,fold-conv-bn", NULL) == GRAFT_OK;
+}
+
 bool comparison_begin(comparison *c, graft_context *context, graft_graph *a, const feeds *inputs,
                       const compare_options *options) {
   *c = (comparison){.options = options, .inputs = graft_input_count(a)};
@@ -38,7 +45,11 @@ bool comparison_begin(comparison *c, graft_context *context, graft_graph *a, con
     return cli_fail(options->against, "an input has neither --input nor --random") == EXIT_DONE;
   warn_training(options->against, a);
   warn_training(options->other, b);
-  const graft_compare_options all = {.size = sizeof all, .threads = options->threads, .bad = options->bad};
+  if (!read_folded(c, context)) return false;
+  const graft_compare_options all = {.size = sizeof all,
+                                     .threads = options->threads,
+                                     .bad = options->bad,
+                                     .folded = c->folded ? graft_module_get_graph(c->folded, 0) : NULL};
   c->compare = graft_compare_create(a, b, &all);
   return c->compare != NULL;
 }
@@ -55,6 +66,7 @@ bool comparison_step(comparison *c, const feeds *inputs) {
 void comparison_end(comparison *c) {
   graft_compare_destroy(c->compare);
   graft_module_destroy(c->module);
+  graft_module_destroy(c->folded);
   free(c->types);
   free(c->data);
   *c = (comparison){0};
@@ -72,20 +84,40 @@ const char *compare_decibels(double db, char *text, size_t size) {
   return text;
 }
 
+const char *compare_share(double share, char *text, size_t size) {
+  if (isnan(share))
+    snprintf(text, size, "-");
+  else
+    snprintf(text, size, share > 0 && share < 0.001 ? "%.3f%%" : "%.1f%%", 100 * share);
+  return text;
+}
+
+static void no_controls(char *text) {
+  for (char *s = text; *s; s++)
+    if ((unsigned char)*s < ' ' || *s == 127) *s = '?';
+}
+
+void compare_weight_name(const comparison *c, const graft_weight *w, char *text, size_t size) {
+  graft_tensor_name(c->module, w->b, text, size);
+  no_controls(text);
+}
+
+graft_value compare_quantized(const graft_layer *l, graft_value v) {
+  const graft_node n = graft_value_node(l->graph_b, v);
+  const gr_op_info *info = n == GRAFT_NONE ? NULL : gr_info(l->graph_b, n);
+  const bool quantizes = info && (info->families & (GR_F_Q | GR_F_DQ | GR_F_FAKE_QUANTIZE));
+  return quantizes ? graft_node_operand(l->graph_b, n, 0) : GRAFT_NONE;
+}
+
 static graft_value before_quantizers(const graft_layer *l) {
   graft_value v = l->b;
-  for (graft_node n; (n = graft_value_node(l->graph_b, v)) != GRAFT_NONE;) {
-    const gr_op_info *info = gr_info(l->graph_b, n);
-    if (!info || !(info->families & (GR_F_Q | GR_F_DQ | GR_F_FAKE_QUANTIZE))) break;
-    v = graft_node_operand(l->graph_b, n, 0);
-  }
+  for (graft_value x; (x = compare_quantized(l, v)) != GRAFT_NONE;) v = x;
   return v;
 }
 
 void compare_name(const graft_layer *l, char *text, size_t size) {
   graft_value_name(l->graph_b, before_quantizers(l), text, size);
-  for (char *s = text; *s; s++)
-    if ((unsigned char)*s < ' ' || *s == 127) *s = '?';
+  no_controls(text);
 }
 
 const char *compare_op(const graft_layer *l) {
@@ -98,7 +130,8 @@ void compare_print_missed(const graft_compare *c, FILE *out) {
     const graft_missed m = graft_compare_missed(c, i);
     char name[160];
     graft_node_name(m.graph, m.first, name, sizeof name);
-    fprintf(out, "not compared: %u layer%s, for %s; first %s\n", m.count, m.count == 1 ? "" : "s", m.why, name);
+    fprintf(out, "not compared: %u %s%s, for %s; first %s\n", m.count, m.weights ? "weight" : "layer",
+            m.count == 1 ? "" : "s", m.why, name);
   }
 }
 
@@ -124,6 +157,38 @@ static void print_summary(const comparison *c, FILE *out) {
   const graft_layer l = graft_compare_layer(k, worst);
   compare_name(&l, name, sizeof name);
   fprintf(out, "most error of its own: %s, %s dB\n", name, compare_decibels(l.own.snr, db, sizeof db));
+}
+
+static void print_weights(const comparison *c, FILE *out) {
+  const uint32_t count = graft_compare_weight_count(c->compare);
+  char name[160];
+  int width = 6;
+  for (uint32_t i = 0; i < count; i++) {
+    const graft_weight w = graft_compare_weight(c->compare, i);
+    compare_weight_name(c, &w, name, sizeof name);
+    const int length = (int)strlen(name);
+    if (length > width && length <= 60) width = length;
+  }
+  if (!count) return;
+  fprintf(out, "weights: integers against floats\n  %-*s  %6s  %-16s  %9s  %7s\n", width, "weight", "all",
+          "worst channel", "largest", "clipped");
+  for (uint32_t i = 0; i < count; i++) {
+    const graft_weight w = graft_compare_weight(c->compare, i);
+    char all[16], worst[16], channel[32] = "-", clipped[16];
+    compare_weight_name(c, &w, name, sizeof name);
+    if (w.channels > 1)
+      snprintf(channel, sizeof channel, "%s at %u", compare_decibels(w.worst_snr, worst, sizeof worst), w.worst);
+    fprintf(out, "%c %-*s  %6s  %-16s  %3.1f steps  %7s\n", w.error.snr < c->options->bad ? '!' : ' ', width, name,
+            compare_decibels(w.error.snr, all, sizeof all), channel, w.error.steps,
+            compare_share(w.clipped, clipped, sizeof clipped));
+  }
+}
+
+/* Rows whose scale is only what fits. */
+static uint32_t count_fitted(const graft_compare *c) {
+  uint32_t fitted = 0;
+  for (uint32_t i = 0; i < graft_compare_layer_count(c); i++) fitted += graft_compare_layer(c, i).fitted;
+  return fitted;
 }
 
 void comparison_print(const comparison *c, FILE *out) {
@@ -158,6 +223,11 @@ void comparison_print(const comparison *c, FILE *out) {
             isinf(l.inherited) && l.inherited > 0 ? "none" : compare_decibels(l.inherited, inherited, sizeof inherited),
             l.error.cosine, largest, others);
   }
+  print_weights(c, out);
   print_summary(c, out);
+  const uint32_t fitted = count_fitted(k);
+  if (fitted)
+    fprintf(out, "%u layer%s of integers say%s no scale: held against what fits them best\n", fitted,
+            fitted == 1 ? "" : "s", fitted == 1 ? "s" : "");
   compare_print_missed(k, out);
 }

@@ -10,6 +10,7 @@ typedef struct compare_options {
   const char *other;   /* B; NULL: nothing is compared */
   const char *against; /* A */
   const char *passes;  /* that B goes through first, or NULL */
+  bool weights;        /* integers of B against floats of A, too */
   uint32_t threads;
   double bad;                            /* dB */
   const char *report, *json, *node_data; /* files to be written, or NULL */
@@ -18,6 +19,7 @@ typedef struct compare_options {
 typedef struct comparison {
   const compare_options *options;
   graft_module *module; /* B */
+  graft_module *folded; /* A once more, as the weights of B were before they were quantized; NULL: not looked at */
   graft_compare *compare;
   graft_type *types; /* of A's inputs, in order */
   const void **data;
@@ -37,6 +39,12 @@ void comparison_end(comparison *c);
 
 /* "31.4", "inf" or "-": a number of decibels. */
 const char *compare_decibels(double db, char *text, size_t size);
+/* "0.026%", "-". */
+const char *compare_share(double share, char *text, size_t size);
+/* Name of the weight; cut where there is no room. */
+void compare_weight_name(const comparison *c, const graft_weight *weight, char *text, size_t size);
+/* What v of the layer quantizes or dequantizes; GRAFT_NONE: it does neither. */
+graft_value compare_quantized(const graft_layer *layer, graft_value v);
 /* Name and op of the layer: of b's value or, where that comes from a quantize, of what was quantized. */
 void compare_name(const graft_layer *layer, char *text, size_t size);
 const char *compare_op(const graft_layer *layer);

@@ -136,6 +136,7 @@ static json_t *missed(writer *w, const graft_compare *c) {
     char name[4096];
     graft_node_name(m.graph, m.first, name, sizeof name);
     json_t *o = json_object();
+    set(w, o, "what", text(m.weights ? "weights" : "layers"));
     set(w, o, "why", text(m.why));
     set(w, o, "count", json_integer(m.count));
     set(w, o, "first", text(name));
@@ -144,10 +145,33 @@ static json_t *missed(writer *w, const graft_compare *c) {
   return list;
 }
 
+static json_t *weight(writer *w, const comparison *c, const graft_weight *x) {
+  char name[4096], type[GR_TYPE_SIZE];
+  const graft_type t = graft_tensor_get_type(c->module, x->b);
+  json_t *o = json_object();
+  graft_tensor_name(c->module, x->b, name, sizeof name);
+  gr_type_format(&t, type, sizeof type);
+  set(w, o, "name", text(name));
+  set(w, o, "type", text(type));
+  graft_node_name(x->graph, x->reader, name, sizeof name);
+  set(w, o, "reader", text(name));
+  set(w, o, "error", error(w, &x->error));
+  set(w, o, "channels", json_integer(x->channels));
+  set(w, o, "worst_channel", x->channels > 1 ? json_integer(x->worst) : json_null());
+  set(w, o, "worst_snr", number(x->worst_snr));
+  set(w, o, "scale_min", number((double)x->scale_min));
+  set(w, o, "scale_max", number((double)x->scale_max));
+  set(w, o, "quant_min", json_integer(x->quant_min));
+  set(w, o, "quant_max", json_integer(x->quant_max));
+  set(w, o, "clipped", number(x->clipped));
+  set(w, o, "unused", number(x->unused));
+  return o;
+}
+
 bool compare_json(const comparison *c, const char *path) {
   writer w = {0};
   const uint32_t bad = graft_compare_first_bad(c->compare), worst = graft_compare_worst(c->compare);
-  json_t *root = json_object(), *layers = json_array();
+  json_t *root = json_object(), *layers = json_array(), *weights = json_array();
   set(&w, root, "a", text(c->options->against));
   set(&w, root, "b", text(c->options->other));
   set(&w, root, "steps", json_integer(c->steps));
@@ -160,6 +184,11 @@ bool compare_json(const comparison *c, const char *path) {
     append(&w, layers, layer(&w, &l));
   }
   set(&w, root, "layers", layers);
+  for (uint32_t i = 0; i < graft_compare_weight_count(c->compare); i++) {
+    const graft_weight x = graft_compare_weight(c->compare, i);
+    append(&w, weights, weight(&w, c, &x));
+  }
+  set(&w, root, "weights", weights);
   return write_file(&w, root, path, JSON_INDENT(1));
 }
 
@@ -178,14 +207,14 @@ bool compare_node_data(const comparison *c, const char *path) {
     const graft_layer l = graft_compare_layer(c->compare, i);
     char name[4096];
     if (isnan(l.error.snr)) continue;
-    graft_value_name(l.graph_b, l.b, name, sizeof name);
-    clean(name);
     json_t *o = json_object();
     set(&w, o, "value", json_real(l.error.snr > EQUAL ? EQUAL : l.error.snr < -EQUAL ? -EQUAL : l.error.snr));
-    set(&w, results, name, o);
-    compare_name(&l, name, sizeof name); /* what was quantized, too */
-    clean(name);
-    if (!json_object_get(results, name) && json_object_set(results, name, o) != 0) w.failed = true;
+    for (graft_value v = l.b; v != GRAFT_NONE; v = compare_quantized(&l, v)) { /* each is an output of a node */
+      graft_value_name(l.graph_b, v, name, sizeof name);
+      clean(name);
+      if (!json_object_get(results, name) && json_object_set(results, name, o) != 0) w.failed = true;
+    }
+    json_decref(o);
   }
   append(&w, thresholds, threshold(&w, c->options->bad, "#f4a9a3"));
   append(&w, thresholds, threshold(&w, c->options->bad + 10, "#fbe3a6"));

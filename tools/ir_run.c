@@ -332,7 +332,7 @@ static int run(graft_context *context, arguments *a) {
 }
 
 int main(int argc, char **argv) {
-  arguments a = {.threads = 1, .compare = {.bad = 20}};
+  arguments a = {.threads = 1, .compare = {.bad = 20, .weights = true}};
   cli_command command = {.name = "ir-run",
                          .usage = "MODULE [--input NAME=A.npy[,B.npy...]]... [options]",
                          .summary = "Runs a module and writes its results, and its state when it trains or observes.",

@@ -63,8 +63,8 @@ static const char *layers(const graft_compare *c) {
   return text;
 }
 
-#define FLOAT_GRAPH \
-  "graft 1\n" \
+#define FLOAT_GRAPH "graft 1\n" FLOAT_GRAPH_BODY
+#define FLOAT_GRAPH_BODY \
   "graph main(%x: f32[4]) {\n" \
   "  %a = mul(%x, 2.0): f32[4]\n" \
   "  %b = relu(%a): f32[4]\n" \
@@ -269,6 +269,53 @@ START_TEST(inputs_are_found_by_name) {
 }
 END_TEST
 
+static const char *missed(const graft_compare *c) {
+  static char text[1024];
+  text[0] = '\0';
+  for (uint32_t i = 0; i < graft_compare_missed_count(c); i++) {
+    const graft_missed m = graft_compare_missed(c, i);
+    char name[64];
+    graft_node_name(m.graph, m.first, name, sizeof name);
+    snprintf(text + strlen(text), sizeof text - strlen(text), "%s%u %s: %s", i ? "; " : "", m.count, name, m.why);
+  }
+  return text;
+}
+
+/* In steps of 0.5 and 2: the second channel is off by most, in its own, and clipped at 2 * 3. */
+START_TEST(weights_are_held_against_floats) {
+  first = read_text("graft 1\n"
+                    "tensor %w: f32[2, 3] parameter = [0.5, 1.0, -1.5, 8.0, 2.0, -1.0]\n"
+                    "tensor %u: f32[3, 3] parameter = [1, 2, 3, 4, 5, 6, 7, 8, 9]\n"
+                    "graph main(%x: f32[1, 3]) {\n  %y = linear(%x, %w): f32[1, 2]\n  return %y\n}\n");
+  second = read_text("graft 1\n"
+                     "tensor %w: i8[2, 3] constant = [1, 2, -3, 3, 1, -1]\n"
+                     "tensor %u: i8[3, 2] constant = [1, 2, 3, 4, 5, 6]\n"
+                     "tensor %s: f32[2] constant = [0.5, 2]\n"
+                     "tensor %z: i32[2] constant = [0, 0]\n"
+                     "graph main(%x: f32[1, 3]) {\n"
+                     "  %d = dequantize_per_channel(%w, %s, %z) {quant_min: -4, quant_max: 3}: f32[2, 3]\n"
+                     "  %e = dequantize_per_tensor(%u, 0.5, 0: i32): f32[3, 2]\n"
+                     "  %y = linear(%x, %d): f32[1, 2]\n"
+                     "  return %y, %e\n"
+                     "}\n");
+  graft_compare *c = compare();
+  ck_assert_uint_eq(graft_compare_weight_count(c), 1);
+  const graft_weight w = graft_compare_weight(c, 0);
+  ck_assert_uint_eq(w.channels, 2);
+  ck_assert_uint_eq(w.worst, 1);
+  ck_assert_double_eq_tol(w.worst_snr, 10 * log10(69.0 / 5), 1e-9);
+  ck_assert_double_eq_tol(w.error.snr, 10 * log10(72.5 / 5), 1e-9);
+  ck_assert_double_eq(w.error.largest, 2);
+  ck_assert_double_eq(w.error.steps, 1);
+  ck_assert_double_eq_tol(w.clipped, 1.0 / 6, 1e-12);
+  ck_assert_double_eq_tol(w.unused, 1 - 5.0 / 8, 1e-12);
+  ck_assert_float_eq(w.scale_max, 2);
+  ck_assert_uint_eq(graft_compare_weight(c, 1).a, GRAFT_NONE);
+  ck_assert_str_eq(missed(c), "1 e: the other has no floats of this name and shape that could be quantized");
+  graft_compare_destroy(c);
+}
+END_TEST
+
 /* As another runtime gets it, and back. */
 static graft_module *through_onnx(graft_module *m) {
   char *bytes;
@@ -309,18 +356,6 @@ START_TEST(integers_without_a_scale_are_fitted) {
   graft_compare_destroy(c);
 }
 END_TEST
-
-static const char *missed(const graft_compare *c) {
-  static char text[1024];
-  text[0] = '\0';
-  for (uint32_t i = 0; i < graft_compare_missed_count(c); i++) {
-    const graft_missed m = graft_compare_missed(c, i);
-    char name[64];
-    graft_node_name(m.graph, m.first, name, sizeof name);
-    snprintf(text + strlen(text), sizeof text - strlen(text), "%s%u %s: %s", i ? "; " : "", m.count, name, m.why);
-  }
-  return text;
-}
 
 START_TEST(layers_that_are_not_compared_are_counted) {
   first = read_text("graft 1\n"
@@ -393,7 +428,10 @@ START_TEST(converted_graphs_are_matched) {
       ck_assert(l.own.snr > 25);
     }
     ck_assert(graft_compare_layer(c, count - 1).quantized);
-    ck_assert_uint_eq(graft_compare_missed_count(c), 0);
+    /* weights: none yet, both, and both spelled out */
+    ck_assert_uint_eq(graft_compare_weight_count(c), stage > PREPARED && stage < SPELLED_OUT ? 2 : 0);
+    for (uint32_t i = 0; i < graft_compare_weight_count(c); i++) ck_assert(graft_compare_weight(c, i).error.snr > 30);
+    ck_assert_str_eq(missed(c), stage < SPELLED_OUT ? "" : "2 to_1: nothing says what their integers stand for");
     graft_compare_destroy(c);
     ck_assert(graft_module_hash(second) == hash);
     if (second != as_it_was) graft_module_destroy(second);
@@ -428,13 +466,15 @@ START_TEST(running_out_of_memory_is_an_error) {
   p = (purse){.left = LONG_MAX};
   const graft_context_options options = {.size = sizeof options, .allocator = allocate, .allocator_user = &p};
   context = graft_context_create(&options);
-  first = read_text(FLOAT_GRAPH);
+  first = read_text("graft 1\ntensor %w: f32[2] parameter = [1, 2]\n" FLOAT_GRAPH_BODY);
   second = read_text("graft 1\n"
+                     "tensor %w: i8[2] constant = [1, 2]\n"
                      "graph main(%x: f32[4]) {\n"
                      "  %a = mul(%x, 2.0): f32[4]\n"
                      "  %q = quantize_per_tensor(%a, 0.5, 0: i32): i8[4]\n"
                      "  %d = dequantize_per_tensor(%q, 0.5, 0: i32): f32[4]\n"
-                     "  return %d\n"
+                     "  %e = dequantize_per_tensor(%w, 0.5, 0: i32): f32[2]\n"
+                     "  return %d, %e\n"
                      "}\n");
   const graft_type type = graft_type_make(GRAFT_F32, 1, (int64_t[]){4});
   const float x[4] = {1, 2, 3, 4};
@@ -466,6 +506,7 @@ int main(void) {
   tcase_add_test(tc, values_are_found_by_provenance);
   tcase_add_test(tc, not_a_number_is_bad_and_no_error);
   tcase_add_test(tc, inputs_are_found_by_name);
+  tcase_add_test(tc, weights_are_held_against_floats);
   tcase_add_test(tc, converted_graphs_are_matched);
   tcase_add_test(tc, integers_without_a_scale_are_fitted);
   tcase_add_test(tc, layers_that_are_not_compared_are_counted);
