@@ -50,10 +50,24 @@ static void text(const page *p, const char *s) {
   }
 }
 
+/* A name, which may be broken where its parts end. */
+static void name_text(const page *p, char *name) {
+  for (char *s = name; *s;) {
+    const size_t n = strcspn(s, "/._");
+    const size_t part = n + (s[n] != '\0');
+    const char next = s[part];
+    s[part] = '\0';
+    text(p, s);
+    s[part] = next;
+    s += part;
+    if (*s) put(p, "<wbr>");
+  }
+}
+
 static void layer_name(const page *p, const graft_layer *l) {
   char name[NAME];
   compare_name(l, name, sizeof name);
-  text(p, name);
+  name_text(p, name);
 }
 
 static void decibels(const page *p, double db) {
@@ -182,8 +196,10 @@ static void picture(const page *p) {
   for (uint32_t i = 0; i < p->count; i++) {
     const graft_layer l = graft_compare_layer(p->c->compare, i);
     const double x = LEFT + step * (i + 0.5);
+    char name[NAME];
+    compare_name(&l, name, sizeof name);
     fprintf(p->out, "<a href=\"#l%" PRIu32 "\"><title>", i);
-    layer_name(p, &l);
+    text(p, name);
     put(p, ": ");
     decibels(p, l.error.snr);
     put(p, ", own ");
@@ -202,10 +218,8 @@ static void picture(const page *p) {
 /* ---- the table ---- */
 
 static void share(const page *p, double x) {
-  if (isnan(x))
-    put(p, "-");
-  else
-    fprintf(p->out, x > 0 && x < 0.001 ? "%.3f%%" : "%.1f%%", 100 * x);
+  char number[32];
+  put(p, compare_share(x, number, sizeof number));
 }
 
 static void cell(const page *p, const char *class, double sort) {
@@ -257,6 +271,44 @@ static void row(const page *p, uint32_t i) {
 static void table(const page *p) {
   put(p, page_table);
   for (uint32_t i = 0; i < p->count; i++) row(p, i);
+  put(p, "</tbody></table></div>\n");
+}
+
+static void weight_row(const page *p, uint32_t i) {
+  const graft_weight w = graft_compare_weight(p->c->compare, i);
+  const graft_type t = graft_tensor_get_type(p->c->module, w.b);
+  char name[NAME], type[GR_TYPE_SIZE], class[32];
+  compare_weight_name(p->c, &w, name, sizeof name);
+  gr_type_format(&t, type, sizeof type);
+  fprintf(p->out, "<tr%s><th scope=\"row\">", w.error.snr < p->bad ? " class=\"bad\"" : "");
+  name_text(p, name);
+  put(p, "</th><td class=\"m\">");
+  text(p, type);
+  put(p, "</td>");
+  snprintf(class, sizeof class, "n g%d", grade(p, w.error.snr));
+  cell(p, class, w.error.snr);
+  decibels(p, w.error.snr);
+  put(p, "</td>");
+  snprintf(class, sizeof class, "n g%d", grade(p, w.worst_snr));
+  cell(p, class, w.worst_snr);
+  decibels(p, w.worst_snr);
+  if (w.channels > 1) fprintf(p->out, " at %" PRIu32, w.worst);
+  put(p, "</td>");
+  cell(p, "n", w.error.steps);
+  fprintf(p->out, "%.1f steps</td>", w.error.steps);
+  cell(p, "n m", w.clipped);
+  share(p, w.clipped);
+  put(p, "</td>");
+  cell(p, "n m", w.unused);
+  share(p, w.unused);
+  put(p, "</td></tr>\n");
+}
+
+static void weights(const page *p) {
+  const uint32_t count = graft_compare_weight_count(p->c->compare);
+  if (!count) return;
+  put(p, page_weights);
+  for (uint32_t i = 0; i < count; i++) weight_row(p, i);
   put(p, "</tbody></table></div>\n");
 }
 
@@ -313,7 +365,8 @@ static void quantization(const page *p, const graft_layer *l) {
   if (l->channels > 1)
     fprintf(p->out, "%.9g to %.9g, %" PRIu32 " channels</dd>", (double)l->scale_min, (double)l->scale_max, l->channels);
   else
-    fprintf(p->out, "%.9g</dd>", (double)l->scale_min);
+    fprintf(p->out, "%.9g%s</dd>", (double)l->scale_min,
+            l->fitted ? ", with the zero point what fits the other's values best: the graph says none" : "");
   fprintf(p->out, "\n<dt>zero point</dt><dd>%d, of %" PRId64 " to %" PRId64 "</dd>\n<dt>clipped</dt><dd>",
           l->zero_point, l->quant_min, l->quant_max);
   share(p, l->clipped);
@@ -360,6 +413,7 @@ bool page_write(const comparison *c, const char *path) {
   if (p.count) {
     picture(&p);
     table(&p);
+    weights(&p);
     put(&p, page_details);
     for (uint32_t i = 0; i < p.count; i++) detail(&p, i);
   }
