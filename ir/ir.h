@@ -270,6 +270,8 @@ typedef struct graft_node_options {
   const char *const *names; /* of all results, or NULL */
   graft_node before;        /* insert before this node; 0 with `insert` false: append */
   bool insert;
+  const graft_value *rest; /* operands that follow those above: a list that an op has behind others */
+  uint32_t rest_count;
 } graft_node_options;
 
 /* Every builder gives GRAFT_NONE (or another status than GRAFT_OK) and a diagnostic when it is given what is not in the

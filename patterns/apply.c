@@ -80,6 +80,13 @@ static uint32_t record_of_root(pt_apply *a, int source) {
   return x.equals == GRAFT_NONE ? GRAFT_NONE : gr_record_intern(r->m, &x, r->records.data);
 }
 
+/* Does anything use a result of the node but the first, so that it stays? */
+static bool has_other_results(const graft_graph *g, const gr_node *n) {
+  for (uint32_t i = 1; i < n->result_count; i++)
+    if (gr_value_at(g, n->first_result + i)->first_use != GRAFT_NONE) return true;
+  return false;
+}
+
 /* A node that continues one which is gone now is called as that one. */
 static bool take_names(pt_apply *a) {
   const pt_program *p = a->v->program;
@@ -149,7 +156,8 @@ static bool run_node(pt_apply *a, const pt_step *s, graft_node *out) {
   if (s->source >= 0) {
     const gr_node *from = gr_node_at(r->g, a->f->nodes[s->source]);
     gr_name name = gr_value_get_name(r->g, from->first_result);
-    if (a->v->program->dies[s->source] && s->result_count <= MAX_NAMES && a->taken[s->source].base == 0) {
+    if (a->v->program->dies[s->source] && !has_other_results(r->g, from) && s->result_count <= MAX_NAMES &&
+        a->taken[s->source].base == 0) {
       for (uint32_t i = 0; i < s->result_count; i++) names[i] = i == 0 ? name : (gr_name){0, 0};
       d.names = names;
       a->taken[s->source] = name;

@@ -251,9 +251,10 @@ static void put_builder(FILE *f, const gr_op_info *op) {
   fprintf(f, ", const graft_%s_options *options) {\n", op->id);
   fprintf(f, "  static const graft_%s_options defaults = GRAFT_%s_DEFAULTS;\n", op->id, macro);
   fprintf(f, "  const graft_%s_options *o = options ? options : &defaults;\n", op->id);
-  if (!variadic) {
+  const int fixed = variadic ? op->operand_count - 1 : op->operand_count;
+  if (fixed > 0) {
     fputs("  const graft_value operands[] = {", f);
-    for (int i = 0; i < op->operand_count; ++i) fprintf(f, "%s%s", i > 0 ? ", " : "", op->operands[i].name);
+    for (int i = 0; i < fixed; ++i) fprintf(f, "%s%s", i > 0 ? ", " : "", op->operands[i].name);
     fputs("};\n", f);
   }
   if (op->attr_count > 0) fprintf(f, "  graft_attr attrs[%d];\n", op->attr_count);
@@ -263,10 +264,11 @@ static void put_builder(FILE *f, const gr_op_info *op) {
           : variadic_results ? "return"
                              : "const graft_node node =",
           op->name);
+  fprintf(f, "%s, %d, ", fixed > 0 ? "operands" : "NULL", fixed);
   if (variadic)
-    fprintf(f, "%s, %s_count, ", op->operands[0].name, op->operands[0].name);
+    fprintf(f, "%s, %s_count, ", op->operands[fixed].name, op->operands[fixed].name);
   else
-    fprintf(f, "operands, %d, ", op->operand_count);
+    fputs("NULL, 0, ", f);
   fprintf(f, "%s, %d, %s, o->name, o->source);\n", op->attr_count > 0 ? "attrs" : "NULL", op->attr_count,
           counted ? "o->results" : "0");
   if (several) {
@@ -361,13 +363,16 @@ static const char helpers[] =
     "/* What the builders share. `sized`: the options begin with their size. */\n"
     "static inline graft_node graft_build_node(graft_graph *graph, const char *op, bool sized, const graft_value "
     "*operands,\n"
-    "                                          uint32_t operand_count, const graft_attr *attrs, uint32_t attr_count,\n"
-    "                                          uint32_t results, const char *name, const char *source) {\n"
+    "                                          uint32_t operand_count, const graft_value *rest, uint32_t rest_count,\n"
+    "                                          const graft_attr *attrs, uint32_t attr_count, uint32_t results,\n"
+    "                                          const char *name, const char *source) {\n"
     "  graft_node_options o;\n"
     "  o.size = sized ? sizeof o : 0;\n"
     "  o.op = op;\n"
     "  o.operands = operands;\n"
     "  o.operand_count = operand_count;\n"
+    "  o.rest = rest;\n"
+    "  o.rest_count = rest_count;\n"
     "  o.attrs = attrs;\n"
     "  o.attr_count = attr_count;\n"
     "  o.result_count = results;\n"
@@ -383,11 +388,8 @@ static const char helpers[] =
     "  return node == GRAFT_NONE ? GRAFT_NONE : graft_node_result(graph, node, index);\n"
     "}\n";
 
-/* Graphs are no arguments, and of a list behind other operands graft_build takes what the caller has put together. */
-static bool has_builder(const gr_op_info *op) {
-  const bool list = op->operand_count > 1 && op->operands[op->operand_count - 1].variadic;
-  return !list && (op->families & GR_F_CONTROL) == 0;
-}
+/* Graphs are no arguments. */
+static bool has_builder(const gr_op_info *op) { return (op->families & GR_F_CONTROL) == 0; }
 
 static void write_header(FILE *f) {
   fputs(prologue, f);

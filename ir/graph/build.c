@@ -63,18 +63,22 @@ static graft_status check_options(graft_graph *g, const graft_node_options *o, g
     wrong = "a node needs an op";
   else if (o->operand_count && !o->operands)
     wrong = "the operands are missing";
+  else if (o->rest_count && !o->rest)
+    wrong = "the list of operands is missing";
   else if (o->attr_count && !o->attrs)
     wrong = "the attributes are missing";
   else if (o->attr_count > GR_MAX_ATTRS)
     wrong = "too many attributes";
-  else if (o->operand_count > GR_USER_NODE_MAX || o->result_count > MAX_RESULTS)
+  else if ((uint64_t)o->operand_count + o->rest_count > GR_USER_NODE_MAX || o->result_count > MAX_RESULTS)
     wrong = "too many operands or results";
   else if (o->insert && !gr_is_node(g, o->before))
     wrong = "the node to insert before is not in the graph";
   if (wrong) return gr_error(c, GRAFT_INVALID_ARGUMENT, where, "%s", wrong);
-  for (uint32_t i = 0; i < o->operand_count; i++)
-    if (o->operands[i] != GRAFT_NONE && !gr_is_value(g, o->operands[i]))
+  for (uint32_t i = 0; i < o->operand_count + o->rest_count; i++) {
+    const graft_value v = i < o->operand_count ? o->operands[i] : o->rest[i - o->operand_count];
+    if (v != GRAFT_NONE && !gr_is_value(g, v))
       return gr_error(c, GRAFT_INVALID_ARGUMENT, where, "operand %u is no value of the graph", i);
+  }
   for (uint32_t i = 0; i < o->attr_count; i++) {
     graft_status status = gr_attr_given(g->module, &o->attrs[i], where);
     if (status != GRAFT_OK) return status;
@@ -82,16 +86,14 @@ static graft_status check_options(graft_graph *g, const graft_node_options *o, g
   return GRAFT_OK;
 }
 
-static graft_node create(graft_graph *g, const graft_node_options *o) {
+/* Of options that are good, with all operands in one list. */
+static graft_node create(graft_graph *g, const graft_node_options *o, const graft_value *operands, gr_loc where) {
   graft_module *m = g->module;
   graft_context *c = m->context;
   graft_node result = GRAFT_NONE;
-  gr_loc where = gr_module_loc(m);
-  where.node = o->name ? o->name : o->op;
-  if (check_options(g, o, where) != GRAFT_OK) return GRAFT_NONE;
   gr_node_desc d = {.op = op_number(m, o->op),
-                    .operands = o->operands,
-                    .operand_count = o->operand_count,
+                    .operands = operands,
+                    .operand_count = o->operand_count + o->rest_count,
                     .result_count = o->result_count,
                     .before = GRAFT_NONE,
                     .where = where};
@@ -138,12 +140,28 @@ done:
   return result;
 }
 
+static graft_node create_joined(graft_graph *g, const graft_node_options *o) {
+  graft_context *c = g->module->context;
+  gr_loc where = gr_module_loc(g->module);
+  where.node = o->name ? o->name : o->op;
+  if (check_options(g, o, where) != GRAFT_OK) return GRAFT_NONE;
+  if (o->rest_count == 0) return create(g, o, o->operands, where);
+  const size_t size = ((size_t)o->operand_count + o->rest_count) * sizeof(graft_value);
+  graft_value *all = gr_alloc(c, size);
+  if (!all) return GRAFT_NONE;
+  if (o->operand_count) memcpy(all, o->operands, o->operand_count * sizeof *all);
+  memcpy(all + o->operand_count, o->rest, o->rest_count * sizeof *all);
+  const graft_node n = create(g, o, all, where);
+  gr_free(c, all, size);
+  return n;
+}
+
 graft_node graft_node_create(graft_graph *g, const graft_node_options *given) {
   graft_module *m = g->module;
   graft_node_options o = {.size = sizeof o};
   if (gr_take_options(m->context, &o, sizeof o, given)) return GRAFT_NONE;
   gr_edit edit = gr_edit_begin(m);
-  graft_node n = create(g, &o);
+  graft_node n = create_joined(g, &o);
   return gr_edit_end(m, edit, n == GRAFT_NONE ? GRAFT_TYPE : GRAFT_OK) ? GRAFT_NONE : n;
 }
 

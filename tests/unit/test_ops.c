@@ -24,6 +24,11 @@ static void teardown(void) {
   graft_context_destroy(context);
 }
 
+static const char *last_error(void) {
+  const uint32_t n = graft_diagnostic_count(context);
+  return n ? graft_diagnostic_get(context, n - 1).message : "";
+}
+
 static graft_value tensor(const char *name, graft_tensor_kind kind, int32_t rank, const int64_t *dims) {
   const graft_type type = graft_type_make(GRAFT_F32, rank, dims);
   return graft_tensor_value(graph, graft_tensor_fill(module, name, kind, &type, 0.5, 1.5));
@@ -107,6 +112,27 @@ START_TEST(variadic) {
 }
 END_TEST
 
+START_TEST(list_behind_operands) {
+  const graft_type bytes = {.dtype = GRAFT_I8, .rank = 1, .dims = {3}};
+  const graft_type floats = {.dtype = GRAFT_F32, .rank = 1, .dims = {2}};
+  const graft_type integers = {.dtype = GRAFT_I32, .rank = 1, .dims = {2}};
+  const graft_value a = graft_input_add(graph, "a", &bytes), scales = graft_input_add(graph, "scales", &floats),
+                    zeros = graft_input_add(graph, "zeros", &integers), scale = graft_scalar(graph, GRAFT_F32, 0.5),
+                    zero = graft_scalar(graph, GRAFT_I32, 3);
+  const graft_value values[] = {a, a};
+  const graft_value y = graft_build_quantized_cat(graph, scales, zeros, scale, zero, values, 2, NULL);
+  has_type(y, 1, (int64_t[]){6});
+  const graft_node n = graft_value_node(graph, y);
+  ck_assert_uint_eq(graft_node_operand_count(graph, n), 6);
+  ck_assert(graft_node_operand(graph, n, 3) == zero && graft_node_operand(graph, n, 5) == a);
+  ck_assert(graft_build_quantized_cat(graph, scales, zeros, scale, zero, NULL, 2, NULL) == GRAFT_NONE);
+  ck_assert_str_eq(last_error(), "the list of operands is missing");
+  ck_assert(graft_build_quantized_cat(graph, scales, zeros, scale, zero, (graft_value[]){a, 12345}, 2, NULL) ==
+            GRAFT_NONE);
+  ck_assert_str_eq(last_error(), "operand 5 is no value of the graph");
+}
+END_TEST
+
 START_TEST(optional_lists) {
   has_type(graft_build_mean(graph, x, NULL), 0, NULL);
   graft_mean_options o = GRAFT_MEAN_DEFAULTS;
@@ -130,6 +156,7 @@ int main(void) {
   tcase_add_test(t, required_attributes_are_parameters);
   tcase_add_test(t, several_results);
   tcase_add_test(t, variadic);
+  tcase_add_test(t, list_behind_operands);
   tcase_add_test(t, optional_lists);
   suite_add_tcase(s, t);
   SRunner *r = srunner_create(s);

@@ -28,3 +28,34 @@ rewrite
   } else {
     %y = quantized.conv2d(%x, %w, %b, %sx, %zx, %s, %z, %sy, %zy) {groups: dim(%mean, 0), quant_min: $min, quant_max: $max, dtype: $dtype}   source %n
   }
+
+# Q(relu(bn(DQ(x))))  ==>  view(conv_relu(view(x), w, b))   of x that is no image
+#
+# The same of any shape [n, c, ..]: all behind the channels is one axis of an image.
+rule lower_batch_norm_of_any_shape
+match
+  relu? {
+    %r = relu(%n)   one_use
+  } else {
+    %r = %n
+  }
+  %dx = dequantize_per_tensor(%x, %sx, %zx) {drop ..}
+  %n = batch_norm(%dx, %gamma?, %beta?, %mean, %var, %count?) {training: false, eps: $eps, drop ..}   one_use
+  %y = quantize_per_tensor(%r, %sy, %zy) {quant_min: $min, quant_max: $max, dtype: $dtype, drop by_division}
+where
+  rank(%x) == 2 or rank(%x) == 3 or rank(%x) > 4, every($e in extents(%x, 1, none), $e > 0), is_activation(%x), is_activation(%y), dim(%mean, 0) > 0,
+  no_spec(..)
+rewrite
+  drop %count
+  const %t = bn_scale(%gamma?, %var) {eps: $eps, exact: true}
+  const %s = abs(bn_scale(%gamma?, %var) {eps: $eps})
+  const %b = bn_shift(_, %mean, %beta?, %t)    named %mean:bias   kind parameter
+  const %w = view(to(round(div(%t, %s))) {dtype: i8}) {size: [dim(%mean, 0), 1, 1, 1]}   named %mean:weight
+  const %z = to(mul(%s, 0)) {dtype: i32}
+  %image = view(%x) {size: [-1, dim(%mean, 0), product(extents(%x, 2, none)), 1]}
+  if relu {
+    %c = quantized.conv2d_relu(%image, %w, %b, %sx, %zx, %s, %z, %sy, %zy) {groups: dim(%mean, 0), quant_min: $min, quant_max: $max, dtype: $dtype}   source %n
+  } else {
+    %c = quantized.conv2d(%image, %w, %b, %sx, %zx, %s, %z, %sy, %zy) {groups: dim(%mean, 0), quant_min: $min, quant_max: $max, dtype: $dtype}   source %n
+  }
+  %y = view(%c) {size: concat([-1], extents(%x, 1, none))}

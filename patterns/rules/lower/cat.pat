@@ -22,6 +22,18 @@ rewrite
   %cy = cat(..%before, %dy, ..%after) {dim: $dim}   source %c
   %y = quantize_per_tensor(%cy, %sy, %zy) {by_division: $by, quant_min: $min, quant_max: $max, dtype: $dtype}
 
+# cat(DQ(x))  ==>  DQ(x)
+#
+# Nothing is joined.
+rule sink_cat_of_one
+match
+  %d = dequantize_per_tensor(%x, %s, %z) {..$q}
+  %y = cat(%d) {drop dim}
+where
+  no_spec(..)
+rewrite
+  %y = dequantize_per_tensor(%x, %s, %z) {..$q}   source %d
+
 # cat(DQ(x), DQ(o))  ==>  DQ(cat(x, o))   where both have one scale and zero point
 #
 # Nothing is computed.
@@ -94,3 +106,29 @@ rewrite
   %dc = dequantize_per_tensor(%xc, %s, %z) {..$q}   source %d
   %b = %db
   %c = %dc
+
+# split(DQ(x))  ==>  DQ of slices of x,   of four to eight parts
+#
+# A part is a slice; the first begins at 0, each where the one before it ends.
+rule sink_split_in_many
+match
+  %d = dequantize_per_tensor(%x, %s, %z) {..$q}
+  %p0, %p1, %p2, %p3, %p4?, %p5?, %p6?, %p7? = split(%d) {split_sizes: $n, dim: $dim}
+where
+  no_spec(..)
+rewrite
+  %p0 = dequantize_per_tensor(slice(%x) {dim: $dim, start: 0, end: sum(slice($n, 0, 1))}, %s, %z) {..$q}   source %d
+  %d1 = dequantize_per_tensor(slice(%x) {dim: $dim, start: sum(slice($n, 0, 1)), end: sum(slice($n, 0, 2))}, %s, %z) {..$q}   source %d
+  %p1 = %d1
+  %d2 = dequantize_per_tensor(slice(%x) {dim: $dim, start: sum(slice($n, 0, 2)), end: sum(slice($n, 0, 3))}, %s, %z) {..$q}   source %d
+  %p2 = %d2
+  %d3 = dequantize_per_tensor(slice(%x) {dim: $dim, start: sum(slice($n, 0, 3)), end: sum(slice($n, 0, 4))}, %s, %z) {..$q}   source %d
+  %p3 = %d3
+  %d4 = dequantize_per_tensor(slice(%x) {dim: $dim, start: sum(slice($n, 0, 4)), end: sum(slice($n, 0, 5))}, %s, %z) {..$q}   source %d   if %p4
+  %p4? = %d4?
+  %d5 = dequantize_per_tensor(slice(%x) {dim: $dim, start: sum(slice($n, 0, 5)), end: sum(slice($n, 0, 6))}, %s, %z) {..$q}   source %d   if %p5
+  %p5? = %d5?
+  %d6 = dequantize_per_tensor(slice(%x) {dim: $dim, start: sum(slice($n, 0, 6)), end: sum(slice($n, 0, 7))}, %s, %z) {..$q}   source %d   if %p6
+  %p6? = %d6?
+  %d7 = dequantize_per_tensor(slice(%x) {dim: $dim, start: sum(slice($n, 0, 7)), end: sum(slice($n, 0, 8))}, %s, %z) {..$q}   source %d   if %p7
+  %p7? = %d7?

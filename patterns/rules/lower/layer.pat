@@ -9,6 +9,29 @@ family @integer_sum_relu = quantized.conv1d_add_relu quantized.conv2d_add_relu q
 
 condition is_activation(%x) = dtype(%x) == i8 or dtype(%x) == u8 or dtype(%x) == i16
 
+# conv(DQ(x), DQ(w))  ==>  conv(DQ(x), DQ(w - 128)),   w of u8
+#
+# w - zw is what counts, and (w - 128) - (zw - 128), of i8, is the same.
+rule weight_of_bytes
+match
+  per_channel? {
+    %dw = dequantize_per_channel(%w, %sw, %zw) {quant_min: $min, quant_max: $max, dtype: u8, axis: $axis, groups: $groups}
+  } else {
+    %dw = dequantize_per_tensor(%w, %sw, %zw) {quant_min: $min, quant_max: $max, dtype: u8}
+  }
+  %y = @float_layer:c(%x, %dw, ..%b) {..$how}
+where
+  is_dequantized(%x), constant(%w) or parameter(%w), constant(%zw), no_spec(..)
+rewrite
+  const %v = to(sub(to(%w) {dtype: i32}, 128)) {dtype: i8}   named %w
+  const %z = sub(%zw, 128)
+  if per_channel {
+    %d = dequantize_per_channel(%v, %sw, %z) {quant_min: $min - 128, quant_max: $max - 128, dtype: i8, axis: $axis, groups: $groups}   source %dw
+  } else {
+    %d = dequantize_per_tensor(%v, %sw, %z) {quant_min: $min - 128, quant_max: $max - 128, dtype: i8}   source %dw
+  }
+  %y = @c(%x, %d, ..%b) {..$how}
+
 # Q(relu(conv(DQ(x), DQ(w)) + DQ(o)), sy)  ==>  conv_add_relu(x, w, o),   relu or none
 #
 # The sum of products of integers is exact, and so is that of what they stand for but for one rounding: the layer's

@@ -28,6 +28,33 @@ rewrite
   %y = dequantize_per_tensor(%m, %s, %z) {..$q}    source %d
   %i = %j
 
+# resize(DQ(x))  ==>  DQ(resize(x))   to the nearest
+#
+# Each element of the result is one of x's; only tf_crop_and_resize makes up others.
+rule sink_nearest
+match
+  %d = dequantize_per_tensor(%x, %s, %z) {..$q}
+  %y = resize(%d, ..%more) {mode: "nearest", coordinates: $c, ..$how}
+where
+  $c != "tf_crop_and_resize", no_spec(..)
+rewrite
+  %r = resize(%x, ..%more) {mode: "nearest", coordinates: $c, ..$how}   source %y
+  %y = dequantize_per_tensor(%r, %s, %z) {..$q}                         source %d
+
+# max(DQ(x), DQ(o))  ==>  DQ(max(x, o))   where both have one scale and zero point; min too
+#
+# The larger number has the larger integer.
+rule sink_extreme
+match
+  %a = dequantize_per_tensor(%x, %s, %z) {..$q}
+  %b = dequantize_per_tensor(%o, %s, %z) {..$q}
+  %y = maximum|minimum:m(%a, %b)
+where
+  no_spec(..)
+rewrite
+  %e = @m(%x, %o)                                  source %y
+  %y = dequantize_per_tensor(%e, %s, %z) {..$q}    source %a
+
 # relu(DQ(x))  ==>  DQ(clamp(x, z))
 #
 # The zero point stands for 0 and is one of the integers, so what is raised to it is raised to 0.
@@ -48,11 +75,11 @@ rewrite
 rule sink_pad
 match
   %d = dequantize_per_tensor(%x, %s, %z) {..$q}
-  %y = pad(%d) {value: $value, mode: $mode, ..$how}
+  %y = pad(%d, _, %pads?) {value: $value, mode: $mode, ..$how}
 where
   $mode != "constant" or $value == 0.0, constant(%z), no_spec(..)
 rewrite
-  %p = pad(%x) {value: int(%z), mode: $mode, ..$how}   source %y
+  %p = pad(%x, _, %pads?) {value: int(%z), mode: $mode, ..$how}   source %y
   %y = dequantize_per_tensor(%p, %s, %z) {..$q}        source %d
 
 # Q(hardtanh(v))  ==>  clamp(Q(v), Q(min_val), Q(max_val))
@@ -71,6 +98,49 @@ rewrite
   const %most = quantize_per_tensor(%h, %s, %z) {..$q}
   %n = quantize_per_tensor(%v, %s, %z) {..$q}   source %y
   %y = clamp(%n, %least, %most)                 source %t
+
+# Q(max(v, c))  ==>  clamp(Q(v), Q(c))
+#
+# Of a number, as above.
+rule clamp_of_maximum
+match
+  %t = maximum(%v, %c)   one_use
+  %y = quantize_per_tensor(%t, %s, %z) {..$q}
+where
+  elements(%c) == 1, number(%c) > -3.5e38, number(%c) < 3.5e38, rank(%c) <= rank(%v), constant(%s), constant(%z), no_spec(..)
+rewrite
+  const %least = quantize_per_tensor(view(%c) {size: []}, %s, %z) {..$q}
+  %n = quantize_per_tensor(%v, %s, %z) {..$q}   source %y
+  %y = clamp(%n, %least)                        source %t
+
+# Q(min(v, c))  ==>  clamp(Q(v), _, Q(c))
+#
+# Of a number, as above.
+rule clamp_of_minimum
+match
+  %t = minimum(%v, %c)   one_use
+  %y = quantize_per_tensor(%t, %s, %z) {..$q}
+where
+  elements(%c) == 1, number(%c) > -3.5e38, number(%c) < 3.5e38, rank(%c) <= rank(%v), constant(%s), constant(%z), no_spec(..)
+rewrite
+  const %most = quantize_per_tensor(view(%c) {size: []}, %s, %z) {..$q}
+  %n = quantize_per_tensor(%v, %s, %z) {..$q}   source %y
+  %y = clamp(%n, _, %most)                      source %t
+
+# Q(pad(v, value))  ==>  pad(Q(v), Q(value))
+#
+# What pads is quantized as the other elements are.
+rule pad_behind_quantize
+match
+  %p = pad(%v, _, %pads?) {value: $value, mode: "constant", ..$how}   one_use
+  %y = quantize_per_tensor(%p, %s, %z) {..$q}
+where
+  $value != 0.0, constant(%s), constant(%z), no_spec(..)
+rewrite
+  const %f = min(max($value, -3.4028234e38), 3.4028234e38): f32
+  const %fill = quantize_per_tensor(%f, %s, %z) {..$q}
+  %n = quantize_per_tensor(%v, %s, %z) {..$q}             source %y
+  %y = pad(%n, %fill, %pads?) {mode: "constant", ..$how}  source %p
 
 # Q(DQ(x))  ==>  x   where both have one scale and zero point and a range that is the dtype's whole
 #
