@@ -596,7 +596,7 @@ static const char *const whys[] = {
     [GR_MISSED_SHAPE] = "the other's value of this name has another shape",
     [GR_MISSED_NESTED] = "they are inside an if or a loop",
     "nothing says what their integers stand for",
-    "they did not run, or had another shape",
+    "they did not run, or had no elements or another shape",
     "the other has no floats of this name and shape that could be quantized",
     "nothing says what their integers stand for",
 };

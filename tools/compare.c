@@ -4,7 +4,9 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "ir/formats/file_int.h"
 #include "ir/formats/foreign_int.h"
 #include "ir/ir_int.h"
 #include "passes/passes.h"
@@ -30,9 +32,38 @@ static bool read_folded(comparison *c, graft_context *context) {
   return c->folded && graft_run_passes(c->folded, "to-eval,canonicalize,fold-conv-bn", NULL) == GRAFT_OK;
 }
 
+static bool check_inputs(graft_graph *a, const feeds *inputs, const char *path) {
+  for (uint32_t i = 0; i < graft_input_count(a); i++) {
+    bool given = false;
+    for (uint32_t j = 0; j < inputs->count; j++) given |= inputs->items[j].index == i;
+    if (given) continue;
+    char name[512];
+    graft_value_name(a, graft_input_get(a, i), name, sizeof name);
+    return cli_fail(path, "%s: the input has neither --input nor --random", name) == EXIT_DONE;
+  }
+  return true;
+}
+
+static bool same_file(const char *a, const char *b) {
+  struct stat x, y;
+  if (strcmp(a, b) == 0) return true;
+  return stat(a, &x) == 0 && stat(b, &y) == 0 && S_ISREG(x.st_mode) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+/* Nothing is written over what is read, or what was written just before. */
+static bool check_outputs(const compare_options *o) {
+  const char *const files[] = {o->against, o->other, o->report, o->json, o->node_data};
+  for (int i = 2; i < 5; i++)
+    for (int j = 0; files[i] && j < i; j++)
+      if (files[j] && same_file(files[i], files[j]))
+        return cli_fail(files[i], "this file is %s", j < 2 ? "what is compared" : "to be written twice") == EXIT_DONE;
+  return true;
+}
+
 bool comparison_begin(comparison *c, graft_context *context, graft_graph *a, const feeds *inputs,
                       const compare_options *options) {
   *c = (comparison){.options = options, .inputs = graft_input_count(a)};
+  if (!check_outputs(options)) return false;
   c->module = cli_load(context, options->other);
   if (!c->module || !gr_warn_foreign(c->module)) return false;
   if (options->passes && graft_run_passes(c->module, options->passes, NULL) != GRAFT_OK) return false;
@@ -41,8 +72,7 @@ bool comparison_begin(comparison *c, graft_context *context, graft_graph *a, con
   c->types = calloc(c->inputs + 1u, sizeof *c->types);
   c->data = calloc(c->inputs + 1u, sizeof *c->data);
   if (!c->types || !c->data) return cli_fail(options->other, "out of memory") == EXIT_DONE;
-  if (inputs->count < c->inputs)
-    return cli_fail(options->against, "an input has neither --input nor --random") == EXIT_DONE;
+  if (!check_inputs(a, inputs, options->against)) return false;
   warn_training(options->against, a);
   warn_training(options->other, b);
   if (!read_folded(c, context)) return false;
@@ -51,7 +81,10 @@ bool comparison_begin(comparison *c, graft_context *context, graft_graph *a, con
                                      .bad = options->bad,
                                      .folded = c->folded ? graft_module_get_graph(c->folded, 0) : NULL};
   c->compare = graft_compare_create(a, b, &all);
-  return c->compare != NULL;
+  if (!c->compare || graft_compare_layer_count(c->compare)) return c->compare != NULL;
+  compare_print_missed(c->compare, stderr);
+  return cli_fail(options->other, "no value has the name of one in %s, or was made of one", options->against) ==
+         EXIT_DONE;
 }
 
 bool comparison_step(comparison *c, const feeds *inputs) {
@@ -135,6 +168,14 @@ void compare_print_missed(const graft_compare *c, FILE *out) {
   }
 }
 
+bool compare_write_file(const comparison *c, const char *path, const void *bytes, size_t size) {
+  graft_context *context = graft_module_get_context(c->module);
+  graft_diagnostics_clear(context); /* all were printed */
+  const bool ok = gr_file_write(context, path, bytes, size) == GRAFT_OK;
+  if (!ok) cli_print_diagnostics(context, path);
+  return ok;
+}
+
 bool comparison_write(const comparison *c) {
   const compare_options *o = c->options;
   return (!o->report || page_write(c, o->report)) && (!o->json || compare_json(c, o->json)) &&
@@ -203,13 +244,13 @@ void comparison_print(const comparison *c, FILE *out) {
     if (length > width && length <= 60) width = length;
     if (op > ops) ops = op;
   }
-  fprintf(out, "%s against %s: %u layers, %u step%s; decibels of signal to noise\n", c->options->other,
-          c->options->against, count, c->steps, c->steps == 1 ? "" : "s");
+  fprintf(out, "%s against %s: %u layer%s, %u step%s; decibels of signal to noise\n", c->options->other,
+          c->options->against, count, count == 1 ? "" : "s", c->steps, c->steps == 1 ? "" : "s");
   fprintf(out, "  %-*s  %-*s  %6s  %6s  %9s  %9s  %9s\n", width, "layer", ops, "op", "all", "own", "inherited",
           "cosine", "largest");
   for (uint32_t i = 0; i < count; i++) {
     const graft_layer l = graft_compare_layer(k, i);
-    char all[16], own[16], inherited[16], largest[32], others[48] = "";
+    char all[16], own[16], inherited[16], cosine[16] = "-", largest[32], others[48] = "";
     compare_name(&l, name, sizeof name);
     if (isnan(l.error.snr))
       snprintf(largest, sizeof largest, "-");
@@ -217,11 +258,12 @@ void comparison_print(const comparison *c, FILE *out) {
       snprintf(largest, sizeof largest, "%.3g", l.error.largest);
     else
       snprintf(largest, sizeof largest, "%.1f steps", l.error.steps);
+    if (!isnan(l.error.cosine)) snprintf(cosine, sizeof cosine, "%.6f", l.error.cosine);
     if (l.not_numbers) snprintf(others, sizeof others, "  %lld NaN or infinite", (long long)l.not_numbers);
-    fprintf(out, "%c %-*s  %-*s  %6s  %6s  %9s  %9.6f  %9s%s\n", l.bad ? '!' : ' ', width, name, ops, compare_op(&l),
+    fprintf(out, "%c %-*s  %-*s  %6s  %6s  %9s  %9s  %9s%s\n", l.bad ? '!' : ' ', width, name, ops, compare_op(&l),
             compare_decibels(l.error.snr, all, sizeof all), compare_decibels(l.own.snr, own, sizeof own),
             isinf(l.inherited) && l.inherited > 0 ? "none" : compare_decibels(l.inherited, inherited, sizeof inherited),
-            l.error.cosine, largest, others);
+            cosine, largest, others);
   }
   print_weights(c, out);
   print_summary(c, out);

@@ -33,7 +33,8 @@ bool comparison_step(comparison *c, const feeds *inputs);
 void comparison_print(const comparison *c, FILE *out);
 /* Which layers were held against nothing, and why: a line a reason. */
 void compare_print_missed(const graft_compare *compare, FILE *out);
-/* The files that the options name. */
+/* The files that the options name, each whole or not at all; false: said. */
+bool compare_write_file(const comparison *c, const char *path, const void *bytes, size_t size);
 bool comparison_write(const comparison *c);
 void comparison_end(comparison *c);
 

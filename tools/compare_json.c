@@ -3,6 +3,7 @@
 
 #include <jansson.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "ir/formats/sink_int.h"
@@ -122,11 +123,13 @@ static json_t *layer(writer *w, const graft_layer *l) {
 }
 
 /* Writes and drops it. */
-static bool write_file(const writer *w, json_t *root, const char *path, size_t flags) {
-  const bool ok = !w->failed && root && json_dump_file(root, path, flags | JSON_REAL_PRECISION(9)) == 0;
+static bool write_file(const comparison *c, const writer *w, json_t *root, const char *path) {
+  char *bytes = w->failed || !root ? NULL : json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
   json_decref(root);
-  if (!ok) (void)remove(path);
-  return ok || cli_fail(path, "cannot write") == EXIT_DONE;
+  const bool ok = bytes && compare_write_file(c, path, bytes, strlen(bytes));
+  if (!bytes) cli_fail(path, "out of memory");
+  free(bytes);
+  return ok;
 }
 
 static json_t *missed(writer *w, const graft_compare *c) {
@@ -189,7 +192,7 @@ bool compare_json(const comparison *c, const char *path) {
     append(&w, weights, weight(&w, c, &x));
   }
   set(&w, root, "weights", weights);
-  return write_file(&w, root, path, JSON_INDENT(1));
+  return write_file(c, &w, root, path);
 }
 
 static json_t *threshold(writer *w, double value, const char *color) {
@@ -221,5 +224,5 @@ bool compare_node_data(const comparison *c, const char *path) {
   append(&w, thresholds, threshold(&w, EQUAL, "#bde5c8"));
   set(&w, root, "results", results);
   set(&w, root, "thresholds", thresholds);
-  return write_file(&w, root, path, JSON_INDENT(1));
+  return write_file(c, &w, root, path);
 }

@@ -2,7 +2,6 @@
  * comes from the network (names, above all) goes through text(). */
 #include "tools/page.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -112,9 +111,9 @@ static void head(const page *p) {
   put(p, "</code> against <code>");
   text(p, p->c->options->against);
   fprintf(p->out,
-          "</code></h1>\n<p>%" PRIu32 " layers, %" PRIu32
+          "</code></h1>\n<p>%" PRIu32 " layer%s, %" PRIu32
           " step%s. Signal to noise in decibels: 20 dB is an error of a tenth, 40 dB of a hundredth.</p>\n",
-          p->count, p->c->steps, p->c->steps == 1 ? "" : "s");
+          p->count, p->count == 1 ? "" : "s", p->c->steps, p->c->steps == 1 ? "" : "s");
   if (!p->count) {
     put(p, "<p class=\"card g0\">The two have no layer in common: nothing was compared.</p>\n");
     return;
@@ -406,20 +405,29 @@ static void detail(const page *p, uint32_t i) {
   put(p, "</dl></details>\n");
 }
 
-bool page_write(const comparison *c, const char *path) {
-  page p = {.out = fopen(path, "wb"), .c = c, .bad = c->options->bad, .count = graft_compare_layer_count(c->compare)};
-  if (!p.out) return cli_fail(path, "cannot write: %s", strerror(errno)) == EXIT_DONE;
-  head(&p);
-  if (p.count) {
-    picture(&p);
-    table(&p);
-    weights(&p);
-    put(&p, page_details);
-    for (uint32_t i = 0; i < p.count; i++) detail(&p, i);
+static void all(const page *p) {
+  head(p);
+  if (p->count) {
+    picture(p);
+    table(p);
+    weights(p);
+    put(p, page_details);
+    for (uint32_t i = 0; i < p->count; i++) detail(p, i);
   }
-  put(&p, page_end);
-  bool ok = !ferror(p.out);
-  ok = fclose(p.out) == 0 && ok;
-  if (!ok) (void)remove(path);
-  return ok || cli_fail(path, "cannot write") == EXIT_DONE;
+  put(p, page_end);
+}
+
+bool page_write(const comparison *c, const char *path) {
+  char *bytes = NULL;
+  size_t size = 0;
+  page p = {.out = open_memstream(&bytes, &size),
+            .c = c,
+            .bad = c->options->bad,
+            .count = graft_compare_layer_count(c->compare)};
+  if (p.out) all(&p);
+  const bool made = p.out && !ferror(p.out), closed = p.out && fclose(p.out) == 0;
+  const bool ok = made && closed && compare_write_file(c, path, bytes, size);
+  if (!made || !closed) cli_fail(path, "out of memory");
+  free(bytes);
+  return ok;
 }

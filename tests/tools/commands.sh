@@ -555,8 +555,27 @@ said "is of --compare" "compare: a report of nothing"
 expect 2 "compare: decibels" "$run" float.gir --compare int8.gir --bad loud
 expect 2 "compare: with results" "$run" float.gir --compare int8.gir --output-dir never
 expect 1 "compare: an input is missing" "$run" float.gir --compare int8.gir
+said "float.gir: error: x: the input has neither --input nor --random" "compare: an input is missing"
 expect 1 "compare: no such file" "$run" float.gir --compare none.gir --random 1
 expect 1 "compare: a report that cannot be written" "$run" float.gir --compare int8.gir --random 1 --report none/r.html
+said "^none/r.html: error: cannot write" "compare: a report that cannot be written"
+if [ -c /dev/full ]; then
+  for option in report json node-data; do
+    expect 1 "compare: a full --$option" "$run" float.gir --compare int8.gir --random 1 "--$option" /dev/full
+    said "^/dev/full: error: cannot write" "compare: a full --$option"
+    [ -c /dev/full ] || fail "compare: a full --$option: it is gone"
+  done
+fi
+cp float.gir kept.gir
+expect 1 "compare: a report over what is read" "$run" float.gir --compare int8.gir --random 1 --report ./float.gir
+said "^./float.gir: error: this file is what is compared" "compare: a report over what is read"
+cmp -s float.gir kept.gir || fail "compare: a report was written over the module"
+expect 1 "compare: two outputs in one file" "$run" float.gir --compare int8.gir --random 1 --report never.html --json never.html
+absent never.html "compare: two outputs in one file"
+sed -e 's/%a/%other/g' -e 's/<img/<pic/g' -e 's/"y"/"z"/' float.gir >stranger.gir
+expect 1 "compare: nothing in common" "$run" float.gir --compare stranger.gir --random 1 --report never.html
+said "^stranger.gir: error: no value has the name of one in float.gir" "compare: nothing in common"
+absent never.html "compare: nothing in common"
 expect 0 "compare" "$run" float.gir --compare int8.gir --random 1 --extent 50 --steps 3 --bad 10 --report r.html --json r.json --node-data n.json
 printed "^int8.gir against float.gir: 3 layers, 3 steps" "compare"
 printed "^  x  *input  *1[0-9.]*  *1[0-9.]*  *none  *0.9[0-9]*  *0.5 steps" "compare: an input that is quantized"
@@ -584,6 +603,9 @@ assert x["quantized"]["scale_min"] == 0.25 and x["quantized"]["quant_min"] == -1
 assert abs(x["error"]["steps"] - 0.5) < 0.02 and sum(x["histogram"]["a"]) == x["range_a"]["count"] == 600
 assert abs(n["results"]["x"]["value"] - x["error"]["snr"]) < 1e-6 and n["results"]["d"] == n["results"]["x"]
 assert [t["value"] for t in n["thresholds"]] == [10, 20, 200]
+assert set(n) == {"results", "thresholds"} and n["results"]["q"] == n["results"]["x"]
+assert all(set(r) == {"value"} and isinstance(r["value"], float) for r in n["results"].values())
+assert all(set(t) == {"value", "bgColor"} and t["bgColor"][0] == "#" for t in n["thresholds"])
 PY
 
 [ "$failed" = 0 ] && echo "all as expected"
