@@ -19,6 +19,7 @@ typedef struct pool {
   int64_t *indices; /* of max_pool, or NULL */
   axis a[3];
   int64_t in, out; /* elements in a plane */
+  gr_isa isa;
   bool count_include_pad, adaptive;
   double norm_type;
 } pool;
@@ -46,41 +47,103 @@ static int64_t inside(const axis *a, int64_t begin, int64_t end) {
   return begin < end ? (end - begin + a->dilation - 1) / a->dilation : 0;
 }
 
-/* As PyTorch: the first of equal elements, and the last NaN where there is one. */
+/* Results of a row whose windows reach over no end of the input, where no index is asked for: [first, last). */
+static void inside_row(const pool *p, int64_t *first, int64_t *last) {
+  const axis *a = &p->a[2];
+  const int64_t reach = (a->kernel - 1) * a->dilation + 1, spare = a->in + a->padding - reach;
+  *first = *last = 0;
+  if (p->adaptive || p->indices || spare < 0) return;
+  const int64_t begin = (a->padding + a->stride - 1) / a->stride, end = spare / a->stride + 1;
+  *last = end < a->out ? end : a->out;
+  *first = begin < *last ? begin : *last;
+}
+
+/* One tap of a row of maxima: the elements that `stride` apart belong to results that follow each other. */
+#define MAX_TAP(D, T, IS_NAN) \
+  GR_LOOP void max_tap_by_##D(const T *x, int64_t stride, int64_t count, T *y) { \
+    GR_IN_STEP \
+    for (int64_t i = 0; i < count; i++) { \
+      const T v = x[i * stride]; \
+      y[i] = v > y[i] || IS_NAN(v) ? v : y[i]; \
+    } \
+  } \
+  GR_LOOP void max_tap_##D##_loop(const T *x, int64_t stride, int64_t count, T *y) { \
+    if (stride == 1) \
+      max_tap_by_##D(x, 1, count, y); \
+    else if (stride == 2) \
+      max_tap_by_##D(x, 2, count, y); \
+    else \
+      max_tap_by_##D(x, stride, count, y); \
+  } \
+  CLONES_##D(max_tap_##D, (const T *x, int64_t stride, int64_t count, T *y), (x, stride, count, y))
+#define CLONES_F32 GR_CLONES
+#define CLONES_I8 GR_CLONES
+#define CLONES_U8 GR_CLONES
+#define CLONES_F64 GR_ONE
+#define CLONES_I16 GR_ONE
+#define CLONES_I32 GR_ONE
+#define CLONES_I64 GR_ONE
+#define CLONES_U16 GR_ONE
+#define CLONES_U32 GR_ONE
+#define CLONES_U64 GR_ONE
+
+/* As PyTorch: the first of equal elements, and the last NaN where there is one. Where a row of windows lies inside and
+ * nobody asks for indices, a tap is taken for the whole row at once: each result meets the same elements in the same
+ * order. */
 #define MAX_POOL(D, T, LOWEST, IS_NAN) \
-  static void max_pool_##D(void *user, int64_t first, int64_t last, uint32_t worker) { \
+  MAX_TAP(D, T, IS_NAN) \
+  static void max_window_##D(const pool *p, const T *x, int64_t d, int64_t h, int64_t w, int64_t at) { \
+    const axis *a = p->a; \
+    int64_t d0, d1, h0, h1, w0, w1, n; \
+    window(p, 0, d, &d0, &d1, &n); \
+    window(p, 1, h, &h0, &h1, &n); \
+    window(p, 2, w, &w0, &w1, &n); \
+    int64_t best = (d0 * a[1].in + h0) * a[2].in + w0; \
+    T max = LOWEST; \
+    for (int64_t i = d0; i < d1; i += a[0].dilation) \
+      for (int64_t j = h0; j < h1; j += a[1].dilation) \
+        for (int64_t l = w0; l < w1; l += a[2].dilation) { \
+          int64_t from = (i * a[1].in + j) * a[2].in + l; \
+          const T v = x[from]; \
+          if (v > max || IS_NAN(v)) max = v, best = from; \
+        } \
+    ((T *)p->y)[at] = max; \
+    if (p->indices) p->indices[at] = best; \
+  } \
+  static void max_row_##D(const pool *p, const T *x, int64_t d, int64_t h, int64_t first, int64_t last, T *y) { \
+    const axis *a = p->a; \
+    int64_t d0, d1, h0, h1, n; \
+    window(p, 0, d, &d0, &d1, &n); \
+    window(p, 1, h, &h0, &h1, &n); \
+    for (int64_t w = first; w < last; w++) y[w] = LOWEST; \
+    for (int64_t i = d0; i < d1; i += a[0].dilation) \
+      for (int64_t j = h0; j < h1; j += a[1].dilation) \
+        for (int64_t l = 0; l < a[2].kernel; l++) \
+          max_tap_##D[p->isa](x + (i * a[1].in + j) * a[2].in + first * a[2].stride - a[2].padding + \
+                                  l * a[2].dilation, \
+                              a[2].stride, last - first, y + first); \
+  } \
+  static void max_pool_##D(void *user, int64_t begin, int64_t end, uint32_t worker) { \
     const pool *p = user; \
     const axis *a = p->a; \
+    int64_t first, last; \
     (void)worker; \
-    for (int64_t plane = first; plane < last; plane++) { \
+    inside_row(p, &first, &last); \
+    for (int64_t plane = begin; plane < end; plane++) { \
       const T *x = (const T *)p->x + plane * p->in; \
       int64_t at = plane * p->out; \
-      for (int64_t d = 0; d < a[0].out; d++) { \
-        int64_t d0, d1, h0, h1, w0, w1, n; \
-        window(p, 0, d, &d0, &d1, &n); \
-        for (int64_t h = 0; h < a[1].out; h++) { \
-          window(p, 1, h, &h0, &h1, &n); \
-          for (int64_t w = 0; w < a[2].out; w++, at++) { \
-            window(p, 2, w, &w0, &w1, &n); \
-            int64_t best = (d0 * a[1].in + h0) * a[2].in + w0; \
-            T max = LOWEST; \
-            for (int64_t i = d0; i < d1; i += a[0].dilation) \
-              for (int64_t j = h0; j < h1; j += a[1].dilation) \
-                for (int64_t l = w0; l < w1; l += a[2].dilation) { \
-                  int64_t from = (i * a[1].in + j) * a[2].in + l; \
-                  const T v = x[from]; \
-                  if (v > max || IS_NAN(v)) max = v, best = from; \
-                } \
-            ((T *)p->y)[at] = max; \
-            if (p->indices) p->indices[at] = best; \
-          } \
+      for (int64_t d = 0; d < a[0].out; d++) \
+        for (int64_t h = 0; h < a[1].out; h++, at += a[2].out) { \
+          for (int64_t w = 0; w < first; w++) max_window_##D(p, x, d, h, w, at + w); \
+          if (first < last) max_row_##D(p, x, d, h, first, last, (T *)p->y + at); \
+          for (int64_t w = last; w < a[2].out; w++) max_window_##D(p, x, d, h, w, at + w); \
         } \
-      } \
     } \
   }
 #define NEVER(v) false
-MAX_POOL(F32, float, -INFINITY, isnan)
-MAX_POOL(F64, double, -INFINITY, isnan)
+#define NOT_ITSELF(v) ((v) != (v))
+MAX_POOL(F32, float, -INFINITY, NOT_ITSELF)
+MAX_POOL(F64, double, -INFINITY, NOT_ITSELF)
 #define DTYPE(D, T, U) MAX_POOL(D, T, GR_LEAST(T), NEVER)
 #include "runtime/kernels/dtypes.inc"
 #undef DTYPE
@@ -130,7 +193,12 @@ LP_POOL(f64, double)
 /* Fills in all but the windows; the number of spatial axes. */
 static int begin_pool(const gr_kernel_call *k, pool *p, int n) {
   const graft_type *x = k->operands[0].type, *y = k->results[0].type;
-  *p = (pool){.x = k->operands[0].data, .y = k->results[0].data, .indices = k->results[1].data, .in = 1, .out = 1};
+  *p = (pool){.x = k->operands[0].data,
+              .y = k->results[0].data,
+              .indices = k->results[1].data,
+              .in = 1,
+              .out = 1,
+              .isa = k->isa};
   for (int i = 0; i < 3; i++) {
     axis *a = &p->a[i];
     *a = (axis){.in = 1, .out = 1, .kernel = 1, .stride = 1, .dilation = 1};

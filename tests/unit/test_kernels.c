@@ -218,6 +218,36 @@ START_TEST(products_by_definition) {
 }
 END_TEST
 
+/* With indices each window is looked at by itself, without them rows of windows at once. */
+START_TEST(maxima_with_and_without_indices) {
+  static const graft_dtype dtypes[] = {GRAFT_F32, GRAFT_I8, GRAFT_U8, GRAFT_I32};
+  for (int i = 0; i < 400; i++) {
+    int64_t kernel[2], stride[2], padding[2], dilation[2], in[2];
+    for (int a = 0; a < 2; a++) {
+      kernel[a] = choose(1, 4), stride[a] = choose(1, 4), dilation[a] = choose(1, 2),
+      padding[a] = choose(0, kernel[a] / 2);
+      in[a] = (kernel[a] - 1) * dilation[a] + 1 + choose(0, 40);
+    }
+    char attrs[200];
+    snprintf(attrs, sizeof attrs, "kernel_size=%d:%d stride=%d:%d padding=%d:%d dilation=%d:%d ceil_mode=%s",
+             (int)kernel[0], (int)kernel[1], (int)stride[0], (int)stride[1], (int)padding[0], (int)padding[1],
+             (int)dilation[0], (int)dilation[1], choose(0, 1) ? "true" : "false");
+    const graft_type type = {.dtype = dtypes[choose(0, 3)], .rank = 4, .dims = {1, 2, in[0], in[1]}};
+    gr_array x = random_array(type), one, two[2];
+    if (type.dtype == GRAFT_F32 && choose(0, 1)) ((float *)x.data)[choose(0, graft_type_elements(&type) - 1)] = NAN;
+    const uint32_t set = text_attrs(module, GR_OP_max_pool2d, attrs);
+    ck_assert_int_eq(gr_runtime_evaluate(NULL, module, GR_OP_max_pool2d, set, &x, 1, &one, 1, (gr_loc){0}), 0);
+    ck_assert_int_eq(gr_runtime_evaluate(NULL, module, GR_OP_max_pool2d, set, &x, 1, two, 2, (gr_loc){0}), 0);
+    const size_t size = (size_t)graft_type_elements(&one.type) * graft_dtype_size(type.dtype);
+    ck_assert_msg(memcmp(one.buffer->data, two[0].buffer->data, size) == 0, "%d: %s", i, attrs);
+    gr_buffer_release(context, one.buffer);
+    gr_buffer_release(context, two[0].buffer);
+    gr_buffer_release(context, two[1].buffer);
+    text_free(&x, 1);
+  }
+}
+END_TEST
+
 START_TEST(scratch_grows_and_is_kept) {
   gr_scratch *s = gr_scratch_create(context);
   for (int round = 0; round < 3; round++) {
@@ -318,6 +348,7 @@ int main(void) {
   tcase_add_test(tc, power_of_two_scales);
   tcase_add_test(tc, convolutions_by_definition);
   tcase_add_test(tc, products_by_definition);
+  tcase_add_test(tc, maxima_with_and_without_indices);
   tcase_add_test(tc, scratch_grows_and_is_kept);
   suite_add_tcase(suite, tc);
   SRunner *runner = srunner_create(suite);
