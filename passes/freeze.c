@@ -200,25 +200,50 @@ typedef struct scale_notes {
   gr_notice masked;  /* by the magnitude of the constant that sets the range */
 } scale_notes;
 
-/* How many times larger than the range asks for the scale is; 1 where it is what was asked for. */
-static double excess_of(const graft_graph *g, graft_node qparams, float low, float high, float scale) {
+enum { CLAMPED = 2 }; /* so many times too large; formulas differ by less in how they round the range */
+
+typedef struct asked {
+  double steps;
+  bool symmetric;
+} asked;
+
+static asked asked_of(const graft_graph *g, graft_node qparams) {
   const graft_module *m = g->module;
   const uint32_t attrs = gr_attrs_of(g, qparams);
-  double steps =
-      (double)(gr_attr_int(m, attrs, GR_ATTR(qparams, quant_max)) - gr_attr_int(m, attrs, GR_ATTR(qparams, quant_min)));
-  if (gr_attr_bool(m, attrs, GR_ATTR(qparams, reduce_range))) steps /= 2;
-  if (!(low <= high)) return 1.0;
-  const double down = low < 0 ? -(double)low : 0, up = high > 0 ? (double)high : 0;
-  const bool symmetric = gr_is_symmetric(gr_attr_int(m, attrs, GR_ATTR(qparams, scheme)));
-  const double exact = (symmetric ? 2 * fmax(down, up) : down + up) / steps;
-  return exact > 0 && isfinite(exact) ? fmax(1.0, (double)scale / exact) : 1.0;
+  const int64_t steps =
+      gr_attr_int(m, attrs, GR_ATTR(qparams, quant_max)) - gr_attr_int(m, attrs, GR_ATTR(qparams, quant_min));
+  return (asked){(double)steps / (gr_attr_bool(m, attrs, GR_ATTR(qparams, reduce_range)) ? 2 : 1),
+                 gr_is_symmetric(gr_attr_int(m, attrs, GR_ATTR(qparams, scheme)))};
 }
 
-enum { CLAMPED = 2 }; /* so many times too large: formulas differ by less in how they round the range */
+/* How many times larger than the range asks for the scale is; 1 where it is not CLAMPED. */
+static double excess_of(const asked *a, float low, float high, float scale) {
+  const double down = low < 0 ? -(double)low : 0, up = high > 0 ? (double)high : 0;
+  const double exact = (a->symmetric ? 2 * (down > up ? down : up) : down + up) / a->steps;
+  const bool excessive = low <= high && exact > 0 && isfinite(exact) && (double)scale >= CLAMPED * exact;
+  return excessive ? (double)scale / exact : 1.0;
+}
+
+/* The most of it. Hardly any scale is CLAMPED: first a loop that the compiler makes vectors of asks whether one may be.
+ */
+static double most_excess(const asked *a, const float *low, const float *high, const float *scale, int64_t count) {
+  const float least = (float)((a->symmetric ? 2 : 1) * 0.95 * CLAMPED / a->steps); /* the other half may be empty */
+  int any = 0;
+  for (int64_t i = 0; i < count; i++) {
+    const float down = low[i] < 0 ? -low[i] : 0, up = high[i] > 0 ? high[i] : 0;
+    any |= scale[i] > least * (down > up ? down : up);
+  }
+  double most = 1.0;
+  for (int64_t i = 0; any && i < count; i++) {
+    const double excess = excess_of(a, low[i], high[i], scale[i]);
+    if (excess > most) most = excess;
+  }
+  return most;
+}
 
 /* Elements that are not 0 and become 0, in the channels whose scale is clamped. */
-static uint64_t count_zeroed(const graft_graph *g, graft_node qparams, const gr_array *x, gr_channels ch,
-                             const float *range, const float *scales) {
+static uint64_t count_zeroed(const asked *a, const gr_array *x, gr_channels ch, const float *range,
+                             const float *scales) {
   const float *data = x->data;
   const int64_t count = gr_channels_total(ch);
   uint64_t zeroed = 0;
@@ -226,7 +251,7 @@ static uint64_t count_zeroed(const graft_graph *g, graft_node qparams, const gr_
     for (int64_t o = 0; o < ch.outer; o++)
       for (int64_t j = 0; j < ch.count; j++, data += ch.inner) {
         const int64_t c = part * ch.count + j;
-        if (excess_of(g, qparams, range[c], range[count + c], scales[c]) < CLAMPED) continue;
+        if (excess_of(a, range[c], range[count + c], scales[c]) < CLAMPED) continue;
         for (int64_t i = 0; i < ch.inner; i++) zeroed += data[i] != 0.0f && fabsf(data[i]) <= 0.5f * scales[c];
       }
   return zeroed;
@@ -300,7 +325,6 @@ static graft_status look_at_scale(graft_graph *g, gr_cones *cones, graft_node n,
   const int64_t count = graft_type_elements(&scales.type),
                 half = state.type.rank == 2 ? count : 1; /* (min…, max…), or (min, max, bins…) */
   const float *range = state.data, *s = scales.data;
-  double most = 1.0;
   char name[256];
   if (graft_type_elements(&state.type) < 2 * half ||
       gr_attr_int(m, attrs, GR_ATTR(qparams, formula)) == GR_formula_power_of_two)
@@ -309,7 +333,8 @@ static graft_status look_at_scale(graft_graph *g, gr_cones *cones, graft_node n,
     graft_status status = gr_note_dominated(&out->masked, g, cones, x, (double)range[0], (double)range[1]);
     if (status) return status;
   }
-  for (int64_t i = 0; i < count; i++) most = fmax(most, excess_of(g, maker, range[i], range[half + i], s[i]));
+  const asked a = asked_of(g, maker);
+  const double most = most_excess(&a, range, range + half, s, count);
   if (most < CLAMPED) return GRAFT_OK;
   gr_notice_name(g, x, name, sizeof name);
   gr_notice_add(&out->scales, name, "", most);
@@ -317,7 +342,7 @@ static graft_status look_at_scale(graft_graph *g, gr_cones *cones, graft_node n,
   if (!gr_cones_value(cones, x, &data)) return GRAFT_PASS;
   gr_channels ch;
   if (!channels_of(g, n, &data, count, &ch)) return GRAFT_OK;
-  note_share(&out->weights, name, count_zeroed(g, maker, &data, ch, range, s), graft_type_elements(&data.type));
+  note_share(&out->weights, name, count_zeroed(&a, &data, ch, range, s), graft_type_elements(&data.type));
   return GRAFT_OK;
 }
 

@@ -107,31 +107,32 @@ static bool fill_buckets(driver *d) {
 
 /* ---- candidates of one rule ---- */
 
-/* Sorts by place in graph order, new nodes last in order of making: a radix sort. */
+/* Place in graph order; new nodes are last, in order of making. Below the number of nodes. */
+static uint32_t place_of(const driver *d, graft_node n) { return n < d->seq.len ? d->seq.data[n] : n; }
+
+/* Sorts by place: a radix sort of as few digits as the number of nodes needs. */
 static bool sort(driver *d, graft_node *nodes, uint32_t count) {
+  enum { DIGIT = 11, VALUES = 1 << DIGIT };
   graft_context *c = d->r.c;
-  graft_node *other = gr_alloc(c, (size_t)(count + 1) * sizeof *other), *from = nodes, *to = other;
-  uint32_t *counts = gr_alloc(c, 65536 * sizeof *counts);
-  bool ok = other && counts;
-  for (int shift = 0; ok && shift < 32; shift += 16) {
-    memset(counts, 0, 65536 * sizeof *counts);
-#define KEY(n) (((n) < d->seq.len ? d->seq.data[n] : 0x80000000u + (n)) >> shift & 0xffff)
-    for (uint32_t i = 0; i < count; i++) counts[KEY(from[i])]++;
-    uint32_t sum = 0;
-    for (uint32_t i = 0; i < 65536; i++) {
-      uint32_t n = counts[i];
+  uint32_t counts[VALUES];
+  graft_node *other = gr_alloc(c, (size_t)count * sizeof *other), *from = nodes, *to = other;
+  if (!other) return false;
+  for (uint32_t shift = 0; shift < 32 && d->r.g->nodes.len >> shift; shift += DIGIT) {
+    memset(counts, 0, sizeof counts);
+    for (uint32_t i = 0; i < count; i++) counts[place_of(d, from[i]) >> shift & (VALUES - 1)]++;
+    for (uint32_t i = 0, sum = 0; i < VALUES; i++) {
+      const uint32_t n = counts[i];
       counts[i] = sum;
       sum += n;
     }
-    for (uint32_t i = 0; i < count; i++) to[counts[KEY(from[i])]++] = from[i];
-#undef KEY
+    for (uint32_t i = 0; i < count; i++) to[counts[place_of(d, from[i]) >> shift & (VALUES - 1)]++] = from[i];
     graft_node *t = from;
     from = to;
     to = t;
   }
-  if (counts) gr_free(c, counts, 65536 * sizeof *counts);
-  if (other) gr_free(c, other, (size_t)(count + 1) * sizeof *other);
-  return ok;
+  if (from != nodes) memcpy(nodes, from, (size_t)count * sizeof *nodes);
+  gr_free(c, other, (size_t)count * sizeof *other);
+  return true;
 }
 
 static bool gather(driver *d, const pt_rule *rule) {

@@ -24,8 +24,10 @@ typedef struct chain {
   uint32_t count;
   int64_t rows;
   gr_observation seen; /* of a last op that observes */
-  bool observes;
-  bool finite; /* what is quantized must be */
+  bool observes, quantizes;
+  bool factors; /* the last but one multiplies each index of the first axis by a number, which the last does as it reads
+                 */
+  bool finite;  /* what is quantized must be */
 } chain;
 
 #define QUANTIZES (GR_F_Q | GR_F_DQ | GR_F_FAKE_QUANTIZE)
@@ -136,20 +138,43 @@ graft_status gr_quantizable(const gr_kernel_call *k, const void *x, int64_t coun
   return gr_kernel_error(k, "elements are NaN or infinite: they cannot be quantized");
 }
 
+static void set_operands(link *l, const char *x, int64_t row) {
+  l->in[0].data = x;
+  for (uint32_t j = 1; j < l->call.operand_count; j++)
+    if (l->slices[j]) l->in[j].data = l->data[j] + (size_t)row * l->slices[j];
+}
+
+/* The last op reads x, or x times the factors of the op before it. */
+static graft_status run_last(chain *h, const char *x, const float *factors, int64_t row, char *y, bool *done) {
+  link *l = &h->links[h->count - 1];
+  *done = false;
+  set_operands(l, x, row);
+  l->out[0].data = y + (size_t)row * l->slice;
+  if (h->observes) {
+    gr_observe_rows(&h->seen, (const float *)(const void *)x, factors, row, l->types[0].dims[0]);
+    *done = true;
+  } else if (h->quantizes) {
+    return gr_quantize_finite(&l->call, factors, done);
+  }
+  return GRAFT_OK;
+}
+
 static graft_status run_block(chain *h, int64_t row, char *y) {
   const char *x = h->links[0].data[0] + (size_t)row * h->links[0].slices[0];
   for (uint32_t i = 0; i < h->count; i++) {
     link *l = &h->links[i];
-    l->in[0].data = x;
-    for (uint32_t j = 1; j < l->call.operand_count; j++)
-      if (l->slices[j]) l->in[j].data = l->data[j] + (size_t)row * l->slices[j];
-    if (i + 1 == h->count && h->observes) {
-      gr_observe_rows(&h->seen, (const float *)(const void *)x, row, l->types[0].dims[0]);
-      return GRAFT_OK;
-    }
-    graft_status status = h->finite ? gr_quantizable(&l->call, x, l->in[0].count) : GRAFT_OK;
+    const bool last = i + 1 == h->count;
+    graft_status status = GRAFT_OK;
+    bool done = false;
+    set_operands(l, x, row);
+    if (last)
+      status = run_last(h, x, NULL, row, y, &done);
+    else if (h->factors && i + 2 == h->count)
+      status = run_last(h, x, l->in[1].data, row, y, &done);
+    if (status || done) return status;
+    if (h->finite) status = gr_quantizable(&l->call, x, l->in[0].count);
     if (status) return status;
-    l->out[0].data = i + 1 == h->count ? y + (size_t)row * l->slice : l->block;
+    l->out[0].data = last ? y + (size_t)row * l->slice : l->block;
     if ((status = l->kernel->run(&l->call))) return status;
     x = l->out[0].data;
   }
@@ -171,6 +196,11 @@ static graft_status run(chain *h, gr_scratch *scratch, char *y) {
   return status;
 }
 
+/* Is each index of the first axis multiplied by a number? */
+static bool multiplies_rows(const link *l) {
+  return l->call.op == GR_OP_mul && l->types[0].dtype == GRAFT_F32 && l->slices[1] == sizeof(float);
+}
+
 /* Every op of the chain, the first one first; false: one of them cannot be part of it. */
 static bool build(chain *h, graft_module *m, gr_scratch *scratch, const gr_unmade *last, gr_loc where) {
   const gr_unmade *ops[MAX_LINKS];
@@ -188,6 +218,11 @@ static bool build(chain *h, graft_module *m, gr_scratch *scratch, const gr_unmad
     if (!add_link(h, m, scratch, ops[count], &x, &y, where)) return false;
     x = y;
   }
+  const link *end = &h->links[h->count - 1];
+  h->observes = (gr_op_get(last->op)->families & GR_F_OBSERVE) != 0;
+  h->quantizes = (gr_op_get(last->op)->families & GR_F_Q) && end->types[0].dtype == GRAFT_F32 &&
+                 (!gr_quantizes_by_channel(&end->call) || end->slices[1]);
+  h->factors = h->count > 1 && multiplies_rows(end - 1);
   return true;
 }
 
@@ -198,12 +233,10 @@ graft_status gr_chain_run(graft_module *m, gr_scratch *scratch, const gr_unmade 
   if (!h) return GRAFT_NO_MEMORY;
   graft_status status = GRAFT_OK;
   h->count = 0;
-  h->observes = false;
   h->finite = finite;
   *done = build(h, m, scratch, last, where);
   if (*done) {
     link *l = &h->links[h->count - 1];
-    h->observes = (gr_op_get(last->op)->families & GR_F_OBSERVE) != 0;
     if (h->observes) status = gr_observe_begin(&l->call, &h->seen);
     if (!status && h->observes && !h->seen.range) *done = false;
     if (!status && *done) status = gr_array_make(c, &l->type, result);

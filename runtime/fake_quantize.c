@@ -4,11 +4,14 @@
  * point lies in the range; the zero point is added in integers, exactly; NaN becomes the zero point. Clamping before
  * rounding gives the same, since the bounds are integers. */
 #include <math.h>
+#include <string.h>
 
 #include "runtime/quant_int.h"
 
-/* Adding and taking away 1.5 * 2^23 rounds a float of magnitude up to 2^22 half to even, in any vector unit. */
+/* Adding and taking away 1.5 * 2^23 rounds a float of magnitude up to 2^22 half to even, in any vector unit. Between
+ * the two the float's bits, less the rounder's, are the integer. */
 #define ROUNDER 12582912.0f
+#define ROUNDER_BITS 0x4B400000
 #define ROUNDER_MAX 4194304
 
 /* What a run of one scale is quantized with. */
@@ -90,6 +93,116 @@ void gr_quantize_f32(gr_isa isa, const float *x, int64_t count, float scale, int
   case GRAFT_U16: quantize_u16[isa](x, count, &r, y); break;
   default: break;
   }
+}
+
+/* ---- products, quantized as they are read ---- */
+
+/* Of what is finite, by a finite reciprocal. */
+GR_LOOP int32_t integer_of(float x, float inverse, float low, float high) {
+  int32_t bits;
+  float r = x * inverse;
+  r = r > low ? r : low;
+  r = r < high ? r : high;
+  r += ROUNDER;
+  memcpy(&bits, &r, sizeof bits);
+  return bits - ROUNDER_BITS;
+}
+
+/* All bits of the exponent are set in NaN and infinity: what is added here carries into the sign. */
+GR_LOOP uint32_t carry_of(float x) {
+  uint32_t bits;
+  memcpy(&bits, &x, sizeof bits);
+  return (bits & 0x7F800000u) + 0x00800000u;
+}
+
+/* Short rows of one zero point go many at a time: their factors and reciprocals are laid out by element. */
+enum { SHORT = 32, SPREAD = 1024 };
+
+typedef struct spread {
+  float factors[SPREAD + SHORT], inverses[SPREAD + SHORT];
+} spread;
+
+/* Rows from `row` on; the elements that they have. Each row writes beyond its end, and the next one over that. */
+GR_LOOP int64_t spread_rows(const gr_scaled_rows *rows, int64_t row, spread *s) {
+  int64_t at = 0;
+  for (; row < rows->count && at + rows->width <= SPREAD; row++, at += rows->width) {
+    const float factor = rows->factors ? rows->factors[row] : 1.0f, inverse = 1.0f / rows->scales[row];
+    for (int j = 0; j < SHORT; j++) s->factors[at + j] = factor, s->inverses[at + j] = inverse;
+  }
+  return at;
+}
+
+/* *others: the sign tells of products that are NaN or infinite. */
+#define QUANTIZE_ROWS(NAME, T) \
+  GR_LOOP void NAME##_loop(const gr_scaled_rows *of, void *y, uint32_t *others) { \
+    const gr_scaled_rows rows = *of; /* not where y might write */ \
+    const float *x = rows.x; \
+    T *out = y; \
+    uint32_t any = 0; \
+    for (int64_t row = 0; row < rows.count; row++, x += rows.width, out += rows.width) { \
+      const int64_t c = rows.scaled_by_row ? row : 0; \
+      const rounding r = rounding_of(rows.scales[c], rows.zero_points[c], rows.range); \
+      const float factor = rows.factors ? rows.factors[row] : 1.0f; \
+      any |= carry_of(r.inverse); \
+      GR_IN_STEP \
+      for (int64_t i = 0; i < rows.width; i++) { \
+        const float product = x[i] * factor; \
+        any |= carry_of(product); \
+        out[i] = (T)(integer_of(product, r.inverse, r.low_float, r.high_float) + r.zero_point); \
+      } \
+    } \
+    *others = any; \
+  } \
+  GR_CLONES(NAME, (const gr_scaled_rows *rows, void *y, uint32_t *others), (rows, y, others)) \
+  GR_LOOP void NAME##_short_loop(const gr_scaled_rows *of, void *y, uint32_t *others) { \
+    const gr_scaled_rows rows = *of; \
+    const rounding r = rounding_of(1.0f, rows.zero_points[0], rows.range); \
+    const float *x = rows.x; \
+    spread s; \
+    T *out = y; \
+    uint32_t any = 0; \
+    for (int64_t row = 0, n; (n = spread_rows(&rows, row, &s)) > 0; row += n / rows.width, x += n, out += n) { \
+      GR_IN_STEP \
+      for (int64_t i = 0; i < n; i++) { \
+        const float product = x[i] * s.factors[i]; \
+        any |= carry_of(product) | carry_of(s.inverses[i]); \
+        out[i] = (T)(integer_of(product, s.inverses[i], r.low_float, r.high_float) + r.zero_point); \
+      } \
+    } \
+    *others = any; \
+  } \
+  GR_CLONES(NAME##_short, (const gr_scaled_rows *rows, void *y, uint32_t *others), (rows, y, others))
+QUANTIZE_ROWS(rows_i8, int8_t)
+QUANTIZE_ROWS(rows_u8, uint8_t)
+QUANTIZE_ROWS(rows_i16, int16_t)
+QUANTIZE_ROWS(rows_i32, int32_t)
+QUANTIZE_ROWS(rows_u16, uint16_t)
+
+bool gr_quantize_rows_f32(gr_isa isa, const gr_scaled_rows *rows, graft_dtype dtype, void *y) {
+  typedef void (*loop)(const gr_scaled_rows *, void *, uint32_t *);
+  static const loop *const long_rows[GRAFT_DTYPE_COUNT] = {[GRAFT_I8] = rows_i8,
+                                                           [GRAFT_U8] = rows_u8,
+                                                           [GRAFT_I16] = rows_i16,
+                                                           [GRAFT_I32] = rows_i32,
+                                                           [GRAFT_U16] = rows_u16};
+  static const loop *const short_rows[GRAFT_DTYPE_COUNT] = {[GRAFT_I8] = rows_i8_short,
+                                                            [GRAFT_U8] = rows_u8_short,
+                                                            [GRAFT_I16] = rows_i16_short,
+                                                            [GRAFT_I32] = rows_i32_short,
+                                                            [GRAFT_U16] = rows_u16_short};
+  uint32_t others = 0;
+  if (rows->count == 0 || rows->width == 0) return true;
+  int32_t least = rows->zero_points[0], most = least;
+  for (int64_t i = 1; rows->scaled_by_row && i < rows->count; i++) {
+    const int32_t zero_point = rows->zero_points[i];
+    least = zero_point < least ? zero_point : least;
+    most = zero_point > most ? zero_point : most;
+  }
+  if (!long_rows[dtype] || rows->range.quant_min - most < -ROUNDER_MAX || rows->range.quant_max - least > ROUNDER_MAX)
+    return false;
+  const bool spreads = rows->width < SHORT && rows->scaled_by_row && least == most;
+  (spreads ? short_rows : long_rows)[dtype][isa](rows, y, &others);
+  return others >> 31 == 0;
 }
 
 /* WIDE holds the difference of any two values. */

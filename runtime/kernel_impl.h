@@ -159,6 +159,11 @@ static inline size_t gr_out_bytes(const gr_out *a) { return (size_t)a->count * g
 /* Has each channel a scale and zero point of its own? Of quantize, dequantize and fake_quantize. */
 bool gr_quantizes_by_channel(const gr_kernel_call *k);
 
+/* Quantizes operand 0, of f32, each index of its first axis times one of `factors` (NULL: as it is), in one go, where
+ * that is all finite and nothing is out of the ordinary; *done false, and no error: run the kernel instead. Scales are
+ * one, or one for each index of the first axis. */
+graft_status gr_quantize_finite(const gr_kernel_call *k, const float *factors, bool *done);
+
 /* What an observer sees of x in one step. */
 typedef struct gr_observation {
   gr_isa isa;
@@ -170,7 +175,8 @@ typedef struct gr_observation {
 } gr_observation;
 
 graft_status gr_observe_begin(const gr_kernel_call *k, gr_observation *o);
-void gr_observe_rows(const gr_observation *o, const float *x, int64_t row, int64_t rows);
+/* `factors`: one for each row of x, which is multiplied by it first; NULL: none. */
+void gr_observe_rows(const gr_observation *o, const float *x, const float *factors, int64_t row, int64_t rows);
 void gr_observe_end(const gr_kernel_call *k, const gr_observation *o);
 
 /* ---- scratch memory, gone when the kernel returns (scratch.c) -----------------------------------------------------

@@ -31,23 +31,24 @@ bool gr_channels_make(const graft_type *type, int64_t axis, int64_t groups, gr_c
 enum { LANES = 16 };
 
 /* Of the finite elements alone. */
-static void range_of_finite(const float *x, int64_t n, float *min, float *max) {
+static void range_of_finite(const float *x, float factor, int64_t n, float *min, float *max) {
   for (int64_t i = 0; i < n; i++) {
-    if (!isfinite(x[i])) continue;
-    *min = x[i] < *min ? x[i] : *min;
-    *max = x[i] > *max ? x[i] : *max;
+    const float v = x[i] * factor;
+    if (!isfinite(v)) continue;
+    *min = v < *min ? v : *min;
+    *max = v > *max ? v : *max;
   }
 }
 
 /* Comparisons with NaN are false, so NaN never gets into a lane; where an infinity did, the run is looked at again. */
-GR_LOOP void range_of_run_loop(const float *x, int64_t n, float *min, float *max) {
+GR_LOOP void range_of_run_loop(const float *x, float factor, int64_t n, float *min, float *max) {
   float lo[LANES], hi[LANES], least = INFINITY, most = -INFINITY;
   int64_t whole = n - n % LANES;
   for (int j = 0; j < LANES; j++) lo[j] = INFINITY, hi[j] = -INFINITY;
   for (int64_t i = 0; i < whole; i += LANES) {
 #pragma GCC unroll 1 /* unrolled, the lanes would become scalars */
     for (int j = 0; j < LANES; j++) {
-      float v = x[i + j];
+      const float v = x[i + j] * factor;
       lo[j] = v < lo[j] ? v : lo[j];
       hi[j] = v > hi[j] ? v : hi[j];
     }
@@ -57,25 +58,25 @@ GR_LOOP void range_of_run_loop(const float *x, int64_t n, float *min, float *max
     most = hi[j] > most ? hi[j] : most;
   }
   if (isinf(least) || isinf(most)) least = INFINITY, most = -INFINITY, whole = 0;
-  range_of_finite(x + whole, n - whole, &least, &most);
+  range_of_finite(x + whole, factor, n - whole, &least, &most);
   if (least < *min) *min = least + 0.0f; /* one zero: which of them came first does not show */
   if (most > *max) *max = most + 0.0f;
 }
 
-GR_CLONES(range_of_run, (const float *x, int64_t n, float *min, float *max), (x, n, min, max))
+GR_CLONES(range_of_run, (const float *x, float factor, int64_t n, float *min, float *max), (x, factor, n, min, max))
 
 void gr_range_f32(gr_isa isa, const float *x, gr_channels ch, float *min, float *max) {
   int64_t total = gr_channels_total(ch);
   for (int64_t c = 0; c < total; c++) min[c] = INFINITY, max[c] = -INFINITY;
-  gr_range_widen_f32(isa, x, ch, min, max);
+  gr_range_widen_f32(isa, x, 1.0f, ch, min, max);
 }
 
-void gr_range_widen_f32(gr_isa isa, const float *x, gr_channels ch, float *min, float *max) {
+void gr_range_widen_f32(gr_isa isa, const float *x, float factor, gr_channels ch, float *min, float *max) {
   for (int64_t g = 0; g < ch.groups; g++) {
     for (int64_t o = 0; o < ch.outer; o++) {
       for (int64_t j = 0; j < ch.count; j++, x += ch.inner) {
         int64_t c = g * ch.count + j;
-        range_of_run[isa](x, ch.inner, &min[c], &max[c]);
+        range_of_run[isa](x, factor, ch.inner, &min[c], &max[c]);
       }
     }
   }

@@ -29,8 +29,8 @@ static inline int64_t gr_channel_of(const gr_channels *c, int64_t element) {
 
 /* Smallest and largest finite element of each channel into min and max; a channel without any keeps (inf, -inf). */
 void gr_range_f32(gr_isa isa, const float *x, gr_channels channels, float *min, float *max);
-/* The same, widening the ranges that min and max hold already. */
-void gr_range_widen_f32(gr_isa isa, const float *x, gr_channels channels, float *min, float *max);
+/* The same of x times `factor`, widening the ranges that min and max hold already. */
+void gr_range_widen_f32(gr_isa isa, const float *x, float factor, gr_channels channels, float *min, float *max);
 
 /* Neither NaN nor infinity among the elements? */
 bool gr_all_finite(gr_isa isa, const float *x, int64_t count);
@@ -51,10 +51,20 @@ void gr_histogram_range(const float *state, int64_t bins, int dtype_bits, float 
 typedef struct gr_qparams {
   graft_qparams_config config;
   int64_t quant_min, quant_max;
+  /* of the observer formula: what a range is divided by (half of it where symmetric), the same where that overflows,
+   * the zero point of symmetric ranges */
+  float eps, steps;
+  double exact_steps;
+  int32_t middle;
+  /* of the kernel formula */
+  double all_steps, bottom, top;
+  int32_t center;
 } gr_qparams;
 
 graft_status gr_qparams_begin(gr_qparams *q, const graft_qparams_config *given);
-void gr_qparams_of(const gr_qparams *q, float min, float max, float *scale, int32_t *zero_point);
+/* `count` ranges; where min <= max is not true nothing was observed, which gives 1 and 0. */
+void gr_qparams_of(const gr_qparams *q, const float *min, const float *max, int64_t count, float *scale,
+                   int32_t *zero_point);
 
 /* ---- quantize, dequantize, fake-quantize (fake_quantize.c) ---- */
 
@@ -64,6 +74,19 @@ typedef struct gr_qrange {
 
 void gr_quantize_f32(gr_isa isa, const float *x, int64_t count, float scale, int32_t zero_point, gr_qrange range,
                      graft_dtype dtype, void *y);
+/* Rows that are each multiplied by a number and quantized, in one go. */
+typedef struct gr_scaled_rows {
+  const float *x;
+  int64_t count, width;
+  const float *factors; /* one for each row; NULL: x as it is */
+  const float *scales;
+  const int32_t *zero_points;
+  bool scaled_by_row; /* else one scale and zero point are for all rows */
+  gr_qrange range;
+} gr_scaled_rows;
+
+/* False where a product is NaN or infinite, or a scale or zero point extreme: y then holds nothing of use. */
+bool gr_quantize_rows_f32(gr_isa isa, const gr_scaled_rows *rows, graft_dtype dtype, void *y);
 void gr_dequantize_f32(gr_isa isa, const void *x, graft_dtype dtype, int64_t count, float scale, int32_t zero_point,
                        float *y);
 void gr_fake_quantize_f32(gr_isa isa, const float *x, int64_t count, float scale, int32_t zero_point, gr_qrange range,

@@ -92,7 +92,8 @@ bool gr_quantizes_by_channel(const gr_kernel_call *k) {
   return k->op == GR_OP_quantize_per_channel || k->op == GR_OP_dequantize_per_channel;
 }
 
-static graft_status quantize_common(const gr_kernel_call *k, quantize_job *job) {
+/* All but how an element is computed. */
+static graft_status quantize_begin(const gr_kernel_call *k, quantize_job *job) {
   const gr_in *x = &k->operands[0], *scale = &k->operands[1], *zp = &k->operands[2];
   job->range =
       (gr_qrange){gr_k_int(k, GR_ATTR(fake_quantize, quant_min)), gr_k_int(k, GR_ATTR(fake_quantize, quant_max))};
@@ -109,7 +110,6 @@ static graft_status quantize_common(const gr_kernel_call *k, quantize_job *job) 
   job->zero_point = zp->data;
   if (!gr_quantizes_by_channel(k)) {
     if (scale->count < 1 || zp->count < 1) return gr_kernel_error(k, "there is no scale");
-    gr_parallel_for(k->threads, x->count, GRAIN, elements_range, job);
     return GRAFT_OK;
   }
   gr_channels *ch = &job->channels;
@@ -119,16 +119,44 @@ static graft_status quantize_common(const gr_kernel_call *k, quantize_job *job) 
   if (scale->count != gr_channels_total(*ch) || zp->count != scale->count)
     return gr_kernel_error(k, "%lld scales and %lld zero points for %lld channels", (long long)scale->count,
                            (long long)zp->count, (long long)gr_channels_total(*ch));
-  if (x->count == 0) return GRAFT_OK;
-  gr_parallel_for(k->threads, ch->groups * ch->outer * ch->count, GRAIN / ch->inner + 1, runs_range, job);
+  return GRAFT_OK;
+}
+
+static graft_status quantize_common(const gr_kernel_call *k, quantize_job *job) {
+  const int64_t count = k->operands[0].count;
+  const gr_channels *ch = &job->channels;
+  graft_status status = quantize_begin(k, job);
+  if (status || count == 0) return status;
+  if (!gr_quantizes_by_channel(k))
+    gr_parallel_for(k->threads, count, GRAIN, elements_range, job);
+  else if (ch->inner > 0)
+    gr_parallel_for(k->threads, ch->groups * ch->outer * ch->count, GRAIN / ch->inner + 1, runs_range, job);
+  return GRAFT_OK;
+}
+
+static bool divides(const gr_kernel_call *k) {
+  return gr_k_bool(k, k->op == GR_OP_quantize_per_tensor ? GR_ATTR(quantize_per_tensor, by_division)
+                                                         : GR_ATTR(quantize_per_channel, by_division));
+}
+
+graft_status gr_quantize_finite(const gr_kernel_call *k, const float *factors, bool *done) {
+  const gr_in *x = &k->operands[0];
+  quantize_job job = {.dtype = k->results[0].type->dtype};
+  *done = false;
+  if (divides(k)) return GRAFT_OK;
+  graft_status status = quantize_begin(k, &job);
+  if (status) return status;
+  const bool by_row = gr_quantizes_by_channel(k);
+  const int64_t count = factors || by_row ? x->type->dims[0] : 1;
+  const gr_scaled_rows rows = {x->data, count,    count ? x->count / count : 0, factors, job.scale, job.zero_point,
+                               by_row,  job.range};
+  *done = gr_quantize_rows_f32(k->isa, &rows, job.dtype, job.y);
   return GRAFT_OK;
 }
 
 graft_status gr_kernel_quantize(const gr_kernel_call *k) {
   if (k->operands[0].type->dtype != GRAFT_F32) return gr_kernel_no_dtype(k, k->operands[0].type->dtype);
-  const bool divides = gr_k_bool(k, k->op == GR_OP_quantize_per_tensor ? GR_ATTR(quantize_per_tensor, by_division)
-                                                                       : GR_ATTR(quantize_per_channel, by_division));
-  quantize_job job = {.dtype = k->results[0].type->dtype, .run = divides ? run_quantize_by_division : run_quantize};
+  quantize_job job = {.dtype = k->results[0].type->dtype, .run = divides(k) ? run_quantize_by_division : run_quantize};
   return quantize_common(k, &job);
 }
 
@@ -225,7 +253,7 @@ graft_status gr_observe_begin(const gr_kernel_call *k, gr_observation *o) {
   return GRAFT_OK;
 }
 
-void gr_observe_rows(const gr_observation *o, const float *x, int64_t row, int64_t rows) {
+static void observe_part(const gr_observation *o, const float *x, float factor, int64_t row, int64_t rows) {
   gr_channels part = o->channels;
   float *min = o->range, *max = o->range + gr_channels_total(part);
   if (o->by_row) {
@@ -236,7 +264,17 @@ void gr_observe_rows(const gr_observation *o, const float *x, int64_t row, int64
   } else {
     part.inner = part.inner / o->rows * rows;
   }
-  gr_range_widen_f32(o->isa, x, part, min, max);
+  gr_range_widen_f32(o->isa, x, factor, part, min, max);
+}
+
+void gr_observe_rows(const gr_observation *o, const float *x, const float *factors, int64_t row, int64_t rows) {
+  if (!factors) {
+    observe_part(o, x, 1.0f, row, rows);
+    return;
+  }
+  const gr_channels ch = o->channels;
+  const int64_t width = ch.groups * ch.outer * ch.count * ch.inner / o->rows;
+  for (int64_t r = 0; r < rows; r++) observe_part(o, x + r * width, factors[r], row + r, 1);
 }
 
 void gr_observe_end(const gr_kernel_call *k, const gr_observation *o) {
@@ -339,13 +377,10 @@ graft_status gr_kernel_qparams(const gr_kernel_call *k) {
   gr_qparams q;
   if (gr_qparams_begin(&q, &o))
     return gr_kernel_error(k, "the range %lld to %lld is impossible", (long long)o.quant_min, (long long)o.quant_max);
-  for (int64_t c = 0; c < n; c++) {
-    float a;
-    int32_t z;
-    gr_qparams_of(&q, s[c], s[n + c], &a, &z);
-    if (scale) scale[c] = a;
-    if (zp) zp[c] = z;
-  }
+  if (!scale) scale = gr_scratch_alloc(k->scratch, (size_t)n, sizeof *scale); /* not asked for */
+  if (!zp) zp = gr_scratch_alloc(k->scratch, (size_t)n, sizeof *zp);
+  if (!scale || !zp) return GRAFT_NO_MEMORY;
+  gr_qparams_of(&q, s, s + n, n, scale, zp);
   return GRAFT_OK;
 }
 

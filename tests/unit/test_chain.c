@@ -180,6 +180,33 @@ START_TEST(chains_are_equal_op_by_op) {
 }
 END_TEST
 
+/* Rows times factors are quantized or observed as they are read. */
+START_TEST(rows_are_multiplied_on_the_way) {
+  state = (uint64_t)_i;
+  step product = {0}, last = {0};
+  int64_t dims[3] = {choose(2, 70), choose(1, 40), choose(1, 9)}, factors[3] = {dims[0], 1, 1};
+  const graft_type type = graft_type_make(GRAFT_F32, 3, dims);
+  set_op(&product, "mul", "");
+  product.operands[0] = positive(3, dims);
+  product.operands[1] = positive(3, factors);
+  product.call.operand_count = 2;
+  if (choose(0, 4) == 0) ((float *)product.operands[0].buffer->data)[choose(0, dims[0] - 1)] = NAN;
+  gr_array y = run(&product.call, product.operands[0]);
+  choose(0, 1) ? quantizing(&last, &type, false) : observing(&last, &type);
+  last.operands[0] = (gr_array){.from = &product.call};
+  gr_array want = run(&last.call, y);
+  bool in_blocks;
+  gr_array got = run_in_blocks(&last.call, &in_blocks);
+  ck_assert(in_blocks);
+  ck_assert(same(&got, &want));
+  gr_buffer_release(context, got.buffer);
+  gr_buffer_release(context, want.buffer);
+  gr_buffer_release(context, y.buffer);
+  release(&last);
+  release(&product);
+}
+END_TEST
+
 /* What does not go in blocks is made whole first. */
 START_TEST(others_are_made_first) {
   const int64_t dims[] = {6, 5}, one[] = {1, 5};
@@ -225,6 +252,7 @@ int main(void) {
   tcase_add_checked_fixture(t, setup, teardown);
   tcase_set_timeout(t, 60);
   tcase_add_loop_test(t, chains_are_equal_op_by_op, 0, 400);
+  tcase_add_loop_test(t, rows_are_multiplied_on_the_way, 0, 200);
   tcase_add_test(t, others_are_made_first);
   suite_add_tcase(s, t);
   SRunner *r = srunner_create(s);

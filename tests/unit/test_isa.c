@@ -315,6 +315,53 @@ START_TEST(batch_norm) {
 }
 END_TEST
 
+/* Rows times factors, quantized in one go: as by a product and a quantization, or it says that it is not so. */
+START_TEST(quantized_rows) {
+  static const graft_dtype dtypes[] = {GRAFT_I8, GRAFT_U8, GRAFT_I16, GRAFT_I32, GRAFT_U16};
+  static float x[9 * 300], product[9 * 300], factors[9], scales[9];
+  static char want[9 * 300 * 4], got[9 * 300 * 4];
+  int32_t zero_points[9];
+  state = (uint64_t)_i;
+  gr_scaled_rows rows = {.x = x, .count = choose(1, 9), .width = choose(0, 1) ? choose(1, 40) : choose(1, 300)};
+  const graft_dtype dtype = dtypes[choose(0, 4)];
+  const bool one = choose(0, 1), odd = choose(0, 9) == 0;
+  const int64_t n = rows.count * rows.width;
+  bool finite = true;
+  rows.factors = choose(0, 2) ? factors : NULL;
+  rows.scaled_by_row = choose(0, 2) != 0;
+  rows.scales = scales;
+  rows.zero_points = zero_points;
+  if (dtype == GRAFT_I32)
+    rows.range = (gr_qrange){-100000, 100000};
+  else
+    graft_dtype_range(dtype, &rows.range.quant_min, &rows.range.quant_max);
+  for (int64_t r = 0; r < rows.count; r++) {
+    factors[r] = 0.01f * (float)choose(-300, 300);
+    scales[r] = odd && choose(0, 2) == 0 ? 1e-40f : 0.5f * (float)choose(1, 90);
+    zero_points[r] = one ? 3 : odd && choose(0, 2) == 0 ? INT32_MIN : (int32_t)choose(-20, 20);
+  }
+  for (int64_t i = 0; i < n; i++)
+    x[i] = odd && choose(0, 99) == 0 ? (float)some_number() : 0.5f * (float)choose(-400, 400);
+  for (int64_t i = 0; i < n; i++) {
+    product[i] = rows.factors ? x[i] * factors[i / rows.width] : x[i];
+    finite &= isfinite(product[i]) != 0;
+  }
+  const int64_t size = (int64_t)graft_dtype_size(dtype);
+  for (int64_t r = 0; r < rows.count; r++) {
+    const int64_t c = rows.scaled_by_row ? r : 0;
+    gr_quantize_f32(GR_ISA_PLAIN, product + r * rows.width, rows.width, scales[c], zero_points[c], rows.range, dtype,
+                    want + r * rows.width * size);
+  }
+  for (int isa = 0; isa <= (int)gr_isa_best(); isa++) {
+    const bool done = gr_quantize_rows_f32((gr_isa)isa, &rows, dtype, got);
+    ck_assert_msg(done || odd, "version %d", isa);
+    ck_assert_msg(finite || !done, "version %d: NaN or infinity", isa);
+    ck_assert_msg(!done || memcmp(got, want, (size_t)(n * size)) == 0, "version %d, %s: %jd rows of %jd", isa,
+                  graft_dtype_name(dtype), (intmax_t)rows.count, (intmax_t)rows.width);
+  }
+}
+END_TEST
+
 /* The machine that runs this has more than the plain version, or it says so. */
 START_TEST(best) {
   printf("versions tested: %d\n", (int)gr_isa_best() + 1);
@@ -338,6 +385,7 @@ int main(void) {
   tcase_add_loop_test(t, unary, 0, ROUNDS);
   tcase_add_loop_test(t, binary, 0, ROUNDS);
   tcase_add_loop_test(t, quantization, 0, ROUNDS);
+  tcase_add_loop_test(t, quantized_rows, 0, 10 * ROUNDS);
   tcase_add_loop_test(t, observers, 0, ROUNDS);
   tcase_add_loop_test(t, batch_norm, 0, ROUNDS);
   suite_add_tcase(s, t);
