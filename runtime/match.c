@@ -234,6 +234,17 @@ static void miss(gr_missed *m, graft_graph *g, graft_node n) {
   m->node = n;
 }
 
+/* Is v the same, but for shape and rounding, as what is held against something? A writer may put a view behind it. */
+static bool is_seen_moved(const gr_matches *m, const graft_graph *b, graft_value v) {
+  for (int i = 0; i < MOVES_MAX && gr_one_use(b, v); i++) {
+    const uint32_t user = gr_use_at(b, gr_value_at(b, v)->first_use)->user;
+    if (!gr_user_is_node(user) || !(families(b, user) & (GR_F_VIEW | GR_F_MOVES | QUANTIZERS))) return false;
+    v = gr_node_at(b, user)->first_result;
+    if (m->of[v].a != GRAFT_NONE) return true;
+  }
+  return false;
+}
+
 /* A step within what a rewrite spelled out is none, where the result of it all is held against something. */
 static bool find_missed(gr_matches *m, graft_context *c, graft_graph *b, const bool *constant) {
   gr_map rewrites = {0};
@@ -250,7 +261,7 @@ static bool find_missed(gr_matches *m, graft_context *c, graft_graph *b, const b
     for (uint32_t i = 0; i < gr_node_at(b, n)->result_count; i++) {
       const graft_value v = gr_result(b, n, i);
       if (v == GRAFT_NONE) continue;
-      found |= m->of[v].a != GRAFT_NONE || constant[v];
+      found |= m->of[v].a != GRAFT_NONE || constant[v] || (i == 0 && is_seen_moved(m, b, v));
       reshaped |= m->of[v].reshaped;
     }
     if (found || !(families(b, n) & GR_F_LAYER) || gr_is_marked(b, n, GR_MARK_TRAINING_FORM)) continue;

@@ -1,5 +1,5 @@
-/* A weight is a tensor of integers that a dequantize or an op on integers reads; its floats are the tensor of its name
- * and shape. */
+/* A weight is a tensor of more than one integer that a dequantize or an op on integers reads; its floats are the tensor
+ * of its name and shape. */
 #include "runtime/numbers_int.h"
 #include "runtime/quant_int.h"
 #include "runtime/weights_impl.h"
@@ -88,7 +88,7 @@ static bool read_node(graft_graph *g, graft_node n, reading *r) {
   const uint32_t slot = integers ? slot_of(op, "weight") : gr_node_at(g, n)->operand_count ? 0 : GRAFT_NONE;
   *r = (reading){.tensor = tensor_at(g, n, slot)};
   const graft_type *type = r->tensor == GRAFT_NONE ? NULL : gr_tensor_type(g->module, r->tensor);
-  if (!type || !is_narrow(type->dtype)) return r->tensor = GRAFT_NONE, false;
+  if (!type || !is_narrow(type->dtype) || graft_type_elements(type) < 2) return r->tensor = GRAFT_NONE, false;
   if (!dequantizes && !integers) return false;
   const int bits = 8 * (int)graft_dtype_size(type->dtype);
   const bool sign = type->dtype == GRAFT_I8 || type->dtype == GRAFT_I16;

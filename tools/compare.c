@@ -135,34 +135,45 @@ void compare_weight_name(const comparison *c, const graft_weight *w, char *text,
   no_controls(text);
 }
 
-graft_value compare_quantized(const graft_layer *l, graft_value v) {
-  const graft_node n = graft_value_node(l->graph_b, v);
-  const gr_op_info *info = n == GRAFT_NONE ? NULL : gr_info(l->graph_b, n);
+graft_value compare_quantized(const graft_graph *g, graft_value v) {
+  const graft_node n = graft_value_node(g, v);
+  const gr_op_info *info = n == GRAFT_NONE ? NULL : gr_info(g, n);
   const bool quantizes = info && (info->families & (GR_F_Q | GR_F_DQ | GR_F_FAKE_QUANTIZE));
-  return quantizes ? graft_node_operand(l->graph_b, n, 0) : GRAFT_NONE;
+  return quantizes ? graft_node_operand(g, n, 0) : GRAFT_NONE;
 }
 
-static graft_value before_quantizers(const graft_layer *l) {
-  graft_value v = l->b;
-  for (graft_value x; (x = compare_quantized(l, v)) != GRAFT_NONE;) v = x;
+static graft_value before_quantizers(const graft_graph *g, graft_value v) {
+  for (graft_value x; (x = compare_quantized(g, v)) != GRAFT_NONE;) v = x;
   return v;
 }
 
 void compare_name(const graft_layer *l, char *text, size_t size) {
-  graft_value_name(l->graph_b, before_quantizers(l), text, size);
+  graft_value_name(l->graph_a, before_quantizers(l->graph_a, l->a), text, size);
   no_controls(text);
 }
 
 const char *compare_op(const graft_layer *l) {
-  const graft_node n = graft_value_node(l->graph_b, before_quantizers(l));
+  const graft_node n = graft_value_node(l->graph_b, before_quantizers(l->graph_b, l->b));
   return n == GRAFT_NONE ? "input" : graft_node_get_op(l->graph_b, n);
+}
+
+void compare_missed_name(const graft_missed *m, char *text, size_t size) {
+  graft_node_name(m->graph, m->first, text, size);
+  for (uint32_t i = 0; m->weights && i < gr_node_at(m->graph, m->first)->operand_count; i++) {
+    const graft_value v = gr_operand(m->graph, m->first, i);
+    const graft_tensor t = v == GRAFT_NONE ? GRAFT_NONE : gr_value_tensor(m->graph, v);
+    if (t == GRAFT_NONE || !gr_is_integer(gr_type_of(m->graph, v)->dtype)) continue;
+    graft_tensor_name(m->graph->module, t, text, size);
+    break;
+  }
+  no_controls(text);
 }
 
 void compare_print_missed(const graft_compare *c, FILE *out) {
   for (uint32_t i = 0; i < graft_compare_missed_count(c); i++) {
     const graft_missed m = graft_compare_missed(c, i);
     char name[160];
-    graft_node_name(m.graph, m.first, name, sizeof name);
+    compare_missed_name(&m, name, sizeof name);
     fprintf(out, "not compared: %u %s%s, for %s; first %s\n", m.count, m.weights ? "weight" : "layer",
             m.count == 1 ? "" : "s", m.why, name);
   }

@@ -31,6 +31,8 @@ bool comparison_begin(comparison *c, graft_context *context, graft_graph *a, con
                       const compare_options *options);
 bool comparison_step(comparison *c, const feeds *inputs);
 void comparison_print(const comparison *c, FILE *out);
+/* Of the first layer or weight. */
+void compare_missed_name(const graft_missed *missed, char *text, size_t size);
 /* Which layers were held against nothing, and why: a line a reason. */
 void compare_print_missed(const graft_compare *compare, FILE *out);
 /* The files that the options name, each whole or not at all; false: said. */
@@ -44,9 +46,9 @@ const char *compare_decibels(double db, char *text, size_t size);
 const char *compare_share(double share, char *text, size_t size);
 /* Name of the weight; cut where there is no room. */
 void compare_weight_name(const comparison *c, const graft_weight *weight, char *text, size_t size);
-/* What v of the layer quantizes or dequantizes; GRAFT_NONE: it does neither. */
-graft_value compare_quantized(const graft_layer *layer, graft_value v);
-/* Name and op of the layer: of b's value or, where that comes from a quantize, of what was quantized. */
+/* What v quantizes or dequantizes; GRAFT_NONE: it does neither. */
+graft_value compare_quantized(const graft_graph *graph, graft_value v);
+/* What a calls the layer, and b's op; where the value comes from a quantize, of what was quantized. */
 void compare_name(const graft_layer *layer, char *text, size_t size);
 const char *compare_op(const graft_layer *layer);
 

@@ -137,7 +137,7 @@ static json_t *missed(writer *w, const graft_compare *c) {
   for (uint32_t i = 0; i < graft_compare_missed_count(c); i++) {
     const graft_missed m = graft_compare_missed(c, i);
     char name[4096];
-    graft_node_name(m.graph, m.first, name, sizeof name);
+    compare_missed_name(&m, name, sizeof name);
     json_t *o = json_object();
     set(w, o, "what", text(m.weights ? "weights" : "layers"));
     set(w, o, "why", text(m.why));
@@ -212,7 +212,7 @@ bool compare_node_data(const comparison *c, const char *path) {
     if (isnan(l.error.snr)) continue;
     json_t *o = json_object();
     set(&w, o, "value", json_real(l.error.snr > EQUAL ? EQUAL : l.error.snr < -EQUAL ? -EQUAL : l.error.snr));
-    for (graft_value v = l.b; v != GRAFT_NONE; v = compare_quantized(&l, v)) { /* each is an output of a node */
+    for (graft_value v = l.b; v != GRAFT_NONE; v = compare_quantized(l.graph_b, v)) { /* each is an output of a node */
       graft_value_name(l.graph_b, v, name, sizeof name);
       clean(name);
       if (!json_object_get(results, name) && json_object_set(results, name, o) != 0) w.failed = true;

@@ -140,7 +140,7 @@ static void head(const page *p) {
   for (uint32_t i = 0; i < graft_compare_missed_count(k); i++) {
     const graft_missed m = graft_compare_missed(k, i);
     char name[NAME];
-    graft_node_name(m.graph, m.first, name, sizeof name);
+    compare_missed_name(&m, name, sizeof name);
     fprintf(p->out, "<p>Not compared: %" PRIu32 " layer%s, for %s; first <code>", m.count, m.count == 1 ? "" : "s",
             m.why);
     text(p, name);
