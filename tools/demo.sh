@@ -1,5 +1,6 @@
 #!/bin/sh
-# The main job on two real networks: installs what is missing, builds, then float -> QAT form -> calibrated -> int8.
+# The main job on two real networks: installs what is missing, builds, then float -> QAT form -> calibrated -> int8 ->
+# integers -> ONNX, with what each stage costs and what it does to the accuracy, and a page of where error is born.
 # usage: sh tools/demo.sh   (build folder: build-release; results: build-release/demo)
 set -eu
 cd "$(dirname "$0")/.."
@@ -23,7 +24,7 @@ line() { printf '  %-34s %s\n' "$1" "$2" >>"$out/table.txt"; }
 
 build='build-release'
 [ -d $build ] || run meson setup $build --buildtype=release -Dtests=true
-run ninja -C $build -v --quiet
+run ninja -C $build --quiet tools/ir-opt tools/ir-run tests/models/build-model tests/models/compare-models
 out=$build/demo
 rm -rf $out
 mkdir -p $out
@@ -46,8 +47,19 @@ timed $opt $out/digits.calibrated.gfb --passes to-eval,convert -o $out/digits.in
 line "convert" "$seconds s, $(size $out/digits.int8.gfb)"
 timed $ir_run $out/digits.int8.gfb --input x=$data/digits.test.x.npy --batch 1 --labels $data/digits.test.y.npy
 line "int8 accuracy" "$(accuracy)   ($seconds s)"
-timed $ir_run $out/digits.float.gfb --compare $out/digits.int8.gfb --input x=$data/digits.test.x.npy --batch 60 --report $out/digits.html
-line "error by layer, as a page" "$out/digits.html   ($(tail -n 1 "$out/last.txt"))"
+timed $opt $out/digits.int8.gfb --passes lower --stats -o $out/digits.integers.gfb
+line "lower" "$seconds s"
+timed $ir_run $out/digits.integers.gfb --input x=$data/digits.test.x.npy --batch 1 --labels $data/digits.test.y.npy
+line "accuracy in integers" "$(accuracy)   ($seconds s)"
+timed $opt $out/digits.int8.gfb -o $out/digits.qdq.onnx
+line "ONNX, quantize and dequantize" "$seconds s, $(size $out/digits.qdq.onnx)"
+timed $opt $out/digits.integers.gfb -o $out/digits.onnx
+line "ONNX, ops on integers" "$seconds s, $(size $out/digits.onnx)"
+timed $opt $out/digits.onnx --passes canonicalize,lower -o $out/digits.back.gfb
+timed $ir_run $out/digits.back.gfb --input x=$data/digits.test.x.npy --batch 1 --labels $data/digits.test.y.npy
+line "accuracy of that file, in integers" "$(accuracy)   ($seconds s)"
+timed $ir_run $out/digits.float.gfb --compare $out/digits.back.gfb --input x=$data/digits.test.x.npy --batch 60 --report $out/digits.html
+line "error by layer, as a page" "$out/digits.html   ($(grep '^most error' "$out/last.txt"))"
 
 echo
 echo "== ResNet-18, 1x3x224x224, built in C with made weights (tests/models/resnet.c) =="
@@ -66,6 +78,10 @@ timed $opt $out/resnet18.calibrated.gfb --passes to-eval,convert --timing -o $ou
 line "convert" "$seconds s, $(size $out/resnet18.int8.gfb)"
 timed $ir_run $out/resnet18.int8.gfb --input x=$out/input.npy --output-dir $out/int8
 line "int8 inference (q/dq), one image" "$seconds s"
+timed $opt $out/resnet18.int8.gfb --passes lower --stats -o $out/resnet18.integers.gfb
+line "lower" "$seconds s"
+timed $ir_run $out/resnet18.integers.gfb --input x=$out/input.npy --output-dir $out/integers --timing
+line "inference in integers, one image" "$seconds s"
 
 for name in resnet18 mobilenet_v2; do
   onnx=../shared/models/$name.onnx
