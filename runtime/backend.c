@@ -74,13 +74,13 @@ static bool as_public(const gr_kernel_call *k, uint32_t fixed, graft_kernel_call
   return true;
 }
 
-static graft_status foreign_prepare(void *state, const gr_kernel_call *k, const gr_request *request, void **kernel) {
+static graft_status foreign_prepare(void *state, const gr_kernel_call *k, const gr_request *request,
+                                    gr_answer *answer) {
   foreign *f = state;
   graft_kernel_call call;
   void *mine = NULL;
   if (!as_public(k, request->fixed, &call)) return GRAFT_NO_MEMORY;
   const graft_status status = f->backend->prepare(f->state, &call, &mine);
-  gr_scratch_reset(k->scratch);
   if (status != GRAFT_OK)
     return gr_error(f->context, status, gr_kernel_where(k), "%s: backend %s cannot prepare it",
                     gr_op_text(k->module, k->op), f->backend->name);
@@ -88,7 +88,7 @@ static graft_status foreign_prepare(void *state, const gr_kernel_call *k, const 
   foreign_kernel *own = gr_alloc(f->context, sizeof *own);
   if (own) {
     *own = (foreign_kernel){.of = f, .kernel = mine};
-    *kernel = own;
+    answer->kernel = own;
     return GRAFT_OK;
   }
   if (f->backend->drop) f->backend->drop(f->state, mine);
@@ -143,14 +143,32 @@ void gr_backends_close(gr_backends *b) {
   *b = (gr_backends){0};
 }
 
-graft_status gr_backends_prepare(const gr_backends *b, const gr_kernel_call *k, const gr_request *request,
-                                 gr_fast *fast) {
+/* The step is offered to one backend, which sees the numbers of its own layouts only. */
+static graft_status offer(const gr_opened *o, const gr_kernel_call *k, uint32_t fixed, gr_layout *layouts,
+                          gr_layout *results, gr_fast *fast) {
+  uint32_t *ids = gr_scratch_alloc(k->scratch, 2u * k->operand_count + k->result_count + 1u, sizeof *ids);
+  if (!ids) return GRAFT_NO_MEMORY;
+  memset(ids, 0, (2u * k->operand_count + k->result_count) * sizeof *ids);
+  for (uint32_t i = 0; i < k->operand_count; i++) ids[i] = layouts[i].of == o ? layouts[i].id : 0;
+  const gr_request request = {.fixed = fixed, .layouts = ids};
+  gr_answer answer = {.operands = ids + k->operand_count, .results = ids + 2u * k->operand_count};
+  const graft_status status = o->backend->prepare(o->state, k, &request, &answer);
+  if (!answer.kernel) return status;
+  *fast = (gr_fast){o, answer.kernel};
+  for (uint32_t i = 0; i < k->operand_count; i++)
+    layouts[i] = answer.operands[i] ? (gr_layout){o, answer.operands[i]} : (gr_layout){0};
+  for (uint32_t i = 0; i < k->result_count; i++)
+    results[i] = answer.results[i] ? (gr_layout){o, answer.results[i]} : (gr_layout){0};
+  return status;
+}
+
+graft_status gr_backends_prepare(const gr_backends *b, const gr_kernel_call *k, uint32_t fixed, gr_layout *layouts,
+                                 gr_layout *results, gr_fast *fast) {
   graft_status status = GRAFT_OK;
   *fast = (gr_fast){0};
-  for (uint32_t i = 0; status == GRAFT_OK && !fast->kernel && i < b->count; i++) {
-    status = b->opened[i].backend->prepare(b->opened[i].state, k, request, &fast->kernel);
-    if (fast->kernel) fast->backend = &b->opened[i];
-  }
+  for (uint32_t i = 0; status == GRAFT_OK && !fast->kernel && i < b->count; i++)
+    status = offer(&b->opened[i], k, fixed, layouts, results, fast);
+  gr_scratch_reset(k->scratch);
   return status;
 }
 

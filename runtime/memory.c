@@ -137,22 +137,27 @@ static void give_back(memory *m, uint32_t b) {
   list_add(m, b);
 }
 
-/* Storages in order of their first step are already in order of their number. */
-static graft_status place_all(gr_plan *p, memory *m, bool reuse, uint32_t *ends, uint32_t *next, uint32_t *blocks) {
-  uint32_t freed = 0; /* steps whose storages have been given back */
+typedef struct ends {
+  uint32_t *first;         /* by step: storages last read there, a list through `next` */
+  uint32_t *next, *blocks; /* by storage */
+  uint32_t freed;          /* steps whose storages have been given back */
+} ends;
+
+/* Storages of the prologue, or the others: in order of their first step by number. */
+static graft_status place_part(gr_plan *p, memory *m, bool reuse, bool prologue, ends *e) {
   for (uint32_t s = 0; s < p->storages.len; s++) {
     gr_storage *storage = &p->storages.data[s];
-    if (storage->place != GR_PLACE_ARENA) continue;
-    for (; reuse && freed < storage->first; freed++)
-      for (uint32_t i = ends[freed]; i != GRAFT_NONE; i = next[i]) give_back(m, blocks[i]);
+    if (storage->place != GR_PLACE_ARENA || storage->fixed != prologue) continue;
+    for (; reuse && e->freed < storage->first; e->freed++)
+      for (uint32_t i = e->first[e->freed]; i != GRAFT_NONE; i = e->next[i]) give_back(m, e->blocks[i]);
     if (storage->size > SIZE_MAX / 4 - m->size) return gr_no_memory(p->context);
     size_t size = (storage->size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    blocks[s] = take(m, size ? size : ALIGNMENT);
-    if (blocks[s] == GRAFT_NONE) return GRAFT_NO_MEMORY;
-    storage->offset = m->blocks.data[blocks[s]].offset;
+    e->blocks[s] = take(m, size ? size : ALIGNMENT);
+    if (e->blocks[s] == GRAFT_NONE) return GRAFT_NO_MEMORY;
+    storage->offset = m->blocks.data[e->blocks[s]].offset;
     if (storage->last >= p->steps.len) continue; /* kept to the end */
-    next[s] = ends[storage->last];
-    ends[storage->last] = s;
+    e->next[s] = e->first[storage->last];
+    e->first[storage->last] = s;
   }
   return GRAFT_OK;
 }
@@ -162,17 +167,19 @@ graft_status gr_plan_memory(gr_plan *p, bool reuse) {
   memory m = {.context = c, .unused = GRAFT_NONE, .last = GRAFT_NONE};
   for (uint32_t i = 0; i < CLASSES; i++) m.lists[i] = GRAFT_NONE;
   size_t steps = (size_t)p->steps.len + 1, storages = (size_t)p->storages.len + 1; /* never none */
-  uint32_t *ends = gr_alloc(c, steps * sizeof *ends); /* by step: storages last read there, a list through `next` */
-  uint32_t *next = gr_alloc(c, storages * sizeof *next), *blocks = gr_alloc(c, storages * sizeof *blocks);
+  ends e = {.first = gr_alloc(c, steps * sizeof *e.first),
+            .next = gr_alloc(c, storages * sizeof *e.next),
+            .blocks = gr_alloc(c, storages * sizeof *e.blocks)};
   graft_status status = GRAFT_NO_MEMORY;
-  if (ends && next && blocks) {
-    for (size_t i = 0; i < steps; i++) ends[i] = GRAFT_NONE;
-    status = place_all(p, &m, reuse, ends, next, blocks);
+  if (e.first && e.next && e.blocks) {
+    for (size_t i = 0; i < steps; i++) e.first[i] = GRAFT_NONE;
+    status = place_part(p, &m, reuse, true, &e);
+    if (status == GRAFT_OK) status = place_part(p, &m, reuse, false, &e);
   }
   p->arena_size = m.size;
-  gr_free(c, blocks, storages * sizeof *blocks);
-  gr_free(c, next, storages * sizeof *next);
-  gr_free(c, ends, steps * sizeof *ends);
+  gr_free(c, e.blocks, storages * sizeof *e.blocks);
+  gr_free(c, e.next, storages * sizeof *e.next);
+  gr_free(c, e.first, steps * sizeof *e.first);
   gr_vec_free(c, &m.blocks);
   return status;
 }

@@ -10,34 +10,14 @@
  * - late: how large it is depends on data, so it gets its type and memory when the step runs (late.c). What is
  *   computed from it is planned as far as its type is known now, and checked then.
  *
- * Reads are counted down in gr_storage.pending, so at each node it is known which operands die there. */
-#include "runtime/session_impl.h"
+ * Reads are counted down in gr_storage.pending, so at each node it is known which operands die there. How a step runs,
+ * and in which layouts it wants and makes values, is found by layouts.c. */
+#include "runtime/plan_impl.h"
 
 #include <string.h>
 
-#define KNOWN_MAX 64             /* elements of a value computed beforehand */
-#define GROWTH_MAX 8             /* times its operands' bytes that a result of the prologue may take, being kept */
-#define FOREVER (UINT32_MAX / 2) /* pending reads of a value that outlives the steps */
-
-typedef struct planner {
-  gr_plan *plan;
-  graft_graph *graph;
-  graft_context *context;
-  const gr_plan_options *options;
-  bool *needed;  /* by node */
-  bool *done;    /* by node: planned */
-  bool *updated; /* by tensor */
-  bool prologue; /* the first walk */
-  gr_scratch *scratch;
-  GR_VEC(const graft_type *) types; /* of the node's operands; NULL: absent */
-  GR_VEC(graft_type) results;
-  GR_VEC(gr_in) in;
-  GR_VEC(gr_out) out;
-  graft_node node; /* at hand */
-  bool late;       /* types of its operands or results are known only when it runs */
-  uint32_t random;
-} planner;
-
+#define KNOWN_MAX 64 /* elements of a value computed beforehand */
+#define GROWTH_MAX 8 /* times its operands' bytes that a result of the prologue may take, being kept */
 bool gr_type_bytes(const graft_type *t, size_t *bytes) {
   if (t->rank < 0 || t->rank > GRAFT_MAX_RANK || (unsigned)t->dtype >= GRAFT_DTYPE_COUNT || !gr_type_fits(t))
     return false;
@@ -48,7 +28,7 @@ bool gr_type_bytes(const graft_type *t, size_t *bytes) {
   return true;
 }
 
-static graft_status fail(planner *p, graft_status code, const char *message) {
+graft_status gr_planner_fail(gr_planner *p, graft_status code, const char *message) {
   return gr_error(p->context, code, gr_node_loc(p->graph, p->node), "%s: %s",
                   gr_op_text(p->graph->module, gr_node_at(p->graph, p->node)->op), message);
 }
@@ -56,10 +36,10 @@ static graft_status fail(planner *p, graft_status code, const char *message) {
 /* ---- which nodes run
  * -------------------------------------------------------------------------------------------------- */
 
-static bool use_counts(const planner *p, const gr_use *u) { return !gr_user_is_node(u->user) || p->needed[u->user]; }
+static bool use_counts(const gr_planner *p, const gr_use *u) { return !gr_user_is_node(u->user) || p->needed[u->user]; }
 
 /* Backward: a node is needed when an output, an update or a needed node reads it; an opaque one always. */
-static void mark_needed(planner *p) {
+static void mark_needed(gr_planner *p) {
   const graft_graph *g = p->graph;
   for (graft_node n = g->last; n != GRAFT_NONE; n = gr_node_at(g, n)->prev) {
     const gr_node *node = gr_node_at(g, n);
@@ -71,60 +51,11 @@ static void mark_needed(planner *p) {
   }
 }
 
-/* Reads of a value to come, when it is made. */
-static uint32_t count_reads(const planner *p, graft_value v) {
-  uint32_t reads = 0;
-  for (uint32_t u = gr_value_at(p->graph, v)->first_use; u != GRAFT_NONE; u = gr_use_at(p->graph, u)->next) {
-    if (!gr_user_is_node(gr_use_at(p->graph, u)->user)) return FOREVER;
-    reads += p->needed[gr_use_at(p->graph, u)->user];
-  }
-  return reads;
-}
-
-/* ---- storages
- * ----------------------------------------------------------------------------------------------------------- */
-
-static graft_status add_storage(planner *p, gr_storage s, uint32_t *id) {
-  *id = p->plan->storages.len;
-  s.first = s.last = p->plan->steps.len;
-  return gr_vec_push(p->context, &p->plan->storages, s) ? GRAFT_OK : GRAFT_NO_MEMORY;
-}
-
-static void add_reads(gr_storage *s, uint32_t reads) {
-  s->pending = reads == FOREVER || s->pending >= FOREVER ? FOREVER : s->pending + reads;
-}
-
-static void place_value(planner *p, graft_value v, uint32_t storage, size_t offset, const graft_type *type) {
-  gr_storage *s = &p->plan->storages.data[storage];
-  p->plan->slots[v] = (gr_slot){.storage = storage, .offset = offset, .type = *type};
-  add_reads(s, count_reads(p, v));
-}
-
-/* Inputs and tensors that something reads. */
-static graft_status place_outside(planner *p) {
-  const graft_graph *g = p->graph;
-  for (graft_value v = 0; v < g->values.len; v++) {
-    const gr_value *value = gr_value_at(g, v);
-    if ((value->def_kind != GR_DEF_INPUT && value->def_kind != GR_DEF_TENSOR) || count_reads(p, v) == 0) continue;
-    bool input = value->def_kind == GR_DEF_INPUT;
-    const graft_type *type = input ? &p->options->input_types[value->def] : gr_tensor_type(g->module, value->def);
-    gr_storage s = {.place = input ? GR_PLACE_INPUT : GR_PLACE_TENSOR, .id = value->def};
-    s.fixed = !input && !p->updated[value->def];
-    uint32_t id;
-    if (!gr_type_bytes(type, &s.size))
-      return gr_error(p->context, GRAFT_RUN, gr_value_loc(p->graph, v), "its type is not concrete");
-    graft_status status = add_storage(p, s, &id);
-    if (status != GRAFT_OK) return status;
-    place_value(p, v, id, 0, type);
-  }
-  return GRAFT_OK;
-}
-
 /* ---- types
  * -------------------------------------------------------------------------------------------------------------- */
 
 /* Data of a value that the plan may depend on. */
-static const void *known_data(const planner *p, graft_value v) {
+static const void *known_data(const gr_planner *p, graft_value v) {
   const gr_slot *slot = &p->plan->slots[v];
   if (slot->storage == GRAFT_NONE) return NULL;
   const gr_storage *s = &p->plan->storages.data[slot->storage];
@@ -136,7 +67,7 @@ static const void *known_data(const planner *p, graft_value v) {
 }
 
 static const int64_t *constant(void *user, uint32_t operand, uint32_t *count) {
-  const planner *p = user;
+  const gr_planner *p = user;
   graft_value v = gr_operand(p->graph, p->node, operand);
   if (v == GRAFT_NONE || p->plan->slots[v].type.dtype != GRAFT_I64) return NULL;
   int64_t n = graft_type_elements(&p->plan->slots[v].type);
@@ -145,7 +76,7 @@ static const int64_t *constant(void *user, uint32_t operand, uint32_t *count) {
   return known_data(p, v);
 }
 
-static const graft_kernel *find_opaque(const planner *p, const char *op) {
+static const graft_kernel *find_opaque(const gr_planner *p, const char *op) {
   for (uint32_t i = 0; i < p->options->kernel_count; i++)
     if (strcmp(p->options->kernels[i].op, op) == 0) return &p->options->kernels[i];
   return NULL;
@@ -154,7 +85,7 @@ static const graft_kernel *find_opaque(const planner *p, const char *op) {
 static bool is_control(uint32_t op) { return op < GR_OP_COUNT && gr_op_get(op)->families & GR_F_CONTROL; }
 
 /* Types of the node's results into p->results, concrete but where they depend on data. */
-static graft_status infer(planner *p, const graft_kernel *opaque) {
+static graft_status infer(gr_planner *p, const graft_kernel *opaque) {
   const gr_node *node = gr_node_at(p->graph, p->node);
   p->types.len = p->results.len = 0;
   p->late = is_control(node->op); /* what its graphs give is known when they have run */
@@ -182,14 +113,14 @@ static graft_status infer(planner *p, const graft_kernel *opaque) {
                    .results = p->results.data,
                    .result_count = node->result_count,
                    .error = message};
-    if (!gr_infer_types(&in)) status = fail(p, GRAFT_TYPE, message);
+    if (!gr_infer_types(&in)) status = gr_planner_fail(p, GRAFT_TYPE, message);
   }
   for (uint32_t i = 0; status == GRAFT_OK && i < node->result_count; i++) {
     const graft_type *t = &p->results.data[i];
     size_t bytes;
     if (gr_result(p->graph, p->node, i) == GRAFT_NONE || gr_type_bytes(t, &bytes)) continue;
     if (graft_type_elements(t) >= 0 || (t->dtype == GRAFT_UNKNOWN && !p->late))
-      status = fail(p, GRAFT_RUN, "a result is too large or of unknown dtype");
+      status = gr_planner_fail(p, GRAFT_RUN, "a result is too large or of unknown dtype");
     p->late = true;
   }
   return status;
@@ -199,16 +130,16 @@ static graft_status infer(planner *p, const graft_kernel *opaque) {
  * ------------------------------------------------------------------------------------------------------------ */
 
 /* A result that nobody reads and that the op may leave out is not computed. */
-static bool wanted(const planner *p, graft_node n, uint32_t i) {
+static bool wanted(const gr_planner *p, graft_node n, uint32_t i) {
   graft_value v = gr_result(p->graph, n, i);
   if (v == GRAFT_NONE) return false;
   const gr_op_info *info = gr_op_get(gr_node_at(p->graph, n)->op);
   if (!info || i >= info->result_count || !info->results[i].optional) return true;
-  return count_reads(p, v) > 0;
+  return gr_count_reads(p, v) > 0;
 }
 
 /* The call of the node at hand, data left out. */
-static graft_status describe(planner *p, gr_kernel_call *call) {
+static graft_status describe(gr_planner *p, gr_kernel_call *call) {
   const gr_node *node = gr_node_at(p->graph, p->node);
   uint32_t ins = node->operand_count > GR_MAX_OPERANDS ? node->operand_count : GR_MAX_OPERANDS;
   uint32_t outs = node->result_count > GR_MAX_RESULTS ? node->result_count : GR_MAX_RESULTS;
@@ -236,7 +167,7 @@ static graft_status describe(planner *p, gr_kernel_call *call) {
   return GRAFT_OK;
 }
 
-static bool can_know(const planner *p, const gr_kernel_call *call) {
+static bool can_know(const gr_planner *p, const gr_kernel_call *call) {
   const gr_op_info *info = gr_op_get(call->op);
   if (!(gr_node_may(p->graph, p->node) & GR_MAY_PRECOMPUTE) || call->result_count > GR_MAX_RESULTS) return false;
   for (uint32_t i = 0; i < call->result_count; i++) {
@@ -254,7 +185,7 @@ static bool can_know(const planner *p, const gr_kernel_call *call) {
 }
 
 /* Runs the kernel now; its results become part of the plan. */
-static graft_status compute_known(planner *p, gr_kernel kernel, gr_kernel_call *call) {
+static graft_status compute_known(gr_planner *p, gr_kernel kernel, gr_kernel_call *call) {
   gr_plan *plan = p->plan;
   size_t offsets[GR_MAX_RESULTS] = {0};
   for (uint32_t i = 0; i < call->result_count; i++) {
@@ -278,118 +209,71 @@ static graft_status compute_known(planner *p, gr_kernel kernel, gr_kernel_call *
     uint32_t id;
     gr_storage s = {.place = GR_PLACE_KNOWN, .offset = offsets[i], .fixed = true};
     (void)gr_type_bytes(&p->results.data[i], &s.size);
-    status = add_storage(p, s, &id);
-    if (status == GRAFT_OK) place_value(p, gr_result(p->graph, p->node, i), id, 0, &p->results.data[i]);
+    status = gr_add_storage(p, s, &id);
+    if (status == GRAFT_OK)
+      gr_place_value(p, gr_result(p->graph, p->node, i), id, 0, (gr_layout){0}, &p->results.data[i]);
   }
   return status;
 }
 
-/* The storage of operand `slot` when result `type` may overwrite it: all its reads left are this node's, through slots
- * that the kernel reads element by element in step with the result. */
-static uint32_t dying_storage(const planner *p, uint32_t slot, uint32_t mask, const graft_type *type) {
-  const gr_node *node = gr_node_at(p->graph, p->node);
-  graft_value v = gr_operand(p->graph, p->node, slot);
-  if (v == GRAFT_NONE) return GRAFT_NONE;
-  uint32_t id = p->plan->slots[v].storage, reads = 0;
-  const gr_storage *s = &p->plan->storages.data[id];
-  size_t bytes;
-  if (s->place != GR_PLACE_ARENA || !gr_type_bytes(type, &bytes) || s->size != bytes) return GRAFT_NONE;
-  for (uint32_t i = 0; i < node->operand_count; i++) {
-    graft_value other = gr_operand(p->graph, p->node, i);
-    if (other == GRAFT_NONE || p->plan->slots[other].storage != id) continue;
-    if (i >= 8 || !(mask >> i & 1u) || p->plan->slots[other].offset != 0 ||
-        !gr_type_equal(&p->plan->slots[other].type, type))
-      return GRAFT_NONE;
-    reads++;
-  }
-  return s->pending == reads ? id : GRAFT_NONE;
-}
-
-/* Results as aliases of operands; false where one is not. */
-static bool all_alias(planner *p, const gr_kernel_info *info, const gr_kernel_call *call) {
-  if (!info->alias || p->options->no_reuse || p->options->no_views) return false;
-  uint32_t operand;
-  for (uint32_t i = 0; i < call->result_count; i++)
-    if (call->results[i].type && info->alias(call, i, &operand) < 0) return false;
-  for (uint32_t i = 0; i < call->result_count; i++) {
-    if (!call->results[i].type) continue;
-    size_t offset = (size_t)info->alias(call, i, &operand);
-    const gr_slot from = p->plan->slots[gr_operand(p->graph, p->node, operand)];
-    place_value(p, gr_result(p->graph, p->node, i), from.storage, from.offset + offset, &p->results.data[i]);
-  }
-  return true;
-}
-
-static graft_status place_results(planner *p, const gr_kernel_info *info, const gr_kernel_call *call) {
-  uint32_t taken[GR_MAX_RESULTS] = {GRAFT_NONE, GRAFT_NONE, GRAFT_NONE, GRAFT_NONE};
-  for (uint32_t i = 0; i < call->result_count; i++) {
-    if (!call->results[i].type) continue;
-    const graft_type *type = &p->results.data[i];
-    const bool reuse = info && i < GR_MAX_RESULTS && !p->options->no_reuse && !p->late;
-    uint32_t mask = reuse ? info->reuse[i] : 0, id = GRAFT_NONE;
-    for (uint32_t slot = 0; mask >> slot && id == GRAFT_NONE; slot++) {
-      if (mask >> slot & 1u) id = dying_storage(p, slot, mask, type);
-      for (uint32_t j = 0; j < i && j < GR_MAX_RESULTS; j++)
-        if (id == taken[j]) id = GRAFT_NONE;
-    }
-    if (id == GRAFT_NONE) {
-      gr_storage s = {.place = GR_PLACE_ARENA, .fixed = p->prologue};
-      if (!gr_type_bytes(type, &s.size)) s.place = GR_PLACE_LATE;
-      graft_status status = add_storage(p, s, &id);
-      if (status != GRAFT_OK) return status;
-    } else {
-      taken[i] = id;
-    }
-    place_value(p, gr_result(p->graph, p->node, i), id, 0, type);
+static graft_status place_operands(gr_planner *p, const gr_way *way) {
+  p->places.len = 0;
+  for (uint32_t i = 0; i < gr_node_at(p->graph, p->node)->operand_count; i++) {
+    const graft_value v = gr_operand(p->graph, p->node, i);
+    gr_place_of place = {.value = GRAFT_NONE, .storage = GRAFT_NONE};
+    const graft_status status = v == GRAFT_NONE ? GRAFT_OK : gr_place_in(p, v, p->layouts.data[i], &place);
+    if (status != GRAFT_OK) return status;
+    if (v != GRAFT_NONE && way->elements)
+      place.elements = place.layout.of ? way->elements : p->plan->slots[v].type.rank > 0;
+    if (!gr_vec_push(p->context, &p->places, place)) return GRAFT_NO_MEMORY;
   }
   return GRAFT_OK;
 }
 
-/* The step's operands have been read. */
-static void end_reads(planner *p, bool step) {
-  const gr_node *node = gr_node_at(p->graph, p->node);
-  for (uint32_t i = 0; i < node->operand_count; i++) {
-    graft_value v = gr_operand(p->graph, p->node, i);
-    if (v == GRAFT_NONE) continue;
-    gr_storage *s = &p->plan->storages.data[p->plan->slots[v].storage];
-    if (s->pending < FOREVER) s->pending--;
-    if (step) s->last = p->plan->steps.len;
-  }
-}
-
-/* A backend's kernel for the step, where one takes it. */
-static graft_status find_fast(planner *p, const gr_kernel_call *call, gr_plan_step *step) {
-  gr_request request = {.fixed = 0};
-  for (uint32_t i = 0; i < call->operand_count && i < GR_MAX_OPERANDS; i++) {
-    graft_value v = gr_operand(p->graph, p->node, i);
-    if (v != GRAFT_NONE && p->plan->storages.data[p->plan->slots[v].storage].fixed) request.fixed |= 1u << i;
-  }
-  return gr_backends_prepare(&p->plan->backends, call, &request, &step->fast);
-}
-
-static graft_status add_step(planner *p, const gr_kernel_info *info, const graft_kernel *opaque,
-                             const gr_kernel_call *call) {
+/* The step, whose operands and results have places. */
+static graft_status add_step(gr_planner *p, const gr_kernel_info *info, const graft_kernel *opaque,
+                             const gr_kernel_call *call, gr_way *way) {
   gr_plan *plan = p->plan;
-  const gr_node *node = gr_node_at(p->graph, p->node);
-  gr_plan_step step = {
-      .node = p->node, .run = info ? gr_kernel_for(info, call) : NULL, .opaque = opaque, .late = p->late};
-  const gr_op_info *op = gr_op_get(node->op);
+  gr_part *part = &p->parts[p->prologue];
+  const gr_op_info *op = gr_op_get(call->op);
+  gr_plan_step step = {.node = p->node,
+                       .args = plan->args.len,
+                       .operand_count = call->operand_count,
+                       .result_count = call->result_count,
+                       .run = info ? gr_kernel_for(info, call) : NULL,
+                       .opaque = opaque,
+                       .fast = way->fast,
+                       .late = p->late};
   if (op && (op->families & (GR_F_RANDOM | GR_F_CONTROL))) step.random = ++p->random;
-  if (node->operand_count > plan->max_in) plan->max_in = node->operand_count;
-  if (node->result_count > plan->max_out) plan->max_out = node->result_count;
-  graft_status status = info && !p->late && step.run == info->run ? find_fast(p, call, &step) : GRAFT_OK;
-  if (status == GRAFT_OK && is_control(node->op) && !(step.control = gr_control_create(p->context)))
-    status = GRAFT_NO_MEMORY;
-  if (status == GRAFT_OK && !gr_vec_push(p->context, &plan->steps, step)) status = GRAFT_NO_MEMORY;
-  if (status != GRAFT_OK) {
-    gr_fast_drop(&step.fast);
-    gr_control_destroy(p->context, step.control);
+  if (call->operand_count > plan->max_in) plan->max_in = call->operand_count;
+  if (call->result_count > plan->max_out) plan->max_out = call->result_count;
+  for (uint32_t i = 0; i < call->operand_count; i++)
+    if (p->places.data[i].storage != GRAFT_NONE) gr_touch(p, p->places.data[i].storage, p->prologue);
+  if (!gr_vec_reserve(p->context, &plan->args, p->places.len) || !gr_vec_reserve(p->context, &part->steps, 1u))
+    return GRAFT_NO_MEMORY;
+  for (uint32_t i = 0; i < p->places.len; i++) plan->args.data[plan->args.len++] = p->places.data[i];
+  if (is_control(call->op) && !(step.control = gr_control_create(p->context))) return GRAFT_NO_MEMORY;
+  part->steps.data[part->steps.len++] = step;
+  way->fast = (gr_fast){0}; /* the plan's now */
+  return GRAFT_OK;
+}
+
+static graft_status plan_step(gr_planner *p, const gr_kernel_info *info, const graft_kernel *opaque,
+                              const gr_kernel_call *call) {
+  gr_way way;
+  graft_status status = gr_choose_way(p, info, call, &way);
+  if (status == GRAFT_OK) status = place_operands(p, &way);
+  if (status == GRAFT_OK) status = gr_place_results(p, info, call, &way);
+  if (status == GRAFT_OK) {
+    gr_end_reads(p);
+    status = add_step(p, info, opaque, call, &way);
   }
-  return status;
+  gr_fast_drop(&way.fast);
+  return status == GRAFT_OK && p->options->c_order ? gr_results_to_c_order(p) : status;
 }
 
 /* In the prologue: all operands are fixed … */
-static bool all_fixed(const planner *p) {
+static bool all_fixed(const gr_planner *p) {
   const gr_node *node = gr_node_at(p->graph, p->node);
   uint32_t present = 0;
   if (!(gr_node_may(p->graph, p->node) & GR_MAY_PRECOMPUTE)) return false;
@@ -413,38 +297,40 @@ static bool too_dear(const gr_kernel_call *call) {
   return out > in;
 }
 
-static graft_status plan_node(planner *p) {
+static graft_status plan_node(gr_planner *p) {
   uint32_t op = gr_node_at(p->graph, p->node)->op;
   const gr_kernel_info *info = gr_kernel_get(op);
   const graft_kernel *opaque = op >= GR_OP_COUNT ? find_opaque(p, gr_op_text(p->graph->module, op)) : NULL;
   if (!info && !opaque && !is_control(op)) {
     const char *why = gr_why(p->graph, p->node);
-    return fail(p, GRAFT_RUN, why ? why : "there is no kernel for this op");
+    return gr_planner_fail(p, GRAFT_RUN, why ? why : "there is no kernel for this op");
   }
   gr_kernel_call call;
   graft_status status = infer(p, opaque);
   if (status == GRAFT_OK) status = describe(p, &call);
   if (status != GRAFT_OK || (p->prologue && (p->late || too_dear(&call)))) return status;
   p->done[p->node] = true;
-  bool step = false;
+  gr_part *part = &p->parts[p->prologue];
+  gr_plan_event event = {.node = p->node, .begin = part->steps.len};
+  bool done = false;
+  p->in_turn = true;
   if (info && !p->late && can_know(p, &call)) {
     status = compute_known(p, gr_kernel_for(info, &call), &call);
-  } else if (!info || p->late || !all_alias(p, info, &call)) {
-    step = true;
-    status = place_results(p, info, &call);
+    done = true;
+  } else if (info && !p->late) {
+    status = gr_place_aliases(p, info, &call, &done);
   }
-  if (status != GRAFT_OK) return status;
-  end_reads(p, step);
-  const gr_plan_event event = {p->node, step ? p->plan->steps.len : GRAFT_NONE};
-  if (p->options->events) {
-    if (call.result_count > p->plan->max_out) p->plan->max_out = call.result_count;
-    if (call.operand_count > p->plan->max_in) p->plan->max_in = call.operand_count;
-    if (!gr_vec_push(p->context, &p->plan->events, event)) return GRAFT_NO_MEMORY;
-  }
-  return step ? add_step(p, info, opaque, &call) : GRAFT_OK;
+  if (status == GRAFT_OK && done) gr_end_reads(p);
+  if (status == GRAFT_OK && !done) status = plan_step(p, info, opaque, &call);
+  p->in_turn = false;
+  event.end = part->steps.len;
+  if (status != GRAFT_OK || !p->options->events) return status;
+  if (call.result_count > p->plan->max_out) p->plan->max_out = call.result_count;
+  if (call.operand_count > p->plan->max_in) p->plan->max_in = call.operand_count;
+  return gr_vec_push(p->context, &part->events, event) ? GRAFT_OK : GRAFT_NO_MEMORY;
 }
 
-static graft_status plan_nodes(planner *p) {
+static graft_status plan_nodes(gr_planner *p) {
   const graft_graph *g = p->graph;
   graft_status status = GRAFT_OK;
   for (graft_node n = g->first; status == GRAFT_OK && n != GRAFT_NONE; n = gr_node_at(g, n)->next) {
@@ -454,113 +340,61 @@ static graft_status plan_nodes(planner *p) {
   return status;
 }
 
-/* What the prologue leaves for the other steps is kept from run to run. */
-static void end_prologue(planner *p) {
-  p->plan->prologue = p->plan->steps.len;
-  p->plan->prologue_events = p->plan->events.len;
-  for (uint32_t i = 0; i < p->plan->storages.len; i++) {
-    gr_storage *s = &p->plan->storages.data[i];
-    if (s->place == GR_PLACE_ARENA && s->pending > 0) s->pending = FOREVER;
-  }
-  p->prologue = false;
-}
-
-/* ---- the ends
- * -------------------------------------------------------------------------------------------------------------- */
-
-/* The value lies in a copy from the last step on. */
-static graft_status move_to_copy(planner *p, gr_slot *slot) {
-  gr_storage s = {.place = GR_PLACE_ARENA};
-  gr_copy copy = {.from = slot->storage, .offset = slot->offset};
-  (void)gr_type_bytes(&slot->type, &s.size);
-  graft_status status = add_storage(p, s, &copy.to);
-  if (status != GRAFT_OK) return status;
-  slot->storage = copy.to;
-  slot->offset = 0;
-  return gr_vec_push(p->context, &p->plan->copies, copy) ? GRAFT_OK : GRAFT_NO_MEMORY;
-}
-
-/* Outputs never share memory with what the caller or an update may change. */
-static graft_status plan_outputs(planner *p) {
-  const graft_graph *g = p->graph;
-  for (uint32_t i = 0; i < g->outputs.len; i++) {
-    gr_slot slot = p->plan->slots[gr_use_at(g, g->outputs.data[i].use)->value];
-    gr_place place = p->plan->storages.data[slot.storage].place;
-    if (place == GR_PLACE_INPUT || place == GR_PLACE_TENSOR) {
-      graft_status status = move_to_copy(p, &slot);
-      if (status != GRAFT_OK) return status;
-    }
-    const gr_returned output = {gr_use_at(g, g->outputs.data[i].use)->value, slot.storage, slot.offset};
-    if (!gr_vec_push(p->context, &p->plan->outputs, output)) return GRAFT_NO_MEMORY;
-  }
-  return GRAFT_OK;
-}
-
-/* Updates read what was there before all of them: one from another updated tensor goes through a copy. */
-static graft_status plan_updates(planner *p) {
-  const graft_graph *g = p->graph;
-  for (uint32_t i = 0; i < g->updates.len; i++) {
-    graft_tensor t = g->updates.data[i].tensor;
-    if (t == GRAFT_NONE) continue;
-    gr_slot slot = p->plan->slots[gr_use_at(g, g->updates.data[i].use)->value];
-    if (!gr_type_equal(&slot.type, gr_tensor_type(g->module, t))) {
-      char name[128];
-      graft_tensor_name(g->module, t, name, sizeof name);
-      return gr_error(p->context, GRAFT_TYPE, (gr_loc){.node = name}, "an update of another type than the tensor's");
-    }
-    const gr_storage *s = &p->plan->storages.data[slot.storage];
-    if (s->place == GR_PLACE_TENSOR && s->id == t) continue; /* a tensor that stays as it is */
-    if (s->place == GR_PLACE_TENSOR && p->updated[s->id]) {
-      graft_status status = move_to_copy(p, &slot);
-      if (status != GRAFT_OK) return status;
-    }
-    gr_store store = {.tensor = t, .storage = slot.storage, .offset = slot.offset};
-    if (!gr_vec_push(p->context, &p->plan->stores, store)) return GRAFT_NO_MEMORY;
-  }
-  return GRAFT_OK;
-}
-
-static graft_status walk(planner *p) {
+static graft_status walk(gr_planner *p) {
   graft_graph *g = p->graph;
   for (uint32_t i = 0; i < g->updates.len; i++)
     if (g->updates.data[i].tensor != GRAFT_NONE) p->updated[g->updates.data[i].tensor] = true;
   mark_needed(p);
-  graft_status status = place_outside(p);
-  p->prologue = true;
-  if (status == GRAFT_OK) status = plan_nodes(p);
-  end_prologue(p);
-  if (status == GRAFT_OK) status = plan_nodes(p);
-  if (status == GRAFT_OK) status = plan_outputs(p);
-  if (status == GRAFT_OK) status = plan_updates(p);
-  for (uint32_t i = 0; i < p->plan->storages.len; i++)
-    if (p->plan->storages.data[i].pending >= FOREVER) p->plan->storages.data[i].last = p->plan->steps.len;
-  return status;
+  graft_status status = gr_place_outside(p);
+  for (int part = 1; status == GRAFT_OK && part >= 0; part--) {
+    p->prologue = part;
+    status = plan_nodes(p);
+  }
+  if (status == GRAFT_OK) status = gr_place_ends(p);
+  return status == GRAFT_OK ? gr_join_parts(p) : status;
+}
+
+static void drop_steps(graft_context *c, gr_plan_step *steps, uint32_t count) {
+  for (uint32_t i = 0; i < count; i++) {
+    gr_fast_drop(&steps[i].fast);
+    gr_control_destroy(c, steps[i].control);
+  }
 }
 
 graft_status gr_plan_begin(gr_plan *plan, graft_graph *g, const gr_plan_options *options) {
   graft_context *c = g->module->context;
-  planner p = {.plan = plan, .graph = g, .context = c, .options = options};
+  gr_planner p = {.plan = plan, .graph = g, .context = c, .options = options};
   size_t nodes = (size_t)g->nodes.len + 1, tensors = (size_t)g->module->tensors.len + 1; /* never none */
   *plan = (gr_plan){.context = c, .slot_count = g->values.len, .max_in = GR_MAX_OPERANDS, .max_out = GR_MAX_RESULTS};
   plan->slots = gr_alloc(c, ((size_t)plan->slot_count + 1) * sizeof *plan->slots);
   p.needed = gr_calloc(c, nodes, sizeof *p.needed);
   p.done = gr_calloc(c, nodes, sizeof *p.done);
   p.updated = gr_calloc(c, tensors, sizeof *p.updated);
+  p.reads = gr_calloc(c, (size_t)plan->slot_count + 1, sizeof *p.reads);
   p.scratch = gr_scratch_create(c);
   graft_status status = GRAFT_NO_MEMORY;
-  if (plan->slots && p.needed && p.done && p.updated && p.scratch) {
-    for (uint32_t i = 0; i < plan->slot_count; i++) plan->slots[i] = (gr_slot){.storage = GRAFT_NONE};
+  if (plan->slots && p.needed && p.done && p.updated && p.reads && p.scratch) {
+    for (uint32_t i = 0; i < plan->slot_count; i++)
+      plan->slots[i] = (gr_slot){.storage = GRAFT_NONE, .forms = GRAFT_NONE};
     status = options->reference
                  ? GRAFT_OK
                  : gr_backends_open(&plan->backends, c, options->backends, options->backend_count, options->threads);
     if (status == GRAFT_OK) status = walk(&p);
   }
   if (status == GRAFT_OK) status = gr_plan_memory(plan, !options->no_reuse);
+  for (int part = 0; part < 2; part++) {
+    drop_steps(c, p.parts[part].steps.data, p.parts[part].steps.len);
+    gr_vec_free(c, &p.parts[part].steps);
+    gr_vec_free(c, &p.parts[part].events);
+  }
+  gr_vec_free(c, &p.places);
+  gr_vec_free(c, &p.layouts);
   gr_vec_free(c, &p.types);
   gr_vec_free(c, &p.results);
   gr_vec_free(c, &p.in);
   gr_vec_free(c, &p.out);
   gr_scratch_destroy(p.scratch);
+  gr_free(c, p.reads, ((size_t)plan->slot_count + 1) * sizeof *p.reads);
   gr_free(c, p.updated, tensors * sizeof *p.updated);
   gr_free(c, p.done, nodes * sizeof *p.done);
   gr_free(c, p.needed, nodes * sizeof *p.needed);
@@ -570,13 +404,12 @@ graft_status gr_plan_begin(gr_plan *plan, graft_graph *g, const gr_plan_options 
 void gr_plan_end(gr_plan *p) {
   graft_context *c = p->context;
   if (!c) return;
-  for (uint32_t i = 0; i < p->steps.len; i++) {
-    gr_fast_drop(&p->steps.data[i].fast);
-    gr_control_destroy(c, p->steps.data[i].control);
-  }
+  drop_steps(c, p->steps.data, p->steps.len);
   gr_backends_close(&p->backends);
   gr_free(c, p->slots, ((size_t)p->slot_count + 1) * sizeof *p->slots);
   gr_vec_free(c, &p->storages);
+  gr_vec_free(c, &p->forms);
+  gr_vec_free(c, &p->args);
   gr_vec_free(c, &p->steps);
   gr_vec_free(c, &p->copies);
   gr_vec_free(c, &p->stores);

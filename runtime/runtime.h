@@ -89,6 +89,11 @@ typedef struct graft_node_done {
   uint32_t operand_count;
   const graft_type *operand_types; /* all zero: absent */
   const void *const *operands;     /* NULL: absent, or a result lies where it was */
+  const char *
+      layout; /* of result 0 as the step made it: "C order", or what a backend calls it. Lives as long as the session */
+  /* GRAFT_NONE; else this is no run of the node but what was done for it: a reorder of this value, to `layout` */
+  graft_value reordered;
+  const char *from;
 } graft_node_done;
 
 /* Called in graph order, first for the nodes of which `once` says that they follow from tensors alone. Nodes that
@@ -108,6 +113,10 @@ typedef struct graft_session_options {
   uint32_t kernel_count;
   graft_node_hook after_node; /* NULL: none */
   void *after_node_user;
+  /* after_node wants times, no data: it gets NULL for all operands and results, values stay in the kernels' layouts as
+   * they do without a hook, and reorders are told one by one. Without it each value is in C order when its node is
+   * told. */
+  bool after_node_times;
   /* after_node may write to results of nodes that ran in a step and are not `once`: later nodes read what it leaves.
    * Views are copied then, so that nothing else is overwritten. */
   bool writes_values;

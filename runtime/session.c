@@ -1,4 +1,4 @@
-/* Sessions: inputs, the plan for their types, steps, updates, outputs.
+/* Sessions: inputs, the plan for their types, outputs; run.c runs the steps.
  *
  *                  run: make_plan          run: every step succeeded
  *     no plan  ---------------------->  planned  ---------------->  ran: outputs can be read
@@ -23,55 +23,9 @@
 #include "runtime/session_impl.h"
 
 #include <string.h>
-#include <time.h>
 
 #define ALIGNMENT 64u
 #define MAX_DEPTH 64u /* of sessions within each other */
-
-typedef struct session_input {
-  graft_type type;  /* concrete, or rank -1: not known yet */
-  const void *data; /* NULL: not set yet */
-} session_input;
-
-struct graft_session {
-  graft_graph *graph;
-  graft_context *context;
-  session_input *inputs;
-  graft_type *types; /* of the inputs, as the plan wants them */
-  uint32_t input_count;
-  graft_kernel *kernels; /* names copied, owned */
-  uint32_t kernel_count;
-  graft_backend **backends; /* copied, owned */
-  uint32_t backend_count;
-  gr_isa isa;
-  bool reference, no_reuse, writes_values, keep_state;
-  graft_node_hook after_node;
-  void *after_node_user;
-  uint64_t seed, step; /* steps done */
-  gr_threads *threads; /* NULL: one */
-  uint32_t depth;      /* of a graph that a node runs: how many sessions are around it, whose threads it has */
-  gr_scratch *scratch;
-  bool planned, ran;
-  gr_plan plan;
-  void *memory; /* of the arena, not aligned */
-  size_t memory_size;
-  char *arena;
-  char **base;        /* by storage */
-  gr_buffer **held;   /* by storage: of a fixed tensor, so that writing to it makes another buffer */
-  uint64_t *versions; /* by storage: of what is fixed; 0: not made yet */
-  gr_late *late;      /* by storage */
-  uint64_t last_version;
-  bool prologue_done; /* with the tensors as they are */
-  uint32_t base_count;
-  gr_in *in; /* of the step at hand */
-  gr_out *out;
-  const void **opaque_in;
-  void **opaque_out;
-  graft_type *opaque_types;
-  graft_type *told_types; /* for the hook: of a node's operands, then its results */
-  void **told;
-  const void **told_operands;
-};
 
 /* ---- plan
  * ---------------------------------------------------------------------------------------------------------------- */
@@ -90,6 +44,7 @@ static void drop_plan(graft_session *s) {
   gr_free(c, s->opaque_in, s->plan.max_in * sizeof *s->opaque_in);
   gr_free(c, s->opaque_out, s->plan.max_out * sizeof *s->opaque_out);
   gr_free(c, s->opaque_types, ((size_t)s->plan.max_in + s->plan.max_out) * sizeof *s->opaque_types);
+  gr_free(c, s->vector_types, ((size_t)s->plan.max_in + s->plan.max_out) * sizeof *s->vector_types);
   gr_free(c, s->told_types, ((size_t)s->plan.max_in + s->plan.max_out) * sizeof *s->told_types);
   gr_free(c, s->told, s->plan.max_out * sizeof *s->told);
   gr_free(c, s->told_operands, s->plan.max_in * sizeof *s->told_operands);
@@ -103,6 +58,7 @@ static void drop_plan(graft_session *s) {
   s->opaque_in = NULL;
   s->opaque_out = NULL;
   s->opaque_types = NULL;
+  s->vector_types = NULL;
   s->told_types = NULL;
   s->told = NULL;
   s->told_operands = NULL;
@@ -125,17 +81,19 @@ static graft_status allocate(graft_session *s) {
   s->opaque_in = gr_calloc(c, p->max_in, sizeof *s->opaque_in);
   s->opaque_out = gr_calloc(c, p->max_out, sizeof *s->opaque_out);
   s->opaque_types = gr_calloc(c, (size_t)p->max_in + p->max_out, sizeof *s->opaque_types);
+  s->vector_types = gr_calloc(c, (size_t)p->max_in + p->max_out, sizeof *s->vector_types);
   s->told_types = gr_calloc(c, (size_t)p->max_in + p->max_out, sizeof *s->told_types);
   s->told = gr_calloc(c, p->max_out, sizeof *s->told);
   s->told_operands = gr_calloc(c, p->max_in, sizeof *s->told_operands);
-  if (!s->told_types || !s->told || !s->told_operands || !s->memory || !s->base || !s->held || !s->versions ||
-      !s->late || !s->in || !s->out || !s->opaque_in || !s->opaque_out || !s->opaque_types)
+  if (!s->vector_types || !s->told_types || !s->told || !s->told_operands || !s->memory || !s->base || !s->held ||
+      !s->versions || !s->late || !s->in || !s->out || !s->opaque_in || !s->opaque_out || !s->opaque_types)
     return GRAFT_NO_MEMORY;
   s->arena = (char *)s->memory + (ALIGNMENT - (uintptr_t)s->memory % ALIGNMENT) % ALIGNMENT;
   return GRAFT_OK;
 }
 
-static graft_status make_plan(graft_session *s) {
+graft_status gr_session_plan(graft_session *s) {
+  if (s->planned) return GRAFT_OK;
   drop_plan(s);
   for (uint32_t i = 0; i < s->input_count; i++) s->types[i] = s->inputs[i].type;
   gr_plan_options options = {.input_types = s->types,
@@ -147,6 +105,7 @@ static graft_status make_plan(graft_session *s) {
                              .reference = s->reference,
                              .no_reuse = s->no_reuse,
                              .no_views = s->writes_values,
+                             .c_order = s->after_node && !s->times_only,
                              .events = s->after_node != NULL};
   graft_status status = gr_plan_begin(&s->plan, s->graph, &options);
   if (status == GRAFT_OK) status = allocate(s);
@@ -258,6 +217,7 @@ static graft_status prepare(graft_session *s, const graft_session_options *optio
   s->keep_state = options->keep_state;
   s->after_node = options->after_node;
   s->after_node_user = options->after_node_user;
+  s->times_only = options->after_node_times;
   s->seed = options->seed;
   graft_status status = copy_kernels(s, options->kernels, options->kernel_count);
   if (status == GRAFT_OK) status = copy_backends(s, options->backends, options->backend_count);
@@ -269,7 +229,7 @@ static graft_status prepare(graft_session *s, const graft_session_options *optio
     s->inputs[i].type = *gr_type_of(s->graph, s->graph->inputs.data[i]);
     if (options->input_types) status = set_type(s, i, &options->input_types[i]);
   }
-  return status == GRAFT_OK && types_known(s) ? make_plan(s) : status;
+  return status == GRAFT_OK && types_known(s) ? gr_session_plan(s) : status;
 }
 
 graft_session *graft_session_create(graft_graph *graph, const graft_session_options *options) {
@@ -352,251 +312,6 @@ graft_status graft_session_set_input(graft_session *s, uint32_t index, const gra
     return input_error(s, index, "the input has no data");
   }
   return GRAFT_OK;
-}
-
-/* ---- run
- * ---------------------------------------------------------------------------------------------------------------------
- */
-
-/* A fixed tensor's bytes are those of the last run as long as it has the buffer that the session holds on to. */
-static void watch(graft_session *s, uint32_t storage) {
-  gr_buffer *buffer = s->graph->module->tensors.data[s->plan.storages.data[storage].id].buffer;
-  if (!s->plan.storages.data[storage].fixed || s->held[storage] == buffer) return;
-  gr_buffer_release(s->context, s->held[storage]);
-  s->held[storage] = gr_buffer_retain(buffer);
-  s->versions[storage] = ++s->last_version;
-  s->prologue_done = false;
-}
-
-/* Addresses that can change between runs. */
-static graft_status resolve(graft_session *s) {
-  const gr_plan *p = &s->plan;
-  for (uint32_t i = 0; i < p->storages.len; i++) {
-    const gr_storage *storage = &p->storages.data[i];
-    switch (storage->place) {
-    case GR_PLACE_ARENA: s->base[i] = s->arena + storage->offset; break;
-    case GR_PLACE_KNOWN: s->base[i] = p->known.data + storage->offset; break;
-    case GR_PLACE_INPUT: s->base[i] = (char *)s->inputs[storage->id].data; break;
-    case GR_PLACE_TENSOR:
-      s->base[i] = (char *)graft_tensor_get_data(s->graph->module, storage->id);
-      if (!s->base[i]) {
-        char name[128];
-        graft_tensor_name(s->graph->module, storage->id, name, sizeof name);
-        return gr_error(s->context, GRAFT_RUN, (gr_loc){.node = name},
-                        "the tensor has no data: its text was printed without it");
-      }
-      watch(s, i);
-      break;
-    case GR_PLACE_LATE: gr_late_free(s->context, &s->late[i]); break;
-    }
-  }
-  return GRAFT_OK;
-}
-
-static char *address(const graft_session *s, const gr_slot *slot) { return s->base[slot->storage] + slot->offset; }
-
-static graft_status run_opaque(graft_session *s, const gr_plan_step *step, const gr_kernel_call *k) {
-  graft_kernel_call call = {.size = sizeof call,
-                            .graph = s->graph,
-                            .node = step->node,
-                            .operand_count = k->operand_count,
-                            .result_count = k->result_count,
-                            .operand_types = s->opaque_types,
-                            .operands = s->opaque_in,
-                            .result_types = s->opaque_types + s->plan.max_in,
-                            .results = s->opaque_out};
-  for (uint32_t i = 0; i < k->operand_count; i++) {
-    s->opaque_types[i] = k->operands[i].type ? *k->operands[i].type : (graft_type){0};
-    s->opaque_in[i] = k->operands[i].data;
-  }
-  for (uint32_t i = 0; i < k->result_count; i++) {
-    s->opaque_types[s->plan.max_in + i] = k->results[i].type ? *k->results[i].type : (graft_type){0};
-    s->opaque_out[i] = k->results[i].data;
-  }
-  graft_status status = step->opaque->run(step->opaque->user, &call);
-  return status == GRAFT_OK ? status : gr_error(s->context, status, gr_kernel_where(k), "%s failed", step->opaque->op);
-}
-
-static double now(void) {
-  struct timespec t;
-  return clock_gettime(CLOCK_MONOTONIC, &t) == 0 ? (double)t.tv_sec + 1e-9 * (double)t.tv_nsec : 0.0;
-}
-
-static const char *kernel_name(const gr_plan_step *step) {
-  if (step->control) return "graph";
-  if (step->fast.kernel) return step->fast.backend->name;
-  return step->run ? "plain" : "embedder's";
-}
-
-static uint32_t reorders(const gr_plan_step *step) {
-  const gr_backend *b = step->fast.kernel ? step->fast.backend->backend : NULL;
-  return b && b->reorders ? b->reorders(step->fast.kernel) : 0;
-}
-
-/* The hook gets the node's results; `step` NULL: it has none. */
-static graft_status tell(graft_session *s, graft_node n, const gr_plan_step *step, double seconds) {
-  const gr_plan *p = &s->plan;
-  const gr_node *node = gr_node_at(s->graph, n);
-  graft_node_done done = {.size = sizeof done,
-                          .graph = s->graph,
-                          .node = n,
-                          .kernel = step ? kernel_name(step) : "view",
-                          .reorders = step ? reorders(step) : 0,
-                          .seconds = seconds,
-                          .once = !s->prologue_done,
-                          .result_count = node->result_count,
-                          .result_types = s->told_types + p->max_in,
-                          .results = s->told,
-                          .operand_count = node->operand_count,
-                          .operand_types = s->told_types,
-                          .operands = s->told_operands};
-  for (uint32_t i = 0; i < node->result_count; i++) {
-    const gr_slot *slot = &p->slots[node->first_result + i];
-    const bool there = slot->storage != GRAFT_NONE;
-    if (there && p->storages.data[slot->storage].place == GR_PLACE_KNOWN) done.kernel = "known";
-    s->told_types[p->max_in + i] = there ? slot->type : (graft_type){0};
-    s->told[i] = there ? address(s, slot) : NULL;
-  }
-  for (uint32_t i = 0; i < node->operand_count; i++) {
-    const graft_value v = gr_operand(s->graph, n, i);
-    const gr_slot *slot = v == GRAFT_NONE ? NULL : &p->slots[v];
-    s->told_types[i] = slot ? slot->type : (graft_type){0};
-    s->told_operands[i] = slot ? address(s, slot) : NULL;
-    for (uint32_t j = 0; step && j < node->result_count; j++)
-      if (s->told[j] == s->told_operands[i]) s->told_operands[i] = NULL;
-  }
-  const uint32_t errors = gr_error_count(s->context);
-  const graft_status status = s->after_node(s->after_node_user, &done);
-  return status == GRAFT_OK || gr_error_count(s->context) > errors
-             ? status
-             : gr_error(s->context, status, gr_node_loc(s->graph, n), "after_node ended the run here");
-}
-
-static graft_status run_step(graft_session *s, const gr_plan_step *step) {
-  const gr_plan *p = &s->plan;
-  const double start = s->after_node ? now() : 0;
-  const gr_node *node = gr_node_at(s->graph, step->node);
-  memset(s->in, 0, GR_MAX_OPERANDS * sizeof *s->in);
-  memset(s->out, 0, GR_MAX_RESULTS * sizeof *s->out);
-  for (uint32_t i = 0; i < node->operand_count; i++) {
-    graft_value v = gr_operand(s->graph, step->node, i);
-    s->in[i] = (gr_in){0};
-    if (v == GRAFT_NONE) continue;
-    const gr_slot *slot = &p->slots[v];
-    s->in[i] = (gr_in){.type = &slot->type,
-                       .data = address(s, slot),
-                       .count = graft_type_elements(&slot->type),
-                       .version = s->versions[slot->storage]};
-  }
-  gr_kernel_call call = {.context = s->context,
-                         .isa = s->isa,
-                         .module = s->graph->module,
-                         .op = node->op,
-                         .attrs = node->attrs,
-                         .operands = s->in,
-                         .operand_count = node->operand_count,
-                         .results = s->out,
-                         .result_count = node->result_count,
-                         .scratch = s->scratch,
-                         .threads = s->threads,
-                         .seed = gr_mix(gr_mix(s->seed ^ gr_mix(s->step)) + step->random),
-                         .graph = s->graph,
-                         .node = step->node};
-  if (step->control) {
-    graft_status made = gr_control_run(s, &s->plan, step, &call, s->base, s->late);
-    if (made == GRAFT_OK && s->after_node) made = tell(s, step->node, step, now() - start);
-    if (made == GRAFT_OK) gr_late_end(p, (uint32_t)(step - p->steps.data), s->graph, s->late);
-    return made;
-  }
-  graft_status status = step->late ? gr_late_begin(&s->plan, step, &call, s->base, s->late) : GRAFT_OK;
-  if (status != GRAFT_OK) return status;
-  for (uint32_t i = 0; i < node->result_count; i++) {
-    const gr_slot *slot = &p->slots[node->first_result + i];
-    s->out[i] = (gr_out){0};
-    if (slot->storage != GRAFT_NONE)
-      s->out[i] = (gr_out){.type = &slot->type, .data = address(s, slot), .count = graft_type_elements(&slot->type)};
-  }
-  if (step->fast.kernel)
-    status = step->fast.backend->backend->run(step->fast.kernel, &call);
-  else
-    status = step->run ? step->run(&call) : run_opaque(s, step, &call);
-  gr_scratch_reset(s->scratch);
-  if (status == GRAFT_OK && s->after_node) status = tell(s, step->node, step, now() - start);
-  if (step->late) gr_late_end(p, (uint32_t)(step - p->steps.data), s->graph, s->late);
-  return status;
-}
-
-/* The prologue or what comes after it; with a hook by the nodes, so that it hears of those that have no step too. */
-static graft_status run_part(graft_session *s, bool prologue) {
-  const gr_plan *p = &s->plan;
-  graft_status status = GRAFT_OK;
-  if (!s->after_node) {
-    const uint32_t end = prologue ? p->prologue : p->steps.len;
-    for (uint32_t i = prologue ? 0 : p->prologue; status == GRAFT_OK && i < end; i++)
-      status = run_step(s, &p->steps.data[i]);
-    return status;
-  }
-  const uint32_t end = prologue ? p->prologue_events : p->events.len;
-  for (uint32_t i = prologue ? 0 : p->prologue_events; status == GRAFT_OK && i < end; i++) {
-    const gr_plan_event *e = &p->events.data[i];
-    status = e->step == GRAFT_NONE ? tell(s, e->node, NULL, 0) : run_step(s, &p->steps.data[e->step]);
-  }
-  return status;
-}
-
-static graft_status run_prologue(graft_session *s) {
-  const gr_plan *p = &s->plan;
-  for (uint32_t i = 0; i < p->storages.len; i++)
-    if (p->storages.data[i].fixed && p->storages.data[i].place == GR_PLACE_ARENA) s->versions[i] = ++s->last_version;
-  const graft_status status = run_part(s, true);
-  s->prologue_done = status == GRAFT_OK;
-  return status;
-}
-
-/* All updates or, when one of the tensors cannot be written, none. */
-static graft_status store_updates(graft_session *s) {
-  const gr_plan *p = &s->plan;
-  graft_module *m = s->graph->module;
-  for (uint32_t i = 0; i < p->stores.len; i++)
-    if (!gr_tensor_write(m, p->stores.data[i].tensor)) return gr_no_memory(s->context);
-  for (uint32_t i = 0; i < p->stores.len; i++) {
-    const gr_store *store = &p->stores.data[i];
-    size_t size = gr_tensor_bytes(m, store->tensor);
-    const gr_tensor *t = &m->tensors.data[store->tensor]; /* whose buffer is its own by now */
-    if (size) memcpy((char *)t->buffer->data + t->offset, s->base[store->storage] + store->offset, size);
-  }
-  return GRAFT_OK;
-}
-
-static graft_status run(graft_session *s) {
-  for (uint32_t i = 0; i < s->input_count; i++)
-    if (!s->inputs[i].data)
-      return gr_error(s->context, GRAFT_INVALID_ARGUMENT, gr_value_loc(s->graph, s->graph->inputs.data[i]),
-                      "the input has not been set");
-  graft_status status = s->planned ? GRAFT_OK : make_plan(s);
-  if (status != GRAFT_OK) return status;
-  s->ran = false;
-  const gr_plan *p = &s->plan;
-  status = resolve(s);
-  if (status == GRAFT_OK && !s->prologue_done) status = run_prologue(s);
-  if (status == GRAFT_OK) status = run_part(s, false);
-  if (status != GRAFT_OK) return status;
-  for (uint32_t i = 0; i < p->copies.len; i++) {
-    const gr_copy *copy = &p->copies.data[i];
-    memcpy(s->base[copy->to], s->base[copy->from] + copy->offset, p->storages.data[copy->to].size);
-  }
-  status = s->keep_state ? GRAFT_OK : store_updates(s);
-  if (status != GRAFT_OK) return status;
-  s->step++;
-  s->ran = true;
-  return GRAFT_OK;
-}
-
-graft_status graft_session_run(graft_session *s) {
-  const uint32_t errors = gr_error_count(s->context);
-  graft_status status = gr_outcome(s->context, errors, run(s));
-  if (status != GRAFT_OK) s->ran = false;
-  return status;
 }
 
 const void *graft_session_get_output(graft_session *s, uint32_t index, graft_type *type) {

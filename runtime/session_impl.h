@@ -1,5 +1,5 @@
-/* A session's plan: which kernel runs when, and where every value lies. Made by plan.c, laid out by memory.c, run by
- * session.c. */
+/* A session's plan: which kernel runs when, and where every value lies. Made by plan.c and those that plan_impl.h
+ * names, laid out by memory.c, run by session.c. */
 #ifndef GRAFT_SESSION_IMPL_H
 #define GRAFT_SESSION_IMPL_H
 
@@ -23,30 +23,53 @@ typedef struct gr_storage {
   uint32_t first, last; /* steps between which it holds something; last is the number of steps for what outlives them */
   uint32_t pending;     /* while planning: reads that are still to come */
   bool fixed;           /* a tensor that the graph does not update, or computed from such ones alone */
+  bool kept;            /* outlives the steps, or the prologue and is read behind it */
 } gr_storage;
 
 typedef struct gr_slot {
   uint32_t storage; /* GRAFT_NONE: the value is not needed */
   size_t offset;    /* in the storage */
   graft_type type;  /* of one in GR_PLACE_LATE: of the last run */
+  gr_layout layout; /* in which it was made */
+  uint32_t forms;   /* the same in other layouts: first of a list in the plan's forms; GRAFT_NONE: none */
 } gr_slot;
+
+/* A value once more, in another layout. */
+typedef struct gr_form {
+  gr_layout layout;
+  uint32_t storage, next;
+} gr_form;
+
+/* What a step reads or writes. */
+typedef struct gr_place_of {
+  graft_value value; /* GRAFT_NONE: absent */
+  uint32_t storage;
+  size_t offset;
+  gr_layout layout;
+  int64_t elements; /* the kernel sees a vector of so many, the elements as they lie; 0: an array of the value's type */
+} gr_place_of;
 
 typedef struct gr_control gr_control;
 
 typedef struct gr_plan_step {
   graft_node node;
+  uint32_t args; /* in the plan's args: its operands, then its results (of storage GRAFT_NONE: nobody wants it) */
+  uint32_t operand_count, result_count;
   uint32_t random; /* number among random steps, from 1 */
   gr_kernel run;   /* NULL: an embedder's kernel */
   const graft_kernel *opaque;
   gr_fast fast;        /* runs instead of `run`, where a backend took the step */
+  bool reorder;        /* moves its operand to another layout, on behalf of the node */
   gr_control *control; /* of an op that runs graphs; NULL: of another one */
   bool late;           /* the types of its results are inferred when it runs, from what its operands are then */
 } gr_plan_step;
 
-/* A node whose results are there when its turn comes: with its step, or without one (views, what is known). */
+/* A node whose results are there when its turn comes: with its step and the reorders around it, or without one (views,
+ * what is known); or reorders for which there is no such turn. */
 typedef struct gr_plan_event {
   graft_node node;
-  uint32_t step; /* GRAFT_NONE: none */
+  uint32_t begin, end; /* steps */
+  bool reorders_only;
 } gr_plan_event;
 
 typedef struct gr_returned {
@@ -72,6 +95,8 @@ typedef struct gr_plan {
   gr_slot *slots; /* by value */
   uint32_t slot_count;
   GR_VEC(gr_storage) storages;
+  GR_VEC(gr_form) forms;
+  GR_VEC(gr_place_of) args;
   GR_VEC(gr_plan_step) steps;
   uint32_t prologue;            /* so many of the steps depend on fixed tensors alone */
   GR_VEC(gr_plan_event) events; /* where they were asked for: every planned node */
@@ -95,6 +120,7 @@ typedef struct gr_plan_options {
   bool reference, no_reuse;
   bool no_views; /* every result is written by a step, or known */
   bool events;
+  bool c_order; /* every value is in C order when its node's turn is over, and read from there */
 } gr_plan_options;
 
 /* The plan is empty (zeros) before; on failure gr_plan_end still has to be called. */
@@ -134,5 +160,56 @@ void gr_session_seed(graft_session *s, uint64_t seed);
 
 /* Gives the arena storages their offsets; sets arena_size. `reuse` false: no two overlap. */
 graft_status gr_plan_memory(gr_plan *p, bool reuse);
+
+/* ---- a session ---- */
+
+typedef struct gr_session_input {
+  graft_type type;  /* concrete, or rank -1: not known yet */
+  const void *data; /* NULL: not set yet */
+} gr_session_input;
+
+struct graft_session {
+  graft_graph *graph;
+  graft_context *context;
+  gr_session_input *inputs;
+  graft_type *types; /* of the inputs, as the plan wants them */
+  uint32_t input_count;
+  graft_kernel *kernels; /* names copied, owned */
+  uint32_t kernel_count;
+  graft_backend **backends; /* copied, owned */
+  uint32_t backend_count;
+  gr_isa isa;
+  bool reference, no_reuse, writes_values, keep_state, times_only;
+  graft_node_hook after_node;
+  void *after_node_user;
+  uint64_t seed, step; /* steps done */
+  gr_threads *threads; /* NULL: one */
+  uint32_t depth;      /* of a graph that a node runs: how many sessions are around it, whose threads it has */
+  gr_scratch *scratch;
+  bool planned, ran;
+  gr_plan plan;
+  void *memory; /* of the arena, not aligned */
+  size_t memory_size;
+  char *arena;
+  char **base;        /* by storage */
+  gr_buffer **held;   /* by storage: of a fixed tensor, so that writing to it makes another buffer */
+  uint64_t *versions; /* by storage: of what is fixed; 0: not made yet */
+  gr_late *late;      /* by storage */
+  uint64_t last_version;
+  bool prologue_done; /* with the tensors as they are */
+  uint32_t base_count;
+  gr_in *in; /* of the step at hand */
+  gr_out *out;
+  const void **opaque_in;
+  void **opaque_out;
+  graft_type *opaque_types;
+  graft_type *vector_types; /* of operands and results that are run on as they lie */
+  graft_type *told_types;   /* for the hook: of a node's operands, then its results */
+  void **told;
+  const void **told_operands;
+};
+
+/* The plan for the inputs' types, where there is none (session.c). */
+graft_status gr_session_plan(graft_session *s);
 
 #endif

@@ -272,6 +272,7 @@ static bool prepare(runner *r) {
     r->nodes = nodes_create(r->graph, &a->nodes);
     if (!r->nodes) return false;
     options.after_node = nodes_hook;
+    options.after_node_times = !a->nodes.values && !a->nodes.dump;
     options.after_node_user = r->nodes;
   }
   r->session = graft_session_create(r->graph, &options);

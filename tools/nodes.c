@@ -10,12 +10,15 @@
 
 enum { NAME_MAX = 128, FILE_MAX = 180, WIDE = 60 };
 
+/* Reorders have rows too: those for a node are a list. */
 typedef struct node_row {
   uint32_t runs;
   double seconds;
-  const char *kernel;
-  uint32_t reorders;
+  const char *kernel, *from, *layout;
+  uint32_t reorders; /* within the time */
   bool once;
+  graft_value reordered;
+  struct node_row *first, *next;
 } node_row;
 
 typedef struct value_row {
@@ -124,6 +127,8 @@ void nodes_destroy(nodes *n) {
   if (!n) return;
   for (uint32_t v = 0; n->values && v < n->value_count; v++) free(n->values[v].file);
   free(n->values);
+  for (uint32_t i = 0; n->rows && i < n->node_count; i++)
+    for (node_row *r = n->rows[i].first, *next; r; r = next) next = r->next, free(r);
   free(n->rows);
   free(n);
 }
@@ -147,12 +152,21 @@ bool nodes_begin_step(nodes *n, const feeds *inputs) {
 
 graft_status nodes_hook(void *user, const graft_node_done *done) {
   nodes *n = user;
-  node_row *row = &n->rows[done->node];
-  row->runs++;
-  row->seconds += done->seconds;
-  row->kernel = done->kernel;
-  row->reorders = done->reorders;
-  row->once = done->once;
+  node_row *r = &n->rows[done->node];
+  if (done->reordered != GRAFT_NONE) {
+    node_row **at = &r->first;
+    while (*at && ((*at)->reordered != done->reordered || strcmp((*at)->layout, done->layout) != 0)) at = &(*at)->next;
+    if (!*at && !(*at = calloc(1, sizeof **at))) return gr_no_memory(done->graph->module->context);
+    r = *at;
+  }
+  r->runs++;
+  r->seconds += done->seconds;
+  r->kernel = done->kernel;
+  r->from = done->from;
+  r->layout = done->layout;
+  r->reordered = done->reordered;
+  r->reorders = done->reorders;
+  r->once = done->once;
   if (!done->once) n->seconds += done->seconds;
   graft_status status = GRAFT_OK;
   for (uint32_t i = 0; status == GRAFT_OK && i < done->result_count; i++)
@@ -168,26 +182,40 @@ static int wider(int width, const char *text) {
   return length > width && length <= WIDE ? length : width;
 }
 
+/* NAME_MAX bytes for each; how the elements lie, of a reorder before and after. */
+static const char *layout_text(const node_row *r, char *text) {
+  snprintf(text, NAME_MAX, r->from ? "%s > %s" : "%s%s", r->from ? r->from : "", r->layout);
+  return text;
+}
+
+static void print_row(const nodes *n, const node_row *r, graft_value v, const char *op, const int *widths, FILE *out) {
+  char name[NAME_MAX], layout[NAME_MAX], share[16] = "once", reorders[32] = "";
+  if (!r->once) snprintf(share, sizeof share, "%.1f%%", n->seconds > 0 ? 100 * r->seconds / n->seconds : 0.0);
+  if (r->reorders) snprintf(reorders, sizeof reorders, ", %u reorder%s", r->reorders, r->reorders == 1 ? "" : "s");
+  fprintf(out, "  %-*s  %-*s  %9.3f ms  %6s  %-*s  %s%s\n", widths[0], label(n->graph, v, name), widths[1], op,
+          1e3 * r->seconds / r->runs, share, widths[2], layout_text(r, layout), r->kernel, reorders);
+}
+
 void nodes_print_timing(const nodes *n, FILE *out) {
-  char name[NAME_MAX];
-  int names = 4, ops = 2;
+  char text[NAME_MAX];
+  int widths[] = {4, 7, 7}; /* of names, ops, layouts */
   const graft_graph *g = n->graph;
   for (graft_node i = graft_node_first(g); i != GRAFT_NONE; i = graft_node_next(g, i)) {
-    if (!n->rows[i].runs) continue;
-    names = wider(names, label(g, gr_node_at(g, i)->first_result, name));
-    ops = wider(ops, graft_node_get_op(g, i));
+    for (const node_row *r = &n->rows[i]; r; r = r == &n->rows[i] ? r->first : r->next) {
+      if (!r->runs) continue;
+      const bool reorder = r != &n->rows[i];
+      widths[0] = wider(widths[0], label(g, reorder ? r->reordered : gr_node_at(g, i)->first_result, text));
+      widths[1] = wider(widths[1], reorder ? "reorder" : graft_node_get_op(g, i));
+      widths[2] = wider(widths[2], layout_text(r, text));
+    }
   }
   fprintf(out, "nodes in graph order: time of a step, and its share\n");
-  fprintf(out, "  %-*s  %-*s  %12s  %6s  kernel\n", names, "node", ops, "op", "time", "share");
+  fprintf(out, "  %-*s  %-*s  %12s  %6s  %-*s  kernel\n", widths[0], "node", widths[1], "op", "time", "share",
+          widths[2], "layout");
   for (graft_node i = graft_node_first(g); i != GRAFT_NONE; i = graft_node_next(g, i)) {
-    const node_row *row = &n->rows[i];
-    if (!row->runs) continue;
-    char share[16] = "once", reorders[32] = "";
-    if (!row->once) snprintf(share, sizeof share, "%.1f%%", n->seconds > 0 ? 100 * row->seconds / n->seconds : 0.0);
-    if (row->reorders)
-      snprintf(reorders, sizeof reorders, ", %u reorder%s", row->reorders, row->reorders == 1 ? "" : "s");
-    fprintf(out, "  %-*s  %-*s  %9.3f ms  %6s  %s%s\n", names, label(g, gr_node_at(g, i)->first_result, name), ops,
-            graft_node_get_op(g, i), 1e3 * row->seconds / row->runs, share, row->kernel, reorders);
+    for (const node_row *r = n->rows[i].first; r; r = r->next) print_row(n, r, r->reordered, "reorder", widths, out);
+    if (n->rows[i].runs)
+      print_row(n, &n->rows[i], gr_node_at(g, i)->first_result, graft_node_get_op(g, i), widths, out);
   }
 }
 

@@ -53,7 +53,7 @@ bool gr_dnnl_plan_conv(gr_dnnl *d, const gr_kernel_call *k, const gr_request *r,
   const graft_type *y = k->results[0].type;
   bool transposed = gr_op_get(k->op)->families & GR_F_CONV_TRANSPOSE;
   (void)r;
-  if (!gr_dnnl_floats(k)) return false;
+  if (!gr_dnnl_floats(k, 3)) return false;
   /* Each weight meets every position of x (transposed) or of y, in every image. */
   double positions =
       transposed ? (double)k->operands[0].count / (double)x->dims[1] : (double)k->results[0].count / (double)y->dims[1];

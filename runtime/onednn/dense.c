@@ -5,7 +5,7 @@
 
 bool gr_dnnl_plan_linear(gr_dnnl *d, const gr_kernel_call *k, const gr_request *r, gr_dnnl_plan *p) {
   const graft_type *w = k->operands[1].type, *b = k->operands[2].type;
-  if (!gr_dnnl_floats(k)) return false;
+  if (!gr_dnnl_floats(k, 3)) return false;
   int64_t rows = k->results[0].count / w->dims[0];
   if ((double)rows * (double)k->operands[1].count < WORTHWHILE || !gr_dnnl_start(d)) return false;
   dnnl_memory_desc_t src = gr_dnnl_rows(2, (int64_t[]){rows, w->dims[1]}), weight = gr_dnnl_type(w), bias = {0};
@@ -42,7 +42,7 @@ bool gr_dnnl_plan_matmul(gr_dnnl *d, const gr_kernel_call *k, const gr_request *
   int rank = a->rank > b->rank ? a->rank : b->rank;
   (void)r;
   if (rank < 2) rank = 2;
-  if (!gr_dnnl_floats(k) || (double)k->results[0].count * (double)a->dims[a->rank - 1] < WORTHWHILE) return false;
+  if (!gr_dnnl_floats(k, 3) || (double)k->results[0].count * (double)a->dims[a->rank - 1] < WORTHWHILE) return false;
   if (!gr_dnnl_start(d)) return false;
   dnnl_memory_desc_t left = matrix(a, rank, true), right = matrix(b, rank, false);
   int64_t dims[DNNL_MAX_NDIMS];

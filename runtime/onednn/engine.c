@@ -7,12 +7,7 @@
 
 typedef struct argument {
   gr_dnnl_arg a;
-  dnnl_memory_t plain, best; /* best NULL: the plain layout will do */
-  dnnl_primitive_t reorder;  /* into best; of a result into plain */
-  size_t size;               /* of best */
-  void *kept;                /* fixed operand: the reordered bytes, not aligned; NULL: done anew in every run */
-  const void *source;        /* what `kept` was made from */
-  uint64_t version;
+  dnnl_memory_t memory;
 } argument;
 
 struct gr_dnnl_kernel {
@@ -23,10 +18,6 @@ struct gr_dnnl_kernel {
   dnnl_memory_t scratchpad;
   size_t scratchpad_size;
 };
-
-#define ALIGNMENT 64u
-
-static void *align(void *p) { return (char *)p + (ALIGNMENT - (uintptr_t)p % ALIGNMENT) % ALIGNMENT; }
 
 dnnl_memory_desc_t gr_dnnl_rows(int rank, const int64_t *dims) {
   dnnl_memory_desc_t d;
@@ -74,41 +65,28 @@ static void close_state(void *state) {
   if (d->attr) (void)dnnl_primitive_attr_destroy(d->attr);
   if (d->stream) (void)dnnl_stream_destroy(d->stream);
   if (d->engine) (void)dnnl_engine_destroy(d->engine);
+  gr_dnnl_free_layouts(d);
   gr_free(d->context, d, sizeof *d);
 }
 
 /* ---- prepare
  * ------------------------------------------------------------------------------------------------------------- */
 
-static bool make_reorder(gr_dnnl *d, argument *a, const dnnl_memory_desc_t *best) {
-  const dnnl_memory_desc_t *from = a->a.result ? best : &a->a.plain, *to = a->a.result ? &a->a.plain : best;
-  dnnl_primitive_desc_t desc;
-  if (dnnl_reorder_primitive_desc_create(&desc, from, d->engine, to, d->engine, NULL) != dnnl_success) return false;
-  bool made = dnnl_primitive_create(&a->reorder, desc) == dnnl_success;
-  (void)dnnl_primitive_desc_destroy(desc);
-  return made;
-}
-
-static bool prepare_argument(gr_dnnl *d, argument *a, dnnl_primitive_desc_t desc, bool fixed) {
-  if (dnnl_memory_create(&a->plain, &a->a.plain, d->engine, DNNL_MEMORY_NONE) != dnnl_success) return false;
+/* The argument's memory, and the number of the layout that the primitive chose for it. */
+static bool make_argument(gr_dnnl *d, argument *a, dnnl_primitive_desc_t desc, gr_answer *answer) {
   const dnnl_memory_desc_t *best = dnnl_primitive_desc_query_md(desc, dnnl_query_exec_arg_md, a->a.arg);
-  if (!best) return false;
-  if (dnnl_memory_desc_equal(best, &a->a.plain)) return true;
-  a->size = dnnl_memory_desc_get_size(best);
-  if (dnnl_memory_create(&a->best, best, d->engine, DNNL_MEMORY_NONE) != dnnl_success || !make_reorder(d, a, best))
-    return false;
-  if (fixed) a->kept = gr_alloc(d->context, a->size + ALIGNMENT);
-  return !fixed || a->kept;
+  if (!best || dnnl_memory_create(&a->memory, best, d->engine, DNNL_MEMORY_NONE) != dnnl_success) return false;
+  return !answer ||
+         gr_dnnl_number(d, &a->a.plain, best, a->a.result ? &answer->results[a->a.slot] : &answer->operands[a->a.slot]);
 }
 
-static bool make(gr_dnnl_kernel *kernel, const gr_dnnl_plan *p, const gr_request *r) {
+static bool make(gr_dnnl_kernel *kernel, const gr_dnnl_plan *p, gr_answer *answer) {
   gr_dnnl *d = kernel->dnnl;
   if (dnnl_primitive_create(&kernel->primitive, p->desc) != dnnl_success) return false;
   kernel->count = p->count;
   for (uint32_t i = 0; i < p->count; i++) {
-    argument *a = &kernel->args[i];
-    a->a = p->args[i];
-    if (!prepare_argument(d, a, p->desc, !a->a.result && (r->fixed >> a->a.slot & 1u))) return false;
+    kernel->args[i].a = p->args[i];
+    if (!make_argument(d, &kernel->args[i], p->desc, answer)) return false;
   }
   const dnnl_memory_desc_t *scratchpad = dnnl_primitive_desc_query_md(p->desc, dnnl_query_scratchpad_md, 0);
   kernel->scratchpad_size = scratchpad ? dnnl_memory_desc_get_size(scratchpad) : 0;
@@ -118,86 +96,61 @@ static bool make(gr_dnnl_kernel *kernel, const gr_dnnl_plan *p, const gr_request
 
 static void drop(void *prepared) {
   gr_dnnl_kernel *kernel = prepared;
-  graft_context *c = kernel->dnnl->context;
-  for (uint32_t i = 0; i < kernel->count; i++) {
-    argument *a = &kernel->args[i];
-    if (a->reorder) (void)dnnl_primitive_destroy(a->reorder);
-    if (a->best) (void)dnnl_memory_destroy(a->best);
-    if (a->plain) (void)dnnl_memory_destroy(a->plain);
-    gr_free(c, a->kept, a->size + ALIGNMENT);
-  }
+  for (uint32_t i = 0; i < kernel->count; i++)
+    if (kernel->args[i].memory) (void)dnnl_memory_destroy(kernel->args[i].memory);
   if (kernel->scratchpad) (void)dnnl_memory_destroy(kernel->scratchpad);
   if (kernel->primitive) (void)dnnl_primitive_destroy(kernel->primitive);
-  gr_free(c, kernel, sizeof *kernel);
+  gr_free(kernel->dnnl->context, kernel, sizeof *kernel);
 }
 
-static graft_status prepare(void *state, const gr_kernel_call *k, const gr_request *r, void **result) {
-  gr_dnnl *d = state;
-  const gr_dnnl_planner plan = gr_dnnl_planner_of(k->op);
-  if (!plan) return GRAFT_OK;
-  gr_dnnl_kernel *kernel = gr_calloc(d->context, 1, sizeof *kernel);
-  if (!kernel) return GRAFT_NO_MEMORY;
-  kernel->dnnl = d;
-  gr_dnnl_plan p = {.count = 0};
+/* A primitive divides its work among as many threads as there are when it is made. */
+graft_status gr_dnnl_make(gr_dnnl *d, gr_dnnl_plan *p, gr_answer *answer, void **result) {
   const uint32_t errors = gr_error_count(d->context);
   const int threads = omp_get_max_threads();
+  gr_dnnl_kernel *kernel = gr_calloc(d->context, 1, sizeof *kernel);
   omp_set_num_threads((int)d->threads);
-  const bool done = plan(d, k, r, &p) && make(kernel, &p, r);
+  if (kernel) {
+    kernel->dnnl = d;
+    if (make(kernel, p, answer))
+      *result = kernel;
+    else
+      drop(kernel);
+  }
+  if (p->desc) (void)dnnl_primitive_desc_destroy(p->desc);
+  p->desc = NULL;
   omp_set_num_threads(threads);
-  if (p.desc) (void)dnnl_primitive_desc_destroy(p.desc);
-  if (done)
-    *result = kernel;
-  else
-    drop(kernel);
   return gr_error_count(d->context) == errors ? GRAFT_OK : GRAFT_NO_MEMORY;
 }
 
-static uint32_t reorders(const void *prepared) {
-  const gr_dnnl_kernel *kernel = prepared;
-  uint32_t count = 0;
-  for (uint32_t i = 0; i < kernel->count; i++) count += kernel->args[i].best && !kernel->args[i].kept;
-  return count;
+static graft_status prepare(void *state, const gr_kernel_call *k, const gr_request *r, gr_answer *answer) {
+  gr_dnnl *d = state;
+  const gr_dnnl_planner plan = gr_dnnl_planner_of(k->op);
+  if (!plan) return GRAFT_OK;
+  gr_dnnl_plan p = {.count = 0};
+  graft_status status = GRAFT_OK;
+  const int threads = omp_get_max_threads();
+  omp_set_num_threads((int)d->threads);
+  if (plan(d, k, r, &p))
+    status = gr_dnnl_make(d, &p, answer, &answer->kernel);
+  else if (p.desc)
+    (void)dnnl_primitive_desc_destroy(p.desc);
+  omp_set_num_threads(threads);
+  return status;
 }
 
 /* ---- run
  * -------------------------------------------------------------------------------------------------------------------
  */
 
-static bool reorder(const gr_dnnl *d, const argument *a) {
-  dnnl_exec_arg_t args[2] = {{DNNL_ARG_FROM, a->a.result ? a->best : a->plain},
-                             {DNNL_ARG_TO, a->a.result ? a->plain : a->best}};
-  return dnnl_primitive_execute(a->reorder, d->stream, 2, args) == dnnl_success;
-}
-
-/* Memory for the preferred layout; `*fresh` false: it holds the operand already. */
-static graft_status place_best(argument *a, const gr_kernel_call *k, const gr_in *in, bool *fresh) {
-  void *bytes = a->kept ? align(a->kept) : gr_scratch_alloc(k->scratch, a->size, 1);
-  if (!bytes) return GRAFT_NO_MEMORY;
-  *fresh = true;
-  if (a->kept) {
-    *fresh = in->version == 0 || a->version != in->version || a->source != in->data;
-    a->version = in->version;
-    a->source = in->data;
-  }
-  return dnnl_memory_set_data_handle(a->best, bytes) == dnnl_success ? GRAFT_OK : GRAFT_RUN;
-}
-
 static graft_status execute(gr_dnnl_kernel *kernel, const gr_kernel_call *k) {
   gr_dnnl *d = kernel->dnnl;
   dnnl_exec_arg_t args[GR_DNNL_ARGS + 1];
   int count = 0;
   for (uint32_t i = 0; i < kernel->count; i++) {
-    argument *a = &kernel->args[i];
-    const gr_in *in = &k->operands[a->a.slot];
-    void *data = a->a.result ? k->results[a->a.slot].data : (void *)in->data;
-    if (dnnl_memory_set_data_handle(a->plain, data) != dnnl_success) return GRAFT_RUN;
-    if (a->best) {
-      bool fresh;
-      graft_status status = place_best(a, k, in, &fresh);
-      if (status != GRAFT_OK) return status;
-      if (fresh && !a->a.result && !reorder(d, a)) return GRAFT_RUN;
-    }
-    args[count++] = (dnnl_exec_arg_t){a->a.arg, a->best ? a->best : a->plain};
+    const argument *a = &kernel->args[i];
+    void *data = a->a.result ? k->results[a->a.slot].data : (void *)k->operands[a->a.slot].data;
+    if (dnnl_memory_set_data_handle(a->memory, data) != dnnl_success) return GRAFT_RUN;
+    args[count++] = (dnnl_exec_arg_t){a->a.arg, a->memory};
   }
   if (kernel->scratchpad) {
     void *bytes = gr_scratch_alloc(k->scratch, kernel->scratchpad_size, 1);
@@ -206,8 +159,6 @@ static graft_status execute(gr_dnnl_kernel *kernel, const gr_kernel_call *k) {
     args[count++] = (dnnl_exec_arg_t){DNNL_ARG_SCRATCHPAD, kernel->scratchpad};
   }
   if (dnnl_primitive_execute(kernel->primitive, d->stream, count, args) != dnnl_success) return GRAFT_RUN;
-  for (uint32_t i = 0; i < kernel->count; i++)
-    if (kernel->args[i].a.result && kernel->args[i].best && !reorder(d, &kernel->args[i])) return GRAFT_RUN;
   return dnnl_stream_wait(d->stream) == dnnl_success ? GRAFT_OK : GRAFT_RUN;
 }
 
@@ -226,4 +177,5 @@ const gr_backend gr_onednn = {.name = "onednn",
                               .prepare = prepare,
                               .run = run,
                               .drop = drop,
-                              .reorders = reorders};
+                              .layout = gr_dnnl_layout_info,
+                              .reorder = gr_dnnl_reorder};

@@ -306,7 +306,7 @@ static void drop(void *kernel) {
   gr_free(n->all->context, n, sizeof *n);
 }
 
-static graft_status prepare(void *state, const gr_kernel_call *k, const gr_request *request, void **kernel) {
+static graft_status prepare(void *state, const gr_kernel_call *k, const gr_request *request, gr_answer *answer) {
   gr_integers *all = state;
   if (!is_layer(k->op) || !fits(k, request->fixed) || !start(all)) return GRAFT_OK;
   gr_integer *n = gr_calloc(all->context, 1, sizeof *n);
@@ -316,15 +316,10 @@ static graft_status prepare(void *state, const gr_kernel_call *k, const gr_reque
   n->transposed = gr_op_get(n->of)->families & GR_F_CONV_TRANSPOSE;
   const int threads = omp_get_max_threads();
   omp_set_num_threads(1);
-  const graft_status status = plan(n, k, kernel);
+  const graft_status status = plan(n, k, &answer->kernel);
   omp_set_num_threads(threads);
-  if (status != GRAFT_OK || !*kernel) drop(n);
+  if (status != GRAFT_OK || !answer->kernel) drop(n);
   return status;
-}
-
-static uint32_t reorders(const void *kernel) {
-  const gr_integer *n = kernel;
-  return n->of == GR_OP_linear ? 0 : 2;
 }
 
 const gr_backend gr_onednn_integers = {.name = "onednn",
@@ -332,5 +327,4 @@ const gr_backend gr_onednn_integers = {.name = "onednn",
                                        .close = close_state,
                                        .prepare = prepare,
                                        .run = gr_integer_run,
-                                       .drop = drop,
-                                       .reorders = reorders};
+                                       .drop = drop};

@@ -1,5 +1,4 @@
-/* A step run by oneDNN: one primitive, and reorders between the plain layout of values and the layouts that the
- * primitive likes best. */
+/* A step run by oneDNN: one primitive, in the layouts that it likes best. */
 #ifndef GRAFT_ONEDNN_IMPL_H
 #define GRAFT_ONEDNN_IMPL_H
 
@@ -8,6 +7,8 @@
 #include <dnnl.h>
 
 typedef struct gr_dnnl_kernel gr_dnnl_kernel; /* a prepared step */
+
+typedef struct gr_dnnl_layout gr_dnnl_layout; /* layouts.c */
 
 #define GR_DNNL_ARGS 6
 
@@ -33,10 +34,31 @@ typedef struct gr_dnnl {
   dnnl_engine_t engine;
   dnnl_stream_t stream;
   dnnl_primitive_attr_t attr; /* scratch memory is given to each call */
+  GR_VEC(gr_dnnl_layout) layouts;
+  uint32_t *table, table_size; /* layouts by hash: number + 1 */
 } gr_dnnl;
 
 /* Made when the first step wants it; false: not to be had. */
 bool gr_dnnl_start(gr_dnnl *d);
+
+/* ---- layouts.c ---- */
+
+/* The number of the layout `best` of an array that is `plain` in C order; false: no memory. */
+bool gr_dnnl_number(gr_dnnl *d, const dnnl_memory_desc_t *plain, const dnnl_memory_desc_t *best, uint32_t *layout);
+/* An operand as it lies (gr_request.layouts), of the dtype of `plain`, which describes it in C order. */
+dnnl_memory_desc_t gr_dnnl_in_layout(const gr_dnnl *d, uint32_t layout, const dnnl_memory_desc_t *plain);
+dnnl_data_type_t gr_dnnl_dtype(graft_dtype dtype); /* undef: oneDNN has none */
+void gr_dnnl_free_layouts(gr_dnnl *d);
+void gr_dnnl_layout_info(const void *state, uint32_t layout, graft_dtype dtype, gr_layout_info *info);
+graft_status gr_dnnl_reorder(void *state, const graft_type *type, uint32_t from, uint32_t to, void **kernel);
+
+/* ---- engine.c ---- */
+
+/* A kernel for the plan, whose `desc` it takes; *result stays NULL where oneDNN cannot. The layouts of its arguments go
+ * into `answer`, which may be NULL. */
+graft_status gr_dnnl_make(gr_dnnl *d, gr_dnnl_plan *p, gr_answer *answer, void **result);
+
+/* ---- planners.c ---- */
 
 /* False: this step is not for oneDNN. On success `desc` is set. Dtypes and extents are the planner's to check. A new
  * one gets a row in planners.c. */
@@ -44,13 +66,14 @@ typedef bool (*gr_dnnl_planner)(gr_dnnl *d, const gr_kernel_call *k, const gr_re
 gr_dnnl_planner gr_dnnl_planner_of(uint32_t op); /* NULL: none */
 /* Not empty, and no larger than oneDNN can count: it divides by extents that it has cut to 32 bits. */
 bool gr_dnnl_fits(const graft_type *t);
-/* All operands and the first result are f32 and fit. */
-bool gr_dnnl_floats(const gr_kernel_call *k);
+/* The first operands and the first result are f32 and fit. */
+bool gr_dnnl_floats(const gr_kernel_call *k, uint32_t operands);
 
 bool gr_dnnl_plan_conv(gr_dnnl *d, const gr_kernel_call *k, const gr_request *r, gr_dnnl_plan *p);
 bool gr_dnnl_plan_linear(gr_dnnl *d, const gr_kernel_call *k, const gr_request *r, gr_dnnl_plan *p);
 bool gr_dnnl_plan_matmul(gr_dnnl *d, const gr_kernel_call *k, const gr_request *r, gr_dnnl_plan *p);
 bool gr_dnnl_plan_pool(gr_dnnl *d, const gr_kernel_call *k, const gr_request *r, gr_dnnl_plan *p);
+bool gr_dnnl_plan_global_average(gr_dnnl *d, const gr_kernel_call *k, const gr_request *r, gr_dnnl_plan *p);
 bool gr_dnnl_plan_batch_norm(gr_dnnl *d, const gr_kernel_call *k, const gr_request *r, gr_dnnl_plan *p);
 
 /* A row-major float array. */

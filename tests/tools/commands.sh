@@ -461,7 +461,7 @@ expect 1 "run: an input is missing" "$run" net.gir -o never.gfb
 absent never.gfb "run: an input is missing"
 expect 0 "run: two steps" "$run" net.gir --input x=data/a.npy,data/b.npy --output-dir results/here -o after.gfb --timing
 said "2 steps" "run: timing"
-said "^  conv  *conv2d  *[0-9.]* ms  *[0-9.]*%  [a-z]" "run: timing of a node"
+said "^  conv  *conv2d  *[0-9.]* ms  *[0-9.]*%  C order  *plain" "run: timing of a node"
 not_printed "dead" "run: timing of a node that nothing needs"
 for file in y.0 y.1 times_two.0 times_two.1; do present "results/here/$file.npy" "run: two steps"; done
 expect 0 "run: state" "$opt" after.gfb
