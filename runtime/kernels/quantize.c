@@ -1,4 +1,5 @@
 /* The ops of quantization: quantize, dequantize, fake_quantize, observe, qparams, choose_qparams. */
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -92,6 +93,22 @@ bool gr_quantizes_by_channel(const gr_kernel_call *k) {
   return k->op == GR_OP_quantize_per_channel || k->op == GR_OP_dequantize_per_channel;
 }
 
+/* What a scale and a zero point have to be, so that integers stand for numbers. A scale that came to NaN or infinity in
+ * training is left to show in the result. */
+static graft_status check_qparams(const gr_kernel_call *k, const gr_in *scale, const gr_in *zero, graft_dtype dtype) {
+  const bool trains = k->op == GR_OP_fake_quantize;
+  int64_t low, high;
+  for (int64_t i = 0; i < scale->count; i++) {
+    const float s = ((const float *)scale->data)[i];
+    if (!(s >= FLT_MIN && s <= FLT_MAX) && !(trains && !isfinite(s)))
+      return gr_kernel_error(k, "scale is %g, not a normal number above 0", (double)s);
+  }
+  for (int64_t i = 0; i < zero->count && graft_dtype_range(dtype, &low, &high); i++)
+    if (((const int32_t *)zero->data)[i] < low || ((const int32_t *)zero->data)[i] > high)
+      return gr_kernel_error(k, "zero_point is %d, no %s", ((const int32_t *)zero->data)[i], graft_dtype_name(dtype));
+  return GRAFT_OK;
+}
+
 /* All but how an element is computed. */
 static graft_status quantize_begin(const gr_kernel_call *k, quantize_job *job) {
   const gr_in *x = &k->operands[0], *scale = &k->operands[1], *zp = &k->operands[2];
@@ -101,6 +118,8 @@ static graft_status quantize_begin(const gr_kernel_call *k, quantize_job *job) {
   if (status) return status;
   if (scale->type->dtype != GRAFT_F32) return gr_kernel_no_dtype(k, scale->type->dtype);
   if (zp->type->dtype != GRAFT_I32) return gr_kernel_no_dtype(k, zp->type->dtype);
+  status = check_qparams(k, scale, zp, job->dtype);
+  if (status) return status;
   job->isa = k->isa;
   job->x = x->data;
   job->y = k->results[0].data;
