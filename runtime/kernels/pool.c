@@ -1,55 +1,12 @@
 /* Pooling, written for three spatial axes: with fewer, the first ones have extent and window 1. Axes before the spatial
  * ones are planes, one piece of work each. */
-#include "runtime/kernel_impl.h"
+#include "runtime/kernels/pool_impl.h"
 
 #include <math.h>
 
-GR_SAME_ATTR(kernel_size, max_pool2d, avg_pool2d);
-GR_SAME_ATTR(stride, max_pool2d, avg_pool2d);
-GR_SAME_ATTR(padding, max_pool2d, avg_pool2d);
-GR_SAME_ATTR(dilation, max_pool2d, lp_pool2d);
-
-typedef struct axis {
-  int64_t in, out, kernel, stride, padding, dilation;
-} axis;
-
-typedef struct pool {
-  const void *x;
-  void *y;
-  int64_t *indices; /* of max_pool, or NULL */
-  axis a[3];
-  int64_t in, out; /* elements in a plane */
-  gr_isa isa;
-  bool count_include_pad, adaptive;
-  double norm_type;
-} pool;
-
-/* The window of output o along axis i: the first of its elements that is inside the input, one past the last, and how
- * many it has with the padding that it covers. */
-static void window(const pool *p, int i, int64_t o, int64_t *begin, int64_t *end, int64_t *extent) {
-  const axis *a = &p->a[i];
-  if (p->adaptive) {
-    *begin = o * a->in / a->out;
-    *end = ((o + 1) * a->in + a->out - 1) / a->out;
-    *extent = *end - *begin;
-    return;
-  }
-  *begin = o * a->stride - a->padding;
-  *end = *begin + (a->kernel - 1) * a->dilation + 1;
-  if (*end > a->in + a->padding) *end = a->in + a->padding;
-  *extent = (*end - *begin + a->dilation - 1) / a->dilation;
-  if (*begin < 0) *begin += (-*begin + a->dilation - 1) / a->dilation * a->dilation;
-  if (*end > a->in) *end = a->in;
-}
-
-/* How many elements a window has inside the input. */
-static int64_t inside(const axis *a, int64_t begin, int64_t end) {
-  return begin < end ? (end - begin + a->dilation - 1) / a->dilation : 0;
-}
-
 /* Results of a row whose windows reach over no end of the input, where no index is asked for: [first, last). */
-static void inside_row(const pool *p, int64_t *first, int64_t *last) {
-  const axis *a = &p->a[2];
+static void inside_row(const gr_pool *p, int64_t *first, int64_t *last) {
+  const gr_pool_axis *a = &p->a[2];
   const int64_t reach = (a->kernel - 1) * a->dilation + 1, spare = a->in + a->padding - reach;
   *first = *last = 0;
   if (p->adaptive || p->indices || spare < 0) return;
@@ -92,12 +49,12 @@ static void inside_row(const pool *p, int64_t *first, int64_t *last) {
  * order. */
 #define MAX_POOL(D, T, LOWEST, IS_NAN) \
   MAX_TAP(D, T, IS_NAN) \
-  static void max_window_##D(const pool *p, const T *x, int64_t d, int64_t h, int64_t w, int64_t at) { \
-    const axis *a = p->a; \
+  static void max_window_##D(const gr_pool *p, const T *x, int64_t d, int64_t h, int64_t w, int64_t at) { \
+    const gr_pool_axis *a = p->a; \
     int64_t d0, d1, h0, h1, w0, w1, n; \
-    window(p, 0, d, &d0, &d1, &n); \
-    window(p, 1, h, &h0, &h1, &n); \
-    window(p, 2, w, &w0, &w1, &n); \
+    gr_pool_window(p, 0, d, &d0, &d1, &n); \
+    gr_pool_window(p, 1, h, &h0, &h1, &n); \
+    gr_pool_window(p, 2, w, &w0, &w1, &n); \
     int64_t best = (d0 * a[1].in + h0) * a[2].in + w0; \
     T max = LOWEST; \
     for (int64_t i = d0; i < d1; i += a[0].dilation) \
@@ -110,11 +67,11 @@ static void inside_row(const pool *p, int64_t *first, int64_t *last) {
     ((T *)p->y)[at] = max; \
     if (p->indices) p->indices[at] = best; \
   } \
-  static void max_row_##D(const pool *p, const T *x, int64_t d, int64_t h, int64_t first, int64_t last, T *y) { \
-    const axis *a = p->a; \
+  static void max_row_##D(const gr_pool *p, const T *x, int64_t d, int64_t h, int64_t first, int64_t last, T *y) { \
+    const gr_pool_axis *a = p->a; \
     int64_t d0, d1, h0, h1, n; \
-    window(p, 0, d, &d0, &d1, &n); \
-    window(p, 1, h, &h0, &h1, &n); \
+    gr_pool_window(p, 0, d, &d0, &d1, &n); \
+    gr_pool_window(p, 1, h, &h0, &h1, &n); \
     for (int64_t w = first; w < last; w++) y[w] = LOWEST; \
     for (int64_t i = d0; i < d1; i += a[0].dilation) \
       for (int64_t j = h0; j < h1; j += a[1].dilation) \
@@ -124,8 +81,8 @@ static void inside_row(const pool *p, int64_t *first, int64_t *last) {
                               a[2].stride, last - first, y + first); \
   } \
   static void max_pool_##D(void *user, int64_t begin, int64_t end, uint32_t worker) { \
-    const pool *p = user; \
-    const axis *a = p->a; \
+    const gr_pool *p = user; \
+    const gr_pool_axis *a = p->a; \
     int64_t first, last; \
     (void)worker; \
     inside_row(p, &first, &last); \
@@ -151,19 +108,19 @@ MAX_POOL(F64, double, -INFINITY, NOT_ITSELF)
 /* ONE is what an element adds, WHOLE the result of `sum` for windows of n elements with the padding that counts. */
 #define SUM_POOL(NAME, D, T, ONE, WHOLE) \
   static void NAME##_##D(void *user, int64_t first, int64_t last, uint32_t worker) { \
-    const pool *p = user; \
-    const axis *a = p->a; \
+    const gr_pool *p = user; \
+    const gr_pool_axis *a = p->a; \
     (void)worker; \
     for (int64_t plane = first; plane < last; plane++) { \
       const T *x = (const T *)p->x + plane * p->in; \
       T *y = (T *)p->y + plane * p->out; \
       for (int64_t d = 0; d < a[0].out; d++) { \
         int64_t d0, d1, dn, h0, h1, hn, w0, w1, wn; \
-        window(p, 0, d, &d0, &d1, &dn); \
+        gr_pool_window(p, 0, d, &d0, &d1, &dn); \
         for (int64_t h = 0; h < a[1].out; h++) { \
-          window(p, 1, h, &h0, &h1, &hn); \
+          gr_pool_window(p, 1, h, &h0, &h1, &hn); \
           for (int64_t w = 0; w < a[2].out; w++) { \
-            window(p, 2, w, &w0, &w1, &wn); \
+            gr_pool_window(p, 2, w, &w0, &w1, &wn); \
             double sum = 0; \
             for (int64_t i = d0; i < d1; i += a[0].dilation) \
               for (int64_t j = h0; j < h1; j += a[1].dilation) \
@@ -171,9 +128,10 @@ MAX_POOL(F64, double, -INFINITY, NOT_ITSELF)
                   const double v = (double)x[(i * a[1].in + j) * a[2].in + l]; \
                   sum += ONE; \
                 } \
-            const double n = p->count_include_pad ? (double)dn * (double)hn * (double)wn \
-                                                  : (double)inside(&a[0], d0, d1) * (double)inside(&a[1], h0, h1) * \
-                                                        (double)inside(&a[2], w0, w1); \
+            const double n = p->count_include_pad \
+                                 ? (double)dn * (double)hn * (double)wn \
+                                 : (double)gr_pool_inside(&a[0], d0, d1) * (double)gr_pool_inside(&a[1], h0, h1) * \
+                                       (double)gr_pool_inside(&a[2], w0, w1); \
             *y++ = (T)(WHOLE); \
           } \
         } \
@@ -190,31 +148,41 @@ SUM_POOL(avg_pool, f64, double, v, MEAN)
 LP_POOL(f32, float)
 LP_POOL(f64, double)
 
-/* Fills in all but the windows; the number of spatial axes. */
-static int begin_pool(const gr_kernel_call *k, pool *p, int n) {
-  const graft_type *x = k->operands[0].type, *y = k->results[0].type;
-  *p = (pool){.x = k->operands[0].data,
-              .y = k->results[0].data,
-              .indices = k->results[1].data,
-              .in = 1,
-              .out = 1,
-              .isa = k->isa};
-  for (int i = 0; i < 3; i++) {
-    axis *a = &p->a[i];
-    *a = (axis){.in = 1, .out = 1, .kernel = 1, .stride = 1, .dilation = 1};
-    int32_t from = x->rank - 3 + i;
-    if (i >= 3 - n) a->in = x->dims[from], a->out = y->dims[from];
-    p->in *= a->in;
-    p->out *= a->out;
+static int axes_of(uint32_t of) {
+  switch (of) {
+  case GR_OP_max_pool1d:
+  case GR_OP_avg_pool1d:
+  case GR_OP_lp_pool1d:
+  case GR_OP_adaptive_avg_pool1d:
+  case GR_OP_adaptive_max_pool1d: return 1;
+  case GR_OP_max_pool3d:
+  case GR_OP_avg_pool3d:
+  case GR_OP_lp_pool3d:
+  case GR_OP_adaptive_avg_pool3d:
+  case GR_OP_adaptive_max_pool3d: return 3;
+  default: return 2;
   }
-  return 3 - n;
 }
 
-static void read_windows(const gr_kernel_call *k, pool *p, int first, uint32_t dilation_slot) {
+static bool is_adaptive(uint32_t of) {
+  return of == GR_OP_adaptive_avg_pool1d || of == GR_OP_adaptive_avg_pool2d || of == GR_OP_adaptive_avg_pool3d ||
+         of == GR_OP_adaptive_max_pool1d || of == GR_OP_adaptive_max_pool2d || of == GR_OP_adaptive_max_pool3d;
+}
+
+GR_SAME_ATTR(kernel_size, max_pool2d, avg_pool2d);
+GR_SAME_ATTR(stride, max_pool2d, avg_pool2d);
+GR_SAME_ATTR(padding, max_pool2d, avg_pool2d);
+GR_SAME_ATTR(kernel_size, max_pool2d, lp_pool2d);
+GR_SAME_ATTR(stride, max_pool2d, lp_pool2d);
+GR_SAME_ATTR(padding, max_pool2d, lp_pool2d);
+GR_SAME_ATTR(dilation, max_pool2d, lp_pool2d);
+
+static void read_windows(const gr_kernel_call *k, gr_pool *p, int first, bool is_avg) {
   uint32_t n;
   const int64_t *kernel = gr_k_ints(k, GR_ATTR_ND(max_pool, kernel_size), &n),
                 *stride = gr_k_ints(k, GR_ATTR_ND(max_pool, stride), &n);
-  const int64_t *padding = gr_k_ints(k, GR_ATTR_ND(max_pool, padding), &n), *dilation = gr_k_ints(k, dilation_slot, &n);
+  const int64_t *padding = gr_k_ints(k, GR_ATTR_ND(max_pool, padding), &n),
+                *dilation = gr_k_ints(k, is_avg ? GR_ATTR_ND(avg_pool, dilation) : GR_ATTR_ND(max_pool, dilation), &n);
   for (int i = first; i < 3; i++) {
     p->a[i].kernel = kernel[i - first];
     p->a[i].stride = stride[i - first];
@@ -223,7 +191,30 @@ static void read_windows(const gr_kernel_call *k, pool *p, int first, uint32_t d
   }
 }
 
-static graft_status run_pool(const gr_kernel_call *k, pool *p, gr_range_function run) {
+void gr_pool_read(const gr_kernel_call *k, uint32_t of, gr_pool *p) {
+  const graft_type *x = k->operands[0].type, *y = k->results[0].type;
+  const int first = 3 - axes_of(of);
+  const bool is_avg = of == GR_OP_avg_pool1d || of == GR_OP_avg_pool2d || of == GR_OP_avg_pool3d;
+  *p = (gr_pool){.x = k->operands[0].data,
+                 .y = k->results[0].data,
+                 .indices = k->results[1].data,
+                 .in = 1,
+                 .out = 1,
+                 .isa = k->isa,
+                 .adaptive = is_adaptive(of)};
+  for (int i = 0; i < 3; i++) {
+    gr_pool_axis *a = &p->a[i];
+    *a = (gr_pool_axis){.in = 1, .out = 1, .kernel = 1, .stride = 1, .dilation = 1};
+    const int32_t from = x->rank - 3 + i;
+    if (i >= first) a->in = x->dims[from], a->out = y->dims[from];
+    p->in *= a->in;
+    p->out *= a->out;
+  }
+  if (!p->adaptive) read_windows(k, p, first, is_avg);
+  if (is_avg) p->count_include_pad = gr_k_bool(k, GR_ATTR_ND(avg_pool, count_include_pad));
+}
+
+static graft_status run_pool(const gr_kernel_call *k, gr_pool *p, gr_range_function run) {
   if (!run) return gr_kernel_no_dtype(k, k->operands[0].type->dtype);
   if (k->results[0].count == 0) return GRAFT_OK;
   double work = (double)p->out * (double)p->a[0].kernel * (double)p->a[1].kernel * (double)p->a[2].kernel;
@@ -239,41 +230,35 @@ static const gr_range_function max_pool[GRAFT_DTYPE_COUNT] = {
 static const gr_range_function avg_pool[GRAFT_DTYPE_COUNT] = {[GRAFT_F32] = avg_pool_f32, [GRAFT_F64] = avg_pool_f64};
 
 graft_status gr_kernel_max_pool(const gr_kernel_call *k) {
-  pool p;
-  int first = begin_pool(k, &p, k->op == GR_OP_max_pool1d ? 1 : k->op == GR_OP_max_pool2d ? 2 : 3);
-  read_windows(k, &p, first, GR_ATTR_ND(max_pool, dilation));
+  gr_pool p;
+  gr_pool_read(k, k->op, &p);
   return run_pool(k, &p, max_pool[k->operands[0].type->dtype]);
 }
 
 graft_status gr_kernel_avg_pool(const gr_kernel_call *k) {
-  pool p;
-  int first = begin_pool(k, &p, k->op == GR_OP_avg_pool1d ? 1 : k->op == GR_OP_avg_pool2d ? 2 : 3);
-  read_windows(k, &p, first, GR_ATTR_ND(avg_pool, dilation));
-  p.count_include_pad = gr_k_bool(k, GR_ATTR_ND(avg_pool, count_include_pad));
+  gr_pool p;
+  gr_pool_read(k, k->op, &p);
   return run_pool(k, &p, avg_pool[k->operands[0].type->dtype]);
 }
 
 graft_status gr_kernel_lp_pool(const gr_kernel_call *k) {
   static const gr_range_function run[GRAFT_DTYPE_COUNT][3] = {
       [GRAFT_F32] = {l1_pool_f32, l2_pool_f32, lp_pool_f32}, [GRAFT_F64] = {l1_pool_f64, l2_pool_f64, lp_pool_f64}};
-  pool p;
-  int first = begin_pool(k, &p, k->op == GR_OP_lp_pool1d ? 1 : k->op == GR_OP_lp_pool2d ? 2 : 3);
-  read_windows(k, &p, first, GR_ATTR_ND(lp_pool, dilation));
+  gr_pool p;
+  gr_pool_read(k, k->op, &p);
   p.norm_type = gr_k_float(k, GR_ATTR_ND(lp_pool, norm_type));
   return run_pool(k, &p, run[k->operands[0].type->dtype][p.norm_type == 1 ? 0 : p.norm_type == 2 ? 1 : 2]);
 }
 
 graft_status gr_kernel_adaptive_avg_pool(const gr_kernel_call *k) {
-  pool p;
-  begin_pool(k, &p, k->op == GR_OP_adaptive_avg_pool1d ? 1 : k->op == GR_OP_adaptive_avg_pool2d ? 2 : 3);
-  p.adaptive = true;
+  gr_pool p;
+  gr_pool_read(k, k->op, &p);
   return run_pool(k, &p, avg_pool[k->operands[0].type->dtype]);
 }
 
 graft_status gr_kernel_adaptive_max_pool(const gr_kernel_call *k) {
-  pool p;
-  begin_pool(k, &p, k->op == GR_OP_adaptive_max_pool1d ? 1 : k->op == GR_OP_adaptive_max_pool2d ? 2 : 3);
-  p.adaptive = true;
+  gr_pool p;
+  gr_pool_read(k, k->op, &p);
   return run_pool(k, &p, max_pool[k->operands[0].type->dtype]);
 }
 

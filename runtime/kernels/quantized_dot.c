@@ -1,6 +1,6 @@
-/* Convolutions and linear layers of bytes through dot_impl.h: weights and windows of x become rows of 16-bit integers
- * without their zero points (so that what pads is 0), a tile of windows at a time; each tile's sums are requantized at
- * once, so that neither the windows nor the sums of a whole image are ever held. */
+/* Convolutions, linear layers and products of matrices of bytes through dot_impl.h: weights and windows of x become
+ * rows of 16-bit integers without their zero points (so that what pads is 0), a tile of windows at a time; each tile's
+ * sums are requantized at once, so that neither the windows nor the sums of a whole image are ever held. */
 #include "runtime/kernels/dot_impl.h"
 #include "runtime/kernels/requantize_impl.h"
 
@@ -172,6 +172,11 @@ static void read_conv(dot_job *j, const gr_kernel_call *k) {
   j->taps = gr_extent(w, 2, w->rank);
 }
 
+static int64_t tile_of(int64_t depth) {
+  const int64_t tile = TILE_BYTES / 2 / depth / GR_DOT_ROWS * GR_DOT_ROWS;
+  return tile < GR_DOT_ROWS ? GR_DOT_ROWS : tile > MOST ? MOST : tile;
+}
+
 bool gr_quantized_dot_fits(const gr_kernel_call *k, uint32_t of) {
   const graft_type *x = k->operands[X].type, *w = k->operands[WEIGHT].type;
   if (x->dtype != GRAFT_U8 && x->dtype != GRAFT_I8) return false;
@@ -196,8 +201,7 @@ graft_status gr_quantized_dot(const gr_kernel_call *k, uint32_t of, const gr_req
   }
   j.depth = gr_dot_padded(j.in * j.taps, GR_DOT_DEPTH);
   j.rows = gr_dot_padded(j.out, GR_DOT_ROWS);
-  j.tile = TILE_BYTES / 2 / j.depth / GR_DOT_ROWS * GR_DOT_ROWS;
-  j.tile = j.tile < GR_DOT_ROWS ? GR_DOT_ROWS : j.tile > MOST ? MOST : j.tile;
+  j.tile = tile_of(j.depth);
   j.tiles = (j.y_plane + j.tile - 1) / j.tile;
   j.weight =
       gr_scratch_alloc(k->scratch, gr_size3((size_t)j.groups, (size_t)j.rows, (size_t)j.depth), sizeof *j.weight);
@@ -206,5 +210,89 @@ graft_status gr_quantized_dot(const gr_kernel_call *k, uint32_t of, const gr_req
   if (!j.weight || !j.windows || !j.sums) return GRAFT_NO_MEMORY;
   gr_parallel_for(k->threads, j.groups * j.rows, 1 + 65536 / j.depth, pack_weight, &j);
   gr_parallel_for(k->threads, images * j.groups * j.tiles, 1, run_tiles, &j);
+  return GRAFT_OK;
+}
+
+/* ---- products of two matrices ---- */
+
+typedef struct matmul_job {
+  const gr_kernel_call *k;
+  const gr_requantize *q;
+  int64_t m, n, inner;          /* of each product */
+  int64_t x_count, other_count; /* matrices: one, or one for each product */
+  int64_t depth, rows, tile, tiles;
+  int16_t *columns, *windows; /* of all matrices of `other`; of each worker, rows of x */
+  int32_t *sums;
+} matmul_job;
+
+enum { OTHER = GR_OPERAND(quantized_matmul, other), MATMUL_X_ZERO = GR_OPERAND(quantized_matmul, x_zero_point) };
+enum { OTHER_ZERO = GR_OPERAND(quantized_matmul, other_zero_point) };
+
+static void pack_other(void *user, int64_t begin, int64_t end, uint32_t worker) {
+  const matmul_job *j = user;
+  const int32_t zero = *(const int32_t *)j->k->operands[OTHER_ZERO].data;
+  (void)worker;
+  for (int64_t r = begin; r < end; r++) {
+    int16_t *to = j->columns + r * j->depth;
+    const int64_t matrix = r / j->rows, column = r % j->rows;
+    memset(to, 0, (size_t)j->depth * sizeof *to);
+    for (int64_t p = 0; column < j->n && p < j->inner; p++)
+      shift_bytes(&j->k->operands[OTHER], (matrix * j->inner + p) * j->n + column, 1, zero, to + p);
+  }
+}
+
+static void matmul_tiles(void *user, int64_t begin, int64_t end, uint32_t worker) {
+  const matmul_job *j = user;
+  const gr_kernel_call *k = j->k;
+  const int32_t zero = *(const int32_t *)k->operands[MATMUL_X_ZERO].data;
+  int16_t *rows = j->windows + (int64_t)worker * j->tile * j->depth;
+  int32_t *sums = j->sums + (int64_t)worker * j->tile * j->rows;
+  for (int64_t i = begin; i < end; i++) {
+    const int64_t product = i / j->tiles, m0 = i % j->tiles * j->tile, m = j->m - m0 < j->tile ? j->m - m0 : j->tile;
+    const int64_t padded = gr_dot_padded(m, GR_DOT_ROWS);
+    memset(rows, 0, (size_t)(padded * j->depth) * sizeof *rows);
+    for (int64_t r = 0; r < m; r++)
+      shift_bytes(&k->operands[X], (product % j->x_count * j->m + m0 + r) * j->inner, j->inner, zero,
+                  rows + r * j->depth);
+    gr_dot(k->isa, j->columns + product % j->other_count * j->rows * j->depth, j->rows, rows, padded, j->depth, sums, 1,
+           j->rows);
+    for (int64_t r = 0; r < m; r++)
+      gr_requantize_i32(j->q, k->isa, sums + r * j->rows, j->n, 0, 0, (product * j->m + m0 + r) * j->n);
+  }
+}
+
+bool gr_quantized_matmul_fits(const gr_kernel_call *k) {
+  const graft_type *x = k->operands[X].type, *other = k->operands[OTHER].type, *y = k->results[0].type;
+  if ((x->dtype != GRAFT_U8 && x->dtype != GRAFT_I8) || (other->dtype != GRAFT_U8 && other->dtype != GRAFT_I8))
+    return false;
+  if (x->rank < 2 || other->rank < 2 || k->operands[X].count == 0 || k->operands[OTHER].count == 0) return false;
+  /* Matrices are met one by one, or it is one alone. */
+  const int64_t products = gr_extent(y, 0, y->rank - 2), of_x = gr_extent(x, 0, x->rank - 2),
+                of_other = gr_extent(other, 0, other->rank - 2);
+  return (of_x == products || of_x == 1) && (of_other == products || of_other == 1) &&
+         x->dims[x->rank - 1] >= GR_DOT_DEPTH / 2;
+}
+
+graft_status gr_quantized_matmul(const gr_kernel_call *k, const gr_requantize *q) {
+  const graft_type *x = k->operands[X].type, *other = k->operands[OTHER].type;
+  const size_t workers = gr_threads_count(k->threads);
+  matmul_job j = {.k = k,
+                  .q = q,
+                  .m = x->dims[x->rank - 2],
+                  .n = other->dims[other->rank - 1],
+                  .inner = x->dims[x->rank - 1],
+                  .x_count = gr_extent(x, 0, x->rank - 2),
+                  .other_count = gr_extent(other, 0, other->rank - 2)};
+  j.depth = gr_dot_padded(j.inner, GR_DOT_DEPTH);
+  j.rows = gr_dot_padded(j.n, GR_DOT_ROWS);
+  j.tile = tile_of(j.depth);
+  j.tiles = (j.m + j.tile - 1) / j.tile;
+  j.columns =
+      gr_scratch_alloc(k->scratch, gr_size3((size_t)j.other_count, (size_t)j.rows, (size_t)j.depth), sizeof *j.columns);
+  j.windows = gr_scratch_alloc(k->scratch, gr_size3(workers, (size_t)j.tile, (size_t)j.depth), sizeof *j.windows);
+  j.sums = gr_scratch_alloc(k->scratch, gr_size3(workers, (size_t)j.tile, (size_t)j.rows), sizeof *j.sums);
+  if (!j.columns || !j.windows || !j.sums) return GRAFT_NO_MEMORY;
+  gr_parallel_for(k->threads, j.other_count * j.rows, 1 + 65536 / j.depth, pack_other, &j);
+  gr_parallel_for(k->threads, k->results[0].count / (j.m * j.n) * j.tiles, 1, matmul_tiles, &j);
   return GRAFT_OK;
 }

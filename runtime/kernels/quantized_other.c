@@ -35,6 +35,10 @@ static graft_status pair_of_floats(const gr_kernel_call *k) {
   const double steps = 1.0;
   void *floats;
   graft_status s = gr_requantize_begin(k, Y_SCALE, 1, &steps, NULL, GRAFT_NONE, &q);
+  if (!s && gr_quantized_pair_fits(k)) {
+    gr_quantized_pair(k, &q, gr_integer_of(k->op) == GR_OP_mul, (const bool[]){false, false});
+    return GRAFT_OK;
+  }
   if (!s) s = gr_widen_float(k, X, X_SCALE, &types[0], &operands[0]);
   if (!s) s = gr_widen_float(k, OTHER, OTHER_SCALE, &types[1], &operands[1]);
   if (!s) s = gr_run_borrowed(k, gr_integer_of(k->op), operands, GRAFT_F32, &floats);
@@ -49,7 +53,7 @@ static gr_requantization mode_of(const gr_kernel_call *k) {
 /* Of an addend, in finer steps that both share. */
 static graft_status rescale(const gr_kernel_call *k, uint32_t scale, double steps, int bits, const gr_in *x) {
   const double ratio = (double)scale_of(k, scale) / steps;
-  int32_t *data = (int32_t *)(uintptr_t)x->data; /* scratch memory of this call */
+  int32_t *data = (int32_t *)x->data; /* scratch memory of this call */
   gr_fixed f;
   if (!gr_fixed_of(mode_of(k), ratio, &f))
     return gr_kernel_error(k, "the multiplier %g has no fixed-point form", ratio);
@@ -97,6 +101,8 @@ static graft_status multiply(const gr_kernel_call *k, int64_t depth) {
                  gr_most_of(k->operands[OTHER].type->dtype, &k->operands[OTHER_SCALE + 1]);
   const bool wide = __builtin_mul_overflow(most, depth, &most) || most > INT32_MAX;
   graft_status s = gr_requantize_begin(k, Y_SCALE, 1, &steps, NULL, GRAFT_NONE, &q);
+  if (!s && !wide && gr_integer_of(k->op) == GR_OP_matmul && gr_quantized_matmul_fits(k))
+    return gr_quantized_matmul(k, &q);
   if (!s) s = gr_widen(k, X, &k->operands[X_SCALE + 1], whole, wide, &types[0], &operands[0]);
   if (!s) s = gr_widen(k, OTHER, &k->operands[OTHER_SCALE + 1], whole, wide, &types[1], &operands[1]);
   if (!s) s = gr_run_borrowed(k, gr_integer_of(k->op), operands, wide ? GRAFT_I64 : GRAFT_I32, &sums);
@@ -115,10 +121,24 @@ graft_status gr_kernel_quantized_matmul(const gr_kernel_call *k) {
   return s ? s : multiply(k, x->dims[x->rank - 1]);
 }
 
+graft_status gr_quantized_pair_begin(const gr_kernel_call *k, gr_requantize *q) {
+  const double steps = 1.0;
+  const graft_status s = check_pair(k);
+  return s ? s : gr_requantize_begin(k, Y_SCALE, 1, &steps, NULL, GRAFT_NONE, q);
+}
+
 /* ---- means ---- */
 
 GR_SAME_OPERAND(y_scale, quantized_mean, quantized_avg_pool1d);
 GR_SAME_OPERAND(y_scale, quantized_mean, quantized_adaptive_avg_pool3d);
+
+graft_status gr_quantized_mean_begin(const gr_kernel_call *k, uint32_t scale, uint32_t y_scale, gr_requantize *q) {
+  const double steps = 1.0;
+  graft_status s = gr_check_scale(k, scale, k->operands[0].type->dtype);
+  if (!s) s = gr_check_scale(k, y_scale, k->results[0].type->dtype);
+  if (!s) s = gr_requantize_begin(k, y_scale, 1, &steps, NULL, GRAFT_NONE, q);
+  return s ? s : float_alone(k, q);
+}
 
 /* As the graph of dequantize, mean, quantize does it, in f32. */
 graft_status gr_kernel_quantized_mean(const gr_kernel_call *k) {
@@ -126,12 +146,8 @@ graft_status gr_kernel_quantized_mean(const gr_kernel_call *k) {
   graft_type type;
   gr_in operands[GR_MAX_OPERANDS] = {{0}};
   gr_requantize q;
-  const double steps = 1.0;
   void *means;
-  graft_status s = gr_check_scale(k, scale, k->operands[0].type->dtype);
-  if (!s) s = gr_check_scale(k, y_scale, k->results[0].type->dtype);
-  if (!s) s = gr_requantize_begin(k, y_scale, 1, &steps, NULL, GRAFT_NONE, &q);
-  if (!s) s = float_alone(k, &q);
+  graft_status s = gr_quantized_mean_begin(k, scale, y_scale, &q);
   if (!s) s = gr_widen_float(k, 0, scale, &type, &operands[0]);
   if (!s) s = gr_run_borrowed(k, gr_integer_of(k->op), operands, GRAFT_F32, &means);
   if (!s) gr_requantize_floats(k, &q, means);

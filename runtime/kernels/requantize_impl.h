@@ -47,6 +47,13 @@ graft_status gr_check_scale(const gr_kernel_call *k, uint32_t slot, graft_dtype 
  * the operand `other` (GRAFT_NONE: none; its scale and zero point are behind it) are added. */
 graft_status gr_requantize_begin(const gr_kernel_call *k, uint32_t y_scale, int64_t channels, const double *steps,
                                  const float *bias, uint32_t other, gr_requantize *q);
+/* The result's i8 is to be stored as u8, its top bit turned. */
+static inline void gr_requantize_turn(gr_requantize *q) {
+  q->dtype = GRAFT_U8;
+  q->zero_point += 128;
+  q->range.quant_min += 128;
+  q->range.quant_max += 128;
+}
 /* All sums of a result, i32 or i64 (`wide`): `inner` of a channel follow each other, then the next channel. */
 void gr_requantize_all(const gr_kernel_call *k, const gr_requantize *q, bool wide, int64_t inner, const void *sums);
 /* `count` sums of channel c and, where `by` is 1, of those after it: elements `at` and on of y. */
@@ -103,9 +110,21 @@ typedef struct gr_quantized_layer {
  * more is to be done where the result is empty. */
 graft_status gr_quantized_layer_begin(gr_quantized_layer *l, const gr_kernel_call *k);
 
+/* A mean's scales are good, and this is how it ends (quantized_other.c). */
+graft_status gr_quantized_mean_begin(const gr_kernel_call *k, uint32_t scale, uint32_t y_scale, gr_requantize *q);
+
+/* ---- sums and products of bytes of equal shape (quantized_bytes.c) ---- */
+
+graft_status gr_quantized_pair_begin(const gr_kernel_call *k, gr_requantize *q); /* quantized_other.c */
+bool gr_quantized_pair_fits(const gr_kernel_call *k);
+/* The mode is float. `turned`: of x and other, is it i8 that lies as u8? `q` is the result's as it lies. */
+void gr_quantized_pair(const gr_kernel_call *k, const gr_requantize *q, bool of_product, const bool turned[2]);
+
 /* ---- layers of bytes as products of rows (quantized_dot.c): 32 bits hold the sums ---- */
 
 bool gr_quantized_dot_fits(const gr_kernel_call *k, uint32_t of);
 graft_status gr_quantized_dot(const gr_kernel_call *k, uint32_t of, const gr_requantize *q);
+bool gr_quantized_matmul_fits(const gr_kernel_call *k);
+graft_status gr_quantized_matmul(const gr_kernel_call *k, const gr_requantize *q);
 
 #endif

@@ -3,6 +3,7 @@
 #include "runtime/kernels/requantize_impl.h"
 
 #define ROUNDER 12582912.0f /* fake_quantize.c's */
+#define ROUNDER_BITS 0x4b400000
 
 enum { LONG = 512 };
 
@@ -15,7 +16,15 @@ typedef struct row_constants {
   int32_t other_zero_point, other_turn; /* of u8 */
 } row_constants;
 
-#define ROWS(NAME, SUM, ADDED) \
+/* 1.5 * 2^23 + an integer: the integer is in the low bits. */
+GR_LOOP int32_t rounded_bits(float f) {
+  int32_t bits;
+  f += ROUNDER;
+  memcpy(&bits, &f, sizeof bits);
+  return bits - ROUNDER_BITS;
+}
+
+#define ROWS(NAME, SUM, ADDED, CHECKED) \
   GR_LOOP void NAME##_loop(const row_constants *constants, const int32_t *sums, int64_t count, const uint8_t *other, \
                            uint8_t *y) { \
     const row_constants c = *constants; \
@@ -23,20 +32,21 @@ typedef struct row_constants {
     GR_IN_STEP \
     for (int64_t i = 0; i < count; i++) { \
       float f = ((float)(SUM) + c.offset[i]) * c.multiplier[i] ADDED; \
-      f = f == f ? f : 0.0f; \
+      CHECKED \
       f = f > c.low ? f : c.low; \
       f = f < c.high ? f : c.high; \
-      y[i] = (uint8_t)((int32_t)((f + ROUNDER) - ROUNDER) + c.zero_point); \
+      y[i] = (uint8_t)(rounded_bits(f) + c.zero_point); \
     } \
   } \
   GR_CLONES(NAME, \
             (const row_constants *constants, const int32_t *sums, int64_t count, const uint8_t *other, uint8_t *y), \
             (constants, sums, count, other, y))
 #define OTHER +(float)((int32_t)(uint8_t)(other[i] ^ c.other_turn) - c.other_zero_point) * c.other_multiplier
-ROWS(rows_plain, sums[i], )
-ROWS(rows_bias, sums[i] + c.bias[i], )
-ROWS(rows_other, sums[i], OTHER)
-ROWS(rows_other_bias, sums[i] + c.bias[i], OTHER)
+#define NO_NAN f = f == f ? f : 0.0f; /* infinities may meet */
+ROWS(rows_plain, sums[i], , )
+ROWS(rows_bias, sums[i] + c.bias[i], , )
+ROWS(rows_other, sums[i], OTHER, NO_NAN)
+ROWS(rows_other_bias, sums[i] + c.bias[i], OTHER, NO_NAN)
 
 graft_status gr_rows_begin(const gr_kernel_call *k, const gr_requantize *q, const int32_t *bias, gr_rows *r) {
   const int64_t channels = q->channels, times = channels < LONG ? LONG / channels : 1;

@@ -1,164 +1,11 @@
-/* Integer layers of bytes. oneDNN gives their exact sums, with the zero point of x taken off, rows of the result at a
- * time, so that they stay in the cache and threads share them; requantization is graft's own, and so exact whatever
- * zero points and mode are. Images lie with their channels side by side, which no primitive has to reorder.
- *
- * Sums pass through f32 on their way out of oneDNN: beyond 2^24 they are rounded as requantization in floats rounds
- * them; where the mode, or an i32 bias, wants them exact, the plain kernel runs. Without instructions that multiply
- * bytes into 32 bits oneDNN's sums saturate: implementations of that kind are passed over, and all layers are plain. */
+/* The backend of integer ops on bytes: layers by oneDNN (integer_layer.c), and what stands between them. Values lie
+ * with their channels side by side, i8 as u8; of that one layout each shape and dtype has a number of its own. */
+#include "runtime/kernels/pool_impl.h"
 #include "runtime/onednn/integer_impl.h"
 
-#include <omp.h>
 #include <string.h>
 
-GR_SAME_ATTR(stride, conv2d, conv_transpose2d);
-GR_SAME_ATTR(padding, conv2d, conv_transpose2d);
-GR_SAME_ATTR(groups, conv2d, conv_transpose2d);
-
-#define WORTHWHILE (1 << 14) /* multiplications */
-enum { SUMS = 1 << 16 };     /* of a piece */
-
-/* ---- descriptors ---- */
-
-/* [images, channels, space…] with channels side by side. */
-static dnnl_memory_desc_t image_desc(dnnl_data_type_t type, int axes, int64_t channels, const int64_t *space) {
-  int64_t dims[DNNL_MAX_NDIMS] = {1, channels}, strides[DNNL_MAX_NDIMS] = {0, 1}, next = channels;
-  for (int i = axes; i-- > 0;) {
-    dims[2 + i] = space[i];
-    strides[2 + i] = next;
-    next *= space[i];
-  }
-  strides[0] = next;
-  dnnl_memory_desc_t d;
-  memset(&d, 0, sizeof d);
-  (void)dnnl_memory_desc_init_by_strides(&d, axes + 2, dims, type, strides);
-  return d;
-}
-
-dnnl_memory_desc_t gr_integer_weight(const gr_integer *n) {
-  int64_t dims[DNNL_MAX_NDIMS], strides[DNNL_MAX_NDIMS], taps = 1;
-  for (int i = 0; i < n->axes; i++) taps *= n->a[i].kernel;
-  const int64_t in = n->channels_in / n->groups, out = n->channels_out / n->groups;
-  int64_t next = taps;
-  int rank = 0;
-  if (n->groups > 1) dims[rank] = n->groups, strides[rank++] = in * out * taps;
-  dims[rank] = out, strides[rank++] = (n->transposed ? 1 : in) * taps;
-  dims[rank] = in, strides[rank++] = (n->transposed ? out : 1) * taps;
-  for (int i = 0; i < n->axes; i++) {
-    next /= n->a[i].kernel;
-    dims[rank] = n->a[i].kernel, strides[rank++] = next;
-  }
-  dnnl_memory_desc_t d;
-  memset(&d, 0, sizeof d);
-  (void)dnnl_memory_desc_init_by_strides(&d, rank, dims, dnnl_s8, strides);
-  return d;
-}
-
-bool gr_integer_primitive(const gr_integer *n, gr_integer_shape *s, const dnnl_memory_desc_t *packed,
-                          dnnl_data_type_t x, bool zero_point, dnnl_primitive_desc_t *desc) {
-  dnnl_dims_t in = {0}, out = {0}, stride = {0}, dilation = {0}, before = {0}, after = {0};
-  for (int i = 0; i < n->axes; i++) {
-    in[i] = i ? n->a[i].in : s->in;
-    out[i] = i ? n->a[i].out : s->out;
-    stride[i] = n->a[i].stride;
-    dilation[i] = n->a[i].dilation - 1;
-    before[i] = i ? n->a[i].before : s->before;
-    after[i] = i ? n->a[i].after : s->after;
-  }
-  s->src = image_desc(x, n->axes, n->channels_in, in);
-  s->dst = image_desc(dnnl_s32, n->axes, n->channels_out, out);
-  const dnnl_memory_desc_t plain = gr_integer_weight(n), weight = packed ? *packed : gr_dnnl_any(&plain);
-  union {
-    dnnl_convolution_desc_t conv;
-    dnnl_deconvolution_desc_t deconv;
-  } op;
-  const dnnl_status_t status =
-      n->transposed ? dnnl_dilated_deconvolution_forward_desc_init(&op.deconv, dnnl_forward_inference,
-                                                                   dnnl_deconvolution_direct, &s->src, &weight, NULL,
-                                                                   &s->dst, stride, dilation, before, after)
-                    : dnnl_dilated_convolution_forward_desc_init(&op.conv, dnnl_forward_inference,
-                                                                 dnnl_convolution_direct, &s->src, &weight, NULL,
-                                                                 &s->dst, stride, dilation, before, after);
-  dnnl_primitive_desc_iterator_t it;
-  if (status != dnnl_success ||
-      dnnl_primitive_desc_iterator_create(&it, &op, zero_point ? n->all->attr_zero_point : n->all->attr, n->all->engine,
-                                          NULL) != dnnl_success)
-    return false;
-  bool found = false;
-  do {
-    const char *name = "";
-    *desc = dnnl_primitive_desc_iterator_fetch(it);
-    if (!*desc) break;
-    (void)dnnl_primitive_desc_query(*desc, dnnl_query_impl_info_str, 0, &name);
-    found = strstr(name, "vnni") || strstr(name, "amx");
-    if (!found) (void)dnnl_primitive_desc_destroy(*desc);
-  } while (!found && dnnl_primitive_desc_iterator_next(it) == dnnl_success);
-  (void)dnnl_primitive_desc_iterator_destroy(it);
-  return found;
-}
-
-static dnnl_data_type_t type_of(const gr_kernel_call *k) {
-  return k->operands[GR_L_X].type->dtype == GRAFT_U8 ? dnnl_u8 : dnnl_s8;
-}
-
-/* ---- pieces ---- */
-
-static bool add_piece(gr_integer *n, int64_t in, int64_t out, gr_integer_shape s) {
-  uint32_t i = 0;
-  while (i < n->shape_count && !(n->shapes[i].in == s.in && n->shapes[i].out == s.out &&
-                                 n->shapes[i].before == s.before && n->shapes[i].after == s.after))
-    i++;
-  if (i == GR_INTEGER_SHAPES) return false;
-  if (i == n->shape_count) n->shapes[n->shape_count++] = s;
-  n->pieces[n->piece_count++] = (gr_integer_piece){in, out, i};
-  return true;
-}
-
-/* `rows` of the result at a time. False: some would see nothing but padding, or they differ too much. */
-static bool cut(gr_integer *n, int64_t rows) {
-  const gr_integer_axis *a = &n->a[0];
-  n->shape_count = n->piece_count = 0;
-  for (int64_t o = 0; o < a->out; o += rows) {
-    const int64_t count = a->out - o < rows ? a->out - o : rows;
-    const int64_t first = o * a->stride - a->before,
-                  last = first + (count - 1) * a->stride + (a->kernel - 1) * a->dilation + 1;
-    const int64_t begin = first > 0 ? first : 0, end = last < a->in ? last : a->in;
-    if (begin >= end) return false;
-    if (!add_piece(n, begin, o,
-                   (gr_integer_shape){.in = end - begin, .out = count, .before = begin - first, .after = last - end}))
-      return false;
-  }
-  return true;
-}
-
-static void take_whole(gr_integer *n, int64_t row) {
-  const gr_integer_axis *a = &n->a[0];
-  n->shapes[0] = (gr_integer_shape){.in = a->in, .out = a->out, .before = a->before, .after = a->after};
-  n->shape_count = n->piece_count = 1;
-  n->pieces[0] = (gr_integer_piece){0, 0, 0};
-  n->most = a->out * row;
-}
-
-/* As many pieces as keep the sums in the cache and the threads at work, about as long as each other. `row`: sums in one
- * row of an image. */
-static bool make_pieces(gr_integer *n, int64_t row) {
-  const int64_t out = n->a[0].out, wanted = n->all->threads > 1 ? 2 * (int64_t)n->all->threads / n->images : 1;
-  int64_t count = (out * row + SUMS - 1) / SUMS;
-  if (count < wanted) count = wanted;
-  if (count > out) count = out;
-  if (n->transposed || count < 1) count = 1;
-  const int64_t rows = (out + count - 1) / count;
-  count = (out + rows - 1) / rows;
-  n->piece_room = (uint32_t)count;
-  n->pieces = gr_calloc(n->all->context, (size_t)count, sizeof *n->pieces);
-  if (!n->pieces) return false;
-  n->most = rows * row;
-  if (count == 1 || !cut(n, rows)) take_whole(n, row);
-  return true;
-}
-
-/* ---- prepare ---- */
-
-static bool start(gr_integers *all) {
+bool gr_integer_start(gr_integers *all) {
   const int32_t any = DNNL_RUNTIME_S32_VAL;
   if (all->failed || all->ready) return all->ready;
   all->ready = dnnl_engine_create(&all->engine, dnnl_cpu, 0) == dnnl_success &&
@@ -179,6 +26,7 @@ static void close_state(void *state) {
   if (all->attr_zero_point) (void)dnnl_primitive_attr_destroy(all->attr_zero_point);
   if (all->attr) (void)dnnl_primitive_attr_destroy(all->attr);
   if (all->engine) (void)dnnl_engine_destroy(all->engine);
+  gr_vec_free(all->context, &all->layouts);
   gr_free(all->context, all->streams, all->threads * sizeof *all->streams);
   gr_free(all->context, all, sizeof *all);
 }
@@ -197,134 +45,214 @@ static graft_status open_state(graft_context *c, const graft_backend *given, uin
   return GRAFT_NO_MEMORY;
 }
 
-/* A linear layer is a convolution over its rows. */
-static void read_linear(gr_integer *n, const gr_kernel_call *k) {
-  const graft_type *w = k->operands[GR_L_WEIGHT].type;
-  const int64_t rows = k->results[0].count / w->dims[0];
-  n->axes = 1;
-  n->images = n->groups = 1;
-  n->channels_in = w->dims[1];
-  n->channels_out = w->dims[0];
-  n->a[0] = (gr_integer_axis){rows, rows, 1, 1, 1, 0, 0};
+/* ---- layouts ---- */
+
+static bool same_shape(const graft_type *a, const graft_type *b) {
+  return a->rank == b->rank && memcmp(a->dims, b->dims, (size_t)a->rank * sizeof *a->dims) == 0;
 }
 
-static void read_conv(gr_integer *n, const gr_kernel_call *k) {
-  const graft_type *x = k->operands[GR_L_X].type, *w = k->operands[GR_L_WEIGHT].type, *y = k->results[0].type;
-  uint32_t count;
-  const int64_t *stride = gr_k_ints(k, GR_ATTR_ND(conv, stride), &count),
-                *padding = gr_k_ints(k, GR_ATTR_ND(conv, padding), &count);
-  const int64_t *dilation =
-      gr_k_ints(k, n->transposed ? GR_ATTR_ND(conv_transpose, dilation) : GR_ATTR_ND(conv, dilation), &count);
-  const int64_t *extra = n->transposed ? gr_k_ints(k, GR_ATTR_ND(conv_transpose, output_padding), &count) : NULL;
-  n->axes = x->rank - 2;
-  n->images = x->dims[0];
-  n->groups = gr_k_int(k, GR_ATTR_ND(conv, groups));
-  n->channels_in = x->dims[1];
-  n->channels_out = y->dims[1];
-  for (int i = 0; i < n->axes; i++)
-    n->a[i] = (gr_integer_axis){x->dims[2 + i],
-                                y->dims[2 + i],
-                                w->dims[2 + i],
-                                stride[i],
-                                dilation[i],
-                                padding[i],
-                                padding[i] - (extra ? extra[i] : 0)};
-}
-
-static bool is_layer(uint32_t op) {
-  if (!(gr_op_get(op)->families & GR_F_QUANTIZED)) return false;
-  const uint32_t of = gr_integer_of(op);
-  switch (of) {
-  case GR_OP_linear:
-  case GR_OP_conv1d:
-  case GR_OP_conv2d:
-  case GR_OP_conv3d:
-  case GR_OP_conv_transpose1d:
-  case GR_OP_conv_transpose2d:
-  case GR_OP_conv_transpose3d: return true;
-  default: return false;
-  }
-}
-
-static bool is_byte(const gr_in *x) { return x->type->dtype == GRAFT_U8 || x->type->dtype == GRAFT_I8; }
-
-static bool fits(const gr_kernel_call *k, uint32_t fixed) {
-  const graft_dtype y = k->results[0].type->dtype;
-  if (!is_byte(&k->operands[GR_L_X]) || (y != GRAFT_U8 && y != GRAFT_I8)) return false;
-  if (k->operands[GR_L_OTHER].type && !is_byte(&k->operands[GR_L_OTHER])) return false;
-  for (uint32_t i = GR_L_WEIGHT; i < GR_L_COUNT; i++)
-    if (i != GR_L_OTHER && k->operands[i].type && !(fixed >> i & 1u)) return false;
-  return k->operands[GR_L_X].count > 0 && k->operands[GR_L_X].count <= INT32_MAX && k->results[0].count > 0 &&
-         k->results[0].count <= INT32_MAX;
-}
-
-/* Is there a primitive for each shape, all with the same packed weight? */
-static bool find_primitives(gr_integer *n, const gr_kernel_call *k) {
-  dnnl_memory_desc_t weight;
-  for (uint32_t i = 0; i < n->shape_count; i++) {
-    dnnl_primitive_desc_t desc;
-    if (!gr_integer_primitive(n, &n->shapes[i], i ? &weight : NULL, type_of(k), true, &desc)) return false;
-    weight = *dnnl_primitive_desc_query_md(desc, dnnl_query_weights_md, 0);
-    (void)dnnl_primitive_desc_destroy(desc);
-  }
+bool gr_integer_layout(gr_integers *all, const graft_type *t, uint32_t *layout) {
+  *layout = 0;
+  if (t->rank < 3 || t->dims[1] == 1 || gr_extent(t, 2, t->rank) == 1) return true; /* it is C order */
+  for (uint32_t i = 0; i < all->layouts.len; i++)
+    if (all->layouts.data[i].dtype == t->dtype && same_shape(&all->layouts.data[i], t)) *layout = i + 1;
+  if (*layout) return true;
+  if (!gr_vec_push(all->context, &all->layouts, *t)) return false;
+  *layout = all->layouts.len;
   return true;
 }
 
-/* oneDNN goes wrong where a transposed convolution has results that no element of x reaches. */
-static bool has_gaps(const gr_integer *n) {
-  for (int i = 0; n->transposed && i < n->axes; i++) {
-    const gr_integer_axis *a = &n->a[i];
-    if (a->after < 0 || a->kernel < a->stride || (a->kernel > 1 && a->dilation > 1)) return true;
-  }
-  return false;
+static void layout_info(const void *state, uint32_t layout, graft_dtype dtype, gr_layout_info *info) {
+  const gr_integers *all = state;
+  const graft_type *t = &all->layouts.data[layout - 1];
+  const int64_t elements = gr_extent(t, 0, t->rank);
+  const bool turned = t->dtype == GRAFT_I8; /* others would take them for i8 */
+  *info = (gr_layout_info){.bytes = (size_t)elements * graft_dtype_size(dtype),
+                           .elements = turned ? 0 : elements,
+                           .name = turned ? "channels last, as u8" : "channels last"};
 }
 
-static graft_status plan(gr_integer *n, const gr_kernel_call *k, void **kernel) {
-  const gr_integer_axis *a = n->a;
-  if (n->of == GR_OP_linear)
-    read_linear(n, k);
-  else
-    read_conv(n, k);
-  const double positions =
-      (double)(n->transposed ? k->operands[GR_L_X].count / n->channels_in : k->results[0].count / n->channels_out);
-  if (positions * (double)k->operands[GR_L_WEIGHT].count < WORTHWHILE) return GRAFT_OK;
-  if (has_gaps(n)) return GRAFT_OK;
-  int64_t row = n->channels_out;
-  for (int i = 1; i < n->axes; i++) row *= a[i].out;
-  n->kept = gr_scratch_create(n->all->context);
-  if (!n->kept || !make_pieces(n, row)) return GRAFT_NO_MEMORY;
-  if (!find_primitives(n, k)) take_whole(n, row);
-  if (n->piece_count > 1 || find_primitives(n, k)) *kernel = n;
+typedef struct turn_step {
+  gr_integer_step step;
+  graft_context *context;
+  graft_type type; /* as it is in C order */
+  bool back;       /* to C order */
+  bool turned;     /* i8 as u8 */
+} turn_step;
+
+/* Rows of an image to columns. */
+#define TURN(T) \
+  static void turn_##T(const T *x, int64_t rows, int64_t columns, T *y) { \
+    enum { TILE = 32 }; \
+    for (int64_t i0 = 0; i0 < rows; i0 += TILE) \
+      for (int64_t j0 = 0; j0 < columns; j0 += TILE) { \
+        const int64_t i1 = rows < i0 + TILE ? rows : i0 + TILE, j1 = columns < j0 + TILE ? columns : j0 + TILE; \
+        for (int64_t i = i0; i < i1; i++) \
+          for (int64_t j = j0; j < j1; j++) y[j * rows + i] = x[i * columns + j]; \
+      } \
+  }
+TURN(uint8_t)
+TURN(uint16_t)
+TURN(uint32_t)
+TURN(uint64_t)
+
+GR_LOOP void turn_top_bits_loop(uint8_t *y, int64_t count) {
+  GR_IN_STEP
+  for (int64_t i = 0; i < count; i++) y[i] ^= 128;
+}
+GR_ONE(turn_top_bits, (uint8_t * y, int64_t count), (y, count))
+
+void gr_integer_turn(const graft_type *t, const void *x, bool back, bool turned, void *y) {
+  const int64_t plane = gr_extent(t, 2, t->rank), rows = back ? plane : t->dims[1], columns = back ? t->dims[1] : plane;
+  for (int64_t n = 0; n < t->dims[0]; n++) {
+    const int64_t at = n * rows * columns;
+    switch (graft_dtype_size(t->dtype)) {
+    case 1: turn_uint8_t((const uint8_t *)x + at, rows, columns, (uint8_t *)y + at); break;
+    case 2: turn_uint16_t((const uint16_t *)x + at, rows, columns, (uint16_t *)y + at); break;
+    case 4: turn_uint32_t((const uint32_t *)x + at, rows, columns, (uint32_t *)y + at); break;
+    default: turn_uint64_t((const uint64_t *)x + at, rows, columns, (uint64_t *)y + at); break;
+    }
+  }
+  if (turned) turn_top_bits[GR_ISA_PLAIN](y, gr_extent(t, 0, t->rank));
+}
+
+static graft_status run_turn(void *kernel, const gr_kernel_call *k) {
+  const turn_step *s = kernel;
+  gr_integer_turn(&s->type, k->operands[0].data, s->back, s->turned, k->results[0].data);
   return GRAFT_OK;
 }
 
-static void drop(void *kernel) {
-  gr_integer *n = kernel;
-  gr_integer_unmake(n);
-  if (n->kept) gr_scratch_destroy(n->kept);
-  gr_free(n->all->context, n->pieces, n->piece_room * sizeof *n->pieces);
-  gr_free(n->all->context, n, sizeof *n);
+static void drop_turn(void *kernel) {
+  turn_step *s = kernel;
+  gr_free(s->context, s, sizeof *s);
+}
+
+static graft_status reorder(void *state, const graft_type *type, uint32_t from, uint32_t to, void **kernel) {
+  gr_integers *all = state;
+  if (from && to) return GRAFT_OK; /* of two shapes */
+  turn_step *s = gr_alloc(all->context, sizeof *s);
+  if (!s) return GRAFT_NO_MEMORY;
+  *s = (turn_step){.step = {run_turn, drop_turn},
+                   .context = all->context,
+                   .type = *type,
+                   .back = from != 0,
+                   .turned = all->layouts.data[(from ? from : to) - 1].dtype == GRAFT_I8};
+  *kernel = s;
+  return GRAFT_OK;
+}
+
+/* ---- what stands between layers: where a value comes in this layout it stays so ---- */
+
+typedef struct other_step {
+  gr_integer_step step;
+  graft_context *context;
+  bool turned[2], y_turned; /* i8 as u8: the first two operands, the result */
+} other_step;
+
+static graft_status run_pair(void *kernel, const gr_kernel_call *k) {
+  const other_step *s = kernel;
+  gr_requantize q;
+  const graft_status status = gr_quantized_pair_begin(k, &q);
+  if (status) return status;
+  if (s->y_turned) gr_requantize_turn(&q);
+  gr_quantized_pair(k, &q, gr_integer_of(k->op) == GR_OP_mul, s->turned);
+  return GRAFT_OK;
+}
+
+static graft_status run_max_pool(void *kernel, const gr_kernel_call *k) {
+  return gr_max_pool_rows(k, ((const other_step *)kernel)->turned[0]);
+}
+
+static graft_status run_mean(void *kernel, const gr_kernel_call *k) {
+  const other_step *s = kernel;
+  return gr_quantized_mean_rows(k, s->turned[0], s->y_turned);
+}
+
+static void drop_other(void *kernel) {
+  other_step *s = kernel;
+  gr_free(s->context, s, sizeof *s);
+}
+
+static bool is_byte(const graft_type *t) { return t->dtype == GRAFT_U8 || t->dtype == GRAFT_I8; }
+
+/* The first `count` operands and the result are in this layout. */
+static graft_status take(gr_integers *all, const gr_kernel_call *k, uint32_t count,
+                         graft_status (*run)(void *kernel, const gr_kernel_call *k), gr_answer *answer) {
+  other_step *s = gr_alloc(all->context, sizeof *s);
+  bool done = s && gr_integer_layout(all, k->results[0].type, &answer->results[0]);
+  for (uint32_t i = 0; i < count; i++) done = done && gr_integer_layout(all, k->operands[i].type, &answer->operands[i]);
+  if (!done) {
+    gr_free(all->context, s, sizeof *s);
+    return GRAFT_NO_MEMORY;
+  }
+  *s = (other_step){.step = {run, drop_other}, .context = all->context};
+  for (uint32_t i = 0; i < count; i++) s->turned[i] = gr_integer_turned(answer->operands[i], k->operands[i].type);
+  s->y_turned = gr_integer_turned(answer->results[0], k->results[0].type);
+  answer->kernel = s;
+  return GRAFT_OK;
+}
+
+static graft_status prepare_pair(gr_integers *all, const gr_kernel_call *k, const gr_request *request,
+                                 gr_answer *answer) {
+  const int64_t mode = gr_k_int(k, GR_ATTR(quantized_add, requantize));
+  if (!(request->layouts[0] || request->layouts[1]) || !gr_quantized_pair_fits(k) || mode != GR_requantization_float)
+    return GRAFT_OK;
+  return take(all, k, 2, run_pair, answer);
+}
+
+GR_SAME_ATTR(requantize, quantized_add, quantized_mul);
+
+static graft_status prepare_pool(gr_integers *all, const gr_kernel_call *k, const gr_request *request,
+                                 graft_status (*run)(void *kernel, const gr_kernel_call *k), gr_answer *answer) {
+  if (!request->layouts[0] || !is_byte(k->operands[0].type) || k->result_count > 1 || !is_byte(k->results[0].type))
+    return GRAFT_OK;
+  /* A maximum is as its operand is. */
+  if (run == run_max_pool && gr_extent(k->results[0].type, 2, k->results[0].type->rank) == 1) return GRAFT_OK;
+  return take(all, k, 1, run, answer);
+}
+
+/* Of a mean: are its axes those of space? */
+static bool is_over_space(const gr_kernel_call *k) {
+  const int32_t rank = k->operands[0].type->rank;
+  uint32_t count, seen = 0;
+  const int64_t *axes = gr_k_ints(k, GR_ATTR(quantized_mean, dim), &count);
+  for (uint32_t i = 0; i < count; i++) seen |= 1u << gr_axis(axes[i], rank);
+  return rank > 2 && seen == (1u << rank) - 4u;
 }
 
 static graft_status prepare(void *state, const gr_kernel_call *k, const gr_request *request, gr_answer *answer) {
   gr_integers *all = state;
-  if (!is_layer(k->op) || !fits(k, request->fixed) || !start(all)) return GRAFT_OK;
-  gr_integer *n = gr_calloc(all->context, 1, sizeof *n);
-  if (!n) return GRAFT_NO_MEMORY;
-  n->all = all;
-  n->of = gr_integer_of(k->op);
-  n->transposed = gr_op_get(n->of)->families & GR_F_CONV_TRANSPOSE;
-  const int threads = omp_get_max_threads();
-  omp_set_num_threads(1);
-  const graft_status status = plan(n, k, &answer->kernel);
-  omp_set_num_threads(threads);
-  if (status != GRAFT_OK || !answer->kernel) drop(n);
-  return status;
+  switch (k->op) {
+  case GR_OP_quantized_add:
+  case GR_OP_quantized_add_relu:
+  case GR_OP_quantized_mul:
+  case GR_OP_quantized_mul_relu: return prepare_pair(all, k, request, answer);
+  case GR_OP_max_pool1d:
+  case GR_OP_max_pool2d:
+  case GR_OP_max_pool3d:
+  case GR_OP_adaptive_max_pool1d:
+  case GR_OP_adaptive_max_pool2d:
+  case GR_OP_adaptive_max_pool3d: return prepare_pool(all, k, request, run_max_pool, answer);
+  case GR_OP_quantized_avg_pool1d:
+  case GR_OP_quantized_avg_pool2d:
+  case GR_OP_quantized_avg_pool3d:
+  case GR_OP_quantized_adaptive_avg_pool1d:
+  case GR_OP_quantized_adaptive_avg_pool2d:
+  case GR_OP_quantized_adaptive_avg_pool3d: return prepare_pool(all, k, request, run_mean, answer);
+  case GR_OP_quantized_mean: return is_over_space(k) ? prepare_pool(all, k, request, run_mean, answer) : GRAFT_OK;
+  default: return gr_integer_layer(all, k, request, answer);
+  }
 }
+
+static graft_status run(void *kernel, const gr_kernel_call *k) { return ((gr_integer_step *)kernel)->run(kernel, k); }
+
+static void drop(void *kernel) { ((gr_integer_step *)kernel)->drop(kernel); }
 
 const gr_backend gr_onednn_integers = {.name = "onednn",
                                        .open = open_state,
                                        .close = close_state,
                                        .prepare = prepare,
-                                       .run = gr_integer_run,
-                                       .drop = drop};
+                                       .run = run,
+                                       .drop = drop,
+                                       .layout = layout_info,
+                                       .reorder = reorder};

@@ -1,4 +1,5 @@
-/* Integer layers of bytes: oneDNN sums, graft requantizes. integer.c prepares a step, integer_run.c runs it. */
+/* Integer layers of bytes: oneDNN sums, graft requantizes. integer.c is the backend, integer_layer.c prepares a layer,
+ * integer_run.c runs it. */
 #ifndef GRAFT_INTEGER_IMPL_H
 #define GRAFT_INTEGER_IMPL_H
 
@@ -29,7 +30,14 @@ typedef struct gr_integers {
   dnnl_engine_t engine;
   dnnl_stream_t *streams;                      /* one for each thread */
   dnnl_primitive_attr_t attr, attr_zero_point; /* scratch memory is given to each call; and the zero point of x, too */
+  GR_VEC(graft_type) layouts;                  /* shapes */
 } gr_integers;
+
+/* What every kernel of the backend begins with. */
+typedef struct gr_integer_step {
+  graft_status (*run)(void *kernel, const gr_kernel_call *k);
+  void (*drop)(void *kernel);
+} gr_integer_step;
 
 typedef struct gr_integer_axis {
   int64_t in, out, kernel, stride, dilation, before, after;
@@ -50,11 +58,13 @@ typedef struct gr_integer_piece {
 
 #define GR_INTEGER_SHAPES 8
 
-/* A step. */
+/* A layer. */
 typedef struct gr_integer {
+  gr_integer_step step;
   gr_integers *all;
   uint32_t of; /* the float layer */
   bool transposed;
+  bool x_turned, other_turned, y_turned;
   int axes;
   int64_t images, channels_in, channels_out, groups;
   gr_integer_axis a[3]; /* the first `axes` */
@@ -69,14 +79,30 @@ typedef struct gr_integer {
   const void *source[GR_L_COUNT];
   uint64_t version[GR_L_COUNT];
   dnnl_memory_t weight, zero;
-  int32_t zero_point;
+  int32_t zero_point; /* of x as it lies */
   size_t scratchpad_size;
   gr_quantized_layer layer;
   gr_rows rows;
 } gr_integer;
 
+/* False: oneDNN is not to be had. */
+bool gr_integer_start(gr_integers *all);
+/* The number of a type's layout: channels side by side, and i8 with its top bit turned, as u8, of which oneDNN's sums
+ * are quicker. 0: C order, where channels are so already. False: no memory. */
+bool gr_integer_layout(gr_integers *all, const graft_type *t, uint32_t *layout);
+/* Is it i8 as u8? Zero points and bounds are 128 higher then. */
+static inline bool gr_integer_turned(uint32_t layout, const graft_type *t) {
+  return layout != 0 && t->dtype == GRAFT_I8;
+}
+/* From C order to channels side by side, or back; `turned`: and i8 to u8, or back. */
+void gr_integer_turn(const graft_type *t, const void *x, bool back, bool turned, void *y);
+/* A kernel, if it is a layer. */
+graft_status gr_integer_layer(gr_integers *all, const gr_kernel_call *k, const gr_request *request, gr_answer *answer);
+
 /* The weight as graft has it: groups (where there are several), out, in, kernel. */
 dnnl_memory_desc_t gr_integer_weight(const gr_integer *n);
+/* Of x as it lies. */
+dnnl_data_type_t gr_integer_type(const gr_integer *n, const gr_kernel_call *k);
 /* Sums of x for these rows; `src` and `dst` of the shape are set. `packed`: the weight; NULL: as the primitive likes
  * it. False: oneDNN has nothing that is exact. */
 bool gr_integer_primitive(const gr_integer *n, gr_integer_shape *s, const dnnl_memory_desc_t *packed,

@@ -82,15 +82,15 @@ static bool make_primitives(gr_integer *n, const gr_kernel_call *k) {
   dnnl_memory_desc_t number;
   memset(&number, 0, sizeof number);
   n->scratchpad_size = 0;
-  n->zero_point = *(const int32_t *)k->operands[GR_L_X_ZERO].data;
+  n->zero_point = *(const int32_t *)k->operands[GR_L_X_ZERO].data + (n->x_turned ? 128 : 0);
   if (dnnl_memory_desc_init_by_tag(&number, 1, one, dnnl_s32, dnnl_a) != dnnl_success ||
       dnnl_memory_create(&n->zero, &number, n->all->engine, &n->zero_point) != dnnl_success)
     return false;
-  const dnnl_data_type_t type = k->operands[GR_L_X].type->dtype == GRAFT_U8 ? dnnl_u8 : dnnl_s8;
   dnnl_memory_desc_t weight;
   for (uint32_t i = 0; i < n->shape_count; i++) {
     dnnl_primitive_desc_t desc;
-    if (!gr_integer_primitive(n, &n->shapes[i], i ? &weight : NULL, type, n->zero_point != 0, &desc)) return false;
+    if (!gr_integer_primitive(n, &n->shapes[i], i ? &weight : NULL, gr_integer_type(n, k), n->zero_point != 0, &desc))
+      return false;
     weight = *dnnl_primitive_desc_query_md(desc, dnnl_query_weights_md, 0);
     const size_t size = dnnl_memory_desc_get_size(dnnl_primitive_desc_query_md(desc, dnnl_query_scratchpad_md, 0));
     if (size > n->scratchpad_size) n->scratchpad_size = size;
@@ -100,6 +100,13 @@ static bool make_primitives(gr_integer *n, const gr_kernel_call *k) {
     if (!made) return false;
   }
   return true;
+}
+
+/* The requantization of what lies as u8. */
+static void turn(gr_integer *n) {
+  gr_requantize *q = &n->layer.q;
+  if (n->y_turned) gr_requantize_turn(q);
+  if (n->other_turned) q->other_zero_point += 128;
 }
 
 static graft_status make(gr_integer *n, const gr_kernel_call *k) {
@@ -116,6 +123,7 @@ static graft_status make(gr_integer *n, const gr_kernel_call *k) {
   n->plain = n->layer.wide || !all_zero(&k->operands[GR_L_WEIGHT_ZERO]) ||
              (rounded && (bias_int || n->layer.q.mode != GR_requantization_float || n->layer.q.precise));
   if (!n->plain) {
+    turn(n);
     const int threads = omp_get_max_threads();
     omp_set_num_threads(1);
     n->plain = !make_primitives(n, k);
@@ -132,19 +140,6 @@ static graft_status make(gr_integer *n, const gr_kernel_call *k) {
 }
 
 /* ---- run ---- */
-
-static void turn(const graft_type *t, const void *x, bool back, void *y) {
-  enum { TILE = 32 };
-  const int64_t plane = gr_extent(t, 2, t->rank), rows = back ? plane : t->dims[1], columns = back ? t->dims[1] : plane;
-  for (int64_t n = 0; n < t->dims[0]; n++) {
-    const uint8_t *from = (const uint8_t *)x + n * rows * columns;
-    uint8_t *to = (uint8_t *)y + n * rows * columns;
-    for (int64_t i0 = 0; i0 < rows; i0 += TILE)
-      for (int64_t j0 = 0; j0 < columns; j0 += TILE)
-        for (int64_t j = j0; j < columns && j < j0 + TILE; j++)
-          for (int64_t i = i0; i < rows && i < i0 + TILE; i++) to[j * rows + i] = from[i * columns + j];
-  }
-}
 
 typedef struct integer_run {
   gr_integer *n;
@@ -212,7 +207,14 @@ static graft_status run(gr_integer *n, const gr_kernel_call *k) {
   integer_run r = {.n = n, .isa = k->isa, .q = n->layer.q, .rows = n->rows, .x = k->operands[GR_L_X].data};
   r.rows.q = &r.q;
   r.q.y = k->results[0].data;
-  if (r.q.other) r.q.other = &k->operands[GR_L_OTHER];
+  graft_type as_u8;
+  gr_in other = k->operands[GR_L_OTHER];
+  if (r.q.other) {
+    as_u8 = *other.type;
+    if (n->other_turned) as_u8.dtype = GRAFT_U8;
+    other.type = &as_u8;
+    r.q.other = &other;
+  }
   r.scratchpad_step = (n->scratchpad_size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
   r.sums = gr_scratch_alloc(k->scratch, workers * (size_t)n->most, sizeof *r.sums);
   r.scratchpad = gr_scratch_alloc(k->scratch, workers * r.scratchpad_step, 1);
@@ -224,26 +226,27 @@ static graft_status run(gr_integer *n, const gr_kernel_call *k) {
   return GRAFT_OK;
 }
 
-/* Channels side by side, for what the step reads and writes in C order. */
-static graft_status run_turned(gr_integer *n, const gr_kernel_call *k) {
+/* The plain kernel, which wants C order. */
+static graft_status run_plain(gr_integer *n, const gr_kernel_call *k) {
   gr_in operands[GR_MAX_OPERANDS];
   gr_out results[GR_MAX_RESULTS] = {k->results[0]};
   gr_kernel_call call = *k;
+  if (n->of == GR_OP_linear) return gr_kernel_quantized_layer(k);
   memcpy(operands, k->operands, sizeof operands);
   for (uint32_t i = GR_L_X; i <= GR_L_OTHER; i += GR_L_OTHER) {
     gr_in *in = &operands[i];
     if (!in->data) continue;
     void *turned = gr_scratch_alloc(k->scratch, (size_t)in->count, 1);
     if (!turned) return GRAFT_NO_MEMORY;
-    turn(in->type, in->data, false, turned);
+    gr_integer_turn(in->type, in->data, true, i == GR_L_X ? n->x_turned : n->other_turned, turned);
     in->data = turned;
   }
   results[0].data = gr_scratch_alloc(k->scratch, (size_t)results[0].count, 1);
   if (!results[0].data) return GRAFT_NO_MEMORY;
   call.operands = operands;
   call.results = results;
-  const graft_status s = run(n, &call);
-  if (!s) turn(results[0].type, results[0].data, true, k->results[0].data);
+  const graft_status s = gr_kernel_quantized_layer(&call);
+  if (!s) gr_integer_turn(results[0].type, results[0].data, false, n->y_turned, k->results[0].data);
   return s;
 }
 
@@ -251,6 +254,5 @@ graft_status gr_integer_run(void *kernel, const gr_kernel_call *k) {
   gr_integer *n = kernel;
   const graft_status s = same_operands(n, k) ? GRAFT_OK : make(n, k);
   if (s) return s;
-  if (n->plain) return gr_kernel_quantized_layer(k);
-  return n->of == GR_OP_linear ? run(n, k) : run_turned(n, k);
+  return n->plain ? run_plain(n, k) : run(n, k);
 }

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SMALL = 4096, MOST = 1 << 16, CHANNELS = 120, LARGE_SEEDS = 400 };
+enum { SMALL = 4096, MOST = 1 << 16, CHANNELS = 120, LARGE_SEEDS = 400, CHAIN_SEEDS = 60 };
 
 static int first_seed = 0, seeds = 2000;
 static uint64_t state;
@@ -386,6 +386,188 @@ START_TEST(large_layers) {
 }
 END_TEST
 
+/* ---- products of matrices ---- */
+
+typedef struct matrices {
+  graft_dtype dtype;
+  int64_t count, rows, columns; /* count 0: no axis for it */
+  float scale;
+  int32_t zero;
+  uint8_t *data;
+} matrices;
+
+static matrices random_matrices(int64_t count, int64_t rows, int64_t columns) {
+  const int64_t elements_of = (count ? count : 1) * rows * columns;
+  matrices m = {byte_type(), count, rows, columns, scale(-8, -4), 0, calloc((size_t)elements_of, 1)};
+  m.zero = zero_point(low_of(m.dtype), high_of(m.dtype));
+  fill(m.data, elements_of);
+  return m;
+}
+
+static graft_type type_of_matrices(const matrices *m) {
+  const int64_t dims[] = {m->count, m->rows, m->columns};
+  return graft_type_make(m->dtype, m->count ? 3 : 2, m->count ? dims : dims + 1);
+}
+
+static double entry(const matrices *m, int64_t matrix, int64_t row, int64_t column) {
+  const int64_t at = ((m->count ? matrix % m->count : 0) * m->rows + row) * m->columns + column;
+  return (double)m->scale * (double)(element(m->dtype, m->data, at) - m->zero);
+}
+
+START_TEST(random_products) {
+  int64_t all = 0, beside = 0;
+  graft_context *c = graft_context_create(NULL);
+  for (int seed = first_seed; seed < first_seed + seeds / 10; seed++) {
+    state = (uint64_t)seed * 1000037u;
+    const int64_t count = choose(1, 3), inner = choose(1, 70);
+    const matrices x = random_matrices(choose(0, 1) ? count : 0, choose(1, 70), inner),
+                   other = random_matrices(choose(0, 2) ? count : 0, inner, choose(1, 30));
+    const graft_type x_type = type_of_matrices(&x), other_type = type_of_matrices(&other);
+    const graft_dtype dtype = byte_type();
+    const int32_t zero = zero_point(low_of(dtype), high_of(dtype));
+    const float step = (float)((double)(x.scale * other.scale) * 70.0 * sqrt((double)inner));
+    graft_module *m = graft_module_create(c);
+    graft_graph *g = graft_graph_create(m, "main");
+    const graft_value pair[] = {
+        qdq(g, "dequantize_per_tensor", graft_input_add(g, "x", &x_type), x.scale, x.zero, x.dtype),
+        qdq(g, "dequantize_per_tensor", graft_input_add(g, "other", &other_type), other.scale, other.zero,
+            other.dtype)};
+    const graft_value product = graft_build(g, "matmul", pair, 2, NULL, 0);
+    graft_output_add(g, "y", qdq(g, "quantize_per_tensor", product, step, zero, dtype));
+    ck_assert_int_eq(graft_run_passes(m, "lower", NULL), GRAFT_OK);
+    ck_assert_str_eq(graft_node_get_op(g, graft_node_first(g)), "quantized.matmul");
+    graft_session *s = graft_session_create(g, NULL);
+    ck_assert_int_eq(graft_session_set_input(s, 0, &x_type, x.data), GRAFT_OK);
+    ck_assert_int_eq(graft_session_set_input(s, 1, &other_type, other.data), GRAFT_OK);
+    ck_assert_int_eq(graft_session_run(s), GRAFT_OK);
+    graft_type y;
+    const uint8_t *got = graft_session_get_output(s, 0, &y);
+    for (int64_t i = 0; i < graft_type_elements(&y); i++) {
+      const int64_t column = i % other.columns, row = i / other.columns % x.rows, matrix = i / other.columns / x.rows;
+      double v = 0;
+      for (int64_t p = 0; p < inner; p++) v += entry(&x, matrix, row, p) * entry(&other, matrix, p, column);
+      v = fmin(fmax(rint(v / (double)step) + zero, (double)low_of(dtype)), (double)high_of(dtype));
+      const int64_t d = element(dtype, got, i) - (int64_t)v;
+      ck_assert_msg(llabs(d) <= 1, "seed %d, element %lld: %lld beside", seed, (long long)i, (long long)d);
+      beside += d != 0;
+      all++;
+    }
+    graft_session_destroy(s);
+    graft_module_destroy(m);
+    free(x.data);
+    free(other.data);
+  }
+  ck_assert_msg(beside * 1000 <= all, "%lld of %lld", (long long)beside, (long long)all);
+  graft_context_destroy(c);
+}
+END_TEST
+
+/* ---- what stands between layers ---- */
+
+static float *random_floats(int64_t count, double most) {
+  float *f = calloc((size_t)count, sizeof *f);
+  for (int64_t i = 0; i < count; i++) f[i] = (float)(most * (double)choose(-1000, 1000) / 1000.0);
+  return f;
+}
+
+/* Quantized with random parameters, and dequantized: as a value between two ops is. */
+static graft_value requantized(graft_graph *g, graft_value x) {
+  const graft_dtype d = byte_type();
+  const float s = scale(-6, -3);
+  const int32_t z = zero_point(low_of(d), high_of(d));
+  return qdq(g, "dequantize_per_tensor", qdq(g, "quantize_per_tensor", x, s, z, d), s, z, d);
+}
+
+static graft_value convolved(graft_graph *g, graft_value x, int64_t in, int64_t out, int64_t groups, int64_t kernel) {
+  const int64_t dims[] = {out, in / groups, kernel, kernel}, stride[] = {1, 1}, padding[] = {kernel / 2, kernel / 2};
+  const int64_t count = out * in / groups * kernel * kernel;
+  int8_t *data = calloc((size_t)count, 1);
+  float *bias = random_floats(out, 2.0);
+  for (int64_t i = 0; i < count; i++) data[i] = (int8_t)choose(-127, 127);
+  const graft_value w = constant(g, "weight", GRAFT_I8, 4, dims, data),
+                    b = constant(g, "bias", GRAFT_F32, 1, &out, bias);
+  const graft_value operands[] = {x, qdq(g, "dequantize_per_tensor", w, scale(-12, -9), 0, GRAFT_I8), b};
+  const graft_attr attrs[] = {
+      {.name = "stride", .kind = GRAFT_ATTR_INTS, .count = 2, .as.ints = stride},
+      {.name = "padding", .kind = GRAFT_ATTR_INTS, .count = 2, .as.ints = padding},
+      number("groups", groups),
+  };
+  free(data);
+  free(bias);
+  return requantized(g, graft_build(g, "conv2d", operands, 3, attrs, 3));
+}
+
+static graft_value pooled(graft_graph *g, const char *op, graft_value x) {
+  const int64_t kernel[] = {choose(2, 3), choose(2, 3)}, stride[] = {choose(1, 2), 2}, padding[] = {choose(0, 1), 1};
+  const graft_attr attrs[] = {
+      {.name = "kernel_size", .kind = GRAFT_ATTR_INTS, .count = 2, .as.ints = kernel},
+      {.name = "stride", .kind = GRAFT_ATTR_INTS, .count = 2, .as.ints = stride},
+      {.name = "padding", .kind = GRAFT_ATTR_INTS, .count = 2, .as.ints = padding},
+  };
+  return graft_build(g, op, &x, 1, attrs, 3);
+}
+
+/* Two convolutions of x, their sum, a maximum of it, averages of that, a depthwise convolution, a mean of each channel.
+ * The sum leaves the graph too, in C order. */
+static graft_module *make_chain(graft_context *c, const graft_type *x, int64_t channels) {
+  graft_module *m = module = graft_module_create(c);
+  graft_graph *g = graft_graph_create(m, "main");
+  const int64_t one[] = {1, 1};
+  const graft_attr size = {.name = "output_size", .kind = GRAFT_ATTR_INTS, .count = 2, .as.ints = one};
+  const graft_attr over = {.name = "dim", .kind = GRAFT_ATTR_INTS, .count = 2, .as.ints = (const int64_t[]){-1, 2}};
+  const graft_value in = requantized(g, graft_input_add(g, "x", x));
+  const graft_value pair[] = {convolved(g, in, x->dims[1], channels, 1, 3),
+                              convolved(g, in, x->dims[1], channels, 1, 1)};
+  const graft_value sum = requantized(g, graft_build(g, choose(0, 3) ? "add" : "mul", pair, 2, NULL, 0));
+  const graft_value maxima = pooled(g, "max_pool2d", sum);
+  const graft_value means = requantized(g, pooled(g, "avg_pool2d", maxima));
+  const graft_value deep = convolved(g, means, channels, channels, channels, 3);
+  const bool reduced = choose(0, 1);
+  const graft_value mean =
+      requantized(g, graft_build(g, reduced ? "mean" : "adaptive_avg_pool2d", &deep, 1, reduced ? &over : &size, 1));
+  ck_assert_int_eq(graft_output_add(g, "sum", sum), GRAFT_OK);
+  ck_assert_int_eq(graft_output_add(g, "deep", deep), GRAFT_OK);
+  ck_assert_int_eq(graft_output_add(g, "mean", mean), GRAFT_OK);
+  return m;
+}
+
+static graft_session *run_chain(graft_module *m, const graft_session_options *options, const graft_type *x,
+                                const float *data) {
+  graft_session *s = graft_session_create(graft_module_get_graph(m, 0), options);
+  ck_assert_int_eq(graft_session_set_input(s, 0, x, data), GRAFT_OK);
+  for (int i = 0; i < 2; i++) ck_assert_int_eq(graft_session_run(s), GRAFT_OK);
+  return s;
+}
+
+START_TEST(random_chains) {
+  graft_context *c = graft_context_create(NULL);
+  for (int seed = first_seed; seed < first_seed + seeds * CHAIN_SEEDS / 2000; seed++) {
+    state = (uint64_t)seed * 1000033u;
+    const int64_t dims[] = {choose(1, 2), choose(3, 40), choose(8, 20), choose(8, 20)}, channels = 16 * choose(1, 4);
+    const graft_type x = graft_type_make(GRAFT_F32, 4, dims);
+    float *data = random_floats(graft_type_elements(&x), 4.0);
+    graft_module *m = make_chain(c, &x, channels);
+    ck_assert_int_eq(graft_run_passes(m, "lower", NULL), GRAFT_OK);
+    graft_session *plain =
+        run_chain(m, &(graft_session_options){.size = sizeof(graft_session_options), .reference = true}, &x, data);
+    graft_session *fast =
+        run_chain(m, &(graft_session_options){.size = sizeof(graft_session_options), .threads = 1 + (uint32_t)seed % 2},
+                  &x, data);
+    for (uint32_t i = 0; i < 3; i++) {
+      graft_type y;
+      const void *want = graft_session_get_output(plain, i, &y), *got = graft_session_get_output(fast, i, &y);
+      ck_assert_msg(memcmp(want, got, (size_t)graft_type_elements(&y) * sizeof(float)) == 0,
+                    "seed %d, output %u differs", seed, i);
+    }
+    graft_session_destroy(plain);
+    graft_session_destroy(fast);
+    graft_module_destroy(m);
+    free(data);
+  }
+  graft_context_destroy(c);
+}
+END_TEST
+
 int main(int argc, char **argv) {
   if (argc == 3) first_seed = atoi(argv[1]), seeds = atoi(argv[2]);
   Suite *s = suite_create("integer");
@@ -393,6 +575,8 @@ int main(int argc, char **argv) {
   tcase_set_timeout(t, 280);
   tcase_add_test(t, random_layers);
   tcase_add_test(t, large_layers);
+  tcase_add_test(t, random_products);
+  tcase_add_test(t, random_chains);
   suite_add_tcase(s, t);
   SRunner *r = srunner_create(s);
   srunner_set_fork_status(r, CK_NOFORK);
