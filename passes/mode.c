@@ -11,6 +11,7 @@ typedef struct changer {
   graft_graph *g;
   uint32_t *update; /* by tensor: its update that this pass made; GRAFT_NONE: none; THEIRS: another one */
   uint32_t tensor_count;
+  int8_t modes[GR_OP_COUNT]; /* by op: 1 + the slot of its attribute `training`; 0: not looked up yet, -1: none */
 } changer;
 
 #define THEIRS (GRAFT_NONE - 1)
@@ -82,11 +83,19 @@ static graft_status update_statistics(changer *c, graft_node n) {
   return s;
 }
 
+static bool is_set_already(changer *c, graft_node n, bool training) {
+  int8_t *mode = &c->modes[gr_node_at(c->g, n)->op];
+  if (*mode == 0) {
+    const int slot = gr_op_attr_slot(gr_info(c->g, n), "training", 8);
+    *mode = (int8_t)(slot < 0 ? -1 : slot + 1);
+  }
+  return *mode < 0 || gr_attr_bool(c->g->module, gr_attrs_of(c->g, n), (uint32_t)*mode - 1) == training;
+}
+
 static graft_status set_training(changer *c, graft_node n, bool training) {
   graft_graph *g = c->g;
   graft_attr attr;
-  if (!graft_node_attr(g, n, "training", &attr) || attr.kind != GRAFT_ATTR_BOOL || attr.as.b == training)
-    return GRAFT_OK;
+  if (is_set_already(c, n, training) || !graft_node_attr(g, n, "training", &attr)) return GRAFT_OK;
   attr.as.b = training;
   gr_count(c->pass, "nodes changed", 1);
   graft_status s = graft_node_set_attr(g, n, &attr);

@@ -259,7 +259,7 @@ void gr_pt_cones_trim(gr_cones *k) {
 
 #define MANY 16
 
-enum { WAIT_BYTES = 1 << 16, WAIT_OPERANDS = 3, WAIT_MAX = 8 };
+enum { WAIT_BYTES = 1 << 12, WAIT_OPERANDS = 3, WAIT_MAX = 8 };
 
 /* Entries in the evaluator's form; those that wait are links of a chain through operand 0. */
 typedef struct link {

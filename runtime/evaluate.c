@@ -5,37 +5,55 @@
 
 #include <string.h>
 
+enum { FEW = 16 };
+_Static_assert(FEW >= GR_MAX_OPERANDS && FEW >= GR_MAX_RESULTS, "what the kernel interface promises");
+
 typedef struct evaluation {
   graft_context *context;
-  const gr_array *operands;
   const graft_type **types; /* of operands; NULL: absent */
   graft_type *result_types;
   gr_in *in;
   gr_out *out;
-  uint32_t in_count, out_count; /* allocated, at least what the kernel interface promises */
+  uint32_t in_count, out_count; /* allocated beyond the few */
   gr_scratch *scratch;
+  const graft_type *few_types[FEW];
+  graft_type few_results[FEW];
+  gr_in few_in[FEW];
+  gr_out few_out[FEW];
 } evaluation;
 
 static void end(evaluation *e) {
   graft_context *c = e->context;
   gr_scratch_destroy(e->scratch);
-  gr_free(c, e->types, e->in_count * sizeof *e->types);
-  gr_free(c, e->in, e->in_count * sizeof *e->in);
-  gr_free(c, e->result_types, e->out_count * sizeof *e->result_types);
-  gr_free(c, e->out, e->out_count * sizeof *e->out);
+  if (e->in_count) {
+    gr_free(c, e->types, e->in_count * sizeof *e->types);
+    gr_free(c, e->in, e->in_count * sizeof *e->in);
+  }
+  if (e->out_count) {
+    gr_free(c, e->result_types, e->out_count * sizeof *e->result_types);
+    gr_free(c, e->out, e->out_count * sizeof *e->out);
+  }
 }
 
 static bool begin(evaluation *e, graft_context *c, const gr_array *operands, uint32_t operand_count,
                   uint32_t result_count) {
-  *e = (evaluation){.context = c, .operands = operands};
-  e->in_count = operand_count > GR_MAX_OPERANDS ? operand_count : GR_MAX_OPERANDS;
-  e->out_count = result_count > GR_MAX_RESULTS ? result_count : GR_MAX_RESULTS;
-  e->types = gr_calloc(c, e->in_count, sizeof *e->types);
-  e->in = gr_calloc(c, e->in_count, sizeof *e->in);
-  e->result_types = gr_calloc(c, e->out_count, sizeof *e->result_types);
-  e->out = gr_calloc(c, e->out_count, sizeof *e->out);
+  e->context = c;
+  e->in_count = operand_count > FEW ? operand_count : 0;
+  e->out_count = result_count > FEW ? result_count : 0;
+  e->types = e->in_count ? gr_calloc(c, e->in_count, sizeof *e->types) : e->few_types;
+  e->in = e->in_count ? gr_calloc(c, e->in_count, sizeof *e->in) : e->few_in;
+  e->result_types = e->out_count ? gr_calloc(c, e->out_count, sizeof *e->result_types) : e->few_results;
+  e->out = e->out_count ? gr_calloc(c, e->out_count, sizeof *e->out) : e->few_out;
   e->scratch = gr_scratch_create(c);
   if (!e->types || !e->in || !e->result_types || !e->out || !e->scratch) return false;
+  if (!e->in_count) {
+    memset(e->few_types, 0, sizeof e->few_types);
+    memset(e->few_in, 0, sizeof e->few_in);
+  }
+  if (!e->out_count) {
+    memset(e->few_out, 0, sizeof e->few_out);
+    memset(e->few_results, 0, result_count * sizeof *e->few_results);
+  }
   for (uint32_t i = 0; i < operand_count; i++) {
     const gr_array *a = &operands[i];
     if (!a->data) continue;
