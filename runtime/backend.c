@@ -79,8 +79,14 @@ static graft_status foreign_prepare(void *state, const gr_kernel_call *k, const 
   foreign *f = state;
   graft_kernel_call call;
   void *mine = NULL;
-  if (!as_public(k, request->fixed, &call)) return GRAFT_NO_MEMORY;
+  graft_node *after = gr_scratch_alloc(k->scratch, request->after_count + 1u, sizeof *after);
+  if (!after || !as_public(k, request->fixed, &call)) return GRAFT_NO_MEMORY;
+  for (uint32_t i = 0; i < request->after_count; i++) after[i] = request->after[i].node;
+  call.after_count = request->after_count;
+  call.after = after;
+  call.taken = &answer->taken;
   const graft_status status = f->backend->prepare(f->state, &call, &mine);
+  if (answer->taken > request->after_count) answer->taken = request->after_count;
   if (status != GRAFT_OK)
     return gr_error(f->context, status, gr_kernel_where(k), "%s: backend %s cannot prepare it",
                     gr_op_text(k->module, k->op), f->backend->name);
@@ -144,17 +150,19 @@ void gr_backends_close(gr_backends *b) {
 }
 
 /* The step is offered to one backend, which sees the numbers of its own layouts only. */
-static graft_status offer(const gr_opened *o, const gr_kernel_call *k, uint32_t fixed, gr_layout *layouts,
-                          gr_layout *results, gr_fast *fast) {
+static graft_status offer(const gr_opened *o, const gr_kernel_call *k, const gr_request *asked, gr_layout *layouts,
+                          gr_layout *results, gr_fast *fast, uint32_t *taken) {
   uint32_t *ids = gr_scratch_alloc(k->scratch, 2u * k->operand_count + k->result_count + 1u, sizeof *ids);
   if (!ids) return GRAFT_NO_MEMORY;
   memset(ids, 0, (2u * k->operand_count + k->result_count) * sizeof *ids);
   for (uint32_t i = 0; i < k->operand_count; i++) ids[i] = layouts[i].of == o ? layouts[i].id : 0;
-  const gr_request request = {.fixed = fixed, .layouts = ids};
+  gr_request request = *asked;
+  request.layouts = ids;
   gr_answer answer = {.operands = ids + k->operand_count, .results = ids + 2u * k->operand_count};
   const graft_status status = o->backend->prepare(o->state, k, &request, &answer);
   if (!answer.kernel) return status;
   *fast = (gr_fast){o, answer.kernel};
+  *taken = answer.taken;
   for (uint32_t i = 0; i < k->operand_count; i++)
     layouts[i] = answer.operands[i] ? (gr_layout){o, answer.operands[i]} : (gr_layout){0};
   for (uint32_t i = 0; i < k->result_count; i++)
@@ -162,12 +170,13 @@ static graft_status offer(const gr_opened *o, const gr_kernel_call *k, uint32_t 
   return status;
 }
 
-graft_status gr_backends_prepare(const gr_backends *b, const gr_kernel_call *k, uint32_t fixed, gr_layout *layouts,
-                                 gr_layout *results, gr_fast *fast) {
+graft_status gr_backends_prepare(const gr_backends *b, const gr_kernel_call *k, const gr_request *request,
+                                 gr_layout *layouts, gr_layout *results, gr_fast *fast, uint32_t *taken) {
   graft_status status = GRAFT_OK;
   *fast = (gr_fast){0};
+  *taken = 0;
   for (uint32_t i = 0; status == GRAFT_OK && !fast->kernel && i < b->count; i++)
-    status = offer(&b->opened[i], k, fixed, layouts, results, fast);
+    status = offer(&b->opened[i], k, request, layouts, results, fast, taken);
   gr_scratch_reset(k->scratch);
   return status;
 }

@@ -20,6 +20,9 @@ typedef struct gr_layout_info {
 typedef struct gr_request {
   uint32_t fixed;          /* bit i: operand i is the same in most runs and comes with a version */
   const uint32_t *layouts; /* by operand: the layout it was made in */
+  /* Ops of which each is elementwise, and alone in reading the result before it, which is its only operand. */
+  const gr_kernel_call *after;
+  uint32_t after_count;
 } gr_request;
 
 /* A backend's kernel for a step, and in which layouts it wants the operands and makes the results. The arrays are the
@@ -27,6 +30,7 @@ typedef struct gr_request {
 typedef struct gr_answer {
   void *kernel; /* NULL: not mine */
   uint32_t *operands, *results;
+  uint32_t taken; /* so many of those that come after run within the kernel, which makes the last one's result */
 } gr_answer;
 
 typedef struct gr_backend {
@@ -81,9 +85,9 @@ graft_status gr_backends_open(gr_backends *b, graft_context *c, const graft_back
                               uint32_t threads);
 void gr_backends_close(gr_backends *b);
 /* `layouts`: in which the operands are; changed to those in which the kernel wants them, and the results' set. `fast`
- * stays empty where none takes the step. `scratch` is used. */
-graft_status gr_backends_prepare(const gr_backends *b, const gr_kernel_call *k, uint32_t fixed, gr_layout *layouts,
-                                 gr_layout *results, gr_fast *fast);
+ * stays empty where none takes the step; *taken: of request->after. `scratch` is used. */
+graft_status gr_backends_prepare(const gr_backends *b, const gr_kernel_call *k, const gr_request *request,
+                                 gr_layout *layouts, gr_layout *results, gr_fast *fast, uint32_t *taken);
 void gr_fast_drop(gr_fast *fast);
 
 #if defined(GRAFT_ONEDNN)

@@ -109,8 +109,7 @@ graft_status gr_results_to_c_order(gr_planner *p) {
 /* ---- elementwise ops
  * -------------------------------------------------------------------------------------------------------------- */
 
-/* An element of the result depends on one element of each operand, wherever they lie. */
-static bool is_elementwise(const gr_kernel_call *k) {
+bool gr_is_elementwise(const gr_kernel_call *k) {
   const uint32_t families = gr_op_get(k->op)->families;
   if (families & (GR_F_Q | GR_F_DQ | GR_F_FAKE_QUANTIZE)) return !gr_quantizes_by_channel(k);
   return (families & GR_F_ELEMENTWISE) && !(families & GR_F_RANDOM);
@@ -179,7 +178,7 @@ static bool keeps_zeros(const gr_kernel_call *k, const gr_kernel_info *info) {
 /* The plain kernel runs on the elements as they lie, in the layout of the first operand that has one. */
 static bool runs_on_vectors(const gr_planner *p, const gr_kernel_info *info, const gr_kernel_call *k, gr_way *way) {
   gr_layout layout = {0};
-  if (k->operand_count > GR_MAX_OPERANDS || k->result_count != 1 || !is_elementwise(k)) return false;
+  if (k->operand_count > GR_MAX_OPERANDS || k->result_count != 1 || !gr_is_elementwise(k)) return false;
   for (uint32_t i = 0; i < k->operand_count && !layout.of; i++)
     if (k->operands[i].type && same_shape(k->operands[i].type, k->results[0].type)) layout = p->layouts.data[i];
   if (!layout.of) return false;
@@ -203,12 +202,13 @@ static bool runs_on_vectors(const gr_planner *p, const gr_kernel_info *info, con
 
 graft_status gr_choose_way(gr_planner *p, const gr_kernel_info *info, const gr_kernel_call *call, gr_way *way) {
   const uint32_t count = call->operand_count + call->result_count;
-  *way = (gr_way){0};
+  *way = (gr_way){.last = p->node};
   p->layouts.len = 0;
   if (!gr_vec_reserve(p->context, &p->layouts, count + 1u)) return GRAFT_NO_MEMORY;
   memset(p->layouts.data, 0, count * sizeof *p->layouts.data);
   if (!info || p->late || gr_kernel_for(info, call) != info->run) return GRAFT_OK;
-  uint32_t fixed = 0;
+  gr_followers after;
+  uint32_t fixed = 0, taken = 0;
   for (uint32_t i = 0; i < call->operand_count; i++) {
     const graft_value v = gr_operand(p->graph, p->node, i);
     if (v == GRAFT_NONE) continue;
@@ -216,8 +216,11 @@ graft_status gr_choose_way(gr_planner *p, const gr_kernel_info *info, const gr_k
     p->layouts.data[i] = slot->layout;
     if (i < 32 && p->plan->storages.data[slot->storage].fixed) fixed |= 1u << i;
   }
-  const graft_status status = gr_backends_prepare(&p->plan->backends, call, fixed, p->layouts.data,
-                                                  p->layouts.data + call->operand_count, &way->fast);
+  gr_find_followers(p, call, &after);
+  const gr_request request = {.fixed = fixed, .after = after.calls, .after_count = after.count};
+  const graft_status status = gr_backends_prepare(&p->plan->backends, call, &request, p->layouts.data,
+                                                  p->layouts.data + call->operand_count, &way->fast, &taken);
+  if (status == GRAFT_OK && taken) gr_fuse(p, &after, taken, way);
   if (status == GRAFT_OK && !way->fast.kernel && !runs_on_vectors(p, info, call, way))
     memset(p->layouts.data, 0, count * sizeof *p->layouts.data);
   return status;

@@ -144,7 +144,7 @@ graft_status gr_place_results(gr_planner *p, const gr_kernel_info *info, const g
       } else {
         taken[i] = id;
       }
-      place.value = gr_result(p->graph, p->node, i);
+      place.value = gr_result(p->graph, i == 0 ? way->last : p->node, i);
       place.storage = id;
       place.elements = way->elements;
       gr_place_value(p, place.value, id, 0, place.layout, type);

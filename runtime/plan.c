@@ -330,12 +330,24 @@ static graft_status plan_node(gr_planner *p) {
   return gr_vec_push(p->context, &part->events, event) ? GRAFT_OK : GRAFT_NO_MEMORY;
 }
 
+/* The turn of a node that has run within another's step. */
+static graft_status pass_fused(gr_planner *p) {
+  gr_part *part = &p->parts[p->prologue];
+  const gr_plan_event event = {.node = p->node, .begin = part->steps.len, .end = part->steps.len, .fused = true};
+  p->done[p->node] = true;
+  return !p->options->events || gr_vec_push(p->context, &part->events, event) ? GRAFT_OK : GRAFT_NO_MEMORY;
+}
+
 static graft_status plan_nodes(gr_planner *p) {
   const graft_graph *g = p->graph;
   graft_status status = GRAFT_OK;
   for (graft_node n = g->first; status == GRAFT_OK && n != GRAFT_NONE; n = gr_node_at(g, n)->next) {
     p->node = n;
-    if (p->needed[n] && !p->done[n] && (!p->prologue || all_fixed(p))) status = plan_node(p);
+    if (!p->needed[n] || p->done[n]) continue;
+    if (p->fused[n])
+      status = pass_fused(p);
+    else if (!p->prologue || all_fixed(p))
+      status = plan_node(p);
   }
   return status;
 }
@@ -369,11 +381,12 @@ graft_status gr_plan_begin(gr_plan *plan, graft_graph *g, const gr_plan_options 
   plan->slots = gr_alloc(c, ((size_t)plan->slot_count + 1) * sizeof *plan->slots);
   p.needed = gr_calloc(c, nodes, sizeof *p.needed);
   p.done = gr_calloc(c, nodes, sizeof *p.done);
+  p.fused = gr_calloc(c, nodes, sizeof *p.fused);
   p.updated = gr_calloc(c, tensors, sizeof *p.updated);
   p.reads = gr_calloc(c, (size_t)plan->slot_count + 1, sizeof *p.reads);
   p.scratch = gr_scratch_create(c);
   graft_status status = GRAFT_NO_MEMORY;
-  if (plan->slots && p.needed && p.done && p.updated && p.reads && p.scratch) {
+  if (plan->slots && p.needed && p.done && p.fused && p.updated && p.reads && p.scratch) {
     for (uint32_t i = 0; i < plan->slot_count; i++)
       plan->slots[i] = (gr_slot){.storage = GRAFT_NONE, .forms = GRAFT_NONE};
     status = options->reference
@@ -396,6 +409,7 @@ graft_status gr_plan_begin(gr_plan *plan, graft_graph *g, const gr_plan_options 
   gr_scratch_destroy(p.scratch);
   gr_free(c, p.reads, ((size_t)plan->slot_count + 1) * sizeof *p.reads);
   gr_free(c, p.updated, tensors * sizeof *p.updated);
+  gr_free(c, p.fused, nodes * sizeof *p.fused);
   gr_free(c, p.done, nodes * sizeof *p.done);
   gr_free(c, p.needed, nodes * sizeof *p.needed);
   return status;

@@ -20,6 +20,7 @@ typedef struct gr_planner {
   const gr_plan_options *options;
   bool *needed;     /* by node */
   bool *done;       /* by node: planned */
+  bool *fused;      /* by node: runs within the step of one before */
   bool *updated;    /* by tensor */
   uint32_t *reads;  /* by value: still to come */
   bool prologue;    /* the first walk */
@@ -40,6 +41,7 @@ typedef struct gr_planner {
 /* How a node's step runs. */
 typedef struct gr_way {
   gr_fast fast;     /* a backend takes it */
+  graft_node last;  /* the node whose result it makes: with fast, one that comes after */
   int64_t elements; /* the plain kernel on vectors of so many elements as they lie in a layout; 0: on arrays */
 } gr_way;
 
@@ -67,10 +69,30 @@ graft_status gr_place_ends(gr_planner *p);
 /* One list of steps; storages know when they end. */
 graft_status gr_join_parts(gr_planner *p);
 
+/* ---- fuse.c ---- */
+
+enum { GR_FOLLOWERS = 2 };
+
+/* What could run within the step of the node at hand: elementwise ops in a row, each the only reader of what is before.
+ */
+typedef struct gr_followers {
+  gr_kernel_call calls[GR_FOLLOWERS];
+  graft_type types[GR_FOLLOWERS];
+  gr_in in[GR_FOLLOWERS][GR_MAX_OPERANDS];
+  gr_out out[GR_FOLLOWERS][GR_MAX_RESULTS];
+  uint32_t count;
+} gr_followers;
+
+void gr_find_followers(const gr_planner *p, const gr_kernel_call *call, gr_followers *f);
+/* The first `taken` are part of the step; what they hand to each other has no place. */
+void gr_fuse(gr_planner *p, const gr_followers *f, uint32_t taken, gr_way *way);
+
 /* ---- layouts.c ---- */
 
 /* Where the value lies in this layout: a reorder step makes it so once, in the prologue where that can be. */
 graft_status gr_place_in(gr_planner *p, graft_value v, gr_layout layout, gr_place_of *place);
+/* An element of the result depends on one element of each operand, wherever they lie. */
+bool gr_is_elementwise(const gr_kernel_call *k);
 /* How the node runs, and in which layouts: p->layouts is set. */
 graft_status gr_choose_way(gr_planner *p, const gr_kernel_info *info, const gr_kernel_call *call, gr_way *way);
 /* Bytes of an array; false where its type is not concrete. */

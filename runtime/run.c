@@ -107,13 +107,17 @@ static graft_status tell_reorder(graft_session *s, const gr_plan_step *step, dou
 }
 
 /* The hook gets the node's results; `step` NULL: it has none. */
-static graft_status tell(graft_session *s, graft_node n, const gr_plan_step *step, double seconds, uint32_t reorders) {
+static graft_status tell(graft_session *s, const gr_plan_event *e, const gr_plan_step *step, double seconds,
+                         uint32_t reorders) {
+  const graft_node n = e->node;
   const gr_plan *p = &s->plan;
   const gr_node *node = gr_node_at(s->graph, n);
   graft_node_done done = {.size = sizeof done,
                           .graph = s->graph,
                           .node = n,
-                          .kernel = step ? kernel_name(step) : "view",
+                          .kernel = step       ? kernel_name(step)
+                                    : e->fused ? "fused"
+                                               : "view",
                           .reorders = reorders,
                           .seconds = seconds,
                           .once = !s->prologue_done,
@@ -225,7 +229,7 @@ static graft_status run_event(graft_session *s, const gr_plan_event *e) {
       reorders += step->reorder;
     }
   }
-  if (status == GRAFT_OK && !e->reorders_only) status = tell(s, e->node, own, seconds, reorders);
+  if (status == GRAFT_OK && !e->reorders_only) status = tell(s, e, own, seconds, reorders);
   if (own) end_step(s, own);
   return status;
 }

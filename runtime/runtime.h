@@ -41,6 +41,12 @@ typedef struct graft_kernel_call {
    * when the bytes of an operand do (0: they may be new in every run), for what is made of them once. */
   uint32_t fixed;
   const uint64_t *versions;
+  /* In `prepare`: nodes that follow in a row, of which each is elementwise, reads nothing but the result before it, and
+   * is alone in that. A kernel may do some of them too, and says how many in *taken: result 0 is then the last one's.
+   */
+  uint32_t after_count;
+  const graft_node *after;
+  uint32_t *taken;
 } graft_kernel_call;
 
 /* The embedder's kernel for an op that the table does not know (of one that it knows: refused), by name. Both callbacks
@@ -77,12 +83,12 @@ typedef struct graft_node_done {
   size_t size;
   graft_graph *graph;
   graft_node node;
-  const char
-      *kernel; /* "plain", the name of a backend ("onednn"), "embedder's", "graph" (its branches and bodies); of what
-                * does not run in a step: "view" (an operand's bytes) and "known" (computed with the plan). Static */
-  uint32_t reorders; /* operands and results that the kernel moves between C order and a layout of its own */
-  double seconds;    /* what the kernel took */
-  bool once;         /* follows from tensors alone: told in runs in which it was computed, since a tensor had changed */
+  const char *kernel; /* "plain", the name of a backend ("onednn"), "embedder's", "graph" (its branches and bodies); of
+                       * what does not run in a step: "view" (an operand's bytes), "known" (computed with the plan) and,
+                       * where after_node_times leaves that, "fused" (within the step of a node before). Static */
+  uint32_t reorders;  /* operands and results that the kernel moves between C order and a layout of its own */
+  double seconds;     /* what the kernel took */
+  bool once; /* follows from tensors alone: told in runs in which it was computed, since a tensor had changed */
   uint32_t result_count;
   const graft_type *result_types; /* all zero: absent, or nothing needs it */
   void *const *results;           /* C order; NULL: absent, or nothing needs it */

@@ -70,6 +70,7 @@ typedef struct gr_plan_event {
   graft_node node;
   uint32_t begin, end; /* steps */
   bool reorders_only;
+  bool fused; /* it ran within an earlier step */
 } gr_plan_event;
 
 typedef struct gr_returned {

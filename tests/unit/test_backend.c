@@ -15,12 +15,14 @@ static graft_graph *graph;
 typedef struct vendor {
   uint32_t threads, open, prepared, dropped, runs;
   bool no_opening, no_preparing, no_running;
+  bool fuses; /* negations that follow */
 } vendor;
 
 typedef struct vendor_kernel {
   int64_t count;
   uint32_t fixed;
   uint64_t version;
+  float sign;
 } vendor_kernel;
 
 static graft_status vendor_open(void *user, uint32_t threads, void **state) {
@@ -48,7 +50,11 @@ static graft_status vendor_prepare(void *state, const graft_kernel_call *call, v
   ck_assert(graft_type_elements(&call->result_types[0]) == graft_type_elements(&call->operand_types[0]));
   if (v->no_preparing) return GRAFT_UNSUPPORTED;
   vendor_kernel *k = malloc(sizeof *k);
-  *k = (vendor_kernel){.count = graft_type_elements(&call->operand_types[0]), .fixed = call->fixed};
+  *k = (vendor_kernel){.count = graft_type_elements(&call->operand_types[0]), .fixed = call->fixed, .sign = 1};
+  for (; v->fuses && *call->taken < call->after_count; ++*call->taken) {
+    if (strcmp(graft_node_get_op(call->graph, call->after[*call->taken]), "neg") != 0) break;
+    k->sign = -k->sign;
+  }
   v->prepared++;
   *kernel = k;
   return GRAFT_OK;
@@ -60,7 +66,7 @@ static graft_status vendor_run(void *state, void *kernel, const graft_kernel_cal
   if (v->no_running) return GRAFT_UNSUPPORTED;
   const float *x = call->operands[0];
   float *y = call->results[0];
-  for (int64_t i = 0; i < k->count; i++) y[i] = 100 + (x[i] > 0 ? x[i] : 0);
+  for (int64_t i = 0; i < k->count; i++) y[i] = k->sign * (100 + (x[i] > 0 ? x[i] : 0));
   ck_assert((call->versions[0] != 0) == (k->fixed & 1));
   ck_assert(call->versions[0] == 0 || call->versions[0] != k->version); /* else it would not run again */
   k->version = call->versions[0];
@@ -190,6 +196,55 @@ START_TEST(versions_tell_when_bytes_change) {
 }
 END_TEST
 
+/* Runs relu and what follows it; kernels as they are told. */
+static void fuses(const graft_session_options *given, const char *kernels, float want) {
+  char told[64] = "";
+  graft_session_options options = *given;
+  options.after_node = note_kernel;
+  options.after_node_user = told;
+  graft_session *s = graft_session_create(graph, &options);
+  ck_assert_ptr_nonnull(s);
+  for (uint32_t i = 0; i < 2; i++) {
+    set(s, 0, 1, (float[]){3, -1});
+    ck_assert_int_eq(graft_session_run(s), GRAFT_OK);
+    ck_assert_float_eq(output(s, 0)[0], want);
+  }
+  ck_assert_uint_eq(strlen(told), 2 * strlen(kernels));
+  ck_assert_int_eq(strncmp(told, kernels, strlen(kernels)), 0);
+  graft_session_destroy(s);
+}
+
+START_TEST(what_follows_may_run_in_the_same_step) {
+  vendor v = {.fuses = true};
+  const graft_backend b = backend_of(&v), *list[] = {&b};
+  graft_session_options options = {
+      .size = sizeof options, .backends = list, .backend_count = 1, .after_node_times = true};
+  graft_output_add(graph, "y", op("abs", op("neg", op("relu", input("x", 1)))));
+  fuses(&options, "vendor fused plain ", 103);
+  options.after_node_times = false; /* the hook sees each value */
+  fuses(&options, "vendor plain plain ", 103);
+  options.after_node_times = true;
+  options.no_reuse = true; /* each has memory */
+  fuses(&options, "vendor plain plain ", 103);
+}
+END_TEST
+
+/* A value that somebody else reads, or that leaves the graph, has to be there. */
+START_TEST(what_others_read_is_not_fused_away) {
+  vendor v = {.fuses = true};
+  const graft_backend b = backend_of(&v), *list[] = {&b};
+  graft_session_options options = {
+      .size = sizeof options, .backends = list, .backend_count = 1, .after_node_times = true};
+  graft_value y = op("neg", op("neg", op("relu", input("x", 1))));
+  graft_output_add(graph, "y", op("neg", y));
+  fuses(&options, "vendor fused fused plain ", -103); /* no more than two */
+  graft_output_add(graph, "z", y);
+  fuses(&options, "vendor fused fused plain ", -103);
+  graft_output_add(graph, "w", graft_node_result(graph, graft_node_first(graph), 0));
+  fuses(&options, "vendor plain plain plain ", -103);
+}
+END_TEST
+
 static const char *last_error(void) {
   static char text[256];
   const graft_diagnostic d = graft_diagnostic_get(context, graft_diagnostic_count(context) - 1);
@@ -229,6 +284,8 @@ int main(void) {
   tcase_add_test(tc, takes_its_steps_and_leaves_the_others);
   tcase_add_test(tc, backends_are_asked_in_order);
   tcase_add_test(tc, versions_tell_when_bytes_change);
+  tcase_add_test(tc, what_follows_may_run_in_the_same_step);
+  tcase_add_test(tc, what_others_read_is_not_fused_away);
   tcase_add_test(tc, failures_name_the_node);
   suite_add_tcase(suite, tc);
   SRunner *runner = srunner_create(suite);
