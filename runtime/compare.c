@@ -363,7 +363,7 @@ static bool agree(kept *k, layer *l, const graft_type *type, const void *data, b
 static graft_status after_b(void *user, const graft_node_done *done) {
   graft_compare *c = user;
   quantizer q;
-  if (done->once || strcmp(done->kernel, "known") == 0) return GRAFT_OK; /* weights and shapes */
+  const bool fixed = done->once || strcmp(done->kernel, "known") == 0; /* weights and shapes: not to be written to */
   for (uint32_t i = 0; i < done->result_count; i++) {
     const graft_value v = graft_node_result(done->graph, done->node, i);
     const graft_type *type = &done->result_types[i];
@@ -382,7 +382,7 @@ static graft_status after_b(void *user, const graft_node_done *done) {
       graft_status status = look(c, l, k, type, done->results[i], quantized ? &q : NULL, integers ? &q : NULL);
       if (status != GRAFT_OK) return status;
     }
-    if (c->forced) replace(k, type, done->results[i], integers ? &q : NULL);
+    if (c->forced && !fixed) replace(k, type, done->results[i], integers ? &q : NULL);
   }
   return GRAFT_OK;
 }

@@ -234,11 +234,15 @@ static void miss(gr_missed *m, graft_graph *g, graft_node n) {
   m->node = n;
 }
 
-/* Is v the same, but for shape and rounding, as what is held against something? A writer may put a view behind it. */
-static bool is_seen_moved(const gr_matches *m, const graft_graph *b, graft_value v) {
+/* Is what becomes of v alone held against something, before another layer takes it? Then v's error is in that row. */
+static bool is_seen_later(const gr_matches *m, const graft_graph *b, graft_value v, const bool *constant) {
   for (int i = 0; i < MOVES_MAX && gr_one_use(b, v); i++) {
     const uint32_t user = gr_use_at(b, gr_value_at(b, v)->first_use)->user;
-    if (!gr_user_is_node(user) || !(families(b, user) & (GR_F_VIEW | GR_F_MOVES | QUANTIZERS))) return false;
+    if (!gr_user_is_node(user) || (families(b, user) & GR_F_LAYER)) return false;
+    for (uint32_t k = 0; k < gr_node_at(b, user)->operand_count; k++) {
+      const graft_value x = gr_operand(b, user, k);
+      if (x != v && x != GRAFT_NONE && gr_value_at(b, x)->def_kind != GR_DEF_TENSOR && !constant[x]) return false;
+    }
     v = gr_node_at(b, user)->first_result;
     if (m->of[v].a != GRAFT_NONE) return true;
   }
@@ -261,7 +265,7 @@ static bool find_missed(gr_matches *m, graft_context *c, graft_graph *b, const b
     for (uint32_t i = 0; i < gr_node_at(b, n)->result_count; i++) {
       const graft_value v = gr_result(b, n, i);
       if (v == GRAFT_NONE) continue;
-      found |= m->of[v].a != GRAFT_NONE || constant[v] || (i == 0 && is_seen_moved(m, b, v));
+      found |= m->of[v].a != GRAFT_NONE || constant[v] || (i == 0 && is_seen_later(m, b, v, constant));
       reshaped |= m->of[v].reshaped;
     }
     if (found || !(families(b, n) & GR_F_LAYER) || gr_is_marked(b, n, GR_MARK_TRAINING_FORM)) continue;
