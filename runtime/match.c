@@ -90,9 +90,21 @@ static bool is_code(const graft_graph *g, graft_value v) {
   return d == GRAFT_I8 || d == GRAFT_U8 || d == GRAFT_I16 || d == GRAFT_U16;
 }
 
+/* What the quantizers between `from` and what they quantize say that they equal, where a rule made all of them; 0:
+ * nothing. */
+static uint32_t quantizers_equal(const graft_graph *g, graft_value from, graft_value to) {
+  for (graft_value v = from; v != to; v = gr_operand(g, gr_value_node(g, v), 0)) {
+    const uint32_t record = gr_node_at(g, gr_value_node(g, v))->provenance;
+    const uint32_t equals = record ? gr_record_get(g->module, record)->equals : 0;
+    if (equals) return equals;
+  }
+  return 0;
+}
+
 static bool identify(const graft_graph *g, graft_value v, identity *id) {
   const graft_module *m = g->module;
   bool quantized;
+  const graft_value from = v;
   v = quantized_value(g, v, &quantized);
   if (v == GRAFT_NONE) return false;
   const graft_node n = gr_value_node(g, v);
@@ -106,6 +118,8 @@ static bool identify(const graft_graph *g, graft_value v, identity *id) {
   if (r && r->equals && v == gr_node_at(g, n)->first_result) {
     snprintf(id->name, sizeof id->name, "%s", gr_string_text(m, r->equals));
   } else if (r && r->pass && !(quantized && r->parent_count == 0)) { /* of a text without records names are all */
+    const uint32_t equals = quantizers_equal(g, from, v);
+    if (equals) return snprintf(id->name, sizeof id->name, "%s", gr_string_text(m, equals)), true;
     const size_t used = strlen(id->name);
     snprintf(id->name + used, sizeof id->name - used, "\n%s", gr_string_text(m, r->rule));
     id->kind = MADE;
