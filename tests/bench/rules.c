@@ -137,14 +137,14 @@ static void nested_cats(void) {
                                       "flattening two cats, n times in turns"};
   double median[2];
   text t = {0};
-  put(&t, "# cat(a, cat(b), c) : joining is associative\nrule flatten_cat\nmatch\n"
+  put(&t, "# cat(a, cat(b), c) : joining is associative\nrule bench_flatten_cat\nmatch\n"
           "  %%c = cat(..%%parts) {dim: $d}   one_use\n  %%y = cat(..%%a, %%c, ..%%b) {dim: $d}\nwhere no_spec(..)\n"
           "rewrite\n  %%y = cat(..%%a, ..%%parts, ..%%b) {dim: $d}\n");
   write_rules(&t);
   free(t.data);
   for (shape = LEFT; shape <= AGAIN; shape++) {
-    measure(names[shape], cats, 1000, "rewrite{rules=flatten_cat,fixed-point=true}", "cat", true, &median[0]);
-    measure(names[shape], cats, 100000, "rewrite{rules=flatten_cat,fixed-point=true}", "cat", true, &median[1]);
+    measure(names[shape], cats, 1000, "rewrite{rules=bench_flatten_cat,fixed-point=true}", "cat", true, &median[0]);
+    measure(names[shape], cats, 100000, "rewrite{rules=bench_flatten_cat,fixed-point=true}", "cat", true, &median[1]);
     growth(median[0], median[1]);
   }
 }
