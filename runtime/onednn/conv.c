@@ -52,7 +52,6 @@ bool gr_dnnl_plan_conv(gr_dnnl *d, const gr_kernel_call *k, const gr_request *r,
   const graft_type *x = k->operands[0].type, *w = k->operands[1].type, *b = k->operands[2].type;
   const graft_type *y = k->results[0].type;
   bool transposed = gr_op_get(k->op)->families & GR_F_CONV_TRANSPOSE;
-  (void)r;
   if (!gr_dnnl_floats(k, 3)) return false;
   /* Each weight meets every position of x (transposed) or of y, in every image. */
   double positions =
@@ -75,7 +74,8 @@ bool gr_dnnl_plan_conv(gr_dnnl *d, const gr_kernel_call *k, const gr_request *r,
           : dnnl_dilated_convolution_forward_desc_init(&desc.conv, dnnl_forward_inference, dnnl_convolution_direct,
                                                        &any_src, &any_weight, b ? &bias : NULL, &any_dst, win.stride,
                                                        win.dilation, win.before, win.after);
-  if (status != dnnl_success || dnnl_primitive_desc_create(&p->desc, &desc, d->attr, d->engine, NULL) != dnnl_success)
+  if (status != dnnl_success ||
+      dnnl_primitive_desc_create(&p->desc, &desc, gr_dnnl_attr(d, r, p), d->engine, NULL) != dnnl_success)
     return false;
   gr_dnnl_add(p, DNNL_ARG_SRC, 0, false, &src);
   gr_dnnl_add(p, DNNL_ARG_WEIGHTS, 1, false, &weight);

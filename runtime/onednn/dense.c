@@ -16,7 +16,7 @@ bool gr_dnnl_plan_linear(gr_dnnl *d, const gr_kernel_call *k, const gr_request *
   bool any = (r->fixed >> 1 & 1u) || rows >= 16;
   if (dnnl_inner_product_forward_desc_init(&desc, dnnl_forward_inference, &src, any ? &any_weight : &weight,
                                            b ? &bias : NULL, &dst) != dnnl_success ||
-      dnnl_primitive_desc_create(&p->desc, &desc, d->attr, d->engine, NULL) != dnnl_success)
+      dnnl_primitive_desc_create(&p->desc, &desc, gr_dnnl_attr(d, r, p), d->engine, NULL) != dnnl_success)
     return false;
   gr_dnnl_add(p, DNNL_ARG_SRC, 0, false, &src);
   gr_dnnl_add(p, DNNL_ARG_WEIGHTS, 1, false, &weight);

@@ -17,6 +17,7 @@ struct gr_dnnl_kernel {
   uint32_t count;
   dnnl_memory_t scratchpad;
   size_t scratchpad_size;
+  gr_dnnl_careful *careful; /* instead, where the flag is raised; NULL: nothing comes after */
 };
 
 dnnl_memory_desc_t gr_dnnl_rows(int rank, const int64_t *dims) {
@@ -98,9 +99,16 @@ static void drop(void *prepared) {
   gr_dnnl_kernel *kernel = prepared;
   for (uint32_t i = 0; i < kernel->count; i++)
     if (kernel->args[i].memory) (void)dnnl_memory_destroy(kernel->args[i].memory);
+  gr_dnnl_careful_drop(kernel->careful);
   if (kernel->scratchpad) (void)dnnl_memory_destroy(kernel->scratchpad);
   if (kernel->primitive) (void)dnnl_primitive_destroy(kernel->primitive);
   gr_free(kernel->dnnl->context, kernel, sizeof *kernel);
+}
+
+void gr_dnnl_plan_end(gr_dnnl_plan *p) {
+  if (p->attr) (void)dnnl_primitive_attr_destroy(p->attr);
+  if (p->desc) (void)dnnl_primitive_desc_destroy(p->desc);
+  *p = (gr_dnnl_plan){.count = 0};
 }
 
 /* A primitive divides its work among as many threads as there are when it is made. */
@@ -111,29 +119,36 @@ graft_status gr_dnnl_make(gr_dnnl *d, gr_dnnl_plan *p, gr_answer *answer, void *
   omp_set_num_threads((int)d->threads);
   if (kernel) {
     kernel->dnnl = d;
-    if (make(kernel, p, answer))
+    if (make(kernel, p, answer) && gr_dnnl_careful_make(d, p, &kernel->careful))
       *result = kernel;
     else
       drop(kernel);
   }
-  if (p->desc) (void)dnnl_primitive_desc_destroy(p->desc);
-  p->desc = NULL;
   omp_set_num_threads(threads);
   return gr_error_count(d->context) == errors ? GRAFT_OK : GRAFT_NO_MEMORY;
 }
 
+/* The plan of a step; what comes after is left out where it would make it slow. */
+static bool plan_step(gr_dnnl *d, const gr_kernel_call *k, const gr_request *r, gr_dnnl_plan *p) {
+  const gr_dnnl_planner plan = gr_dnnl_planner_of(k->op);
+  gr_request alone = *r;
+  if (d->threads == 1 && plan(d, k, r, p) && (!p->after_count || !gr_dnnl_is_slow(p->desc))) return true;
+  if (d->threads == 1 && !p->after_count) return false;
+  gr_dnnl_plan_end(p);
+  alone.after_count = 0;
+  return plan(d, k, &alone, p);
+}
+
 static graft_status prepare(void *state, const gr_kernel_call *k, const gr_request *r, gr_answer *answer) {
   gr_dnnl *d = state;
-  const gr_dnnl_planner plan = gr_dnnl_planner_of(k->op);
-  if (!plan) return GRAFT_OK;
+  if (!gr_dnnl_planner_of(k->op)) return GRAFT_OK;
   gr_dnnl_plan p = {.count = 0};
   graft_status status = GRAFT_OK;
   const int threads = omp_get_max_threads();
   omp_set_num_threads((int)d->threads);
-  if (plan(d, k, r, &p))
-    status = gr_dnnl_make(d, &p, answer, &answer->kernel);
-  else if (p.desc)
-    (void)dnnl_primitive_desc_destroy(p.desc);
+  if (plan_step(d, k, r, &p)) status = gr_dnnl_make(d, &p, answer, &answer->kernel);
+  if (answer->kernel) answer->taken = p.after_count;
+  gr_dnnl_plan_end(&p);
   omp_set_num_threads(threads);
   return status;
 }
@@ -166,7 +181,9 @@ static graft_status run(void *prepared, const gr_kernel_call *k) {
   gr_dnnl_kernel *kernel = prepared;
   int threads = omp_get_max_threads();
   omp_set_num_threads((int)kernel->dnnl->threads);
+  if (kernel->careful) gr_dnnl_flag_clear();
   graft_status status = execute(kernel, k);
+  if (status == GRAFT_OK && kernel->careful && gr_dnnl_flag_raised()) status = gr_dnnl_careful_run(kernel->careful, k);
   omp_set_num_threads(threads);
   return status == GRAFT_RUN ? gr_kernel_error(k, "%s: oneDNN failed", gr_op_text(k->module, k->op)) : status;
 }

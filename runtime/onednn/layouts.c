@@ -182,5 +182,7 @@ graft_status gr_dnnl_reorder(void *state, const graft_type *type, uint32_t from,
   if (status != dnnl_success) return GRAFT_OK;
   gr_dnnl_add(&p, DNNL_ARG_FROM, 0, false, &source);
   gr_dnnl_add(&p, DNNL_ARG_TO, 0, true, &target);
-  return gr_dnnl_make(d, &p, NULL, kernel);
+  const graft_status made = gr_dnnl_make(d, &p, NULL, kernel);
+  gr_dnnl_plan_end(&p);
+  return made;
 }

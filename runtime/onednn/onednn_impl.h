@@ -20,11 +20,23 @@ typedef struct gr_dnnl_arg {
   dnnl_memory_desc_t plain; /* as graft has it */
 } gr_dnnl_arg;
 
+#define GR_DNNL_AFTER 2
+
+/* An op that runs within the primitive, on its result. */
+typedef struct gr_dnnl_after {
+  uint32_t op, attrs;
+} gr_dnnl_after;
+
+typedef struct gr_dnnl_careful gr_dnnl_careful; /* after.c */
+
 /* What a step asks for. */
 typedef struct gr_dnnl_plan {
   gr_dnnl_arg args[GR_DNNL_ARGS];
   uint32_t count;
   dnnl_primitive_desc_t desc;
+  gr_dnnl_after after[GR_DNNL_AFTER];
+  uint32_t after_count;
+  dnnl_primitive_attr_t attr; /* where something comes after; NULL: the state's */
 } gr_dnnl_plan;
 
 typedef struct gr_dnnl {
@@ -54,9 +66,24 @@ graft_status gr_dnnl_reorder(void *state, const graft_type *type, uint32_t from,
 
 /* ---- engine.c ---- */
 
-/* A kernel for the plan, whose `desc` it takes; *result stays NULL where oneDNN cannot. The layouts of its arguments go
+void gr_dnnl_plan_end(gr_dnnl_plan *p);
+/* A kernel for the plan; *result stays NULL where oneDNN cannot. The layouts of its arguments go
  * into `answer`, which may be NULL. */
 graft_status gr_dnnl_make(gr_dnnl *d, gr_dnnl_plan *p, gr_answer *answer, void **result);
+
+/* ---- after.c ---- */
+
+/* The attributes for a primitive that can take ops after it: as many as it can go into the plan. */
+const_dnnl_primitive_attr_t gr_dnnl_attr(gr_dnnl *d, const gr_request *r, gr_dnnl_plan *p);
+bool gr_dnnl_is_slow(const_dnnl_primitive_desc_t desc);
+/* What it takes to do the step again by the plain kernels; *careful stays NULL where that will not be. */
+bool gr_dnnl_careful_make(gr_dnnl *d, const gr_dnnl_plan *p, gr_dnnl_careful **careful);
+void gr_dnnl_careful_drop(gr_dnnl_careful *c);
+/* GRAFT_RUN has no diagnostic where oneDNN failed. */
+graft_status gr_dnnl_careful_run(const gr_dnnl_careful *c, const gr_kernel_call *k);
+/* The calling thread's flag that a NaN was made or compared with. */
+void gr_dnnl_flag_clear(void);
+bool gr_dnnl_flag_raised(void);
 
 /* ---- planners.c ---- */
 

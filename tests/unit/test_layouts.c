@@ -105,7 +105,7 @@ static void same(graft_session *got, graft_session *want, const char *what) {
     graft_type t;
     const float *a = graft_session_get_output(got, i, &t), *b = graft_session_get_output(want, i, NULL);
     for (int64_t k = 0; k < graft_type_elements(&t); k++)
-      ck_assert_msg((isnan(a[k]) && isnan(b[k])) || fabsf(a[k] - b[k]) <= 1e-4f * (1 + fabsf(b[k])),
+      ck_assert_msg((isnan(a[k]) && isnan(b[k])) || a[k] == b[k] || fabsf(a[k] - b[k]) <= 1e-4f * (1 + fabsf(b[k])),
                     "%s: output %u, element %lld is %.9g, not %.9g", what, i, (long long)k, (double)a[k], (double)b[k]);
   }
 }
@@ -262,6 +262,42 @@ START_TEST(changed_weights_are_packed_again) {
 }
 END_TEST
 
+static graft_status count_fused(void *user, const graft_node_done *done) {
+  *(uint32_t *)user += strcmp(done->kernel, "fused") == 0;
+  return GRAFT_OK;
+}
+
+/* relu and hardtanh run within a convolution or a product; NaN and what is not finite pass as through the plain
+ * kernels. */
+START_TEST(what_is_fused_lets_nan_through) {
+  const graft_type w = graft_type_make(GRAFT_F32, 2, (int64_t[]){600, SIDE});
+  const graft_attr range[] = {{.name = "min_val", .kind = GRAFT_ATTR_FLOAT, .as.f = 0},
+                              {.name = "max_val", .kind = GRAFT_ATTR_FLOAT, .as.f = 0.5}};
+  graft_value x = op1("relu", conv(input(17), 33)), y = conv(x, 32);
+  y = checked(graft_build(graph, "hardtanh", &y, 1, range, 2));
+  graft_output_add(graph, "x", x);
+  graft_output_add(graph, "y", op2("linear", y, parameter(&w, -1, 1)));
+  graft_output_add(graph, "z", op1("relu", op2("linear", y, parameter(&w, -1, 1))));
+  float *data = random_data(17 * SIDE * SIDE);
+  uint32_t fused = 0;
+  graft_session_options plain = {.size = sizeof plain, .reference = true};
+  graft_session_options times = {
+      .size = sizeof times, .after_node = count_fused, .after_node_user = &fused, .after_node_times = true};
+  graft_session *s = session(&times), *reference = session(&plain);
+  const float odd[] = {0, NAN, INFINITY, -INFINITY, 3e38f, NAN};
+  for (uint32_t i = 0; i < sizeof odd / sizeof *odd; i++) {
+    data[50 * i + 3] = odd[i];
+    run(s, data);
+    run(reference, data);
+    same(s, reference, "odd numbers");
+  }
+  ck_assert_uint_eq(fused, 3 * sizeof odd / sizeof *odd);
+  graft_session_destroy(s);
+  graft_session_destroy(reference);
+  free(data);
+}
+END_TEST
+
 typedef struct seen {
   uint32_t nodes, reorders, with_data, kept, told_reorders;
   float overwrite; /* NaN: nothing */
@@ -363,6 +399,7 @@ int main(void) {
   tcase_add_test(tc, operands_that_are_no_images);
   tcase_add_loop_test(tc, random_networks, 0, 24);
   tcase_add_test(tc, changed_weights_are_packed_again);
+  tcase_add_test(tc, what_is_fused_lets_nan_through);
   tcase_add_test(tc, hooks_get_data_or_times);
   tcase_add_test(tc, running_out_of_memory_is_an_error);
   suite_add_tcase(suite, tc);
