@@ -1,24 +1,12 @@
-/* Preparing and running steps with oneDNN. Its threads are OpenMP's, whose number belongs to the calling thread: it is
- * set for the time of a call and put back. */
+/* Preparing and running steps with oneDNN. Its threads are OpenMP's, which spin against everybody else while they wait:
+ * whoever calls it has it use one, its own (the number belongs to the calling thread: it is set for the time of a call
+ * and put back), and steps are cut into pieces for our own pool (pieces.c). */
 #include "runtime/onednn/onednn_impl.h"
 
 #include <omp.h>
 #include <string.h>
 
-typedef struct argument {
-  gr_dnnl_arg a;
-  dnnl_memory_t memory;
-} argument;
-
-struct gr_dnnl_kernel {
-  gr_dnnl *dnnl;
-  dnnl_primitive_t primitive;
-  argument args[GR_DNNL_ARGS];
-  uint32_t count;
-  dnnl_memory_t scratchpad;
-  size_t scratchpad_size;
-  gr_dnnl_careful *careful; /* instead, where the flag is raised; NULL: nothing comes after */
-};
+enum { ALIGNMENT = 64 };
 
 dnnl_memory_desc_t gr_dnnl_rows(int rank, const int64_t *dims) {
   dnnl_memory_desc_t d;
@@ -44,9 +32,9 @@ void gr_dnnl_add(gr_dnnl_plan *p, int arg, uint32_t slot, bool result, const dnn
 
 static graft_status open_state(graft_context *c, const graft_backend *given, uint32_t threads, void **state) {
   gr_dnnl *d = gr_alloc(c, sizeof *d);
-  (void)given;
+  (void)given, (void)threads;
   if (!d) return GRAFT_NO_MEMORY;
-  *d = (gr_dnnl){.context = c, .threads = threads ? threads : 1};
+  *d = (gr_dnnl){.context = c};
   *state = d;
   return GRAFT_OK;
 }
@@ -73,36 +61,62 @@ static void close_state(void *state) {
 /* ---- prepare
  * ------------------------------------------------------------------------------------------------------------- */
 
-/* The argument's memory, and the number of the layout that the primitive chose for it. */
-static bool make_argument(gr_dnnl *d, argument *a, dnnl_primitive_desc_t desc, gr_answer *answer) {
-  const dnnl_memory_desc_t *best = dnnl_primitive_desc_query_md(desc, dnnl_query_exec_arg_md, a->a.arg);
-  if (!best || dnnl_memory_create(&a->memory, best, d->engine, DNNL_MEMORY_NONE) != dnnl_success) return false;
-  return !answer ||
-         gr_dnnl_number(d, &a->a.plain, best, a->a.result ? &answer->results[a->a.slot] : &answer->operands[a->a.slot]);
+static void drop_pieces(gr_dnnl_kernel *kernel) {
+  for (uint32_t i = 0; i < kernel->pieces.len; i++) {
+    gr_dnnl_piece *p = &kernel->pieces.data[i];
+    for (uint32_t j = 0; j < kernel->count; j++)
+      if (p->memory[j]) (void)dnnl_memory_destroy(p->memory[j]);
+    if (p->scratchpad) (void)dnnl_memory_destroy(p->scratchpad);
+    if (p->primitive) (void)dnnl_primitive_destroy(p->primitive);
+  }
+  kernel->pieces.len = 0;
+  kernel->scratchpad_size = 0;
+}
+
+bool gr_dnnl_add_piece(gr_dnnl_kernel *kernel, const gr_dnnl_plan *plan, dnnl_primitive_desc_t desc, const size_t *at) {
+  dnnl_engine_t engine = kernel->dnnl->engine;
+  if (!gr_vec_push(kernel->dnnl->context, &kernel->pieces, (gr_dnnl_piece){0})) return false;
+  gr_dnnl_piece *p = &kernel->pieces.data[kernel->pieces.len - 1];
+  if (dnnl_primitive_create(&p->primitive, desc) != dnnl_success) return false;
+  for (uint32_t i = 0; i < plan->count; i++) {
+    const dnnl_memory_desc_t *d = dnnl_primitive_desc_query_md(desc, dnnl_query_exec_arg_md, plan->args[i].arg);
+    p->at[i] = at[i];
+    if (!d || dnnl_memory_create(&p->memory[i], d, engine, DNNL_MEMORY_NONE) != dnnl_success) return false;
+  }
+  const dnnl_memory_desc_t *scratchpad = dnnl_primitive_desc_query_md(desc, dnnl_query_scratchpad_md, 0);
+  const size_t size = scratchpad ? dnnl_memory_desc_get_size(scratchpad) : 0;
+  if (size > kernel->scratchpad_size) kernel->scratchpad_size = size;
+  return size == 0 || dnnl_memory_create(&p->scratchpad, scratchpad, engine, DNNL_MEMORY_NONE) == dnnl_success;
+}
+
+/* The numbers of the layouts that the primitive chose for its arguments. */
+static bool tell_layouts(gr_dnnl *d, const gr_dnnl_plan *p, gr_answer *answer) {
+  for (uint32_t i = 0; i < p->count; i++) {
+    const gr_dnnl_arg *a = &p->args[i];
+    const dnnl_memory_desc_t *best = dnnl_primitive_desc_query_md(p->desc, dnnl_query_exec_arg_md, a->arg);
+    uint32_t *number = a->result ? &answer->results[a->slot] : &answer->operands[a->slot];
+    if (!best || !gr_dnnl_number(d, &a->plain, best, number)) return false;
+  }
+  return true;
 }
 
 static bool make(gr_dnnl_kernel *kernel, const gr_dnnl_plan *p, gr_answer *answer) {
-  gr_dnnl *d = kernel->dnnl;
-  if (dnnl_primitive_create(&kernel->primitive, p->desc) != dnnl_success) return false;
+  static const size_t at[GR_DNNL_ARGS];
+  if (answer && !tell_layouts(kernel->dnnl, p, answer)) return false;
   kernel->count = p->count;
-  for (uint32_t i = 0; i < p->count; i++) {
-    kernel->args[i].a = p->args[i];
-    if (!make_argument(d, &kernel->args[i], p->desc, answer)) return false;
-  }
-  const dnnl_memory_desc_t *scratchpad = dnnl_primitive_desc_query_md(p->desc, dnnl_query_scratchpad_md, 0);
-  kernel->scratchpad_size = scratchpad ? dnnl_memory_desc_get_size(scratchpad) : 0;
-  return kernel->scratchpad_size == 0 ||
-         dnnl_memory_create(&kernel->scratchpad, scratchpad, d->engine, DNNL_MEMORY_NONE) == dnnl_success;
+  memcpy(kernel->args, p->args, sizeof kernel->args);
+  if (gr_dnnl_cut(kernel, p)) return true;
+  drop_pieces(kernel);
+  return gr_dnnl_add_piece(kernel, p, p->desc, at);
 }
 
 static void drop(void *prepared) {
   gr_dnnl_kernel *kernel = prepared;
-  for (uint32_t i = 0; i < kernel->count; i++)
-    if (kernel->args[i].memory) (void)dnnl_memory_destroy(kernel->args[i].memory);
+  graft_context *c = kernel->dnnl->context;
+  drop_pieces(kernel);
+  gr_vec_free(c, &kernel->pieces);
   gr_dnnl_careful_drop(kernel->careful);
-  if (kernel->scratchpad) (void)dnnl_memory_destroy(kernel->scratchpad);
-  if (kernel->primitive) (void)dnnl_primitive_destroy(kernel->primitive);
-  gr_free(kernel->dnnl->context, kernel, sizeof *kernel);
+  gr_free(c, kernel, sizeof *kernel);
 }
 
 void gr_dnnl_plan_end(gr_dnnl_plan *p) {
@@ -111,12 +125,11 @@ void gr_dnnl_plan_end(gr_dnnl_plan *p) {
   *p = (gr_dnnl_plan){.count = 0};
 }
 
-/* A primitive divides its work among as many threads as there are when it is made. */
 graft_status gr_dnnl_make(gr_dnnl *d, gr_dnnl_plan *p, gr_answer *answer, void **result) {
   const uint32_t errors = gr_error_count(d->context);
   const int threads = omp_get_max_threads();
   gr_dnnl_kernel *kernel = gr_calloc(d->context, 1, sizeof *kernel);
-  omp_set_num_threads((int)d->threads);
+  omp_set_num_threads(1); /* a primitive divides its work among as many as there are when it is made */
   if (kernel) {
     kernel->dnnl = d;
     if (make(kernel, p, answer) && gr_dnnl_careful_make(d, p, &kernel->careful))
@@ -132,8 +145,8 @@ graft_status gr_dnnl_make(gr_dnnl *d, gr_dnnl_plan *p, gr_answer *answer, void *
 static bool plan_step(gr_dnnl *d, const gr_kernel_call *k, const gr_request *r, gr_dnnl_plan *p) {
   const gr_dnnl_planner plan = gr_dnnl_planner_of(k->op);
   gr_request alone = *r;
-  if (d->threads == 1 && plan(d, k, r, p) && (!p->after_count || !gr_dnnl_is_slow(p->desc))) return true;
-  if (d->threads == 1 && !p->after_count) return false;
+  if (plan(d, k, r, p) && (!p->after_count || !gr_dnnl_is_slow(p->desc))) return true;
+  if (!p->after_count) return false;
   gr_dnnl_plan_end(p);
   alone.after_count = 0;
   return plan(d, k, &alone, p);
@@ -145,7 +158,7 @@ static graft_status prepare(void *state, const gr_kernel_call *k, const gr_reque
   gr_dnnl_plan p = {.count = 0};
   graft_status status = GRAFT_OK;
   const int threads = omp_get_max_threads();
-  omp_set_num_threads((int)d->threads);
+  omp_set_num_threads(1);
   if (plan_step(d, k, r, &p)) status = gr_dnnl_make(d, &p, answer, &answer->kernel);
   if (answer->kernel) answer->taken = p.after_count;
   gr_dnnl_plan_end(&p);
@@ -157,34 +170,67 @@ static graft_status prepare(void *state, const gr_kernel_call *k, const gr_reque
  * -------------------------------------------------------------------------------------------------------------------
  */
 
-static graft_status execute(gr_dnnl_kernel *kernel, const gr_kernel_call *k) {
-  gr_dnnl *d = kernel->dnnl;
+typedef struct run_job {
+  gr_dnnl_kernel *kernel;
+  const gr_kernel_call *k;
+  char *scratchpads; /* one for each thread */
+  size_t scratchpad_step;
+} run_job;
+
+static bool run_piece(const run_job *job, const gr_dnnl_piece *p, uint32_t worker) {
+  const gr_dnnl_kernel *kernel = job->kernel;
+  const gr_kernel_call *k = job->k;
   dnnl_exec_arg_t args[GR_DNNL_ARGS + 1];
   int count = 0;
   for (uint32_t i = 0; i < kernel->count; i++) {
-    const argument *a = &kernel->args[i];
-    void *data = a->a.result ? k->results[a->a.slot].data : (void *)k->operands[a->a.slot].data;
-    if (dnnl_memory_set_data_handle(a->memory, data) != dnnl_success) return GRAFT_RUN;
-    args[count++] = (dnnl_exec_arg_t){a->a.arg, a->memory};
+    const gr_dnnl_arg *a = &kernel->args[i];
+    char *data = a->result ? k->results[a->slot].data : (void *)k->operands[a->slot].data;
+    if (dnnl_memory_set_data_handle(p->memory[i], data + p->at[i]) != dnnl_success) return false;
+    args[count++] = (dnnl_exec_arg_t){a->arg, p->memory[i]};
   }
-  if (kernel->scratchpad) {
-    void *bytes = gr_scratch_alloc(k->scratch, kernel->scratchpad_size, 1);
-    if (!bytes) return GRAFT_NO_MEMORY;
-    if (dnnl_memory_set_data_handle(kernel->scratchpad, bytes) != dnnl_success) return GRAFT_RUN;
-    args[count++] = (dnnl_exec_arg_t){DNNL_ARG_SCRATCHPAD, kernel->scratchpad};
+  if (p->scratchpad) {
+    if (dnnl_memory_set_data_handle(p->scratchpad, job->scratchpads + worker * job->scratchpad_step) != dnnl_success)
+      return false;
+    args[count++] = (dnnl_exec_arg_t){DNNL_ARG_SCRATCHPAD, p->scratchpad};
   }
-  if (dnnl_primitive_execute(kernel->primitive, d->stream, count, args) != dnnl_success) return GRAFT_RUN;
-  return dnnl_stream_wait(d->stream) == dnnl_success ? GRAFT_OK : GRAFT_RUN;
+  return dnnl_primitive_execute(p->primitive, kernel->dnnl->stream, count, args) == dnnl_success &&
+         dnnl_stream_wait(kernel->dnnl->stream) == dnnl_success;
+}
+
+static void run_pieces(void *user, int64_t begin, int64_t end, uint32_t worker) {
+  const run_job *job = user;
+  const int threads = omp_get_max_threads();
+  omp_set_num_threads(1);
+  for (int64_t i = begin; i < end; i++) {
+    gr_dnnl_piece *p = &job->kernel->pieces.data[i];
+    if (job->kernel->careful) gr_dnnl_flag_clear();
+    p->failed = !run_piece(job, p, worker);
+    p->met_nan = job->kernel->careful && gr_dnnl_flag_raised();
+  }
+  omp_set_num_threads(threads);
 }
 
 static graft_status run(void *prepared, const gr_kernel_call *k) {
   gr_dnnl_kernel *kernel = prepared;
-  int threads = omp_get_max_threads();
-  omp_set_num_threads((int)kernel->dnnl->threads);
-  if (kernel->careful) gr_dnnl_flag_clear();
-  graft_status status = execute(kernel, k);
-  if (status == GRAFT_OK && kernel->careful && gr_dnnl_flag_raised()) status = gr_dnnl_careful_run(kernel->careful, k);
-  omp_set_num_threads(threads);
+  run_job job = {.kernel = kernel, .k = k};
+  if (kernel->scratchpad_size) {
+    job.scratchpad_step = (kernel->scratchpad_size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    job.scratchpads = gr_scratch_alloc(k->scratch, gr_threads_count(k->threads), job.scratchpad_step);
+    if (!job.scratchpads) return GRAFT_NO_MEMORY;
+  }
+  gr_parallel_for(k->threads, kernel->pieces.len, 1, run_pieces, &job);
+  bool failed = false, met_nan = false;
+  for (uint32_t i = 0; i < kernel->pieces.len; i++) {
+    failed = failed || kernel->pieces.data[i].failed;
+    met_nan = met_nan || kernel->pieces.data[i].met_nan;
+  }
+  graft_status status = failed ? GRAFT_RUN : GRAFT_OK;
+  if (met_nan && !failed) {
+    const int threads = omp_get_max_threads();
+    omp_set_num_threads(1);
+    status = gr_dnnl_careful_run(kernel->careful, k);
+    omp_set_num_threads(threads);
+  }
   return status == GRAFT_RUN ? gr_kernel_error(k, "%s: oneDNN failed", gr_op_text(k->module, k->op)) : status;
 }
 

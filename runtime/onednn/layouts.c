@@ -175,7 +175,7 @@ graft_status gr_dnnl_reorder(void *state, const graft_type *type, uint32_t from,
   const dnnl_memory_desc_t target = with_dtype(b ? &b->best : &a->plain, dtype);
   gr_dnnl_plan p = {.count = 0};
   const int threads = omp_get_max_threads();
-  omp_set_num_threads((int)d->threads);
+  omp_set_num_threads(1);
   const dnnl_status_t status =
       dnnl_reorder_primitive_desc_create(&p.desc, &source, d->engine, &target, d->engine, d->attr);
   omp_set_num_threads(threads);

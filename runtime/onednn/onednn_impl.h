@@ -6,8 +6,6 @@
 
 #include <dnnl.h>
 
-typedef struct gr_dnnl_kernel gr_dnnl_kernel; /* a prepared step */
-
 typedef struct gr_dnnl_layout gr_dnnl_layout; /* layouts.c */
 
 #define GR_DNNL_ARGS 6
@@ -41,7 +39,6 @@ typedef struct gr_dnnl_plan {
 
 typedef struct gr_dnnl {
   graft_context *context;
-  uint32_t threads;
   bool ready, failed; /* what follows */
   dnnl_engine_t engine;
   dnnl_stream_t stream;
@@ -66,10 +63,36 @@ graft_status gr_dnnl_reorder(void *state, const graft_type *type, uint32_t from,
 
 /* ---- engine.c ---- */
 
+/* What one thread does at a time. */
+typedef struct gr_dnnl_piece {
+  dnnl_primitive_t primitive;
+  dnnl_memory_t memory[GR_DNNL_ARGS], scratchpad;
+  size_t at[GR_DNNL_ARGS]; /* bytes from the begin of the array to the piece's slice */
+  bool failed, met_nan;
+} gr_dnnl_piece;
+
+/* A prepared step. */
+typedef struct gr_dnnl_kernel {
+  gr_dnnl *dnnl;
+  gr_dnnl_arg args[GR_DNNL_ARGS];
+  uint32_t count;
+  GR_VEC(gr_dnnl_piece) pieces;
+  size_t scratchpad_size;   /* of each thread */
+  gr_dnnl_careful *careful; /* instead, where a NaN was met; NULL: nothing comes after */
+} gr_dnnl_kernel;
+
+/* One more piece, whose arguments lie `at` bytes behind the begin of the step's. */
+bool gr_dnnl_add_piece(gr_dnnl_kernel *kernel, const gr_dnnl_plan *p, dnnl_primitive_desc_t desc, const size_t *at);
+
 void gr_dnnl_plan_end(gr_dnnl_plan *p);
 /* A kernel for the plan; *result stays NULL where oneDNN cannot. The layouts of its arguments go
  * into `answer`, which may be NULL. */
 graft_status gr_dnnl_make(gr_dnnl *d, gr_dnnl_plan *p, gr_answer *answer, void **result);
+
+/* ---- pieces.c ---- */
+
+/* Adds the pieces of the step; false: it is to be done in one, and pieces may have been added in vain. */
+bool gr_dnnl_cut(gr_dnnl_kernel *kernel, const gr_dnnl_plan *p);
 
 /* ---- after.c ---- */
 

@@ -1,4 +1,5 @@
 /* Every kind of step that oneDNN runs, against the plain kernels. Built only where oneDNN is. */
+#include "runtime/onednn/onednn_impl.h"
 #include "runtime/session_impl.h"
 
 #include <check.h>
@@ -32,6 +33,7 @@ typedef struct fast_case {
   shape x, operands[4]; /* operands 1 …: parameters; rank -1: absent; rank 0 ends them */
   int64_t stride, padding, dilation, extra, groups, kernel;
   bool exclude_pad, ceil, plain; /* plain: not for oneDNN */
+  bool cut;                      /* into pieces, on any machine; others are where the layout lets them */
 } fast_case;
 
 #define ABSENT \
@@ -72,6 +74,25 @@ static const fast_case cases[] = {
     {"batch_norm", {4, {2, 17, 30, 31}}, {{1, {17}}, {1, {17}}, {1, {17}}, {1, {17}}}, .groups = 0},
     {"batch_norm", {3, {2, 17, 900}}, {ABSENT, {1, {17}}, {1, {17}}, {1, {17}}}, .groups = 0},
     {"batch_norm", {2, {600, 30}}, {ABSENT, ABSENT, {1, {30}}, {1, {30}}}, .groups = 0},
+    /* Large enough to be cut: by images, rows or channels. */
+    {"conv2d", {4, {1, 32, 29, 30}}, {{4, {64, 32, 3, 3}}, {1, {64}}}, .padding = 1},
+    {"conv2d", {4, {1, 24, 57, 31}}, {{4, {72, 24, 5, 5}}, {1, {72}}}, .padding = 3, .stride = 2, .dilation = 2},
+    {"conv2d", {4, {1, 3, 96, 97}}, {{4, {64, 3, 7, 7}}}, .padding = 3, .stride = 2},
+    {"conv2d", {4, {3, 16, 30, 30}}, {{4, {96, 16, 3, 3}}, {1, {96}}}, .padding = 1},
+    {"conv2d", {4, {19, 16, 14, 14}}, {{4, {32, 16, 3, 3}}}, .padding = 1},
+    {"conv2d", {4, {1, 144, 56, 57}}, {{4, {144, 1, 3, 3}}, {1, {144}}}, .padding = 1, .groups = 144},
+    {"conv2d", {4, {1, 64, 28, 28}}, {{4, {96, 16, 3, 3}}, {1, {96}}}, .padding = 1, .groups = 4},
+    {"conv1d", {3, {1, 40, 900}}, {{3, {70, 40, 9}}, {1, {70}}}, .padding = 4},
+    {"conv3d", {5, {1, 16, 9, 12, 13}}, {{5, {32, 16, 3, 3, 3}}, {1, {32}}}, .padding = 1},
+    {"conv_transpose2d", {4, {1, 64, 20, 20}}, {{4, {64, 96, 3, 3}}, {1, {96}}}, .stride = 2, .padding = 1, .extra = 1},
+    {"conv_transpose2d", {4, {2, 32, 20, 20}}, {{4, {32, 24, 4, 4}}, {1, {48}}}, .groups = 2, .stride = 2},
+    {"linear", {2, {1, 512}}, {{2, {2100, 512}}, {1, {2100}}}, .groups = 0},
+    {"linear", {3, {4, 33, 165}}, {{2, {170, 165}}, {1, {170}}}, .groups = 0, .cut = true},
+    {"matmul", {2, {170, 165}}, {{2, {165, 190}}}, .groups = 0, .cut = true},
+    {"matmul", {4, {5, 3, 60, 65}}, {{4, {5, 3, 65, 90}}}, .groups = 0, .cut = true},
+    {"avg_pool2d", {4, {3, 64, 60, 61}}, {{0}}, .kernel = 3, .stride = 2, .padding = 1, .cut = true},
+    {"avg_pool2d", {4, {1, 64, 120, 61}}, {{0}}, .kernel = 3, .padding = 1, .exclude_pad = true, .cut = true},
+    {"batch_norm", {4, {2, 64, 60, 61}}, {{1, {64}}, {1, {64}}, {1, {64}}, {1, {64}}}, .groups = 0, .cut = true},
 };
 
 static void add_attr(graft_attr *attrs, uint32_t *count, const char *op, const char *name, int64_t value,
@@ -142,27 +163,47 @@ static void compare(const char *op, const float *got, const float *want) {
                   "%s: element %lld is %.9g, not %.9g", op, (long long)i, (double)got[i], (double)want[i]);
 }
 
-static bool uses_onednn(const graft_type *input) {
+static bool uses_onednn(const graft_type *input, uint32_t *pieces) {
   gr_plan plan = {0};
   gr_plan_options options = {.input_types = input, .threads = 1};
   ck_assert_int_eq(gr_plan_begin(&plan, graph, &options), GRAFT_OK);
   bool fast = false;
   for (uint32_t i = 0; i < plan.steps.len; i++)
-    if (!plan.steps.data[i].reorder) fast = plan.steps.data[i].fast.kernel != NULL;
+    if (!plan.steps.data[i].reorder) {
+      const gr_dnnl_kernel *kernel = plan.steps.data[i].fast.kernel;
+      fast = kernel != NULL;
+      *pieces = kernel ? kernel->pieces.len : 0;
+    }
   gr_plan_end(&plan);
   return fast;
+}
+
+static void same_for_any_number_of_threads(const fast_case *t, const graft_type *type, const float *x,
+                                           const float *want) {
+  const graft_type y = graft_value_get_type(graph, graft_output_get(graph, 0));
+  for (uint32_t threads = 2; threads < 4; threads++) {
+    const graft_session_options options = {.size = sizeof options, .threads = threads};
+    graft_session *s = graft_session_create(graph, &options);
+    for (int i = 0; i < 3; i++)
+      ck_assert_msg(memcmp(run(s, type, x), want, (size_t)graft_type_elements(&y) * sizeof *want) == 0,
+                    "%s: %u threads make another result", t->op, (unsigned)threads);
+    graft_session_destroy(s);
+  }
 }
 
 START_TEST(same_as_the_plain_kernel) {
   const fast_case *t = &cases[_i];
   graft_type type = build(t);
-  ck_assert_msg(uses_onednn(&type) == !t->plain, "%s, case %d", t->op, _i);
+  uint32_t pieces = 0;
+  ck_assert_msg(uses_onednn(&type, &pieces) == !t->plain, "%s, case %d", t->op, _i);
+  ck_assert_msg(!t->cut || pieces > 1, "%s, case %d is not cut", t->op, _i);
   float *x = random_data(&type);
   graft_session_options plain = {.size = sizeof plain, .reference = true};
   graft_session *reference = graft_session_create(graph, &plain), *s = graft_session_create(graph, NULL);
   const float *want = run(reference, &type, x);
   compare(t->op, run(s, &type, x), want);
   compare(t->op, run(s, &type, x), want);
+  same_for_any_number_of_threads(t, &type, x, run(s, &type, x));
   x[graft_type_elements(&type) / 2] = NAN; /* and what it reaches */
   want = run(reference, &type, x);
   compare(t->op, run(s, &type, x), want);
@@ -206,6 +247,7 @@ int main(void) {
   Suite *suite = suite_create("onednn");
   TCase *tc = tcase_create("onednn");
   tcase_add_checked_fixture(tc, setup, teardown);
+  tcase_set_timeout(tc, 60);
   tcase_set_timeout(tc, 60);
   tcase_add_loop_test(tc, same_as_the_plain_kernel, 0, (int)(sizeof cases / sizeof *cases));
   tcase_add_test(tc, updated_weights_are_seen);
