@@ -170,7 +170,8 @@ graft_status gr_dnnl_reorder(void *state, const graft_type *type, uint32_t from,
   const dnnl_data_type_t dtype = gr_dnnl_dtype(type->dtype);
   const gr_dnnl_layout *a = from ? &d->layouts.data[from - 1] : NULL, *b = to ? &d->layouts.data[to - 1] : NULL;
   *kernel = NULL;
-  if (dtype == dnnl_data_type_undef || (a && b && !dnnl_memory_desc_equal(&a->plain, &b->plain))) return GRAFT_OK;
+  if (dtype == dnnl_data_type_undef || (!a && !b) || (a && b && !dnnl_memory_desc_equal(&a->plain, &b->plain)))
+    return GRAFT_OK;
   const dnnl_memory_desc_t source = with_dtype(a ? &a->best : &b->plain, dtype);
   const dnnl_memory_desc_t target = with_dtype(b ? &b->best : &a->plain, dtype);
   gr_dnnl_plan p = {.count = 0};
