@@ -137,7 +137,7 @@ static bool check_axis(const annotator *a, uint32_t spec, const qz_setting *s, g
   const gr_spec *made = gr_spec_get(a->m, spec);
   const graft_type *type = gr_type_of(a->g, v);
   const qz_spec *of = &a->q->specs.data[s->spec];
-  int slot = gr_op_attr_slot(gr_spec_info(made->kind), "axis", 4);
+  const int slot = of->axis;
   if (slot < 0 || type->rank < 0 || gr_attr_is_none(a->m, made->attrs, (uint32_t)slot)) return true;
   const int64_t axis = gr_attr_int(a->m, made->attrs, (uint32_t)slot);
   if (axis >= -type->rank && axis < type->rank) return true;

@@ -33,6 +33,7 @@ typedef struct qz_value {
 typedef struct qz_spec {
   const char *name;
   uint32_t kind;                  /* GR_SPEC_spec, GR_SPEC_derived, GR_SPEC_fixed */
+  int axis;                       /* slot of the kind's attribute of that name; -1: it has none */
   qz_value *values[GR_MAX_ATTRS]; /* by attribute; NULL: the default */
   bool used;
   bool wrong; /* has errors that have been said */

@@ -150,7 +150,7 @@ static bool parse_fields(gr_quantizer *q, qz_spec *s) {
 
 static bool parse_spec(gr_quantizer *q, uint32_t kind) {
   gr_lexer *l = &q->parser.lex;
-  qz_spec s = {.kind = kind};
+  qz_spec s = {.kind = kind, .axis = gr_op_attr_slot(gr_spec_info(kind), "axis", 4)};
   gr_lex_next(l);
   if (!take_name(q, "the spec's name", &s.name, &s.where)) return false;
   if (strcmp(s.name, "none") == 0 || strcmp(s.name, "shared") == 0)
