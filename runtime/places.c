@@ -230,6 +230,12 @@ graft_status gr_join_parts(gr_planner *p) {
       !gr_vec_reserve(p->context, &plan->events, first->events.len + then->events.len + 1u))
     return GRAFT_NO_MEMORY;
   plan->prologue = first->steps.len;
+  plan->packs_only = true;
+  for (uint32_t i = 0; i < first->steps.len; i++) {
+    const gr_plan_step *step = &first->steps.data[i];
+    const uint32_t from = step->reorder ? plan->args.data[step->args].storage : GRAFT_NONE;
+    if (from == GRAFT_NONE || plan->storages.data[from].place != GR_PLACE_TENSOR) plan->packs_only = false;
+  }
   plan->prologue_events = first->events.len;
   for (int part = 1; part >= 0; part--) {
     for (uint32_t i = 0; i < p->parts[part].steps.len; i++)

@@ -205,6 +205,22 @@ static graft_status run_step(graft_session *s, const gr_plan_step *step) {
   return status;
 }
 
+/* Is this step of the prologue done with the tensors as they are? Only where nothing else may lie where its result is.
+ */
+static bool is_done(const graft_session *s, const gr_plan_step *step) {
+  const gr_place_of *args = &s->plan.args.data[step->args];
+  return s->plan.packs_only && s->versions[args[1].storage] > s->versions[args[0].storage];
+}
+
+/* What is fixed has a new version when it was computed. */
+static graft_status run_fixed_step(graft_session *s, const gr_plan_step *step) {
+  const gr_place_of *results = &s->plan.args.data[step->args + step->operand_count];
+  const graft_status status = run_step(s, step);
+  for (uint32_t i = 0; status == GRAFT_OK && i < step->result_count; i++)
+    if (results[i].storage != GRAFT_NONE) s->versions[results[i].storage] = ++s->last_version;
+  return status;
+}
+
 /* What was read for the last time is given back. */
 static void end_step(graft_session *s, const gr_plan_step *step) {
   if (step->late) gr_late_end(&s->plan, (uint32_t)(step - s->plan.steps.data), s->graph, s->late);
@@ -218,8 +234,10 @@ static graft_status run_event(graft_session *s, const gr_plan_event *e) {
   uint32_t reorders = 0;
   for (uint32_t i = e->begin; status == GRAFT_OK && i < e->end; i++) {
     const gr_plan_step *step = &s->plan.steps.data[i];
+    const bool fixed = i < s->plan.prologue;
+    if (fixed && is_done(s, step)) continue;
     const double start = now();
-    status = run_step(s, step);
+    status = fixed ? run_fixed_step(s, step) : run_step(s, step);
     const double took = now() - start;
     if (!step->reorder) own = step;
     if (step->reorder && s->times_only) {
@@ -241,7 +259,8 @@ static graft_status run_part(graft_session *s, bool prologue) {
   if (!s->after_node) {
     const uint32_t end = prologue ? p->prologue : p->steps.len;
     for (uint32_t i = prologue ? 0 : p->prologue; status == GRAFT_OK && i < end; i++) {
-      status = run_step(s, &p->steps.data[i]);
+      if (prologue && is_done(s, &p->steps.data[i])) continue;
+      status = prologue ? run_fixed_step(s, &p->steps.data[i]) : run_step(s, &p->steps.data[i]);
       end_step(s, &p->steps.data[i]);
     }
     return status;
@@ -253,9 +272,6 @@ static graft_status run_part(graft_session *s, bool prologue) {
 }
 
 static graft_status run_prologue(graft_session *s) {
-  const gr_plan *p = &s->plan;
-  for (uint32_t i = 0; i < p->storages.len; i++)
-    if (p->storages.data[i].fixed && p->storages.data[i].place == GR_PLACE_ARENA) s->versions[i] = ++s->last_version;
   const graft_status status = run_part(s, true);
   s->prologue_done = status == GRAFT_OK;
   return status;

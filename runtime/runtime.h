@@ -141,7 +141,8 @@ GRAFT_API graft_status graft_session_set_input(graft_session *session, uint32_t 
 GRAFT_API graft_status graft_session_run(graft_session *session);
 /* NULL with a diagnostic before the first successful run. `type` may be NULL. */
 GRAFT_API const void *graft_session_get_output(graft_session *session, uint32_t index, graft_type *type);
-/* Bytes that values take while the graph runs, inputs and tensors apart; 0 before there is a plan. */
+/* Bytes that values take while the graph runs, inputs and tensors apart, but with what kernels have weights moved to; 0
+ * before there is a plan. */
 GRAFT_API size_t graft_session_memory(const graft_session *session);
 
 #if defined(__cplusplus)

@@ -14,7 +14,8 @@
  * 3. The buffer of a fixed tensor (one that the graph does not update) is held on to. Whoever writes to that
  *    tensor then gets another buffer, so equal buffer means equal bytes, and versions[] changes when the buffer does.
  * 4. `prologue_done`: what the prologue left in the arena was made from the buffers held now. A changed buffer, a
- *    failed prologue and a dropped plan clear it; no step behind the prologue writes there.
+ *    failed prologue and a dropped plan clear it; no step behind the prologue writes there. A prologue of reorders of
+ *    tensors alone (packs_only) repeats those whose tensor has another version, any other one all of its steps.
  * 5. Tensors are written in store_updates() alone, when every step has succeeded: first all are made writable,
  *    which may fail and changes no bytes, then all are written, which cannot.
  * 6. `step` counts the runs that succeeded. It seeds random ops: a run that failed draws the same when it is repeated.

@@ -99,6 +99,7 @@ typedef struct gr_plan {
   GR_VEC(gr_form) forms;
   GR_VEC(gr_place_of) args;
   GR_VEC(gr_plan_step) steps;
+  bool packs_only;              /* the prologue moves tensors to other layouts, and does nothing else */
   uint32_t prologue;            /* so many of the steps depend on fixed tensors alone */
   GR_VEC(gr_plan_event) events; /* where they were asked for: every planned node */
   uint32_t prologue_events;

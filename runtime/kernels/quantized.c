@@ -1,7 +1,6 @@
-/* Layers that compute in integers: convolutions, transposed ones, linear. Most of bytes go through quantized_dot.c; of
- * the others x and weight lose their zero points, the kernel of the float layer runs on what is left, and its sums are
- * requantized. The sums are exact: 64 bits where 32
- * might not hold them. */
+/* Layers that compute in integers: convolutions, transposed ones, linear. Most of bytes go through quantized_dot.c or
+ * quantized_depthwise.c; of the others x and weight lose their zero points, the kernel of the float layer runs on what
+ * is left, and its sums are requantized. The sums are exact: 64 bits where 32 might not hold them. */
 #include "runtime/kernels/requantize_impl.h"
 
 enum {
@@ -85,6 +84,7 @@ graft_status gr_kernel_quantized_layer(const gr_kernel_call *k) {
   graft_status s = gr_quantized_layer_begin(&l, k);
   if (s || k->results[0].count == 0) return s;
   if (!l.wide && gr_quantized_dot_fits(k, l.of)) return gr_quantized_dot(k, l.of, &l.q);
+  if (!l.wide && gr_quantized_depthwise_fits(k, l.of)) return gr_quantized_depthwise(k, &l.q);
   void *sums = NULL;
   s = sum_up(&l, k, &sums);
   if (s || !sums) return s ? s : GRAFT_NO_MEMORY;

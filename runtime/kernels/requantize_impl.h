@@ -124,6 +124,9 @@ void gr_quantized_pair(const gr_kernel_call *k, const gr_requantize *q, bool of_
 
 bool gr_quantized_dot_fits(const gr_kernel_call *k, uint32_t of);
 graft_status gr_quantized_dot(const gr_kernel_call *k, uint32_t of, const gr_requantize *q);
+/* … whose groups have one input channel (quantized_depthwise.c). */
+bool gr_quantized_depthwise_fits(const gr_kernel_call *k, uint32_t of);
+graft_status gr_quantized_depthwise(const gr_kernel_call *k, const gr_requantize *q);
 bool gr_quantized_matmul_fits(const gr_kernel_call *k);
 graft_status gr_quantized_matmul(const gr_kernel_call *k, const gr_requantize *q);
 

@@ -57,7 +57,12 @@ def quantize(opt, run, model, inputs, d, settings):
     command(opt, f"{d}/float.gfb", "--passes", f"prepare{{{settings}}}", "-o", f"{d}/prepared.gfb")
     command(run, f"{d}/prepared.gfb", *inputs, "-o", f"{d}/stepped.gfb")
     command(opt, f"{d}/stepped.gfb", "--passes", "convert", "-o", f"{d}/int8.gfb")
-    return command(opt, f"{d}/int8.gfb", "--passes", "lower", "--stats", "-o", f"{d}/lowered.gfb").stderr
+    said = command(opt, f"{d}/int8.gfb", "--passes", "lower", "--stats", "-o", f"{d}/lowered.gfb").stderr
+    command(opt, f"{d}/lowered.gfb", "--passes", "lower", "-o", f"{d}/again.gfb")
+    with open(f"{d}/lowered.gfb", "rb") as f, open(f"{d}/again.gfb", "rb") as g:
+        if f.read() != g.read():
+            raise Fail("lowering again changes it")
+    return said
 
 
 def outputs(run, module, inputs, out):

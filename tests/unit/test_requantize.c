@@ -52,7 +52,7 @@ static wide times(mode how, wide x, double ratio) {
   wide m = (wide)round(frexp(ratio, &e) * 0x1p31);
   if (m == (wide)1 << 31) m /= 2, e++;
   if (how == SINGLE) return saturate(half_up(saturate(x) * m, 31 - e));
-  const wide shifted = e > 0 ? saturate(saturate(x) << e) : saturate(x);
+  const wide shifted = e > 0 ? saturate(saturate(x) * ((wide)1 << e)) : saturate(x);
   const wide high = saturate(half_up(shifted * m, 31));
   return half_away(high, e < 0 ? -e : 0);
 }
@@ -93,7 +93,8 @@ static int32_t finish(const pair *p, wide v) { return (int32_t)within(v + p->y_z
 static int32_t want_add(const pair *p, int i) {
   const double a = (double)p->x_scale, b = (double)p->other_scale, twice = 2 * (a > b ? a : b);
   const int bits = p->x->dtype == GRAFT_I16 || p->other->dtype == GRAFT_I16 ? 15 : 20;
-  const wide x = (wide)(p->data[0][i] - p->x_zero) << bits, o = (wide)(p->data[1][i] - p->other_zero) << bits;
+  const wide finer = (wide)1 << bits;
+  const wide x = (p->data[0][i] - p->x_zero) * finer, o = (p->data[1][i] - p->other_zero) * finer;
   const wide sum = times(p->how, x, a / twice) + times(p->how, o, b / twice);
   return finish(p, times(p->how, sum, twice / ldexp(1, bits) / (double)p->y_scale));
 }

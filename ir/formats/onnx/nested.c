@@ -62,6 +62,14 @@ bool gr_onnx_captured(gr_onnx *in, gr_onnx_names *captured) {
   return true;
 }
 
+/* The length of a name without the number that it had from here when it was read before. */
+static size_t unnumbered(const char *name) {
+  size_t length = strlen(name), digits = length;
+  if (length > INT16_MAX) return INT16_MAX;
+  while (digits > 0 && name[digits - 1] >= '0' && name[digits - 1] <= '9') digits--;
+  return digits > 1 && digits < length && name[digits - 1] == '.' ? digits - 1 : length;
+}
+
 const graft_graph **gr_onnx_nested(gr_onnx *in, const gr_onnx_names *captured) {
   const Onnx__NodeProto *node = in->node;
   const gr_onnx outer = *in; /* the place to come back to */
@@ -72,9 +80,9 @@ const graft_graph **gr_onnx_nested(gr_onnx *in, const gr_onnx_names *captured) {
     const Onnx__AttributeProto *a = node->attribute[i];
     if (!a->g) continue;
     const char *name = a->g->name && a->g->name[0] ? a->g->name : a->name;
-    const size_t size = strlen(name) + 16;
+    const size_t length = unnumbered(name), size = length + 16;
     char *title = gr_arena_alloc(&in->scratch, size); /* no two graphs are called alike */
-    if (title) snprintf(title, size, "%s.%u", name, graft_module_graph_count(in->module));
+    if (title) snprintf(title, size, "%.*s.%u", (int)length, name, (unsigned)graft_module_graph_count(in->module));
     graft_graph *g = title ? graft_graph_create(in->module, title) : NULL;
     good = g && in->reader->graph(in, g, a->g, outer.scope, captured);
     graphs[k++] = g;

@@ -57,11 +57,11 @@ bool gr_put_conv_transpose(gr_out *w) {
 
 /* ---- matrix products ---- */
 
-/* Of rows, Gemm with the weight as it is; else the product with the transposed weight. */
+/* Of rows of floats, Gemm with the weight as it is; else the product with the transposed weight. */
 bool gr_put_linear(gr_out *w) {
   const char *x = gr_out_operand(w, 0), *weight = gr_out_operand(w, 1), *bias = gr_out_operand(w, 2);
   if (w->failed) return false;
-  if (gr_out_type(w, 0)->rank == 2) {
+  if (gr_out_type(w, 0)->rank == 2 && !gr_is_integer(gr_out_type(w, 0)->dtype)) {
     Onnx__NodeProto *node = gr_out_begin(w, "Gemm");
     gr_out_set_int(w, node, "transB", 1);
     return gr_out_finish(w, node, (const char *[]){x, weight, bias}, 3);

@@ -91,6 +91,8 @@ static const char *zero_of(gr_out *w, const quantized *q, const char *scale) {
              NULL;
     return "";
   }
+  const graft_node maker = gr_value_node(w->g, v);
+  if (maker != GRAFT_NONE && gr_out_absorbed(w->g, maker)) return gr_out_value_name(w, gr_operand(w->g, maker, 0));
   if (t == GRAFT_NONE) return gr_out_cast(w, "zero_point", gr_out_operand(w, ZERO), q->dtype);
   return constant_zero(w, q, scale, t, scales);
 }

@@ -44,8 +44,16 @@ uint32_t gr_out_find_name(const gr_out *w, const char *text) {
   return find_name(w, text, &key);
 }
 
+bool gr_out_check_text(gr_out *w, const char *text) {
+  if (!text || gr_utf8_valid(text, strlen(text))) return true;
+  gr_error(w->context, GRAFT_UNSUPPORTED, gr_module_loc(w->module),
+           "'%s' is not UTF-8, which ONNX's texts are: give it another name, or write .gfb", text);
+  return gr_out_failed(w);
+}
+
 const char *gr_out_claim(gr_out *w, const char *wanted) {
   uint64_t key;
+  if (!gr_out_check_text(w, wanted)) return NULL;
   const uint32_t id = wanted ? find_name(w, wanted, &key) : 0;
   if (w->failed || !wanted) return gr_out_failed(w), NULL;
   const char *text = wanted;

@@ -87,11 +87,20 @@ static const char *renamed(gr_out *w) {
   return name && name[0] && strcmp(name, gr_out_result(w, 0)) != 0 ? name : "";
 }
 
+/* The record of what was rewritten to be written: that is no step of its own to who reads it. */
+static const gr_record *before_writing(const gr_out *w, const gr_record *r, uint32_t record) {
+  while (r->pass && r->parent_count && strcmp(gr_string_text(w->module, r->pass), "to-onnx") == 0) {
+    record = gr_record_parents(w->module, record)[0];
+    r = gr_record_get(w->module, record);
+  }
+  return r;
+}
+
 const char *gr_out_provenance(gr_out *w) {
   const uint32_t record = gr_node_at(w->g, w->n)->provenance;
   if (w->failed) return NULL;
-  const gr_record *r = gr_record_get(w->module, record);
-  const char *equals = r->equals ? gr_string_text(w->module, r->equals) : r->pass ? "" : renamed(w);
+  const gr_record *own = gr_record_get(w->module, record), *r = before_writing(w, own, record);
+  const char *equals = own->equals ? gr_string_text(w->module, own->equals) : own->pass ? "" : renamed(w);
   gr_sink s;
   gr_sink_init(&s, w->context);
   gr_sink_text(&s, GR_ONNX_PROVENANCE);
@@ -103,7 +112,7 @@ const char *gr_out_provenance(gr_out *w) {
   const char *text = s.bytes.len == empty ? NULL : gr_arena_copy(&w->arena, s.bytes.data, s.bytes.len);
   if (s.failed || (s.bytes.len != empty && !text)) w->failed = true;
   gr_sink_free(&s);
-  return text;
+  return gr_out_check_text(w, text) ? text : NULL;
 }
 
 void gr_out_metadata(gr_out *w, Onnx__ModelProto *model) {

@@ -105,6 +105,8 @@ static inline void *gr_out_lent(const void *bytes) {
 
 void *gr_out_alloc(gr_out *w, size_t size); /* zeroed; NULL: failed */
 char *gr_out_text(gr_out *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* An error where it is not UTF-8. */
+bool gr_out_check_text(gr_out *w, const char *text);
 /* The name, or one like it that the file does not have yet. */
 const char *gr_out_claim(gr_out *w, const char *wanted);
 char *gr_out_own_name(gr_out *w, gr_name name);
@@ -165,7 +167,8 @@ const char *gr_out_unsqueezed(gr_out *w, const char *what, const char *x, const 
 /* All of the node's operands to the ONNX op, one to one, and all of its results. */
 bool gr_out_same(gr_out *w, Onnx__NodeProto *node);
 
-/* A transpose that its one user, a product of two matrices, does by itself (put_layers.c). */
+/* What its readers do by themselves: the transpose of a product of two matrices, a zero point's cast
+ * (write_absorbed.c). */
 bool gr_out_absorbed(const graft_graph *g, graft_node n);
 
 /* Writes the node at hand. */

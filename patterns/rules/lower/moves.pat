@@ -101,13 +101,13 @@ rewrite
 
 # Q(max(v, c))  ==>  clamp(Q(v), Q(c))
 #
-# Of a number, as above.
+# Of a number, as above; where v is float nothing would be gained.
 rule clamp_of_maximum
 match
   %t = maximum(%v, %c)   one_use
   %y = quantize_per_tensor(%t, %s, %z) {..$q}
 where
-  elements(%c) == 1, number(%c) > -3.5e38, number(%c) < 3.5e38, rank(%c) <= rank(%v), constant(%s), constant(%z), no_spec(..)
+  is_dequantized(%v), elements(%c) == 1, number(%c) > -3.5e38, number(%c) < 3.5e38, rank(%c) <= rank(%v), constant(%s), constant(%z), no_spec(..)
 rewrite
   const %least = quantize_per_tensor(view(%c) {size: []}, %s, %z) {..$q}
   %n = quantize_per_tensor(%v, %s, %z) {..$q}   source %y
@@ -115,13 +115,13 @@ rewrite
 
 # Q(min(v, c))  ==>  clamp(Q(v), _, Q(c))
 #
-# Of a number, as above.
+# Of a number, as above; where v is float nothing would be gained.
 rule clamp_of_minimum
 match
   %t = minimum(%v, %c)   one_use
   %y = quantize_per_tensor(%t, %s, %z) {..$q}
 where
-  elements(%c) == 1, number(%c) > -3.5e38, number(%c) < 3.5e38, rank(%c) <= rank(%v), constant(%s), constant(%z), no_spec(..)
+  is_dequantized(%v), elements(%c) == 1, number(%c) > -3.5e38, number(%c) < 3.5e38, rank(%c) <= rank(%v), constant(%s), constant(%z), no_spec(..)
 rewrite
   const %most = quantize_per_tensor(view(%c) {size: []}, %s, %z) {..$q}
   %n = quantize_per_tensor(%v, %s, %z) {..$q}   source %y
@@ -129,13 +129,13 @@ rewrite
 
 # Q(pad(v, value))  ==>  pad(Q(v), Q(value))
 #
-# What pads is quantized as the other elements are.
+# What pads is quantized as the other elements are; where v is float nothing would be gained.
 rule pad_behind_quantize
 match
   %p = pad(%v, _, %pads?) {value: $value, mode: "constant", ..$how}   one_use
   %y = quantize_per_tensor(%p, %s, %z) {..$q}
 where
-  $value != 0.0, constant(%s), constant(%z), no_spec(..)
+  is_dequantized(%v), $value != 0.0, constant(%s), constant(%z), no_spec(..)
 rewrite
   const %f = min(max($value, -3.4028234e38), 3.4028234e38): f32
   const %fill = quantize_per_tensor(%f, %s, %z) {..$q}
