@@ -169,11 +169,32 @@ static bool same_kind(const graft_type *a, const graft_type *b) {
   return true;
 }
 
+/* Does v hold what a dequantize gave, moved alone? */
+static bool is_moved(const graft_graph *g, graft_value v) {
+  graft_node n = v == GRAFT_NONE ? GRAFT_NONE : gr_value_node(g, v);
+  for (int steps = 0; families(g, n) & (GR_F_MOVES | GR_F_VIEW | GR_F_POOL) && steps < MOVES_MAX; steps++)
+    n = gr_operand(g, n, 0) == GRAFT_NONE ? GRAFT_NONE : gr_value_node(g, gr_operand(g, n, 0));
+  return families(g, n) & GR_F_DQ;
+}
+
+/* Integers that an op without a scale of its own made, dequantized or not, are what this op makes of floats that were
+ * dequantized, before these get another scale: of the first graph, `plain`. */
+static bool keeps_scale(const graft_graph *b, graft_value v, const graft_graph *a, graft_value plain) {
+  bool quantized;
+  uint32_t scale, zero_point;
+  v = quantized_value(b, v, &quantized);
+  const graft_node n = v == GRAFT_NONE ? GRAFT_NONE : gr_value_node(b, v),
+                   k = plain == GRAFT_NONE ? GRAFT_NONE : gr_value_node(a, plain);
+  return n != GRAFT_NONE && k != GRAFT_NONE && is_code(b, v) && !gr_result_scale(b, n, &scale, &zero_point) &&
+         gr_node_at(a, k)->op == gr_node_at(b, n)->op && is_moved(a, gr_operand(a, k, 0));
+}
+
 static graft_value find(const matcher *m, const graft_graph *a, const graft_graph *b, graft_value v, gr_match *x) {
   identity id;
   if (!identify(b, v, &id)) return GRAFT_NONE;
   x->quantized = id.kind == QUANTIZED;
-  const graft_value found = get(m, id.kind, id.name);
+  graft_value found = get(m, id.kind, id.name);
+  if (id.kind == QUANTIZED && keeps_scale(b, v, a, get(m, PLAIN, id.name))) found = get(m, PLAIN, id.name);
   x->reshaped = found != GRAFT_NONE && !same_kind(gr_type_of(a, found), gr_type_of(b, v));
   return x->reshaped ? GRAFT_NONE : found;
 }
