@@ -74,6 +74,11 @@ int feeds_check(const feeds *f, const cli_command *command) {
       if (!next_extent(&at, &value))
         return cli_usage_error(command, "--extent takes [INPUT=]N[,N...], not '%s'", f->extents[i]);
     while (*at);
+    for (uint32_t j = 0; j < i; j++) {
+      const size_t size = (size_t)(extent_numbers(f->extents[i]) - f->extents[i]);
+      if (extent_numbers(f->extents[j]) == f->extents[j] + size && strncmp(f->extents[i], f->extents[j], size) == 0)
+        return cli_usage_error(command, "--extent %s and %s are of the same inputs", f->extents[j], f->extents[i]);
+    }
   }
   if (f->extent_count && !f->random) return cli_usage_error(command, "--extent is of --random inputs");
   if (f->steps && f->count) return cli_usage_error(command, "--steps is of --random inputs: files have their own");
@@ -83,12 +88,25 @@ int feeds_check(const feeds *f, const cli_command *command) {
 
 /* ---- which inputs ---- */
 
-static void name_inputs(const graft_graph *g) {
-  char name[512];
-  for (uint32_t i = 0; i < graft_input_count(g); i++) {
-    graft_value_name(g, graft_input_get(g, i), name, sizeof name);
+/* Says that there is no input called so, and which there are; false. */
+static bool no_input(const feeds *f, const char *module, const char *option, const char *given, size_t size) {
+  enum { SHOWN = 20 };
+  char name[512], nearest[512];
+  const uint32_t count = graft_input_count(f->graph);
+  gr_closest near = gr_closest_begin(given, size);
+  for (uint32_t i = 0; i < count; i++) {
+    graft_value_name(f->graph, graft_input_get(f->graph, i), name, sizeof name);
+    gr_closest_offer(&near, name, strlen(name));
+    if (near.word == name) near.word = strcpy(nearest, name);
+  }
+  cli_fail(module, "--%s: the graph has no input called '%.*s'%s", option, (int)size, given,
+           gr_closest_hint(&near, ""));
+  for (uint32_t i = 0; i < count && i < SHOWN; i++) {
+    graft_value_name(f->graph, graft_input_get(f->graph, i), name, sizeof name);
     fprintf(stderr, "note: it has the input '%s'\n", name);
   }
+  if (count > SHOWN) fprintf(stderr, "note: and %u more\n", count - SHOWN);
+  return false;
 }
 
 static bool find_input(feeds *f, feed *item, const char *module) {
@@ -98,21 +116,22 @@ static bool find_input(feeds *f, feed *item, const char *module) {
     item->index = i;
     return true;
   }
-  cli_fail(module, "the graph has no input called '%s'", item->name);
-  name_inputs(f->graph);
-  return false;
+  return no_input(f, module, "input", item->name, strlen(item->name));
+}
+
+/* Is this --extent said by name, for the input called so? */
+static bool is_of(const char *extents, const char *name) {
+  const size_t size = strlen(name);
+  return extent_numbers(extents) == extents + size + 1 && strncmp(extents, name, size) == 0;
 }
 
 /* The extents that are said for this input: for it by name, else for all. */
 static const char *extents_of(const feeds *f, const char *name) {
   const char *common = "";
   for (uint32_t i = 0; i < f->extent_count; i++) {
-    const char *text = f->extents[i], *numbers = extent_numbers(text);
-    if (numbers == text) {
-      common = numbers;
-    } else if ((size_t)(numbers - text) == strlen(name) + 1 && strncmp(text, name, strlen(name)) == 0) {
-      return numbers;
-    }
+    const char *text = f->extents[i];
+    if (is_of(text, name)) return extent_numbers(text);
+    if (extent_numbers(text) == text) common = text;
   }
   return common;
 }
@@ -150,25 +169,49 @@ static bool add_random(feeds *f, const char *module) {
   return true;
 }
 
+/* How many numbers an --extent has, and how many extents of random inputs it could be for. */
+static uint32_t count_numbers(const char *at) {
+  uint32_t count = 0;
+  for (int64_t value; next_extent(&at, &value);) count++;
+  return count;
+}
+
+static uint32_t count_unknown(const feeds *f, const char *extents, bool *exists) {
+  uint32_t most = 0;
+  *exists = extent_numbers(extents) == extents;
+  for (uint32_t i = 0; i < f->count; i++) {
+    const feed *item = &f->items[i];
+    const bool named = is_of(extents, item->name);
+    *exists |= named;
+    if (item->files.count || extents_of(f, item->name) != extent_numbers(extents)) continue;
+    const graft_type t = graft_value_get_type(f->graph, item->input);
+    uint32_t unknown = 0;
+    for (int32_t d = 0; d < t.rank; d++) unknown += t.dims[d] < 0;
+    if (unknown > most) most = unknown;
+  }
+  return most;
+}
+
+/* None may be for nothing. */
+static bool check_extents(const feeds *f, const char *module) {
+  for (uint32_t i = 0; i < f->extent_count; i++) {
+    const char *text = f->extents[i], *numbers = extent_numbers(text);
+    bool exists;
+    const uint32_t unknown = count_unknown(f, text, &exists), given = count_numbers(numbers);
+    if (!exists) return no_input(f, module, "extent", text, (size_t)(numbers - text) - 1);
+    if (given > unknown)
+      return cli_fail(module, "--extent %s: %u number%s for %u unknown extent%s of the random input%s", text, given,
+                      given == 1 ? "" : "s", unknown, unknown == 1 ? "" : "s", numbers == text ? "s" : "") == EXIT_DONE;
+  }
+  return true;
+}
+
 bool feeds_begin(feeds *f, graft_context *context, graft_graph *graph, const char *module) {
   f->context = context;
   f->graph = graph;
   for (uint32_t i = 0; i < f->count; i++)
     if (!find_input(f, &f->items[i], module)) return false;
-  for (uint32_t i = 0; i < f->extent_count; i++) {
-    const char *text = f->extents[i], *numbers = extent_numbers(text);
-    bool known = numbers == text;
-    for (uint32_t j = 0; !known && j < graft_input_count(graph); j++) {
-      char name[4096];
-      graft_value_name(graph, graft_input_get(graph, j), name, sizeof name);
-      known = strlen(name) == (size_t)(numbers - text) - 1 && strncmp(name, text, strlen(name)) == 0;
-    }
-    if (known) continue;
-    cli_fail(module, "--extent %s: the graph has no such input", text);
-    name_inputs(graph);
-    return false;
-  }
-  return !f->random || add_random(f, module);
+  return (!f->random || add_random(f, module)) && check_extents(f, module);
 }
 
 /* ---- steps ---- */

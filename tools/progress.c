@@ -31,16 +31,17 @@ void progress_show(progress *p, int64_t done, int64_t total) {
   const double now = cli_now(), spent = now - p->start;
   if (spent < first || done < 1 || (p->drawn && now - p->shown < every)) return;
   const double rate = (double)done / spent;
-  char left[48] = "";
+  char left[48] = "", speed[32];
+  snprintf(speed, sizeof speed, rate < 100 ? "%.3g/s" : "%.0f/s", rate);
   if (total > done) {
     char time[32];
     duration((double)(total - done) / rate, time, sizeof time);
     snprintf(left, sizeof left, ", %s left", time);
   }
   if (total)
-    fprintf(stderr, "\r%lld of %lld %s, %.3g/s%s\033[K", (long long)done, (long long)total, p->unit, rate, left);
+    fprintf(stderr, "\r%lld of %lld %s, %s%s\033[K", (long long)done, (long long)total, p->unit, speed, left);
   else
-    fprintf(stderr, "\r%lld %s, %.3g/s\033[K", (long long)done, p->unit, rate);
+    fprintf(stderr, "\r%lld %s, %s\033[K", (long long)done, p->unit, speed);
   fflush(stderr);
   p->shown = now;
   p->drawn = true;

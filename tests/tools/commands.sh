@@ -501,8 +501,22 @@ expect 2 "random: extents without it" "$run" net.gir --extent 3
 expect 2 "random: no extent" "$run" net.gir --random 1 --extent 3,
 expect 2 "random: steps of files" "$run" net.gir --input x=data/a.npy --steps 2
 expect 1 "random: extents of no input" "$run" net.gir --random 1 --extent z=3
-said "no such input" "random: extents of no input"
+said "no input called 'z'" "random: extents of no input"
 said "it has the input 'x'" "random: extents of no input"
+expect 1 "random: more extents than are unknown" "$run" net.gir --random 1 --extent 3,4
+said "2 numbers for 1 unknown extent of the random inputs" "random: more extents than are unknown"
+expect 1 "random: extents of an input with a file" "$run" net.gir --random 1 --input x=data/a.npy --extent x=3
+said "1 number for 0 unknown extents" "random: extents of an input with a file"
+expect 2 "random: extents twice" "$run" net.gir --random 1 --extent x=3 --extent x=4
+cat >images.gir <<'GIR'
+graft 1
+graph main(%images: f32[2], %mask: f32[2]) {
+  %y = add(%images, %mask): f32[2]
+  return %y
+}
+GIR
+expect 1 "an input with a letter missing" "$run" images.gir --input image=data/a.npy
+said "no input called 'image'; did you mean 'images'?" "an input with a letter missing"
 expect 0 "random" "$run" net.gir --random 7 --extent 4 --steps 2
 printed "^step 1  y  f32\[4, 2\]" "random"
 cp out random
@@ -526,9 +540,16 @@ printed "^  a/b  *f32\[4\]  *1  *1  *1  *2  *0  *0.0%" "values: NaN"
 printed "^  a b  *f32\[4\]  *-6  *2  *-1  *0  *0  *50.0%" "values: zeros"
 expect 0 "dumped values" "$run" values.gir --random 1 --steps 2 --dump-values dump/here
 for file in x.0 x.1 a_b.0 a_b-2.0 a_b-3.0; do present "dump/here/$file.npy" "dumped values"; done
-if [ -e /dev/full ] && command -v script >/dev/null; then
-  script -qec "TERM=xterm $run net.gir --random 1 --extent 256 --steps 3000 --values" /dev/null >terminal 2>/dev/null
+# what takes long says how far it is on a terminal, and nowhere else
+long="$run net.gir --random 1 --extent 256 --steps 3000 --values"
+if command -v script >/dev/null; then
+  script -qec "TERM=xterm $long" /dev/null >terminal 2>/dev/null
   grep -q "of 3000 steps, .*/s, .* left" terminal || fail "progress: nothing on a terminal"
+  tail -n 20 terminal | grep -q "values of 3000 steps" || fail "progress: it is not gone at the end"
+  script -qec "TERM=dumb $long" /dev/null >terminal 2>/dev/null
+  ! grep -q "steps, " terminal || fail "progress: on a terminal that cannot go back in a line"
+  script -qec "TERM=xterm $long 2>err" /dev/null >terminal 2>/dev/null
+  ! grep -q "steps, " err || fail "progress: in a file"
 fi
 
 # -- ir-run: one module against another
