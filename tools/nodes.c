@@ -196,26 +196,28 @@ static void print_row(const nodes *n, const node_row *r, graft_value v, const ch
           1e3 * r->seconds / r->runs, share, widths[2], layout_text(r, layout), r->kernel, reorders);
 }
 
-void nodes_print_timing(const nodes *n, FILE *out) {
+static void widen(int *widths, const graft_graph *g, const node_row *r, graft_value v, const char *op) {
   char text[NAME_MAX];
+  widths[0] = wider(widths[0], label(g, v, text));
+  widths[1] = wider(widths[1], op);
+  widths[2] = wider(widths[2], layout_text(r, text));
+}
+
+void nodes_print_timing(const nodes *n, FILE *out) {
   int widths[] = {4, 7, 7}; /* of names, ops, layouts */
   const graft_graph *g = n->graph;
   for (graft_node i = graft_node_first(g); i != GRAFT_NONE; i = graft_node_next(g, i)) {
-    for (const node_row *r = &n->rows[i]; r; r = r == &n->rows[i] ? r->first : r->next) {
-      if (!r->runs) continue;
-      const bool reorder = r != &n->rows[i];
-      widths[0] = wider(widths[0], label(g, reorder ? r->reordered : gr_node_at(g, i)->first_result, text));
-      widths[1] = wider(widths[1], reorder ? "reorder" : graft_node_get_op(g, i));
-      widths[2] = wider(widths[2], layout_text(r, text));
-    }
+    const node_row *row = &n->rows[i];
+    for (const node_row *r = row->first; r; r = r->next) widen(widths, g, r, r->reordered, "reorder");
+    if (row->runs) widen(widths, g, row, gr_node_at(g, i)->first_result, graft_node_get_op(g, i));
   }
   fprintf(out, "nodes in graph order: time of a step, and its share\n");
   fprintf(out, "  %-*s  %-*s  %12s  %6s  %-*s  kernel\n", widths[0], "node", widths[1], "op", "time", "share",
           widths[2], "layout");
   for (graft_node i = graft_node_first(g); i != GRAFT_NONE; i = graft_node_next(g, i)) {
-    for (const node_row *r = n->rows[i].first; r; r = r->next) print_row(n, r, r->reordered, "reorder", widths, out);
-    if (n->rows[i].runs)
-      print_row(n, &n->rows[i], gr_node_at(g, i)->first_result, graft_node_get_op(g, i), widths, out);
+    const node_row *row = &n->rows[i];
+    for (const node_row *r = row->first; r; r = r->next) print_row(n, r, r->reordered, "reorder", widths, out);
+    if (row->runs) print_row(n, row, gr_node_at(g, i)->first_result, graft_node_get_op(g, i), widths, out);
   }
 }
 
