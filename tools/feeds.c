@@ -97,7 +97,7 @@ static bool no_input(const feeds *f, const char *module, const char *option, con
   for (uint32_t i = 0; i < count; i++) {
     graft_value_name(f->graph, graft_input_get(f->graph, i), name, sizeof name);
     gr_closest_offer(&near, name, strlen(name));
-    if (near.word == name) near.word = strcpy(nearest, name);
+    if (near.word == name) near.word = memcpy(nearest, name, sizeof nearest); /* name is used again */
   }
   cli_fail(module, "--%s: the graph has no input called '%.*s'%s", option, (int)size, given,
            gr_closest_hint(&near, ""));
