@@ -138,16 +138,18 @@ static uint64_t tensor_bytes(const gr_out *w) {
   return sum;
 }
 
-/* Nothing is written before all could be made. An error that has no code of its own was one of memory. */
-static graft_status code_of(const gr_out *w, uint32_t errors) {
-  return gr_error_count(w->context) > errors ? GRAFT_UNSUPPORTED : gr_no_memory(w->context);
+/* Nothing is written before all could be made: with an error that stands, there is no model. One that has no code of
+ * its own was one of memory. */
+static graft_status outcome(const gr_out *w, const Onnx__ModelProto *model, uint32_t errors) {
+  const bool told = gr_error_count(w->context) > errors;
+  return model || told ? gr_outcome(w->context, errors, GRAFT_OK) : gr_no_memory(w->context);
 }
 
 graft_status gr_onnx_print(graft_module *m, const graft_save_options *options, gr_sink *out) {
   gr_out w;
   const uint32_t errors = gr_error_count(m->context);
   const Onnx__ModelProto *model = begin(&w, m, options);
-  graft_status status = model ? GRAFT_OK : code_of(&w, errors);
+  graft_status status = outcome(&w, model, errors);
   if (status == GRAFT_OK && tensor_bytes(&w) > MOST_BYTES)
     status = gr_error(
         m->context, GRAFT_UNSUPPORTED, gr_module_loc(m),
@@ -220,7 +222,7 @@ graft_status gr_onnx_save(graft_module *m, const graft_save_options *options, co
   gr_sink out;
   const uint32_t errors = gr_error_count(m->context);
   const Onnx__ModelProto *model = begin(&w, m, options);
-  graft_status status = model ? GRAFT_OK : code_of(&w, errors);
+  graft_status status = outcome(&w, model, errors);
   gr_sink_init(&out, m->context);
   if (status == GRAFT_OK && (options->external_data || tensor_bytes(&w) > MOST_BYTES)) {
     const char *beside = gr_out_text(&w, "%s.data", path);
