@@ -85,7 +85,8 @@ def oracle(tools, folder, name):
 
 
 def bare(tools, path, settings):
-    random = ["--random", "1", "--extent", "2"]
+    free = any("?" in t for _, t in tools.inputs(path).values())
+    random = ["--random", "1"] + ["--extent", "2"] * free
     for s in settings:
         yield f"{os.path.basename(path)} {s}", path, [(f"to-eval,prepare{{{SETTINGS[s]}}}", random)], random
 

@@ -14,8 +14,24 @@ except ImportError:
     print("skipped: there is no onnx for Python (Debian: python3-onnx)")
     sys.exit(77)
 
+UNKNOWN = "a value's type or rank is not known, which the checker wants to be"
+INTEGERS = "integers where ONNX has floats alone"
 # Names of files, and why the checker refuses them.
 REFUSED = {
+    "by_hand.gir": UNKNOWN,
+    "companion.gir": UNKNOWN,
+    "if_and_loop_join_types.gir": UNKNOWN,
+    "if_and_loop_join_types.gir1": UNKNOWN,
+    "scalars.gir": UNKNOWN,
+    "types.gir": UNKNOWN,
+    "what_is_not_known_is_not_true.gir": UNKNOWN,
+    "does_not_annotate_integer_arithmetic.gir": INTEGERS,
+    "integers.gir": INTEGERS,
+    "reference.gir1": INTEGERS,
+    "numbers_match_after_rounding.gir1": INTEGERS + " (relu, before opset 14)",
+    "numbers_take_the_other_operands_type.gir": INTEGERS + " (bytes, before opset 14)",
+    "numbers_take_the_other_operands_type.gir1": INTEGERS + " (bytes, before opset 14)",
+    "graphs.gir": "a foreign op has the name of one of ONNX's and other operands",
     "silero_16k_op15.npm": "an If gives outputs of a rank that is not known, which the checker wants to be",
     "silero_half.npm": "the same",
     "silero_v5.npm": "the same",
@@ -66,7 +82,7 @@ def main():
                 if why and name not in REFUSED:
                     bad += 1
                     print(f"FAIL {name}, opset {opset}: {why}")
-    for name in REFUSED.keys() & accepted - refused:
+    for name in (REFUSED.keys() & accepted) - refused:
         bad += 1
         print(f"FAIL {name}: it is accepted, and stands in REFUSED")
     print(f"{count} files of opsets {', '.join(map(str, OPSETS))}, {bad} failed")
