@@ -75,7 +75,7 @@ typedef struct gr_integer {
   int64_t most; /* sums of a piece */
   /* Made in the first run, and again when an operand that does not come from other steps changes. */
   gr_scratch *kept;
-  bool made, plain;
+  bool made, plain, exact; /* exact: sums must not have been rounded */
   const void *source[GR_L_COUNT];
   uint64_t version[GR_L_COUNT];
   dnnl_memory_t weight, zero;

@@ -3,8 +3,9 @@
  * zero points and mode are. Images lie with their channels side by side, which no primitive has to reorder.
  *
  * Sums pass through f32 on their way out of oneDNN: beyond 2^24 they are rounded as requantization in floats rounds
- * them; where the mode, or an i32 bias, wants them exact, the plain kernel runs. Without instructions that multiply
- * bytes into 32 bits oneDNN's sums saturate: implementations of that kind are passed over, and all layers are plain. */
+ * them; where the mode, or an i32 bias, wants them exact and one is as large, the plain kernel runs after all. Without
+ * instructions that multiply bytes into 32 bits oneDNN's sums saturate: implementations of that kind are passed over,
+ * and all layers are plain. */
 #include "runtime/onednn/integer_impl.h"
 
 #include <omp.h>

@@ -119,9 +119,8 @@ static graft_status make(gr_integer *n, const gr_kernel_call *k) {
   graft_status s = gr_quantized_layer_begin(&n->layer, &call);
   if (s) return s;
   const double most = largest_sum(n, k);
-  const bool rounded = most >= EXACT;
-  n->plain = n->layer.wide || !all_zero(&k->operands[GR_L_WEIGHT_ZERO]) ||
-             (rounded && (bias_int || n->layer.q.mode != GR_requantization_float || n->layer.q.precise));
+  n->exact = most >= EXACT && (bias_int || n->layer.q.mode != GR_requantization_float || n->layer.q.precise);
+  n->plain = n->layer.wide || !all_zero(&k->operands[GR_L_WEIGHT_ZERO]);
   if (!n->plain) {
     turn(n);
     const int threads = omp_get_max_threads();
@@ -150,8 +149,10 @@ typedef struct integer_run {
   int32_t *sums; /* of each worker */
   char *scratchpad;
   size_t scratchpad_step;
-  bool *failed; /* by piece */
+  uint8_t *outcome; /* by piece */
 } integer_run;
+
+enum { DONE, FAILED, BEYOND };
 
 static int64_t row_size(const gr_integer *n, bool out) {
   int64_t size = out ? n->channels_out : n->channels_in;
@@ -184,6 +185,13 @@ static bool sum_up(const integer_run *r, const gr_integer_shape *s, const uint8_
   return done;
 }
 
+/* Is one among them that may have been rounded? */
+static bool any_beyond(const int32_t *sums, int64_t count) {
+  int32_t beyond = 0;
+  for (int64_t i = 0; i < count; i++) beyond |= (sums[i] >= (int32_t)EXACT) | (sums[i] <= -(int32_t)EXACT);
+  return beyond;
+}
+
 static void run_pieces(void *user, int64_t begin, int64_t end, uint32_t worker) {
   const integer_run *r = user;
   const gr_integer *n = r->n;
@@ -195,14 +203,17 @@ static void run_pieces(void *user, int64_t begin, int64_t end, uint32_t worker) 
     const int64_t image = i / n->piece_count;
     const gr_integer_piece *p = &n->pieces[i % n->piece_count];
     const gr_integer_shape *s = &n->shapes[p->shape];
-    r->failed[i] = !sum_up(r, s, r->x + (image * n->a[0].in + p->in) * in_row, sums, worker);
-    if (!r->failed[i]) gr_rows_run(&r->rows, r->isa, sums, s->out * out_row, (image * n->a[0].out + p->out) * out_row);
+    const bool done = sum_up(r, s, r->x + (image * n->a[0].in + p->in) * in_row, sums, worker);
+    r->outcome[i] = !done ? FAILED : n->exact && any_beyond(sums, s->out * out_row) ? BEYOND : DONE;
+    if (r->outcome[i] == DONE)
+      gr_rows_run(&r->rows, r->isa, sums, s->out * out_row, (image * n->a[0].out + p->out) * out_row);
   }
   omp_set_num_threads(threads);
 }
 
-/* x, what is added and y have their channels side by side. */
-static graft_status run(gr_integer *n, const gr_kernel_call *k) {
+/* x, what is added and y have their channels side by side. `*again`: sums that must be exact are not, run_plain has
+ * them so; nothing that it reads was written to. */
+static graft_status run(gr_integer *n, const gr_kernel_call *k, bool *again) {
   const size_t workers = gr_threads_count(k->threads), pieces = (size_t)n->images * n->piece_count;
   integer_run r = {.n = n, .isa = k->isa, .q = n->layer.q, .rows = n->rows, .x = k->operands[GR_L_X].data};
   r.rows.q = &r.q;
@@ -218,11 +229,13 @@ static graft_status run(gr_integer *n, const gr_kernel_call *k) {
   r.scratchpad_step = (n->scratchpad_size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
   r.sums = gr_scratch_alloc(k->scratch, workers * (size_t)n->most, sizeof *r.sums);
   r.scratchpad = gr_scratch_alloc(k->scratch, workers * r.scratchpad_step, 1);
-  r.failed = gr_scratch_alloc(k->scratch, pieces, sizeof *r.failed);
-  if (!r.sums || !r.scratchpad || !r.failed) return GRAFT_NO_MEMORY;
+  r.outcome = gr_scratch_alloc(k->scratch, pieces, sizeof *r.outcome);
+  if (!r.sums || !r.scratchpad || !r.outcome) return GRAFT_NO_MEMORY;
   gr_parallel_for(k->threads, (int64_t)pieces, 1, run_pieces, &r);
-  for (size_t i = 0; i < pieces; i++)
-    if (r.failed[i]) return gr_kernel_error(k, "%s: oneDNN failed", gr_op_text(k->module, k->op));
+  for (size_t i = 0; i < pieces; i++) {
+    if (r.outcome[i] == FAILED) return gr_kernel_error(k, "%s: oneDNN failed", gr_op_text(k->module, k->op));
+    *again |= r.outcome[i] == BEYOND;
+  }
   return GRAFT_OK;
 }
 
@@ -252,7 +265,8 @@ static graft_status run_plain(gr_integer *n, const gr_kernel_call *k) {
 
 graft_status gr_integer_run(void *kernel, const gr_kernel_call *k) {
   gr_integer *n = kernel;
-  const graft_status s = same_operands(n, k) ? GRAFT_OK : make(n, k);
-  if (s) return s;
-  return n->plain ? run_plain(n, k) : run(n, k);
+  graft_status s = same_operands(n, k) ? GRAFT_OK : make(n, k);
+  bool again = n->plain;
+  if (!s && !n->plain) s = run(n, k, &again);
+  return !s && again ? run_plain(n, k) : s;
 }

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { IN = 16, OUT = 32, SIDE = 12, WEIGHTS = OUT * IN * 9, ELEMENTS = OUT * SIDE * SIDE };
+enum { IN = 64, OUT = 32, SIDE = 12, WEIGHTS = OUT * IN * 9, ELEMENTS = OUT * SIDE * SIDE };
 enum { WEIGHT, BIAS, X_SCALE, X_ZERO, WEIGHT_SCALE, WEIGHT_ZERO, Y_SCALE, Y_ZERO, TENSORS };
 
 static graft_context *context;
@@ -130,6 +130,32 @@ START_TEST(tensors_change) {
 }
 END_TEST
 
+/* oneDNN rounds sums beyond 2^24; with a bias as large, requantization wants them exact. */
+START_TEST(sums_beyond_24_bits) {
+  enum { TAPS = IN * 9, MOST = TAPS * 127 * 253 };
+  int8_t weight[WEIGHTS];
+  float bias[OUT];
+  for (int o = 0; o < OUT; o++) {
+    for (int i = 0; i < TAPS; i++) weight[o * TAPS + i] = i < o ? 126 : 127;
+    bias[o] = (float)(100 + 253 * o - MOST);
+  }
+  memset(x, 255, sizeof x);
+  ck_assert_int_eq(graft_tensor_set_data(module, tensors[WEIGHT], weight), GRAFT_OK);
+  ck_assert_int_eq(graft_tensor_set_data(module, tensors[BIAS], bias), GRAFT_OK);
+  for (int which = X_SCALE; which <= Y_SCALE; which += WEIGHT_SCALE - X_SCALE) set_floats(which, 1, 1);
+  set_ints(X_ZERO, 2, 2);
+  set_ints(Y_ZERO, 0, 0);
+  check_equal("odd sums beyond 2^24");
+  const uint8_t *y = graft_session_get_output(fast, 0, NULL);
+  for (int o = 0; o < OUT; o++) {
+    const int got = y[(o * SIDE + SIDE / 2) * SIDE + SIDE / 2], want = MOST - 253 * o + (int)bias[o];
+    ck_assert_msg(got == want, "channel %d: %d, not %d", o, got, want);
+  }
+  set_good();
+  check_equal("smaller sums again");
+}
+END_TEST
+
 /* The newest message. */
 static const char *failure_of(graft_session *s) {
   ck_assert_int_ne(graft_session_run(s), GRAFT_OK);
@@ -171,6 +197,7 @@ int main(void) {
   TCase *t = tcase_create("state");
   tcase_add_checked_fixture(t, setup, teardown);
   tcase_add_test(t, tensors_change);
+  tcase_add_test(t, sums_beyond_24_bits);
   tcase_add_test(t, bad_numbers);
   suite_add_tcase(s, t);
   SRunner *r = srunner_create(s);
