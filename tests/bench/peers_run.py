@@ -8,15 +8,16 @@ mobilenet_v2 unless given; FOLDER: where `npm install --ignore-scripts onnxrunti
 one); TEXT: only rows that have it. Run it with a Python that has `onnx` and, for the last rows, PyTorch (Debian:
 /usr/bin/python3, python3-onnx, python3-torch). A peer that is not there is named and left out.
 
-Rows: the float network in evaluation, batch norms folded, and its int8 form (prepared, calibrated, converted) exported as
+Rows: the float network in evaluation, batch norms folded, and its int8 form (prepared, calibrated, converted, u8-activations) exported as
 QDQ, both as the same file for graft and ONNX Runtime, where graft runs the int8 one lowered; the QDQ file without the
 Clips that stand between dequantize and quantize, which slow ONNX Runtime down; and the forward of one training step
 prepared for quantization-aware training, beside PyTorch's FX mode (the same network, no gradients).
 """
-import argparse, os, statistics, subprocess, sys, tempfile
+import argparse, os, statistics, subprocess, sys, tempfile, time
 
 here = os.path.dirname(os.path.abspath(__file__))
 STEPS = 4  # of a block; the first one is not counted: the other process has just had the caches
+PAUSE = 0.05  # seconds before a block: the other process's threads still spin on the cores for a while
 
 class Runner:
     """A process that runs steps: step.c, step_onnxruntime.js or step_torch.py."""
@@ -66,7 +67,9 @@ def compare(what, blocks, ours, theirs):
         try:
             for command in (ours, theirs): runners.append(Runner(command(str(threads))))
             for _ in range(blocks):
-                for r in runners: r.block()
+                for r in runners:
+                    time.sleep(PAUSE)
+                    r.block()
             (a, a_cpu, a_peak, a_net), (b, b_cpu, b_peak, b_net) = (r.end() for r in runners)
         except (RuntimeError, OSError, ValueError) as error:
             for r in runners: r.process.kill()
@@ -114,7 +117,7 @@ def main():
                 row(f"{name} float", graft(f(".float.onnx"), "canonicalize"), peer(f(".float.onnx")))
                 command(opt, trained, "--passes", "to-eval,prepare{quantizer=xnnpack,per-channel=true}", "-o", f(".prepared.gfb"))
                 command(run, f(".prepared.gfb"), "--random", "1", "--steps", "4", "-o", f(".calibrated.gfb"))
-                command(opt, f(".calibrated.gfb"), "--passes", "convert", "-o", f(".int8.gfb"))
+                command(opt, f(".calibrated.gfb"), "--passes", "convert,u8-activations", "-o", f(".int8.gfb"))
                 command(opt, f(".int8.gfb"), "-o", f(".qdq.onnx"))
                 row(f"{name} int8, QDQ", graft(f(".qdq.onnx"), "canonicalize,lower"), peer(f(".qdq.onnx")))
                 try:
