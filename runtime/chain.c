@@ -32,17 +32,13 @@ typedef struct chain {
 
 #define QUANTIZES (GR_F_Q | GR_F_DQ | GR_F_FAKE_QUANTIZE)
 
-static bool same_shape(const graft_type *a, const graft_type *b) {
-  return a->rank == b->rank && memcmp(a->dims, b->dims, (size_t)a->rank * sizeof *a->dims) == 0;
-}
-
 /* Slices of the result need the same slices of operand 0, and no more of it. */
 static bool in_slices(const gr_kernel_call *k, const graft_type *x, const graft_type *y) {
   const uint32_t families = gr_op_get(k->op)->families;
   if (families & GR_F_OBSERVE)
     return gr_k_none(k, GR_ATTR(observe, axis)) || gr_k_int(k, GR_ATTR(observe, groups)) == 1;
   if (families & QUANTIZES) return !gr_quantizes_by_channel(k) || gr_k_int(k, GR_ATTR(fake_quantize, groups)) == 1;
-  return (families & GR_F_ELEMENTWISE) && !(families & GR_F_RANDOM) && same_shape(x, y);
+  return (families & GR_F_ELEMENTWISE) && !(families & GR_F_RANDOM) && gr_same_shape(x, y);
 }
 
 /* Is operand i cut as operand 0 is? */

@@ -302,10 +302,6 @@ static void replace(const kept *k, const graft_type *type, void *data, const qua
   }
 }
 
-static bool same_shape(const graft_type *a, const graft_type *b) {
-  return a->rank == b->rank && memcmp(a->dims, b->dims, (size_t)a->rank * sizeof *a->dims) == 0;
-}
-
 static bool is_code(graft_dtype d) { return d == GRAFT_I8 || d == GRAFT_U8 || d == GRAFT_I16 || d == GRAFT_U16; }
 
 /* What codes have to stand for to come closest to a's floats: the line through both, least and greatest code left out,
@@ -370,7 +366,7 @@ static graft_status after_b(void *user, const graft_node_done *done) {
     if (v == GRAFT_NONE || !done->results[i]) continue;
     const gr_match *m = &c->matches.of[v];
     kept *k = m->layer == GRAFT_NONE ? NULL : &c->kept[m->a];
-    if (!k || !k->data || !same_shape(&k->type, type)) continue;
+    if (!k || !k->data || !gr_same_shape(&k->type, type)) continue;
     layer *l = &c->layers[m->layer];
     bool quantized = i == 0 && find_quantizer(done, &q);
     if (!agree(k, l, type, done->results[i], &quantized, &q)) {

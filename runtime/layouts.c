@@ -115,10 +115,6 @@ bool gr_is_elementwise(const gr_kernel_call *k) {
   return (families & GR_F_ELEMENTWISE) && !(families & GR_F_RANDOM);
 }
 
-static bool same_shape(const graft_type *a, const graft_type *b) {
-  return a->rank == b->rank && memcmp(a->dims, b->dims, (size_t)a->rank * sizeof *a->dims) == 0;
-}
-
 static graft_type vector_of(graft_dtype dtype, int64_t elements) {
   return (graft_type){.dtype = dtype, .rank = 1, .dims = {elements}};
 }
@@ -129,8 +125,8 @@ static bool as_vectors(const gr_kernel_call *k, int64_t elements, graft_type *ty
     const graft_type *t = k->operands[i].type;
     in[i] = (gr_in){0};
     if (!t) continue;
-    if (!same_shape(t, k->results[0].type) && k->operands[i].count != 1) return false;
-    const bool whole = same_shape(t, k->results[0].type);
+    if (!gr_same_shape(t, k->results[0].type) && k->operands[i].count != 1) return false;
+    const bool whole = gr_same_shape(t, k->results[0].type);
     types[i] = whole || t->rank > 0 ? vector_of(t->dtype, whole ? elements : 1) : *t;
     in[i] = (gr_in){.type = &types[i], .count = whole ? elements : 1};
   }
@@ -165,7 +161,7 @@ static bool keeps_zeros(const gr_kernel_call *k, const gr_kernel_info *info) {
   if (type.dtype != GRAFT_F32 || !as_vectors(k, 1, types, in)) return false;
   for (uint32_t i = 0; i < k->operand_count; i++) {
     if (!in[i].type) continue;
-    if (in[i].type->dtype != GRAFT_F32 || !same_shape(k->operands[i].type, k->results[0].type)) return false;
+    if (in[i].type->dtype != GRAFT_F32 || !gr_same_shape(k->operands[i].type, k->results[0].type)) return false;
     in[i].data = zeros;
   }
   gr_kernel_call call = *k;
@@ -180,7 +176,7 @@ static bool runs_on_vectors(const gr_planner *p, const gr_kernel_info *info, con
   gr_layout layout = {0};
   if (k->operand_count > GR_MAX_OPERANDS || k->result_count != 1 || !gr_is_elementwise(k)) return false;
   for (uint32_t i = 0; i < k->operand_count && !layout.of; i++)
-    if (k->operands[i].type && same_shape(k->operands[i].type, k->results[0].type)) layout = p->layouts.data[i];
+    if (k->operands[i].type && gr_same_shape(k->operands[i].type, k->results[0].type)) layout = p->layouts.data[i];
   if (!layout.of) return false;
   gr_layout_info laid;
   graft_type types[GR_MAX_OPERANDS];
@@ -191,7 +187,7 @@ static bool runs_on_vectors(const gr_planner *p, const gr_kernel_info *info, con
   if (laid.padded && !keeps_zeros(k, info)) return false;
   for (uint32_t i = 0; i < k->operand_count; i++)
     p->layouts.data[i] =
-        k->operands[i].type && same_shape(k->operands[i].type, k->results[0].type) ? layout : (gr_layout){0};
+        k->operands[i].type && gr_same_shape(k->operands[i].type, k->results[0].type) ? layout : (gr_layout){0};
   p->layouts.data[k->operand_count] = layout;
   way->elements = laid.elements;
   return true;

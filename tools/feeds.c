@@ -67,20 +67,22 @@ int feeds_check(const feeds *f, const cli_command *command) {
       if (strcmp(f->items[i].name, f->items[j].name) == 0)
         return cli_usage_error(command, "two --input %s", f->items[i].name);
   }
-  for (uint32_t i = 0; i < f->extent_count; i++) {
-    const char *at = extent_numbers(f->extents[i]);
+  for (uint32_t i = 0; i < f->extents.count; i++) {
+    const char *at = extent_numbers(f->extents.items[i]);
     int64_t value;
     do
       if (!next_extent(&at, &value))
-        return cli_usage_error(command, "--extent takes [INPUT=]N[,N...], not '%s'", f->extents[i]);
+        return cli_usage_error(command, "--extent takes [INPUT=]N[,N...], not '%s'", f->extents.items[i]);
     while (*at);
     for (uint32_t j = 0; j < i; j++) {
-      const size_t size = (size_t)(extent_numbers(f->extents[i]) - f->extents[i]);
-      if (extent_numbers(f->extents[j]) == f->extents[j] + size && strncmp(f->extents[i], f->extents[j], size) == 0)
-        return cli_usage_error(command, "--extent %s and %s are of the same inputs", f->extents[j], f->extents[i]);
+      const size_t size = (size_t)(extent_numbers(f->extents.items[i]) - f->extents.items[i]);
+      if (extent_numbers(f->extents.items[j]) == f->extents.items[j] + size &&
+          strncmp(f->extents.items[i], f->extents.items[j], size) == 0)
+        return cli_usage_error(command, "--extent %s and %s are of the same inputs", f->extents.items[j],
+                               f->extents.items[i]);
     }
   }
-  if (f->extent_count && !f->random) return cli_usage_error(command, "--extent is of --random inputs");
+  if (f->extents.count && !f->random) return cli_usage_error(command, "--extent is of --random inputs");
   if (f->steps && f->count) return cli_usage_error(command, "--steps is of --random inputs: files have their own");
   if (f->steps && !f->random) return cli_usage_error(command, "--steps is of --random inputs");
   return -1;
@@ -128,8 +130,8 @@ static bool is_of(const char *extents, const char *name) {
 /* The extents that are said for this input: for it by name, else for all. */
 static const char *extents_of(const feeds *f, const char *name) {
   const char *common = "";
-  for (uint32_t i = 0; i < f->extent_count; i++) {
-    const char *text = f->extents[i];
+  for (uint32_t i = 0; i < f->extents.count; i++) {
+    const char *text = f->extents.items[i];
     if (is_of(text, name)) return extent_numbers(text);
     if (extent_numbers(text) == text) common = text;
   }
@@ -194,8 +196,8 @@ static uint32_t count_unknown(const feeds *f, const char *extents, bool *exists)
 
 /* None may be for nothing. */
 static bool check_extents(const feeds *f, const char *module) {
-  for (uint32_t i = 0; i < f->extent_count; i++) {
-    const char *text = f->extents[i], *numbers = extent_numbers(text);
+  for (uint32_t i = 0; i < f->extents.count; i++) {
+    const char *text = f->extents.items[i], *numbers = extent_numbers(text);
     bool exists;
     const uint32_t unknown = count_unknown(f, text, &exists), given = count_numbers(numbers);
     if (!exists) return no_input(f, module, "extent", text, (size_t)(numbers - text) - 1);
@@ -346,5 +348,6 @@ void feeds_free(feeds *f) {
     free(f->items[i].text);
   }
   free(f->items);
+  cli_list_free(&f->extents);
   *f = (feeds){0};
 }

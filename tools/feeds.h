@@ -23,10 +23,8 @@ typedef struct feeds {
   int64_t batch; /* rows of a step, cut from each file; 0: whole files */
   bool random;   /* inputs without files get random numbers */
   uint64_t seed;
-  int64_t steps; /* of random numbers alone */
-  const char *const
-      *extents; /* "[INPUT=]N[,N...]": unknown extents of random inputs, in order; 1 where nothing is said */
-  uint32_t extent_count;
+  int64_t steps;    /* of random numbers alone */
+  cli_list extents; /* "[INPUT=]N[,N...]": unknown extents of random inputs, in order; 1 where nothing is said */
   /* where it stands */
   graft_context *context;
   graft_graph *graph;

@@ -41,7 +41,6 @@ typedef struct arguments {
   const cli_command *command;
   const char *module, *passes;
   feeds feeds;
-  cli_list extents;
   compare_options compare;
   bool all;
 } arguments;
@@ -67,7 +66,7 @@ static bool set_option(void *user, int id, const char *argument) {
   case INPUT: return feeds_add(&a->feeds, a->command, argument);
   case BATCH: return parse_number(a, "--batch", argument, 1, INT32_MAX, &a->feeds.batch);
   case STEPS: return parse_number(a, "--steps", argument, 1, INT32_MAX, &a->feeds.steps);
-  case EXTENT: return cli_list_add(&a->extents, argument);
+  case EXTENT: return cli_list_add(&a->feeds.extents, argument);
   case ALL: return a->all = true;
   case JSON: a->compare.json = argument; return true;
   case RANDOM:
@@ -227,8 +226,6 @@ int main(int argc, char **argv) {
   if (status < 0 && argc - first > 2) status = cli_usage_error(&command, "two modules, not also '%s'", argv[first + 2]);
   if (status < 0 && strcmp(argv[first], "-") == 0 && (argc - first == 1 || strcmp(argv[first + 1], "-") == 0))
     status = cli_usage_error(&command, "standard input is read once: name B");
-  a.feeds.extents = a.extents.items;
-  a.feeds.extent_count = a.extents.count;
   if (status < 0) status = feeds_check(&a.feeds, &command);
   if (status < 0) {
     a.module = a.compare.against = argv[first];
@@ -238,7 +235,6 @@ int main(int argc, char **argv) {
     graft_context_destroy(context);
   }
   feeds_free(&a.feeds);
-  cli_list_free(&a.extents);
   const int written = cli_end(&command, EXIT_DONE);
   return written == EXIT_DONE ? status : EXIT_TROUBLE;
 }

@@ -73,7 +73,6 @@ typedef struct arguments {
   const cli_command *command;
   const char *module, *output_dir, *state_out, *labels;
   feeds feeds;
-  cli_list extents;
   nodes_options nodes;
   compare_options compare;
   uint32_t threads;
@@ -116,7 +115,7 @@ static bool set_option(void *user, int id, const char *argument) {
   case BATCH: return parse_count(a, "--batch", argument, INT32_MAX, &a->feeds.batch);
   case STEPS: return parse_count(a, "--steps", argument, INT32_MAX, &a->feeds.steps);
   case RANDOM: return a->feeds.random = true, parse_seed(a, argument);
-  case EXTENT: return cli_list_add(&a->extents, argument);
+  case EXTENT: return cli_list_add(&a->feeds.extents, argument);
   case LABELS: a->labels = argument; return true;
   case THREADS:
     if (!parse_count(a, "--threads", argument, 1024, &count)) return false;
@@ -345,8 +344,6 @@ int main(int argc, char **argv) {
   int first, status = cli_parse(&command, argc, argv, &first);
   if (status < 0 && first == argc) status = cli_usage_error(&command, "MODULE is missing");
   if (status < 0 && argc - first > 1) status = cli_usage_error(&command, "one MODULE, not also '%s'", argv[first + 1]);
-  a.feeds.extents = a.extents.items;
-  a.feeds.extent_count = a.extents.count;
   if (status < 0) status = feeds_check(&a.feeds, &command);
   if (status < 0) status = check_compare(&a);
   if (status < 0) {
@@ -357,6 +354,5 @@ int main(int argc, char **argv) {
     graft_context_destroy(context);
   }
   feeds_free(&a.feeds);
-  cli_list_free(&a.extents);
   return cli_end(&command, status);
 }

@@ -224,6 +224,8 @@ uint32_t gr_type_intern_at(graft_module *m, const graft_type *t, gr_loc where);
 /* One from outside: false with a diagnostic where it is none. */
 bool gr_type_given(graft_module *m, const graft_type *t, gr_loc where);
 bool gr_type_equal(const graft_type *a, const graft_type *b);
+/* The same but for the dtype. */
+bool gr_same_shape(const graft_type *a, const graft_type *b);
 /* Equal, or an unknown dtype, rank or extent on either side. */
 bool gr_type_compatible(const graft_type *a, const graft_type *b);
 /* "f32[1, 3, ?, 5]" as .gir has it (rank 0 is [], an unknown rank [*]), into `buffer` as snprintf does. */

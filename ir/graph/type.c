@@ -51,12 +51,14 @@ int64_t graft_type_elements(const graft_type *t) {
   return n;
 }
 
-bool gr_type_equal(const graft_type *a, const graft_type *b) {
-  if (a->dtype != b->dtype || a->rank != b->rank) return false;
+bool gr_same_shape(const graft_type *a, const graft_type *b) {
+  if (a->rank != b->rank) return false;
   for (int32_t i = 0; i < a->rank; i++)
     if (a->dims[i] != b->dims[i]) return false;
   return true;
 }
+
+bool gr_type_equal(const graft_type *a, const graft_type *b) { return a->dtype == b->dtype && gr_same_shape(a, b); }
 
 bool gr_type_compatible(const graft_type *a, const graft_type *b) {
   if (a->dtype != b->dtype && a->dtype != GRAFT_UNKNOWN && b->dtype != GRAFT_UNKNOWN) return false;

@@ -46,13 +46,9 @@ static void run_pair(void *user, int64_t begin, int64_t end, uint32_t worker) {
 
 static bool is_byte(const graft_type *t) { return t->dtype == GRAFT_U8 || t->dtype == GRAFT_I8; }
 
-static bool same_shape(const graft_type *a, const graft_type *b) {
-  return a->rank == b->rank && memcmp(a->dims, b->dims, (size_t)a->rank * sizeof *a->dims) == 0;
-}
-
 bool gr_quantized_pair_fits(const gr_kernel_call *k) {
   const graft_type *x = k->operands[0].type, *other = k->operands[1].type;
-  return is_byte(x) && is_byte(other) && is_byte(k->results[0].type) && same_shape(x, other);
+  return is_byte(x) && is_byte(other) && is_byte(k->results[0].type) && gr_same_shape(x, other);
 }
 
 static addend addend_of(const gr_kernel_call *k, uint32_t slot, uint32_t scale, bool turned) {

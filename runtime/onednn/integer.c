@@ -47,15 +47,11 @@ static graft_status open_state(graft_context *c, const graft_backend *given, uin
 
 /* ---- layouts ---- */
 
-static bool same_shape(const graft_type *a, const graft_type *b) {
-  return a->rank == b->rank && memcmp(a->dims, b->dims, (size_t)a->rank * sizeof *a->dims) == 0;
-}
-
 bool gr_integer_layout(gr_integers *all, const graft_type *t, uint32_t *layout) {
   *layout = 0;
   if (t->rank < 3 || t->dims[1] == 1 || gr_extent(t, 2, t->rank) == 1) return true; /* it is C order */
   for (uint32_t i = 0; i < all->layouts.len; i++)
-    if (all->layouts.data[i].dtype == t->dtype && same_shape(&all->layouts.data[i], t)) *layout = i + 1;
+    if (all->layouts.data[i].dtype == t->dtype && gr_same_shape(&all->layouts.data[i], t)) *layout = i + 1;
   if (*layout) return true;
   if (!gr_vec_push(all->context, &all->layouts, *t)) return false;
   *layout = all->layouts.len;
