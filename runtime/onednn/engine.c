@@ -8,6 +8,14 @@
 
 enum { ALIGNMENT = 64 };
 
+int gr_dnnl_alone(void) {
+  const int threads = omp_get_max_threads();
+  omp_set_num_threads(1);
+  return threads;
+}
+
+void gr_dnnl_together(int threads) { omp_set_num_threads(threads); }
+
 dnnl_memory_desc_t gr_dnnl_rows(int rank, const int64_t *dims) {
   dnnl_memory_desc_t d;
   memset(&d, 0, sizeof d);
@@ -127,9 +135,8 @@ void gr_dnnl_plan_end(gr_dnnl_plan *p) {
 
 graft_status gr_dnnl_make(gr_dnnl *d, gr_dnnl_plan *p, gr_answer *answer, void **result) {
   const uint32_t errors = gr_error_count(d->context);
-  const int threads = omp_get_max_threads();
   gr_dnnl_kernel *kernel = gr_calloc(d->context, 1, sizeof *kernel);
-  omp_set_num_threads(1); /* a primitive divides its work among as many as there are when it is made */
+  const int threads = gr_dnnl_alone();
   if (kernel) {
     kernel->dnnl = d;
     if (make(kernel, p, answer) && gr_dnnl_careful_make(d, p, &kernel->careful))
@@ -137,7 +144,7 @@ graft_status gr_dnnl_make(gr_dnnl *d, gr_dnnl_plan *p, gr_answer *answer, void *
     else
       drop(kernel);
   }
-  omp_set_num_threads(threads);
+  gr_dnnl_together(threads);
   return gr_error_count(d->context) == errors ? GRAFT_OK : GRAFT_NO_MEMORY;
 }
 
@@ -157,12 +164,11 @@ static graft_status prepare(void *state, const gr_kernel_call *k, const gr_reque
   if (!gr_dnnl_planner_of(k->op)) return GRAFT_OK;
   gr_dnnl_plan p = {.count = 0};
   graft_status status = GRAFT_OK;
-  const int threads = omp_get_max_threads();
-  omp_set_num_threads(1);
+  const int threads = gr_dnnl_alone();
   if (plan_step(d, k, r, &p)) status = gr_dnnl_make(d, &p, answer, &answer->kernel);
   if (answer->kernel) answer->taken = p.after_count;
   gr_dnnl_plan_end(&p);
-  omp_set_num_threads(threads);
+  gr_dnnl_together(threads);
   return status;
 }
 
@@ -199,15 +205,14 @@ static bool run_piece(const run_job *job, const gr_dnnl_piece *p, uint32_t worke
 
 static void run_pieces(void *user, int64_t begin, int64_t end, uint32_t worker) {
   const run_job *job = user;
-  const int threads = omp_get_max_threads();
-  omp_set_num_threads(1);
+  const int threads = gr_dnnl_alone();
   for (int64_t i = begin; i < end; i++) {
     gr_dnnl_piece *p = &job->kernel->pieces.data[i];
     if (job->kernel->careful) gr_dnnl_flag_clear();
     p->failed = !run_piece(job, p, worker);
     p->met_nan = job->kernel->careful && gr_dnnl_flag_raised();
   }
-  omp_set_num_threads(threads);
+  gr_dnnl_together(threads);
 }
 
 static graft_status run(void *prepared, const gr_kernel_call *k) {
@@ -226,10 +231,9 @@ static graft_status run(void *prepared, const gr_kernel_call *k) {
   }
   graft_status status = failed ? GRAFT_RUN : GRAFT_OK;
   if (met_nan && !failed) {
-    const int threads = omp_get_max_threads();
-    omp_set_num_threads(1);
+    const int threads = gr_dnnl_alone();
     status = gr_dnnl_careful_run(kernel->careful, k);
-    omp_set_num_threads(threads);
+    gr_dnnl_together(threads);
   }
   return status == GRAFT_RUN ? gr_kernel_error(k, "%s: oneDNN failed", gr_op_text(k->module, k->op)) : status;
 }

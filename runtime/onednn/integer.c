@@ -3,8 +3,6 @@
 #include "runtime/kernels/pool_impl.h"
 #include "runtime/onednn/integer_impl.h"
 
-#include <string.h>
-
 bool gr_integer_start(gr_integers *all) {
   const int32_t any = DNNL_RUNTIME_S32_VAL;
   if (all->failed || all->ready) return all->ready;
@@ -27,6 +25,7 @@ static void close_state(void *state) {
   if (all->attr) (void)dnnl_primitive_attr_destroy(all->attr);
   if (all->engine) (void)dnnl_engine_destroy(all->engine);
   gr_vec_free(all->context, &all->layouts);
+  gr_map_free(all->context, &all->numbers);
   gr_free(all->context, all->streams, all->threads * sizeof *all->streams);
   gr_free(all->context, all, sizeof *all);
 }
@@ -50,12 +49,14 @@ static graft_status open_state(graft_context *c, const graft_backend *given, uin
 bool gr_integer_layout(gr_integers *all, const graft_type *t, uint32_t *layout) {
   *layout = 0;
   if (t->rank < 3 || t->dims[1] == 1 || gr_extent(t, 2, t->rank) == 1) return true; /* it is C order */
-  for (uint32_t i = 0; i < all->layouts.len; i++)
-    if (all->layouts.data[i].dtype == t->dtype && gr_same_shape(&all->layouts.data[i], t)) *layout = i + 1;
-  if (*layout) return true;
+  uint64_t key = gr_mix(gr_hash_bytes(t->dims, (size_t)t->rank * sizeof *t->dims) ^ (uint64_t)t->dtype);
+  while ((*layout = gr_map_get(&all->numbers, key)) != GRAFT_NONE) {
+    if (gr_type_equal(&all->layouts.data[*layout - 1], t)) return true;
+    key = gr_mix(key + 1); /* another type's */
+  }
   if (!gr_vec_push(all->context, &all->layouts, *t)) return false;
   *layout = all->layouts.len;
-  return true;
+  return gr_map_put(all->context, &all->numbers, key, *layout);
 }
 
 static void layout_info(const void *state, uint32_t layout, graft_dtype dtype, gr_layout_info *info) {

@@ -30,7 +30,8 @@ typedef struct gr_integers {
   dnnl_engine_t engine;
   dnnl_stream_t *streams;                      /* one for each thread */
   dnnl_primitive_attr_t attr, attr_zero_point; /* scratch memory is given to each call; and the zero point of x, too */
-  GR_VEC(graft_type) layouts;                  /* shapes */
+  GR_VEC(graft_type) layouts;                  /* shapes and dtypes, */
+  gr_map numbers;                              /* and their numbers by hash */
 } gr_integers;
 
 /* What every kernel of the backend begins with. */

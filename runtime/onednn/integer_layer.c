@@ -8,7 +8,6 @@
  * and all layers are plain. */
 #include "runtime/onednn/integer_impl.h"
 
-#include <omp.h>
 #include <string.h>
 
 GR_SAME_ATTR(stride, conv2d, conv_transpose2d);
@@ -288,10 +287,9 @@ graft_status gr_integer_layer(gr_integers *all, const gr_kernel_call *k, const g
   n->all = all;
   n->of = gr_integer_of(k->op);
   n->transposed = gr_op_get(n->of)->families & GR_F_CONV_TRANSPOSE;
-  const int threads = omp_get_max_threads();
-  omp_set_num_threads(1);
+  const int threads = gr_dnnl_alone();
   const graft_status status = plan(n, k, answer);
-  omp_set_num_threads(threads);
+  gr_dnnl_together(threads);
   if (status != GRAFT_OK) answer->kernel = NULL;
   if (!answer->kernel) drop_layer(n);
   return status;

@@ -1,7 +1,6 @@
 /* Running an integer layer: what the first run makes once, and each run. */
 #include "runtime/onednn/integer_impl.h"
 
-#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -123,10 +122,9 @@ static graft_status make(gr_integer *n, const gr_kernel_call *k) {
   n->plain = n->layer.wide || !all_zero(&k->operands[GR_L_WEIGHT_ZERO]);
   if (!n->plain) {
     turn(n);
-    const int threads = omp_get_max_threads();
-    omp_set_num_threads(1);
+    const int threads = gr_dnnl_alone();
     n->plain = !make_primitives(n, k);
-    omp_set_num_threads(threads);
+    gr_dnnl_together(threads);
     s = gr_rows_begin(&call, &n->layer.q, bias_int ? bias->data : NULL, &n->rows);
     if (s) return s;
   }
@@ -197,8 +195,7 @@ static void run_pieces(void *user, int64_t begin, int64_t end, uint32_t worker) 
   const gr_integer *n = r->n;
   const int64_t in_row = row_size(n, false), out_row = row_size(n, true);
   int32_t *sums = r->sums + (int64_t)worker * n->most;
-  const int threads = omp_get_max_threads();
-  omp_set_num_threads(1);
+  const int threads = gr_dnnl_alone();
   for (int64_t i = begin; i < end; i++) {
     const int64_t image = i / n->piece_count;
     const gr_integer_piece *p = &n->pieces[i % n->piece_count];
@@ -208,7 +205,7 @@ static void run_pieces(void *user, int64_t begin, int64_t end, uint32_t worker) 
     if (r->outcome[i] == DONE)
       gr_rows_run(&r->rows, r->isa, sums, s->out * out_row, (image * n->a[0].out + p->out) * out_row);
   }
-  omp_set_num_threads(threads);
+  gr_dnnl_together(threads);
 }
 
 /* x, what is added and y have their channels side by side. `*again`: sums that must be exact are not, run_plain has

@@ -4,13 +4,11 @@
  */
 #include "runtime/onednn/onednn_impl.h"
 
-#include <omp.h>
 #include <stdio.h>
 #include <string.h>
 
 struct gr_dnnl_layout {
   dnnl_memory_desc_t plain, best;
-  uint64_t hash;
   char name[48];
 };
 
@@ -88,48 +86,27 @@ static uint64_t hash_desc(uint64_t h, const dnnl_memory_desc_t *d) {
   return h;
 }
 
-/* Where a layout of this hash is in the table, or would be: open addressing, at most half full. */
-static uint32_t *find(const gr_dnnl *d, const gr_dnnl_layout *l) {
-  for (uint32_t at = (uint32_t)l->hash & (d->table_size - 1);; at = (at + 1) & (d->table_size - 1)) {
-    uint32_t *entry = &d->table[at];
-    if (*entry == 0) return entry;
-    const gr_dnnl_layout *other = &d->layouts.data[*entry - 1];
-    if (other->hash == l->hash && dnnl_memory_desc_equal(&other->best, &l->best) &&
-        dnnl_memory_desc_equal(&other->plain, &l->plain))
-      return entry;
-  }
-}
-
-static bool make_room(gr_dnnl *d) {
-  if (2 * d->layouts.len < d->table_size) return true;
-  const uint32_t size = d->table_size ? 2 * d->table_size : 64;
-  uint32_t *table = gr_calloc(d->context, size, sizeof *table);
-  if (!table) return false;
-  gr_free(d->context, d->table, d->table_size * sizeof *d->table);
-  d->table = table;
-  d->table_size = size;
-  for (uint32_t i = 0; i < d->layouts.len; i++) *find(d, &d->layouts.data[i]) = i + 1;
-  return true;
+static bool equal(const gr_dnnl_layout *a, const gr_dnnl_layout *b) {
+  return dnnl_memory_desc_equal(&a->best, &b->best) && dnnl_memory_desc_equal(&a->plain, &b->plain);
 }
 
 bool gr_dnnl_number(gr_dnnl *d, const dnnl_memory_desc_t *plain, const dnnl_memory_desc_t *best, uint32_t *layout) {
   *layout = 0;
   if (same_places(plain, best)) return true;
   gr_dnnl_layout l = {.plain = with_dtype(plain, dnnl_f32), .best = with_dtype(best, dnnl_f32)};
-  l.hash = hash_desc(hash_desc(0, plain), best);
-  if (!make_room(d)) return false;
-  uint32_t *entry = find(d, &l);
-  if (*entry == 0) {
-    name_it(best, l.name, sizeof l.name);
-    if (!gr_vec_push(d->context, &d->layouts, l)) return false;
-    *entry = d->layouts.len;
+  uint64_t key = hash_desc(hash_desc(0, plain), best);
+  while ((*layout = gr_map_get(&d->numbers, key)) != GRAFT_NONE) {
+    if (equal(&d->layouts.data[*layout - 1], &l)) return true;
+    key = gr_mix(key + 1); /* another layout's */
   }
-  *layout = *entry;
-  return true;
+  name_it(best, l.name, sizeof l.name);
+  if (!gr_vec_push(d->context, &d->layouts, l)) return false;
+  *layout = d->layouts.len;
+  return gr_map_put(d->context, &d->numbers, key, *layout);
 }
 
 void gr_dnnl_free_layouts(gr_dnnl *d) {
-  gr_free(d->context, d->table, d->table_size * sizeof *d->table);
+  gr_map_free(d->context, &d->numbers);
   gr_vec_free(d->context, &d->layouts);
 }
 
@@ -175,11 +152,10 @@ graft_status gr_dnnl_reorder(void *state, const graft_type *type, uint32_t from,
   const dnnl_memory_desc_t source = with_dtype(a ? &a->best : &b->plain, dtype);
   const dnnl_memory_desc_t target = with_dtype(b ? &b->best : &a->plain, dtype);
   gr_dnnl_plan p = {.count = 0};
-  const int threads = omp_get_max_threads();
-  omp_set_num_threads(1);
+  const int threads = gr_dnnl_alone();
   const dnnl_status_t status =
       dnnl_reorder_primitive_desc_create(&p.desc, &source, d->engine, &target, d->engine, d->attr);
-  omp_set_num_threads(threads);
+  gr_dnnl_together(threads);
   if (status != dnnl_success) return GRAFT_OK;
   gr_dnnl_add(&p, DNNL_ARG_FROM, 0, false, &source);
   gr_dnnl_add(&p, DNNL_ARG_TO, 0, true, &target);

@@ -44,7 +44,7 @@ typedef struct gr_dnnl {
   dnnl_stream_t stream;
   dnnl_primitive_attr_t attr; /* scratch memory is given to each call */
   GR_VEC(gr_dnnl_layout) layouts;
-  uint32_t *table, table_size; /* layouts by hash: number + 1 */
+  gr_map numbers; /* of the layouts, by hash */
 } gr_dnnl;
 
 /* Made when the first step wants it; false: not to be had. */
@@ -62,6 +62,11 @@ void gr_dnnl_layout_info(const void *state, uint32_t layout, graft_dtype dtype, 
 graft_status gr_dnnl_reorder(void *state, const graft_type *type, uint32_t from, uint32_t to, void **kernel);
 
 /* ---- engine.c ---- */
+
+/* Primitives are made, and run, for the calling thread alone: they divide their work among as many as OpenMP has at the
+ * time. Gives what the other one puts back. */
+int gr_dnnl_alone(void);
+void gr_dnnl_together(int threads);
 
 /* What one thread does at a time. */
 typedef struct gr_dnnl_piece {
