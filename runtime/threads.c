@@ -7,7 +7,8 @@
  * 3. The caller takes pieces until none is open, then waits for those that helpers have begun. It never waits for a
  *    helper that has not: one that wakes late, or has no core to run on, finds nothing to do.
  * 4. Who waits yields its core for a short time, since the next job of a network comes soon, then sleeps. Nobody
- *    spins: a yield lets others run, and when they do run the time is over.
+ *    spins: a yield lets others run, and when they do run the time is over. A helper that finds itself on the caller's
+ *    core moves to another: the system leaves two threads that yield to each other, or wake each other, where they are.
  * 5. Going to sleep and waking: the sleeper says so and looks again, the other one acts and then looks for sleepers,
  *    all in one order (sequentially consistent), so one of the two sees the other.
  *
@@ -41,6 +42,7 @@ struct gr_threads {
   char apart_too[CACHE_LINE];
   atomic_uint_least32_t helped; /* pieces that helpers have done */
   atomic_bool caller_sleeps, quit;
+  atomic_int caller_core;         /* where the job began; negative: not known */
   atomic_uint_least32_t sleepers; /* helpers */
   pthread_mutex_t mutex;          /* of the conditions, and of nothing else */
   pthread_cond_t work, done;
@@ -51,6 +53,22 @@ static int64_t now(void) {
   struct timespec t;
   return clock_gettime(CLOCK_MONOTONIC, &t) == 0 ? (int64_t)t.tv_sec * 1000000000 + t.tv_nsec : INT64_MAX;
 }
+
+#ifdef __linux__
+static int core_of_this_thread(void) { return sched_getcpu(); }
+
+static void leave_core(int core) {
+  cpu_set_t allowed, others;
+  if (core < 0 || core >= CPU_SETSIZE || sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
+  others = allowed;
+  CPU_CLR((size_t)core, &others);
+  if (CPU_COUNT(&others) == 0 || sched_setaffinity(0, sizeof others, &others) != 0) return;
+  sched_setaffinity(0, sizeof allowed, &allowed); /* it has moved; from now on it may go where it might before */
+}
+#else
+static int core_of_this_thread(void) { return -1; }
+static void leave_core(int core) { (void)core; }
+#endif
 
 static bool any_open(gr_threads *t) {
   uint64_t open = atomic_load(&t->open);
@@ -90,11 +108,17 @@ static void help(gr_threads *t, uint32_t index) {
   }
 }
 
+static void leave_callers_core(const gr_threads *t) {
+  const int core = core_of_this_thread();
+  if (core >= 0 && core == atomic_load_explicit(&t->caller_core, memory_order_relaxed)) leave_core(core);
+}
+
 static bool work_comes_soon(gr_threads *t) {
   const int64_t end = now() + AWAKE;
   do {
     if (any_open(t)) return true;
     if (atomic_load(&t->quit)) return false;
+    leave_callers_core(t);
     sched_yield();
   } while (now() < end);
   return false;
@@ -112,6 +136,7 @@ static void *helper_main(void *argument) {
   helper *self = argument;
   gr_threads *t = self->pool;
   while (!atomic_load(&t->quit)) {
+    leave_callers_core(t);
     help(t, self->index);
     if (!work_comes_soon(t)) sleep_until_work(t);
   }
@@ -130,6 +155,7 @@ gr_threads *gr_threads_create(graft_context *c, uint32_t count) {
   atomic_init(&t->caller_sleeps, false);
   atomic_init(&t->quit, false);
   atomic_init(&t->sleepers, 0);
+  atomic_init(&t->caller_core, -1);
   pthread_mutex_init(&t->mutex, NULL);
   pthread_cond_init(&t->work, NULL);
   pthread_cond_init(&t->done, NULL);
@@ -205,6 +231,7 @@ void gr_parallel_for(gr_threads *t, int64_t n, int64_t grain, gr_range_function 
   t->n = n;
   t->grain = grain;
   atomic_store(&t->helped, 0);
+  atomic_store_explicit(&t->caller_core, core_of_this_thread(), memory_order_relaxed);
   atomic_store(&t->open, (uint64_t)pieces << 32);
   wake_helpers(t, (uint32_t)pieces - 1);
   uint32_t piece, own = 0;

@@ -16,7 +16,8 @@ prepared for quantization-aware training, beside PyTorch's FX mode (the same net
 import argparse, os, statistics, subprocess, sys, tempfile, time
 
 here = os.path.dirname(os.path.abspath(__file__))
-STEPS = 4  # of a block; the first one is not counted: the other process has just had the caches
+STEPS = 12  # of a block
+UNCOUNTED = 3  # of these, at its start: the other process has just had the caches, and the system spreads a pool's threads over the cores
 PAUSE = 0.05  # seconds before a block: the other process's threads still spin on the cores for a while
 
 class Runner:
@@ -50,7 +51,7 @@ class Runner:
         self.tell(str(STEPS))
         times = [float(t) for t in self.process.stdout.readline().split()]
         if len(times) != STEPS: raise RuntimeError(f"{self.process.args[0]} ended")
-        self.times += times[1:]
+        self.times += times[UNCOUNTED:]
         self.cpu += self.cpu_time() - before
         self.steps += STEPS
 
