@@ -79,20 +79,22 @@ graft_status gr_pass_count_integers(gr_pass *p) {
 
 /* ---- choices ---- */
 
-/* Layers and pairs compute in integers; means and cat, which have one kind of operand, do what the float graph does. */
-static bool has_fixed_point(const gr_op_info *op) {
+/* Layers and pairs compute in integers; means and cat, which have one kind of operand, do what the float graph does,
+ * and so do sums and products where the mode is that of one of PyTorch's engines. */
+static bool has_mode(const gr_op_info *op, bool engine) {
   if (!op || !(op->families & GR_F_QUANTIZED)) return false;
   bool pair = false;
   for (uint32_t i = 0; i < op->operand_count; i++) pair |= strcmp(op->operands[i].name, "other_scale") == 0;
-  return pair || (op->families & GR_F_LAYER);
+  return (pair && !engine) || (op->families & GR_F_LAYER);
 }
 
 static graft_status choose(gr_pass *p, graft_graph *g, bool nested, void *user) {
   const graft_attr attr = {.name = "requantize", .kind = GRAFT_ATTR_STRING, .as.s = gr_option_string(p, "requantize")};
+  const bool engine = strcmp(attr.as.s, "qnnpack") == 0 || strcmp(attr.as.s, "onednn") == 0;
   graft_status s = GRAFT_OK;
   (void)nested, (void)user;
   for (graft_node n = g->first; n != GRAFT_NONE && !s; n = gr_node_at(g, n)->next)
-    if (has_fixed_point(gr_info(g, n))) s = graft_node_set_attr(g, n, &attr);
+    if (has_mode(gr_info(g, n), engine)) s = graft_node_set_attr(g, n, &attr);
   return s;
 }
 

@@ -4,7 +4,8 @@
 /* What is computed in floats. */
 static graft_status float_alone(const gr_kernel_call *k, const gr_requantize *q) {
   if (q->mode == GR_requantization_float) return GRAFT_OK;
-  return gr_kernel_error(k, "%s has no fixed-point form: requantize is float alone", gr_op_text(k->module, k->op));
+  const char *form = gr_is_engine(q->mode) ? "form of an engine's" : "fixed-point form";
+  return gr_kernel_error(k, "%s has no %s: requantize is float alone", gr_op_text(k->module, k->op), form);
 }
 
 static float scale_of(const gr_kernel_call *k, uint32_t slot) { return *(const float *)k->operands[slot].data; }
@@ -27,6 +28,17 @@ static graft_status check_pair(const gr_kernel_call *k) {
   return s ? s : gr_check_scale(k, Y_SCALE, k->results[0].type->dtype);
 }
 
+static gr_requantization mode_of(const gr_kernel_call *k) {
+  return (gr_requantization)gr_k_int(k, GR_ATTR(quantized_add, requantize));
+}
+
+/* The engines' arithmetic is that of sums of products. */
+static graft_status no_engine(const gr_kernel_call *k) {
+  if (!gr_is_engine(mode_of(k))) return GRAFT_OK;
+  return gr_kernel_error(k, "%s has no requantize=%s: layers and matmul have it", gr_op_text(k->module, k->op),
+                         gr_choice_words(GR_CHOICE_requantization)[mode_of(k)]);
+}
+
 /* As the graph of dequantize, op, quantize does it, in f32. */
 static graft_status pair_of_floats(const gr_kernel_call *k) {
   graft_type types[2];
@@ -44,10 +56,6 @@ static graft_status pair_of_floats(const gr_kernel_call *k) {
   if (!s) s = gr_run_borrowed(k, gr_integer_of(k->op), operands, GRAFT_F32, &floats);
   if (!s) gr_requantize_floats(k, &q, floats);
   return s;
-}
-
-static gr_requantization mode_of(const gr_kernel_call *k) {
-  return (gr_requantization)gr_k_int(k, GR_ATTR(quantized_add, requantize));
 }
 
 /* Of an addend, in finer steps that both share. */
@@ -86,6 +94,7 @@ static graft_status add_fixed(const gr_kernel_call *k) {
 
 graft_status gr_kernel_quantized_add(const gr_kernel_call *k) {
   graft_status s = check_pair(k);
+  if (!s) s = no_engine(k);
   return s ? s : mode_of(k) == GR_requantization_float ? pair_of_floats(k) : add_fixed(k);
 }
 
@@ -112,6 +121,7 @@ static graft_status multiply(const gr_kernel_call *k, int64_t depth) {
 
 graft_status gr_kernel_quantized_mul(const gr_kernel_call *k) {
   graft_status s = check_pair(k);
+  if (!s) s = no_engine(k);
   return s ? s : mode_of(k) == GR_requantization_float ? pair_of_floats(k) : multiply(k, 1);
 }
 

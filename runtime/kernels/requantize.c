@@ -69,6 +69,36 @@ static graft_status begin_fixed(const gr_kernel_call *k, const double *steps, co
   return GRAFT_OK;
 }
 
+/* ---- PyTorch's engines ---- */
+
+#define ENGINE(T) \
+  static void engine_##T(const gr_requantize *q, const T *sums, int64_t count, int64_t c, int64_t by, \
+                         const float *other, float *f) { \
+    for (int64_t i = 0; i < count; i++, c += by) \
+      f[i] = (float)(sums[i] + q->fixed_offset[c]) * q->multiplier[c] + q->offset[c] + other[i]; \
+  }
+ENGINE(int32_t)
+ENGINE(int64_t)
+
+/* Each factor in f32. A float bias joins the sums as an integer (qnnpack) or the products in steps of the result. */
+static graft_status begin_engine(const gr_kernel_call *k, const double *steps, const float *bias, gr_requantize *q) {
+  q->precise = false;
+  q->fixed_offset = gr_scratch_alloc(k->scratch, (size_t)q->channels, sizeof *q->fixed_offset);
+  if (!q->fixed_offset) return GRAFT_NO_MEMORY;
+  for (int64_t c = 0; c < q->channels; c++) {
+    const float step = (float)steps[c], added = bias ? bias[c] : 0.0f;
+    const double offset = q->mode == GR_requantization_qnnpack ? rint((double)(added * (1.0f / step))) : 0.0;
+    q->multiplier[c] = step / q->scale;
+    if (!is_normal((double)q->multiplier[c]))
+      return gr_kernel_error(k, "the multiplier %g is no normal number of f32", (double)q->multiplier[c]);
+    if (!(offset >= INT32_MIN && offset <= INT32_MAX))
+      return gr_kernel_error(k, "bias %g is %g steps, which 32 bits do not hold", (double)added, offset);
+    q->fixed_offset[c] = (int64_t)offset;
+    q->offset[c] = q->mode == GR_requantization_qnnpack ? 0.0f : added / q->scale;
+  }
+  return GRAFT_OK;
+}
+
 graft_status gr_requantize_begin(const gr_kernel_call *k, uint32_t y_scale, int64_t channels, const double *steps,
                                  const float *bias, uint32_t other, gr_requantize *q) {
   const double scale = (double)*(const float *)k->operands[y_scale].data;
@@ -105,7 +135,8 @@ graft_status gr_requantize_begin(const gr_kernel_call *k, uint32_t y_scale, int6
   }
   if (gr_integer_relu(k->op) && q->zero_point > q->range.quant_min)
     q->range.quant_min = q->zero_point < q->range.quant_max ? q->zero_point : q->range.quant_max;
-  return q->mode == GR_requantization_float ? GRAFT_OK : begin_fixed(k, steps, bias, q);
+  if (q->mode == GR_requantization_float) return GRAFT_OK;
+  return gr_is_engine(q->mode) ? begin_engine(k, steps, bias, q) : begin_fixed(k, steps, bias, q);
 }
 
 /* Rounded, within what the result can hold: NaN becomes 0, that is the zero point. */
@@ -153,7 +184,9 @@ static void read_other(const gr_requantize *q, gr_isa isa, int64_t at, int64_t c
 /* Of at most BLOCK sums, the steps of the result. */
 static void block_i32(const gr_requantize *q, gr_isa isa, const int32_t *sums, int64_t count, int64_t c, int64_t by,
                       const float *other, float *f) {
-  if (q->mode != GR_requantization_float) {
+  if (gr_is_engine(q->mode)) {
+    engine_int32_t(q, sums, count, c, by, other, f);
+  } else if (q->mode != GR_requantization_float) {
     fixed_int32_t(q, sums, count, c, by, other, f);
   } else if (q->precise) {
     precise_int32_t(q, sums, count, c, by, other, f);
@@ -165,7 +198,9 @@ static void block_i32(const gr_requantize *q, gr_isa isa, const int32_t *sums, i
 
 static void block_i64(const gr_requantize *q, const int64_t *sums, int64_t count, int64_t c, int64_t by,
                       const float *other, float *f) {
-  if (q->mode != GR_requantization_float)
+  if (gr_is_engine(q->mode))
+    engine_int64_t(q, sums, count, c, by, other, f);
+  else if (q->mode != GR_requantization_float)
     fixed_int64_t(q, sums, count, c, by, other, f);
   else
     precise_int64_t(q, sums, count, c, by, other, f);

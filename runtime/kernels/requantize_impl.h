@@ -5,7 +5,8 @@
  * weight_scale), each computed in double and rounded once. Where f32 could not tell (an offset beyond 2^22, a
  * multiplier that is no normal number, sums of 64 bits) all of it is done in double.
  *
- * The others are the fixed-point arithmetic of other runtimes, bit for bit: runtime/REQUANTIZE.md has the formulas. */
+ * The others are the arithmetic of other runtimes, bit for bit, fixed-point or that of PyTorch's engines in f32:
+ * runtime/REQUANTIZE.md has the formulas. */
 #ifndef GRAFT_REQUANTIZE_IMPL_H
 #define GRAFT_REQUANTIZE_IMPL_H
 
@@ -30,8 +31,8 @@ typedef struct gr_requantize {
   float *offset;           /* by channel, in steps of the sums */
   double *wide_multiplier; /* the same, with offsets in steps of the result */
   double *wide_offset;
-  gr_fixed *fixed;       /* by channel, where the mode is not float */
-  int64_t *fixed_offset; /* what is added to the sums */
+  gr_fixed *fixed;       /* by channel, of fixed point */
+  int64_t *fixed_offset; /* what is added to the sums, where the mode is not float */
   const gr_in *other;    /* added before rounding; NULL: nothing */
   double other_ratio;    /* of its scale to the result's */
   float other_multiplier;
@@ -73,7 +74,12 @@ void gr_rows_run(const gr_rows *r, gr_isa isa, int32_t *sums, int64_t count, int
 /* Floats become the result's integers as quantize_per_tensor makes them. */
 void gr_requantize_floats(const gr_kernel_call *k, const gr_requantize *q, const float *x);
 
-/* ---- fixed point (fixed_point.c); the mode is not float ---- */
+/* qnnpack and onednn: PyTorch's engines, whose numbers are f32. Of sums of products alone. */
+static inline bool gr_is_engine(gr_requantization mode) {
+  return mode == GR_requantization_qnnpack || mode == GR_requantization_onednn;
+}
+
+/* ---- fixed point (fixed_point.c); the mode is neither float nor an engine's ---- */
 
 /* False: m has no such form. */
 bool gr_fixed_of(gr_requantization mode, double m, gr_fixed *f);

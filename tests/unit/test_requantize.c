@@ -1,5 +1,5 @@
-/* The fixed-point modes of runtime/REQUANTIZE.md, computed once more as the formulas say it, with 128 bits and division
- * that rounds down: random sums of products, products and sums have to agree bit for bit. */
+/* The modes of runtime/REQUANTIZE.md other than float, computed once more as the formulas say it, fixed point with 128
+ * bits and division that rounds down: random sums of products, products and sums have to agree bit for bit. */
 #include "runtime/runtime.h"
 
 #include <check.h>
@@ -11,9 +11,9 @@
 enum { COUNT = 64, DEPTH = 5 };
 
 __extension__ typedef __int128 wide;
-typedef enum mode { SINGLE, TWICE, GEMMLOWP, MODES } mode;
+typedef enum mode { SINGLE, TWICE, GEMMLOWP, FIXED, QNNPACK = FIXED, ONEDNN, MODES } mode;
 
-static const char *const mode_names[MODES] = {"single_rounding", "double_rounding", "gemmlowp"};
+static const char *const mode_names[MODES] = {"single_rounding", "double_rounding", "gemmlowp", "qnnpack", "onednn"};
 
 typedef struct number_type {
   const char *name;
@@ -65,6 +65,8 @@ typedef struct pair {
   int32_t x_zero, other_zero, y_zero;
   int32_t data[2][COUNT * DEPTH]; /* of x and other */
   int32_t weight[DEPTH], bias;
+  bool real; /* the bias is this float */
+  float real_bias;
   mode how;
 } pair;
 
@@ -85,7 +87,9 @@ static void random_pair(pair *p) {
   }
   for (int i = 0; i < DEPTH; i++) p->weight[i] = (int32_t)choose(-128, 127);
   p->bias = (int32_t)choose(-5000, 5000);
-  p->how = (mode)choose(0, MODES - 1);
+  p->real_bias = (float)p->bias * p->x_scale * p->weight_scale * (1.0f + (float)choose(-99, 99) / 100.0f);
+  p->real = choose(0, 1);
+  p->how = (mode)choose(0, FIXED - 1);
 }
 
 static int32_t finish(const pair *p, wide v) { return (int32_t)within(v + p->y_zero, p->y->low, p->y->high); }
@@ -105,18 +109,36 @@ static int32_t want_mul(const pair *p, int i) {
 }
 
 static wide dot(const pair *p, int row) {
-  wide sum = p->bias;
+  wide sum = p->real ? 0 : p->bias;
   for (int d = 0; d < DEPTH; d++) sum += (wide)(p->data[0][row * DEPTH + d] - p->x_zero) * p->weight[d];
   return sum;
 }
 
+/* As PyTorch's engines do it, in f32. */
+static int32_t want_engine(const pair *p, int row, bool adds) {
+  const float step = p->x_scale * p->weight_scale, m = step / p->y_scale, ratio = p->other_scale / p->y_scale;
+  int64_t sum = (int64_t)dot(p, row);
+  if (p->real && p->how == QNNPACK) sum += llrintf(p->real_bias * (1.0f / step));
+  float f = (float)sum * m;
+  if (p->real && p->how == ONEDNN) f += p->real_bias / p->y_scale;
+  if (adds) f += (float)(p->data[1][row] - p->other_zero) * ratio;
+  return finish(p, llrintf(f));
+}
+
+static double fixed_bias(const pair *p) {
+  return p->real ? rint((double)p->real_bias / ((double)p->x_scale * (double)p->weight_scale)) : 0.0;
+}
+
 static int32_t want_linear(const pair *p, int row) {
-  return finish(p, times(p->how, dot(p, row), (double)p->x_scale * (double)p->weight_scale / (double)p->y_scale));
+  if (p->how >= FIXED) return want_engine(p, row, false);
+  return finish(p, times(p->how, dot(p, row) + (wide)fixed_bias(p),
+                         (double)p->x_scale * (double)p->weight_scale / (double)p->y_scale));
 }
 
 static int32_t want_linear_add(const pair *p, int row) {
+  if (p->how >= FIXED) return want_engine(p, row, true);
   const double m = (double)p->x_scale * (double)p->weight_scale / (double)p->y_scale;
-  const wide a = times(p->how, dot(p, row), m * 256),
+  const wide a = times(p->how, dot(p, row) + (wide)fixed_bias(p), m * 256),
              o = times(p->how, p->data[1][row] - p->other_zero, (double)p->other_scale / (double)p->y_scale * 256);
   return finish(p, last(p->how, saturate(a + o), 8));
 }
@@ -156,8 +178,9 @@ static graft_module *make(graft_context *c, const pair *p, const form *f) {
   snprintf(other, sizeof other, "%a, %d: i32", (double)p->other_scale, p->other_zero);
   if (f->layer) {
     snprintf(tensors, sizeof tensors,
-             "tensor %%w: i8[1, %d] constant = [%d, %d, %d, %d, %d]\ntensor %%b: i32[1] constant = [%d]\n", DEPTH,
-             p->weight[0], p->weight[1], p->weight[2], p->weight[3], p->weight[4], p->bias);
+             "tensor %%w: i8[1, %d] constant = [%d, %d, %d, %d, %d]\ntensor %%b: %s[1] constant = [%.9g]\n", DEPTH,
+             p->weight[0], p->weight[1], p->weight[2], p->weight[3], p->weight[4], p->real ? "f32" : "i32",
+             p->real ? (double)p->real_bias : (double)p->bias);
     snprintf(operands, sizeof operands, "%%x, %%w, %%b, %.9g, %d: i32, %.9g, 0: i32, %.9g, %d: i32", (double)p->x_scale,
              p->x_zero, (double)p->weight_scale, (double)p->y_scale, p->y_zero);
     if (f->adds)
@@ -208,6 +231,9 @@ START_TEST(formulas) {
     state = (uint64_t)seed * 0x9E3779B97F4A7C15u + 1;
     random_pair(&p);
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) check_form(c, &p, &forms[i], seed);
+    p.how = (mode)choose(FIXED, MODES - 1);
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
+      if (forms[i].layer) check_form(c, &p, &forms[i], seed);
   }
   graft_context_destroy(c);
 }
