@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "ir/formats/npy_int.h"
+#include "ir/state.h"
 #include "passes/passes.h"
 #include "patterns/patterns.h"
 #include "patterns/quantizer_int.h"
@@ -27,6 +28,11 @@ enum {
   OPSET,
   EXTERNAL_DATA,
   EXPORT_STATE,
+  LOAD_STATE,
+  SAVE_STATE,
+  STATE_MODULE,
+  STATE_PREFIX,
+  PARTIAL_STATE,
   QUANTIZER_FILE,
   PATTERN_FILE,
   EXPLAIN,
@@ -56,6 +62,12 @@ static const cli_option option_table[] = {
     {TIMING, "timing", NULL, "a table of the time each step took (standard error)"},
     {STATS, "stats", NULL, "a table of what each pass did (standard error)"},
     {EXPORT_STATE, "export-state", "DIR", "write every tensor of the module as DIR/NAME.npy"},
+    {LOAD_STATE, "load-state", "FILE", "before the passes, take the tensors of a .safetensors file by their names"},
+    {SAVE_STATE, "save-state", "FILE", "after the passes, write parameters, buffers and the like as .safetensors"},
+    {STATE_MODULE, "state-module", "NAME", "state files are of this part of the network: NAME.weight is their weight"},
+    {STATE_PREFIX, "state-prefix", "PREFIX", "every key of the state files begins with PREFIX: 'module.'"},
+    {PARTIAL_STATE, "partial-state", NULL,
+     "keys that are missing in --load-state's file, or unexpected, are a warning"},
     {QUANTIZER_FILE, "quantizer-file", "FILE...", "a quantizer beside the built-in ones"},
     {PATTERN_FILE, "pattern-file", "FILE...", "rules beside the built-in ones"},
     {EXPLAIN, "explain", "NODE",
@@ -85,6 +97,8 @@ static const char examples[] =
 typedef struct arguments {
   const cli_command *command;
   const char *input, *output, *passes, *export_state, *explain, *explain_rule;
+  const char *load_state, *save_state;
+  graft_state_options state;
   graft_save_options save; /* GRAFT_FORMAT_AUTO: no format was given */
   bool verify_each, timing, stats;
   cli_list pattern_files, quantizer_files;
@@ -161,6 +175,11 @@ static bool set_option(void *user, int id, const char *argument) {
   case TIMING: return a->timing = true;
   case STATS: return a->stats = true;
   case EXPORT_STATE: a->export_state = argument; return true;
+  case LOAD_STATE: a->load_state = argument; return true;
+  case SAVE_STATE: a->save_state = argument; return true;
+  case STATE_MODULE: a->state.module = argument; return true;
+  case STATE_PREFIX: a->state.prefix = argument; return true;
+  case PARTIAL_STATE: return a->state.partial = true;
   case QUANTIZER_FILE: return cli_list_add(&a->quantizer_files, argument);
   case PATTERN_FILE: return cli_list_add(&a->pattern_files, argument);
   case EXPLAIN: a->explain = argument; return true;
@@ -385,7 +404,7 @@ static int export_state(graft_module *module, const char *directory) {
 /* Whoever asks for the state alone does not want the text too. */
 static bool write_module(const arguments *a, graft_module *module) {
   if (!a->output && a->explain) return true;
-  if (!a->output && a->export_state && a->save.format == GRAFT_FORMAT_AUTO) return true;
+  if (!a->output && (a->export_state || a->save_state) && a->save.format == GRAFT_FORMAT_AUTO) return true;
   return cli_save(module, a->output ? a->output : "-", &a->save);
 }
 
@@ -404,17 +423,25 @@ static bool lower_for_onnx(const arguments *a, graft_module *module) {
   return graft_run_passes(module, pipeline, &options) == GRAFT_OK;
 }
 
+static bool load_state(const arguments *a, graft_module *module) {
+  return !a->load_state || graft_state_load(module, a->load_state, &a->state) == GRAFT_OK;
+}
+
+static bool save_state(const arguments *a, graft_module *module) {
+  return !a->save_state || graft_state_save(module, a->save_state, &a->state) == GRAFT_OK;
+}
+
 static bool process(session *s, graft_context *context) {
   const arguments *a = s->arguments;
   double start = cli_now();
   graft_module *module = check_files(context, a) ? cli_load(context, a->input) : NULL;
   report_step(&s->report, "read and verify", cli_now() - start);
-  bool ok = module && run_passes(s, module) == GRAFT_OK;
+  bool ok = module && load_state(a, module) && run_passes(s, module) == GRAFT_OK;
   start = cli_now();
   ok = ok && (!a->passes || graft_module_verify(module) == GRAFT_OK);
   if (a->passes) report_step(&s->report, "verify", cli_now() - start);
   start = cli_now();
-  ok = ok && lower_for_onnx(a, module);
+  ok = ok && save_state(a, module) && lower_for_onnx(a, module);
   ok = ok && (!a->explain || explain(a, module));
   ok = ok && (!a->export_state || export_state(module, a->export_state) == EXIT_DONE) && write_module(a, module);
   report_step(&s->report, "write", cli_now() - start);
@@ -442,7 +469,7 @@ static int run(graft_context *context, const arguments *a) {
 }
 
 int main(int argc, char **argv) {
-  arguments a = {.save.size = sizeof a.save};
+  arguments a = {.save.size = sizeof a.save, .state.size = sizeof a.state};
   cli_command command = {.name = "ir-opt",
                          .usage = "INPUT [-o OUT] [--passes PIPELINE] [options]",
                          .summary = "Reads a network, rewrites it with passes, checks it and writes it.",
@@ -458,6 +485,10 @@ int main(int argc, char **argv) {
   if (status < 0 && a.lists && first < argc)
     status = cli_usage_error(&command, "the --list options take no INPUT: '%s'", argv[first]);
   if (status < 0 && a.explain_rule && !a.explain) status = cli_usage_error(&command, "--explain-rule needs --explain");
+  if (status < 0 && (a.state.module || a.state.prefix) && !a.load_state && !a.save_state)
+    status = cli_usage_error(&command, "--state-module and --state-prefix need --load-state or --save-state");
+  if (status < 0 && a.state.partial && !a.load_state)
+    status = cli_usage_error(&command, "--partial-state needs --load-state");
   if (status < 0 && a.tracing && !a.passes) status = cli_usage_error(&command, "%s needs --passes", a.tracing);
   if (status < 0) {
     a.input = argv[first];

@@ -160,29 +160,33 @@ static json_t *describe(const graft_type *type, uint64_t begin, uint64_t end, bo
   return described;
 }
 
-static graft_status add_entry(graft_module *m, json_t *header, graft_tensor t, uint64_t begin, uint64_t end) {
-  size_t length = graft_tensor_name(m, t, NULL, 0);
-  char *name = gr_alloc(m->context, length + 1);
-  if (!name) return GRAFT_NO_MEMORY;
-  graft_tensor_name(m, t, name, length + 1);
+static graft_status add_entry(graft_module *m, json_t *header, graft_tensor t, const gr_safetensors_keys *keys,
+                              uint64_t begin, uint64_t end) {
+  const size_t length = graft_tensor_name(m, t, NULL, 0), before = strlen(keys->prefix);
+  char *text = gr_alloc(m->context, before + length + 1);
+  if (!text) return GRAFT_NO_MEMORY;
+  graft_tensor_name(m, t, text + before, length + 1);
+  char *name = text + keys->skip;
+  memmove(name, keys->prefix, before);
   graft_status status = GRAFT_OK;
   bool failed = false;
-  if (strcmp(name, "__metadata__") == 0 || !gr_utf8_valid(name, length))
+  if (strcmp(name, "__metadata__") == 0 || !gr_utf8_valid(name, strlen(name)))
     status = gr_error(m->context, GRAFT_UNSUPPORTED, (gr_loc){.node = name},
                       ".safetensors cannot hold a tensor of this name");
   else
     gr_json_set(&failed, header, name, describe(gr_tensor_type(m, t), begin, end, &failed));
-  gr_free(m->context, name, length + 1);
+  gr_free(m->context, text, before + length + 1);
   return failed ? gr_no_memory(m->context) : status;
 }
 
-static graft_status make_header(graft_module *m, const graft_tensor *tensors, uint32_t count, gr_sink *text) {
+static graft_status make_header(graft_module *m, const graft_tensor *tensors, uint32_t count,
+                                const gr_safetensors_keys *keys, gr_sink *text) {
   json_t *header = json_object();
   graft_status status = header ? GRAFT_OK : gr_no_memory(m->context);
   uint64_t offset = 0;
   for (uint32_t i = 0; !status && i < count; i++) {
     uint64_t end = offset + gr_tensor_bytes(m, tensors[i]);
-    status = add_entry(m, header, tensors[i], offset, end);
+    status = add_entry(m, header, tensors[i], keys, offset, end);
     offset = end;
   }
   if (!status) gr_json_write(text, header, JSON_COMPACT);
@@ -204,7 +208,8 @@ static graft_status write_file(graft_module *m, const char *path, const gr_sink 
   for (uint32_t i = 0; !status && i < count; i++) {
     const void *data = graft_tensor_get_data(m, tensors[i]);
     if (!data) {
-      status = gr_error(m->context, GRAFT_INVALID_ARGUMENT, (gr_loc){.file = path}, "a tensor has no data to write");
+      const gr_loc where = {.file = path, .module = m, .name = m->tensors.data[tensors[i]].name};
+      status = gr_error(m->context, GRAFT_INVALID_ARGUMENT, where, "the tensor has no data to write");
     } else {
       gr_stage_write(&stage, data, gr_tensor_bytes(m, tensors[i]));
     }
@@ -213,14 +218,16 @@ static graft_status write_file(graft_module *m, const char *path, const gr_sink 
   return status ? status : closed;
 }
 
-graft_status gr_safetensors_write(graft_module *m, const char *path, const graft_tensor *tensors, uint32_t count) {
+graft_status gr_safetensors_write(graft_module *m, const char *path, const graft_tensor *tensors, uint32_t count,
+                                  const gr_safetensors_keys *keys) {
+  static const gr_safetensors_keys names = {.prefix = ""};
   size_t size = ((size_t)count + 1) * sizeof *tensors;
   graft_tensor *ordered = gr_alloc(m->context, size);
   if (!ordered) return GRAFT_NO_MEMORY;
   order_by_width(m, tensors, count, ordered);
   gr_sink header;
   gr_sink_init(&header, m->context);
-  graft_status status = make_header(m, ordered, count, &header);
+  graft_status status = make_header(m, ordered, count, keys ? keys : &names, &header);
   if (!status) status = write_file(m, path, &header, ordered, count);
   gr_sink_free(&header);
   gr_free(m->context, ordered, size);

@@ -10,7 +10,13 @@ typedef graft_status (*gr_safetensors_visit)(void *user, const char *name, const
                                              size_t size);
 graft_status gr_safetensors_parse(graft_context *c, const gr_buffer *file, const char *path, gr_safetensors_visit visit,
                                   void *user);
-/* Writes the given tensors of the module. */
-graft_status gr_safetensors_write(graft_module *m, const char *path, const graft_tensor *tensors, uint32_t count);
+/* What the tensors are called in the file: `prefix` stands there instead of the first `skip` bytes of each name. */
+typedef struct gr_safetensors_keys {
+  const char *prefix;
+  size_t skip;
+} gr_safetensors_keys;
+/* Writes the given tensors of the module; `keys` NULL: under their names. */
+graft_status gr_safetensors_write(graft_module *m, const char *path, const graft_tensor *tensors, uint32_t count,
+                                  const gr_safetensors_keys *keys);
 
 #endif

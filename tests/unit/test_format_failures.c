@@ -107,7 +107,7 @@ static graft_status save_safetensors(graft_context *c, graft_module *m) {
   uint32_t n = 0;
   for (graft_tensor t = 0; t < graft_tensor_count(m); t++)
     if (gr_tensor_type(m, t)->rank > 0) all[n++] = t;
-  return gr_safetensors_write(m, scratch_path("a.safetensors"), all, n);
+  return gr_safetensors_write(m, scratch_path("a.safetensors"), all, n, NULL);
 }
 
 static graft_status save_npy(graft_context *c, graft_module *m) {

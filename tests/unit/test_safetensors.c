@@ -127,7 +127,7 @@ START_TEST(written_files_read_back) {
   t[0] = graft_tensor_create(m, "odd \"name\" \xc3\xa9", GRAFT_CONSTANT, &bytes3, "\1\2\3");
   t[1] = graft_tensor_fill(m, "w", GRAFT_PARAMETER, &pair, 0, 0);
   t[2] = graft_tensor_create(m, "flag", GRAFT_BUFFER, &scalar, "\1");
-  ck_assert_int_eq(gr_safetensors_write(m, scratch_path("a.safetensors"), t, 3), GRAFT_OK);
+  ck_assert_int_eq(gr_safetensors_write(m, scratch_path("a.safetensors"), t, 3, NULL), GRAFT_OK);
   gr_buffer *b = gr_file_read(context, scratch_path("a.safetensors"), false);
   ck_assert_ptr_nonnull(b);
   graft_status result = GRAFT_OK;
@@ -143,9 +143,9 @@ START_TEST(written_files_read_back) {
   ck_assert_str_eq(seen, "w:f64/1=0;");
   gr_buffer_release(context, b);
 
-  ck_assert_int_eq(gr_safetensors_write(m, scratch_path("none.safetensors"), NULL, 0), GRAFT_OK);
+  ck_assert_int_eq(gr_safetensors_write(m, scratch_path("none.safetensors"), NULL, 0, NULL), GRAFT_OK);
   graft_tensor bad = graft_tensor_create(m, "\xff", GRAFT_CONSTANT, &bytes3, "abc");
-  ck_assert_int_eq(gr_safetensors_write(m, scratch_path("bad.safetensors"), &bad, 1), GRAFT_UNSUPPORTED);
+  ck_assert_int_eq(gr_safetensors_write(m, scratch_path("bad.safetensors"), &bad, 1, NULL), GRAFT_UNSUPPORTED);
   ck_assert_int_eq(access(scratch_path("bad.safetensors"), F_OK), -1);
   graft_module_destroy(m);
 }
