@@ -19,6 +19,7 @@ typedef struct freezer {
   graft_tensor *root; /* by node: the buffer that an observer's chain of states starts from; GRAFT_NONE: no observer */
   uint32_t root_count;
   const uint8_t *only; /* by tensor: the states that are meant; NULL: all */
+  bool again;          /* observers of weights run once more, whatever they have seen */
   GR_VEC(graft_node) observers;
   gr_notice *unseen; /* places that nothing was observed at */
 } freezer;
@@ -60,7 +61,7 @@ static graft_status find_observers(freezer *f) {
   return GRAFT_OK;
 }
 
-/* One observer whose buffer is unset: the state after it, when tensors alone give it. */
+/* One observer whose buffer is unset, or any where they run again: the state after it, when tensors alone give it. */
 static graft_status run_observer(freezer *f, graft_node n, gr_buffer **states) {
   graft_graph *g = f->graph;
   graft_context *c = f->pass->context;
@@ -70,8 +71,9 @@ static graft_status run_observer(freezer *f, graft_node n, gr_buffer **states) {
   if (!data) return GRAFT_NO_MEMORY;
   state_kind kind = kind_of(type, data);
   if (kind == SPOILT) return spoilt(f, n);
-  if (kind == SET) return GRAFT_OK;
-  if (!gr_cones_is_const(f->cones, gr_result(g, n, 0))) {
+  const bool known = gr_cones_is_const(f->cones, gr_result(g, n, 0));
+  if (kind == SET && !(f->again && known)) return GRAFT_OK;
+  if (!known) {
     char name[256];
     gr_notice_name(g, gr_operand(g, n, 0), name, sizeof name);
     gr_notice_add(f->unseen, name, "", 0.0);
@@ -136,8 +138,8 @@ static graft_status erase_observers(freezer *f) {
   return GRAFT_OK;
 }
 
-graft_status gr_freeze_observers(gr_pass *p, graft_graph *g, const uint8_t *only, gr_notice *unseen) {
-  freezer f = {.pass = p, .graph = g, .root_count = g->nodes.len, .only = only, .unseen = unseen};
+static graft_status freeze(gr_pass *p, graft_graph *g, const uint8_t *only, bool again, gr_notice *unseen) {
+  freezer f = {.pass = p, .graph = g, .root_count = g->nodes.len, .only = only, .again = again, .unseen = unseen};
   size_t size = ((size_t)f.root_count + 1) * sizeof *f.root;
   void *user;
   gr_evaluator evaluator = gr_pass_evaluator(p, &user);
@@ -156,11 +158,16 @@ graft_status gr_freeze_observers(gr_pass *p, graft_graph *g, const uint8_t *only
   return s;
 }
 
+graft_status gr_freeze_observers(gr_pass *p, graft_graph *g, const uint8_t *only, gr_notice *unseen) {
+  return freeze(p, g, only, false, unseen);
+}
+
 graft_status gr_pass_freeze_observers(gr_pass *p) {
   graft_status s = GRAFT_OK;
+  const bool again = gr_option_bool(p, "observe-weights");
   gr_notice unseen = {0};
   for (uint32_t i = 0; !s && i < p->module->graphs.len; i++)
-    s = gr_freeze_observers(p, p->module->graphs.data[i], NULL, &unseen);
+    s = freeze(p, p->module->graphs.data[i], NULL, again, &unseen);
   if (!s) gr_notice_warn(p, &unseen, "never observed, so that the scale is 1 and the zero point 0");
   return s;
 }

@@ -24,8 +24,60 @@ typedef struct graft_conv_arguments {
   const int64_t *output_padding; /* transposed ones only */
   int64_t groups;                /* 0: 1 */
   bool bias;
-  const char *padding_mode; /* "zeros" or "reflect"; NULL: "zeros" */
+  /* "zeros", "reflect", "replicate" or "circular"; NULL: "zeros". Transposed ones take zeros alone, quantized ones
+   * zeros and reflect. */
+  const char *padding_mode;
 } graft_conv_arguments;
+
+typedef struct graft_linear_arguments {
+  size_t size;
+  int64_t in_features, out_features;
+  bool bias;
+} graft_linear_arguments;
+
+/* ---- modules that train with fake quantization (torch.ao.nn.intrinsic.qat) ---- */
+
+/* What makes a convolution or linear a QAT module. */
+typedef struct graft_qat_arguments {
+  size_t size;
+  /* The qconfig, required: a quantizer, by name and with options as in a pipeline ("per-channel=true"; NULL: none),
+   * which sets `qat` itself. It must quantize the layer's weight. */
+  const char *quantizer, *quantizer_options;
+  const char *quantizer_file; /* where the quantizer is; NULL: it ships ("fx") */
+  /* What a convolution with a batch norm computes in training: "approximate" (conv_orig = conv / scale_factor, one
+   * convolution), "stable" (PyTorch's slow path, for gamma near 0) or "auto" (stable where a channel needs it). NULL:
+   * "approximate". */
+  const char *form;
+  bool batch_norm, relu; /* what follows the layer in the module */
+  double eps;            /* of the batch norm; 0: 1e-5 */
+  double momentum;       /* 0: 0.1 */
+  bool cumulative;       /* PyTorch's momentum=None: running statistics are plain averages over all batches */
+  /* What tensors hold, in f32 and C order, copied. NULL: as PyTorch initializes them, with the numbers of the fill
+   * formula by the tensor's name: weight and bias within 1 / sqrt(fan_in), gamma 0 to 1, beta 0, running_mean 0,
+   * running_var 1. gamma and beta are the batch norm's weight and bias. */
+  const float *weight, *bias, *gamma, *beta, *running_mean, *running_var;
+} graft_qat_arguments;
+
+/* Adds the module NAME to the graph, behind `x`, and gives its output, fake-quantized where the quantizer says so;
+ * GRAFT_NONE with a diagnostic that names the module on failure, of memory too, and then nothing was added. `x`: [n,
+ * in_channels, extents…], an extent may be unknown.
+ *
+ *   dims 1 to 3:  ConvReLU1d to 3d {relu}, ConvBn1d to 3d {batch_norm}, ConvBnReLU1d to 3d {batch_norm, relu}; a plain
+ *                 qat.Conv1d to 3d with neither; transposed ones too
+ *
+ * New tensors: NAME.weight, NAME.bias, NAME.bn.weight, NAME.bn.bias, NAME.bn.running_mean, NAME.bn.running_var,
+ * NAME.bn.num_batches_tracked, and the observers' states. The module is made in training mode: statistics are updated
+ * by each step of a session; the pass to-eval and its like change that. Errors: no quantizer ("qconfig must be
+ * provided for QAT module"), arguments that PyTorch refuses, in its words, a name that a module has already, what x
+ * cannot be, a quantizer that leaves the weight in float. The passes annotate, fuse-conv-bn-qat and insert-fake-quant
+ * make the form, so a call costs what they cost on the whole module: who builds many layers builds them plain, and runs
+ * prepare-qat once. */
+GRAFT_API graft_value graft_build_qat_conv(graft_graph *graph, const char *name, graft_value x,
+                                           const graft_conv_arguments *conv, const graft_qat_arguments *qat);
+/* The same for a linear layer: LinearReLU {relu}, LinearBn1d {batch_norm}, qat.Linear with neither. With a batch norm x
+ * has rank 2, as PyTorch's LinearBn1d wants it. */
+GRAFT_API graft_value graft_build_qat_linear(graft_graph *graph, const char *name, graft_value x,
+                                             const graft_linear_arguments *linear, const graft_qat_arguments *qat);
 
 #if defined(__cplusplus)
 }

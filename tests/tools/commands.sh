@@ -101,7 +101,7 @@ for command in "$opt" "$run"; do
   printed "^ir-[a-z]* (graft) [0-9]*[.][0-9]*[.][0-9]*$" "version"
 done
 expect 0 "list of passes" "$opt" --list-passes
-printed "^convert{qparams=trained|observer, bias-overflow=scale|float|error}" "list of passes"
+printed "^convert{observe-weights=false, qparams=trained|observer, bias-overflow=scale|float|error}" "list of passes"
 printed "^prepare-qat{" "list of passes"
 expect 0 "list of ops" "$opt" --list-ops
 printed "^conv2d(x, weight, bias?)" "list of ops"

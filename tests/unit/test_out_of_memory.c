@@ -1,6 +1,7 @@
 /* Every allocation fails, once or from there on, of every road through the library: then there is an error and the
  * module is valid and the one before the pass or the step that failed, or there is none and the result is right byte
  * for byte. Nothing leaks.  usage: test_out_of_memory DATA [both]: `both` for each allocation, else one of them. */
+#include "passes/modules.h"
 #include "passes/passes.h"
 #include "patterns/patterns.h"
 #include "runtime/runtime.h"
@@ -371,6 +372,39 @@ static graft_status road_build(trial *t) {
   return s;
 }
 
+/* Modules by name: each is there or not. */
+static graft_status road_modules(trial *t) {
+  t->m = graft_module_create(t->c);
+  if (!t->m) return GRAFT_NO_MEMORY;
+  step(t);
+  graft_graph *g = graft_graph_create(t->m, "main");
+  const graft_type type = graft_type_make(GRAFT_F32, 4, (int64_t[]){2, 2, 4, 4});
+  const int64_t kernel[] = {3, 3}, one[] = {1, 1};
+  if (g) step(t);
+  graft_value v = g ? graft_input_add(g, "x", &type) : GRAFT_NONE;
+  if (v == GRAFT_NONE) return GRAFT_NO_MEMORY;
+  for (int i = 0; i < 2 && v != GRAFT_NONE; i++) {
+    step(t);
+    v = graft_build_qat_conv(g, i ? "layer.1" : "layer.0", v,
+                             &(graft_conv_arguments){.size = sizeof(graft_conv_arguments),
+                                                     .dims = 2,
+                                                     .in_channels = 2,
+                                                     .out_channels = 2,
+                                                     .kernel_size = kernel,
+                                                     .padding = one,
+                                                     .bias = true,
+                                                     .padding_mode = i ? "reflect" : NULL},
+                             &(graft_qat_arguments){.size = sizeof(graft_qat_arguments),
+                                                    .quantizer = "fx",
+                                                    .quantizer_options = "per-channel=true",
+                                                    .batch_norm = true,
+                                                    .relu = i == 1});
+  }
+  if (v == GRAFT_NONE) return GRAFT_NO_MEMORY;
+  append_module(&t->out, t->m);
+  return GRAFT_OK;
+}
+
 /* ---- all of them ---- */
 
 static const struct road {
@@ -382,6 +416,7 @@ static const struct road {
     {road_load, NULL, NULL, 0},
     {road_load_binary, network, NULL, 0},
     {road_build, NULL, NULL, 0},
+    {road_modules, NULL, NULL, 0},
     {road_passes, network, "prepare-qat,to-eval,convert", 0},
     {road_passes, network, "prepare-qat{per-channel=true,quantizer=xnnpack},dce,verify", 0},
     {road_passes, network, "to-eval,prepare,convert,merge-dequantize", 0},

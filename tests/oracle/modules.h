@@ -1,0 +1,53 @@
+/* What the parts of the program `modules` share: a case, its arrays, and comparisons that say why they fail. */
+#ifndef GRAFT_TEST_ORACLE_MODULES_H
+#define GRAFT_TEST_ORACLE_MODULES_H
+
+#include "passes/modules.h"
+#include "passes/passes.h"
+#include "runtime/runtime.h"
+
+#include <jansson.h>
+
+typedef struct array {
+  graft_type type;
+  void *data;
+} array;
+
+enum { MAX_ARRAYS = 64 };
+
+typedef struct test_case {
+  const char *directory;
+  graft_context *context;
+  json_t *meta;
+  array arrays[MAX_ARRAYS]; /* those read so far, freed with the case */
+  uint32_t array_count;
+  char why[600]; /* the first failure */
+} test_case;
+
+/* All give false; the first message stays. */
+bool fail(test_case *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The library failed: its first error is why. */
+bool library(test_case *t, const char *what);
+
+/* CASE/NAME.npy; `found` false: there is none. The array belongs to the case. */
+bool read_array(test_case *t, const char *name, array *a);
+bool has_array(const test_case *t, const char *name);
+/* CASE/NAME.json, which the caller releases; NULL: there is none, and the case has failed. */
+json_t *read_json(test_case *t, const char *name);
+/* Numbers of a JSON list, or one number; how many were there. */
+uint32_t numbers(const json_t *value, double *out, uint32_t most);
+
+/* PyTorch's arguments of case.json; lists are by `dims`, of which a number stands for all. The arrays live as long as
+ * `store`, which holds 6 times 3. */
+void read_conv_arguments(const json_t *args, uint32_t dims, int64_t *store, graft_conv_arguments *out);
+
+/* f32 within `relative` of the largest; integers exactly. */
+bool same_array(test_case *t, const char *what, const graft_type *type, const void *got, const char *file,
+                double relative);
+bool same_numbers(test_case *t, const char *what, const float *got, uint32_t count, const json_t *want,
+                  double relative);
+
+bool run_qat(test_case *t);       /* modules_qat.c */
+bool run_quantized(test_case *t); /* modules_quantized.c */
+
+#endif
