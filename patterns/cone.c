@@ -128,7 +128,7 @@ void gr_pt_cones_live(gr_cones *k) {
     k->failed = true;
     return;
   }
-  memset(k->written.data, 0, m->tensors.len * sizeof *k->written.data);
+  if (m->tensors.len) memset(k->written.data, 0, m->tensors.len * sizeof *k->written.data);
   k->written.len = m->tensors.len;
   for (uint32_t i = 0; i < m->graphs.len; i++)
     for (uint32_t u = 0; u < m->graphs.data[i]->updates.len; u++) {

@@ -224,12 +224,13 @@ void cli_print_diagnostics(const graft_context *context, const char *file) {
   for (uint32_t i = 0; i < count; i++) {
     graft_diagnostic d = graft_diagnostic_get(context, i);
     if (!d.file[0] && d.severity != GRAFT_NOTE) d.file = file;
-    size_t length = graft_diagnostic_format(&d, NULL, 0);
-    char *text = malloc(length + 1);
-    if (!text) continue;
-    graft_diagnostic_format(&d, text, length + 1);
-    fprintf(stderr, "%s%s", text, length && text[length - 1] == '\n' ? "" : "\n");
-    free(text);
+    char start[1024]; /* shown alone where there is no memory for more: that may be what the message says */
+    size_t length = graft_diagnostic_format(&d, start, sizeof start);
+    char *whole = length < sizeof start ? NULL : malloc(length + 1);
+    if (whole) graft_diagnostic_format(&d, whole, length + 1);
+    const char *text = whole ? whole : start;
+    fprintf(stderr, "%s%s", text, length && text[strlen(text) - 1] == '\n' ? "" : "\n");
+    free(whole);
   }
   uint32_t dropped = graft_diagnostic_dropped(context);
   if (dropped) fprintf(stderr, "%s: note: %u further messages are not shown\n", file, dropped);

@@ -4,6 +4,7 @@
 #include "passes/modules.h"
 #include "passes/passes.h"
 #include "patterns/patterns.h"
+#include "runtime/compare.h"
 #include "runtime/runtime.h"
 
 #include <check.h>
@@ -77,6 +78,29 @@ static const char algebra[] = "graft 1\n"
                               "  return %vendor as \"y\"\n"
                               "}\n";
 
+/* Layers of all kinds: wide enough for the kernels of a backend, of which values keep their layout from one to the
+ * next. */
+static const char layers[] = "graft 1\n"
+                             "tensor %first.weight: f32[16, 2, 3, 3] parameter = fill(\"first.weight\", -0.5, 0.5)\n"
+                             "tensor %first.bias: f32[16] parameter = fill(\"first.bias\", -0.1, 0.1)\n"
+                             "tensor %depth.weight: f32[16, 1, 3, 3] parameter = fill(\"depth.weight\", -0.5, 0.5)\n"
+                             "tensor %up.weight: f32[16, 4, 2, 2] parameter = fill(\"up.weight\", -0.5, 0.5)\n"
+                             "tensor %fc.weight: f32[3, 24] parameter = fill(\"fc.weight\", -0.5, 0.5)\n"
+                             "graph main(%x: f32[1, 2, 4, 4]) {\n"
+                             "  %first = conv2d(%x, %first.weight, %first.bias) {padding: [1, 1]} from \"first\"\n"
+                             "  %relu = relu(%first) from \"relu\"\n"
+                             "  %depth = conv2d(%relu, %depth.weight) {padding: [1, 1], groups: 16} from \"depth\"\n"
+                             "  %sum = add(%depth, %relu) from \"sum\"\n"
+                             "  %small = max_pool2d(%sum) {kernel_size: [2, 2], stride: [2, 2]} from \"small\"\n"
+                             "  %up = conv_transpose2d(%small, %up.weight) {stride: [2, 2], groups: 2} from \"up\"\n"
+                             "  %cat = cat(%up, %sum) {dim: 1} from \"cat\"\n"
+                             "  %mean = mean(%cat) {dim: [2, 3]} from \"mean\"\n"
+                             "  %fc = linear(%mean, %fc.weight) from \"fc\"\n"
+                             "  return %fc as \"y\"\n"
+                             "}\n";
+
+#define CONVERTED "prepare{per-channel=true,extended=true},convert"
+
 static const char rules[] =
     "# (x * a) * b = x * (a * b)\n"
     "rule merge_scales\n"
@@ -141,7 +165,7 @@ static bytes text_of(graft_module *m) {
 enum { STEPS = 64 };
 
 typedef struct trial {
-  const char *input, *pipeline;
+  const char *input, *ready, *pipeline;
   graft_format format;
   graft_context *c;
   graft_module *m;
@@ -168,6 +192,7 @@ static void load_for_sure(trial *t) {
   memory.off = true;
   t->m = load(t);
   ck_assert_ptr_nonnull(t->m);
+  if (t->ready) ck_assert_int_eq(graft_run_passes(t->m, t->ready, NULL), GRAFT_OK);
   memory.off = false;
 }
 
@@ -178,12 +203,13 @@ static graft_status road_load(trial *t) {
   return GRAFT_OK;
 }
 
-static graft_status road_load_binary(trial *t) {
+/* What was written is read again. */
+static graft_status road_load_printed(trial *t) {
   load_for_sure(t);
   memory.off = true;
   char *file;
   size_t size;
-  ck_assert_int_eq(graft_module_print(t->m, GRAFT_FORMAT_BINARY, &file, &size), GRAFT_OK);
+  ck_assert_int_eq(graft_module_print(t->m, t->format, &file, &size), GRAFT_OK);
   memory.off = false;
   graft_module *m = graft_module_load_memory(t->c, file, size, "network", NULL);
   memory.off = true;
@@ -243,18 +269,10 @@ static uint32_t files_in(const char *path, bytes *out) {
   return count;
 }
 
-/* What the road's pipeline makes of the network, for sure too. */
-static void rewrite_for_sure(trial *t) {
-  memory.off = true;
-  if (t->pipeline) ck_assert_int_eq(graft_run_passes(t->m, t->pipeline, NULL), GRAFT_OK);
-  memory.off = false;
-}
-
 static graft_status road_save(trial *t) {
   static const char *const endings[] = {
       [GRAFT_FORMAT_TEXT] = "gir", [GRAFT_FORMAT_BINARY] = "gfb", [GRAFT_FORMAT_ONNX] = "onnx"};
   load_for_sure(t);
-  rewrite_for_sure(t);
   step(t);
   char path[96], target[128];
   snprintf(path, sizeof path, "%s/out", folder);
@@ -267,7 +285,6 @@ static graft_status road_save(trial *t) {
 
 static graft_status road_session(trial *t) {
   load_for_sure(t);
-  rewrite_for_sure(t);
   graft_graph *g = graft_module_get_graph(t->m, 0);
   step(t);
   graft_session *session =
@@ -291,6 +308,45 @@ static graft_status road_session(trial *t) {
   }
   graft_session_destroy(session);
   if (s == GRAFT_OK) append_module(&t->out, t->m);
+  return s;
+}
+
+static void append_layers(bytes *b, const graft_compare *c) {
+  for (uint32_t i = 0; i < graft_compare_layer_count(c); i++) {
+    const graft_layer l = graft_compare_layer(c, i);
+    append(b, &l.error.snr, sizeof l.error.snr);
+    append(b, &l.own.snr, sizeof l.own.snr);
+    append(b, l.histogram_b, sizeof l.histogram_b);
+  }
+  for (uint32_t i = 0; i < graft_compare_weight_count(c); i++) {
+    const graft_weight w = graft_compare_weight(c, i);
+    append(b, &w.worst_snr, sizeof w.worst_snr);
+  }
+  for (uint32_t i = 0; i < graft_compare_missed_count(c); i++) {
+    const graft_missed m = graft_compare_missed(c, i);
+    append(b, &m.count, sizeof m.count);
+  }
+}
+
+/* The network against what the road's pipeline makes of it. */
+static graft_status road_compare(trial *t) {
+  load_for_sure(t);
+  memory.off = true;
+  graft_module *other = load(t);
+  ck_assert_ptr_nonnull(other);
+  ck_assert_int_eq(graft_run_passes(other, t->pipeline, NULL), GRAFT_OK);
+  memory.off = false;
+  step(t);
+  graft_compare *c = graft_compare_create(graft_module_get_graph(t->m, 0), graft_module_get_graph(other, 0), NULL);
+  graft_status s = c ? GRAFT_OK : GRAFT_NO_MEMORY;
+  const graft_type type =
+      graft_value_get_type(graft_module_get_graph(t->m, 0), graft_input_get(graft_module_get_graph(t->m, 0), 0));
+  float x[64];
+  for (int i = 0; i < 64; i++) x[i] = (float)(i % 7) * 0.25f - 0.5f;
+  for (int i = 0; i < 2 && s == GRAFT_OK; i++) s = graft_compare_step(c, &type, (const void *const[]){x});
+  if (s == GRAFT_OK) append_layers(&t->out, c);
+  graft_compare_destroy(c);
+  graft_module_destroy(other);
   return s;
 }
 
@@ -409,35 +465,47 @@ static graft_status road_modules(trial *t) {
 
 static const struct road {
   graft_status (*go)(trial *t);
-  const char *input, *pipeline; /* input NULL: the .onnx file */
+  /* input NULL: the .onnx file; ready: passes that find memory; pipeline: passes that may not */
+  const char *input, *ready, *pipeline;
   graft_format format;
 } roads[] = {
-    {road_load, network, NULL, 0},
-    {road_load, NULL, NULL, 0},
-    {road_load_binary, network, NULL, 0},
-    {road_build, NULL, NULL, 0},
-    {road_modules, NULL, NULL, 0},
-    {road_passes, network, "prepare-qat,to-eval,convert", 0},
-    {road_passes, network, "prepare-qat{per-channel=true,quantizer=xnnpack},dce,verify", 0},
-    {road_passes, network, "to-eval,prepare,convert,merge-dequantize", 0},
-    {road_passes, NULL, "prepare-qat,to-eval,convert", 0},
-    {road_passes, NULL, "prepare,convert", 0},
-    {road_passes, algebra, "cse,rewrite{rules=merge_scales,fixed-point=true},fold-constants,dce,infer-types", 0},
-    {road_session, network, NULL, 0},
-    {road_session, network, "prepare-qat", 0},
-    {road_session, network, "prepare-qat,to-eval,convert", 0},
-    {road_session, network, "to-eval,prepare,convert,lower", 0},
-    {road_explain, network, NULL, 0},
-    {road_print, network, NULL, GRAFT_FORMAT_TEXT},
-    {road_print, network, NULL, GRAFT_FORMAT_BINARY},
-    {road_print, network, NULL, GRAFT_FORMAT_JSON},
-    {road_print, network, NULL, GRAFT_FORMAT_DOT},
-    {road_save, network, NULL, GRAFT_FORMAT_TEXT},
-    {road_save, network, NULL, GRAFT_FORMAT_BINARY},
-    {road_save, network, NULL, GRAFT_FORMAT_ONNX},
-    {road_save, network, "to-eval,prepare,convert", GRAFT_FORMAT_ONNX},
-    {road_save, network, "to-eval,prepare,convert,lower,to-onnx", GRAFT_FORMAT_ONNX},
-    {road_save, NULL, NULL, GRAFT_FORMAT_ONNX},
+    {road_load, network, NULL, NULL, 0},
+    {road_load, NULL, NULL, NULL, 0},
+    {road_load_printed, network, NULL, NULL, GRAFT_FORMAT_BINARY},
+    {road_build, NULL, NULL, NULL, 0},
+    {road_modules, NULL, NULL, NULL, 0},
+    {road_passes, network, NULL, "prepare-qat,to-eval,convert", 0},
+    {road_passes, network, NULL, "prepare-qat{per-channel=true,quantizer=xnnpack},dce,verify", 0},
+    {road_passes, network, NULL, "to-eval,prepare,convert,merge-dequantize", 0},
+    {road_passes, NULL, NULL, "prepare-qat,to-eval,convert", 0},
+    {road_passes, NULL, NULL, "prepare,convert", 0},
+    {road_passes, algebra, NULL, "cse,rewrite{rules=merge_scales,fixed-point=true},fold-constants,dce,infer-types", 0},
+    {road_session, network, NULL, NULL, 0},
+    {road_session, network, "prepare-qat", NULL, 0},
+    {road_session, network, "prepare-qat,to-eval,convert", NULL, 0},
+    {road_session, network, "to-eval,prepare,convert,lower", NULL, 0},
+    {road_explain, network, NULL, NULL, 0},
+    {road_print, network, NULL, NULL, GRAFT_FORMAT_TEXT},
+    {road_print, network, NULL, NULL, GRAFT_FORMAT_BINARY},
+    {road_print, network, NULL, NULL, GRAFT_FORMAT_JSON},
+    {road_print, network, NULL, NULL, GRAFT_FORMAT_DOT},
+    {road_save, network, NULL, NULL, GRAFT_FORMAT_TEXT},
+    {road_save, network, NULL, NULL, GRAFT_FORMAT_BINARY},
+    {road_save, network, NULL, NULL, GRAFT_FORMAT_ONNX},
+    {road_save, network, "to-eval,prepare,convert", NULL, GRAFT_FORMAT_ONNX},
+    {road_save, network, "to-eval,prepare,convert,lower,to-onnx", NULL, GRAFT_FORMAT_ONNX},
+    {road_save, NULL, NULL, NULL, GRAFT_FORMAT_ONNX},
+    {road_passes, layers, CONVERTED, "lower", 0},
+    {road_passes, layers, CONVERTED, "u8-activations,lower{reference=true}", 0},
+    {road_passes, layers, CONVERTED, "to-onnx", 0},
+    {road_passes, layers, CONVERTED ",lower", "to-onnx{opset=21}", 0},
+    {road_passes, layers, CONVERTED ",lower", "to-onnx{qoperator=false}", 0},
+    {road_load_printed, layers, CONVERTED ",to-onnx", NULL, GRAFT_FORMAT_ONNX},
+    {road_load_printed, layers, CONVERTED ",lower,to-onnx", NULL, GRAFT_FORMAT_ONNX},
+    {road_session, layers, NULL, NULL, 0},
+    {road_session, layers, CONVERTED ",lower", NULL, 0},
+    {road_compare, layers, NULL, CONVERTED, 0},
+    {road_compare, layers, NULL, CONVERTED ",lower", 0},
 };
 
 enum { ROADS = sizeof roads / sizeof *roads };
@@ -445,7 +513,7 @@ enum { ROADS = sizeof roads / sizeof *roads };
 static bool both; /* ways of failing: once, and from there on */
 
 static graft_status travel(const struct road *road, trial *t) {
-  *t = (trial){.input = road->input, .pipeline = road->pipeline, .format = road->format};
+  *t = (trial){.input = road->input, .ready = road->ready, .pipeline = road->pipeline, .format = road->format};
   memory.calls = 0;
   memory.off = false;
   t->c = new_context();

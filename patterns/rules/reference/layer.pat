@@ -1,13 +1,16 @@
 # Integer layers in ops of i32 and floats, as PyTorch's reference representation spells them out: what a backend that has no such op, or a
-# reader, sees of them. Sums are exact where 32 bits hold them.
+# reader, sees of them. Sums are exact where 32 bits hold them, which have 64 where x has 16.
 
 family @integer_layer = quantized.conv1d quantized.conv2d quantized.conv3d quantized.linear
 family @integer_layer_relu = quantized.conv1d_relu quantized.conv2d_relu quantized.conv3d_relu quantized.linear_relu
 family @integer_sum = quantized.conv1d_add quantized.conv2d_add quantized.conv3d_add quantized.linear_add
-family @layer_of_i32 = conv1d conv2d conv3d linear
+family @layer_of_integers = conv1d conv2d conv3d linear
 family @integer_transposed = quantized.conv_transpose1d quantized.conv_transpose2d quantized.conv_transpose3d
 family @integer_transposed_relu = quantized.conv_transpose1d_relu quantized.conv_transpose2d_relu quantized.conv_transpose3d_relu
-family @transposed_of_i32 = conv_transpose1d conv_transpose2d conv_transpose3d
+family @transposed_of_integers = conv_transpose1d conv_transpose2d conv_transpose3d
+
+condition is_wide(%x) = dtype(%x) == i16
+condition is_large(%b) = dtype(%b) == i32 and constant(%b) and not within(%b, -1073741824, 1073741824)
 
 # conv_relu(x, w)  ==>  conv(x, w) that is at least its zero point
 #
@@ -34,8 +37,11 @@ rewrite
   %wi = to(%w) {dtype: i32}
   %wz = channel(%zw, %wi) {axis: @c.weight_axis, groups: 1} if rank(%zw) == 1 else %zw
   %ws = sub(%wi, %wz)
-  %bi = %b if %b and dtype(%b) == i32
-  %sum = @layer_of_i32:c(%xs, %ws, %bi?) {..$how}
+  %xw = to(%xs) {dtype: i64} if is_wide(%x) or %b and is_large(%b) else %xs
+  %ww = to(%ws) {dtype: i64} if is_wide(%x) or %b and is_large(%b) else %ws
+  %bn = %b if %b and dtype(%b) == i32
+  %bi = to(%b) {dtype: i64} if %b and dtype(%b) == i32 and (is_wide(%x) or is_large(%b)) else %bn?
+  %sum = @layer_of_integers:c(%xw, %ww, %bi?) {..$how}
   %f = to(%sum) {dtype: f32}
   %step = mul(%sx, %sw)
   %a = add(%f, channel(div(%b, %step), %f) {axis: -1 if @c in quantized.linear else 1}) if %b and dtype(%b) == f32 else %f
@@ -64,8 +70,11 @@ rewrite
   %wi = to(%w) {dtype: i32}
   %wz = channel(%zw, %wi) {axis: @c.weight_axis, groups: $how.groups} if rank(%zw) == 1 else %zw
   %ws = sub(%wi, %wz)
-  %bi = %b if %b and dtype(%b) == i32
-  %sum = @transposed_of_i32:c(%xs, %ws, %bi?) {..$how}
+  %xw = to(%xs) {dtype: i64} if is_wide(%x) or %b and is_large(%b) else %xs
+  %ww = to(%ws) {dtype: i64} if is_wide(%x) or %b and is_large(%b) else %ws
+  %bn = %b if %b and dtype(%b) == i32
+  %bi = to(%b) {dtype: i64} if %b and dtype(%b) == i32 and (is_wide(%x) or is_large(%b)) else %bn?
+  %sum = @transposed_of_integers:c(%xw, %ww, %bi?) {..$how}
   %f = to(%sum) {dtype: f32}
   %step = mul(%sx, %sw)
   %a = add(%f, channel(div(%b, %step), %f) {axis: 1}) if %b and dtype(%b) == f32 else %f
@@ -105,8 +114,11 @@ rewrite
   %wi = to(%w) {dtype: i32}
   %wz = channel(%zw, %wi) {axis: @c.weight_axis, groups: 1} if rank(%zw) == 1 else %zw
   %ws = sub(%wi, %wz)
-  %bi = %b if %b and dtype(%b) == i32
-  %sum = @layer_of_i32:c(%xs, %ws, %bi?) {..$how}
+  %xw = to(%xs) {dtype: i64} if is_wide(%x) or %b and is_large(%b) else %xs
+  %ww = to(%ws) {dtype: i64} if is_wide(%x) or %b and is_large(%b) else %ws
+  %bn = %b if %b and dtype(%b) == i32
+  %bi = to(%b) {dtype: i64} if %b and dtype(%b) == i32 and (is_wide(%x) or is_large(%b)) else %bn?
+  %sum = @layer_of_integers:c(%xw, %ww, %bi?) {..$how}
   %f = to(%sum) {dtype: f32}
   %step = mul(%sx, %sw)
   %a = add(%f, channel(div(%b, %step), %f) {axis: -1 if @c in quantized.linear_add else 1}) if %b and dtype(%b) == f32 else %f

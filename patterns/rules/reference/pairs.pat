@@ -42,7 +42,9 @@ where
 rewrite
   %xi = sub(to(%x) {dtype: i32}, %zx)
   %oi = sub(to(%o) {dtype: i32}, %zo)
-  %p = matmul(%xi, %oi)
+  %xw = to(%xi) {dtype: i64} if dtype(%x) == i16 or dtype(%o) == i16 else %xi
+  %ow = to(%oi) {dtype: i64} if dtype(%x) == i16 or dtype(%o) == i16 else %oi
+  %p = matmul(%xw, %ow)
   %f = to(%p) {dtype: f32}
   %v = mul(%f, div(mul(%sx, %so), %sy))
   %r = round(%v)
