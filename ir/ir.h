@@ -160,8 +160,11 @@ typedef struct graft_save_options {
   graft_format format; /* GRAFT_FORMAT_AUTO: by the extension (.gir .gfb .onnx .json .dot), else text */
   bool no_provenance;  /* text and .gfb: without records and sources (marks stay) */
   bool inline_data;    /* text: the elements of large tensors too, neither in a companion nor elided */
-  uint32_t opset;      /* .onnx: 13 to 21; 0: 17 */
-  bool external_data; /* .onnx: large tensors in PATH.data beside it, as they are anyway where all are more than 2 GB */
+  /* .onnx: 13 to 21; 0: 17. What ONNX of that opset has no op for is an error that names the node: the pass
+   * to-onnx{opset=N} (passes.h) lowers it, and is run before saving. */
+  uint32_t opset;
+  bool external_data; /* .onnx: large tensors in PATH.data beside it, as they are anyway where all are more than 2 GB;
+                       * in memory all are inside */
 } graft_save_options;
 
 /* Writes to a temporary file beside `path` and renames it: on failure nothing is left. A text file with large tensors

@@ -328,6 +328,7 @@ typedef struct session {
   const arguments *arguments;
   report report;
   trace trace;
+  bool lowered_for_onnx; /* by the pipeline: it said what becomes of biases */
 } session;
 
 static graft_status before_pass(void *user, graft_module *module, const graft_pass_report *r) {
@@ -338,6 +339,7 @@ static graft_status before_pass(void *user, graft_module *module, const graft_pa
 
 static graft_status after_pass(void *user, graft_module *module, const graft_pass_report *r) {
   session *s = user;
+  s->lowered_for_onnx |= strcmp(r->name, "to-onnx") == 0;
   if (!report_end(&s->report, r)) return GRAFT_NO_MEMORY;
   return trace_after(&s->trace, module, r);
 }
@@ -415,11 +417,13 @@ static bool writes_onnx(const arguments *a) {
 }
 
 /* What ONNX has no op for is lowered first. */
-static bool lower_for_onnx(const arguments *a, graft_module *module) {
+static bool lower_for_onnx(const session *s, graft_module *module) {
+  const arguments *a = s->arguments;
   char pipeline[64];
   graft_pass_options options = {.size = sizeof options};
   if (!writes_onnx(a)) return true;
-  snprintf(pipeline, sizeof pipeline, "to-onnx{opset=%u}", a->save.opset ? a->save.opset : 17);
+  snprintf(pipeline, sizeof pipeline, "to-onnx{opset=%u%s}", a->save.opset ? a->save.opset : 17,
+           s->lowered_for_onnx ? ",int32-bias=false" : "");
   return graft_run_passes(module, pipeline, &options) == GRAFT_OK;
 }
 
@@ -441,12 +445,23 @@ static bool process(session *s, graft_context *context) {
   ok = ok && (!a->passes || graft_module_verify(module) == GRAFT_OK);
   if (a->passes) report_step(&s->report, "verify", cli_now() - start);
   start = cli_now();
-  ok = ok && save_state(a, module) && lower_for_onnx(a, module);
+  ok = ok && save_state(a, module) && lower_for_onnx(s, module);
   ok = ok && (!a->explain || explain(a, module));
   ok = ok && (!a->export_state || export_state(module, a->export_state) == EXIT_DONE) && write_module(a, module);
   report_step(&s->report, "write", cli_now() - start);
   graft_module_destroy(module);
   return ok;
+}
+
+/* Options of ONNX are of no other form, and a file beside OUT needs an OUT. */
+static bool check_onnx_options(const arguments *a) {
+  if (!writes_onnx(a) && (a->save.opset || a->save.external_data))
+    return cli_usage_error(a->command, "--%s is of .onnx, and none is written",
+                           a->save.opset ? "opset" : "external-data"),
+           false;
+  if (a->save.external_data && (!a->output || strcmp(a->output, "-") == 0))
+    return cli_usage_error(a->command, "--external-data needs -o OUT: the tensors go to OUT.data"), false;
+  return true;
 }
 
 static int run(graft_context *context, const arguments *a) {
@@ -489,6 +504,7 @@ int main(int argc, char **argv) {
     status = cli_usage_error(&command, "--state-module and --state-prefix need --load-state or --save-state");
   if (status < 0 && a.state.partial && !a.load_state)
     status = cli_usage_error(&command, "--partial-state needs --load-state");
+  if (status < 0 && !a.lists && !check_onnx_options(&a)) status = EXIT_USAGE;
   if (status < 0 && a.tracing && !a.passes) status = cli_usage_error(&command, "%s needs --passes", a.tracing);
   if (status < 0) {
     a.input = argv[first];

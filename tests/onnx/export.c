@@ -94,8 +94,16 @@ static graft_status print(graft_module *m, char **bytes, size_t *size) {
   return graft_module_print_with(m, &o, bytes, size);
 }
 
+static bool warned_of_types(void) {
+  for (uint32_t i = 0; i < graft_diagnostic_count(context); i++)
+    if (strstr(graft_diagnostic_get(context, i).message, "ONNX has no such op of this type")) return true;
+  return false;
+}
+
+/* The file, and in odd_types.txt beside it its name where graft said that others refuse it. */
 static void keep(const char *path, const char *bytes, size_t size, unsigned part) {
-  char name[512];
+  char name[512], odd[512];
+  snprintf(odd, sizeof odd, "%s/odd_types.txt", folder);
   const char *end = strstr(path, "/model.onnx");
   const char *begin = end ? end : path + strlen(path);
   while (begin > path && begin[-1] != '/') begin--;
@@ -104,6 +112,11 @@ static void keep(const char *path, const char *bytes, size_t size, unsigned part
   FILE *f = fopen(name, "wb");
   if (!f) return;
   fwrite(bytes, 1, size, f);
+  fclose(f);
+  if (!warned_of_types()) return;
+  f = fopen(odd, "ab");
+  if (!f) return;
+  fprintf(f, "%s\n", name);
   fclose(f);
 }
 
@@ -184,6 +197,7 @@ static void check_back(tally *t, const char *path, const bytes_of *first, uint64
 /* The module is the caller's. */
 static void check(tally *t, const char *path, graft_module *m, unsigned part) {
   char pipeline[32];
+  graft_diagnostics_clear(context);
   bytes_of first = {0};
   snprintf(pipeline, sizeof pipeline, "to-onnx{opset=%u}", opset);
   const bool canonical = graft_run_passes(m, "canonicalize", NULL) == GRAFT_OK;

@@ -182,6 +182,47 @@ expect 0 "another opset" "$opt" large.gir --opset 21 -o other.onnx
 ! cmp -s written.onnx other.onnx || fail "another opset"
 expect 2 "an opset that is not written" "$opt" large.gir --opset 12 -o never.onnx
 said "takes a number from 13 to 21" "an opset that is not written"
+expect 2 "an opset of another form" "$opt" large.gir --opset 13 -o never.gfb
+said "[-]-opset is of .onnx" "an opset of another form"
+expect 2 "external data of another form" "$opt" large.gir --external-data -o never.gfb
+expect 2 "external data of nothing" "$opt" large.gir --external-data --emit onnx
+said "needs -o OUT" "external data of nothing"
+absent never.gfb "options of onnx"
+cat >biased.gir <<'GIR'
+graft 1
+tensor %w: i8[2, 3] constant = [1, -2, 3, -4, 5, -6]
+tensor %b: f32[2] parameter = [0.5, -0.25]
+graph main(%x: f32[1, 3]) {
+  %q = quantize_per_tensor(%x, 0.1, 3: i32)
+  %xd = dequantize_per_tensor(%q, 0.1, 3: i32)
+  %wd = dequantize_per_tensor(%w, 0.2, 0: i32)
+  %y = linear(%xd, %wd, %b)
+  return %y
+}
+GIR
+expect 0 "a bias rounded" "$opt" biased.gir -o biased.onnx
+said "1 quantized layers are rounded to int32" "a bias rounded"
+expect 0 "a bias left in float" "$opt" biased.gir --passes 'to-onnx{int32-bias=false}' --opset 13 -o biased.onnx
+[ ! -s err ] || fail "a bias left in float"
+expect 0 "a bias left in float, back" "$opt" biased.onnx
+printed "tensor %b: f32" "a bias left in float, back"
+cat >types.gir <<'GIR'
+graft 1
+graph main(%x: i32[1, 2, 5, 5], %w: i32[2, 2, 3, 3], %y: i8[4]) {
+  %c = conv2d(%x, %w)
+  %r = relu(%y)
+  %s = add(%y, %y)
+  %d = sub(%y, %y)
+  %m = max_pool2d(%x) {kernel_size: [2, 2]}
+  %f = to(%y) {dtype: f32}
+  %g = sigmoid(%f)
+  return %c, %r, %s, %d, %m, %g
+}
+GIR
+expect 0 "types that onnx has not" "$opt" types.gir --opset 13 -o types.onnx
+said "refuse it: Conv of i32, 'c'; Relu of i8, 'r' (opset 14 has it); Add of i8, 's' (opset 14 has it); Sub of i8, 'd' (opset 14 has it); and 1 more$" "types that onnx has not"
+expect 0 "types that onnx has not, later" "$opt" types.gir --opset 14 -o types.onnx
+said "refuse it: Conv of i32, 'c'; MaxPool of i32, 'm'$" "types that onnx has not, later"
 printf 'graft 1\ngraph main(%%x: f32[2]) {\n  %%s, %%z = qparams(%%x)\n  return %%s\n}\n' > observed.gir
 expect 1 "what onnx cannot say" "$opt" observed.gir -o never.onnx
 said "ONNX cannot say 'qparams': convert the graph first" "what onnx cannot say"

@@ -83,6 +83,7 @@ static Onnx__ModelProto *model_of(gr_out *w) {
   for (uint32_t i = 0; i < w->domains.len; i++)
     model->opset_import[model->n_opset_import++] = opset_of(w, w->domains.data[i], 1);
   gr_out_metadata(w, model);
+  if (!w->failed) gr_out_tell_types(w);
   return w->failed ? NULL : model;
 }
 

@@ -122,6 +122,7 @@ bool gr_out_end(gr_out *w, Onnx__NodeProto *node, const char *const *inputs, uin
   w->node_name = own ? gr_out_node_name(w) : node->n_output ? node->output[0] : "";
   node->name = gr_out_lent(w->node_name);
   if (own) node->doc_string = gr_out_lent(gr_out_provenance(w));
+  gr_out_check_types(w, node);
   GR_OUT_PUSH(w, w->graph->nodes, node);
   return !w->failed;
 }

@@ -6,6 +6,7 @@
  *   write_absorbed.c   nodes that another one of ONNX does by itself
  *   write_hand.c       what a handler asks of the node at hand; its constants
  *   write_notes.c      what ONNX has no place for: provenance, marks, kinds of tensors (notes.c reads them back)
+ *   write_types.c      element types that ONNX has an op not for
  *   write_node.c       what handlers build the file's nodes with
  *   write_direct.c     rows of import.def, from right to left; write_opaque.c: nodes that the op table does not know
  *   put_*.c            one handler a row of export.def
@@ -27,6 +28,7 @@
 #define GR_OUT_FIRST_OPSET 13
 #define GR_OUT_LAST_OPSET 21
 #define GR_OUT_OPSET 17
+#define GR_OUT_ODD_SHOWN 4
 
 typedef struct gr_out gr_out;
 
@@ -73,8 +75,10 @@ struct gr_out {
   gr_map zero_points;                        /* (zero point, scale, dtype) -> name (put_quantize.c) */
   Onnx__GraphProto *(*nested)(gr_out *, graft_graph *, uint32_t, const char *const *); /* gr_out_graph_of */
   uint32_t depth;
-  bool lost_counts;  /* num_batches_tracked, said once */
-  bool open_squeeze; /* it was said that an axis may be longer than 1 */
+  bool lost_counts;   /* num_batches_tracked, said once */
+  bool open_squeeze;  /* it was said that an axis may be longer than 1 */
+  uint32_t odd_types; /* nodes of types that ONNX has their op not for (write_types.c) */
+  const char *odd;    /* the first of them, as text */
   bool failed;
 
   /* the node at hand */
@@ -166,6 +170,11 @@ const char *gr_out_cast(gr_out *w, const char *what, const char *x, graft_dtype 
 const char *gr_out_unsqueezed(gr_out *w, const char *what, const char *x, const int64_t *axes, uint32_t count);
 /* All of the node's operands to the ONNX op, one to one, and all of its results. */
 bool gr_out_same(gr_out *w, Onnx__NodeProto *node);
+
+/* Counts the node of the file where its first input is an operand of the node at hand, of a type that the op is not
+ * for; and the warning about all of them (write_types.c). */
+void gr_out_check_types(gr_out *w, const Onnx__NodeProto *node);
+void gr_out_tell_types(gr_out *w);
 
 /* What its readers do by themselves: the transpose of a product of two matrices, a zero point's cast
  * (write_absorbed.c). */
