@@ -90,9 +90,28 @@ graft_status gr_pass_rewrite(gr_pass *p) {
   return apply_rules(p, gr_option_string(p, "rules"), how, gr_option_loc(p, "rules"));
 }
 
+static uint64_t matches_of(const gr_pass *p, const char *rule) {
+  for (uint32_t i = 0; i < p->rules.len; i++)
+    if (strcmp(p->rules.data[i].name, rule) == 0) return p->rules.data[i].matches;
+  return 0;
+}
+
+/* The stable form is made of the approximate one where that has the exact scale: in every layer, or in those whose
+ * scales are too uneven. */
 graft_status gr_pass_fuse_conv_bn_qat(gr_pass *p) {
+  const char *form = gr_option_string(p, "form");
+  const bool stable = strcmp(form, "stable") == 0, automatic = strcmp(form, "auto") == 0;
+  if ((stable || automatic) && gr_option_bool(p, "exact"))
+    return gr_error(p->context, GRAFT_INVALID_ARGUMENT, gr_option_loc(p, "exact"),
+                    "exact is of the approximate form: the form '%s' divides by no scale", form);
   graft_status s = gr_apply_rules(p, "fuse_conv_bn_qat", (gr_loc){0});
-  return s || !gr_option_bool(p, "exact") ? s : gr_apply_rules(p, "exact_bn_scale", (gr_loc){0});
+  if (!s && (stable || automatic || gr_option_bool(p, "exact"))) s = gr_apply_rules(p, "exact_bn_scale", (gr_loc){0});
+  if (!s && automatic) s = gr_apply_rules(p, "even_bn_scale", (gr_loc){0});
+  if (!s && (stable || automatic)) {
+    s = gr_apply_rules(p, "stable_conv_bn", (gr_loc){0});
+    gr_count(p, "layers in the stable form", matches_of(p, "stable_conv_bn"));
+  }
+  return s;
 }
 
 graft_status gr_pass_canonicalize(gr_pass *p) {

@@ -1,6 +1,8 @@
 /* The functions of predicates.def. A predicate over an absent value is false. */
 #include "patterns/patterns_impl.h"
 
+#include <float.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -289,6 +291,29 @@ static bool eval_product(pt_eval *e, const gr_expr *x, graft_attr *out) {
   return out->as.b || because(e, gr_pt_eval_value(e, x->args[0]), "is not that product");
 }
 
+/* Of parameters too: a rule that asks decides by what they are now. */
+static bool eval_even(pt_eval *e, const gr_expr *x, graft_attr *out) {
+  const graft_value v = gr_pt_eval_value(e, x->args[0]);
+  gr_matcher *m = e->match->matcher;
+  gr_array a = {0};
+  graft_attr least = {0};
+  if (!gr_pt_eval_expr(e, x->args[1], &least)) return false;
+  if (v == GRAFT_NONE || !m->cones || !is_const(e, v, false)) return true;
+  if (!gr_pt_cones_can_compute(m->cones, v) || !gr_pt_known(m, v, &a))
+    return fail(e, x, "the value cannot be computed here");
+  if (a.type.dtype != GRAFT_F32 && a.type.dtype != GRAFT_F64) return fail(e, x, "not numbers of f32 or f64");
+  const int64_t count = graft_type_elements(&a.type);
+  double low = HUGE_VAL, high = 0.0;
+  for (int64_t i = 0; i < count; i++) {
+    const double size = fabs(gr_pt_element(&a, i).as.f);
+    if (size > high) high = size;
+    low = size < low ? size : isnan(size) ? 0.0 : low;
+  }
+  out->as.b = count == 0 || (low >= (a.type.dtype == GRAFT_F32 ? (double)FLT_MIN : DBL_MIN) && high < HUGE_VAL &&
+                             low >= high * (least.kind == INT ? (double)least.as.i : least.as.f));
+  return out->as.b || because(e, v, "has elements that are 0, no normal numbers or far smaller than the largest");
+}
+
 static bool eval_min_max(pt_eval *e, const gr_expr *x, graft_attr *out) {
   graft_attr a = {0}, b = {0};
   if (!gr_pt_eval_expr(e, x->args[0], &a)) return false;
@@ -448,6 +473,7 @@ bool gr_pt_eval_function(pt_eval *e, const gr_expr *x, graft_attr *out) {
   case PT_F_ints:
   case PT_F_all:
   case PT_F_within: return eval_data(e, x, out);
+  case PT_F_is_even: return eval_even(e, x, out);
   case PT_F_is_product: return eval_product(e, x, out);
   case PT_F_concat:
   case PT_F_slice:

@@ -116,6 +116,7 @@ typedef struct gr_batch_norm {
   const void *weight, *bias;              /* NULL: 1 and 0 */
   const void *running_mean, *running_var; /* NULL: not tracked */
   void *next_mean, *next_var;             /* NULL: not wanted; may be the running ones, y may be x */
+  void *used_mean, *used_var;             /* what x was normalized with; NULL: not wanted */
 } gr_batch_norm;
 
 /* Channels begin to end. batch * inner is at least 2 with batch statistics. */

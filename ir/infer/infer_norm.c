@@ -3,6 +3,7 @@
 
 bool gr_rule_batch_norm(const gr_rule *r) {
   enum { X, WEIGHT, BIAS, MEAN, VAR, COUNT };
+  enum { NEXT_COUNT = GR_RESULT(batch_norm, count), USED_MEAN = GR_RESULT(batch_norm, batch_mean) };
   const graft_type *x = gr_rule_operand(r, X), *tracked = gr_rule_operand(r, COUNT);
   const bool training = gr_rule_int(r, GR_ATTR(batch_norm, training)) != 0;
   const uint32_t results = r->in->result_count;
@@ -28,9 +29,10 @@ bool gr_rule_batch_norm(const gr_rule *r) {
   if (stats != (gr_rule_operand(r, VAR) != NULL))
     return gr_infer_fail(r, 5, "running_%s is missing", stats ? "var" : "mean");
   if (!stats && !training) return gr_infer_fail(r, 5, "running_mean is missing and training is false");
-  /* C6: the results mean, var and count need the operands that they are the next value of. */
-  if (results > 1 && !stats) return gr_infer_fail(r, 6, "result mean needs running_mean");
-  if (results > 3 && tracked == NULL) return gr_infer_fail(r, 6, "result count needs num_batches_tracked");
+  /* C6: the results mean, var and count need the operands that they are the next value of, but where they only stand
+   * before batch_mean: there they have no value. */
+  if (results > 1 && results <= USED_MEAN && !stats) return gr_infer_fail(r, 6, "result mean needs running_mean");
+  if (results == USED_MEAN && tracked == NULL) return gr_infer_fail(r, 6, "result count needs num_batches_tracked");
   /* C7: in training a channel has more than one value. */
   if (training && x->rank > 0) {
     bool more = false;
@@ -41,10 +43,12 @@ bool gr_rule_batch_norm(const gr_rule *r) {
   graft_type *y = gr_rule_result(r);
   *y = *x;
   if (x->rank > 1) y->dims[1] = channels;
-  for (uint32_t i = 1; i < results; ++i) { /* each is the next value of the operand two slots behind it */
-    const graft_dtype of_old = gr_rule_operand(r, i + 2)->dtype, dtype = of_old == GRAFT_UNKNOWN ? x->dtype : of_old;
-    gr_type_set(&r->in->results[i], i < 3 ? dtype : GRAFT_I64, i < 3 ? 1 : 0);
-    if (i < 3) r->in->results[i].dims[0] = channels;
+  for (uint32_t i = 1; i < results; ++i) {
+    /* the next value of the operand two slots behind it, or what was used in that one's place */
+    const graft_type *old = gr_rule_operand(r, i < USED_MEAN ? i + 2 : i - 1);
+    const graft_dtype dtype = old == NULL || old->dtype == GRAFT_UNKNOWN ? x->dtype : old->dtype;
+    gr_type_set(&r->in->results[i], i == NEXT_COUNT ? GRAFT_I64 : dtype, i == NEXT_COUNT ? 0 : 1);
+    if (i != NEXT_COUNT) r->in->results[i].dims[0] = channels;
   }
   return true;
 }

@@ -44,8 +44,10 @@ graft_status gr_kernel_batch_norm(const gr_kernel_call *k) {
                        .bias = k->operands[2].data,
                        .running_mean = k->operands[3].data,
                        .running_var = k->operands[4].data,
-                       .next_mean = k->results[1].data,
-                       .next_var = k->results[2].data},
+                       .next_mean = k->results[GR_RESULT(batch_norm, mean)].data,
+                       .next_var = k->results[GR_RESULT(batch_norm, var)].data,
+                       .used_mean = k->results[GR_RESULT(batch_norm, batch_mean)].data,
+                       .used_var = k->results[GR_RESULT(batch_norm, batch_var)].data},
                 .x = x->data,
                 .y = k->results[0].data};
   bool has_statistics = job.bn.running_mean && job.bn.running_var;

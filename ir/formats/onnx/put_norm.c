@@ -70,13 +70,19 @@ static bool lose_count(gr_out *w) {
   return true;
 }
 
-/* In evaluation the new statistics are the old ones. */
+static bool is_needed(const gr_out *w, uint32_t result) {
+  const graft_value v = gr_result(w->g, w->n, result);
+  return v != GRAFT_NONE && !gr_unused(w->g, v);
+}
+
+/* In evaluation the new statistics, and those that x is normalized with, are the old ones. */
 static bool old_statistics(gr_out *w, const char *const *old) {
-  for (uint32_t i = 0; i < 2; i++) {
-    const graft_value v = gr_result(w->g, w->n, GR_RESULT(batch_norm, mean) + i);
-    if (v == GRAFT_NONE || gr_unused(w->g, v)) continue;
-    const char *name = gr_out_value_name(w, v);
-    if (!gr_out_end(w, gr_out_begin(w, "Identity"), &old[i], 1, &name, 1)) return false;
+  static const uint32_t results[] = {GR_RESULT(batch_norm, mean), GR_RESULT(batch_norm, var),
+                                     GR_RESULT(batch_norm, batch_mean), GR_RESULT(batch_norm, batch_var)};
+  for (uint32_t i = 0; i < 4; i++) {
+    if (!is_needed(w, results[i])) continue;
+    const char *name = gr_out_value_name(w, gr_result(w->g, w->n, results[i]));
+    if (!gr_out_end(w, gr_out_begin(w, "Identity"), &old[i % 2], 1, &name, 1)) return false;
   }
   return true;
 }
@@ -95,6 +101,9 @@ bool gr_put_batch_norm(gr_out *w) {
   if (training && none && state)
     return gr_out_refuse(w, "ONNX cannot say a batch norm that averages over all batches (momentum none): give it a "
                             "momentum, or make it evaluate (--passes to-eval)");
+  if (training && (is_needed(w, GR_RESULT(batch_norm, batch_mean)) || is_needed(w, GR_RESULT(batch_norm, batch_var))))
+    return gr_out_refuse(w, "the batch's own mean and variance are read, which ONNX does not give: make it evaluate "
+                            "(--passes to-eval), or write .gfb");
   const bool read = is_read(w, GR_RESULT(batch_norm, mean)) || is_read(w, GR_RESULT(batch_norm, var));
   if (training && read && unbiased)
     return gr_out_refuse(

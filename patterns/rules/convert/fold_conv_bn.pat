@@ -44,7 +44,7 @@ match
     %wc = %ws
   }
   %c = @conv|linear:c(%x, %wc, %bc) {..$conv}   one_use
-  %out, %m1?, %v1?, %n1? = batch_norm(%y, %gamma?, %beta?, %mean, %var, %n?) {eps: $eps, drop ..}
+  %out, %m1?, %v1?, %n1?, %m2?, %v2? = batch_norm(%y, %gamma?, %beta?, %mean, %var, %n?) {eps: $eps, drop ..}
 where
   is_float(%w), const(%w), const(%mean), const(%var),
   not %gamma or const(%gamma), not %beta or const(%beta),
@@ -80,3 +80,5 @@ rewrite
   %m1? = %mean
   %v1? = %var
   %n1? = %n?
+  %m2? = %mean
+  %v2? = %var

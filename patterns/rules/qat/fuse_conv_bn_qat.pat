@@ -9,7 +9,7 @@
 rule fuse_conv_bn_qat mark training_form
 match
   %y = @conv|linear:c(%x, %w, %b?) {..$conv}   one_use
-  %out, %m1?, %v1?, %n1? = batch_norm(%y, %gamma?, %beta?, %mean, %var, %n?) {eps: $eps, ..$bn}
+  %out, %m1?, %v1?, %n1?, %m2?, %v2? = batch_norm(%y, %gamma?, %beta?, %mean, %var, %n?) {eps: $eps, ..$bn}
 where
   is_float(%w), has_spec(%y.weight), no_spec(%y, %out.x),
   const(%w), not is_dequantized(%w), not %b or const(%b), not is_dequantized(%b?),
@@ -22,4 +22,4 @@ rewrite
   %y1 = @c(%x, %ws, %z?) {..$conv}   edges from %y  source %y
   %y2 = div(%y1, channel(%s, %y1) {axis: 1})
   %y3 = add(%y2, channel(%b, %y2) {axis: 1}) if %b else %y2
-  %out, %m1?, %v1?, %n1? = batch_norm(%y3, %gamma?, %beta?, %mean, %var, %n?) {eps: $eps, ..$bn}   edges from %out
+  %out, %m1?, %v1?, %n1?, %m2?, %v2? = batch_norm(%y3, %gamma?, %beta?, %mean, %var, %n?) {eps: $eps, ..$bn}   edges from %out
