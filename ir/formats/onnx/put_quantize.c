@@ -99,8 +99,10 @@ static const char *zero_of(gr_out *w, const quantized *q, const char *scale) {
 
 /* ---- dtypes and ranges ---- */
 
+static bool has_16_bits(const quantized *q) { return q->dtype == GRAFT_I16 || q->dtype == GRAFT_U16; }
+
 static bool check_dtype(gr_out *w, const quantized *q) {
-  const bool wide = q->dtype == GRAFT_I16 || q->dtype == GRAFT_U16;
+  const bool wide = has_16_bits(q);
   if (wide && w->opset < 21)
     return gr_out_refuse(w, "ONNX quantizes to %s from opset 21 on: write that (--opset 21), or quantize to 8 bits",
                          graft_dtype_name(q->dtype));
@@ -183,11 +185,19 @@ static const char *write(gr_out *w, const quantized *q, const char *x, int64_t a
   return name;
 }
 
-/* A narrower range than the dtype's is cut behind. */
+/* A narrower range than the dtype's is cut behind; of 16 bits, which onnxruntime has no Clip of, in 32. */
 static bool write_clipped(gr_out *w, const quantized *q, const char *x, int64_t axis) {
-  const char *inputs[3] = {write(w, q, x, axis, false), gr_out_number(w, "min", q->dtype, (double)q->low),
-                           gr_out_number(w, "max", q->dtype, (double)q->high)};
-  return gr_out_finish(w, gr_out_begin(w, "Clip"), inputs, 3);
+  const bool wider = has_16_bits(q);
+  const graft_dtype dtype = wider ? GRAFT_I32 : q->dtype;
+  x = write(w, q, x, axis, false);
+  if (wider && x) x = gr_out_cast(w, "wider", x, dtype);
+  const char *inputs[3] = {x, gr_out_number(w, "min", dtype, (double)q->low),
+                           gr_out_number(w, "max", dtype, (double)q->high)};
+  if (!wider) return gr_out_finish(w, gr_out_begin(w, "Clip"), inputs, 3);
+  const char *clipped = gr_out_step(w, gr_out_begin(w, "Clip"), "clipped", inputs, 3);
+  Onnx__NodeProto *back = gr_out_begin(w, "Cast");
+  gr_out_set_int(w, back, "to", gr_out_dtype(q->dtype));
+  return gr_out_finish(w, back, &clipped, 1);
 }
 
 bool gr_put_quantize(gr_out *w) {

@@ -169,3 +169,21 @@ rewrite
   const %least = to(%l) {dtype: $q.dtype}
   const %most = to(%h) {dtype: $q.dtype}
   %y = clamp(%x, %least, %most)
+
+# to(clamp(to(x)))  ==>  clamp(x)   of 16 bits, where 32 cut them
+#
+# The bounds are numbers that x's dtype has, so nothing else cuts. It is how such a clamp is written in ONNX (to-onnx/clamp.pat).
+rule clamp_in_32_bits
+match
+  %w = to(%x) {dtype: i32}
+  %c = clamp(%w, %least?, %most?)   one_use
+  %y = to(%c) {dtype: $dtype}
+where
+  dtype(%x) == $dtype, $dtype == i16 or $dtype == u16,
+  not %least or constant(%least) and rank(%least) == 0 and within(%least, -32768 if $dtype == i16 else 0, 32767 if $dtype == i16 else 65535),
+  not %most or constant(%most) and rank(%most) == 0 and within(%most, -32768 if $dtype == i16 else 0, 32767 if $dtype == i16 else 65535),
+  no_spec(..)
+rewrite
+  const %l = to(%least) {dtype: $dtype}   if %least
+  const %m = to(%most) {dtype: $dtype}    if %most
+  %y = clamp(%x, %l?, %m?)          source %c

@@ -58,11 +58,11 @@ function writeNpy(file, t) {
 }
 
 // What graft gives for the text, and the runtime for the file made of it: integers may be a step apart.
-async function everyOp(name) {
+async function everyOp(name, opset = 17) {
   const text = fs.readFileSync(path.join(source, 'tests/golden/to-onnx', name + '.gir'), 'utf8').split('# ---- expected')[0];
   const feeds = {}, given = [];
   fs.writeFileSync(at('ops.gir'), text);
-  irOpt(at('ops.gir'), '-o', at('ops.onnx'));
+  irOpt(at('ops.gir'), '--opset', String(opset), '-o', at('ops.onnx'));
   for (const [, input, shape] of /graph main\((.*)\) \{/.exec(text)[1].matchAll(/%(\w+): f32\[([^\]]*)\]/g)) {
     const dims = shape.split(',').map(d => d.trim() === '?' ? 2 : Number(d)), n = dims.reduce((a, b) => a * b, 1);
     const t = {type: 'float32', dims, data: Float32Array.from({length: n}, (_, i) => Math.sin(i * 0.7 + given.length) * 1.2)};
@@ -95,6 +95,7 @@ async function layers(spec) {
   try {
     await digits();
     for (const name of ['qoperator', 'spelled_out', 'integers']) await everyOp(name);
+    await everyOp('sixteen_bits', 21);
     for (const m of models) await layers(m);
   } catch (e) {
     check('run', false, String(e.message).split('\n')[0]);
