@@ -1,4 +1,153 @@
-/* The quantized convolution modules' cases. */
+/* The quantized convolution modules' cases: the module is created with the case's arguments, gets its weight, bias,
+ * scale and zero point, and must say the line that PyTorch's says and give the integers that PyTorch's gives; so must
+ * its copy, and what comes back from a file. */
 #include "modules.h"
 
-bool run_quantized(test_case *t) { return fail(t, "quantized modules are not built here yet"); }
+#include "passes/quantized_modules.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST = 4096 };
+
+typedef struct parameters {
+  double scale[MOST], zero[MOST];
+  float scales[MOST];
+  int32_t zeros[MOST];
+  uint32_t count;
+} parameters;
+
+static bool read_parameters(test_case *t, const char *name, parameters *p) {
+  json_t *value = read_json(t, name);
+  if (!value) return false;
+  p->count = numbers(json_object_get(value, "scale"), p->scale, MOST);
+  const uint32_t zeros = numbers(json_object_get(value, "zero_point"), p->zero, MOST);
+  json_decref(value);
+  if (p->count == 0 || p->count > MOST || zeros != p->count) return fail(t, "%s.json: no parameters", name);
+  for (uint32_t i = 0; i < p->count; i++) {
+    p->scales[i] = (float)p->scale[i];
+    p->zeros[i] = (int32_t)p->zero[i];
+  }
+  return true;
+}
+
+typedef struct subject {
+  test_case *t;
+  graft_module *m;
+  parameters x, y, w;
+  array input, weight, bias;
+} subject;
+
+/* "ConvTranspose2d", "ConvReLU3d" … */
+static bool read_class(test_case *t, uint32_t *dims, bool *transposed, bool *relu) {
+  const char *class = json_string_value(json_object_get(t->meta, "class"));
+  const size_t length = class ? strlen(class) : 0;
+  if (length < 3) return fail(t, "no class");
+  *dims = (uint32_t)(class[length - 2] - '0');
+  *transposed = strncmp(class, "ConvTran", 8) == 0;
+  *relu = strstr(class, "ReLU") != NULL;
+  return (*dims >= 1 && *dims <= 3) || fail(t, "class %s", class);
+}
+
+static bool make(subject *s, graft_quantized_value *y) {
+  test_case *t = s->t;
+  const json_t *args = json_object_get(t->meta, "args"), *out = json_object_get(t->meta, "out");
+  int64_t store[18];
+  uint32_t dims = 0;
+  bool transposed = false, relu = false;
+  graft_conv_arguments conv;
+  if (!read_class(t, &dims, &transposed, &relu)) return false;
+  read_conv_arguments(args, dims, store, &conv);
+  conv.transposed = transposed;
+  graft_graph *g = graft_graph_create(s->m, "main");
+  graft_quantized_value x = {.integers = graft_input_add(g, "x", &s->input.type),
+                             .scale = graft_scalar(g, GRAFT_F32, s->x.scale[0]),
+                             .zero_point = graft_scalar(g, GRAFT_I32, s->x.zero[0])};
+  const graft_quantized_conv_options options = {
+      .size = sizeof options, .engine = json_string_value(json_object_get(t->meta, "engine")), .relu = relu};
+  if (graft_quantized_conv_create(g, "conv", &x, &conv, &options, y) != GRAFT_OK) return library(t, "create");
+  const graft_quantized_weight weight = {.size = sizeof weight,
+                                         .data = s->weight.data,
+                                         .scale = s->w.scales,
+                                         .zero_point = s->w.zeros,
+                                         .count = s->w.count,
+                                         .bias = s->bias.data};
+  if (graft_quantized_conv_set_weight_bias(g, "conv", &weight) != GRAFT_OK) return library(t, "set_weight_bias");
+  const double scale = json_number_value(json_object_get(out, "scale"));
+  const int64_t zero = json_integer_value(json_object_get(out, "zero_point"));
+  if (graft_quantized_conv_set_output(g, "conv", scale, zero) != GRAFT_OK) return library(t, "set_output");
+  return graft_output_add(g, "y", y->integers) == GRAFT_OK || library(t, "output");
+}
+
+static bool same_weight(subject *s, graft_graph *g, const char *name) {
+  test_case *t = s->t;
+  graft_quantized_weight w = {.size = sizeof w};
+  if (graft_quantized_conv_get_weight_bias(g, name, &w) != GRAFT_OK) return library(t, "get_weight_bias");
+  if (!same_array(t, "weight", &w.type, w.data, "weight", 0)) return false;
+  for (int64_t i = 0; i < w.count; i++)
+    if (w.scale[i] != s->w.scales[i % s->w.count] || w.zero_point[i] != s->w.zeros[i % s->w.count])
+      return fail(t, "%s: the weight's parameters %lld differ", name, (long long)i);
+  if (!w.bias != !s->bias.data) return fail(t, "%s: a bias came or went", name);
+  return !w.bias || same_array(t, "bias", &s->bias.type, w.bias, "bias", 0);
+}
+
+/* What `name` says and gives. */
+static bool same(subject *s, graft_graph *g, const char *name, uint32_t output, bool reference) {
+  test_case *t = s->t;
+  char line[1000];
+  const char *want = json_string_value(json_object_get(t->meta, "repr"));
+  if (!graft_quantized_conv_repr(g, name, line, sizeof line)) return library(t, "repr");
+  if (want && strcmp(line, want) != 0) return fail(t, "%s is %s, not %s", name, line, want);
+  graft_session *run =
+      graft_session_create(g, &(graft_session_options){.size = sizeof(graft_session_options), .reference = reference});
+  graft_type type;
+  bool ok = run && graft_session_set_input(run, 0, &s->input.type, s->input.data) == GRAFT_OK &&
+            graft_session_run(run) == GRAFT_OK;
+  const void *y = ok ? graft_session_get_output(run, output, &type) : NULL;
+  ok = y ? same_array(t, name, &type, y, "y", 0) : library(t, "run");
+  graft_session_destroy(run);
+  return ok && same_weight(s, g, name);
+}
+
+static bool same_copy(subject *s) {
+  test_case *t = s->t;
+  graft_graph *g = graft_module_get_graph(s->m, 0);
+  const graft_quantized_value x = {.integers = graft_input_get(g, 0),
+                                   .scale = graft_scalar(g, GRAFT_F32, s->x.scale[0]),
+                                   .zero_point = graft_scalar(g, GRAFT_I32, s->x.zero[0])};
+  graft_quantized_value y;
+  if (graft_quantized_conv_copy(g, "conv", g, "other", &x, NULL, &y) != GRAFT_OK ||
+      graft_output_add(g, "z", y.integers) != GRAFT_OK)
+    return library(t, "copy");
+  return same(s, g, "other", 1, false);
+}
+
+static bool same_again(subject *s) {
+  test_case *t = s->t;
+  char *bytes;
+  size_t size;
+  if (graft_module_print(s->m, GRAFT_FORMAT_BINARY, &bytes, &size) != GRAFT_OK) return library(t, "print");
+  graft_module *m = graft_module_load_memory(t->context, bytes, size, "again.gfb", NULL);
+  graft_free(t->context, bytes, size);
+  const bool ok = m ? same(s, graft_module_get_graph(m, 0), "conv", 0, false) : library(t, "load");
+  graft_module_destroy(m);
+  return ok;
+}
+
+bool run_quantized(test_case *t) {
+  subject *s = calloc(1, sizeof *s);
+  graft_quantized_value y;
+  if (!s) return fail(t, "out of memory");
+  s->t = t;
+  s->m = graft_module_create(t->context);
+  bool ok = s->m && read_array(t, "x", &s->input) && read_array(t, "weight", &s->weight) &&
+            (!has_array(t, "bias") || read_array(t, "bias", &s->bias)) && read_parameters(t, "x.qparams", &s->x) &&
+            read_parameters(t, "weight.qparams", &s->w) && read_parameters(t, "y.qparams", &s->y);
+  ok = ok && make(s, &y);
+  graft_graph *g = ok ? graft_module_get_graph(s->m, 0) : NULL;
+  if (ok && graft_module_verify(s->m) != GRAFT_OK) ok = library(t, "verify");
+  ok = ok && same(s, g, "conv", 0, false) && same(s, g, "conv", 0, true) && same_copy(s) && same_again(s);
+  graft_module_destroy(s->m);
+  free(s);
+  return ok;
+}
