@@ -55,15 +55,22 @@ static bool eval_property(pt_eval *e, const gr_expr *x, graft_attr *out) {
   const gr_node *node = gr_node_at(e->match->matcher->graph, frame_of(e)->nodes[n]);
   const gr_op_info *info = gr_op_get(node->op);
   *out = (graft_attr){.kind = GRAFT_ATTR_INT};
-  if (x->index == PT_P_WEIGHT_AXIS) {
-    out->as.i = info ? info->weight_axis : -1;
-    return out->as.i >= 0 || no_value(e, x, "the op has no weight axis");
+  /* Where channels are more than their axis has entries they go group by group, the groups along axis 0: the output's
+   * of a transposed convolution, the input's of another. */
+  const uint32_t families = info ? info->families : 0;
+  const bool input = x->index == PT_P_INPUT_AXIS || x->index == PT_P_INPUT_GROUPS;
+  if (input && !(families & (GR_F_CONV | GR_F_LINEAR))) return no_value(e, x, "the op has no weight of input channels");
+  const bool transposed = (families & GR_F_CONV_TRANSPOSE) || ((families & GR_F_QUANTIZED) && info->weight_axis == 1);
+  if (x->index == PT_P_WEIGHT_AXIS || x->index == PT_P_INPUT_AXIS) {
+    const int64_t axis = info ? info->weight_axis : -1;
+    out->as.i = input ? 1 - axis : axis;
+    return axis >= 0 || no_value(e, x, "the op has no weight axis");
   }
-  /* along the channel axis of a transposed convolution's weight a vector goes group by group, the groups along axis 0
-   */
-  bool transposed =
-      info && ((info->families & GR_F_CONV_TRANSPOSE) || ((info->families & GR_F_QUANTIZED) && info->weight_axis == 1));
-  out->as.i = transposed ? gr_attr_int(module_of(e), node->attrs, GR_ATTR_ND(conv_transpose, groups)) : 1;
+  const uint32_t set = node->attrs;
+  out->as.i = 1;
+  if (transposed && !input) out->as.i = gr_attr_int(module_of(e), set, GR_ATTR_ND(conv_transpose, groups));
+  if (!transposed && input && (families & GR_F_CONV))
+    out->as.i = gr_attr_int(module_of(e), set, GR_ATTR_ND(conv, groups));
   return true;
 }
 

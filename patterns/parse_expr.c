@@ -166,7 +166,7 @@ bool gr_pt_parse_reference(pt_parse *s, gr_expr **out) {
   return true;
 }
 
-static const char *const property_names[PT_P_COUNT] = {"weight_axis", "weight_groups"};
+static const char *const property_names[PT_P_COUNT] = {"weight_axis", "weight_groups", "input_axis", "input_groups"};
 
 /* @conv.weight_axis, @c in @conv */
 static gr_expr *family(pt_parse *s) {
@@ -188,8 +188,9 @@ static gr_expr *family(pt_parse *s) {
         e->index = (uint16_t)i;
         return e;
       }
-    gr_error(s->parser->context, GRAFT_RULE, where, "a family has no property '%.*s': weight_axis, weight_groups",
-             (int)rest, dot + 1);
+    gr_error(s->parser->context, GRAFT_RULE, where,
+             "a family has no property '%.*s': weight_axis, weight_groups, input_axis, input_groups", (int)rest,
+             dot + 1);
     return NULL;
   }
   if (l->token.kind == '(' && !l->token.line_start) {

@@ -132,7 +132,13 @@ typedef struct pt_function_info {
 const pt_function_info *gr_pt_function_get(uint32_t function);
 uint32_t gr_pt_function_find(const char *name, size_t length); /* PT_F_COUNT: none */
 
-typedef enum pt_property { PT_P_WEIGHT_AXIS, PT_P_WEIGHT_GROUPS, PT_P_COUNT } pt_property;
+typedef enum pt_property {
+  PT_P_WEIGHT_AXIS,
+  PT_P_WEIGHT_GROUPS,
+  PT_P_INPUT_AXIS,
+  PT_P_INPUT_GROUPS,
+  PT_P_COUNT
+} pt_property;
 
 typedef enum pt_each { PT_EACH_MAP, PT_EACH_EVERY, PT_EACH_SOME, PT_EACH_COUNT } pt_each;
 

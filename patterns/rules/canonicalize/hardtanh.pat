@@ -72,3 +72,15 @@ where
   rank(%x) >= 0, is_float(%x), number(%lo) <= number(%hi), no_spec(..)
 rewrite
   %y = hardtanh(%x) {min_val: number(%lo), max_val: number(%hi)}
+
+# min(max(x, lo), hi)  ==>  clamp(x, lo, hi)
+#
+# The definition, where the bounds are several numbers, as for each channel: what a clamp of equalize's is written as in ONNX.
+rule clamp_from_maximum
+match
+  %m = maximum(%x, %lo)   one_use
+  %y = minimum(%m, %hi)
+where
+  is_float(%x), constant(%lo), constant(%hi), elements(%lo) > 1 or elements(%hi) > 1, same_type(%m, %x), same_type(%y, %x), no_spec(..)
+rewrite
+  %y = clamp(%x, %lo, %hi)

@@ -99,6 +99,21 @@ rewrite
   %n = quantize_per_tensor(%v, %s, %z) {..$q}   source %y
   %y = clamp(%n, %least, %most)                 source %t
 
+# Q(clamp(v, low, high))  ==>  clamp(Q(v), Q(low), Q(high))
+#
+# As above, with bounds for each channel, as equalize makes them.
+rule clamp_of_bounds_behind_quantize
+match
+  %t = clamp(%v, %low?, %high?)   one_use
+  %y = quantize_per_tensor(%t, %s, %z) {..$q}
+where
+  not %low or constant(%low), not %high or constant(%high), constant(%s), constant(%z), no_spec(..)
+rewrite
+  const %least = quantize_per_tensor(clamp(%low, -3.4028234e38, 3.4028234e38), %s, %z) {..$q}   if %low
+  const %most = quantize_per_tensor(clamp(%high, -3.4028234e38, 3.4028234e38), %s, %z) {..$q}   if %high
+  %n = quantize_per_tensor(%v, %s, %z) {..$q}   source %y
+  %y = clamp(%n, %least?, %most?)               source %t
+
 # Q(max(v, c))  ==>  clamp(Q(v), Q(c))
 #
 # Of a number, as above; where v is float nothing would be gained.

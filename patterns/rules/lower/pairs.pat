@@ -66,6 +66,6 @@ match
   %q = @quantized:i(..%all) {quant_min: $min, quant_max: $max, ..$how}   one_use
   %y = clamp(%q, %least?, %most?)
 where
-  not %least or constant(%least), not %most or constant(%most), no_spec(..)
+  not %least or constant(%least) and elements(%least) == 1, not %most or constant(%most) and elements(%most) == 1, no_spec(..)
 rewrite
   %y = @i(..%all) {quant_min: max($min, int(%least)) if %least else $min, quant_max: min($max, int(%most)) if %most else $max, ..$how}   source %q
