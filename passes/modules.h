@@ -37,21 +37,27 @@ typedef struct graft_linear_arguments {
 
 /* ---- modules that train with fake quantization (torch.ao.nn.intrinsic.qat) ---- */
 
-/* What makes a convolution or linear a QAT module. */
-typedef struct graft_qat_arguments {
+/* PyTorch's qconfig: how a module trains. */
+typedef struct graft_qconfig {
   size_t size;
-  /* The qconfig, required: a quantizer, by name and with options as in a pipeline ("per-channel=true"; NULL: none),
-   * which sets `qat` itself. It must quantize the layer's weight. */
+  /* A quantizer, by name and with options as in a pipeline ("per-channel=true"; NULL: none); `qat` is set for it. It
+   * must quantize the layer's weight. */
   const char *quantizer, *quantizer_options;
-  const char *quantizer_file; /* where the quantizer is; NULL: it ships ("fx") */
-  /* What a convolution with a batch norm computes in training: "approximate" (conv_orig = conv / scale_factor, one
-   * convolution), "stable" (PyTorch's slow path, for gamma near 0) or "auto" (stable where a channel needs it). NULL:
+  const char *quantizer_file; /* where the quantizer is; NULL: it ships ("fx", "xnnpack") */
+  /* What a layer with a batch norm computes in training: "approximate" (one convolution, whose result is divided by the
+   * scale again), "stable" (PyTorch's slow path, for gamma near 0) or "auto" (stable where a channel needs it). NULL:
    * "approximate". */
   const char *form;
-  bool batch_norm, relu; /* what follows the layer in the module */
-  double eps;            /* of the batch norm; 0: 1e-5 */
-  double momentum;       /* 0: 0.1 */
-  bool cumulative;       /* PyTorch's momentum=None: running statistics are plain averages over all batches */
+} graft_qconfig;
+
+/* What a QAT module has beside its convolution or linear. */
+typedef struct graft_qat_arguments {
+  size_t size;
+  const graft_qconfig *qconfig; /* required */
+  bool batch_norm, relu;        /* what follows the layer in the module */
+  double eps;                   /* of the batch norm; 0: 1e-5 */
+  double momentum;              /* 0: 0.1 */
+  bool cumulative;              /* PyTorch's momentum=None: running statistics are plain averages over all batches */
   /* What tensors hold, in f32 and C order, copied. NULL: as PyTorch initializes them, with the numbers of the fill
    * formula by the tensor's name: weight and bias within 1 / sqrt(fan_in), gamma 0 to 1, beta 0, running_mean 0,
    * running_var 1. gamma and beta are the batch norm's weight and bias. */
@@ -78,6 +84,20 @@ GRAFT_API graft_value graft_build_qat_conv(graft_graph *graph, const char *name,
  * has rank 2, as PyTorch's LinearBn1d wants it. */
 GRAFT_API graft_value graft_build_qat_linear(graft_graph *graph, const char *name, graft_value x,
                                              const graft_linear_arguments *linear, const graft_qat_arguments *qat);
+
+/* from_float: the layer with the source name NAME, or the one that stands below it, trains with fake quantization from
+ * now on, in its place, with the batch norm and relu that follow it there. What a network's names are is seen with
+ * `ir-opt
+ * --emit json`; the pass fuse-modules joins parts that have names of their own.
+ *
+ * `use_precomputed_fake_quant`: where the float module's weight and output are observed or fake-quantized already, the
+ * new places begin with the ranges seen there (of a histogram its least and largest value) instead of none, and the old
+ * ones go. Without it, such a module is refused.
+ *
+ * On failure, of memory too, the module is as it was, and a diagnostic names what is wrong: no layer or several of this
+ * name, one that trains already, no quantizer, one that leaves the weight in float, a range of other channels. */
+GRAFT_API graft_status graft_qat_from_float(graft_graph *graph, const char *name, const graft_qconfig *qconfig,
+                                            bool use_precomputed_fake_quant);
 
 #if defined(__cplusplus)
 }

@@ -14,6 +14,17 @@ char *gr_text(gr_arena *arena, const char *format, ...) __attribute__((format(pr
 /* Can a module of this name be selected and built, and is no tensor called NAME.weight? A diagnostic says why not. */
 graft_status gr_module_name_check(graft_module *m, gr_arena *arena, const char *name);
 
+/* ---- QAT (qat_modules.c) ---- */
+
+/* The qconfig with its defaults, checked, of the module called so. */
+graft_status gr_qconfig_take(graft_context *c, const char *module, const graft_qconfig *given, graft_qconfig *out);
+/* The layer, a convolution or linear of the module, gets its places, and with what follows it the training form. An
+ * error where the quantizer leaves its weight in float. */
+graft_status gr_qat_prepare(graft_graph *g, gr_arena *arena, const char *module, graft_node layer,
+                            const graft_qconfig *q);
+/* What a reader of y gets: its fake-quantized value, where it has one. */
+graft_value gr_quantized_value(const graft_graph *g, graft_value y);
+
 /* ---- convolutions (conv_arguments.c) ---- */
 
 /* Arguments that are good, with the defaults filled in. */

@@ -12,6 +12,7 @@ typedef struct builder {
   graft_context *c;
   const char *name;
   graft_qat_arguments qat;
+  graft_qconfig qconfig;
   gr_arena text;
 } builder;
 
@@ -84,39 +85,55 @@ static graft_value relu(builder *b, graft_value x) {
 
 /* ---- what trains ---- */
 
-static graft_status run(builder *b, const char *pipeline) {
-  const graft_pass_options options = {.size = sizeof options,
-                                      .quantizer_files = &b->qat.quantizer_file,
-                                      .quantizer_file_count = b->qat.quantizer_file != NULL};
-  const graft_status s = graft_run_passes(b->m, pipeline, &options);
-  if (s) gr_note(b->c, gr_named_loc(b->name), "while this module was built");
+graft_status gr_qconfig_take(graft_context *c, const char *module, const graft_qconfig *given, graft_qconfig *q) {
+  static const char *const forms[] = {"approximate", "stable", "auto"};
+  const gr_loc where = gr_named_loc(module);
+  *q = (graft_qconfig){.size = sizeof *q};
+  graft_status s = given ? gr_take_options(c, q, sizeof *q, given) : GRAFT_OK;
+  if (s) return s;
+  if (!q->quantizer || !q->quantizer[0])
+    return gr_error(c, GRAFT_INVALID_ARGUMENT, where,
+                    "qconfig must be provided for QAT module: a quantizer, as \"fx\"");
+  if (!q->form) q->form = forms[0];
+  for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
+    if (strcmp(q->form, forms[i]) == 0) return GRAFT_OK;
+  return gr_error(c, GRAFT_INVALID_ARGUMENT, where, "there is no form '%s': approximate, stable or auto", q->form);
+}
+
+static graft_status run(graft_module *m, const char *module, const char *pipeline, const graft_qconfig *q) {
+  const graft_pass_options options = {
+      .size = sizeof options, .quantizer_files = &q->quantizer_file, .quantizer_file_count = q->quantizer_file != NULL};
+  const graft_status s = graft_run_passes(m, pipeline, &options);
+  if (s) gr_note(m->context, gr_named_loc(module), "while this module was built");
   return s;
 }
 
-/* What reads `y` from now on reads its fake-quantized value, where it has one. */
-static graft_value quantized(const graft_graph *g, graft_value y) {
+graft_status gr_qat_prepare(graft_graph *g, gr_arena *arena, const char *module, graft_node layer,
+                            const graft_qconfig *q) {
+  graft_context *c = g->module->context;
+  const char *options = q->quantizer_options ? q->quantizer_options : "";
+  const bool plain = strcmp(q->form, "approximate") == 0; /* the pass's default */
+  const char *annotate = gr_text(arena, "annotate{quantizer=%s,qat=true,name=\"%s\"%s%s}", q->quantizer, module,
+                                 options[0] ? "," : "", options);
+  const char *insert = gr_text(arena, "fuse-conv-bn-qat%s%s%s,insert-fake-quant{scope=\"%s\"}",
+                               plain ? "" : "{form=", plain ? "" : q->form, plain ? "" : "}", module);
+  if (!annotate || !insert) return GRAFT_NO_MEMORY;
+  const graft_status s = run(g->module, module, annotate, q);
+  if (s) return s;
+  if (!gr_spec_of_use(g, gr_node_at(g, layer)->first_use + 1))
+    return gr_error(c, GRAFT_RULE, gr_named_loc(module), "the quantizer '%s' leaves the weight of this %s in float",
+                    q->quantizer, graft_node_get_op(g, layer));
+  return run(g->module, module, insert, q);
+}
+
+graft_value gr_quantized_value(const graft_graph *g, graft_value y) {
   for (uint32_t u = gr_value_at(g, y)->first_use; u != GRAFT_NONE; u = gr_use_at(g, u)->next) {
     const uint32_t user = gr_use_at(g, u)->user;
-    if (gr_user_is_node(user) && (gr_info(g, user)->families & GR_F_FAKE_QUANTIZE) &&
-        gr_is_marked(g, user, GR_MARK_INSERTED))
+    const gr_op_info *op = gr_user_is_node(user) ? gr_info(g, user) : NULL;
+    if (op && (op->families & GR_F_FAKE_QUANTIZE) && gr_is_marked(g, user, GR_MARK_INSERTED))
       return gr_result(g, user, 0);
   }
   return y;
-}
-
-/* `layer`: the value that the convolution or linear gives; `y`: what the module gives. */
-static graft_value prepare(builder *b, graft_value layer, graft_value y) {
-  const char *options = b->qat.quantizer_options;
-  const graft_node n = gr_value_node(b->g, layer);
-  const char *annotate = gr_text(&b->text, "annotate{quantizer=%s,qat=true,name=\"%s\"%s%s}", b->qat.quantizer, b->name,
-                                 options && options[0] ? "," : "", options ? options : "");
-  const char *insert = gr_text(&b->text, "fuse-conv-bn-qat,insert-fake-quant{scope=\"%s\"}", b->name);
-  if (!annotate || !insert || run(b, annotate)) return GRAFT_NONE;
-  if (!gr_spec_of_use(b->g, gr_node_at(b->g, n)->first_use + 1))
-    return gr_error(b->c, GRAFT_RULE, gr_named_loc(b->name), "the quantizer '%s' leaves the weight of this %s in float",
-                    b->qat.quantizer, graft_node_get_op(b->g, n)),
-           GRAFT_NONE;
-  return run(b, insert) ? GRAFT_NONE : quantized(b->g, y);
 }
 
 /* The layer with what follows it. */
@@ -124,7 +141,9 @@ static graft_value finish(builder *b, graft_value layer, int64_t channels) {
   graft_value y = layer;
   if (y != GRAFT_NONE && b->qat.batch_norm) y = batch_norm(b, y, channels);
   if (y != GRAFT_NONE && b->qat.relu) y = relu(b, y);
-  return y == GRAFT_NONE ? GRAFT_NONE : prepare(b, layer, y);
+  if (y == GRAFT_NONE || gr_qat_prepare(b->g, &b->text, b->name, gr_value_node(b->g, layer), &b->qconfig))
+    return GRAFT_NONE;
+  return gr_quantized_value(b->g, y);
 }
 
 /* ---- the builders ---- */
@@ -140,10 +159,7 @@ static graft_status check(builder *b, graft_value x, bool bias) {
     wrong = "data are given for a batch norm that the module has not";
   else if (!(q->eps >= 0) || !isfinite(q->eps) || !isfinite(q->momentum))
     wrong = "eps and momentum are finite, and eps is not below 0";
-  if (wrong) return gr_error(b->c, GRAFT_INVALID_ARGUMENT, gr_named_loc(b->name), "%s", wrong);
-  if (!q->form) b->qat.form = "approximate";
-  if (strcmp(b->qat.form, "approximate") == 0) return GRAFT_OK;
-  return gr_error(b->c, GRAFT_INVALID_ARGUMENT, gr_named_loc(b->name), "there is no form '%s'", b->qat.form);
+  return wrong ? gr_error(b->c, GRAFT_INVALID_ARGUMENT, gr_named_loc(b->name), "%s", wrong) : GRAFT_OK;
 }
 
 static graft_status begin(builder *b, graft_graph *g, const char *name, const graft_qat_arguments *qat) {
@@ -151,12 +167,7 @@ static graft_status begin(builder *b, graft_graph *g, const char *name, const gr
   gr_arena_init(&b->text, b->c);
   graft_status s = gr_module_name_check(b->m, &b->text, name);
   if (!s) s = gr_take_options(b->c, &b->qat, sizeof b->qat, qat);
-  if (s) return s;
-  const char *q = b->qat.quantizer;
-  if (!q || !q[0])
-    return gr_error(b->c, GRAFT_INVALID_ARGUMENT, gr_named_loc(name),
-                    "qconfig must be provided for QAT module: a quantizer, as \"fx\"");
-  return GRAFT_OK;
+  return s ? s : gr_qconfig_take(b->c, name, b->qat.qconfig, &b->qconfig);
 }
 
 /* The weight and the bias of a layer; false with a diagnostic. */

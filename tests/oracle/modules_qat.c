@@ -102,20 +102,22 @@ static bool build(subject *s) {
     snprintf(name, sizeof name, "before.%s", state_names[i]);
     if (has_array(t, name) && !read_array(t, name, &before[i])) return false;
   }
-  graft_qat_arguments qat = {.size = sizeof qat,
-                             .quantizer = "fx",
-                             .quantizer_options = channel ? "per-channel=true" : NULL,
-                             .batch_norm = strstr(kind, "Bn") != NULL,
-                             .relu = strstr(kind, "ReLU") != NULL,
-                             .eps = json_number_value(json_object_get(args, "eps")),
-                             .momentum = json_number_value(json_object_get(args, "momentum")),
-                             .form = json_is_true(json_object_get(t->meta, "slow")) ? "stable" : "approximate",
-                             .weight = before[0].data,
-                             .bias = before[1].data,
-                             .gamma = before[2].data,
-                             .beta = before[3].data,
-                             .running_mean = before[4].data,
-                             .running_var = before[5].data};
+  const graft_qconfig qconfig = {.size = sizeof qconfig,
+                                 .quantizer = "fx",
+                                 .quantizer_options = channel ? "per-channel=true" : NULL,
+                                 .form = json_is_true(json_object_get(t->meta, "slow")) ? "stable" : "approximate"};
+  const graft_qat_arguments qat = {.size = sizeof qat,
+                                   .qconfig = &qconfig,
+                                   .batch_norm = strstr(kind, "Bn") != NULL,
+                                   .relu = strstr(kind, "ReLU") != NULL,
+                                   .eps = json_number_value(json_object_get(args, "eps")),
+                                   .momentum = json_number_value(json_object_get(args, "momentum")),
+                                   .weight = before[0].data,
+                                   .bias = before[1].data,
+                                   .gamma = before[2].data,
+                                   .beta = before[3].data,
+                                   .running_mean = before[4].data,
+                                   .running_var = before[5].data};
   graft_type type = {.dtype = GRAFT_F32, .rank = (int32_t)json_array_size(shape)};
   if (type.rank > GRAFT_MAX_RANK) return fail(t, "rank %d", (int)type.rank);
   for (size_t i = 0; i < (size_t)type.rank; i++) type.dims[i] = json_integer_value(json_array_get(shape, i));

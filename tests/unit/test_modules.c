@@ -44,12 +44,12 @@ static graft_conv_arguments conv_of(uint32_t dims) {
                                 .bias = true};
 }
 
+static const graft_qconfig per_channel = {
+    .size = sizeof per_channel, .quantizer = "fx", .quantizer_options = "per-channel=true"};
+
 static graft_qat_arguments fx(bool batch_norm, bool relu) {
-  return (graft_qat_arguments){.size = sizeof(graft_qat_arguments),
-                               .quantizer = "fx",
-                               .quantizer_options = "per-channel=true",
-                               .batch_norm = batch_norm,
-                               .relu = relu};
+  return (graft_qat_arguments){
+      .size = sizeof(graft_qat_arguments), .qconfig = &per_channel, .batch_norm = batch_norm, .relu = relu};
 }
 
 static const char *first_error(void) {
@@ -83,6 +83,31 @@ static void check_fill(const char *tensor, double low, double high) {
   for (int64_t i = 0; i < graft_type_elements(&type); i++)
     ck_assert_msg(data[i] == graft_fill_element(tensor, (uint64_t)i, low, high), "%s[%lld] is %g", tensor, (long long)i,
                   (double)data[i]);
+}
+
+#define QCONFIG(name, ...) static const graft_qconfig name = {.size = sizeof(graft_qconfig), __VA_ARGS__}
+QCONFIG(unknown, .quantizer = "fy");
+QCONFIG(wrong_option, .quantizer = "fx", .quantizer_options = "per-channel=1");
+QCONFIG(xnnpack, .quantizer = "xnnpack");
+QCONFIG(slow, .quantizer = "fx", .form = "slow");
+
+/* The text, with a NUL behind it. */
+static char *text_of(void) {
+  char *text, *copy;
+  size_t size;
+  ck_assert_int_eq(graft_module_print(module, GRAFT_FORMAT_TEXT, &text, &size), GRAFT_OK);
+  copy = strndup(text, size);
+  graft_free(context, text, size);
+  return copy;
+}
+
+static void check_refused(graft_value y, const char *message, const char *before) {
+  char *after = text_of();
+  ck_assert_msg(y == GRAFT_NONE, "not refused: %s", message);
+  ck_assert_msg(strncmp(first_error(), message, strlen(message)) == 0, "'%s' instead of '%s'", first_error(), message);
+  ck_assert_str_ne(first_error(), "");
+  ck_assert_str_eq(after, before);
+  free(after);
 }
 
 /* ---- what is built ---- */
@@ -257,6 +282,105 @@ START_TEST(pads_by_reflection) {
 }
 END_TEST
 
+/* ---- from_float ---- */
+
+/* x -> conv -> bn -> relu of module "net", in training. */
+static void build_plain(void) {
+  static const char text[] =
+      "graft 1\n"
+      "tensor %net.weight: f32[2, 1, 1] parameter = [2.0, -3.0]\n"
+      "tensor %net.bn.running_mean: f32[2] buffer = [0, 0]\n"
+      "tensor %net.bn.running_var: f32[2] buffer = [1, 1]\n"
+      "graph main(%x: f32[2, 1, 4]) {\n"
+      "  %net = conv1d(%x, %net.weight): f32[2, 2, 4] from \"net\"\n"
+      "  %bn, %mean, %var = batch_norm(%net, _, _, %net.bn.running_mean, %net.bn.running_var) {training: true}: "
+      "(f32[2, 2, 4], f32[2], f32[2]) from \"net.bn\"\n"
+      "  %relu = relu(%bn): f32[2, 2, 4] from \"net.relu\"\n"
+      "  return %relu as \"y\"\n"
+      "  update %net.bn.running_mean = %mean\n"
+      "  update %net.bn.running_var = %var\n"
+      "}\n";
+  graft_module_destroy(module);
+  module = graft_module_load_memory(context, text, sizeof text - 1, "net.gir", NULL);
+  ck_assert_msg(module != NULL, "%s", first_error());
+  graph = graft_module_get_graph(module, 0);
+}
+
+START_TEST(trains_a_part_of_a_graph) {
+  build_plain();
+  ck_assert_msg(graft_qat_from_float(graph, "net", &per_channel, false) == GRAFT_OK, "%s", first_error());
+  ck_assert_uint_eq(count_of("fake_quantize"), 2);
+  ck_assert_uint_eq(count_of("bn_scale"), 1);
+  ck_assert_str_eq(graft_node_get_op(graph, graft_value_node(graph, graft_output_get(graph, 0))), "fake_quantize");
+  char *before = text_of();
+  ck_assert(graft_qat_from_float(graph, "net", &per_channel, false) != GRAFT_OK);
+  check_refused(GRAFT_NONE, "from_float only works for float modules; this one trains already", before);
+  free(before);
+}
+END_TEST
+
+/* The ranges that observers have seen are those that training begins with. */
+START_TEST(takes_precomputed_ranges) {
+  static const float x[8] = {1, -1, 2, 0, 0.5f, 1, 1, 1};
+  build_plain();
+  ck_assert_int_eq(graft_run_passes(module, "annotate{quantizer=fx,qat=true,per-channel=true},insert-fake-quant", NULL),
+                   GRAFT_OK);
+  float y[16];
+  run(x, 16, y);
+  char *before = text_of();
+  ck_assert(graft_qat_from_float(graph, "net", &per_channel, false) != GRAFT_OK);
+  check_refused(GRAFT_NONE, "this module is observed or fake-quantized already", before);
+  graft_diagnostics_clear(context);
+  const graft_qconfig per_tensor = {.size = sizeof per_tensor, .quantizer = "fx"};
+  ck_assert(graft_qat_from_float(graph, "net", &per_tensor, true) != GRAFT_OK);
+  check_refused(GRAFT_NONE, "the weight was observed in 2 ranges, and the quantizer's observer is another", before);
+  graft_diagnostics_clear(context);
+  free(before);
+  ck_assert_msg(graft_qat_from_float(graph, "net", &per_channel, true) == GRAFT_OK, "%s", first_error());
+  ck_assert_uint_eq(count_of("fake_quantize"), 2);
+  ck_assert_uint_eq(count_of("observe"), 2);
+  ck_assert_uint_eq(count_of("qparams"), 2);
+  ck_assert_uint_eq(count_of("bn_scale"), 1);
+  bool weight = false, output = false;
+  for (graft_node n = graft_node_first(graph); n != GRAFT_NONE; n = graft_node_next(graph, n)) {
+    if (strcmp(graft_node_get_op(graph, n), "observe") != 0) continue;
+    const graft_tensor t = graft_value_tensor(graph, graft_node_operand(graph, n, 1));
+    const float *state = graft_tensor_get_data(module, t);
+    if (graft_tensor_get_type(module, t).rank == 2) {
+      weight = state[0] == 2.0f && state[1] == -3.0f && state[2] == 2.0f && state[3] == -3.0f;
+    } else {
+      output = state[0] == 0.0f && state[1] > 0.5f; /* of a relu */
+    }
+  }
+  ck_assert(weight && output);
+  graft_diagnostics_clear(context);
+  ck_assert_int_eq(graft_module_verify(module), GRAFT_OK);
+  run(x, 16, y);
+}
+END_TEST
+
+START_TEST(refuses_what_is_no_float_module) {
+  build_plain();
+  char *before = text_of();
+  static const struct {
+    const char *name, *message;
+    bool precomputed;
+    const graft_qconfig *qconfig;
+  } wrong[] = {{"ne", "no convolution or linear is called so", false, &per_channel},
+               {"net.bn", "no convolution or linear is called so", false, &per_channel},
+               {"net", "there is no observer or fake-quant whose range could be taken over", true, &per_channel},
+               {"net", "qconfig must be provided for QAT module", false, NULL},
+               {"net", "there is no quantizer 'fy'", false, &unknown},
+               {"", "this is no module's name", false, &per_channel}};
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    ck_assert(graft_qat_from_float(graph, wrong[i].name, wrong[i].qconfig, wrong[i].precomputed) != GRAFT_OK);
+    check_refused(GRAFT_NONE, wrong[i].message, before);
+    graft_diagnostics_clear(context);
+  }
+  free(before);
+}
+END_TEST
+
 /* ---- what is refused, and leaves the module as it was ---- */
 
 static const int64_t minus[] = {-1, -1, -1}, two[] = {2, 2, 2};
@@ -272,60 +396,43 @@ static const struct refusal {
   { .size = sizeof(graft_qat_arguments), __VA_ARGS__ }
 #define GOOD .in_channels = 4, .out_channels = 6, .kernel_size = three
     {"qconfig must be provided for QAT module", CONV(GOOD), QAT(.batch_norm = true)},
-    {"there is no quantizer 'fy'", CONV(GOOD), QAT(.quantizer = "fy")},
-    {"option per-channel is true or false", CONV(GOOD), QAT(.quantizer = "fx", .quantizer_options = "per-channel=1")},
+    {"there is no quantizer 'fy'", CONV(GOOD), QAT(.qconfig = &unknown)},
+    {"option per-channel is true or false", CONV(GOOD), QAT(.qconfig = &wrong_option)},
     {"the quantizer 'xnnpack' leaves the weight of this conv3d in float",
      {.size = sizeof(graft_conv_arguments), .dims = 3, GOOD},
-     QAT(.quantizer = "xnnpack")},
-    {"in_channels must be divisible by groups", CONV(GOOD, .groups = 3), QAT(.quantizer = "fx")},
-    {"out_channels must be divisible by groups", CONV(GOOD, .groups = 4), QAT(.quantizer = "fx")},
-    {"groups must be a positive integer", CONV(GOOD, .groups = -1), QAT(.quantizer = "fx")},
+     QAT(.qconfig = &xnnpack)},
+    {"in_channels must be divisible by groups", CONV(GOOD, .groups = 3), QAT(.qconfig = &per_channel)},
+    {"out_channels must be divisible by groups", CONV(GOOD, .groups = 4), QAT(.qconfig = &per_channel)},
+    {"groups must be a positive integer", CONV(GOOD, .groups = -1), QAT(.qconfig = &per_channel)},
     {"padding_mode must be one of 'zeros', 'reflect', 'replicate', 'circular', but got padding_mode='mirror'",
-     CONV(GOOD, .padding_mode = "mirror"), QAT(.quantizer = "fx")},
-    {"padding_mode must be one of", CONV(GOOD, .padding_mode = "constant"), QAT(.quantizer = "fx")},
+     CONV(GOOD, .padding_mode = "mirror"), QAT(.qconfig = &per_channel)},
+    {"padding_mode must be one of", CONV(GOOD, .padding_mode = "constant"), QAT(.qconfig = &per_channel)},
     {"Only \"zeros\" padding mode is supported for ConvTranspose2d",
-     CONV(GOOD, .transposed = true, .padding_mode = "reflect"), QAT(.quantizer = "fx")},
+     CONV(GOOD, .transposed = true, .padding_mode = "reflect"), QAT(.qconfig = &per_channel)},
     {"output padding must be smaller than either stride or dilation",
-     CONV(GOOD, .transposed = true, .output_padding = two), QAT(.quantizer = "fx")},
-    {"output_padding is of transposed convolutions", CONV(GOOD, .output_padding = one), QAT(.quantizer = "fx")},
-    {"negative padding is not supported", CONV(GOOD, .padding = minus), QAT(.quantizer = "fx")},
-    {"stride must be positive", CONV(GOOD, .stride = minus), QAT(.quantizer = "fx")},
-    {"dilation must be positive", CONV(GOOD, .dilation = minus), QAT(.quantizer = "fx")},
+     CONV(GOOD, .transposed = true, .output_padding = two), QAT(.qconfig = &per_channel)},
+    {"output_padding is of transposed convolutions", CONV(GOOD, .output_padding = one), QAT(.qconfig = &per_channel)},
+    {"negative padding is not supported", CONV(GOOD, .padding = minus), QAT(.qconfig = &per_channel)},
+    {"stride must be positive", CONV(GOOD, .stride = minus), QAT(.qconfig = &per_channel)},
+    {"dilation must be positive", CONV(GOOD, .dilation = minus), QAT(.qconfig = &per_channel)},
     {"kernel_size must be positive", CONV(.in_channels = 4, .out_channels = 6, .kernel_size = minus),
-     QAT(.quantizer = "fx")},
-    {"a convolution needs a kernel_size", CONV(.in_channels = 4, .out_channels = 6), QAT(.quantizer = "fx")},
+     QAT(.qconfig = &per_channel)},
+    {"a convolution needs a kernel_size", CONV(.in_channels = 4, .out_channels = 6), QAT(.qconfig = &per_channel)},
     {"in_channels and out_channels must be positive", CONV(.out_channels = 6, .kernel_size = three),
-     QAT(.quantizer = "fx")},
-    {"a convolution has 1 to 3 dims", {.size = sizeof(graft_conv_arguments), .dims = 4, GOOD}, QAT(.quantizer = "fx")},
+     QAT(.qconfig = &per_channel)},
+    {"a convolution has 1 to 3 dims",
+     {.size = sizeof(graft_conv_arguments), .dims = 4, GOOD},
+     QAT(.qconfig = &per_channel)},
     {"", CONV(.in_channels = 8, .out_channels = 6, .kernel_size = three),
-     QAT(.quantizer = "fx")}, /* x has 4 channels */
+     QAT(.qconfig = &per_channel)}, /* x has 4 channels */
     {"data are given for a bias that the module has not", CONV(GOOD),
-     QAT(.quantizer = "fx", .bias = (const float[6]){0})},
+     QAT(.qconfig = &per_channel, .bias = (const float[6]){0})},
     {"data are given for a batch norm that the module has not", CONV(GOOD),
-     QAT(.quantizer = "fx", .gamma = (const float[6]){0})},
-    {"eps and momentum are finite", CONV(GOOD), QAT(.quantizer = "fx", .batch_norm = true, .eps = -1)},
-    {"there is no form 'slow'", CONV(GOOD), QAT(.quantizer = "fx", .batch_norm = true, .form = "slow")},
+     QAT(.qconfig = &per_channel, .gamma = (const float[6]){0})},
+    {"eps and momentum are finite", CONV(GOOD), QAT(.qconfig = &per_channel, .batch_norm = true, .eps = -1)},
+    {"there is no form 'slow'", CONV(GOOD), QAT(.qconfig = &slow, .batch_norm = true)},
 #undef GOOD
 };
-
-/* The text, with a NUL behind it. */
-static char *text_of(void) {
-  char *text, *copy;
-  size_t size;
-  ck_assert_int_eq(graft_module_print(module, GRAFT_FORMAT_TEXT, &text, &size), GRAFT_OK);
-  copy = strndup(text, size);
-  graft_free(context, text, size);
-  return copy;
-}
-
-static void check_refused(graft_value y, const char *message, const char *before) {
-  char *after = text_of();
-  ck_assert_msg(y == GRAFT_NONE, "not refused: %s", message);
-  ck_assert_msg(strncmp(first_error(), message, strlen(message)) == 0, "'%s' instead of '%s'", first_error(), message);
-  ck_assert_str_ne(first_error(), "");
-  ck_assert_str_eq(after, before);
-  free(after);
-}
 
 START_TEST(refuses) {
   const struct refusal *r = &refusals[_i];
@@ -392,6 +499,9 @@ int main(void) {
   tcase_add_loop_test(c, builds_linears, 0, 4);
   tcase_add_test(c, modules_follow_each_other);
   tcase_add_loop_test(c, pads_by_reflection, 0, 2);
+  tcase_add_test(c, trains_a_part_of_a_graph);
+  tcase_add_test(c, takes_precomputed_ranges);
+  tcase_add_test(c, refuses_what_is_no_float_module);
   tcase_add_loop_test(c, refuses, 0, REFUSALS);
   tcase_add_test(c, refuses_a_name_twice);
   tcase_add_test(c, refuses_linears);

@@ -436,29 +436,38 @@ static graft_status road_modules(trial *t) {
   graft_graph *g = graft_graph_create(t->m, "main");
   const graft_type type = graft_type_make(GRAFT_F32, 4, (int64_t[]){2, 2, 4, 4});
   const int64_t kernel[] = {3, 3}, one[] = {1, 1};
+  const graft_qconfig fx = {.size = sizeof fx, .quantizer = "fx", .quantizer_options = "per-channel=true"};
   if (g) step(t);
   graft_value v = g ? graft_input_add(g, "x", &type) : GRAFT_NONE;
   if (v == GRAFT_NONE) return GRAFT_NO_MEMORY;
   for (int i = 0; i < 2 && v != GRAFT_NONE; i++) {
     step(t);
-    v = graft_build_qat_conv(g, i ? "layer.1" : "layer.0", v,
-                             &(graft_conv_arguments){.size = sizeof(graft_conv_arguments),
-                                                     .dims = 2,
-                                                     .in_channels = 2,
-                                                     .out_channels = 2,
-                                                     .kernel_size = kernel,
-                                                     .padding = one,
-                                                     .bias = true,
-                                                     .padding_mode = i ? "reflect" : NULL},
-                             &(graft_qat_arguments){.size = sizeof(graft_qat_arguments),
-                                                    .quantizer = "fx",
-                                                    .quantizer_options = "per-channel=true",
-                                                    .batch_norm = true,
-                                                    .relu = i == 1});
+    v = graft_build_qat_conv(
+        g, i ? "layer.1" : "layer.0", v,
+        &(graft_conv_arguments){.size = sizeof(graft_conv_arguments),
+                                .dims = 2,
+                                .in_channels = 2,
+                                .out_channels = 2,
+                                .kernel_size = kernel,
+                                .padding = one,
+                                .bias = true,
+                                .padding_mode = i ? "reflect" : NULL},
+        &(graft_qat_arguments){
+            .size = sizeof(graft_qat_arguments), .qconfig = &fx, .batch_norm = true, .relu = i == 1});
   }
   if (v == GRAFT_NONE) return GRAFT_NO_MEMORY;
   append_module(&t->out, t->m);
   return GRAFT_OK;
+}
+
+/* A module of a float network that is observed already. */
+static graft_status road_from_float(trial *t) {
+  load_for_sure(t);
+  const graft_qconfig fx = {.size = sizeof fx, .quantizer = "fx"};
+  step(t);
+  graft_status s = graft_qat_from_float(graft_module_get_graph(t->m, 0), "fc", &fx, true);
+  if (s == GRAFT_OK) append_module(&t->out, t->m);
+  return s;
 }
 
 /* ---- all of them ---- */
@@ -474,6 +483,7 @@ static const struct road {
     {road_load_printed, network, NULL, NULL, GRAFT_FORMAT_BINARY},
     {road_build, NULL, NULL, NULL, 0},
     {road_modules, NULL, NULL, NULL, 0},
+    {road_from_float, network, "annotate{quantizer=fx,name=fc},insert-observers", NULL, 0},
     {road_passes, network, NULL, "prepare-qat,to-eval,convert", 0},
     {road_passes, network, NULL, "prepare-qat{per-channel=true,quantizer=xnnpack},dce,verify", 0},
     {road_passes, network, NULL, "to-eval,prepare,convert,merge-dequantize", 0},
