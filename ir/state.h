@@ -20,13 +20,19 @@ typedef struct graft_state_options {
   const char *module; /* a part of the network, as a named module is in PyTorch: its tensors, "MODULE.weight", are
                        * called "weight" in the file, and no others are concerned; NULL or "": the whole network */
   const char *prefix; /* what every key of the file begins with, beside the name, "module." of DataParallel; NULL: "" */
+  const char *dict;   /* load: of a checkpoint that has several dicts of tensors, which: "state_dict", "ema.model"; NULL
+                       * or "": the file itself, or the only one in it */
   bool partial;       /* load: missing and unexpected keys are a warning, not an error (PyTorch's strict=False) */
   bool map;           /* load: map the file; one cut short while mapped raises a signal, so this is opt-in */
 } graft_state_options;
 
-/* Tensors of the module take the bytes of the file's, a .safetensors. All of them or, on failure, none: then the module
- * is as it was. NULL options: defaults. Linear in keys and bytes; where most of the file goes into the module its bytes
- * are shared, not copied.
+/* Tensors of the module take the bytes of the file's: a .safetensors, or what torch.save writes since PyTorch 1.6 (.pt,
+ * .pth). All of them or, on failure, none: then the module is as it was. NULL options: defaults. Linear in keys and
+ * bytes; where most of the file goes into the module its bytes are shared, not copied.
+ *
+ * Of PyTorch's files dicts of tensors are read, no code runs, and any class or function that they name beside those
+ * which a tensor needs is refused (GRAFT_UNSUPPORTED); ir/formats/state/STATE.md says what is read. A quantized tensor
+ * NAME is its integers NAME, with NAME.scale and NAME.zero_point.
  *
  * The state (above; of its floats that are plain constants none need be there) must be in the file, and each key must
  * name a tensor: GRAFT_NAME with one error that counts and lists the missing keys, and one the unexpected.
@@ -39,7 +45,7 @@ typedef struct graft_state_options {
  * that they have.
  *
  * Version 1 of PyTorch's ConvBn modules has gamma, beta and the statistics beside the weight: NAME.gamma goes to
- * NAME.bn.weight where the module has no NAME.gamma, and so on.
+ * NAME.bn.weight where the module has no NAME.gamma, and so on, unless the file says that NAME is of version 2.
  *
  * Other errors: GRAFT_IO, GRAFT_FORMAT (a damaged file), GRAFT_UNSUPPORTED, GRAFT_NO_MEMORY, GRAFT_INVALID_ARGUMENT
  * (no path, or options without their size). */

@@ -30,6 +30,7 @@ enum {
   EXPORT_STATE,
   LOAD_STATE,
   SAVE_STATE,
+  STATE_DICT,
   STATE_MODULE,
   STATE_PREFIX,
   PARTIAL_STATE,
@@ -62,8 +63,10 @@ static const cli_option option_table[] = {
     {TIMING, "timing", NULL, "a table of the time each step took (standard error)"},
     {STATS, "stats", NULL, "a table of what each pass did (standard error)"},
     {EXPORT_STATE, "export-state", "DIR", "write every tensor of the module as DIR/NAME.npy"},
-    {LOAD_STATE, "load-state", "FILE", "before the passes, take the tensors of a .safetensors file by their names"},
+    {LOAD_STATE, "load-state", "FILE",
+     "before the passes, take the tensors of a .safetensors, .pt or .pth file by their names"},
     {SAVE_STATE, "save-state", "FILE", "after the passes, write parameters, buffers and the like as .safetensors"},
+    {STATE_DICT, "state-dict", "KEY", "of --load-state's checkpoint, which of several dicts of tensors"},
     {STATE_MODULE, "state-module", "NAME", "state files are of this part of the network: NAME.weight is their weight"},
     {STATE_PREFIX, "state-prefix", "PREFIX", "every key of the state files begins with PREFIX: 'module.'"},
     {PARTIAL_STATE, "partial-state", NULL,
@@ -177,6 +180,7 @@ static bool set_option(void *user, int id, const char *argument) {
   case EXPORT_STATE: a->export_state = argument; return true;
   case LOAD_STATE: a->load_state = argument; return true;
   case SAVE_STATE: a->save_state = argument; return true;
+  case STATE_DICT: a->state.dict = argument; return true;
   case STATE_MODULE: a->state.module = argument; return true;
   case STATE_PREFIX: a->state.prefix = argument; return true;
   case PARTIAL_STATE: return a->state.partial = true;
@@ -502,8 +506,8 @@ int main(int argc, char **argv) {
   if (status < 0 && a.explain_rule && !a.explain) status = cli_usage_error(&command, "--explain-rule needs --explain");
   if (status < 0 && (a.state.module || a.state.prefix) && !a.load_state && !a.save_state)
     status = cli_usage_error(&command, "--state-module and --state-prefix need --load-state or --save-state");
-  if (status < 0 && a.state.partial && !a.load_state)
-    status = cli_usage_error(&command, "--partial-state needs --load-state");
+  if (status < 0 && (a.state.partial || a.state.dict) && !a.load_state)
+    status = cli_usage_error(&command, "--%s needs --load-state", a.state.partial ? "partial-state" : "state-dict");
   if (status < 0 && !a.lists && !check_onnx_options(&a)) status = EXIT_USAGE;
   if (status < 0 && a.tracing && !a.passes) status = cli_usage_error(&command, "%s needs --passes", a.tracing);
   if (status < 0) {

@@ -1,9 +1,11 @@
-/* mutate [-n COUNT] [-s SEED] [-i NUMBER] [-o FILE] [-p PIPELINE] FOLDER...: damages good files in COUNT ways, always
- * the same for one SEED, and checks that each either is refused with a diagnostic or gives a sound module. Exit status
- * 1 when something did not hold; the bytes are then in FILE (default mutated.bin). -i: only the mutation of this
- * number, whose bytes are kept before they are tried. Run under the sanitizers.
+/* mutate [-n COUNT] [-s SEED] [-i NUMBER] [-o FILE] [-p PIPELINE] [-k state] FOLDER...: damages good files in COUNT
+ * ways, always the same for one SEED, and checks that each either is refused with a diagnostic or gives a sound module.
+ * Exit status 1 when something did not hold; the bytes are then in FILE (default mutated.bin). -i: only the mutation of
+ * this number, whose bytes are kept before they are tried. Run under the sanitizers.
  *
- * mutate -f FILE [-k npy|safetensors]: one file as it is. */
+ * -k state: state files alone, .safetensors and .pt by turns.
+ *
+ * mutate -f FILE [-k npy|safetensors|state]: one file as it is. */
 #include "seeds.h"
 
 #include <ctype.h>
@@ -189,8 +191,9 @@ static void keep(const char *path, const bytes *b) {
   fclose(f);
 }
 
-enum { TEXT, BINARY, ONNX, NPY, SAFETENSORS, KINDS };
-static const char *const kind_names[KINDS] = {".gir", ".gfb", ".onnx", ".npy", ".safetensors"};
+enum { TEXT, BINARY, ONNX, NPY, SAFETENSORS, STATE, KINDS };
+static const char *const kind_names[KINDS] = {".gir", ".gfb", ".onnx", ".npy", ".safetensors", ".pt"};
+static bool states_alone;
 
 static int kind_of(const seed *s) {
   const char *dot = strrchr(s->name, '.');
@@ -202,10 +205,10 @@ static int kind_of(const seed *s) {
 
 /* The formats take turns, the seeds of each in order. */
 static const seed *choose(const seed_list *list, unsigned i) {
-  static const int turns[16] = {TEXT, BINARY, ONNX,        TEXT, BINARY, NPY,  TEXT,   BINARY,
-                                TEXT, BINARY, SAFETENSORS, TEXT, BINARY, ONNX, BINARY, TEXT};
+  static const int turns[16] = {TEXT, BINARY, ONNX,        TEXT, BINARY, NPY,  TEXT,  BINARY,
+                                TEXT, BINARY, SAFETENSORS, TEXT, BINARY, ONNX, STATE, TEXT};
   unsigned count = 0;
-  int kind = turns[i % 16];
+  int kind = states_alone ? i % 16 < 4 ? SAFETENSORS : STATE : turns[i % 16];
   for (unsigned k = 0; k < list->count; k++) count += kind_of(&list->items[k]) == kind;
   if (count == 0) return &list->items[i % list->count];
   unsigned nth = i / 16 * 5 + i % 16 / 3;
@@ -311,7 +314,10 @@ int main(int argc, char **argv) {
     case 'o': out = optarg; break;
     case 'p': pipeline = optarg; break;
     case 'f': file = optarg; break;
-    case 'k': kind = strcmp(optarg, "npy") == 0 ? ATTEMPT_NPY : ATTEMPT_SAFETENSORS; break;
+    case 'k':
+      states_alone = strcmp(optarg, "state") == 0;
+      kind = states_alone ? ATTEMPT_STATE : strcmp(optarg, "npy") == 0 ? ATTEMPT_NPY : ATTEMPT_SAFETENSORS;
+      break;
     default: return 2;
     }
   }

@@ -60,7 +60,8 @@ static int by_name(const void *a, const void *b) { return strcmp(*(char *const *
 static void add_file(seed_list *list, const char *folder, const char *name, size_t largest) {
   char path[1024];
   bool text = ends_with(name, ".gir"), npy = ends_with(name, ".npy"), tensors = ends_with(name, ".safetensors");
-  if (!text && !npy && !tensors && !ends_with(name, ".gfb") && !ends_with(name, ".onnx")) return;
+  bool state = ends_with(name, ".pt");
+  if (!text && !npy && !tensors && !state && !ends_with(name, ".gfb") && !ends_with(name, ".onnx")) return;
   snprintf(path, sizeof path, "%s/%s", folder, name);
   size_t size;
   unsigned char *bytes = contents(path, &size);
@@ -68,7 +69,12 @@ static void add_file(seed_list *list, const char *folder, const char *name, size
     free(bytes);
     return;
   }
-  add(list, name, npy ? ATTEMPT_NPY : tensors ? ATTEMPT_SAFETENSORS : ATTEMPT_MODULE, bytes, size);
+  add(list, name,
+      npy       ? ATTEMPT_NPY
+      : tensors ? ATTEMPT_SAFETENSORS
+      : state   ? ATTEMPT_STATE
+                : ATTEMPT_MODULE,
+      bytes, size);
   if (text) add_binary(list, name, path);
 }
 

@@ -92,7 +92,7 @@ for option in print-after=dce print-before=dce print-after-all print-changed pri
 done
 expect 0 "help" "$opt" --help
 for option in output passes emit verify-each print-before print-after print-after-all print-changed print-tree timing \
-  stats export-state load-state save-state state-module state-prefix partial-state quantizer-file pattern-file list-passes list-ops list-patterns list-quantizers explain \
+  stats export-state load-state save-state state-dict state-module state-prefix partial-state quantizer-file pattern-file list-passes list-ops list-patterns list-quantizers explain \
   explain-rule no-provenance inline-data opset external-data version; do
   printed "--$option" "help"
 done

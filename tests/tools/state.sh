@@ -64,6 +64,8 @@ expect 1 "no state" "$opt" two.gir --load-state two.gir
 expect 1 "PyTorch's format is not written" "$opt" two.gir --save-state two.pt
 said "two.pt: error: a state is written as .safetensors" "PyTorch's format is not written"
 absent two.pt "PyTorch's format is not written"
+expect 2 "a dict of no checkpoint" "$opt" two.gir --state-dict x
+said "state-dict needs --load-state" "a dict of no checkpoint"
 expect 2 "a prefix of no state" "$opt" two.gir --state-prefix x
 expect 2 "a part of no state" "$opt" two.gir --state-module x
 expect 2 "nothing is loaded partly" "$opt" two.gir --save-state x.safetensors --partial-state

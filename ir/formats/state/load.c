@@ -77,38 +77,46 @@ static size_t leaf_of(const char *key) {
   return dot ? (size_t)(dot - key) + 1 : 0;
 }
 
-static graft_tensor find_tensor(loader *l, const char *key) {
+/* Of a key of the file, without the prefix. */
+static graft_tensor find_tensor(loader *l, const char *full, const char *key) {
   graft_tensor t = find(l, key, strlen(key), "");
   const size_t leaf = leaf_of(key);
+  if (t == GRAFT_NONE && gr_state_version(l->state, full) >= 2) return GRAFT_NONE;
   for (size_t i = 0; t == GRAFT_NONE && i < sizeof moved / sizeof *moved; i++)
     if (strcmp(key + leaf, moved[i].old) == 0) t = find(l, key, leaf, moved[i].now);
   return t;
 }
 
 /* A batch norm whose statistics the module has, but does not count its batches. */
-static bool is_idle_counter(loader *l, const char *key) {
+static bool is_idle_counter(loader *l, const char *full, const char *key) {
   const size_t leaf = leaf_of(key);
-  return strcmp(key + leaf, "num_batches_tracked") == 0 &&
-         (find(l, key, leaf, "running_mean") != GRAFT_NONE || find(l, key, leaf, "bn.running_mean") != GRAFT_NONE);
+  if (strcmp(key + leaf, "num_batches_tracked") != 0) return false;
+  return find(l, key, leaf, "running_mean") != GRAFT_NONE ||
+         (gr_state_version(l->state, full) < 2 && find(l, key, leaf, "bn.running_mean") != GRAFT_NONE);
 }
 
-static void add_unexpected(loader *l, const char *key) {
+static void add_unexpected(loader *l, const char *key, const char *why) {
   const char *dot = strchr(key, '.');
-  add_key(&l->unexpected, key, "");
-  if (!l->hint && dot && dot[1] && find_tensor(l, dot + 1) != GRAFT_NONE) l->hint = key;
+  add_key(&l->unexpected, key, why);
+  if (!l->hint && dot && dot[1] && find_tensor(l, key, dot + 1) != GRAFT_NONE) l->hint = key;
 }
 
 static void match_entry(loader *l, uint32_t index) {
-  const char *full = l->state->entries.data[index].key, *key = full + l->scope.prefix_length;
-  if (strncmp(full, l->scope.prefix, l->scope.prefix_length) != 0) {
-    add_unexpected(l, full);
+  const gr_state_entry *e = &l->state->entries.data[index];
+  const char *full = e->key, *key = full + l->scope.prefix_length;
+  if (e->type.dtype == GRAFT_UNKNOWN) {
+    add_unexpected(l, full, " (no tensor)");
     return;
   }
-  const graft_tensor t = find_tensor(l, key);
-  if (t == GRAFT_NONE && is_idle_counter(l, key))
+  if (strncmp(full, l->scope.prefix, l->scope.prefix_length) != 0) {
+    add_unexpected(l, full, "");
+    return;
+  }
+  const graft_tensor t = find_tensor(l, full, key);
+  if (t == GRAFT_NONE && is_idle_counter(l, full, key))
     add_key(&l->counters, full, "");
   else if (t == GRAFT_NONE)
-    add_unexpected(l, full);
+    add_unexpected(l, full, "");
   else if (l->taken[t] != GRAFT_NONE)
     gr_error(l->context, GRAFT_NAME, gr_state_loc(l->state), "the keys %.200s and %.200s are both of tensor %.200s",
              l->state->entries.data[l->taken[t]].key, full, gr_name_label(l->module, l->module->tensors.data[t].name));
@@ -116,14 +124,24 @@ static void match_entry(loader *l, uint32_t index) {
     l->taken[t] = index;
 }
 
-static bool ends_in(const char *name, const char *leaf) { return strcmp(name + leaf_of(name), leaf) == 0; }
+/* Batch norm counts its batches since version 2. */
+static bool may_be_missing(loader *l, const char *key) {
+  if (strcmp(key + leaf_of(key), "num_batches_tracked") != 0) return false;
+  gr_sink full;
+  gr_sink_init(&full, l->context);
+  gr_sink_text(&full, l->scope.prefix);
+  gr_sink_write(&full, key, strlen(key) + 1);
+  const bool may = !full.failed && gr_state_version(l->state, full.bytes.data) < 2;
+  gr_sink_free(&full);
+  return may;
+}
 
 static void find_missing(loader *l) {
   for (graft_tensor t = 0; t < l->module->tensors.len && !l->name.failed; t++) {
     if (l->parts[t] != GR_STATE_NEEDED || l->taken[t] != GRAFT_NONE) continue;
     gr_state_name(&l->name, l->module, t);
     const char *key = l->name.failed ? NULL : gr_state_inside(&l->scope, l->name.bytes.data);
-    if (key && !ends_in(key, "num_batches_tracked")) add_key(&l->missing, l->scope.prefix, key);
+    if (key && !may_be_missing(l, key)) add_key(&l->missing, l->scope.prefix, key);
   }
 }
 
@@ -179,7 +197,7 @@ static void say(loader *l) {
 static bool is_shareable(const loader *l, const gr_state_entry *e, graft_tensor t) {
   const size_t width = graft_dtype_size(e->type.dtype);
   return e->type.dtype == gr_tensor_type(l->module, t)->dtype && gr_tensor_bytes(l->module, t) > SHARED_BYTES &&
-         (uintptr_t)e->data % width == 0 && gr_state_is_packed(e);
+         (uintptr_t)e->data % width == 0 && gr_state_is_packed(e); /* so large a one lies in the file */
 }
 
 /* Tensors that keep a file alive for a small part of it would cost more than they save. */
@@ -245,7 +263,7 @@ static graft_status load_state(graft_module *m, const gr_state *s, const graft_s
 /* Releases `file`. */
 static graft_status load_file(graft_module *m, gr_buffer *file, const char *path, const graft_state_options *o) {
   gr_state s;
-  graft_status status = gr_state_read(&s, m->context, file, path);
+  graft_status status = gr_state_read(&s, m->context, file, path, o->dict ? o->dict : "");
   if (!status) status = load_state(m, &s, o);
   gr_state_free(&s);
   gr_buffer_release(m->context, file);
@@ -253,12 +271,13 @@ static graft_status load_file(graft_module *m, gr_buffer *file, const char *path
 }
 
 static graft_status load(graft_module *m, const char *path, const graft_state_options *options) {
+  const uint32_t errors = gr_error_count(m->context);
   graft_state_options o = {.size = sizeof o};
   if (!path) return gr_error(m->context, GRAFT_INVALID_ARGUMENT, gr_module_loc(m), "no file is named to load from");
   const graft_status status = gr_take_options(m->context, &o, sizeof o, options);
   if (status) return status;
   gr_buffer *file = gr_file_read(m->context, path, o.map);
-  return file ? load_file(m, file, path, &o) : GRAFT_IO;
+  return file ? load_file(m, file, path, &o) : gr_outcome(m->context, errors, GRAFT_OK);
 }
 
 static graft_status load_memory(graft_module *m, const void *bytes, size_t size, const char *name,

@@ -3,14 +3,15 @@
 #define GRAFT_STATE_IMPL_H
 
 #include "ir/formats/sink_int.h"
+#include "ir/formats/state/texts_impl.h"
 #include "ir/ir_int.h"
 #include "ir/state.h"
 
 typedef struct gr_state_entry {
-  const char *key; /* NUL-terminated UTF-8 */
-  graft_type type;
+  const char *key;                 /* NUL-terminated UTF-8 */
+  graft_type type;                 /* of no dtype: something else than a tensor */
   int64_t strides[GRAFT_MAX_RANK]; /* in elements, none negative */
-  const char *data;                /* its first element; every element lies in the file; NULL where there is none */
+  const char *data;                /* its first element, in the file or in `texts`; NULL where there is none */
 } gr_state_entry;
 
 typedef struct gr_state {
@@ -19,11 +20,15 @@ typedef struct gr_state {
   gr_buffer *file;  /* borrowed */
   gr_arena texts;
   GR_VEC(gr_state_entry) entries; /* in the file's order, no key twice */
+  gr_texts modules;               /* whose version is known, */
+  GR_VEC(int64_t) versions;       /* and it */
 } gr_state;
 
-/* Told by its content. To be freed on failure too. */
-graft_status gr_state_read(gr_state *s, graft_context *c, gr_buffer *file, const char *path);
+/* Told by its content; `dict` as graft_state_options has it. To be freed on failure too. */
+graft_status gr_state_read(gr_state *s, graft_context *c, gr_buffer *file, const char *path, const char *dict);
 void gr_state_free(gr_state *s);
+/* Of the module that a key without its last part names; 0: the file does not say. */
+int64_t gr_state_version(const gr_state *s, const char *key);
 static inline gr_loc gr_state_loc(const gr_state *s) { return (gr_loc){.file = s->path}; }
 
 /* Strides of elements that lie one behind another, in C order. */
