@@ -3,7 +3,9 @@ condition is_activation(%x) = dtype(%x) == i8 or dtype(%x) == u8 or dtype(%x) ==
 # Q(relu(bn(DQ(x))))  ==>  conv_relu(x, w, b)   with a group and a weight of one element for each channel
 #
 # A batch norm that uses its running statistics is x t + b per channel, t = gamma / sqrt(var + eps), b = beta - mean t: a
-# convolution whose weight is 1 or -1 in steps of |t|, which is exact. Where t is 0 or no normal number, the weight is 0 in steps of 1.
+# convolution whose weight is 64 or -64 in steps of |t| / 64, which is exact. Sums have steps of x's times the weight's, and so has b where
+# it becomes an integer (ONNX's operators, fixed point): of a weight of 1 they would be as long as x's own. They are as long as an i32 bias
+# needs where t is nothing beside b; where t is 0 or no normal number, the weight is 0.
 rule lower_batch_norm
 match
   relu? {
@@ -19,8 +21,9 @@ where
 rewrite
   drop %count
   const %t = bn_scale(%gamma?, %var) {eps: $eps, exact: true}
-  const %s = abs(bn_scale(%gamma?, %var) {eps: $eps})
   const %b = bn_shift(_, %mean, %beta?, %t)    named %mean:bias   kind parameter
+  const %least = div(abs(%b), mul(%sx, 1073741824.0)) if constant(%sx) else zeros_like(%b)
+  const %s = maximum(maximum(div(abs(bn_scale(%gamma?, %var) {eps: $eps}), 64.0), %least), 1.1754944e-38)
   const %w = view(to(round(div(%t, %s))) {dtype: i8}) {size: [dim(%mean, 0), 1, 1, 1]}   named %mean:weight
   const %z = to(mul(%s, 0)) {dtype: i32}
   if relu {
@@ -48,8 +51,9 @@ where
 rewrite
   drop %count
   const %t = bn_scale(%gamma?, %var) {eps: $eps, exact: true}
-  const %s = abs(bn_scale(%gamma?, %var) {eps: $eps})
   const %b = bn_shift(_, %mean, %beta?, %t)    named %mean:bias   kind parameter
+  const %least = div(abs(%b), mul(%sx, 1073741824.0)) if constant(%sx) else zeros_like(%b)
+  const %s = maximum(maximum(div(abs(bn_scale(%gamma?, %var) {eps: $eps}), 64.0), %least), 1.1754944e-38)
   const %w = view(to(round(div(%t, %s))) {dtype: i8}) {size: [dim(%mean, 0), 1, 1, 1]}   named %mean:weight
   const %z = to(mul(%s, 0)) {dtype: i32}
   %image = view(%x) {size: [-1, dim(%mean, 0), product(extents(%x, 2, none)), 1]}
