@@ -6,7 +6,7 @@
 
 #include "runtime/runtime.h"
 
-/* [n, c, h, w]; one spatial axis: h is 1; none: h and w are. */
+/* [n, c, h, w]; one spatial axis: h is 1; none: h and w are; of three h has the first two. */
 typedef struct array {
   int64_t n, c, h, w;
   float *data;

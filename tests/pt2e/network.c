@@ -162,14 +162,18 @@ static array run_with(network *n, array x, bool reference, uint32_t threads) {
   graft_session *s = graft_session_create(n->graph, &o);
   ck_assert_msg(s != NULL, "%s", errors(n->context));
   graft_type type = graft_value_get_type(n->graph, graft_input_get(n->graph, 0));
-  type = type.rank == 3 ? graft_type_make(GRAFT_F32, 3, (int64_t[]){x.n, x.c, x.w})
-                        : graft_type_make(GRAFT_F32, type.rank, (int64_t[]){x.n, x.c, x.h, x.w});
+  if (type.rank == 3)
+    type = graft_type_make(GRAFT_F32, 3, (int64_t[]){x.n, x.c, x.w});
+  else if (type.rank < 5) /* else as the graph says */
+    type = graft_type_make(GRAFT_F32, type.rank, (int64_t[]){x.n, x.c, x.h, x.w});
+  ck_assert_int_eq(graft_type_elements(&type), array_count(x));
   ck_assert_msg(graft_session_set_input(s, 0, &type, x.data) == GRAFT_OK, "%s", errors(n->context));
   ck_assert_msg(graft_session_run(s) == GRAFT_OK, "%s", errors(n->context));
   const void *data = graft_session_get_output(s, 0, &type);
   ck_assert_int_eq(type.dtype, GRAFT_F32);
   const int64_t *d = type.dims;
-  array y = array_make(d[0], type.rank > 1 ? d[1] : 1, type.rank > 3 ? d[2] : 1, type.rank > 2 ? d[type.rank - 1] : 1);
+  const int64_t h = type.rank > 4 ? d[2] * d[3] : type.rank > 3 ? d[2] : 1;
+  array y = array_make(d[0], type.rank > 1 ? d[1] : 1, h, type.rank > 2 ? d[type.rank - 1] : 1);
   memcpy(y.data, data, (size_t)array_count(y) * sizeof *y.data);
   graft_session_destroy(s);
   return y;
