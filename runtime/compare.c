@@ -1,80 +1,13 @@
 /* Two sessions. The hook of the first keeps the values that are layers as f32; the hook of the second holds its own
- * against them and forgets them. In the second run of b the hook then writes a's numbers over b's. */
-#include "runtime/compare.h"
-#include "runtime/match_impl.h"
+ * against them. In the second run of b the hook then writes a's numbers over b's. What is inside an if or a loop comes
+ * as often as that runs: its times are numbered within a step, in both. */
+#include "runtime/compare_impl.h"
 #include "runtime/numbers_int.h"
-#include "runtime/quant_int.h"
-#include "runtime/weights_impl.h"
 
 #include <math.h>
 #include <string.h>
 
 enum { CODES_MAX = 1 << 16 };
-
-typedef struct sums {
-  int64_t count, differing;
-  double aa, bb, ab, noise, largest, steps;
-} sums;
-
-/* A value's numbers in a graph: as they are, or quantized. */
-typedef struct quantizer {
-  const float *scale;
-  const int32_t *zero_point;
-  gr_channels channels;
-  int64_t low, high; /* quant_min and quant_max */
-  bool fitted;
-} quantizer;
-
-/* One scale for all elements, as the value of a has it or as it fits b's integers. */
-typedef struct whole_scale {
-  float scale; /* 0: none */
-  int32_t zero_point;
-  int64_t low, high;
-} whole_scale;
-
-typedef struct layer {
-  graft_value a, b;
-  graft_type type;
-  sums total, own;
-  graft_statistics of_a, of_b;
-  int64_t not_numbers, clipped;
-  double low, high;
-  int64_t histogram_a[GRAFT_HISTOGRAM], histogram_b[GRAFT_HISTOGRAM];
-  bool quantized, seen, fitted;
-  bool unknown;      /* b has integers there, of which nothing says what they stand for */
-  whole_scale scale; /* where b's integers do not say theirs */
-  uint32_t channels;
-  float scale_min, scale_max;
-  int32_t zero_point;
-  int64_t quant_min, quant_max;
-  uint64_t *codes; /* a bit each; NULL: not counted */
-  size_t code_words;
-} layer;
-
-/* A value of a that some layer goes by. */
-typedef struct kept {
-  bool wanted;
-  bool raw;         /* integers as they are */
-  graft_type type;  /* rank -1: not there yet */
-  whole_scale said; /* quantized, with one scale */
-  float *data;
-  size_t size; /* bytes of it */
-} kept;
-
-struct graft_compare {
-  graft_context *context;
-  graft_graph *a, *b;
-  graft_session *of_a, *of_b;
-  gr_matches matches;
-  gr_weights weights;
-  kept *kept; /* by value of a */
-  uint32_t kept_count;
-  layer *layers;
-  uint32_t *input_of; /* by input of b: a's */
-  double bad;
-  int64_t steps;
-  bool forced; /* the second run of b */
-};
 
 /* ---- quantized numbers ---- */
 
@@ -150,10 +83,19 @@ static void quantize(const quantizer *q, int64_t from, int64_t n, double *x) {
 
 /* ---- a's run ---- */
 
-static graft_status keep(graft_compare *c, graft_value v, const graft_type *type, const void *data,
+/* Room for one time more; what it has from an earlier step stays. */
+static kept *next_time(graft_context *c, history *h, bool once) {
+  if (once) h->told = 0;
+  h->once = once;
+  if (h->told == h->times.len && !gr_vec_push(c, &h->times, (kept){0})) return NULL;
+  return &h->times.data[h->told++];
+}
+
+static graft_status keep(graft_compare *c, history *h, bool once, const graft_type *type, const void *data,
                          const quantizer *q) {
-  kept *k = &c->kept[v];
-  if (!k->wanted) return GRAFT_OK;
+  if (!h->wanted) return GRAFT_OK;
+  kept *k = next_time(c->context, h, once);
+  if (!k) return GRAFT_NO_MEMORY;
   const int64_t count = graft_type_elements(type);
   const size_t size = gr_size3((size_t)count, sizeof(float), 1);
   if (k->size != size) {
@@ -180,13 +122,14 @@ static graft_status keep(graft_compare *c, graft_value v, const graft_type *type
 
 static graft_status after_a(void *user, const graft_node_done *done) {
   graft_compare *c = user;
+  const uint32_t p = c->matches.pair_of_a[done->graph->index];
   quantizer q;
   graft_status status = GRAFT_OK;
-  for (uint32_t i = 0; status == GRAFT_OK && i < done->result_count; i++) {
+  for (uint32_t i = 0; p != GRAFT_NONE && status == GRAFT_OK && i < done->result_count; i++) {
     const graft_value v = graft_node_result(done->graph, done->node, i);
-    if (v == GRAFT_NONE || !done->results[i] || !c->kept[v].wanted) continue;
+    if (v == GRAFT_NONE || !done->results[i] || !c->pairs[p].of_a[v].wanted) continue;
     const bool quantized = i == 0 && find_quantizer(done, &q);
-    status = keep(c, v, &done->result_types[i], done->results[i], quantized ? &q : NULL);
+    status = keep(c, &c->pairs[p].of_a[v], done->once, &done->result_types[i], done->results[i], quantized ? &q : NULL);
   }
   return status;
 }
@@ -356,16 +299,24 @@ static bool agree(kept *k, layer *l, const graft_type *type, const void *data, b
   return *quantized;
 }
 
+/* a's value, the time that b's has now come; NULL: it was not there then. */
+static kept *same_time(pair *p, graft_value of_a, graft_value of_b) {
+  history *h = &p->of_a[of_a];
+  const uint32_t time = h->once ? 0 : p->times_of_b[of_b]++;
+  return time < h->told ? &h->times.data[time] : NULL;
+}
+
 static graft_status after_b(void *user, const graft_node_done *done) {
   graft_compare *c = user;
   quantizer q;
   const bool fixed = done->once || strcmp(done->kernel, "known") == 0; /* weights and shapes: not to be written to */
-  for (uint32_t i = 0; i < done->result_count; i++) {
+  const uint32_t p = c->matches.pair_of_b[done->graph->index];
+  for (uint32_t i = 0; p != GRAFT_NONE && i < done->result_count; i++) {
     const graft_value v = graft_node_result(done->graph, done->node, i);
     const graft_type *type = &done->result_types[i];
     if (v == GRAFT_NONE || !done->results[i]) continue;
-    const gr_match *m = &c->matches.of[v];
-    kept *k = m->layer == GRAFT_NONE ? NULL : &c->kept[m->a];
+    const gr_match *m = &c->matches.pairs.data[p].of[v];
+    kept *k = m->layer == GRAFT_NONE ? NULL : same_time(&c->pairs[p], m->a, v);
     if (!k || !k->data || !gr_same_shape(&k->type, type)) continue;
     layer *l = &c->layers[m->layer];
     bool quantized = i == 0 && find_quantizer(done, &q);
@@ -404,6 +355,43 @@ static graft_status find_inputs(graft_compare *c) {
   return GRAFT_OK;
 }
 
+static graft_status begin_pairs(graft_compare *c) {
+  const gr_matches *all = &c->matches;
+  c->pairs = gr_calloc(c->context, all->pairs.len + 1u, sizeof *c->pairs);
+  c->layers = gr_calloc(c->context, all->layer_count + 1u, sizeof *c->layers);
+  if (!c->pairs || !c->layers) return GRAFT_NO_MEMORY;
+  for (uint32_t i = 0; i < all->pairs.len; i++) {
+    const gr_pair *of = &all->pairs.data[i];
+    pair *p = &c->pairs[i];
+    p->count_a = of->a->values.len;
+    p->count_b = of->count;
+    p->of_a = gr_calloc(c->context, p->count_a + 1u, sizeof *p->of_a);
+    p->times_of_b = gr_calloc(c->context, p->count_b + 1u, sizeof *p->times_of_b);
+    if (!p->of_a || !p->times_of_b) return GRAFT_NO_MEMORY;
+    for (uint32_t v = 0; v < of->count; v++) {
+      const gr_match *m = &of->of[v];
+      if (m->layer == GRAFT_NONE) continue;
+      p->of_a[m->a].wanted = true;
+      if (m->shown) c->layers[m->layer].pair = i, c->layers[m->layer].a = m->a, c->layers[m->layer].b = v;
+    }
+  }
+  return GRAFT_OK;
+}
+
+static void end_pairs(graft_compare *c) {
+  for (uint32_t i = 0; c->pairs && i < c->matches.pairs.len; i++) {
+    pair *p = &c->pairs[i];
+    for (uint32_t v = 0; p->of_a && v < p->count_a; v++) {
+      for (uint32_t k = 0; k < p->of_a[v].times.len; k++)
+        gr_free(c->context, p->of_a[v].times.data[k].data, p->of_a[v].times.data[k].size);
+      gr_vec_free(c->context, &p->of_a[v].times);
+    }
+    gr_free(c->context, p->of_a, (p->count_a + 1u) * sizeof *p->of_a);
+    gr_free(c->context, p->times_of_b, (p->count_b + 1u) * sizeof *p->times_of_b);
+  }
+  gr_free(c->context, c->pairs, (c->matches.pairs.len + 1u) * sizeof *c->pairs);
+}
+
 static graft_status prepare(graft_compare *c, const graft_compare_options *o) {
   graft_session_options options = {.size = sizeof options,
                                    .threads = o->threads,
@@ -412,26 +400,21 @@ static graft_status prepare(graft_compare *c, const graft_compare_options *o) {
                                    .kernel_count = o->kernel_count,
                                    .keep_state = true,
                                    .after_node = after_a,
-                                   .after_node_user = c};
+                                   .after_node_user = c,
+                                   .after_node_inside = true};
   c->bad = o->bad != 0 ? o->bad : 20;
   graft_status status = find_inputs(c);
   if (status == GRAFT_OK) status = gr_match_begin(&c->matches, c->a, c->b);
   if (status == GRAFT_OK) status = gr_weights_begin(&c->weights, (o->folded ? o->folded : c->a)->module, c->b);
   if (status != GRAFT_OK) return status;
-  c->kept_count = c->a->values.len;
-  c->kept = gr_calloc(c->context, c->kept_count + 1u, sizeof *c->kept);
-  c->layers = gr_calloc(c->context, c->matches.layer_count + 1u, sizeof *c->layers);
-  if (!c->kept || !c->layers) return GRAFT_NO_MEMORY;
-  for (uint32_t v = 0; v < c->matches.count; v++) {
-    const gr_match *m = &c->matches.of[v];
-    if (m->layer == GRAFT_NONE) continue;
-    c->kept[m->a].wanted = true;
-    if (m->shown) c->layers[m->layer].a = m->a, c->layers[m->layer].b = v;
-  }
+  status = begin_pairs(c);
+  if (status != GRAFT_OK) return status;
   c->of_a = graft_session_create(c->a, &options);
   if (!c->of_a) return GRAFT_RUN;
   options.after_node = after_b;
   options.writes_values = true;
+  options.backends = o->backends;
+  options.backend_count = o->backend_count;
   c->of_b = graft_session_create(c->b, &options);
   return c->of_b ? GRAFT_OK : GRAFT_RUN;
 }
@@ -459,10 +442,9 @@ void graft_compare_destroy(graft_compare *c) {
   if (!c) return;
   graft_session_destroy(c->of_a);
   graft_session_destroy(c->of_b);
-  for (uint32_t v = 0; c->kept && v < c->kept_count; v++) gr_free(c->context, c->kept[v].data, c->kept[v].size);
+  end_pairs(c);
   for (uint32_t i = 0; c->layers && i < c->matches.layer_count; i++)
     gr_free(c->context, c->layers[i].codes, c->layers[i].code_words * sizeof *c->layers[i].codes);
-  gr_free(c->context, c->kept, (c->kept_count + 1u) * sizeof *c->kept);
   gr_free(c->context, c->layers, (c->matches.layer_count + 1u) * sizeof *c->layers);
   gr_free(c->context, c->input_of, (c->b->inputs.len + 1u) * sizeof *c->input_of);
   gr_match_end(&c->matches, c->context);
@@ -472,170 +454,38 @@ void graft_compare_destroy(graft_compare *c) {
 
 /* ---- steps ---- */
 
+/* A run of one begins: no value was there yet. */
+static void begin_run(graft_compare *c, bool of_a) {
+  for (uint32_t i = 0; i < c->matches.pairs.len; i++) {
+    pair *p = &c->pairs[i];
+    for (uint32_t v = 0; of_a && v < p->count_a; v++)
+      if (!p->of_a[v].once) p->of_a[v].told = 0;
+    if (!of_a) memset(p->times_of_b, 0, p->count_b * sizeof *p->times_of_b);
+  }
+}
+
+static graft_status run_b(graft_compare *c, bool forced) {
+  begin_run(c, false);
+  c->forced = forced;
+  return graft_session_run(c->of_b);
+}
+
 static graft_status step(graft_compare *c, const graft_type *types, const void *const *data) {
   graft_status status = GRAFT_OK;
+  begin_run(c, true);
   for (uint32_t i = 0; status == GRAFT_OK && i < c->a->inputs.len; i++) {
     status = graft_session_set_input(c->of_a, i, &types[i], data[i]);
-    if (status == GRAFT_OK) status = keep(c, c->a->inputs.data[i], &types[i], data[i], NULL);
+    if (status == GRAFT_OK) status = keep(c, &c->pairs[0].of_a[c->a->inputs.data[i]], false, &types[i], data[i], NULL);
   }
   for (uint32_t i = 0; status == GRAFT_OK && i < c->b->inputs.len; i++)
     status = graft_session_set_input(c->of_b, i, &types[c->input_of[i]], data[c->input_of[i]]);
   if (status == GRAFT_OK) status = graft_session_run(c->of_a);
-  c->forced = false;
-  if (status == GRAFT_OK) status = graft_session_run(c->of_b);
-  c->forced = true;
-  return status == GRAFT_OK ? graft_session_run(c->of_b) : status;
+  if (status == GRAFT_OK) status = run_b(c, false);
+  return status == GRAFT_OK ? run_b(c, true) : status;
 }
 
 graft_status graft_compare_step(graft_compare *c, const graft_type *types, const void *const *data) {
   const uint32_t errors = gr_error_count(c->context);
   c->steps++;
   return gr_outcome(c->context, errors, step(c, types, data));
-}
-
-/* ---- results ---- */
-
-static double decibels(double signal, double noise) {
-  if (noise <= 0) return (double)INFINITY;
-  return signal > 0 ? 10 * log10(signal / noise) : -(double)INFINITY;
-}
-
-static graft_error error_of(const layer *l, const sums *s) {
-  if (s->count == 0) return (graft_error){(double)NAN, (double)NAN, (double)NAN, (double)NAN};
-  const double lengths = sqrt(s->aa) * sqrt(s->bb);
-  return (graft_error){.snr = decibels(s->aa, s->noise),
-                       .cosine = lengths > 0      ? s->ab / lengths
-                                 : s->aa == s->bb ? 1
-                                                  : 0,
-                       .largest = s->largest,
-                       .steps = l->quantized ? s->steps : (double)NAN};
-}
-
-uint32_t graft_compare_layer_count(const graft_compare *c) { return c->matches.layer_count; }
-
-static double unused(const layer *l) {
-  if (!l->codes) return (double)NAN;
-  int64_t used = 0, all = l->quant_max - l->quant_min + 1;
-  for (size_t i = 0; i < l->code_words; i++) used += __builtin_popcountll(l->codes[i]);
-  return 1.0 - (double)used / (double)all;
-}
-
-graft_layer graft_compare_layer(const graft_compare *c, uint32_t index) {
-  graft_layer out = {.size = sizeof out, .a = GRAFT_NONE, .b = GRAFT_NONE};
-  if (index >= c->matches.layer_count) return out;
-  const layer *l = &c->layers[index];
-  out.graph_a = c->a;
-  out.graph_b = c->b;
-  out.a = l->a;
-  out.b = l->b;
-  out.type = l->type;
-  out.error = error_of(l, &l->total);
-  out.own = error_of(l, &l->own);
-  out.inherited = l->total.count ? decibels(l->total.aa, l->total.noise - l->own.noise) : (double)NAN;
-  out.bad = out.error.snr < c->bad || l->not_numbers > 0;
-  out.not_numbers = l->not_numbers;
-  out.of_a = l->of_a;
-  out.of_b = l->of_b;
-  out.low = l->low;
-  out.high = l->high;
-  memcpy(out.histogram_a, l->histogram_a, sizeof out.histogram_a);
-  memcpy(out.histogram_b, l->histogram_b, sizeof out.histogram_b);
-  out.quantized = l->quantized;
-  out.fitted = l->fitted;
-  out.channels = l->channels;
-  out.scale_min = l->scale_min;
-  out.scale_max = l->scale_max;
-  out.zero_point = l->zero_point;
-  out.quant_min = l->quant_min;
-  out.quant_max = l->quant_max;
-  out.clipped = l->total.count ? (double)l->clipped / (double)l->total.count : 0;
-  out.unused = unused(l);
-  out.elements = l->of_a.count;
-  out.differing = l->total.differing;
-  out.own_differing = l->own.differing;
-  return out;
-}
-
-uint32_t graft_compare_first_bad(const graft_compare *c) {
-  for (uint32_t i = 0; i < c->matches.layer_count; i++)
-    if (graft_compare_layer(c, i).bad) return i;
-  return GRAFT_NONE;
-}
-
-uint32_t graft_compare_worst(const graft_compare *c) {
-  uint32_t worst = GRAFT_NONE;
-  double least = (double)INFINITY;
-  for (uint32_t i = 0; i < c->matches.layer_count; i++) {
-    const double snr = error_of(&c->layers[i], &c->layers[i].own).snr;
-    if (!(snr < least)) continue;
-    least = snr;
-    worst = i;
-  }
-  return worst;
-}
-
-/* Rows that were to be and got no numbers; a value that is no layer is not worth a word. */
-static gr_missed without_numbers(const graft_compare *c, bool unknown) {
-  gr_missed out = {0};
-  for (uint32_t i = 0; i < c->matches.layer_count; i++) {
-    const layer *l = &c->layers[i];
-    const graft_node n = graft_value_node(c->b, l->b);
-    if (l->seen || l->unknown != unknown || !c->steps || n == GRAFT_NONE || out.count++) continue;
-    out.graph = c->b;
-    out.node = n;
-  }
-  return out;
-}
-
-static const char *const whys[] = {
-    [GR_MISSED_NAME] = "the other has no such value",
-    [GR_MISSED_SHAPE] = "the other's value of this name has another shape",
-    [GR_MISSED_NESTED] = "they are inside an if or a loop",
-    "nothing says what their integers stand for",
-    "they did not run, or had no elements or another shape",
-    "the other has no floats of this name and shape that could be quantized",
-    "nothing says what their integers stand for",
-};
-
-enum { WITHOUT_SCALE = GR_MISSED_KINDS, NOT_RUN, WEIGHTS, UNKNOWN_WEIGHTS, WHYS };
-_Static_assert(sizeof whys / sizeof *whys == WHYS, "a text for each reason");
-
-static gr_missed missed_of_kind(const graft_compare *c, uint32_t kind) {
-  if (kind < GR_MISSED_KINDS) return c->matches.missed[kind];
-  if (kind >= WEIGHTS) return kind == WEIGHTS ? c->weights.missed : c->weights.unknown;
-  return without_numbers(c, kind == WITHOUT_SCALE);
-}
-
-/* The reason of this number among those that there are. */
-static graft_missed missed(const graft_compare *c, uint32_t index, uint32_t *count) {
-  graft_missed out = {.size = sizeof out, .first = GRAFT_NONE};
-  *count = 0;
-  for (uint32_t kind = 0; kind < WHYS; kind++) {
-    const gr_missed m = missed_of_kind(c, kind);
-    if (!m.count || (*count)++ != index) continue;
-    out.why = whys[kind];
-    out.weights = kind >= WEIGHTS;
-    out.count = m.count;
-    out.graph = m.graph;
-    out.first = m.node;
-  }
-  return out;
-}
-
-uint32_t graft_compare_missed_count(const graft_compare *c) {
-  uint32_t count;
-  (void)missed(c, 0, &count);
-  return count;
-}
-
-graft_missed graft_compare_missed(const graft_compare *c, uint32_t index) {
-  uint32_t count;
-  return missed(c, index, &count);
-}
-
-uint32_t graft_compare_weight_count(const graft_compare *c) { return c->weights.len; }
-
-graft_weight graft_compare_weight(const graft_compare *c, uint32_t index) {
-  if (index < c->weights.len) return c->weights.data[index];
-  return (graft_weight){.size = sizeof(graft_weight), .a = GRAFT_NONE, .b = GRAFT_NONE, .reader = GRAFT_NONE};
 }

@@ -12,8 +12,13 @@
  * looked at, so that the next layer shows the error that it adds by itself. State of the modules (statistics,
  * observers) stays as it is.
  *
+ * Graphs that an if or a loop of both runs are compared too, if the one's result is the other's: their layers come
+ * before the node's, and of a value that comes several times in a step the first time of the one is held against the
+ * first of the other, and so on; a time that only one of them has is left out.
+ *
  * Memory, beside the graphs: what running a and what running b takes (graft_session_memory), once each; a's values that
- * are layers, in f32; for a layer about 3 kB and, where it is quantized, a bit a step. b's values are not kept. */
+ * are layers, in f32, each as often as it comes in a step; for a layer about 3 kB and, where it is quantized, a bit a
+ * step. b's values are not kept. */
 #ifndef GRAFT_COMPARE_H
 #define GRAFT_COMPARE_H
 
@@ -36,6 +41,10 @@ typedef struct graft_compare_options {
   /* a with its batch norms folded into weights as they are in b (pass fold-conv-bn): b's weights are held against this
    * graph's, which is not needed once the comparison is made. NULL: a's own */
   graft_graph *folded;
+  /* Of b's runs alone, so that an own backend can be held against the kernels that are built in, with b the same graph.
+   */
+  const graft_backend *const *backends;
+  uint32_t backend_count;
 } graft_compare_options;
 
 /* Of b against a, all elements of all steps together. */
@@ -86,7 +95,8 @@ GRAFT_API graft_layer graft_compare_layer(const graft_compare *compare, uint32_t
 GRAFT_API uint32_t graft_compare_first_bad(const graft_compare *compare);
 GRAFT_API uint32_t graft_compare_worst(const graft_compare *compare);
 
-/* A weight that b has as integers and a, under the same name, as floats. Channels are those of the layer's result. */
+/* A weight that b has as integers and a, under the same name, as floats (if a has the same integers there is nothing to
+ * be said of it). Channels are those of the layer's result. */
 typedef struct graft_weight {
   size_t size;
   graft_tensor a, b; /* of the graphs' modules */

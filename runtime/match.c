@@ -8,7 +8,8 @@
  *
  * Layers, the rows of a comparison, are the values of the second graph that the first one has, in order; but a value
  * that only quantizers read is left to what they make of it, a quantize that only dequantizes read to these, and what
- * follows from tensors alone is none. */
+ * follows from tensors alone is none. Graphs that an if or a loop runs are held against those that the same node of the
+ * first graph runs, and their layers come before the node's. */
 #include "runtime/match_impl.h"
 
 #include <stdio.h>
@@ -16,7 +17,10 @@
 
 #define QUANTIZERS (GR_F_Q | GR_F_DQ | GR_F_FAKE_QUANTIZE)
 
-enum { MOVES_MAX = 64 }; /* nodes in a row that only move integers */
+enum {
+  MOVES_MAX = 64, /* nodes in a row that only move integers */
+  DEPTH_MAX = 64  /* of graphs in graphs; none runs that is deeper */
+};
 
 enum kind { PLAIN, QUANTIZED, MADE }; /* of a key */
 
@@ -200,7 +204,7 @@ static graft_value find(const matcher *m, const graft_graph *a, const graft_grap
 }
 
 /* Outputs that have no other name in common are the same by the interface's. */
-static void find_outputs(gr_matches *m, const graft_graph *a, const graft_graph *b) {
+static void find_outputs(gr_pair *m, const graft_graph *a, const graft_graph *b) {
   for (uint32_t i = 0; i < graft_output_count(b); i++) {
     const graft_value v = graft_output_get(b, i);
     if (gr_value_node(b, v) == GRAFT_NONE || m->of[v].a != GRAFT_NONE) continue;
@@ -224,7 +228,8 @@ static bool only_read_by(const graft_graph *g, graft_value v, uint32_t all, uint
   return seen;
 }
 
-static void number(gr_matches *m, const graft_graph *b, graft_value v) {
+static void number(gr_pair *m, uint32_t *layer_count, graft_value v) {
+  const graft_graph *b = m->b;
   gr_match *x = &m->of[v];
   const graft_node n = gr_value_node(b, v);
   if ((families(b, n) & (GR_F_OBSERVE | GR_F_QPARAMS)) || gr_value_at(b, v)->first_use == GRAFT_NONE) return;
@@ -237,11 +242,11 @@ static void number(gr_matches *m, const graft_graph *b, graft_value v) {
       x->layer = row;
       return;
     }
-    if (q->a == x->a) q->dequantized = m->layer_count; /* for the others */
+    if (q->a == x->a) q->dequantized = *layer_count; /* for the others */
   } else if (only_read_by(b, v, GR_F_Q | GR_F_FAKE_QUANTIZE | GR_F_OBSERVE, GR_F_Q | GR_F_FAKE_QUANTIZE)) {
     return;
   }
-  x->layer = m->layer_count++;
+  x->layer = (*layer_count)++;
   x->shown = true;
 }
 
@@ -270,7 +275,7 @@ static void miss(gr_missed *m, graft_graph *g, graft_node n) {
 }
 
 /* Is what becomes of v alone held against something, before another layer takes it? Then v's error is in that row. */
-static bool is_seen_later(const gr_matches *m, const graft_graph *b, graft_value v, const bool *constant) {
+static bool is_seen_later(const gr_pair *m, const graft_graph *b, graft_value v, const bool *constant) {
   for (int i = 0; i < MOVES_MAX && gr_one_use(b, v); i++) {
     const uint32_t user = gr_use_at(b, gr_value_at(b, v)->first_use)->user;
     if (!gr_user_is_node(user) || (families(b, user) & GR_F_LAYER)) return false;
@@ -285,7 +290,8 @@ static bool is_seen_later(const gr_matches *m, const graft_graph *b, graft_value
 }
 
 /* A step within what a rewrite spelled out is none, where the result of it all is held against something. */
-static bool find_missed(gr_matches *m, graft_context *c, graft_graph *b, const bool *constant) {
+static bool find_missed(gr_matches *all, const gr_pair *m, graft_context *c, const bool *constant) {
+  graft_graph *b = m->b;
   gr_map rewrites = {0};
   bool ok = true;
   for (graft_node n = b->first; ok && n != GRAFT_NONE; n = gr_node_at(b, n)->next) {
@@ -307,16 +313,18 @@ static bool find_missed(gr_matches *m, graft_context *c, graft_graph *b, const b
     if (record && gr_record_get(b->module, record)->parent_count &&
         gr_map_get(&rewrites, rewrite_key(b->module, record)) != GRAFT_NONE)
       continue;
-    miss(&m->missed[reshaped ? GR_MISSED_SHAPE : GR_MISSED_NAME], b, n);
+    miss(&all->missed[reshaped ? GR_MISSED_SHAPE : GR_MISSED_NAME], b, n);
   }
   gr_map_free(c, &rewrites);
   return ok;
 }
 
+/* Of graphs that a node runs, and that are held against no other. */
 static bool find_nested(gr_matches *m, graft_context *c, graft_module *module) {
   bool *nested = gr_nested_graphs(module);
   for (uint32_t i = 0; nested && i < module->graphs.len; i++) {
     graft_graph *g = module->graphs.data[i];
+    if (m->pair_of_b[i] != GRAFT_NONE) continue;
     for (graft_node n = g->first; nested[i] && n != GRAFT_NONE; n = gr_node_at(g, n)->next)
       if (families(g, n) & GR_F_LAYER) miss(&m->missed[GR_MISSED_NESTED], g, n);
   }
@@ -325,7 +333,10 @@ static bool find_nested(gr_matches *m, graft_context *c, graft_module *module) {
   return ok;
 }
 
-static void match(gr_matches *m, const matcher *k, const graft_graph *a, const graft_graph *b, bool *constant) {
+/* ---- two graphs, and those inside ---- */
+
+static void find_all(gr_pair *m, const matcher *k, bool *constant) {
+  const graft_graph *a = m->a, *b = m->b;
   for (uint32_t v = 0; v < m->count; v++)
     m->of[v] = (gr_match){.a = GRAFT_NONE, .layer = GRAFT_NONE, .dequantized = GRAFT_NONE};
   for (graft_node n = b->first; n != GRAFT_NONE; n = gr_node_at(b, n)->next) {
@@ -338,28 +349,79 @@ static void match(gr_matches *m, const matcher *k, const graft_graph *a, const g
     }
   }
   find_outputs(m, a, b);
-  for (graft_node n = b->first; n != GRAFT_NONE; n = gr_node_at(b, n)->next)
-    for (uint32_t i = 0; i < gr_node_at(b, n)->result_count; i++) {
+}
+
+/* The graph that the attribute of a node names; NULL: none. */
+static graft_graph *graph_of(const graft_graph *g, graft_node n, const char *attr) {
+  graft_attr x;
+  const bool there = graft_node_attr(g, n, attr, &x) && x.kind == GRAFT_ATTR_GRAPH;
+  return there && x.as.graph < g->module->graphs.len ? g->module->graphs.data[x.as.graph] : NULL;
+}
+
+static bool match_graphs(gr_matches *all, graft_graph *a, graft_graph *b, uint32_t depth);
+
+/* What node n of the second graph runs. */
+static bool match_inside(gr_matches *all, const gr_pair *m, graft_node n, uint32_t depth) {
+  static const char *const attrs[] = {"then_branch", "else_branch", "body"};
+  graft_value v = GRAFT_NONE;
+  const uint32_t op = gr_node_at(m->b, n)->op;
+  if ((op != GR_OP_if && op != GR_OP_loop) || depth == DEPTH_MAX) return true;
+  for (uint32_t i = 0; i < gr_node_at(m->b, n)->result_count && v == GRAFT_NONE; i++)
+    if (gr_result(m->b, n, i) != GRAFT_NONE) v = m->of[gr_result(m->b, n, i)].a;
+  const graft_node k = v == GRAFT_NONE ? GRAFT_NONE : gr_value_node(m->a, v);
+  if (k == GRAFT_NONE || gr_node_at(m->a, k)->op != op) return true;
+  for (size_t i = 0; i < sizeof attrs / sizeof *attrs; i++) {
+    graft_graph *x = graph_of(m->a, k, attrs[i]), *y = graph_of(m->b, n, attrs[i]);
+    if (!x || !y || all->pair_of_a[x->index] != GRAFT_NONE || all->pair_of_b[y->index] != GRAFT_NONE) continue;
+    if (!match_graphs(all, x, y, depth + 1)) return false;
+  }
+  return true;
+}
+
+static bool match_graphs(gr_matches *all, graft_graph *a, graft_graph *b, uint32_t depth) {
+  matcher k = {.c = a->module->context};
+  gr_pair m = {.a = a, .b = b, .count = b->values.len};
+  const size_t size = (size_t)m.count + 1;
+  m.of = gr_alloc(k.c, size * sizeof *m.of);
+  if (!m.of) return false;
+  if (!gr_vec_push(k.c, &all->pairs, m)) return gr_free(k.c, m.of, size * sizeof *m.of), false;
+  all->pair_of_a[a->index] = all->pair_of_b[b->index] = all->pairs.len - 1;
+  bool *constant = gr_calloc(k.c, size, sizeof *constant);
+  bool ok = constant && know_all(&k, a);
+  if (ok) find_all(&m, &k, constant);
+  for (graft_node n = b->first; ok && n != GRAFT_NONE; n = gr_node_at(b, n)->next) {
+    ok = match_inside(all, &m, n, depth);
+    for (uint32_t i = 0; ok && i < gr_node_at(b, n)->result_count; i++) {
       const graft_value v = gr_result(b, n, i);
-      if (v != GRAFT_NONE && m->of[v].a != GRAFT_NONE) number(m, b, v);
+      if (v != GRAFT_NONE && m.of[v].a != GRAFT_NONE) number(&m, &all->layer_count, v);
     }
+  }
+  ok = ok && find_missed(all, &m, k.c, constant);
+  gr_free(k.c, constant, size * sizeof *constant);
+  gr_map_free(k.c, &k.map);
+  return ok;
+}
+
+static uint32_t *no_pairs(graft_context *c, uint32_t count) {
+  uint32_t *pairs = gr_alloc(c, ((size_t)count + 1) * sizeof *pairs);
+  for (uint32_t i = 0; pairs && i < count; i++) pairs[i] = GRAFT_NONE;
+  return pairs;
 }
 
 graft_status gr_match_begin(gr_matches *m, graft_graph *a, graft_graph *b) {
-  matcher k = {.c = a->module->context};
-  *m = (gr_matches){.count = b->values.len};
-  const size_t size = (size_t)m->count + 1;
-  bool *constant = gr_calloc(k.c, size, sizeof *constant);
-  m->of = gr_alloc(k.c, size * sizeof *m->of);
-  bool ok = m->of && constant && know_all(&k, a);
-  if (ok) match(m, &k, a, b, constant);
-  ok = ok && find_missed(m, k.c, b, constant) && find_nested(m, k.c, b->module);
-  gr_free(k.c, constant, size * sizeof *constant);
-  gr_map_free(k.c, &k.map);
-  return ok ? GRAFT_OK : GRAFT_NO_MEMORY;
+  graft_context *c = a->module->context;
+  *m = (gr_matches){.graphs_of_a = a->module->graphs.len, .graphs_of_b = b->module->graphs.len};
+  m->pair_of_a = no_pairs(c, m->graphs_of_a);
+  m->pair_of_b = no_pairs(c, m->graphs_of_b);
+  if (!m->pair_of_a || !m->pair_of_b) return GRAFT_NO_MEMORY;
+  return match_graphs(m, a, b, 0) && find_nested(m, c, b->module) ? GRAFT_OK : GRAFT_NO_MEMORY;
 }
 
 void gr_match_end(gr_matches *m, graft_context *c) {
-  gr_free(c, m->of, ((size_t)m->count + 1) * sizeof *m->of);
+  for (uint32_t i = 0; i < m->pairs.len; i++)
+    gr_free(c, m->pairs.data[i].of, ((size_t)m->pairs.data[i].count + 1) * sizeof(gr_match));
+  gr_vec_free(c, &m->pairs);
+  gr_free(c, m->pair_of_a, ((size_t)m->graphs_of_a + 1) * sizeof *m->pair_of_a);
+  gr_free(c, m->pair_of_b, ((size_t)m->graphs_of_b + 1) * sizeof *m->pair_of_b);
   *m = (gr_matches){0};
 }

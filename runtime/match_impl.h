@@ -23,13 +23,22 @@ typedef struct gr_missed {
 typedef enum gr_why_missed {
   GR_MISSED_NAME,   /* the first graph has no such value */
   GR_MISSED_SHAPE,  /* it has one of another shape */
-  GR_MISSED_NESTED, /* inside an if or a loop */
+  GR_MISSED_NESTED, /* inside an if or a loop that the first graph does not have */
   GR_MISSED_KINDS
 } gr_why_missed;
 
+/* Two graphs that are held against each other: those compared, or what an if or a loop of both runs. */
+typedef struct gr_pair {
+  graft_graph *a, *b;
+  gr_match *of; /* by value of b */
+  uint32_t count;
+} gr_pair;
+
 typedef struct gr_matches {
-  gr_match *of; /* by value of the second graph */
-  uint32_t count, layer_count;
+  GR_VEC(gr_pair) pairs;           /* first the graphs themselves */
+  uint32_t *pair_of_a, *pair_of_b; /* by graph of the one's and of the other's module; GRAFT_NONE: in none */
+  uint32_t graphs_of_a, graphs_of_b;
+  uint32_t layer_count;
   gr_missed missed[GR_MISSED_KINDS];
 } gr_matches;
 

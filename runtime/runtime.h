@@ -103,7 +103,8 @@ typedef struct graft_node_done {
 } graft_node_done;
 
 /* Called in graph order, first for the nodes of which `once` says that they follow from tensors alone. Nodes that
- * nothing needs do not run, and those of graphs that a node runs belong to that node. A failure ends the run. */
+ * nothing needs do not run, and those of graphs that a node runs belong to that node, where after_node_inside does not
+ * ask for them. A failure ends the run. */
 typedef graft_status (*graft_node_hook)(void *user, const graft_node_done *done);
 
 typedef struct graft_session_options {
@@ -129,6 +130,8 @@ typedef struct graft_session_options {
   bool keep_state;                      /* updates are computed, and do not land */
   const graft_backend *const *backends; /* copied; not asked with `reference` */
   uint32_t backend_count;
+  bool after_node_inside; /* after_node is told of the nodes of graphs that a node runs, too: before that node, each
+                           * time that they run */
 } graft_session_options;
 
 /* NULL with a diagnostic: no memory, or a graph that cannot be run. NULL options: defaults. */

@@ -219,6 +219,7 @@ static graft_status prepare(graft_session *s, const graft_session_options *optio
   s->after_node = options->after_node;
   s->after_node_user = options->after_node_user;
   s->times_only = options->after_node_times;
+  s->inside = options->after_node_inside;
   s->seed = options->seed;
   graft_status status = copy_kernels(s, options->kernels, options->kernel_count);
   if (status == GRAFT_OK) status = copy_backends(s, options->backends, options->backend_count);
@@ -288,7 +289,12 @@ graft_session *gr_session_nested(graft_session *outer, graft_graph *g) {
                                          .kernels = outer->kernels,
                                          .kernel_count = outer->kernel_count,
                                          .backends = (const graft_backend *const *)outer->backends,
-                                         .backend_count = outer->backend_count};
+                                         .backend_count = outer->backend_count,
+                                         .after_node = outer->inside ? outer->after_node : NULL,
+                                         .after_node_user = outer->after_node_user,
+                                         .after_node_times = outer->times_only,
+                                         .after_node_inside = outer->inside,
+                                         .writes_values = outer->inside && outer->writes_values};
   if (prepare(s, &options) == GRAFT_OK) return s;
   graft_session_destroy(s);
   return NULL;

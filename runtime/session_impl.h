@@ -181,7 +181,7 @@ struct graft_session {
   graft_backend **backends; /* copied, owned */
   uint32_t backend_count;
   gr_isa isa;
-  bool reference, no_reuse, writes_values, keep_state, times_only;
+  bool reference, no_reuse, writes_values, keep_state, times_only, inside;
   graft_node_hook after_node;
   void *after_node_user;
   uint64_t seed, step; /* steps done */

@@ -204,6 +204,16 @@ static graft_tensor find_floats(graft_module *floats, const graft_module *b, gra
   return same ? found : GRAFT_NONE;
 }
 
+/* Does the other have the same integers under the same name? Then there is nothing to be said of them. */
+static bool is_shared(graft_module *other, graft_module *b, graft_tensor t) {
+  char name[4096];
+  graft_tensor_name(b, t, name, sizeof name);
+  const graft_tensor found = graft_tensor_find(other, name);
+  if (found == GRAFT_NONE || !gr_type_equal(gr_tensor_type(other, found), gr_tensor_type(b, t))) return false;
+  const void *x = graft_tensor_get_data(other, found), *y = graft_tensor_get_data(b, t);
+  return x && y && memcmp(x, y, gr_tensor_bytes(b, t)) == 0;
+}
+
 static void miss(gr_missed *m, graft_graph *g, graft_node n) {
   if (m->count++) return;
   m->graph = g;
@@ -211,7 +221,7 @@ static void miss(gr_missed *m, graft_graph *g, graft_node n) {
 }
 
 /* `floats`: NULL: there are none. */
-static graft_status look_at(gr_weights *w, graft_module *floats, graft_graph *g, gr_map *seen) {
+static graft_status look_at(gr_weights *w, graft_module *other, graft_module *floats, graft_graph *g, gr_map *seen) {
   graft_context *c = g->module->context;
   graft_status status = GRAFT_OK;
   for (graft_node n = g->first; status == GRAFT_OK && n != GRAFT_NONE; n = gr_node_at(g, n)->next) {
@@ -222,9 +232,9 @@ static graft_status look_at(gr_weights *w, graft_module *floats, graft_graph *g,
     const graft_tensor t = floats ? find_floats(floats, g->module, r.tensor) : GRAFT_NONE;
     if (read && t != GRAFT_NONE)
       status = hold(w, g, n, &r, floats, t);
-    else if (read)
+    else if (read && !is_shared(other, g->module, r.tensor))
       miss(&w->missed, g, n);
-    else if (t != GRAFT_NONE)
+    else if (!read && t != GRAFT_NONE)
       miss(&w->unknown, g, n);
   }
   return status;
@@ -239,15 +249,16 @@ static bool is_training_form(const graft_module *m) {
   return false;
 }
 
-graft_status gr_weights_begin(gr_weights *w, graft_module *floats, graft_graph *b) {
+graft_status gr_weights_begin(gr_weights *w, graft_module *other, graft_graph *b) {
+  graft_module *floats = other;
   graft_module *m = b->module;
   graft_context *c = m->context;
   gr_map seen = {0};
   if (is_training_form(floats)) floats = NULL;
   bool *nested = gr_nested_graphs(m);
-  graft_status status = nested ? look_at(w, floats, b, &seen) : GRAFT_NO_MEMORY;
+  graft_status status = nested ? look_at(w, other, floats, b, &seen) : GRAFT_NO_MEMORY;
   for (uint32_t i = 0; status == GRAFT_OK && i < m->graphs.len; i++)
-    if (nested[i]) status = look_at(w, floats, m->graphs.data[i], &seen);
+    if (nested[i]) status = look_at(w, other, floats, m->graphs.data[i], &seen);
   gr_free(c, nested, ((size_t)m->graphs.len + 1) * sizeof *nested);
   gr_map_free(c, &seen);
   return status;

@@ -151,10 +151,10 @@ static uint32_t print_layers(const comparison *k, bool all, FILE *out) {
   return different;
 }
 
-static bool is_layer(const graft_compare *c, graft_value v) {
+static bool is_layer(const graft_compare *c, const graft_graph *b, graft_value v) {
   for (uint32_t i = 0; i < graft_compare_layer_count(c); i++) {
     const graft_layer l = graft_compare_layer(c, i);
-    if (l.b == v && !isnan(l.own.largest)) return true;
+    if (l.graph_b == b && l.b == v && !isnan(l.own.largest)) return true;
   }
   return false;
 }
@@ -169,7 +169,7 @@ static bool all_compared(const comparison *k, FILE *out) {
     const graft_node n = graft_value_node(b, v);
     const gr_op_info *info = n == GRAFT_NONE ? NULL : gr_info(b, n);
     const bool dequantized = info && (info->families & GR_F_DQ);
-    if (n != GRAFT_NONE && !is_layer(c, v) && !(dequantized && is_layer(c, graft_node_operand(b, n, 0))))
+    if (n != GRAFT_NONE && !is_layer(c, b, v) && !(dequantized && is_layer(c, b, graft_node_operand(b, n, 0))))
       return cli_fail(k->options->other, "result %s: not compared, for want of such a value in %s",
                       graft_output_name(b, i), k->options->against) == EXIT_DONE;
   }

@@ -312,6 +312,10 @@ START_TEST(weights_are_held_against_floats) {
   ck_assert_float_eq(w.scale_max, 2);
   ck_assert_uint_eq(graft_compare_weight(c, 1).a, GRAFT_NONE);
   ck_assert_str_eq(missed(c), "1 e: the other has no floats of this name and shape that could be quantized");
+  graft_graph *g = graft_module_get_graph(second, 0);
+  graft_compare *same = graft_compare_create(g, g, NULL);
+  ck_assert_str_eq(missed(same), "");
+  graft_compare_destroy(same);
   graft_compare_destroy(c);
 }
 END_TEST
@@ -383,7 +387,92 @@ START_TEST(layers_that_are_not_compared_are_counted) {
   ck_assert_str_eq(layers(c), "");
   ck_assert_str_eq(missed(c), "2 p: the other has no such value; "
                               "1 a: the other's value of this name has another shape; "
-                              "1 n: they are inside an if or a loop");
+                              "1 n: they are inside an if or a loop that the other does not have");
+  graft_compare_destroy(c);
+}
+END_TEST
+
+/* A backend whose relu forgets to cut. */
+static graft_status prepare_relu(void *state, const graft_kernel_call *call, void **kernel) {
+  if (strcmp(graft_node_get_op(call->graph, call->node), "relu") == 0) *kernel = state;
+  return GRAFT_OK;
+}
+
+static graft_status run_relu(void *state, void *kernel, const graft_kernel_call *call) {
+  (void)state, (void)kernel;
+  memcpy(call->results[0], call->operands[0], sizeof(float) * (size_t)graft_type_elements(call->operand_types));
+  return GRAFT_OK;
+}
+
+START_TEST(a_backend_is_held_against_the_built_in_kernels) {
+  int user;
+  const graft_backend wrong = {
+      .size = sizeof wrong, .name = "wrong", .user = &user, .prepare = prepare_relu, .run = run_relu};
+  const graft_backend *const backends[] = {&wrong};
+  const graft_compare_options options = {.size = sizeof options, .backends = backends, .backend_count = 1};
+  first = read_text(FLOAT_GRAPH);
+  graft_graph *g = graft_module_get_graph(first, 0);
+  graft_compare *c = graft_compare_create(g, g, &options);
+  ck_assert_msg(c != NULL, "%s", last_error());
+  step(c, 4, (float[]){-1, 0, 1, 2});
+  ck_assert_str_eq(layers(c), "a=a b=b c=c");
+  ck_assert_int_eq(graft_compare_layer(c, 0).differing, 0);
+  ck_assert_int_eq(graft_compare_layer(c, 1).own_differing, 1);
+  ck_assert_int_eq(graft_compare_layer(c, 2).differing, 1);
+  ck_assert_int_eq(graft_compare_layer(c, 2).own_differing, 0);
+  graft_compare_destroy(c);
+}
+END_TEST
+
+/* x goes three times through a body, where an if adds 1 or, the second time, multiplies: each time is held against the
+ * same time of the other. */
+#define LOOPS(more, times) \
+  "graft 1\n" \
+  "graph main(%x: f32[2]) {\n" \
+  "  %y = loop(" times ": i64, _, %x) {body: @body, carried: 1}: f32[2]\n" \
+  "  return %y\n" \
+  "}\n" \
+  "graph body(%i: i64[], %c: bool[], %s: f32[2]) {\n" \
+  "  %second = eq(%i, 1: i64): bool[]\n" \
+  "  %t = if(%second, %s) {then_branch: @then, else_branch: @else}: f32[2]\n" \
+  "  %r = relu(%t): f32[2]\n" \
+  "  return %c, %r\n" \
+  "}\n" \
+  "graph then(%a: f32[2]) {\n  %m = mul(%a, " more "): f32[2]\n  return %m\n}\n" \
+  "graph else(%b: f32[2]) {\n  %p = add(%b, 1.0): f32[2]\n  return %p\n}\n"
+
+START_TEST(values_inside_are_compared_each_time) {
+  first = read_text(LOOPS("2.0", "3"));
+  second = read_text(LOOPS("3.0", "3"));
+  graft_compare *c = compare();
+  for (int i = 0; i < 2; i++) step(c, 2, (float[]){1, 3});
+  ck_assert_str_eq(missed(c), "");
+  ck_assert_str_eq(layers(c), "second=second m=m p=p t=t r=r y=y");
+  const graft_layer m = graft_compare_layer(c, 1), p = graft_compare_layer(c, 2), y = graft_compare_layer(c, 5);
+  ck_assert_str_eq(graft_node_get_op(m.graph_b, graft_value_node(m.graph_b, m.b)), "mul");
+  ck_assert_int_eq(m.elements, 2 * 2);
+  ck_assert_int_eq(m.own_differing, 2 * 2);
+  ck_assert_double_eq(m.own.largest, 4); /* 4 times 3, not 2 */
+  ck_assert_int_eq(p.elements, 2 * 2 * 2);
+  ck_assert_int_eq(p.differing, 2 * 2); /* the third time alone */
+  ck_assert_int_eq(p.own_differing, 0);
+  ck_assert_double_eq(p.error.largest, 4);
+  ck_assert_int_eq(y.own_differing, 0);
+  ck_assert_uint_eq(graft_compare_worst(c), 1);
+  graft_compare_destroy(c);
+}
+END_TEST
+
+/* What one of them runs more often has nothing to be held against, and what did not run is counted. */
+START_TEST(values_inside_that_run_less_often) {
+  first = read_text(LOOPS("2.0", "1"));
+  second = read_text(LOOPS("2.0", "3"));
+  graft_compare *c = compare();
+  step(c, 2, (float[]){1, 3});
+  ck_assert_str_eq(missed(c), "1 m: they did not run, or had no elements or another shape");
+  ck_assert_int_eq(graft_compare_layer(c, 1).elements, 0);
+  ck_assert_int_eq(graft_compare_layer(c, 2).elements, 2);
+  ck_assert_int_eq(graft_compare_layer(c, 4).elements, 2);
   graft_compare_destroy(c);
 }
 END_TEST
@@ -498,6 +587,9 @@ int main(void) {
   Suite *suite = suite_create("compare");
   TCase *tc = tcase_create("compare");
   tcase_add_checked_fixture(tc, setup, teardown);
+  tcase_add_test(tc, a_backend_is_held_against_the_built_in_kernels);
+  tcase_add_test(tc, values_inside_are_compared_each_time);
+  tcase_add_test(tc, values_inside_that_run_less_often);
   tcase_add_test(tc, equal_graphs_are_equal);
   tcase_add_test(tc, error_is_told_from_what_is_inherited);
   tcase_add_test(tc, quantized_values_are_one_layer_with_what_they_are_quantized_to);
