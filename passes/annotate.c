@@ -24,6 +24,18 @@ static graft_quantizers *read_quantizers(const gr_pass *p, const char *name) {
   return set;
 }
 
+graft_status gr_pass_quantizer(gr_pass *p, graft_quantizers **set, const gr_quantizer **q) {
+  const char *name = gr_option_string(p, "quantizer");
+  *set = read_quantizers(p, name);
+  if (!*set) return GRAFT_RULE;
+  if ((*q = gr_quantizers_find(*set, name))) return GRAFT_OK;
+  gr_closest near = gr_closest_begin(name, strlen(name));
+  gr_quantizers_offer(*set, &near);
+  graft_quantizers_destroy(*set);
+  *set = NULL;
+  return gr_error(p->context, GRAFT_NAME, gr_option_loc(p, "quantizer"), "there is no quantizer '%s'%s", name,
+                  gr_closest_hint(&near, ""));
+}
 /* ---- selection ---- */
 
 /* A list of ops and families: `linear,@conv`. */
@@ -134,14 +146,6 @@ typedef struct how {
   selection *selection;
 } how;
 
-/* The quantizer may be gone when the report is read. */
-static bool count_rule(void *user, const gr_rule_stats *stats) {
-  gr_pass *p = user;
-  gr_rule_stats kept = *stats;
-  kept.name = gr_arena_copy(&p->text, stats->name, strlen(stats->name));
-  return kept.name && gr_count_rule(p, &kept);
-}
-
 /* What nodes run inside others is left in float: its observers would have no steps of their own. */
 static graft_status annotate(gr_pass *p, graft_graph *g, bool nested, void *user) {
   if (nested) return gr_count_layers(p, g, GR_LAYERS_NESTED, NULL, NULL);
@@ -166,12 +170,17 @@ static graft_status annotate(gr_pass *p, graft_graph *g, bool nested, void *user
                            .option_count = p->rest_count,
                            .requantize = gr_option_bool(p, "requantize"),
                            .scope = scope};
+  gr_units units;
+  if (!gr_units_find(&units, g)) status = GRAFT_NO_MEMORY;
+  o.unit = units.of;
+  o.unit_size = units.size.data;
   o.evaluate = gr_pass_evaluator(p, &o.evaluate_user);
-  o.count_rule = count_rule;
+  o.count_rule = gr_count_rule_copied;
   o.count_user = p;
   uint8_t *outcome = o.outcome = gr_calloc(p->context, nodes + 1u, 1);
   if (!outcome) status = GRAFT_NO_MEMORY;
   if (!status) status = gr_annotate(g, q, &o, &stats);
+  gr_units_free(&units);
   outcomes known = {.of = outcome, .scope = scope, .quantizer = gr_option_string(p, "quantizer")};
   if (!status) status = gr_count_layers(p, g, GR_LAYERS_ANNOTATED, why_float, &known);
   if (outcome) gr_free(p->context, outcome, nodes + 1u);
@@ -199,26 +208,19 @@ static graft_status call_back(gr_pass *p) {
 }
 
 graft_status gr_pass_annotate(gr_pass *p) {
-  const char *name = gr_option_string(p, "quantizer");
-  if (strcmp(name, "callback") == 0) return call_back(p);
+  if (strcmp(gr_option_string(p, "quantizer"), "callback") == 0) return call_back(p);
   selection s;
-  graft_quantizers *set = read_quantizers(p, name);
-  if (!set) return GRAFT_RULE;
-  const gr_quantizer *q = gr_quantizers_find(set, name);
+  const gr_quantizer *q;
+  graft_quantizers *set;
+  graft_status status = gr_pass_quantizer(p, &set, &q);
+  if (status) return status;
   static const char *const lists[] = {"scope", "name", "skip-name"};
-  graft_status status = q ? select_begin(p, &s) : GRAFT_NAME;
-  if (q) {
-    for (size_t i = 0; i < sizeof lists / sizeof *lists && !status; i++) status = gr_selector_check(p, lists[i]);
-    if (!status) status = gr_each_graph(p, annotate, &(how){q, &s});
-    if (!status) status = gr_warn_of_float_layers(p, not_selected);
-    if (!status) gr_warn_of_unknown_dtypes(p);
-    select_end(p, &s);
-  } else {
-    gr_closest near = gr_closest_begin(name, strlen(name));
-    gr_quantizers_offer(set, &near);
-    gr_error(p->context, GRAFT_NAME, gr_option_loc(p, "quantizer"), "there is no quantizer '%s'%s", name,
-             gr_closest_hint(&near, ""));
-  }
+  status = select_begin(p, &s);
+  for (size_t i = 0; i < sizeof lists / sizeof *lists && !status; i++) status = gr_selector_check(p, lists[i]);
+  if (!status) status = gr_each_graph(p, annotate, &(how){q, &s});
+  if (!status) status = gr_warn_of_float_layers(p, not_selected);
+  if (!status) gr_warn_of_unknown_dtypes(p);
+  select_end(p, &s);
   graft_quantizers_destroy(set);
   return status;
 }

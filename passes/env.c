@@ -1,6 +1,7 @@
 /* What one run of a pipeline holds: the rules that its passes named so far, and the interpreter that rules evaluate
  * with. */
 #include "passes/passes_impl.h"
+#include "patterns/sequence_int.h"
 #include "runtime/runtime_int.h"
 
 void gr_pass_env_init(gr_pass_env *env, graft_context *c, const graft_pass_options *options) {
@@ -16,9 +17,7 @@ const graft_predicate *gr_pass_predicate(const graft_pass_options *o, uint32_t i
   return (const graft_predicate *)(const void *)((const char *)o->predicates + index * o->predicates->size);
 }
 
-static graft_rules *read_rules(gr_pass_env *env) {
-  env->own_rules = env->options->predicate_count || env->options->pattern_file_count;
-  if (!env->own_rules) return gr_rules_shipped(env->context);
+static graft_rules *read_own(const gr_pass_env *env) {
   graft_rules *rules = gr_rules_create_pending(env->context);
   for (uint32_t i = 0; rules && i < env->options->predicate_count; i++) {
     if (graft_rules_add_predicate(rules, gr_pass_predicate(env->options, i)) == GRAFT_OK) continue;
@@ -31,6 +30,20 @@ static graft_rules *read_rules(gr_pass_env *env) {
     return NULL;
   }
   return rules;
+}
+
+static graft_rules *read_rules(gr_pass_env *env) {
+  env->own_rules = env->options->predicate_count || env->options->pattern_file_count;
+  return env->own_rules ? read_own(env) : gr_rules_shipped(env->context);
+}
+
+graft_rules *gr_pass_env_rules_with(gr_pass_env *env, const char *file) {
+  graft_rules *rules = read_own(env);
+  graft_status status = rules ? gr_rules_need_sequences(rules) : GRAFT_NO_MEMORY;
+  if (!status && file[0]) status = graft_rules_load(rules, file);
+  if (!status) return rules;
+  graft_rules_destroy(rules);
+  return NULL;
 }
 
 const graft_rules *gr_pass_env_rules(gr_pass_env *env, const char *const *names, uint32_t count,

@@ -32,8 +32,9 @@ typedef struct inserter {
   graft_graph *g;
   graft_module *m;
   graft_context *c;
-  bool train;  /* fake-quants are enabled where the spec says so */
-  bool covers; /* the later places of a group widen the range instead of averaging into it */
+  bool train;              /* fake-quants are enabled where the spec says so */
+  bool covers;             /* the later places of a group widen the range instead of averaging into it */
+  const gr_within *within; /* places of these nodes alone; NULL: all */
   gr_groups groups;
   group_state *state;   /* by group */
   uint32_t *edge_first; /* by value: its annotated uses are edges[first .. first of the next], in node order */
@@ -159,7 +160,7 @@ static graft_node add(inserter *s, const place *p, uint32_t op, uint32_t attrs, 
                     .operand_count = count,
                     .result_count = results,
                     .provenance = p->provenance,
-                    .marks = s->pass->info->marks,
+                    .marks = GR_MARK_INSERTED,
                     .types = types,
                     .before = p->before};
   graft_node n = gr_node_add(s->g, &d);
@@ -492,6 +493,20 @@ static void forget_placed(inserter *s) {
   }
 }
 
+/* Nor are those of nodes that are not meant. */
+static void forget_others(inserter *s) {
+  const graft_graph *g = s->g;
+  for (graft_node n = g->first; n != GRAFT_NONE; n = gr_node_at(g, n)->next) {
+    const gr_node *node = gr_node_at(g, n);
+    if (gr_within_of(s->within, n)) continue;
+    for (uint32_t i = 0; i < node->operand_count; i++) s->groups.of_use[node->first_use + i] = GRAFT_NONE;
+  }
+  for (graft_value v = 0; v < g->values.len; v++) {
+    const graft_node n = gr_value_node(g, v);
+    if (n == GRAFT_NONE || !gr_within_of(s->within, n)) s->groups.of_value[v] = GRAFT_NONE;
+  }
+}
+
 /* Annotated uses by value, in node order. */
 static graft_status sort_edges(inserter *s) {
   graft_graph *g = s->g;
@@ -566,12 +581,19 @@ static void look_for_averages(const inserter *s, gr_notice *averaged) {
   }
 }
 
-static graft_status insert(gr_pass *p, graft_graph *g, bool train, gr_notice *averaged) {
+typedef struct how {
+  bool train, covers;
+  const char *scope;
+  const gr_within *within;
+  gr_notice *averaged;
+} how;
+
+static graft_status insert(gr_pass *p, graft_graph *g, const how *h) {
   graft_context *c = p->context;
-  inserter s = {.pass = p, .g = g, .m = g->module, .c = c, .train = train, .covers = gr_option_bool(p, "union")};
+  inserter s = {.pass = p, .g = g, .m = g->module, .c = c, .train = h->train, .covers = h->covers, .within = h->within};
   if (!gr_has_specs(g)) return GRAFT_OK;
   size_t nodes = g->nodes.len;
-  uint32_t *scope = gr_scope_of_nodes(g, gr_option_string(p, "scope"));
+  uint32_t *scope = gr_scope_of_nodes(g, h->scope);
   graft_status status = scope ? gr_groups_resolve(g, scope, &s.groups) : GRAFT_NO_MEMORY;
   if (scope) gr_free(c, scope, nodes * sizeof *scope);
   if (status) return status;
@@ -590,7 +612,8 @@ static graft_status insert(gr_pass *p, graft_graph *g, bool train, gr_notice *av
   if (!status) {
     memset(s.state, 0xFF, groups * sizeof *s.state); /* GRAFT_NONE throughout */
     forget_placed(&s);
-    if (train && !s.covers) look_for_averages(&s, averaged);
+    if (s.within) forget_others(&s);
+    if (s.train && !s.covers && h->averaged) look_for_averages(&s, h->averaged);
     status = insert_all(&s);
   }
   if (s.state) gr_free(c, s.state, (groups + 1) * sizeof *s.state);
@@ -603,20 +626,15 @@ static graft_status insert(gr_pass *p, graft_graph *g, bool train, gr_notice *av
   return status;
 }
 
-typedef struct how {
-  bool train;
-  gr_notice *averaged;
-} how;
-
 static graft_status insert_and_count(gr_pass *p, graft_graph *g, bool nested, void *user) {
-  const how *h = user;
-  graft_status status = insert(p, g, h->train, h->averaged);
+  graft_status status = insert(p, g, user);
   return status ? status : gr_count_layers(p, g, nested ? GR_LAYERS_NESTED : GR_LAYERS_PLACED, NULL, NULL);
 }
 
 static graft_status insert_everywhere(gr_pass *p, bool train) {
   gr_notice averaged = {0};
-  graft_status status = gr_each_graph(p, insert_and_count, &(how){train, &averaged});
+  how h = {train, gr_option_bool(p, "union"), gr_option_string(p, "scope"), NULL, &averaged};
+  graft_status status = gr_each_graph(p, insert_and_count, &h);
   if (!status)
     gr_notice_warn(
         p, &averaged,
@@ -626,3 +644,7 @@ static graft_status insert_everywhere(gr_pass *p, bool train) {
 
 graft_status gr_pass_insert_fake_quant(gr_pass *p) { return insert_everywhere(p, true); }
 graft_status gr_pass_insert_observers(gr_pass *p) { return insert_everywhere(p, false); }
+
+graft_status gr_insert_fake_quant_within(gr_pass *p, graft_graph *g, const gr_within *within) {
+  return insert(p, g, &(how){.train = true, .scope = "", .within = within});
+}

@@ -19,6 +19,9 @@ void gr_pass_env_free(gr_pass_env *env);
 /* Those of the names at least that may match in the module are in it. NULL with a diagnostic. */
 const graft_rules *gr_pass_env_rules(gr_pass_env *env, const char *const *names, uint32_t count,
                                      const graft_module *module);
+/* A set of its own, with the sequences of modules and one more file of rules ("": none). NULL with a diagnostic; the
+ * caller destroys it. */
+graft_rules *gr_pass_env_rules_with(gr_pass_env *env, const char *file);
 /* The embedder's array has entries of the size that they say. */
 const graft_predicate *gr_pass_predicate(const graft_pass_options *options, uint32_t index);
 

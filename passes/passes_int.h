@@ -91,6 +91,7 @@ gr_evaluator gr_pass_evaluator(const gr_pass *p, void **user);
 /* Adds to what the pass reports of the rule; `user`: the pass. */
 struct gr_rule_stats;
 bool gr_count_rule(void *user, const struct gr_rule_stats *stats);
+bool gr_count_rule_copied(void *user, const struct gr_rule_stats *stats); /* of rules that may be gone by then */
 /* Applies rules by name, in this order, to every graph; those of `--pattern-file` are known too (rewrite.c). Adds to
  * the statistics. `where` is of the names. */
 graft_status gr_apply_rules(gr_pass *p, const char *rules, gr_loc where);

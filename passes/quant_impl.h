@@ -5,6 +5,7 @@
 
 #include "passes/passes_int.h"
 #include "patterns/patterns_int.h"
+#include "patterns/quantizer_int.h"
 
 /* ---- selectors (select.c): nodes by the names they have in the source network ---- */
 
@@ -29,6 +30,9 @@ void gr_selector_free(gr_selector *s);
  * 0: none; GRAFT_NONE: no memory. Records made since the selector was are not known to it. */
 uint32_t gr_selector_find(gr_selector *s, graft_graph *g, graft_node n);
 
+/* Number of the name among those listed, from 1; GRAFT_NONE: no memory. It must be one of them. */
+uint32_t gr_selector_number(gr_selector *s, const char *name, size_t length);
+
 /* A warning for each name of the option's list that selects nothing. */
 graft_status gr_selector_check(gr_pass *p, const char *option);
 
@@ -38,6 +42,23 @@ uint32_t *gr_scope_of_nodes(graft_graph *g, const char *list);
 /* Does the node compute a few numbers from extents and constants alone? `sizes`: the answers for the nodes before it
  * (sizes.c). */
 bool gr_is_of_sizes(const graft_graph *g, graft_node n, const uint8_t *sizes);
+
+/* ---- quantizers (annotate.c) ---- */
+
+/* The quantizer that the option of this name says, and the set that it is in, for the caller to destroy. */
+graft_status gr_pass_quantizer(gr_pass *p, graft_quantizers **set, const gr_quantizer **q);
+
+/* ---- what fuse-modules made one module (fuse_units.c) ---- */
+
+/* Nodes marked `fused` that go back to one source: a unit, where there are several. */
+typedef struct gr_units {
+  graft_context *context;
+  uint32_t *of;          /* by node; 0: in no unit. NULL: there are no units */
+  GR_VEC(uint32_t) size; /* by unit */
+  uint32_t node_count;
+} gr_units;
+bool gr_units_find(gr_units *u, const graft_graph *g); /* false: no memory */
+void gr_units_free(gr_units *u);
 
 /* ---- layers (layers.c) ---- */
 
@@ -86,6 +107,11 @@ typedef struct gr_stored {
 } gr_stored;
 graft_status gr_stored_look(gr_stored *k, graft_graph *g, gr_cones *cones, graft_node fake_quantize);
 void gr_stored_warn(const gr_stored *k);
+
+/* ---- places (insert.c) ---- */
+
+/* Fake-quants where the annotations of these nodes say so, and nowhere else. */
+graft_status gr_insert_fake_quant_within(gr_pass *p, graft_graph *g, const gr_within *within);
 
 /* ---- observers that stop (freeze.c) ---- */
 

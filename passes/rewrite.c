@@ -35,6 +35,16 @@ bool gr_count_rule(void *user, const gr_rule_stats *stats) {
   return true;
 }
 
+/* The same of rules that may be gone when the report is read. */
+bool gr_count_rule_copied(void *user, const gr_rule_stats *stats) {
+  gr_pass *p = user;
+  gr_rule_stats kept = *stats;
+  for (uint32_t i = 0; i < p->rules.len; i++)
+    if (strcmp(p->rules.data[i].name, stats->name) == 0) kept.name = p->rules.data[i].name;
+  if (kept.name == stats->name) kept.name = gr_arena_copy(&p->text, stats->name, strlen(stats->name));
+  return kept.name && gr_count_rule(p, &kept);
+}
+
 static void count_rewrites(gr_pass *p, const gr_rewrite_stats *stats) {
   gr_count(p, "matches", stats->matches);
   gr_count(p, "nodes added", stats->nodes_added);

@@ -119,6 +119,11 @@ uint32_t gr_selector_find(gr_selector *s, graft_graph *g, graft_node n) {
   return best;
 }
 
+uint32_t gr_selector_number(gr_selector *s, const char *name, size_t length) {
+  if (!make_path(s, name, length)) return GRAFT_NONE;
+  return look_up(s, hash_of(s->path.data, s->path.len), s->path.data, s->path.len) + 1;
+}
+
 uint32_t *gr_scope_of_nodes(graft_graph *g, const char *list) {
   graft_context *c = g->module->context;
   gr_selector s = {0};

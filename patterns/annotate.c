@@ -28,7 +28,7 @@ typedef struct annotator {
   graft_module *m;
   graft_context *c;
   const gr_quantizer *q;
-  const uint32_t *scope;
+  const uint32_t *scope, *unit, *unit_size;
   graft_attr options[QZ_MAX_OPTIONS];
   gr_matcher matcher;
   bool *claimed; /* by node */
@@ -339,6 +339,18 @@ static graft_status complete(const annotator *a, const gr_match *m, const qz_lin
   return slot < 0 ? GRAFT_OK : gr_make_absent(a->g, m, n, (uint32_t)slot);
 }
 
+/* What is to stay together is taken as a whole, by itself. */
+static bool splits_unit(const annotator *a, const gr_match *m) {
+  const uint32_t unit = a->unit ? a->unit[gr_match_node_at(m, 0)] : 0;
+  uint32_t taken = 0;
+  for (uint32_t i = 0; a->unit && i < gr_match_node_count(m); i++) {
+    if (gr_match_is_context(m, i)) continue;
+    if (a->unit[gr_match_node_at(m, i)] != unit) return true;
+    taken++;
+  }
+  return unit && taken != a->unit_size[unit];
+}
+
 static graft_status apply(annotator *a, const qz_rule *r, const gr_match *m) {
   uint32_t nodes = gr_match_node_count(m), scope = a->scope[gr_match_node_at(m, 0)];
   for (uint32_t i = 0; i < nodes; i++) {
@@ -346,6 +358,7 @@ static graft_status apply(annotator *a, const qz_rule *r, const gr_match *m) {
     if (a->scope[n] != scope) return GRAFT_OK;
     if (a->claimed[n] && !gr_match_is_context(m, i)) return a->stats->overlaps++, a->counted->overlaps++, GRAFT_OK;
   }
+  if (splits_unit(a, m)) return GRAFT_OK;
   for (uint32_t i = 0; i < r->lines.len; i++) {
     graft_status status = complete(a, m, &r->lines.data[i]);
     if (status) return status;
@@ -465,6 +478,8 @@ graft_status gr_annotate(graft_graph *g, const gr_quantizer *q, const gr_annotat
                  .c = g->module->context,
                  .q = q,
                  .scope = options->scope,
+                 .unit = options->unit,
+                 .unit_size = options->unit_size,
                  .stats = stats,
                  .requantize = options->requantize,
                  .outcome = options->outcome};

@@ -105,13 +105,13 @@ static bool parse_attr(pt_parse *s, pt_attr *a) {
   return name >= 0;
 }
 
-static const gr_opset *parse_op(pt_parse *s) {
-  gr_lexer *l = &s->parser->lex;
+const gr_opset *gr_pt_parse_op(gr_parser *p) {
+  gr_lexer *l = &p->lex;
   gr_loc where = gr_lex_loc(l);
   switch (l->token.kind) {
-  case GR_T_IDENT: return gr_pt_opset_of_op(s->parser, l->token.text, l->token.length, where);
-  case GR_T_STRING: return gr_pt_opset_of_opaque(s->parser, l->token.text, l->token.length);
-  case GR_T_FAMILY: return gr_pt_opset_of_family(s->parser, l->token.text, l->token.length, where);
+  case GR_T_IDENT: return gr_pt_opset_of_op(p, l->token.text, l->token.length, where);
+  case GR_T_STRING: return gr_pt_opset_of_opaque(p, l->token.text, l->token.length);
+  case GR_T_FAMILY: return gr_pt_opset_of_family(p, l->token.text, l->token.length, where);
   default: gr_lex_unexpected(l, "an op, \"op\" or @family"); return NULL;
   }
 }
@@ -139,14 +139,14 @@ static bool parse_opset(pt_parse *s, pt_call *c) {
       }
     }
   }
-  const gr_opset *ops = parse_op(s);
+  const gr_opset *ops = gr_pt_parse_op(s->parser);
   if (!ops) return false;
   if (ops->count == 0) return l->token.kind = GR_T_ERROR, false; /* a family that is wrong, which has been said */
   gr_lex_next(l);
   while (l->token.kind == '|') {
     gr_lex_next(l);
     gr_loc where = gr_lex_loc(l);
-    const gr_opset *more = parse_op(s);
+    const gr_opset *more = gr_pt_parse_op(s->parser);
     ops = more ? gr_pt_opset_join(s->parser, ops, more, where) : NULL;
     if (!ops) return false;
     gr_lex_next(l);

@@ -208,6 +208,18 @@ typedef struct gr_rule_stats {
   uint32_t matches, refused, overlaps;
 } gr_rule_stats;
 
+/* Groups of nodes that rules are kept to: a match lies in one group, with all nodes but those of `context` lines. What
+ * a rewrite makes joins the group. */
+typedef struct gr_within {
+  GR_VEC(uint32_t) group;    /* by node; 0, as of those past the end: in none */
+  GR_VEC(uint32_t) rewrites; /* by group: how many it had; as long as the giver makes it */
+} gr_within;
+bool gr_within_begin(gr_within *w, const graft_graph *g, uint32_t groups); /* no node is in any; false: no memory */
+void gr_within_free(gr_within *w, graft_context *c);
+static inline uint32_t gr_within_of(const gr_within *w, graft_node n) {
+  return n < w->group.len ? w->group.data[n] : 0;
+}
+
 typedef struct gr_rewrite_options {
   const char *pass;      /* for provenance and messages */
   uint32_t marks;        /* of the nodes made, beside those that the rule names */
@@ -218,6 +230,7 @@ typedef struct gr_rewrite_options {
   uint64_t max_rewrites; /* more are an error: rules without an end; 0: enough for rules that have one */
   bool report_overlaps;  /* a warning for each match, on the graph as it was, that wants what an earlier one does */
   gr_loc where;          /* of the names, for a name that is none */
+  gr_within *within;     /* NULL: everywhere */
   /* Gets what each rule that matched anything did, in the order of the rules; NULL: nobody asks. */
   bool (*count_rule)(void *user, const gr_rule_stats *stats);
   void *count_user;

@@ -40,6 +40,9 @@ typedef struct gr_annotate_options {
   void *count_user;
   bool requantize;       /* values whose q/dq came with the file get places too */
   const uint32_t *scope; /* by node: 0 is left alone; nothing matches or is shared across different ones */
+  /* By node: which unit it is of; 0: none. A match takes all nodes of a unit and no others, or none of it. NULL: there
+   * are no units. `unit_size`: by unit. */
+  const uint32_t *unit, *unit_size;
 } gr_annotate_options;
 
 typedef struct gr_annotate_stats {

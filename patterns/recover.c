@@ -32,7 +32,8 @@ static int next_kind(const gr_lexer *l) {
 
 /* Words of both kinds of file that begin something at the start of a line, whatever stands before. */
 static const char *const sections[] = {"where", "rewrite", "annotate", "skip", NULL};
-const char *const gr_pt_declarations[] = {"rule", "family", "condition", "option", "spec", "derived", "fixed", NULL};
+const char *const gr_pt_declarations[] = {"rule", "family",  "condition", "sequence", "option",
+                                          "spec", "derived", "fixed",     NULL};
 static const char *const before_value[] = {"const", "edge", "value", "drop", "context", "also", NULL};
 
 bool gr_pt_is_word(const gr_lexer *l, const char *const *words) {

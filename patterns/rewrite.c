@@ -100,7 +100,9 @@ static bool fill_buckets(driver *d) {
   for (graft_node n = g->first; n != GRAFT_NONE; n = gr_node_at(g, n)->next) {
     uint32_t b = bucket_of(d, n);
     if (several) d->seq.data[n] = at++;
-    if (d->wanted[b] && !gr_vec_push(d->r.c, &d->buckets[b].nodes, n)) return false;
+    const gr_within *within = d->r.options->within;
+    if (!d->wanted[b] || (within && !gr_within_of(within, n))) continue;
+    if (!gr_vec_push(d->r.c, &d->buckets[b].nodes, n)) return false;
   }
   return true;
 }
@@ -155,6 +157,41 @@ static bool gather(driver *d, const pt_rule *rule) {
 
 /* ---- one rule ---- */
 
+bool gr_within_begin(gr_within *w, const graft_graph *g, uint32_t groups) {
+  graft_context *c = g->module->context;
+  *w = (gr_within){0};
+  if (!gr_vec_reserve(c, &w->group, g->nodes.len) || !gr_vec_reserve(c, &w->rewrites, groups + 1)) return false;
+  w->group.len = g->nodes.len;
+  w->rewrites.len = groups + 1;
+  if (w->group.len) memset(w->group.data, 0, w->group.len * sizeof *w->group.data);
+  memset(w->rewrites.data, 0, w->rewrites.len * sizeof *w->rewrites.data);
+  return true;
+}
+
+void gr_within_free(gr_within *w, graft_context *c) {
+  gr_vec_free(c, &w->group);
+  gr_vec_free(c, &w->rewrites);
+}
+
+static bool is_within(const gr_within *w, const gr_match *match) {
+  const uint32_t group = gr_within_of(w, gr_match_node_at(match, 0));
+  bool ok = group != 0;
+  for (uint32_t i = 1; ok && i < gr_match_node_count(match); i++)
+    ok = gr_match_is_context(match, i) || gr_within_of(w, gr_match_node_at(match, i)) == group;
+  return ok;
+}
+
+/* `root`: the group of the root before. */
+static bool join(driver *d, uint32_t root) {
+  gr_within *w = d->r.options->within;
+  for (uint32_t i = 0; i < d->r.made.len; i++)
+    for (const graft_node n = d->r.made.data[i]; w->group.len <= n;)
+      if (!gr_vec_push(d->r.c, &w->group, 0)) return false;
+  for (uint32_t i = 0; i < d->r.made.len; i++) w->group.data[d->r.made.data[i]] = root;
+  w->rewrites.data[root]++;
+  return true;
+}
+
 /* New nodes are candidates of later rules; with a fixed point, so are all who may see what has changed. Without one,
  * those are tried once more that may see that something lives no more: it might as well have been dead before. */
 static bool record_made(driver *d, uint32_t round) {
@@ -179,7 +216,7 @@ static graft_status apply(driver *d, uint32_t index, gr_match *match, graft_node
   const pt_rule *rule = d->rules[index];
   uint32_t places = 1, variant = match->variant;
   r->spliced.len = 0;
-  if (r->options->fixed_point && gr_node_at(r->g, n)->operand_count > PT_LONG &&
+  if (r->options->fixed_point && !r->options->within && gr_node_at(r->g, n)->operand_count > PT_LONG &&
       rule->pattern->variants[variant].program->splices && !gr_pt_splice(r, rule->pattern, variant, n, match, &places))
     return GRAFT_NO_MEMORY;
   graft_status status = gr_pt_apply(r, rule, match, applied);
@@ -227,9 +264,12 @@ static graft_status try_rule(driver *d, uint32_t index, graft_node n, uint32_t r
       if (m->met_late) return gr_pt_late_wait(m, n) ? GRAFT_OK : GRAFT_NO_MEMORY;
       continue;
     }
+    const gr_within *within = d->r.options->within;
+    if (within && !is_within(within, &match)) continue;
     graft_status status = apply(d, index, &match, n, &applied);
     if (status != GRAFT_OK) return status;
     if (!applied) continue;
+    if (within && !join(d, gr_within_of(within, n))) return GRAFT_NO_MEMORY;
     return record_made(d, round) && record_late(d, &match, n, operands) ? GRAFT_OK : GRAFT_NO_MEMORY;
   }
   return GRAFT_OK;

@@ -97,11 +97,26 @@ static bool skip_rule(gr_lexer *l) {
   }
 }
 
-/* A rule or a family. */
+/* What it does is said above it, as above a rule. */
+static bool parse_sequence(graft_rules *set, gr_parser *p, const char *text) {
+  const gr_loc where = gr_lex_loc(&p->lex);
+  const char *doc = heading(p->arena, text, p->lex.token.source);
+  gr_sequence *s = doc ? gr_parse_sequence(p) : NULL;
+  if (!s || p->failed) return false;
+  if (!doc[0]) {
+    gr_error(p->context, GRAFT_RULE, where,
+             "the sequence has no heading: say above it, in a comment, why it is one module");
+    return false;
+  }
+  return gr_vec_push(set->context, &set->sequences, s);
+}
+
+/* A rule, a sequence, a family or a condition. */
 static bool parse_declaration(graft_rules *set, gr_rule_file *f, gr_parser *p, const char *text,
                               gr_shadow_index *shadows) {
   if (gr_lex_is(&p->lex, "family")) return gr_parse_family(p) && !p->failed;
   if (gr_lex_is(&p->lex, "condition")) return gr_parse_condition(p) && !p->failed;
+  if (gr_lex_is(&p->lex, "sequence")) return parse_sequence(set, p, text);
   if (gr_lex_is(&p->lex, "rule")) {
     if (f->ships && !f->ships[f->met++].wanted) return skip_rule(&p->lex);
     pt_rule *rule = parse_rule(set, f, p, text);
@@ -114,9 +129,10 @@ static bool parse_declaration(graft_rules *set, gr_rule_file *f, gr_parser *p, c
   gr_closest_offer(&near, "rule", 4);
   gr_closest_offer(&near, "family", 6);
   gr_closest_offer(&near, "condition", 9);
-  char what[80];
-  (void)snprintf(what, sizeof what, "`rule`, `family` or `condition`%s%s%s", near.word ? " (did you mean " : "",
-                 near.word ? near.word : "", near.word ? "?)" : "");
+  gr_closest_offer(&near, "sequence", 8);
+  char what[100];
+  (void)snprintf(what, sizeof what, "`rule`, `family`, `condition` or `sequence`%s%s%s",
+                 near.word ? " (did you mean " : "", near.word ? near.word : "", near.word ? "?)" : "");
   gr_lex_unexpected(&p->lex, what);
   return false;
 }
@@ -136,7 +152,7 @@ static graft_status add(graft_rules *set, const char *text, size_t size, const c
   if (!f) return GRAFT_NO_MEMORY;
   *f = (gr_rule_file){.ships = ships, .place = ships ? (uint32_t)(ships->file - gr_builtin_rules) : 0};
   gr_arena_init(&f->arena, c);
-  uint32_t before = set->rules.len;
+  uint32_t before = set->rules.len, sequences = set->sequences.len;
   const char *copy = ships ? text : gr_arena_copy(&f->arena, text, size);
   f->name = gr_arena_copy(&f->arena, name, strlen(name));
   gr_parser p;
@@ -164,6 +180,7 @@ static graft_status add(graft_rules *set, const char *text, size_t size, const c
   if (status == GRAFT_OK && !gr_vec_push(c, &set->files, f)) status = GRAFT_NO_MEMORY;
   if (status == GRAFT_OK) return status;
   set->rules.len = set->names.names.len = before;
+  set->sequences.len = sequences;
   free_file(c, f);
   return status;
 }
@@ -211,6 +228,7 @@ void graft_rules_destroy(graft_rules *set) {
   for (uint32_t i = 0; i < set->files.len; i++) free_file(c, set->files.data[i]);
   gr_vec_free(c, &set->files);
   gr_vec_free(c, &set->rules);
+  gr_vec_free(c, &set->sequences);
   gr_customs_free(c, &set->customs);
   gr_named_free(c, &set->names);
   gr_vec_free(c, &set->shipped);

@@ -3,6 +3,7 @@
 #define GRAFT_RULES_IMPL_H
 
 #include "patterns/patterns_impl.h"
+#include "patterns/sequence_int.h"
 
 extern const gr_builtin gr_builtin_rules[];
 
@@ -27,6 +28,8 @@ struct graft_rules {
   GR_VEC(gr_rule_file *) files;
   GR_VEC(pt_rule *) rules;
   gr_named names; /* of the rules */
+  GR_VEC(gr_sequence *) sequences;
+  bool sequences_read; /* those that ship */
   gr_customs customs;
   uint32_t step_count;
   uint64_t compared;

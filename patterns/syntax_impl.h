@@ -334,6 +334,7 @@ bool gr_pt_foreign_operator(pt_parse *s);
 int gr_pt_name_id(pt_parse *s, pt_name_kind kind, const char *text, size_t length,
                   gr_loc where); /* finds or adds; -1: error */
 int gr_pt_name_find(const pt_names *n, pt_name_kind kind, const char *text, size_t length);
+const gr_opset *gr_pt_parse_op(gr_parser *p); /* op, "op" or @family; the token stays. NULL with an error */
 gr_expr *gr_pt_parse_expr(pt_parse *s);
 bool gr_pt_parse_items(pt_parse *s, pt_items *items); /* lines of a match or rewrite section */
 gr_expr *gr_pt_new_expr(pt_parse *s, pt_expr_kind kind, gr_loc where);

@@ -27,7 +27,7 @@ with open(out, "w") as f:
         ops = ["".join(f"GR_OP_{op.replace('.', '_')}, " for op in needs(body)) if word == "rule" else "" for _, body in declared]
         f.write(f'static const char names_{i}[] = "{"".join(name + chr(92) + "0" for name, _ in declared)}";\n')
         f.write(f"static const char text_{i}[] = {{{','.join(str(b if b < 128 else b - 256) for b in data)}{',' if data else ''}0}};\n")
-        f.write(f"static const uint16_t needs_{i}[] = {{{', '.join(op + 'GR_OP_COUNT' for op in ops)}}};\n")
+        f.write(f"static const uint16_t needs_{i}[] = {{{', '.join(op + 'GR_OP_COUNT' for op in ops) or 'GR_OP_COUNT'}}};\n")
     f.write(f"const {kind} {symbol}[] = {{\n")
     for i, path in enumerate(files):
         name = path.replace(os.sep, "/").split("/rules/")[-1].split("/quantizers/")[-1]

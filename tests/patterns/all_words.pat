@@ -59,3 +59,8 @@ rewrite
   value %r -> %q
   %y = permute(%q) {dims: $p}
   warn "said" if rank(%x) > 2
+
+# Two parts of one module, of which one has a name.
+sequence conv2d|linear "vendor.norm":norm @act
+  evaluation every_word, mine
+  qat mine

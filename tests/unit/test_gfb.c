@@ -458,7 +458,7 @@ START_TEST(marks_are_checked) {
   ck_assert(words < 250 && bytes < 4000);
   memcpy(lengths, tables.string_lengths.data, words * sizeof *lengths);
   memcpy(text, tables.string_bytes.data, bytes);
-  memcpy(text + bytes, "inserted\0training_form\0fused", 29);
+  memcpy(text + bytes, "inserted\0training_form\0other", 29);
   lengths[words] = 8, lengths[words + 1] = 13, lengths[words + 2] = 5;
   tables.string_lengths.data = lengths, tables.string_lengths.count = words + 3;
   tables.string_bytes.data = text, tables.string_bytes.count = bytes + 29;

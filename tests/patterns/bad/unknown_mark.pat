@@ -1,5 +1,5 @@
 # A mark that nobody asks for.
-rule r mark fused     # error: expected a mark (inserted, training_form, converted), found fused
+rule r mark merged   # error: expected a mark (inserted, training_form, converted, fused), found merged
 match
   %y = relu(%x)
 rewrite
