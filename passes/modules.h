@@ -35,6 +35,36 @@ typedef struct graft_linear_arguments {
   bool bias;
 } graft_linear_arguments;
 
+/* ---- several modules become one (torch.ao.quantization.fuse_modules, fuse_modules_qat) ---- */
+
+typedef struct graft_fuse_options {
+  size_t size;
+  bool qat; /* fuse_modules_qat: what trains; else what runs, batch norms folded */
+  /* Of `qat`: the qconfig, a quantizer that ships or of passes->quantizer_files, with options as in a pipeline
+   * ("per-channel=true"; NULL: none; it sets `qat` itself). NULL: "fx". "none": the modules stay as they are, are
+   * marked, and a quantizer that annotates later takes them as one (PyTorch's ConvBn2d before prepare_qat). */
+  const char *quantizer, *quantizer_options;
+  const char *mapping; /* a file with sequences and rules of the caller's (patterns/LANGUAGE.md); NULL: none */
+  const struct graft_pass_options *passes; /* files, predicates, callbacks (passes.h); NULL: none */
+} graft_fuse_options;
+
+/* Makes one module of each sequence of modules that `modules` names, "conv1,bn1,relu1;sub.conv,sub.relu": sequences
+ * apart by `;`, in any order, in each the modules in the order in which they follow each other, by the names that they
+ * have in the source network, as the option scope= takes them (of /layer1/layer1.0/conv1/Conv: layer1.0.conv1). NULL:
+ * all sequences that there are, the longest first; those that do not fit stay. NULL options: in evaluation.
+ *
+ * Sequences: conv + bn, conv + bn + relu, conv + relu, conv_transpose + bn, in 1-D to 3-D; linear + bn, linear + relu,
+ * bn + relu; those of `mapping` and of passes->pattern_files. The fused module has the first one's place and name: all
+ * of its nodes go back to the source of that one, the batch norm's tensors are called NAME.bn.weight and so on, and
+ * what a folded batch norm read and nothing else does is gone. Specs and observers on what the first one reads and on
+ * what the last one gives stay; nothing else in the module changes. passes/README.md has what becomes of each sequence.
+ *
+ * Errors name the module, and the module is then as it was: "cannot fuse modules: (relu, conv2d)", an unknown sequence;
+ * a name that no module has, or that comes twice; modules that do not follow each other, or between which something
+ * else reads; a batch norm in training without `qat`; a quantizer that does not take a sequence whole. It works on the
+ * module itself (PyTorch's inplace=True): where that is to stay, one that was written to memory and read again. */
+GRAFT_API graft_status graft_fuse_modules(graft_module *module, const char *modules, const graft_fuse_options *options);
+
 /* ---- modules that train with fake quantization (torch.ao.nn.intrinsic.qat) ---- */
 
 /* PyTorch's qconfig: how a module trains. */
