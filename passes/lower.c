@@ -37,7 +37,8 @@ static bool is_quantized(const graft_graph *g, graft_value v) {
 static void why_float(const graft_graph *g, graft_node n, char *text, size_t size) {
   const gr_op_info *op = gr_info(g, n);
   if (!has_integer_form(gr_node_at(g, n)->op)) {
-    snprintf(text, size, "it has no integer form");
+    snprintf(text, size, "it has no integer form%s",
+             gr_node_at(g, n)->op == GR_OP_addmm ? ": canonicalize makes a linear of it" : "");
     return;
   }
   for (uint32_t i = 0; i < op->operand_count; i++) {

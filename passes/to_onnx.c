@@ -1,6 +1,7 @@
 /* What ONNX has no words for is said in others: the rules of patterns/rules/to-onnx…. Ops on integers first, since they
  * become others that the rest lowers. */
 #include <stdio.h>
+#include <string.h>
 
 #include "passes/quant_impl.h"
 
@@ -23,6 +24,12 @@ static graft_status round_biases(gr_pass *p, const char *rules, uint64_t *count)
   return s;
 }
 
+/* Sums that are brought to scale in fixed point stay: the writer refuses them. */
+static bool is_by_floats(const graft_graph *g, graft_node n) {
+  graft_attr how;
+  return !graft_node_attr(g, n, "requantize", &how) || how.kind != GRAFT_ATTR_STRING || strcmp(how.as.s, "float") == 0;
+}
+
 /* Those that are left are dequantized, and said. */
 static void note_raised(gr_pass *p) {
   gr_notice left = {0};
@@ -31,7 +38,7 @@ static void note_raised(gr_pass *p) {
     for (graft_node n = g->first; n != GRAFT_NONE; n = gr_node_at(g, n)->next) {
       const gr_op_info *op = gr_info(g, n);
       char name[200];
-      if (!op || !(op->families & GR_F_QUANTIZED)) continue;
+      if (!op || !(op->families & GR_F_QUANTIZED) || !is_by_floats(g, n)) continue;
       graft_node_name(g, n, name, sizeof name);
       gr_notice_add(&left, name, op->name, 0);
     }

@@ -243,6 +243,12 @@ static bool parse_right(pt_parse *s, pt_line *line) {
   return line->call != NULL;
 }
 
+/* An `if` of what stands before it in the line; one that begins a line is a block. */
+static bool accept_if(pt_parse *s) {
+  gr_lexer *l = &s->parser->lex;
+  return !l->token.line_start && gr_lex_accept_word(l, "if");
+}
+
 static pt_naming *parse_naming(pt_parse *s) {
   gr_lexer *l = &s->parser->lex;
   pt_naming *n = gr_arena_alloc(s->parser->arena, sizeof *n);
@@ -259,7 +265,7 @@ static pt_naming *parse_naming(pt_parse *s) {
     n->length = l->token.length;
     if (!gr_lex_expect(l, GR_T_IDENT, "the last part of the name")) return NULL;
   }
-  if (gr_lex_accept_word(l, "if")) {
+  if (accept_if(s)) {
     n->condition = gr_pt_parse_expr(s);
     if (!n->condition) return NULL;
     if (!gr_lex_accept_word(l, "else")) {
@@ -291,8 +297,7 @@ static bool parse_suffix(pt_parse *s, pt_line *line, bool *any) {
     *any = false;
     return true;
   }
-  if (gr_lex_is(l, "if") && !l->token.line_start) {
-    gr_lex_next(l);
+  if (accept_if(s)) {
     line->condition = gr_pt_parse_expr(s);
     if (!line->condition) return false;
     if (!gr_lex_accept_word(l, "else")) return true;
@@ -419,8 +424,7 @@ static bool parse_warning(pt_parse *s, pt_item *item) {
   if (!gr_lex_expect(l, GR_T_STRING, "the warning's text")) return false;
   item->text = gr_arena_copy(s->parser->arena, t.text, t.length);
   if (!item->text) return false;
-  if (gr_lex_accept_word(l, "if") && !(item->expr = gr_pt_parse_expr(s))) return false;
-  return true;
+  return !accept_if(s) || (item->expr = gr_pt_parse_expr(s));
 }
 
 /* What only a condition can be, where no comma stands before it. */

@@ -206,6 +206,27 @@ expect 0 "a bias left in float" "$opt" biased.gir --passes 'to-onnx{int32-bias=f
 [ ! -s err ] || fail "a bias left in float"
 expect 0 "a bias left in float, back" "$opt" biased.onnx
 printed "tensor %b: f32" "a bias left in float, back"
+cat >rows.gir <<'GIR'
+graft 1
+tensor %w: i8[3, 2] constant = [1, -2, 3, -4, 5, -6]
+tensor %b: f32[2] parameter = [0.5, -0.25]
+graph main(%x: f32[1, 3]) {
+  %q = quantize_per_tensor(%x, 0.1, 3: i32)
+  %xd = dequantize_per_tensor(%q, 0.1, 3: i32)
+  %wd = dequantize_per_tensor(%w, 0.2, 0: i32)
+  %c = addmm(%b, %xd, %wd)
+  %y = quantize_per_tensor(%c, 0.3, 1: i32)
+  return %y
+}
+GIR
+expect 0 "lower without canonicalize" "$opt" rows.gir --passes lower -o lowered.gir
+said "addmm x1 (it has no integer form: canonicalize makes a linear of it)" "lower without canonicalize"
+expect 0 "lower after canonicalize" "$opt" rows.gir --passes canonicalize,lower -o lowered.gir
+[ ! -s err ] || fail "lower after canonicalize"
+grep -q 'quantized.linear(' lowered.gir || fail "lower after canonicalize: no quantized.linear"
+expect 1 "fixed point out" "$opt" rows.gir --passes 'canonicalize,lower{requantize=gemmlowp}' -o never.onnx
+said "error: c: 'quantized.linear' goes out through the pass to-onnx, where its sums are brought to scale by floats" "fixed point out"
+! grep -q "go out between" err || fail "fixed point out: it is not dequantized"
 cat >types.gir <<'GIR'
 graft 1
 graph main(%x: i32[1, 2, 5, 5], %w: i32[2, 2, 3, 3], %y: i8[4]) {
