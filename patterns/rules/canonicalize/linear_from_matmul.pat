@@ -1,4 +1,4 @@
-# Weights: stored, or what q/dq that came with the file make of stored ones.
+# Weights and biases: stored, or what q/dq that came with the file make of stored ones.
 condition is_weight(%w) = tensor(%w) or is_dequantized(%w) and const(%w)
 
 # Two axes of a matrix (negative ones count from the end) differ where their sum is odd.
@@ -31,7 +31,7 @@ match
   %m = matmul(%x, %wt)   one_use
   %y = add(%m, %b)
 where
-  rank(%w) == 2, rank(%b) == 1, dim(%b, 0) == dim(%m, -1), rank(%x) >= 1, tensor(%b), no_spec(..)
+  rank(%w) == 2, rank(%b) == 1, dim(%b, 0) == dim(%m, -1), rank(%x) >= 1, is_weight(%b), no_spec(..)
 rewrite
   if stored {
     const %w2 = transpose(%w) {dim0: 0, dim1: 1}   named %w  kind parameter
