@@ -386,6 +386,8 @@ START_TEST(computes_what_the_unfused_pair_does) {
   const array want = step(&pair, 21);
   passes(&s, "to-eval");
   check_near(&s, "evaluation", step(&s, 21), want);
+  passes(&s, "qat-to-float");
+  check_near(&s, "the float module", step(&s, 21), want);
   drop(&s);
   drop(&pair);
 }
