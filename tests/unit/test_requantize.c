@@ -242,6 +242,7 @@ END_TEST
 int main(void) {
   Suite *s = suite_create("requantize");
   TCase *t = tcase_create("modes");
+  tcase_set_timeout(t, 60);
   tcase_add_test(t, formulas);
   suite_add_tcase(s, t);
   SRunner *r = srunner_create(s);

@@ -187,7 +187,7 @@ rewrite
 
 # to(clamp(to(x)))  ==>  clamp(x)   of 16 bits, where 32 cut them
 #
-# The bounds are numbers that x's dtype has, so nothing else cuts. It is how such a clamp is written in ONNX (to-onnx/clamp.pat).
+# The bounds are numbers that x's dtype has, so nothing else cuts. It is how such a clamp is written in ONNX (to-onnx/sixteen_bits.pat).
 rule clamp_in_32_bits
 match
   %w = to(%x) {dtype: i32}
@@ -202,3 +202,16 @@ rewrite
   const %l = to(%least) {dtype: $dtype}   if %least
   const %m = to(%most) {dtype: $dtype}    if %most
   %y = clamp(%x, %l?, %m?)          source %c
+
+# to(select(to(x)))  ==>  select(x)   of 16 bits, where floats were selected
+#
+# Each of x's numbers is one of f32, and comes back. It is how such an op is written in ONNX.
+rule selection_in_floats
+match
+  %w = to(%x) {dtype: f32}
+  %m = max_pool1d|max_pool2d|max_pool3d|adaptive_max_pool1d|adaptive_max_pool2d|adaptive_max_pool3d|amax|amin|pixel_shuffle|pixel_unshuffle:m(%w) {..$how}   one_use
+  %y = to(%m) {dtype: $dtype}
+where
+  dtype(%x) == $dtype, $dtype == i16 or $dtype == u16, no_spec(..)
+rewrite
+  %y = @m(%x) {..$how}   source %m

@@ -95,7 +95,7 @@ async function layers(spec) {
   try {
     await digits();
     for (const name of ['qoperator', 'spelled_out', 'integers']) await everyOp(name);
-    await everyOp('sixteen_bits', 21);
+    for (const name of ['sixteen_bits', 'sixteen_bits_selected']) await everyOp(name, 21);
     for (const m of models) await layers(m);
   } catch (e) {
     check('run', false, String(e.message).split('\n')[0]);
