@@ -101,6 +101,20 @@ static const char layers[] = "graft 1\n"
 
 #define CONVERTED "prepare{per-channel=true,extended=true},convert"
 
+/* What a loop runs runs an if. */
+static const char branches[] = "graft 1\n"
+                               "graph main(%x: f32[2]) {\n"
+                               "  %y = loop(3: i64, _, %x) {body: @body, carried: 1}: f32[2]\n"
+                               "  return %y\n"
+                               "}\n"
+                               "graph body(%i: i64[], %c: bool[], %s: f32[2]) {\n"
+                               "  %second = eq(%i, 1: i64): bool[]\n"
+                               "  %t = if(%second, %s) {then_branch: @then, else_branch: @else}: f32[2]\n"
+                               "  return %c, %t\n"
+                               "}\n"
+                               "graph then(%a: f32[2]) {\n  %m = mul(%a, 2.0): f32[2]\n  return %m\n}\n"
+                               "graph else(%b: f32[2]) {\n  %p = add(%b, 1.0): f32[2]\n  return %p\n}\n";
+
 static const char rules[] =
     "# (x * a) * b = x * (a * b)\n"
     "rule merge_scales\n"
@@ -516,6 +530,7 @@ static const struct road {
     {road_session, layers, CONVERTED ",lower", NULL, 0},
     {road_compare, layers, NULL, CONVERTED, 0},
     {road_compare, layers, NULL, CONVERTED ",lower", 0},
+    {road_compare, branches, NULL, "canonicalize", 0},
 };
 
 enum { ROADS = sizeof roads / sizeof *roads };
