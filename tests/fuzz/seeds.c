@@ -163,23 +163,37 @@ static void make_arrays(seed_list *list) {
     snprintf(name, sizeof name, "%d.npy", i);
     add(list, name, ATTEMPT_NPY, bytes, size);
   }
-  static const char json[] = "{\"__metadata__\":{\"format\":\"pt\"},"
-                             "\"a.weight\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,24]},"
-                             "\"n\":{\"dtype\":\"I64\",\"shape\":[],\"data_offsets\":[24,32]},"
-                             "\"m\":{\"dtype\":\"BOOL\",\"shape\":[3],\"data_offsets\":[32,35]}} ";
-  size_t length = sizeof json - 1, size = 8 + length + 35;
+}
+
+/* A header and as many bytes of data, all 0. */
+static void make_tensors(seed_list *list, const char *name, const char *json, size_t data) {
+  size_t length = strlen(json), size = 8 + length + data;
   unsigned char *bytes = calloc(size, 1);
   if (!bytes) exit(2);
   bytes[0] = (unsigned char)length;
   bytes[1] = (unsigned char)(length >> 8);
-  snprintf((char *)bytes + 8, length + 1, "%s", json);
-  add(list, "0.safetensors", ATTEMPT_SAFETENSORS, bytes, size);
+  memcpy(bytes + 8, json, length);
+  add(list, name, ATTEMPT_SAFETENSORS, bytes, size);
 }
 
 void seeds_make(seed_list *list) {
   make_conv(list);
   make_shapes(list);
   make_arrays(list);
+  make_tensors(list, "0.safetensors",
+               "{\"__metadata__\":{\"format\":\"pt\"},"
+               "\"a.weight\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,24]},"
+               "\"n\":{\"dtype\":\"I64\",\"shape\":[],\"data_offsets\":[24,32]},"
+               "\"m\":{\"dtype\":\"BOOL\",\"shape\":[3],\"data_offsets\":[32,35]}} ",
+               35);
+  make_tensors(list, "version1.safetensors",
+               "{\"conv.weight\":{\"dtype\":\"F32\",\"shape\":[2,1,1,1],\"data_offsets\":[0,8]},"
+               "\"conv.gamma\":{\"dtype\":\"F16\",\"shape\":[2],\"data_offsets\":[8,12]},"
+               "\"conv.running_mean\":{\"dtype\":\"F64\",\"shape\":[2],\"data_offsets\":[12,28]},"
+               "\"conv.num_batches_tracked\":{\"dtype\":\"I32\",\"shape\":[1],\"data_offsets\":[28,32]},"
+               "\"fc.weight.zero_point\":{\"dtype\":\"U64\",\"shape\":[2],\"data_offsets\":[32,48]},"
+               "\"bool\":{\"dtype\":\"BOOL\",\"shape\":[2],\"data_offsets\":[48,50]}}",
+               50);
 }
 
 void seeds_free(seed_list *list) {
