@@ -41,8 +41,8 @@ typedef struct graft_state_options {
  *
  * Shapes must be equal, but that one element on one axis goes into a scalar. Floats of another dtype are cast, as
  * PyTorch's copy_ does, with one warning that counts them; integers go into integers that can hold each of them; all
- * else is GRAFT_TYPE, an error for each tensor. Integer constants that are no state may be in the file with the value
- * that they have.
+ * else is GRAFT_TYPE, an error for each tensor. Constants that are no state: a scalar of floats is taken where the file
+ * has it by name, integers may be there with the values that they have.
  *
  * Version 1 of PyTorch's ConvBn modules has gamma, beta and the statistics beside the weight: NAME.gamma goes to
  * NAME.bn.weight where the module has no NAME.gamma, and so on, unless the file says that NAME is of version 2.

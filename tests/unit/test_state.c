@@ -334,6 +334,13 @@ START_TEST(other_constants_may_be_there_unchanged) {
   file_begin(&f);
   file_add(&f, "shape", "I64", "[2]", (int64_t[]){-1, 2}, 16);
   refused(&f, &partial, GRAFT_OK, "keys are missing");
+  graft_module *m = parse("graft 1\ntensor %logit_scale: f32[] constant = 1.0\ngraph main() {\n"
+                          "  return %logit_scale\n}\n");
+  file_begin(&f);
+  file_add(&f, "logit_scale", "F32", "[]", (float[]){3}, 4);
+  ck_assert_int_eq(load(&f, m, NULL), GRAFT_OK);
+  ck_assert(floats(m, "logit_scale", 0) == 3);
+  graft_module_destroy(m);
 }
 END_TEST
 

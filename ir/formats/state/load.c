@@ -149,7 +149,8 @@ static void find_missing(loader *l) {
 
 static void check_tensor(loader *l, graft_tensor t) {
   const gr_state_entry *e = &l->state->entries.data[l->taken[t]];
-  const bool constant = l->parts[t] == GR_STATE_NONE && l->module->tensors.data[t].kind == GRAFT_CONSTANT;
+  const bool constant = l->parts[t] == GR_STATE_NONE && l->module->tensors.data[t].kind == GRAFT_CONSTANT &&
+                        !gr_is_float(gr_tensor_type(l->module, t)->dtype);
   const gr_state_fit fit = gr_state_check(l->state, l->module, e, t, constant, l->wrong >= WRONG_TENSORS);
   if (fit == GR_STATE_WRONG) l->wrong++;
   if (fit != GR_STATE_IS_CAST) return;
