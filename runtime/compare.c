@@ -306,11 +306,26 @@ static kept *same_time(pair *p, graft_value of_a, graft_value of_b) {
   return time < h->told ? &h->times.data[time] : NULL;
 }
 
+/* What the node's result is off by, a's inputs given. */
+static graft_status add_shift(graft_compare *c, const graft_node_done *done, uint32_t pair_of_b) {
+  const graft_value v = graft_node_result(done->graph, done->node, 0);
+  const gr_match *m = v == GRAFT_NONE || !done->results[0] ? NULL : &c->matches.pairs.data[pair_of_b].of[v];
+  const history *h = m && m->a != GRAFT_NONE ? &c->pairs[pair_of_b].of_a[m->a] : NULL;
+  if (!h || !h->told) return GRAFT_OK;
+  const kept *k = &h->times.data[0];
+  if (!k->data || k->raw || !gr_same_shape(&k->type, &done->result_types[0])) return GRAFT_OK;
+  return gr_shifts_add(&c->shifts, done, k->data);
+}
+
 static graft_status after_b(void *user, const graft_node_done *done) {
   graft_compare *c = user;
   quantizer q;
   const bool fixed = done->once || strcmp(done->kernel, "known") == 0; /* weights and shapes: not to be written to */
   const uint32_t p = c->matches.pair_of_b[done->graph->index];
+  if (c->forced && c->biases && done->graph == c->b && p != GRAFT_NONE && done->result_count) {
+    const graft_status status = add_shift(c, done, p);
+    if (status != GRAFT_OK) return status;
+  }
   for (uint32_t i = 0; p != GRAFT_NONE && i < done->result_count; i++) {
     const graft_value v = graft_node_result(done->graph, done->node, i);
     const graft_type *type = &done->result_types[i];
@@ -403,6 +418,7 @@ static graft_status prepare(graft_compare *c, const graft_compare_options *o) {
                                    .after_node_user = c,
                                    .after_node_inside = true};
   c->bad = o->bad != 0 ? o->bad : 20;
+  c->biases = o->biases;
   graft_status status = find_inputs(c);
   if (status == GRAFT_OK) status = gr_match_begin(&c->matches, c->a, c->b);
   if (status == GRAFT_OK) status = gr_weights_begin(&c->weights, (o->folded ? o->folded : c->a)->module, c->b);
@@ -443,6 +459,7 @@ void graft_compare_destroy(graft_compare *c) {
   graft_session_destroy(c->of_a);
   graft_session_destroy(c->of_b);
   end_pairs(c);
+  gr_shifts_free(&c->shifts, c->context);
   for (uint32_t i = 0; c->layers && i < c->matches.layer_count; i++)
     gr_free(c->context, c->layers[i].codes, c->layers[i].code_words * sizeof *c->layers[i].codes);
   gr_free(c->context, c->layers, (c->matches.layer_count + 1u) * sizeof *c->layers);
@@ -488,4 +505,15 @@ graft_status graft_compare_step(graft_compare *c, const graft_type *types, const
   const uint32_t errors = gr_error_count(c->context);
   c->steps++;
   return gr_outcome(c->context, errors, step(c, types, data));
+}
+
+graft_status graft_compare_correct_biases(graft_compare *c, graft_bias_correction *out) {
+  const uint32_t errors = gr_error_count(c->context);
+  graft_bias_correction all;
+  if (!c->biases || !c->steps)
+    return gr_error(c->context, GRAFT_INVALID_ARGUMENT, (gr_loc){0},
+                    "biases are corrected after a step, of a comparison with the option `biases`");
+  const graft_status status = gr_outcome(c->context, errors, gr_shifts_apply(&c->shifts, c->b, &all));
+  if (out) *out = all;
+  return status;
 }

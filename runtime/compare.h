@@ -45,6 +45,7 @@ typedef struct graft_compare_options {
    */
   const graft_backend *const *backends;
   uint32_t backend_count;
+  bool biases; /* for graft_compare_correct_biases: means of errors are kept */
 } graft_compare_options;
 
 /* Of b against a, all elements of all steps together. */
@@ -124,6 +125,22 @@ typedef struct graft_missed {
   graft_graph *graph; /* of the first of them */
   graft_node first;
 } graft_missed;
+
+/* Layers (convolutions, linears) of b by what became of their biases. */
+typedef struct graft_bias_correction {
+  size_t size;
+  uint32_t corrected;
+  uint32_t without_bias; /* left alone: there is none */
+  uint32_t not_stored;   /* left alone: quantized, computed, read by others too */
+  uint32_t
+      not_seen; /* left alone: a has no such value, or what was seen is not finite; integer layers are not looked at */
+} graft_bias_correction;
+
+/* Bias correction (Nagel et al. 2019): takes from the bias of each layer of b (not of graphs that its nodes run),
+ * channel by channel, the mean of the error that it makes by itself, over all places and all steps so far. Changes b's
+ * module, which has to be one of quantize and dequantize nodes (before `lower`), and ends the comparison: after it only
+ * graft_compare_destroy is of use. Needs options.biases and a step. */
+GRAFT_API graft_status graft_compare_correct_biases(graft_compare *compare, graft_bias_correction *out);
 
 /* How many reasons there were so far. */
 GRAFT_API uint32_t graft_compare_missed_count(const graft_compare *compare);

@@ -2,6 +2,7 @@
 #ifndef GRAFT_COMPARE_IMPL_H
 #define GRAFT_COMPARE_IMPL_H
 
+#include "runtime/biases_impl.h"
 #include "runtime/compare.h"
 #include "runtime/match_impl.h"
 #include "runtime/quant_int.h"
@@ -84,6 +85,8 @@ struct graft_compare {
   double bad;
   int64_t steps;
   bool forced; /* the second run of b */
+  bool biases;
+  gr_shifts shifts;
 };
 
 #endif

@@ -52,8 +52,8 @@ static bool same_file(const char *a, const char *b) {
 
 /* Nothing is written over what is read, or what was written just before. */
 static bool check_outputs(const compare_options *o) {
-  const char *const files[] = {o->against, o->other, o->report, o->json, o->node_data};
-  for (int i = 2; i < 5; i++)
+  const char *const files[] = {o->against, o->other, o->report, o->json, o->node_data, o->corrected};
+  for (int i = 2; i < 6; i++)
     for (int j = 0; files[i] && j < i; j++)
       if (files[j] && same_file(files[i], files[j]))
         return cli_fail(files[i], "this file is %s", j < 2 ? "what is compared" : "to be written twice") == EXIT_DONE;
@@ -79,6 +79,7 @@ bool comparison_begin(comparison *c, graft_context *context, graft_graph *a, con
   const graft_compare_options all = {.size = sizeof all,
                                      .threads = options->threads,
                                      .bad = options->bad,
+                                     .biases = options->corrected != NULL,
                                      .folded = c->folded ? graft_module_get_graph(c->folded, 0) : NULL};
   c->compare = graft_compare_create(a, b, &all);
   if (!c->compare || graft_compare_layer_count(c->compare)) return c->compare != NULL;
@@ -187,10 +188,26 @@ bool compare_write_file(const comparison *c, const char *path, const void *bytes
   return ok;
 }
 
+/* Last: what was compared is another module then. */
+static bool write_corrected(const comparison *c, const char *path) {
+  graft_context *context = graft_module_get_context(c->module);
+  graft_bias_correction done;
+  graft_diagnostics_clear(context); /* all were printed */
+  const graft_save_options options = {.size = sizeof options};
+  const bool ok = graft_compare_correct_biases(c->compare, &done) == GRAFT_OK && cli_save(c->module, path, &options);
+  if (ok)
+    printf("%u biases corrected; left alone: %u layers without a bias, %u whose bias is quantized, computed or shared, "
+           "%u that have no value in %s\n",
+           done.corrected, done.without_bias, done.not_stored, done.not_seen, c->options->against);
+  else
+    cli_print_diagnostics(context, path);
+  return ok;
+}
+
 bool comparison_write(const comparison *c) {
   const compare_options *o = c->options;
   return (!o->report || page_write(c, o->report)) && (!o->json || compare_json(c, o->json)) &&
-         (!o->node_data || compare_node_data(c, o->node_data));
+         (!o->node_data || compare_node_data(c, o->node_data)) && (!o->corrected || write_corrected(c, o->corrected));
 }
 
 static void print_summary(const comparison *c, FILE *out) {

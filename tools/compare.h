@@ -12,8 +12,8 @@ typedef struct compare_options {
   const char *passes;  /* that B goes through first, or NULL */
   bool weights;        /* integers of B against floats of A, too */
   uint32_t threads;
-  double bad;                            /* dB */
-  const char *report, *json, *node_data; /* files to be written, or NULL */
+  double bad;                                        /* dB */
+  const char *report, *json, *node_data, *corrected; /* files to be written, or NULL */
 } compare_options;
 
 typedef struct comparison {

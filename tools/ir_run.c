@@ -30,7 +30,8 @@ enum {
   BAD,
   REPORT,
   JSON,
-  NODE_DATA
+  NODE_DATA,
+  CORRECT_BIASES
 };
 
 static const cli_option option_table[] = {
@@ -51,6 +52,8 @@ static const cli_option option_table[] = {
     {REPORT, "report", "OUT.html", "the comparison as one page: error along the graph, ranges, histograms"},
     {JSON, "json", "OUT.json", "the comparison for scripts"},
     {NODE_DATA, "node-data", "OUT.json", "signal to noise of each value of B, as Model Explorer's node data"},
+    {CORRECT_BIASES, "correct-biases", "OUT",
+     "write B to OUT, its biases without the mean of the error that each layer makes by itself"},
     {BAD, "bad", "DB", "a layer is bad below this signal to noise (default 20)"},
     {0, NULL, NULL, NULL},
 };
@@ -127,6 +130,7 @@ static bool set_option(void *user, int id, const char *argument) {
   case REPORT: a->compare.report = argument; return true;
   case JSON: a->compare.json = argument; return true;
   case NODE_DATA: a->compare.node_data = argument; return true;
+  case CORRECT_BIASES: a->compare.corrected = argument; return true;
   case BAD: return parse_decibels(a, argument);
   case DUMP_VALUES: a->nodes.dump = argument; return true;
   default: return false;
@@ -140,6 +144,7 @@ static int check_compare(const arguments *a) {
     return cli_usage_error(a->command, "--compare writes no results or state: without --%s", with);
   const char *of_compare = a->compare.report ? "report" : a->compare.json ? "json" : NULL;
   if (a->compare.node_data) of_compare = "node-data";
+  if (a->compare.corrected) of_compare = "correct-biases";
   if (!a->compare.other && of_compare) return cli_usage_error(a->command, "--%s is of --compare", of_compare);
   if (!a->compare.other && a->compare.bad != 20) return cli_usage_error(a->command, "--bad is of --compare");
   return -1;

@@ -6,7 +6,7 @@ usage: equalize_networks.py BUILD MODEL.onnx[:INPUT.npy]... [--within DB] [-v]
 Into the float network scales of channels are put that change nothing which it computes: 4^u, u by the fill formula from -1 to 1, between
 each two layers where the rule equalize_pair finds a place. With weights quantized per tensor the int8 network must lose by them, and have it back
 after `equalize`: its signal to noise ratio against float must come within 1 dB of that of the network without them. The same network must lower to
-integers, layer by layer, bounds of channels too. Without INPUT.npy the input is IMAGES of noise. --within: another number of dB (equalizing what was
+integers, layer by layer, bounds of channels too. Correcting the biases of the network that was not equalized must give part of it back. Without INPUT.npy the input is IMAGES of noise. --within: another number of dB (equalizing what was
 never out of balance costs a little).
 """
 import argparse, os, re, sys, tempfile
@@ -16,6 +16,7 @@ from lower_networks import Fail, command, left_in_float, outputs, ratio, write_i
 
 IMAGES = 8
 LOST = 3.0  # dB that they cost at least, or there is nothing to show
+GAINED = 1.0  # dB that correcting biases gives back at least
 FUNCTION = 90.0  # dB: that float networks compute the same
 MASK = 2**64 - 1
 
@@ -75,6 +76,8 @@ def check(opt, run, spec, within, verbose):
         got = {n: ratio(want, quantize(opt, run, n, inputs, d, "extended=true")) for n in ("plain", "scaled", "equalized")}
         said = command(opt, f"{d}/equalized.int8.gfb", "--passes", "lower", "--stats", "-o", f"{d}/lowered.gfb").stderr
         got["lowered"] = ratio(want, outputs(run, f"{d}/lowered.gfb", inputs, f"{d}/lowered"))
+        corrected = command(run, f"{d}/scaled.gfb", "--compare", f"{d}/scaled.int8.gfb", *inputs, "--correct-biases", f"{d}/corrected.gfb").stdout
+        got["scaled, biases corrected"] = ratio(want, outputs(run, f"{d}/corrected.gfb", inputs, f"{d}/corrected"))
         floats = re.findall(r"= (?:clamp|hardtanh)\(.*: f32\[.*\] from", command(opt, f"{d}/lowered.gfb").stdout)
     text = f"{os.path.basename(model)}: " + ", ".join(f"{n} {v:.1f} dB" for n, v in got.items()) + f", {pairs} pairs"
     if verbose:
@@ -83,6 +86,8 @@ def check(opt, run, spec, within, verbose):
         raise Fail(f"left in float: {left_in_float(said)} {floats}")
     if got["scaled"] > got["plain"] - LOST:
         raise Fail("the scales cost nothing: " + text)
+    if not re.search(r"^[1-9]\d* biases corrected; left alone: 0 .*, 0 .*, 0 ", corrected, re.M) or got["scaled, biases corrected"] < got["scaled"] + GAINED:
+        raise Fail(f"biases: {text}; {corrected.splitlines()[-1]}")
     if got["equalized"] < got["plain"] - within or got["lowered"] < got["plain"] - within:
         raise Fail(text)
 

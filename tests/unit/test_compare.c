@@ -583,6 +583,90 @@ START_TEST(running_out_of_memory_is_an_error) {
 }
 END_TEST
 
+/* ---- biases ---- */
+
+static const char float_layers[] = "graft 1\n"
+                                   "tensor %w: f32[2, 2] parameter = [0.3, 0.7, -0.2, 0.9]\n"
+                                   "tensor %b: f32[2] parameter = [1, 2]\n"
+                                   "tensor %v: f32[1, 2] parameter = [1, 1]\n"
+                                   "graph main(%x: f32[2]) {\n"
+                                   "  %y = linear(%x, %w, %b)\n"
+                                   "  %z = linear(%y, %v)\n"
+                                   "  return %z\n"
+                                   "}\n";
+static const char quantized_layers[] = "graft 1\n"
+                                       "tensor %w: i8[2, 2] constant = [3, 7, -2, 10]\n"
+                                       "tensor %b: f32[2] parameter = [1, 2]\n"
+                                       "tensor %v: f32[1, 2] parameter = [1, 1]\n"
+                                       "graph main(%x: f32[2]) {\n"
+                                       "  %d = dequantize_per_tensor(%w, 0.1, 0: i32)\n"
+                                       "  %y = linear(%x, %d, %b)\n"
+                                       "  %z = linear(%y, %v)\n"
+                                       "  return %z\n"
+                                       "}\n";
+
+/* The second channel's weight is 0.1 too large for the second input, 2 on average. */
+START_TEST(biases_without_the_mean_of_the_own_error) {
+  first = read_text(float_layers);
+  second = read_text(quantized_layers);
+  const graft_compare_options o = {.size = sizeof o, .biases = true};
+  graft_compare *c = graft_compare_create(graft_module_get_graph(first, 0), graft_module_get_graph(second, 0), &o);
+  ck_assert_msg(c != NULL, "%s", last_error());
+  step(c, 2, (const float[]){5, 1});
+  step(c, 2, (const float[]){-7, 3});
+  graft_bias_correction done;
+  ck_assert_int_eq(graft_compare_correct_biases(c, &done), GRAFT_OK);
+  graft_compare_destroy(c);
+  ck_assert_uint_eq(done.corrected, 1);
+  ck_assert_uint_eq(done.without_bias, 1);
+  ck_assert_uint_eq(done.not_stored + done.not_seen, 0);
+  const float *bias = graft_tensor_get_data(second, graft_tensor_find(second, "b"));
+  ck_assert_float_eq_tol(bias[0], 1.0f, 1e-6f);
+  ck_assert_float_eq_tol(bias[1], 1.8f, 1e-6f);
+}
+END_TEST
+
+START_TEST(biases_need_the_option) {
+  first = read_text(float_layers);
+  second = read_text(quantized_layers);
+  graft_compare *c = compare();
+  step(c, 2, (const float[]){5, 1});
+  ck_assert_int_eq(graft_compare_correct_biases(c, NULL), GRAFT_INVALID_ARGUMENT);
+  graft_compare_destroy(c);
+}
+END_TEST
+
+/* A bias that two layers read is not the one layer's to change. */
+START_TEST(biases_that_are_shared_stay) {
+  first = read_text("graft 1\n"
+                    "tensor %w: f32[2, 2] parameter = [0.3, 0.7, -0.2, 0.9]\n"
+                    "tensor %b: f32[2] parameter = [1, 2]\n"
+                    "graph main(%x: f32[2]) {\n"
+                    "  %y = linear(%x, %w, %b)\n"
+                    "  %z = linear(%y, %w, %b)\n"
+                    "  return %z\n"
+                    "}\n");
+  second = read_text("graft 1\n"
+                     "tensor %w: i8[2, 2] constant = [3, 7, -2, 10]\n"
+                     "tensor %b: f32[2] parameter = [1, 2]\n"
+                     "graph main(%x: f32[2]) {\n"
+                     "  %d = dequantize_per_tensor(%w, 0.1, 0: i32)\n"
+                     "  %y = linear(%x, %d, %b)\n"
+                     "  %z = linear(%y, %d, %b)\n"
+                     "  return %z\n"
+                     "}\n");
+  const graft_compare_options o = {.size = sizeof o, .biases = true};
+  graft_compare *c = graft_compare_create(graft_module_get_graph(first, 0), graft_module_get_graph(second, 0), &o);
+  ck_assert_msg(c != NULL, "%s", last_error());
+  step(c, 2, (const float[]){5, 1});
+  graft_bias_correction done;
+  ck_assert_int_eq(graft_compare_correct_biases(c, &done), GRAFT_OK);
+  graft_compare_destroy(c);
+  ck_assert_uint_eq(done.corrected, 0);
+  ck_assert_uint_eq(done.not_stored, 2);
+}
+END_TEST
+
 int main(void) {
   Suite *suite = suite_create("compare");
   TCase *tc = tcase_create("compare");
@@ -603,6 +687,9 @@ int main(void) {
   tcase_add_test(tc, integers_without_a_scale_are_fitted);
   tcase_add_test(tc, layers_that_are_not_compared_are_counted);
   tcase_add_test(tc, running_out_of_memory_is_an_error);
+  tcase_add_test(tc, biases_without_the_mean_of_the_own_error);
+  tcase_add_test(tc, biases_need_the_option);
+  tcase_add_test(tc, biases_that_are_shared_stay);
   suite_add_tcase(suite, tc);
   SRunner *runner = srunner_create(suite);
   srunner_run_all(runner, CK_NORMAL);
