@@ -34,14 +34,15 @@ rewrite
 
 # Q(softmax(DQ(x)))  ==>  QLinearSoftmax
 #
-# Its definition; `opset` says which of ONNX's softmaxes is meant.
+# Its definition; `opset` says which of ONNX's softmaxes is meant. onnxruntime's does not saturate what lies beyond the range: it must hold 1, or
+# all but the last step to it.
 rule qlinear_softmax
 match
   %d = dequantize_per_tensor(%x, %sx, %zx) {drop ..}
   %f = softmax(%d) {dim: $dim}   one_use
   %y = quantize_per_tensor(%f, %sy, %zy) {quant_min: $min, quant_max: $max, dtype: $dtype, drop by_division}
 where
-  dtype(%x) == $dtype, is_whole($min, $max, $dtype), constant(%zx), constant(%zy), no_spec(..)
+  dtype(%x) == $dtype, is_whole($min, $max, $dtype), constant(%zx), constant(%zy), constant(%sy), number(%sy) * ($max - number(%zy)) >= 0.996, no_spec(..)
 rewrite
   const %zx8 = to(%zx) {dtype: $dtype}   named %sx:zero_point
   const %zy8 = to(%zy) {dtype: $dtype}   named %sy:zero_point
