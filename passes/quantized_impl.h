@@ -32,6 +32,8 @@ typedef struct gr_quantized_conv {
 
 /* GRAFT_NAME with a diagnostic: no quantized convolution, or several, are called so. */
 graft_status gr_quantized_conv_find(graft_graph *g, const char *name, gr_quantized_conv *q);
+/* The one that gives y, as it was built. */
+void gr_quantized_conv_built(graft_graph *g, const char *name, graft_value y, gr_quantized_conv *q);
 /* The convolution of a node, quantized or float, behind a pad (GRAFT_NONE: none); false: the pad is none of a module.
  */
 bool gr_conv_of_node(const graft_graph *g, graft_node n, graft_node pad, gr_conv *conv);
@@ -45,7 +47,9 @@ typedef struct gr_quantized_parts {
   graft_value x;                      /* of a dynamic module floats */
   const graft_quantized_value *qx;    /* else x with its scale and zero point */
   const graft_quantized_value *other; /* NULL: nothing is added */
-  graft_node before;                  /* where the nodes go; GRAFT_NONE: to the end */
+  graft_dtype dtype;                  /* of the result, with its range; GRAFT_UNKNOWN: as x */
+  int64_t quant_min, quant_max;
+  graft_node before; /* where the nodes go; GRAFT_NONE: to the end */
 } gr_quantized_parts;
 
 /* A module of zeros, as graft_quantized_conv_create leaves it. No tensor NAME.weight may be there. */

@@ -153,9 +153,12 @@ static graft_value convolution(graft_graph *g, gr_arena *text, const gr_quantize
   uint32_t attr_count = 4;
   if (conv->transposed) attrs[attr_count++] = gr_ints_attr("output_padding", conv->output_padding, conv->dims);
   if (!p->dynamic) {
-    const graft_dtype dtype = gr_type_of(g, p->qx->integers)->dtype;
-    int64_t low, high;
-    if (!gr_result_range(dtype, &low, &high)) return GRAFT_NONE;
+    graft_dtype dtype = p->dtype;
+    int64_t low = p->quant_min, high = p->quant_max;
+    if (dtype == GRAFT_UNKNOWN) {
+      dtype = gr_type_of(g, p->qx->integers)->dtype;
+      if (!gr_result_range(dtype, &low, &high)) return GRAFT_NONE;
+    }
     attrs[attr_count++] = int_attr("quant_min", low);
     attrs[attr_count++] = int_attr("quant_max", high);
     attrs[attr_count++] = dtype_attr(dtype);
@@ -345,15 +348,35 @@ static uint32_t convolution_of(const graft_graph *g, graft_node n, bool *dynamic
   return of && (of->families & GR_F_CONV) ? layer : GRAFT_NONE;
 }
 
+static bool is_of(const graft_graph *g, graft_node n, uint32_t families) {
+  const gr_op_info *info = gr_info(g, n);
+  return info && (info->families & families);
+}
+
 static graft_node made_by(const graft_graph *g, graft_value v) { return v == GRAFT_NONE ? v : gr_value_node(g, v); }
 
-/* Of a float convolution: what dequantizes its weight from a tensor of i8. */
+/* Of the convolution of a dynamic module, which reads x by its own range: what dequantizes its weight from a tensor of
+ * i8; else GRAFT_NONE. */
 static graft_node dequantize_of(const graft_graph *g, graft_node n) {
   const graft_node dq = made_by(g, gr_operand(g, n, GR_Q_WEIGHT));
-  const gr_op_info *info = dq == GRAFT_NONE ? NULL : gr_info(g, dq);
-  if (!info || !(info->families & GR_F_DQ)) return GRAFT_NONE;
+  graft_node x = made_by(g, gr_operand(g, n, GR_Q_X));
+  if (x != GRAFT_NONE && gr_node_at(g, x)->op == GR_OP_pad) x = made_by(g, gr_operand(g, x, 0));
+  if (dq == GRAFT_NONE || x == GRAFT_NONE || !is_of(g, dq, GR_F_DQ) || !is_of(g, x, GR_F_DQ)) return GRAFT_NONE;
+  const graft_node range = made_by(g, gr_operand(g, x, 1));
   const graft_value w = gr_operand(g, dq, 0);
-  return gr_value_tensor(g, w) != GRAFT_NONE && gr_type_of(g, w)->dtype == GRAFT_I8 ? dq : GRAFT_NONE;
+  return range != GRAFT_NONE && gr_node_at(g, range)->op == GR_OP_choose_qparams &&
+                 gr_value_tensor(g, w) != GRAFT_NONE && gr_type_of(g, w)->dtype == GRAFT_I8
+             ? dq
+             : GRAFT_NONE;
+}
+
+void gr_quantized_conv_built(graft_graph *g, const char *name, graft_value y, gr_quantized_conv *q) {
+  graft_node n = gr_value_node(g, y);
+  bool dynamic;
+  while (convolution_of(g, n, &dynamic) == GRAFT_NONE) n = made_by(g, gr_operand(g, n, 0)); /* a relu, a sum */
+  const graft_node before = made_by(g, gr_operand(g, n, GR_Q_X));
+  *q = (gr_quantized_conv){g, name, n, GRAFT_NONE, dynamic ? dequantize_of(g, n) : GRAFT_NONE};
+  if (before != GRAFT_NONE && gr_node_at(g, before)->op == GR_OP_pad) q->pad = before;
 }
 
 graft_status gr_quantized_conv_find(graft_graph *g, const char *name, gr_quantized_conv *q) {
@@ -452,6 +475,13 @@ static graft_status copy_to(const gr_quantized_conv *q, graft_graph *to, const g
   p->dynamic = q->dq != GRAFT_NONE;
   p->engine = engine_of(q->g, q->n);
   p->relu = !p->dynamic && gr_integer_relu(gr_node_at(q->g, q->n)->op);
+  graft_attr low = {.as.i = 0}, high = {.as.i = 0};
+  if (!p->dynamic && graft_node_attr(q->g, q->n, "quant_min", &low) &&
+      graft_node_attr(q->g, q->n, "quant_max", &high)) {
+    p->dtype = gr_type_of(q->g, gr_result(q->g, q->n, 0))->dtype;
+    p->quant_min = low.as.i;
+    p->quant_max = high.as.i;
+  }
   const bool adds = !p->dynamic && gr_operand(q->g, q->n, GR_Q_OTHER) != GRAFT_NONE;
   if (adds != (p->other != NULL))
     return gr_error(c, GRAFT_INVALID_ARGUMENT, where, "'%s' %s", q->name,
@@ -465,7 +495,7 @@ static graft_status copy_to(const gr_quantized_conv *q, graft_graph *to, const g
   if (!s) s = graft_quantized_conv_get_weight_bias(q->g, q->name, &weight);
   if (!s) s = graft_quantized_conv_get_output(q->g, q->name, &scale, &zero_point);
   if (!s) s = gr_quantized_conv_build(to, text, p, y);
-  if (!s) s = gr_quantized_conv_find(to, p->name, &made);
+  if (!s) gr_quantized_conv_built(to, p->name, y->integers, &made);
   if (!s) s = graft_quantized_conv_get_weight_bias(q->g, q->name, &weight); /* tensors may have moved */
   if (!s) s = gr_quantized_set_weight(&made, text, &weight);
   if (!s && !p->dynamic) s = gr_quantized_set_output(&made, scale, zero_point);

@@ -109,6 +109,48 @@ GRAFT_API graft_status graft_quantized_conv_copy(graft_graph *from, const char *
                                                  const char *new_name, const graft_quantized_value *x,
                                                  const graft_quantized_value *other, graft_quantized_value *y);
 
+/* ---- from other modules ---- */
+
+/* Scale and zero point that are known from elsewhere; a scale of 0: not given. */
+typedef struct graft_given_qparams {
+  double scale;
+  int64_t zero_point;
+} graft_given_qparams;
+
+typedef struct graft_quantized_from_options {
+  size_t size;
+  const char *engine; /* as above */
+  /* Of what the module reads, where the graph does not tell (it tells where a dequantize, a fake-quant or an observer
+   * stands before it), and of what it adds. u8 0 to 255. */
+  graft_given_qparams x, other;
+  graft_given_qparams y; /* of the result: from_reference needs it, from_float takes the observer's */
+} graft_quantized_from_options;
+
+/* from_float: the part NAME of the graph, float or trained with fake-quants, becomes the quantized module NAME in its
+ * place, with a dequantize behind it, so that the rest of the graph stays what it is (a quantize of what is float
+ * stands before it; one of equal parameters behind a dequantize goes with cancel-qdq). NAME may be a list, "conv,relu":
+ * the module is called as its first.
+ *
+ * The part holds one convolution with an observer or fake-quant on its weight ("Input float module must have qconfig
+ * defined."), then any of: a batch norm, an add, a relu, an observer or fake-quant of the result. A batch norm, also in
+ * its training form, is folded with the running statistics. The weight is observed once more, folded, then its range
+ * and that of the result give scales and zero points by the observer formula (calculate_qparams), also where
+ * fake-quants trained with another one. The weight's quantizer must be of i8. Tensors that nothing reads any more go.
+ *
+ * Without an observer of the result, and without options->y, the module is a dynamic one, which has no output scale:
+ * its weight is quantized, x is quantized by its own range in each run (u8, ChooseQuantizationParams), and the result
+ * is float: y->scale and y->zero_point are GRAFT_NONE. Else *y, which may be NULL, is the result before the dequantize.
+ */
+GRAFT_API graft_status graft_quantized_conv_from_float(graft_graph *graph, const char *name,
+                                                       const graft_quantized_from_options *options,
+                                                       graft_quantized_value *y);
+/* from_reference: the same of a reference module, a float convolution whose weight comes from a dequantize (or a
+ * quantize and a dequantize: its own scale and zero point): the integers are taken as they are. options->y is needed.
+ */
+GRAFT_API graft_status graft_quantized_conv_from_reference(graft_graph *graph, const char *name,
+                                                           const graft_quantized_from_options *options,
+                                                           graft_quantized_value *y);
+
 #if defined(__cplusplus)
 }
 #endif

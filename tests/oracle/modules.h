@@ -49,5 +49,7 @@ bool same_numbers(test_case *t, const char *what, const float *got, uint32_t cou
 
 bool run_qat(test_case *t);       /* modules_qat.c */
 bool run_quantized(test_case *t); /* modules_quantized.c */
+/* The trained module `name` of the graph becomes the case's quantized one (quant.*) in its place, by from_float. */
+bool same_from_float(test_case *t, graft_module *m, const char *name);
 
 #endif

@@ -425,13 +425,21 @@ static bool quantized_module(subject *s) {
   return ok;
 }
 
+/* The same by name, in place. */
+static bool from_float(subject *s) {
+  subject q;
+  const bool ok = copy_of(s, &q) && same_from_float(s->t, q.module, NAME);
+  drop(&q);
+  return ok;
+}
+
 bool run_qat(test_case *t) {
   subject s = {.t = t, .module = graft_module_create(t->context)};
   for (int i = 0; i < WATCHED; i++) s.watch[i].value = GRAFT_NONE;
   s.graph = s.module ? graft_graph_create(s.module, "main") : NULL;
   bool ok = s.graph || library(t, "a module");
-  ok = ok && build(&s) && train(&s) && freeze_and_evaluate(&s) && float_module(&s) &&
-       (!has_array(t, "quant.y") || quantized_module(&s));
+  ok = ok && build(&s) && train(&s) && freeze_and_evaluate(&s) && (!has_array(t, "quant.y") || from_float(&s)) &&
+       float_module(&s) && (!has_array(t, "quant.y") || quantized_module(&s));
   drop(&s);
   return ok;
 }

@@ -5,6 +5,7 @@
 
 #include "passes/quantized_modules.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -150,4 +151,58 @@ bool run_quantized(test_case *t) {
   graft_module_destroy(s->m);
   free(s);
   return ok;
+}
+
+/* ---- from_float ---- */
+
+/* The line up to the scale, and after it: scales may differ in the last digits. */
+static bool same_line(test_case *t, const char *got, const char *want) {
+  const char *a = strstr(got, "scale="), *b = strstr(want, "scale=");
+  if (!a || !b || a - got != b - want || strncmp(got, want, (size_t)(a - got)) != 0)
+    return fail(t, "%s, not %s", got, want);
+  const double s = strtod(a + 6, NULL), wanted = strtod(b + 6, NULL);
+  if (!(fabs(s - wanted) <= 1e-6 * wanted)) return fail(t, "%s, not %s", got, want);
+  a = strchr(a, ','), b = strchr(b, ',');
+  return (a && b && strcmp(a, b) == 0) || fail(t, "%s, not %s", got, want);
+}
+
+static bool same_folded(test_case *t, graft_graph *g, const char *name) {
+  static parameters w;
+  graft_quantized_weight got = {.size = sizeof got};
+  array bias;
+  if (!read_parameters(t, "quant.weight.qparams", &w)) return false;
+  if (graft_quantized_conv_get_weight_bias(g, name, &got) != GRAFT_OK) return library(t, "get_weight_bias");
+  if (got.count != w.count) return fail(t, "%lld scales of the weight, not %u", (long long)got.count, w.count);
+  for (uint32_t i = 0; i < w.count; i++)
+    if (!(fabs((double)got.scale[i] - w.scale[i]) <= 1e-6 * w.scale[i]) || got.zero_point[i] != w.zeros[i])
+      return fail(t, "the weight's scale %u is %.9g, not %.9g", i, (double)got.scale[i], w.scale[i]);
+  return same_array(t, "the weight", &got.type, got.data, "quant.weight", 0) && read_array(t, "quant.bias", &bias) &&
+         (got.bias ? same_array(t, "the bias", &bias.type, got.bias, "quant.bias", 5e-6) : fail(t, "no bias"));
+}
+
+bool same_from_float(test_case *t, graft_module *m, const char *name) {
+  static parameters x;
+  char line[1000];
+  array input;
+  graft_type type;
+  graft_quantized_value y;
+  graft_graph *g = graft_module_get_graph(m, 0);
+  const json_t *quant = json_object_get(t->meta, "quant");
+  const char *want = json_string_value(json_object_get(quant, "repr"));
+  if (!read_parameters(t, "quant.x.qparams", &x) || !read_array(t, "input.3", &input)) return false;
+  const graft_quantized_from_options options = {.size = sizeof options,
+                                                .engine = json_string_value(json_object_get(t->meta, "engine")),
+                                                .x = {.scale = x.scale[0], .zero_point = x.zeros[0]}};
+  if (graft_quantized_conv_from_float(g, name, &options, &y) != GRAFT_OK) return library(t, "from_float");
+  if (graft_module_verify(m) != GRAFT_OK || graft_output_add(g, "integers", y.integers) != GRAFT_OK)
+    return library(t, "from_float");
+  if (graft_node_count(g) != 4) return fail(t, "from_float leaves %u nodes", graft_node_count(g));
+  if (!graft_quantized_conv_repr(g, name, line, sizeof line)) return library(t, "repr");
+  if (want && !same_line(t, line, want)) return false;
+  graft_session *s = graft_session_create(g, NULL);
+  bool ok = s && graft_session_set_input(s, 0, &input.type, input.data) == GRAFT_OK && graft_session_run(s) == GRAFT_OK;
+  const void *integers = ok ? graft_session_get_output(s, graft_output_count(g) - 1, &type) : NULL;
+  ok = integers ? same_array(t, "from_float's result", &type, integers, "quant.y", 0) : library(t, "run");
+  graft_session_destroy(s);
+  return ok && same_folded(t, g, name);
 }

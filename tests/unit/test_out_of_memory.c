@@ -3,6 +3,7 @@
  * for byte. Nothing leaks.  usage: test_out_of_memory DATA [both]: `both` for each allocation, else one of them. */
 #include "passes/modules.h"
 #include "passes/passes.h"
+#include "passes/quantized_modules.h"
 #include "patterns/patterns.h"
 #include "runtime/compare.h"
 #include "runtime/runtime.h"
@@ -484,6 +485,82 @@ static graft_status road_from_float(trial *t) {
   return s;
 }
 
+/* Quantized modules: built, set, changed and copied. */
+static graft_status road_quantized(trial *t) {
+  t->m = graft_module_create(t->c);
+  if (!t->m) return GRAFT_NO_MEMORY;
+  step(t);
+  graft_graph *g = graft_graph_create(t->m, "main");
+  const graft_type type = graft_type_make(GRAFT_U8, 4, (int64_t[]){1, 2, 4, 4});
+  const int64_t kernel[] = {2, 2}, one[] = {1, 1};
+  const int8_t weight[16] = {1, 2, 3, -4};
+  const float scales[] = {0.5f, 0.25f};
+  graft_quantized_value x, y, z;
+  graft_quantized_weight w = {.size = sizeof w, .data = weight, .scale = scales, .count = 2};
+  graft_status s = GRAFT_OK;
+  for (uint32_t i = 0; g && i < 9 && !s; i++) {
+    step(t);
+    bool ok = true;
+    switch (i) {
+    case 0: ok = (x.integers = graft_input_add(g, "x", &type)) != GRAFT_NONE; break;
+    case 1: ok = (x.scale = graft_scalar(g, GRAFT_F32, 0.5)) != GRAFT_NONE; break;
+    case 2: ok = (x.zero_point = graft_scalar(g, GRAFT_I32, 3)) != GRAFT_NONE; break;
+    case 3:
+      s = graft_quantized_conv_create(g, "layer.conv", &x,
+                                      &(graft_conv_arguments){.size = sizeof(graft_conv_arguments),
+                                                              .dims = 2,
+                                                              .in_channels = 2,
+                                                              .out_channels = 2,
+                                                              .kernel_size = kernel,
+                                                              .padding = one,
+                                                              .bias = true,
+                                                              .padding_mode = "reflect"},
+                                      NULL, &y);
+      break;
+    case 4: s = graft_quantized_conv_set_weight_bias(g, "layer.conv", &w); break;
+    case 5: s = graft_quantized_conv_set_output(g, "layer.conv", 0.125, 7); break;
+    case 6: s = graft_quantized_conv_copy(g, "layer.conv", g, "layer.copy", &y, NULL, &z); break;
+    case 7:
+      w.count = 1;
+      s = graft_quantized_conv_set_weight_bias(g, "layer.copy", &w);
+      break;
+    default: s = graft_output_add(g, "y", z.integers); break;
+    }
+    if (!ok) s = GRAFT_NO_MEMORY;
+  }
+  if (!g || s) return g ? s : GRAFT_NO_MEMORY;
+  append_module(&t->out, t->m);
+  return GRAFT_OK;
+}
+
+static const char trained[] =
+    "graft 1\n"
+    "tensor %conv.weight: f32[2, 2, 2] parameter = [0.5, -0.25, 0.125, 1.0, 0.25, 0.5, -1.0, 0.75]\n"
+    "tensor %w: f32[2, 2] buffer = [inf, inf, -inf, -inf]\n"
+    "tensor %y: f32[2] buffer = [-1.0, 2.0]\n"
+    "graph main(%x: f32[1, 2, 4]) {\n"
+    "  %wo = observe(%conv.weight, %w) {axis: 0} from \"conv\"\n"
+    "  %ws, %wz = qparams(%wo) {scheme: \"per_channel_symmetric\"} from \"conv\"\n"
+    "  %wq = fake_quantize(%conv.weight, %ws, %wz) {axis: 0} from \"conv\"\n"
+    "  %c = conv1d(%x, %wq) from \"conv\"\n"
+    "  %yo = observe(%c, %y) from \"conv\"\n"
+    "  %ys, %yz = qparams(%yo) {quant_min: 0, quant_max: 255, dtype: u8} from \"conv\"\n"
+    "  %yq = fake_quantize(%c, %ys, %yz) {quant_min: 0, quant_max: 255, dtype: u8} from \"conv\"\n"
+    "  return %yq as \"y\"\n"
+    "  update %w = %wo\n"
+    "  update %y = %yo\n"
+    "}\n";
+
+/* A module of a graph becomes a quantized one, or stays what it was. */
+static graft_status road_quantized_from(trial *t) {
+  load_for_sure(t);
+  step(t);
+  const graft_quantized_from_options options = {.size = sizeof options, .x = {0.5, 3}};
+  const graft_status s = graft_quantized_conv_from_float(graft_module_get_graph(t->m, 0), "conv", &options, NULL);
+  if (!s) append_module(&t->out, t->m);
+  return s;
+}
+
 /* ---- all of them ---- */
 
 static const struct road {
@@ -498,6 +575,8 @@ static const struct road {
     {road_build, NULL, NULL, NULL, 0},
     {road_modules, NULL, NULL, NULL, 0},
     {road_from_float, network, "annotate{quantizer=fx,name=fc},insert-observers", NULL, 0},
+    {road_quantized, NULL, NULL, NULL, 0},
+    {road_quantized_from, trained, NULL, NULL, 0},
     {road_passes, network, NULL, "prepare-qat,to-eval,convert", 0},
     {road_passes, network, NULL, "prepare-qat{per-channel=true,quantizer=xnnpack},dce,verify", 0},
     {road_passes, network, NULL, "to-eval,prepare,convert,merge-dequantize", 0},
