@@ -23,16 +23,17 @@ graft_status graft_fuse_modules(graft_module *module, const char *modules, const
   graft_fuse_options o = {.size = sizeof o};
   graft_status status = gr_take_options(c, &o, sizeof o, options);
   if (status) return status;
-  if (!o.qat && (o.quantizer || o.quantizer_options))
-    return gr_error(c, GRAFT_INVALID_ARGUMENT, (gr_loc){0}, "a quantizer is for modules that train: qat is not set");
+  if (!o.qat && (o.quantizer || o.quantizer_options || o.form))
+    return gr_error(c, GRAFT_INVALID_ARGUMENT, (gr_loc){0},
+                    "a quantizer and a form are of modules that train: qat is not set");
   gr_arena arena;
   gr_arena_init(&arena, c);
   const char *named = option(&arena, "modules", modules), *quantizer = option(&arena, "quantizer", o.quantizer),
-             *mapping = option(&arena, "mapping", o.mapping), *text = NULL;
+             *mapping = option(&arena, "mapping", o.mapping), *form = option(&arena, "form", o.form), *text = NULL;
   const char *more = o.quantizer_options ? o.quantizer_options : "";
-  if (named && quantizer && mapping)
-    text = gr_text(&arena, "fuse-modules{auto=%s,qat=%s%s%s%s%s%s}", modules ? "false" : "true",
-                   o.qat ? "true" : "false", named, quantizer, mapping, more[0] ? "," : "", more);
+  if (named && quantizer && mapping && form)
+    text = gr_text(&arena, "fuse-modules{auto=%s,qat=%s%s%s%s%s%s%s}", modules ? "false" : "true",
+                   o.qat ? "true" : "false", named, quantizer, mapping, form, more[0] ? "," : "", more);
   status = text ? graft_run_passes(module, text, o.passes) : gr_no_memory(c);
   gr_arena_free(&arena);
   return status;

@@ -21,7 +21,7 @@ typedef struct gr_fusion {
 
 typedef struct gr_fusions {
   gr_pass *pass;
-  const graft_rules *rules;
+  graft_rules *rules;
   bool qat, all; /* all: found, not named; what does not fit is left alone */
   gr_arena text;
   GR_VEC(gr_fused_part) parts;

@@ -26,6 +26,7 @@ typedef struct fuser {
   GR_VEC(owned) tensors;
   GR_VEC(uint32_t) records; /* by part: the provenance that it had */
   GR_VEC(uint8_t) done;     /* by fusion */
+  const char *const *form;  /* rules that make the form of what trains */
 } fuser;
 
 static gr_fused_part *part_of(const fuser *f, uint32_t fusion, uint32_t i) {
@@ -171,30 +172,35 @@ static graft_status unfit(const work *w, uint32_t fusion, const char *why) {
   return status;
 }
 
-/* A list of rules, applied to all fusions of the graph that have it. */
+static graft_status rewrite(fuser *f, graft_graph *g, const char *const *names, uint32_t count, gr_within *within) {
+  gr_rewrite_options how = {.pass = f->pass->info->name,
+                            .where = gr_option_loc(f->pass, "mapping"),
+                            .within = within,
+                            .count_rule = gr_count_rule_copied,
+                            .count_user = f->pass};
+  how.evaluate = gr_pass_evaluator(f->pass, &how.evaluate_user);
+  graft_status status = gr_rules_need(f->found.rules, names, count, f->m);
+  return status ? status : gr_rewrite(g, f->found.rules, names, count, &how, NULL);
+}
+
+/* A list of rules, applied to all fusions of the graph that have it; then those of the option `form`. */
 static graft_status apply(work *w, const char *rules) {
   fuser *f = w->f;
-  const char *names[GR_MAX_OPTIONS], *at = rules, *item;
-  char *texts[GR_MAX_OPTIONS];
-  uint32_t count = 0;
+  const char *at = rules, *item;
+  uint32_t most = 1, count = 0;
   size_t length;
+  for (const char *s = rules; *s; s++) most += *s == ',';
+  const char **names = gr_arena_alloc(&f->found.text, most * sizeof *names);
   gr_within within;
-  graft_status status = gr_within_begin(&within, w->g, f->found.list.len) ? GRAFT_OK : GRAFT_NO_MEMORY;
-  while (!status && count < GR_MAX_OPTIONS && gr_list_next(&at, &item, &length)) {
-    names[count] = texts[count] = gr_arena_copy(&f->found.text, item, length);
-    if (!names[count++]) status = GRAFT_NO_MEMORY;
-  }
+  graft_status status = gr_within_begin(&within, w->g, f->found.list.len) && names ? GRAFT_OK : GRAFT_NO_MEMORY;
+  while (!status && gr_list_next(&at, &item, &length))
+    if (!(names[count++] = gr_arena_copy(&f->found.text, item, length))) status = GRAFT_NO_MEMORY;
   for (graft_node n = w->g->first; n != GRAFT_NONE && !status; n = gr_node_at(w->g, n)->next) {
     const uint32_t group = gr_within_of(&w->within, n);
     if (group && strcmp(rules_of(w, &f->found.list.data[group - 1]), rules) == 0) within.group.data[n] = group;
   }
-  gr_rewrite_options how = {
-      .pass = f->pass->info->name, .within = &within, .count_rule = gr_count_rule_copied, .count_user = f->pass};
-  how.evaluate = gr_pass_evaluator(f->pass, &how.evaluate_user);
-  how.where = gr_option_loc(f->pass, "mapping");
-  gr_rewrite_stats stats = {0};
-  if (!status) status = gr_rules_need((graft_rules *)f->found.rules, names, count, f->m);
-  if (!status) status = gr_rewrite(w->g, f->found.rules, names, count, &how, &stats);
+  if (!status) status = rewrite(f, w->g, names, count, &within);
+  for (const char *const *form = f->form; *form && !status; form++) status = rewrite(f, w->g, form, 1, &within);
   for (graft_node n = 0; n < within.group.len && !status; n++)
     if (within.group.data[n]) {
       while (w->within.group.len <= n && !status)
@@ -366,8 +372,12 @@ static graft_status fuse(fuser *f) {
   const gr_quantizer *q = NULL;
   graft_quantizers *set = NULL;
   graft_status status = GRAFT_OK;
-  if (quantizes) status = gr_pass_quantizer(f->pass, &set, &q);
-  if (q) status = check_nested(f);
+  status = gr_form_rules(f->pass, &f->form);
+  if (!status && f->form[0] && !quantizes)
+    status = gr_error(f->c, GRAFT_INVALID_ARGUMENT, gr_option_loc(f->pass, "form"),
+                      "form and exact are of what trains with a quantizer (qat=true)");
+  if (quantizes && !status) status = gr_pass_quantizer(f->pass, &set, &q);
+  if (q && !status) status = check_nested(f);
   for (uint32_t i = 0; i < f->found.list.len && !status; i++) {
     if (!gr_vec_push(f->c, &f->done, 1)) status = GRAFT_NO_MEMORY;
     if (!status) status = list_tensors(f, i);

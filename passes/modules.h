@@ -44,6 +44,7 @@ typedef struct graft_fuse_options {
    * ("per-channel=true"; NULL: none; it sets `qat` itself). NULL: "fx". "none": the modules stay as they are, are
    * marked, and a quantizer that annotates later takes them as one (PyTorch's ConvBn2d before prepare_qat). */
   const char *quantizer, *quantizer_options;
+  const char *form;    /* of `qat`, as graft_qat_arguments has it: "approximate" (NULL), "stable" or "auto" */
   const char *mapping; /* a file with sequences and rules of the caller's (patterns/LANGUAGE.md); NULL: none */
   const struct graft_pass_options *passes; /* files, predicates, callbacks (passes.h); NULL: none */
 } graft_fuse_options;

@@ -95,6 +95,10 @@ bool gr_count_rule_copied(void *user, const struct gr_rule_stats *stats); /* of 
 /* Applies rules by name, in this order, to every graph; those of `--pattern-file` are known too (rewrite.c). Adds to
  * the statistics. `where` is of the names. */
 graft_status gr_apply_rules(gr_pass *p, const char *rules, gr_loc where);
+/* The rules that make the options `form` and `exact` of the training form that fuse_conv_bn_qat gives, one after the
+ * other, ended by NULL. The stable form is made of the approximate one where that has the exact scale: in every layer,
+ * or in those whose scales are too uneven. */
+graft_status gr_form_rules(const gr_pass *p, const char *const **rules);
 /* The same until none of them matches. */
 graft_status gr_settle_rules(gr_pass *p, const char *rules);
 

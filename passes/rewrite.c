@@ -106,20 +106,28 @@ static uint64_t matches_of(const gr_pass *p, const char *rule) {
   return 0;
 }
 
-/* The stable form is made of the approximate one where that has the exact scale: in every layer, or in those whose
- * scales are too uneven. */
-graft_status gr_pass_fuse_conv_bn_qat(gr_pass *p) {
+graft_status gr_form_rules(const gr_pass *p, const char *const **rules) {
+  static const char *const approximate[] = {NULL}, *const exact[] = {"exact_bn_scale", NULL},
+                           *const stable[] = {"exact_bn_scale", "stable_conv_bn", NULL},
+                           *const automatic[] = {"exact_bn_scale", "even_bn_scale", "stable_conv_bn", NULL};
   const char *form = gr_option_string(p, "form");
-  const bool stable = strcmp(form, "stable") == 0, automatic = strcmp(form, "auto") == 0;
-  if ((stable || automatic) && gr_option_bool(p, "exact"))
+  *rules = strcmp(form, "stable") == 0 ? stable : strcmp(form, "auto") == 0 ? automatic : approximate;
+  if (!gr_option_bool(p, "exact")) return GRAFT_OK;
+  if (*rules != approximate)
     return gr_error(p->context, GRAFT_INVALID_ARGUMENT, gr_option_loc(p, "exact"),
                     "exact is of the approximate form: the form '%s' divides by no scale", form);
-  graft_status s = gr_apply_rules(p, "fuse_conv_bn_qat", (gr_loc){0});
-  if (!s && (stable || automatic || gr_option_bool(p, "exact"))) s = gr_apply_rules(p, "exact_bn_scale", (gr_loc){0});
-  if (!s && automatic) s = gr_apply_rules(p, "even_bn_scale", (gr_loc){0});
-  if (!s && (stable || automatic)) {
-    s = gr_apply_rules(p, "stable_conv_bn", (gr_loc){0});
-    gr_count(p, "layers in the stable form", matches_of(p, "stable_conv_bn"));
+  *rules = exact;
+  return GRAFT_OK;
+}
+
+graft_status gr_pass_fuse_conv_bn_qat(gr_pass *p) {
+  const char *const *form;
+  graft_status s = gr_form_rules(p, &form);
+  if (!s) s = gr_apply_rules(p, "fuse_conv_bn_qat", (gr_loc){0});
+  for (; !s && *form; form++) {
+    s = gr_apply_rules(p, *form, (gr_loc){0});
+    if (!form[1] && strcmp(*form, "stable_conv_bn") == 0)
+      gr_count(p, "layers in the stable form", matches_of(p, "stable_conv_bn"));
   }
   return s;
 }

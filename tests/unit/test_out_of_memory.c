@@ -578,6 +578,8 @@ static const struct road {
     {road_quantized, NULL, NULL, NULL, 0},
     {road_quantized_from, trained, NULL, NULL, 0},
     {road_passes, network, NULL, "prepare-qat,to-eval,convert", 0},
+    {road_passes, network, NULL, "fuse-modules{modules=\"conv,bn,relu\",qat=true},to-eval,convert", 0},
+    {road_passes, network, NULL, "to-eval,fuse-modules{auto=true},annotate", 0},
     {road_passes, network, NULL, "prepare-qat{per-channel=true,quantizer=xnnpack},dce,verify", 0},
     {road_passes, network, NULL, "to-eval,prepare,convert,merge-dequantize", 0},
     {road_passes, NULL, NULL, "prepare-qat,to-eval,convert", 0},
