@@ -1,13 +1,21 @@
 /* Training and evaluation mode: the attribute `training`, in any order with other passes, and what belongs to it: a
  * node that begins to train makes the next values of its statistics, and they are updated. Which ops have a mode and
  * statistics is read from the op table: results 1, 2, … are the next values of the operands that are statistics. What
- * else is to be trained is named. */
+ * else is to be trained is named.
+ *
+ * A batch norm is in training or not, and frozen or not; a frozen one never trains. As in PyTorch's modules to-eval and
+ * to-train leave frozen ones alone, freeze-bn stops one whatever the mode, and unfreeze-bn lets it train whatever the
+ * mode. So each call sets the same state wherever it comes from, and repeating it changes nothing. */
 #include <string.h>
 
-#include "passes/passes_int.h"
+#include "passes/quant_impl.h"
+
+typedef enum change { TO_EVAL, TO_TRAIN, FREEZE, UNFREEZE } change;
 
 typedef struct changer {
   gr_pass *pass;
+  change what;
+  gr_selector names; /* of the batch norms that are meant */
   graft_graph *g;
   uint32_t *update; /* by tensor: its update that this pass made; GRAFT_NONE: none; THEIRS: another one */
   uint32_t tensor_count;
@@ -29,40 +37,47 @@ static graft_status state_of(changer *c, graft_node n, uint32_t slot, graft_tens
   return *v == GRAFT_NONE ? GRAFT_NO_MEMORY : GRAFT_OK;
 }
 
+/* What the node's operands become where it trains, and the tensors that its results 1, 2, … are the next values of; how
+ * many of those there are. 0: another node's results update one of them. */
+static graft_status statistics_of(changer *c, graft_node n, graft_value *operands, graft_tensor *tensors,
+                                  uint32_t *count) {
+  graft_graph *g = c->g;
+  const gr_op_info *op = gr_info(g, n);
+  graft_status s = GRAFT_OK;
+  uint32_t k = 1;
+  for (uint32_t i = 0; !s && i < gr_node_at(g, n)->operand_count && k < GR_MAX_RESULTS; i++) {
+    operands[i] = gr_operand(g, n, i);
+    if (op->operands[i].role != GR_STATISTICS || operands[i] == GRAFT_NONE) continue;
+    s = state_of(c, n, i, &tensors[k], &operands[i]);
+    const uint32_t update = tensors[k] < c->tensor_count ? c->update[tensors[k]] : GRAFT_NONE;
+    if (update == THEIRS) {
+      *count = 0;
+      return s;
+    }
+    /* a module that is called twice: this call goes on with what the one before made */
+    if (update != GRAFT_NONE) operands[i] = gr_use_at(g, g->updates.data[update].use)->value;
+    k++;
+  }
+  *count = k;
+  return s;
+}
+
 /* The node that has begun to train gets the results that it lacks and updates of what they are the next values of. */
 static graft_status update_statistics(changer *c, graft_node n) {
   graft_graph *g = c->g;
   const gr_node node = *gr_node_at(g, n);
-  const gr_op_info *op = gr_info(g, n);
   graft_value operands[GR_MAX_OPERANDS] = {0};
   graft_tensor tensors[GR_MAX_RESULTS] = {0};
-  uint32_t specs[GR_MAX_OPERANDS] = {0}, count = 1;
-  graft_status s = GRAFT_OK;
-  if (node.operand_count > GR_MAX_OPERANDS) return s;
-  for (uint32_t i = 0; i < node.operand_count; i++) {
-    operands[i] = gr_operand(g, n, i);
-    specs[i] = gr_spec_of_use(g, node.first_use + i);
-  }
-  for (uint32_t i = 0; !s && i < node.operand_count && count < GR_MAX_RESULTS; i++)
-    if (op->operands[i].role == GR_STATISTICS && operands[i] != GRAFT_NONE) {
-      s = state_of(c, n, i, &tensors[count], &operands[i]);
-      if (tensors[count] < c->tensor_count && c->update[tensors[count]] == THEIRS)
-        return s; /* it has its value already */
-      count++;
-    }
-  if (s || count <= node.result_count) return s;
-  /* a module that is called twice: this call goes on with what the one before made */
-  for (uint32_t i = 0, k = 1; i < node.operand_count && k < count; i++) {
-    if (op->operands[i].role != GR_STATISTICS || operands[i] == GRAFT_NONE) continue;
-    const graft_tensor t = tensors[k++];
-    if (t < c->tensor_count && c->update[t] != GRAFT_NONE)
-      operands[i] = gr_use_at(g, g->updates.data[c->update[t]].use)->value;
-  }
+  uint32_t specs[GR_MAX_OPERANDS] = {0}, count;
+  if (node.operand_count > GR_MAX_OPERANDS) return GRAFT_OK;
+  for (uint32_t i = 0; i < node.operand_count; i++) specs[i] = gr_spec_of_use(g, node.first_use + i);
+  graft_status s = statistics_of(c, n, operands, tensors, &count);
+  if (s || count <= 1) return s;
   gr_node_desc d = {.op = node.op,
                     .attrs = node.attrs,
                     .operands = operands,
                     .operand_count = node.operand_count,
-                    .result_count = count,
+                    .result_count = node.result_count > count ? node.result_count : count,
                     .provenance = node.provenance,
                     .marks = node.marks,
                     .where = gr_node_loc(g, n)};
@@ -102,37 +117,56 @@ static graft_status set_training(changer *c, graft_node n, bool training) {
   return s || !training ? s : update_statistics(c, n);
 }
 
-/* `op` GR_OP_COUNT: every op that has the attribute. */
-static graft_status set_graph(changer *c, uint32_t op, bool training) {
+static graft_status set_frozen(changer *c, graft_node n, bool frozen) {
+  if ((gr_is_marked(c->g, n, GR_MARK_FROZEN) != 0) == frozen) return GRAFT_OK;
+  gr_count(c->pass, frozen ? "batch norms frozen" : "batch norms unfrozen", 1);
+  return graft_node_set_mark(c->g, n, graft_mark_name(GR_MARK_INDEX_FROZEN), frozen);
+}
+
+/* Does the change look at the op? */
+static bool is_meant(const changer *c, uint32_t op) {
+  return c->what == TO_EVAL || c->what == TO_TRAIN ? op < GR_OP_COUNT : op == GR_OP_batch_norm;
+}
+
+static graft_status change_node(changer *c, graft_node n) {
+  bool named = true;
+  if (c->what == TO_EVAL) return set_training(c, n, false);
+  if (c->what == TO_TRAIN) return gr_is_marked(c->g, n, GR_MARK_FROZEN) ? GRAFT_OK : set_training(c, n, true);
+  graft_status s = gr_selector_has(&c->names, c->g, n, &named);
+  if (!s && named) s = set_frozen(c, n, c->what == FREEZE);
+  return s || !named ? s : set_training(c, n, c->what == UNFREEZE);
+}
+
+static graft_status change_graph(changer *c) {
   graft_graph *g = c->g;
   graft_status s = GRAFT_OK;
   memset(c->update, 0xFF, ((size_t)c->tensor_count + 1) * sizeof *c->update); /* GRAFT_NONE */
   for (uint32_t i = 0; i < g->updates.len; i++)
     if (g->updates.data[i].tensor < c->tensor_count) c->update[g->updates.data[i].tensor] = THEIRS;
-  for (graft_node n = g->first; !s && n != GRAFT_NONE; n = gr_node_at(g, n)->next) {
-    uint32_t o = gr_node_at(g, n)->op;
-    if (op == GR_OP_COUNT ? o < GR_OP_COUNT : o == op) s = set_training(c, n, training);
-  }
+  for (graft_node n = g->first; !s && n != GRAFT_NONE; n = gr_node_at(g, n)->next)
+    if (is_meant(c, gr_node_at(g, n)->op)) s = change_node(c, n);
   return s;
 }
 
-static void warn_of_eval(gr_pass *p, const graft_graph *g, uint32_t op) {
+static void warn_of_eval(changer *c) {
+  const graft_graph *g = c->g;
   graft_node first = GRAFT_NONE;
   uint32_t count = 0;
   for (graft_node n = g->first; n != GRAFT_NONE; n = gr_node_at(g, n)->next) {
     const gr_op_info *info = gr_info(g, n);
-    if (!info || (op != GR_OP_COUNT && gr_node_at(g, n)->op != op) || gr_op_attr_slot(info, "training", 8) < 0)
-      continue;
+    if (!info || !is_meant(c, gr_node_at(g, n)->op) || gr_op_attr_slot(info, "training", 8) < 0) continue;
     if (count++ == 0) first = n;
   }
   if (count)
-    gr_warning(p->context, GRAFT_PASS, gr_node_loc(g, first), "%u nodes inside an if or a loop stay in eval mode",
+    gr_warning(c->pass->context, GRAFT_PASS, gr_node_loc(g, first), "%u nodes inside an if or a loop stay in eval mode",
                count);
 }
 
-static graft_status set_all(gr_pass *p, uint32_t op, bool training) {
-  changer c = {.pass = p, .tensor_count = p->module->tensors.len};
+static graft_status change_all(gr_pass *p, change what) {
+  changer c = {.pass = p, .what = what, .tensor_count = p->module->tensors.len};
   const size_t size = ((size_t)c.tensor_count + 1) * sizeof *c.update;
+  const bool training = what == TO_TRAIN || what == UNFREEZE, named = what == FREEZE || what == UNFREEZE;
+  if (!gr_selector_init(&c.names, p->module, named ? gr_option_string(p, "name") : "")) return GRAFT_NO_MEMORY;
   c.update = gr_alloc(p->context, size);
   graft_status s = c.update ? GRAFT_OK : GRAFT_NO_MEMORY;
   bool *nested = s ? NULL : gr_nested_graphs(p->module);
@@ -140,12 +174,14 @@ static graft_status set_all(gr_pass *p, uint32_t op, bool training) {
   for (uint32_t i = 0; !s && i < p->module->graphs.len; i++) {
     c.g = p->module->graphs.data[i];
     if (training && nested[i]) /* it has no updates */
-      warn_of_eval(p, c.g, op);
+      warn_of_eval(&c);
     else
-      s = set_graph(&c, op, training);
+      s = change_graph(&c);
   }
+  if (!s) gr_selector_warn(p, &c.names, "name", "batch norm");
   if (nested) gr_free(p->context, nested, ((size_t)p->module->graphs.len + 1) * sizeof *nested);
   if (c.update) gr_free(p->context, c.update, size);
+  gr_selector_free(&c.names);
   return s;
 }
 
@@ -181,12 +217,12 @@ static graft_status make_parameters(gr_pass *p) {
   return GRAFT_OK;
 }
 
-static graft_status train(gr_pass *p, uint32_t op) {
+static graft_status train(gr_pass *p, change what) {
   graft_status s = make_parameters(p);
-  return s ? s : set_all(p, op, true);
+  return s ? s : change_all(p, what);
 }
 
-graft_status gr_pass_to_eval(gr_pass *p) { return set_all(p, GR_OP_COUNT, false); }
-graft_status gr_pass_to_train(gr_pass *p) { return train(p, GR_OP_COUNT); }
-graft_status gr_pass_freeze_bn(gr_pass *p) { return set_all(p, GR_OP_batch_norm, false); }
-graft_status gr_pass_unfreeze_bn(gr_pass *p) { return train(p, GR_OP_batch_norm); }
+graft_status gr_pass_to_eval(gr_pass *p) { return change_all(p, TO_EVAL); }
+graft_status gr_pass_to_train(gr_pass *p) { return train(p, TO_TRAIN); }
+graft_status gr_pass_freeze_bn(gr_pass *p) { return change_all(p, FREEZE); }
+graft_status gr_pass_unfreeze_bn(gr_pass *p) { return train(p, UNFREEZE); }

@@ -33,6 +33,12 @@ uint32_t gr_selector_find(gr_selector *s, graft_graph *g, graft_node n);
 /* Number of the name among those listed, from 1; GRAFT_NONE: no memory. It must be one of them. */
 uint32_t gr_selector_number(gr_selector *s, const char *name, size_t length);
 
+/* Is the node one of those that are listed? With no list every node is. */
+graft_status gr_selector_has(gr_selector *s, graft_graph *g, graft_node n, bool *yes);
+/* A warning for each name of the option's list that nothing was found by yet; `what`: "node", where nodes of one kind
+ * were looked at, those. */
+void gr_selector_warn(gr_pass *p, const gr_selector *s, const char *option, const char *what);
+
 /* A warning for each name of the option's list that selects nothing. */
 graft_status gr_selector_check(gr_pass *p, const char *option);
 

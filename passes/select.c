@@ -138,6 +138,19 @@ uint32_t *gr_scope_of_nodes(graft_graph *g, const char *list) {
   return ok ? scope : NULL;
 }
 
+graft_status gr_selector_has(gr_selector *s, graft_graph *g, graft_node n, bool *yes) {
+  const uint32_t found = s->names.len ? gr_selector_find(s, g, n) : 1;
+  *yes = found != 0 && found != GRAFT_NONE;
+  return found == GRAFT_NONE ? GRAFT_NO_MEMORY : GRAFT_OK;
+}
+
+void gr_selector_warn(gr_pass *p, const gr_selector *s, const char *option, const char *what) {
+  for (uint32_t i = 0; i < s->names.len; i++)
+    if (!s->names.data[i].found)
+      gr_warning(p->context, GRAFT_NAME, gr_option_loc(p, option), "no %s is called '%s' or stands below it", what,
+                 s->names.data[i].text);
+}
+
 graft_status gr_selector_check(gr_pass *p, const char *option) {
   gr_selector s;
   if (!gr_option_given(p, option)) return GRAFT_OK;
@@ -148,10 +161,7 @@ graft_status gr_selector_check(gr_pass *p, const char *option) {
     for (graft_node n = g->first; n != GRAFT_NONE && !status; n = gr_node_at(g, n)->next)
       if (gr_selector_find(&s, g, n) == GRAFT_NONE) status = GRAFT_NO_MEMORY;
   }
-  for (uint32_t i = 0; i < s.names.len && !status; i++)
-    if (!s.names.data[i].found)
-      gr_warning(p->context, GRAFT_NAME, gr_option_loc(p, option), "no node is called '%s' or stands below it",
-                 s.names.data[i].text);
+  if (!status) gr_selector_warn(p, &s, option, "node");
   gr_selector_free(&s);
   return status;
 }

@@ -131,9 +131,17 @@ static bool gather_operands(pt_apply *a, const pt_step *s) {
   return true;
 }
 
-/* Of what a line of the rewrite makes; NULL as line: a call within one. */
-static uint32_t marks_of(const pt_apply *a, const pt_step *s) {
-  return a->rule->marks | a->r->options->marks | (s->line ? s->line->marks : 0);
+/* What is a node's state and not its purpose: nodes of its op that are made of it have it too. */
+#define KEPT_MARKS GR_MARK_FROZEN
+
+/* Of a node that a line of the rewrite makes; NULL as line: a call within one. */
+static uint32_t marks_of(const pt_apply *a, const pt_step *s, uint32_t op) {
+  uint32_t marks = a->rule->marks | a->r->options->marks | (s->line ? s->line->marks : 0);
+  for (uint32_t i = 0; i < a->v->node_count; i++) {
+    const gr_node *n = gr_node_at(a->r->g, a->f->nodes[i]);
+    if (n->op == op && !pt_is_context(a->v, i)) marks |= n->marks & KEPT_MARKS;
+  }
+  return marks;
 }
 
 #define MAX_NAMES 8
@@ -147,7 +155,7 @@ static bool run_node(pt_apply *a, const pt_step *s, graft_node *out) {
                     .operands = r->operands.data,
                     .operand_count = r->operands.len,
                     .result_count = s->result_count,
-                    .marks = marks_of(a, s),
+                    .marks = marks_of(a, s, op),
                     .before = a->before};
   if (d.attrs == GRAFT_NONE) return false;
   d.provenance = record_of(a, s->source);
@@ -212,7 +220,7 @@ static bool run_root(pt_apply *a, const pt_step *s) {
                     .operand_count = r->operands.len,
                     .result_count = count,
                     .absent_results = absent,
-                    .marks = marks_of(a, s),
+                    .marks = marks_of(a, s, op),
                     .before = GRAFT_NONE,
                     .where = {0}};
   d.where = gr_module_loc(r->m); /* `failed` names the node */
