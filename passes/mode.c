@@ -5,12 +5,14 @@
  *
  * A batch norm is in training or not, and frozen or not; a frozen one never trains. As in PyTorch's modules to-eval and
  * to-train leave frozen ones alone, freeze-bn stops one whatever the mode, and unfreeze-bn lets it train whatever the
- * mode. So each call sets the same state wherever it comes from, and repeating it changes nothing. */
+ * mode. So each call sets the same state wherever it comes from, and repeating it changes nothing. reestimate-bn makes
+ * batch norms average over the batches that come; whatever sets the mode anew ends that. */
+#include <stdio.h>
 #include <string.h>
 
 #include "passes/quant_impl.h"
 
-typedef enum change { TO_EVAL, TO_TRAIN, FREEZE, UNFREEZE } change;
+typedef enum change { TO_EVAL, TO_TRAIN, FREEZE, UNFREEZE, REESTIMATE } change;
 
 typedef struct changer {
   gr_pass *pass;
@@ -98,6 +100,50 @@ static graft_status update_statistics(changer *c, graft_node n) {
   return s;
 }
 
+/* A batch norm that counts no batches begins to, from 0. */
+static graft_status count_batches(changer *c, graft_node n) {
+  enum { COUNT = GR_OPERAND(batch_norm, num_batches_tracked), NEXT_COUNT = GR_RESULT(batch_norm, count) };
+  graft_graph *g = c->g;
+  const gr_node node = *gr_node_at(g, n);
+  if (gr_operand(g, n, COUNT) != GRAFT_NONE) return GRAFT_OK;
+  const graft_tensor mean = gr_value_tensor(g, gr_operand(g, n, GR_OPERAND(batch_norm, running_mean)));
+  char name[512], text[540];
+  graft_tensor_name(g->module, mean, name, sizeof name);
+  char *point = strrchr(name, '.');
+  (void)snprintf(text, sizeof text, "%.*snum_batches_tracked", point ? (int)(point + 1 - name) : 0, name);
+  const graft_type type = graft_type_make(GRAFT_I64, 0, NULL);
+  const graft_tensor t = graft_tensor_create(g->module, text, GRAFT_BUFFER, &type, &(int64_t){0});
+  graft_value operands[COUNT + 1];
+  uint32_t specs[COUNT + 1] = {0};
+  for (uint32_t i = 0; i < COUNT; i++) {
+    operands[i] = gr_operand(g, n, i);
+    if (i < node.operand_count) specs[i] = gr_spec_of_use(g, node.first_use + i);
+  }
+  if (t == GRAFT_NONE || (operands[COUNT] = gr_handle(g, t)) == GRAFT_NONE) return GRAFT_NO_MEMORY;
+  gr_node_desc d = {.op = node.op,
+                    .attrs = node.attrs,
+                    .operands = operands,
+                    .operand_count = COUNT + 1,
+                    .result_count = node.result_count > NEXT_COUNT ? node.result_count : NEXT_COUNT + 1,
+                    .provenance = node.provenance,
+                    .marks = node.marks,
+                    .where = gr_node_loc(g, n)};
+  graft_status s = gr_node_become(g, n, &d);
+  for (uint32_t i = 0; !s && i < COUNT; i++)
+    if (specs[i]) s = gr_spec_set_use(g, gr_node_at(g, n)->first_use + i, specs[i]);
+  return s ? s : graft_update_add(g, t, gr_result(g, n, NEXT_COUNT));
+}
+
+static graft_status set_cumulative(changer *c, graft_node n, bool cumulative) {
+  graft_attr attr;
+  if (gr_node_at(c->g, n)->op != GR_OP_batch_norm ||
+      gr_attr_bool(c->g->module, gr_attrs_of(c->g, n), GR_ATTR(batch_norm, cumulative)) == cumulative ||
+      !graft_node_attr(c->g, n, "cumulative", &attr))
+    return GRAFT_OK;
+  attr.as.b = cumulative;
+  return graft_node_set_attr(c->g, n, &attr);
+}
+
 static bool is_set_already(changer *c, graft_node n, bool training) {
   int8_t *mode = &c->modes[gr_node_at(c->g, n)->op];
   if (*mode == 0) {
@@ -128,13 +174,35 @@ static bool is_meant(const changer *c, uint32_t op) {
   return c->what == TO_EVAL || c->what == TO_TRAIN ? op < GR_OP_COUNT : op == GR_OP_batch_norm;
 }
 
+/* Fresh statistics of the batches to come. A module that is called twice has one count for both calls, which is not
+ * told apart here. */
+static graft_status reestimate(changer *c, graft_node n) {
+  const graft_graph *g = c->g;
+  const graft_value mean = gr_operand(g, n, GR_OPERAND(batch_norm, running_mean));
+  if (gr_is_marked(g, n, GR_MARK_FROZEN) || mean == GRAFT_NONE) return GRAFT_OK;
+  if (gr_value_tensor(g, mean) == GRAFT_NONE) {
+    gr_warning(c->pass->context, GRAFT_PASS, gr_node_loc(g, n),
+               "its running statistics are another node's results: they are not re-estimated");
+    return GRAFT_OK;
+  }
+  graft_status s = set_training(c, n, true);
+  if (!s) s = count_batches(c, n);
+  if (!s) s = gr_reset_statistics(c->pass, c->g, n);
+  if (!s) s = set_cumulative(c, n, true);
+  gr_count(c->pass, "batch norms re-estimated", 1);
+  return s;
+}
+
 static graft_status change_node(changer *c, graft_node n) {
   bool named = true;
-  if (c->what == TO_EVAL) return set_training(c, n, false);
-  if (c->what == TO_TRAIN) return gr_is_marked(c->g, n, GR_MARK_FROZEN) ? GRAFT_OK : set_training(c, n, true);
-  graft_status s = gr_selector_has(&c->names, c->g, n, &named);
-  if (!s && named) s = set_frozen(c, n, c->what == FREEZE);
-  return s || !named ? s : set_training(c, n, c->what == UNFREEZE);
+  graft_status s = GRAFT_OK;
+  if (c->what != TO_EVAL && c->what != TO_TRAIN) s = gr_selector_has(&c->names, c->g, n, &named);
+  if (s || !named) return s;
+  if (c->what == REESTIMATE) return reestimate(c, n);
+  s = set_cumulative(c, n, false);
+  if (!s && (c->what == FREEZE || c->what == UNFREEZE)) s = set_frozen(c, n, c->what == FREEZE);
+  const bool trains = c->what == UNFREEZE || (c->what == TO_TRAIN && !gr_is_marked(c->g, n, GR_MARK_FROZEN));
+  return s ? s : set_training(c, n, trains);
 }
 
 static graft_status change_graph(changer *c) {
@@ -165,7 +233,7 @@ static void warn_of_eval(changer *c) {
 static graft_status change_all(gr_pass *p, change what) {
   changer c = {.pass = p, .what = what, .tensor_count = p->module->tensors.len};
   const size_t size = ((size_t)c.tensor_count + 1) * sizeof *c.update;
-  const bool training = what == TO_TRAIN || what == UNFREEZE, named = what == FREEZE || what == UNFREEZE;
+  const bool training = what != TO_EVAL && what != FREEZE, named = what != TO_EVAL && what != TO_TRAIN;
   if (!gr_selector_init(&c.names, p->module, named ? gr_option_string(p, "name") : "")) return GRAFT_NO_MEMORY;
   c.update = gr_alloc(p->context, size);
   graft_status s = c.update ? GRAFT_OK : GRAFT_NO_MEMORY;
@@ -226,3 +294,4 @@ graft_status gr_pass_to_eval(gr_pass *p) { return change_all(p, TO_EVAL); }
 graft_status gr_pass_to_train(gr_pass *p) { return train(p, TO_TRAIN); }
 graft_status gr_pass_freeze_bn(gr_pass *p) { return change_all(p, FREEZE); }
 graft_status gr_pass_unfreeze_bn(gr_pass *p) { return train(p, UNFREEZE); }
+graft_status gr_pass_reestimate_bn(gr_pass *p) { return change_all(p, REESTIMATE); }

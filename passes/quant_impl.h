@@ -42,6 +42,12 @@ void gr_selector_warn(gr_pass *p, const gr_selector *s, const char *option, cons
 /* A warning for each name of the option's list that selects nothing. */
 graft_status gr_selector_check(gr_pass *p, const char *option);
 
+/* ---- batch norms (batch_norm.c) ---- */
+
+/* The tensors that the batch norm's statistics start from become what they are before any batch: mean 0, variance 1,
+ * count 0. */
+graft_status gr_reset_statistics(gr_pass *p, graft_graph *g, graft_node n);
+
 /* The scope of each node: 0 is none; with no list every node is in scope 1. The caller frees `nodes.len` entries. */
 uint32_t *gr_scope_of_nodes(graft_graph *g, const char *list);
 

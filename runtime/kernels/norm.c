@@ -31,7 +31,8 @@ graft_status gr_kernel_batch_norm(const gr_kernel_call *k) {
   const gr_in *x = &k->operands[0], *tracked = &k->operands[5];
   graft_status status = one_float(k, 5);
   if (status) return status;
-  bool training = gr_k_bool(k, GR_ATTR(batch_norm, training)), cumulative = gr_k_none(k, GR_ATTR(batch_norm, momentum));
+  bool training = gr_k_bool(k, GR_ATTR(batch_norm, training)),
+       cumulative = gr_k_none(k, GR_ATTR(batch_norm, momentum)) || gr_k_bool(k, GR_ATTR(batch_norm, cumulative));
   int64_t before = tracked->data ? *(const int64_t *)tracked->data : 0, after = before;
   bn_job job = {.isa = k->isa,
                 .dtype = x->type->dtype,
@@ -59,7 +60,8 @@ graft_status gr_kernel_batch_norm(const gr_kernel_call *k) {
                            (long long)(job.bn.batch * job.bn.inner));
   if (training && tracked->data) after = before < INT64_MAX ? before + 1 : before;
   if (training && has_statistics && cumulative && !tracked->data)
-    return gr_kernel_error(k, "momentum none is a cumulative average and needs num_batches_tracked");
+    return gr_kernel_error(
+        k, "momentum none, or cumulative, is an average over all batches and needs num_batches_tracked");
   job.bn.factor = cumulative ? (after > 0 ? 1.0 / (double)after : 1.0) : gr_k_float(k, GR_ATTR(batch_norm, momentum));
   if (!training) job.bn.factor = 0.0;
   int64_t per_channel = job.bn.batch * job.bn.inner, grain = per_channel > 0 ? 16384 / per_channel + 1 : 1;

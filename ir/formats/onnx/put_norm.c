@@ -98,7 +98,7 @@ bool gr_put_batch_norm(gr_out *w) {
   if (!state && !training)
     return gr_out_refuse(w, "ONNX cannot say a batch norm that has no statistics and does not train: make it an "
                             "instance_norm, or write .gfb");
-  if (training && none && state)
+  if (training && state && (none || gr_attr_bool(m, set, GR_ATTR(batch_norm, cumulative))))
     return gr_out_refuse(w, "ONNX cannot say a batch norm that averages over all batches (momentum none): give it a "
                             "momentum, or make it evaluate (--passes to-eval)");
   if (training && (is_needed(w, GR_RESULT(batch_norm, batch_mean)) || is_needed(w, GR_RESULT(batch_norm, batch_var))))
