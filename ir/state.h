@@ -47,6 +47,12 @@ typedef struct graft_state_options {
  * Version 1 of PyTorch's ConvBn modules has gamma, beta and the statistics beside the weight: NAME.gamma goes to
  * NAME.bn.weight where the module has no NAME.gamma, and so on, unless the file says that NAME is of version 2.
  *
+ * A `module` below which the network has no tensor is GRAFT_NAME, here and when it is saved, with `partial` too.
+ *
+ * PyTorch's fake-quants have their state in several tensors (NAME.weight_fake_quant.scale, …), observers here in one of
+ * another name, which lies below no module: a checkpoint of a QAT module is loaded with `partial`, which lists those
+ * keys, and ranges are observed anew.
+ *
  * Other errors: GRAFT_IO, GRAFT_FORMAT (a damaged file), GRAFT_UNSUPPORTED, GRAFT_NO_MEMORY, GRAFT_INVALID_ARGUMENT
  * (no path, or options without their size). */
 GRAFT_API graft_status graft_state_load(graft_module *module, const char *path, const graft_state_options *options);

@@ -123,7 +123,7 @@ static const char *why_float(void *user, graft_graph *g, graft_node n) {
   outcomes *o = user;
   const graft_value x = gr_operand(g, n, 0);
   const graft_dtype dtype = x == GRAFT_NONE ? GRAFT_F32 : gr_type_of(g, x)->dtype;
-  const char *why = "a rule of %.40s claims it and leaves this in float";
+  const char *why;
   if (!o->scope[n]) return not_selected;
   if (dtype == GRAFT_UNKNOWN && o->of[n] < GR_SKIPPED) return "the type of what it reads is unknown";
   if (dtype != GRAFT_F32 && dtype != GRAFT_UNKNOWN) {
@@ -135,7 +135,7 @@ static const char *why_float(void *user, graft_graph *g, graft_node n) {
   case GR_NO_MATCH: why = "no rule of %.40s matches"; break;
   case GR_NO_PLACE: why = "the q/dq that it has do not fit %.40s, or it is in two scopes"; break;
   case GR_SKIPPED: why = "a rule of %.40s skips it"; break;
-  default: break;
+  default: return NULL; /* a rule claims it and annotates no place for what is in float */
   }
   (void)snprintf(o->text, sizeof o->text, why, o->quantizer); // NOLINT(clang-diagnostic-format-nonliteral)
   return o->text;

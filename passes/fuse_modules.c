@@ -389,7 +389,23 @@ static graft_status fuse(fuser *f) {
   return status ? status : settle_tensors(f);
 }
 
+/* A quantizer, and options that no pass knows and so are a quantizer's, are for modules that one annotates. */
+static graft_status check_options(const gr_pass *p) {
+  const char *name = gr_option_string(p, "quantizer");
+  const bool qat = gr_option_bool(p, "qat");
+  if (!qat && gr_option_given(p, "quantizer"))
+    return gr_error(p->context, GRAFT_INVALID_ARGUMENT, gr_option_loc(p, "quantizer"),
+                    "a quantizer is for modules that train: qat is not set");
+  if (p->rest_count && (!qat || strcmp(name, "none") == 0))
+    return gr_error(p->context, GRAFT_NAME, p->rest[0].name_where,
+                    "'fuse-modules' has no option '%s', and without %s no quantizer that may have it", p->rest[0].name,
+                    qat ? "a name in quantizer=" : "qat=true");
+  return GRAFT_OK;
+}
+
 graft_status gr_pass_fuse_modules(gr_pass *p) {
+  const graft_status checked = check_options(p);
+  if (checked) return checked;
   fuser f = {.pass = p, .m = p->module, .c = p->context};
   const bool all = gr_option_bool(p, "auto");
   graft_rules *rules = gr_pass_env_rules_with(p->env, gr_option_string(p, "mapping"));

@@ -58,6 +58,12 @@ expect 0 "a part again" "$opt" three.gir --state-module bn --state-prefix module
 expect 1 "without its prefix" "$opt" three.gir --state-module bn --load-state bn.safetensors -o never.gir
 said "if 'module.' were the keys' prefix" "without its prefix"
 
+expect 1 "no such part" "$opt" two.gir --state-module bm --save-state never.safetensors
+said "never.safetensors: error: no tensor of the network lies below the module 'bm'" "no such part"
+absent never.safetensors "no such part"
+expect 1 "no such part to load" "$opt" two.gir --state-module conv.weight --partial-state --load-state bn.safetensors -o never.gir
+said "bn.safetensors: error: no tensor of the network lies below the module 'conv.weight'" "no such part to load"
+absent never.gir "no such part to load"
 expect 1 "no such file" "$opt" two.gir --load-state none.safetensors
 said "none.safetensors: error: cannot read" "no such file"
 expect 1 "no state" "$opt" two.gir --load-state two.gir

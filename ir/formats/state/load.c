@@ -264,7 +264,13 @@ static graft_status load_state(graft_module *m, const gr_state *s, const graft_s
 /* Releases `file`. */
 static graft_status load_file(graft_module *m, gr_buffer *file, const char *path, const graft_state_options *o) {
   gr_state s;
-  graft_status status = gr_state_read(&s, m->context, file, path, o->dict ? o->dict : "");
+  const gr_state_scope scope = gr_state_scope_of(o);
+  graft_status status = gr_state_check_scope(m, &scope, path);
+  if (status) {
+    gr_buffer_release(m->context, file);
+    return status;
+  }
+  status = gr_state_read(&s, m->context, file, path, o->dict ? o->dict : "");
   if (!status) status = load_state(m, &s, o);
   gr_state_free(&s);
   gr_buffer_release(m->context, file);

@@ -50,7 +50,8 @@ static graft_status save(graft_module *m, const char *path, const graft_state_op
   if (is_of_pytorch(path))
     return gr_error(m->context, GRAFT_UNSUPPORTED, (gr_loc){.file = path}, "a state is written as .safetensors");
   const gr_state_scope scope = gr_state_scope_of(&o);
-  return write(m, path, &scope);
+  const graft_status found = gr_state_check_scope(m, &scope, path);
+  return found ? found : write(m, path, &scope);
 }
 
 graft_status graft_state_save(graft_module *m, const char *path, const graft_state_options *options) {

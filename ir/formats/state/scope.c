@@ -52,6 +52,24 @@ const char *gr_state_inside(const gr_state_scope *scope, const char *name) {
   return name[0] == '.' && name[1] ? name + 1 : NULL;
 }
 
+graft_status gr_state_check_scope(graft_module *m, const gr_state_scope *scope, const char *path) {
+  bool found = scope->module_length == 0;
+  gr_sink name;
+  gr_sink_init(&name, m->context);
+  for (graft_tensor t = 0; t < m->tensors.len && !found && !name.failed; t++) {
+    if (m->tensors.data[t].erased) continue;
+    gr_state_name(&name, m, t);
+    found = !name.failed && gr_state_inside(scope, name.bytes.data);
+  }
+  const bool failed = name.failed;
+  gr_sink_free(&name);
+  if (failed) return GRAFT_NO_MEMORY;
+  if (found) return GRAFT_OK;
+  return gr_error(m->context, GRAFT_NAME, (gr_loc){.file = path},
+                  "no tensor of the network lies below the module '%s': '%s.weight' or the like", scope->module,
+                  scope->module);
+}
+
 void gr_state_name(gr_sink *text, const graft_module *m, graft_tensor t) {
   const gr_name name = m->tensors.data[t].name;
   text->bytes.len = 0;

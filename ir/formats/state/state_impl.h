@@ -50,6 +50,8 @@ typedef struct gr_state_scope {
   size_t module_length, prefix_length;
 } gr_state_scope;
 gr_state_scope gr_state_scope_of(const graft_state_options *o);
+/* GRAFT_NAME: no tensor lies in MODULE. */
+graft_status gr_state_check_scope(graft_module *m, const gr_state_scope *scope, const char *path);
 /* What follows MODULE. in a name; NULL: it lies elsewhere. */
 const char *gr_state_inside(const gr_state_scope *scope, const char *name);
 /* Instead of what the text holds: the name, closed by a zero byte. */
