@@ -11,8 +11,10 @@
  *   NAME.scale         f64 [], NAME.zero_point i32 []: of the result
  *
  * They are plain tensors of the module: graft_state_save and graft_state_load (state.h), .gfb and .gir keep and restore
- * them exactly, and PyTorch's own files go into them (its scale is an f32 there, its zero_point an i64). NAME.scale is
- * a double since PyTorch's is one: what computes reads it as f32.
+ * them exactly, and PyTorch's own files go into them (its scale is an f32 there, its zero_point an i64). As shapes must
+ * be equal, a file with a weight per channel, or without a bias, goes into a module that graft_quantized_conv_create
+ * left once graft_quantized_conv_set_weight_bias has made it such a one. NAME.scale is a double since PyTorch's is one:
+ * what computes reads it as f32.
  *
  * What it computes (runtime/REQUANTIZE.md). Sums of (x - x_zero_point) * (weight - weight_zero_point) are exact; how
  * they and the bias become the result's integers is the engine's: the attribute `requantize` of the node. With S =
@@ -27,7 +29,8 @@
  *
  * Who owns what. Graphs and what is in them stay the caller's module's. What is passed in is copied; what is given back
  * in structs is borrowed until the module changes. A function that fails leaves a diagnostic that names the module NAME
- * and has changed nothing, whatever failed, memory too. Functions by name look through the graph's nodes: linear.
+ * and has changed nothing, *y neither, whatever failed, memory too. Functions by name look through the graph's nodes:
+ * linear.
  *
  * Status codes: GRAFT_INVALID_ARGUMENT (arguments that PyTorch refuses, in its words; a NULL that is needed),
  * GRAFT_NAME (no module is called so, or one is already), GRAFT_TYPE (ranks and shapes), GRAFT_PASS (the part cannot be

@@ -558,7 +558,7 @@ END_TEST
 /* ---- refusals ---- */
 
 START_TEST(what_is_refused) {
-  static const int64_t two[] = {2, 2, 2}, zero[] = {0, 0, 0}, minus[] = {-1, 0, 0};
+  static const int64_t two[] = {2, 2, 2}, zero[] = {0, 0, 0}, minus[] = {-1, 0, 0}, far[] = {2, 5};
   static const struct {
     graft_conv_arguments conv;
     const char *why;
@@ -585,6 +585,8 @@ START_TEST(what_is_refused) {
       {CONV(.dims = 2, .stride = zero), "stride must be positive"},
       {CONV(.dims = 2, .dilation = zero), "dilation must be positive"},
       {CONV(.dims = 2, .padding = minus), "negative padding"},
+      {CONV(.dims = 2, .padding = far, .padding_mode = "reflect"),
+       "Padding size should be less than the corresponding input dimension, but got: padding 5 at dimension 3 of 5"},
       {CONV(.dims = 4), "1 to 3 dims"},
       {{.size = sizeof(graft_conv_arguments), .dims = 2, .in_channels = 4, .out_channels = 6}, "needs a kernel_size"},
       {{.size = sizeof(graft_conv_arguments), .dims = 2, .out_channels = 6, .kernel_size = two}, "must be positive"},
