@@ -127,6 +127,21 @@ static graft_value first_result(graft_graph *g, const graft_node_options *option
   return n == GRAFT_NONE ? GRAFT_NONE : gr_result(g, n, 0);
 }
 
+graft_status gr_conv_check_pad(graft_graph *g, const gr_conv *conv, const char *name, graft_value x) {
+  const graft_type *type = gr_type_of(g, x);
+  const bool reflect = conv->padding_mode == GR_pad_mode_reflect, around = conv->padding_mode == GR_pad_mode_circular;
+  if ((!reflect && !around) || type->rank != (int32_t)conv->dims + 2) return GRAFT_OK;
+  for (uint32_t i = 0; i < conv->dims; i++) {
+    const int64_t extent = type->dims[i + 2];
+    if (extent >= 0 && conv->padding[i] >= extent + around)
+      return gr_error(g->module->context, GRAFT_TYPE, gr_named_loc(name), "%s: padding %lld at dimension %u of %lld",
+                      reflect ? "Padding size should be less than the corresponding input dimension, but got"
+                              : "Padding value causes wrapping around more than once",
+                      (long long)conv->padding[i], i + 2, (long long)extent);
+  }
+  return GRAFT_OK;
+}
+
 /* As PyTorch pads for the modes that a convolution has not: before and after, from the last axis on. */
 static graft_value pad(graft_graph *g, const gr_conv *conv, const char *name, graft_value x) {
   int64_t pads[6];
@@ -149,6 +164,7 @@ graft_value gr_conv_build(graft_graph *g, const gr_conv *conv, const char *name,
                                         {"conv_transpose1d", "conv_transpose2d", "conv_transpose3d"}};
   static const int64_t none[3] = {0, 0, 0};
   const bool padded = conv->padding_mode == GR_pad_mode_constant;
+  if (gr_conv_check_pad(g, conv, name, x)) return GRAFT_NONE;
   if (!padded) x = pad(g, conv, name, x);
   if (x == GRAFT_NONE) return GRAFT_NONE;
   const graft_attr attrs[] = {ints("stride", conv->stride, conv->dims),

@@ -41,6 +41,9 @@ graft_status gr_conv_take(graft_context *c, const char *module, const graft_conv
 graft_type gr_conv_weight_type(const gr_conv *conv);
 /* PyTorch's fan_in: elements of the weight for each entry of its first axis. */
 int64_t gr_fan_in(const graft_type *weight);
+/* As in PyTorch reflection takes each element once at most, the edge not again, and circular padding goes around once.
+ */
+graft_status gr_conv_check_pad(graft_graph *g, const gr_conv *conv, const char *name, graft_value x);
 /* The convolution of x, behind a pad where the mode is not zeros, with the source NAME; GRAFT_NONE with a diagnostic.
  */
 graft_value gr_conv_build(graft_graph *g, const gr_conv *conv, const char *name, graft_value x, graft_value weight,

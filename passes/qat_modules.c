@@ -159,6 +159,8 @@ static graft_status check(builder *b, graft_value x, bool bias) {
     wrong = "data are given for a batch norm that the module has not";
   else if (!(q->eps >= 0) || !isfinite(q->eps) || !isfinite(q->momentum))
     wrong = "eps and momentum are finite, and eps is not below 0";
+  else if (q->cumulative && q->momentum != 0)
+    wrong = "a momentum and `cumulative`, which has none, are both given";
   return wrong ? gr_error(b->c, GRAFT_INVALID_ARGUMENT, gr_named_loc(b->name), "%s", wrong) : GRAFT_OK;
 }
 

@@ -125,25 +125,11 @@ static const char *op_of(const gr_quantized_parts *p, gr_arena *text) {
                  p->conv.dims, sum ? "_add" : "", relu ? "_relu" : "");
 }
 
-/* Reflection takes each element once at most, the edge not again. */
-static bool can_reflect(graft_graph *g, const gr_quantized_parts *p, graft_value x) {
-  const graft_type *type = gr_type_of(g, x);
-  for (uint32_t i = 0; i < p->conv.dims && type->rank >= 0; i++)
-    if (type->dims[i + 2] >= 0 && p->conv.padding[i] >= type->dims[i + 2]) {
-      gr_error(g->module->context, GRAFT_TYPE, gr_named_loc(p->name),
-               "Padding size should be less than the corresponding input dimension, but got: padding %lld at dimension "
-               "%u of %lld elements",
-               (long long)p->conv.padding[i], i + 2, (long long)type->dims[i + 2]);
-      return false;
-    }
-  return true;
-}
-
 /* As PyTorch pads: before and after, from the last axis on. */
 static graft_value pad(graft_graph *g, const gr_quantized_parts *p, graft_value x) {
   int64_t pads[6];
   const uint32_t dims = p->conv.dims;
-  if (!can_reflect(g, p, x)) return GRAFT_NONE;
+  if (gr_conv_check_pad(g, &p->conv, p->name, x)) return GRAFT_NONE;
   for (uint32_t i = 0; i < dims; i++) pads[2 * i] = pads[2 * i + 1] = p->conv.padding[dims - 1 - i];
   const graft_attr attrs[] = {gr_ints_attr("pad", pads, 2 * dims),
                               {.name = "mode", .kind = GRAFT_ATTR_STRING, .as.s = "reflect"}};

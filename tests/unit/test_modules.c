@@ -383,7 +383,7 @@ END_TEST
 
 /* ---- what is refused, and leaves the module as it was ---- */
 
-static const int64_t minus[] = {-1, -1, -1}, two[] = {2, 2, 2};
+static const int64_t minus[] = {-1, -1, -1}, two[] = {2, 2, 2}, far[] = {2, 6, 0};
 
 static const struct refusal {
   const char *message; /* or its beginning */
@@ -413,6 +413,10 @@ static const struct refusal {
      CONV(GOOD, .transposed = true, .output_padding = two), QAT(.qconfig = &per_channel)},
     {"output_padding is of transposed convolutions", CONV(GOOD, .output_padding = one), QAT(.qconfig = &per_channel)},
     {"negative padding is not supported", CONV(GOOD, .padding = minus), QAT(.qconfig = &per_channel)},
+    {"Padding size should be less than the corresponding input dimension",
+     CONV(GOOD, .padding = far, .padding_mode = "reflect"), QAT(.qconfig = &per_channel)},
+    {"Padding value causes wrapping around more than once", CONV(GOOD, .padding = far, .padding_mode = "circular"),
+     QAT(.qconfig = &per_channel)},
     {"stride must be positive", CONV(GOOD, .stride = minus), QAT(.qconfig = &per_channel)},
     {"dilation must be positive", CONV(GOOD, .dilation = minus), QAT(.qconfig = &per_channel)},
     {"kernel_size must be positive", CONV(.in_channels = 4, .out_channels = 6, .kernel_size = minus),
@@ -430,6 +434,8 @@ static const struct refusal {
     {"data are given for a batch norm that the module has not", CONV(GOOD),
      QAT(.qconfig = &per_channel, .gamma = (const float[6]){0})},
     {"eps and momentum are finite", CONV(GOOD), QAT(.qconfig = &per_channel, .batch_norm = true, .eps = -1)},
+    {"a momentum and `cumulative`", CONV(GOOD),
+     QAT(.qconfig = &per_channel, .batch_norm = true, .cumulative = true, .momentum = 0.3)},
     {"there is no form 'slow'", CONV(GOOD), QAT(.qconfig = &slow, .batch_norm = true)},
 #undef GOOD
 };
