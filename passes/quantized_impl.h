@@ -52,6 +52,11 @@ typedef struct gr_quantized_parts {
   graft_node before; /* where the nodes go; GRAFT_NONE: to the end */
 } gr_quantized_parts;
 
+/* The word of `requantize` that the node has; "float" where it has none. */
+const char *gr_quantized_engine(const graft_graph *g, graft_node n);
+/* PyTorch's qnnpack packs a bias of zeros where there is none, and its modules have one from then on. */
+bool gr_engine_keeps_zeros(const char *engine);
+
 /* A module of zeros, as graft_quantized_conv_create leaves it. No tensor NAME.weight may be there. */
 graft_status gr_quantized_conv_build(graft_graph *g, gr_arena *text, const gr_quantized_parts *p,
                                      graft_quantized_value *y);

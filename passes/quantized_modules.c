@@ -177,6 +177,8 @@ static graft_value convolution(graft_graph *g, gr_arena *text, const gr_quantize
             : GRAFT_NONE;
 }
 
+bool gr_engine_keeps_zeros(const char *engine) { return strcmp(engine, "qnnpack") == 0; }
+
 static graft_value handle(graft_graph *g, graft_tensor t) { return t == GRAFT_NONE ? GRAFT_NONE : gr_handle(g, t); }
 
 /* The weight, its scale and zero point, and the bias: zeros of scale 1. */
@@ -187,6 +189,7 @@ static bool state(graft_graph *g, gr_arena *text, const gr_quantized_parts *p, g
   graft_type weight = gr_conv_weight_type(&p->conv);
   const graft_type scale = {.dtype = GRAFT_F32}, zero_point = {.dtype = GRAFT_I32},
                    bias = graft_type_make(GRAFT_F32, 1, &p->conv.out_channels);
+  const bool has_bias = p->conv.bias || (!p->dynamic && gr_engine_keeps_zeros(p->engine));
   weight.dtype = GRAFT_I8;
   const int64_t elements = graft_type_elements(&weight), channels = p->conv.out_channels;
   const size_t size = (size_t)(elements > channels * 4 ? elements : channels * 4);
@@ -196,12 +199,10 @@ static bool state(graft_graph *g, gr_arena *text, const gr_quantized_parts *p, g
   out[1] = handle(g, gr_module_tensor(m, text, p->name, "weight.scale", GRAFT_BUFFER, &scale, &one, GRAFT_NONE));
   out[2] =
       handle(g, gr_module_tensor(m, text, p->name, "weight.zero_point", GRAFT_BUFFER, &zero_point, &zero, GRAFT_NONE));
-  out[3] = p->conv.bias
-               ? handle(g, gr_module_tensor(m, text, p->name, "bias", GRAFT_PARAMETER, &bias, zeros, GRAFT_NONE))
-               : GRAFT_NONE;
+  out[3] = has_bias ? handle(g, gr_module_tensor(m, text, p->name, "bias", GRAFT_PARAMETER, &bias, zeros, GRAFT_NONE))
+                    : GRAFT_NONE;
   gr_free(m->context, zeros, size);
-  return out[0] != GRAFT_NONE && out[1] != GRAFT_NONE && out[2] != GRAFT_NONE &&
-         (out[3] != GRAFT_NONE || !p->conv.bias);
+  return out[0] != GRAFT_NONE && out[1] != GRAFT_NONE && out[2] != GRAFT_NONE && (out[3] != GRAFT_NONE || !has_bias);
 }
 
 /* NAME.scale, which is a double, as an f32, and NAME.zero_point. */
@@ -455,7 +456,7 @@ GR_SAME_OPERAND(bias, quantized_conv2d_add, conv2d);
 
 /* ---- copies ---- */
 
-static const char *engine_of(const graft_graph *g, graft_node n) {
+const char *gr_quantized_engine(const graft_graph *g, graft_node n) {
   const gr_op_info *info = gr_info(g, n);
   const int slot = gr_op_attr_slot(info, "requantize", strlen("requantize"));
   return slot < 0
@@ -474,7 +475,7 @@ static graft_status copy_to(const gr_quantized_conv *q, graft_graph *to, const g
   if (!gr_conv_of_node(q->g, q->n, q->pad, &p->conv))
     return gr_error(c, GRAFT_UNSUPPORTED, where, "the pad of '%s' is none of a module", q->name);
   p->dynamic = q->dq != GRAFT_NONE;
-  p->engine = engine_of(q->g, q->n);
+  p->engine = gr_quantized_engine(q->g, q->n);
   p->relu = !p->dynamic && gr_integer_relu(gr_node_at(q->g, q->n)->op);
   graft_attr low = {.as.i = 0}, high = {.as.i = 0};
   if (!p->dynamic && graft_node_attr(q->g, q->n, "quant_min", &low) &&

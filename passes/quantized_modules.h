@@ -7,7 +7,7 @@
  *   NAME.weight        i8 [out, in / groups, kernel…], transposed [in, out / groups, kernel…]
  *   NAME.weight.scale, NAME.weight.zero_point   f32 and i32, of rank 0 per tensor, [out] per channel (of a grouped
  *                      transposed one entry g * (out / groups) + j is that of column j of group g)
- *   NAME.bias          f32 [out]; none: bias=False
+ *   NAME.bias          f32 [out]; none: bias=False. Engine "qnnpack" keeps zeros then, as PyTorch's does
  *   NAME.scale         f64 [], NAME.zero_point i32 []: of the result
  *
  * They are plain tensors of the module: graft_state_save and graft_state_load (state.h), .gfb and .gir keep and restore

@@ -133,8 +133,14 @@ graft_status gr_quantized_set_weight(gr_quantized_conv *q, gr_arena *text, const
   if (t == GRAFT_NONE || (values[0] = gr_handle(g, t)) == GRAFT_NONE) return GRAFT_NAME;
   s = put_qparams(q, text, &conv, w, qparams);
   if (s) return s;
-  if (w->bias) {
-    const graft_tensor b = gr_module_tensor(m, text, q->name, "bias", GRAFT_PARAMETER, &bias, w->bias,
+  const void *data = w->bias;
+  if (!data && gr_engine_keeps_zeros(gr_quantized_engine(g, q->n))) {
+    void *zeros = gr_arena_alloc(text, (size_t)conv.out_channels * sizeof(float));
+    if (!zeros) return GRAFT_NO_MEMORY;
+    data = memset(zeros, 0, (size_t)conv.out_channels * sizeof(float));
+  }
+  if (data) {
+    const graft_tensor b = gr_module_tensor(m, text, q->name, "bias", GRAFT_PARAMETER, &bias, data,
                                             tensor_of(q, gr_operand(g, q->n, GR_Q_BIAS)));
     if (b == GRAFT_NONE || (values[1] = gr_handle(g, b)) == GRAFT_NONE) return GRAFT_NAME;
   }
