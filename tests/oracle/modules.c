@@ -132,6 +132,24 @@ bool same_array(test_case *t, const char *what, const graft_type *type, const vo
   return off == 0 || fail(t, "%s: %lld of %lld integers differ", what, (long long)off, (long long)n);
 }
 
+bool same_steps(test_case *t, const char *what, const graft_type *type, const void *got, const char *file) {
+  array want;
+  if (!read_array(t, file, &want)) return false;
+  const int64_t n = graft_type_elements(&want.type);
+  if (!got || graft_dtype_size(type->dtype) != 1 || type->dtype != want.type.dtype || graft_type_elements(type) != n)
+    return same_array(t, what, type, got, file, 0);
+  const uint8_t *a = got, *b = want.data;
+  const bool is_signed = type->dtype == GRAFT_I8;
+  int64_t off = 0;
+  for (int64_t i = 0; i < n; i++) {
+    const int step = is_signed ? (int8_t)a[i] - (int8_t)b[i] : a[i] - b[i];
+    if (abs(step) > 1) return fail(t, "%s[%lld] is %d steps off", what, (long long)i, step);
+    off += step != 0;
+  }
+  return off <= 1 || off <= n / 1000 ||
+         fail(t, "%s: %lld of %lld elements a step off", what, (long long)off, (long long)n);
+}
+
 bool same_numbers(test_case *t, const char *what, const float *got, uint32_t count, const json_t *want,
                   double relative) {
   double expected[1024];

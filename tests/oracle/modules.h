@@ -44,6 +44,9 @@ void read_conv_arguments(const json_t *args, uint32_t dims, int64_t *store, graf
 /* f32 within `relative` of the largest; integers exactly. */
 bool same_array(test_case *t, const char *what, const graft_type *type, const void *got, const char *file,
                 double relative);
+/* Integers of 8 bits that come of training, whose sums another order rounds otherwise: one in a thousand, or one, may
+ * be a step beside. */
+bool same_steps(test_case *t, const char *what, const graft_type *type, const void *got, const char *file);
 bool same_numbers(test_case *t, const char *what, const float *got, uint32_t count, const json_t *want,
                   double relative);
 

@@ -170,7 +170,7 @@ static bool same_watched(subject *s, int which, const char *file) {
 }
 
 /* Fake-quantized values: at most one of a thousand a step beside. */
-static bool same_steps(subject *s, const char *file) {
+static bool same_fake_quantized(subject *s, const char *file) {
   array want;
   const watched *w = &s->watch[FQ];
   if (!read_array(s->t, file, &want)) return false;
@@ -220,7 +220,7 @@ static bool train(subject *s) {
     snprintf(file, sizeof file, "train.y.%d", i);
     if (!same_watched(s, Y, file)) return false;
     snprintf(file, sizeof file, "train.fq.%d", i);
-    if (!same_steps(s, file)) return false;
+    if (!same_fake_quantized(s, file)) return false;
   }
   for (int i = 0; i < STATES; i++) {
     const graft_tensor tensor = tensor_of(s, state_names[i]);
@@ -274,7 +274,9 @@ static bool same_tensor(subject *s, const char *state, const char *file, double 
   const graft_tensor tensor = tensor_of(s, state);
   if (tensor == GRAFT_NONE) return fail(s->t, "there is no tensor %s for %s", state, file);
   const graft_type type = graft_tensor_get_type(s->module, tensor);
-  return same_array(s->t, file, &type, graft_tensor_get_data(s->module, tensor), file, relative);
+  const void *data = graft_tensor_get_data(s->module, tensor);
+  return type.dtype == GRAFT_F32 ? same_array(s->t, file, &type, data, file, relative)
+                                 : same_steps(s->t, file, &type, data, file);
 }
 
 /* PyTorch's engines may keep a bias of zeros where there is none. */
@@ -420,7 +422,8 @@ static bool same_integers(subject *s, graft_node quantize) {
          same_parameters(t, "quant.weight", &s->watch[WEIGHT_SCALE], &s->watch[WEIGHT_ZERO], &weight) &&
          same_parameters(t, "quant.y", &s->watch[ACT_SCALE], &s->watch[ACT_ZERO], &y) &&
          same_tensor(s, "weight", "quant.weight", 0) && same_bias(s, "quant.bias") && same_line(s) &&
-         step(s, 3, "the quantized module") && same_watched(s, FQ, "quant.x") && same_watched(s, Y, "quant.y");
+         step(s, 3, "the quantized module") && same_watched(s, FQ, "quant.x") &&
+         same_steps(t, "quant.y", &s->watch[Y].type, s->watch[Y].data, "quant.y");
 }
 
 /* PyTorch's from_float: the folded weight is observed once more, and the observer's formula gives all parameters. */

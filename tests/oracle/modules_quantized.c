@@ -176,7 +176,7 @@ static bool same_folded(test_case *t, graft_graph *g, const char *name) {
   for (uint32_t i = 0; i < w.count; i++)
     if (!(fabs((double)got.scale[i] - w.scale[i]) <= 1e-6 * w.scale[i]) || got.zero_point[i] != w.zeros[i])
       return fail(t, "the weight's scale %u is %.9g, not %.9g", i, (double)got.scale[i], w.scale[i]);
-  if (!same_array(t, "the weight", &got.type, got.data, "quant.weight", 0)) return false;
+  if (!same_steps(t, "the weight", &got.type, got.data, "quant.weight")) return false;
   if (!has_array(t, "quant.bias")) return !got.bias || fail(t, "a bias");
   return read_array(t, "quant.bias", &bias) &&
          (got.bias ? same_array(t, "the bias", &bias.type, got.bias, "quant.bias", 5e-6) : fail(t, "no bias"));
@@ -207,7 +207,7 @@ bool same_from_float(test_case *t, graft_module *m, const char *name) {
   graft_session *s = graft_session_create(g, NULL);
   bool ok = s && graft_session_set_input(s, 0, &input.type, input.data) == GRAFT_OK && graft_session_run(s) == GRAFT_OK;
   const void *integers = ok ? graft_session_get_output(s, graft_output_count(g) - 1, &type) : NULL;
-  ok = integers ? same_array(t, "from_float's result", &type, integers, "quant.y", 0) : library(t, "run");
+  ok = integers ? same_steps(t, "from_float's result", &type, integers, "quant.y") : library(t, "run");
   graft_session_destroy(s);
   return ok && same_folded(t, g, name);
 }

@@ -6,7 +6,8 @@
 # QAT form divides by 1 there. The weight's and the bias's quantization parameters are kept: those of the QAT form
 # were made for the folded weight. Parameters made for w itself would not fit w*t, so a weight quantized apart from
 # the batch norm stays. What the batch norm would have made of its statistics is dropped: they stay as they are, in
-# training too, since folding means freezing them.
+# training too, since folding means freezing them. Factors are multiplied in the order of PyTorch's fuse_conv_bn_weights,
+# which has gamma * rsqrt(var + eps): the same floats, so that no weight lands on another integer.
 rule fold_conv_bn
 match
   qat? {
@@ -52,8 +53,12 @@ where
   qat or not qweight, qat or not qbias, not is_dequantized(%w), not is_dequantized(%b?),
   no_spec(..)
 rewrite
-  const %t  = bn_scale(%gamma?, %var) {eps: $eps, exact: true}
-  const %b2 = bn_shift(%b?, %mean, %beta?, %t)   named %b if bias else %w:bias  kind parameter
+  const %e  = $eps: f64
+  const %r  = rsqrt(add(%var, to(%e) {dtype: dtype(%var)}))
+  const %t  = mul(%r, %gamma) if %gamma else %r
+  const %zeros  = zeros_like(%mean)
+  const %g  = %gamma if %gamma else exp(%zeros)
+  const %b2 = bn_shift(bn_shift(%b?, %mean, _, %r), %zeros, %beta?, %g)   named %b if bias else %w:bias  kind parameter
   if qweight and qbias { # fit-derived may still raise the weight's scale
     const %wf = mul(%w, channel(%t, %w) {axis: @c.weight_axis, groups: @c.weight_groups})   named %w  kind parameter
     %wi3 = @q:qw(%wf, %sw, %zw) {..$qw}     source %wi  mark converted
