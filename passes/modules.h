@@ -89,6 +89,8 @@ typedef struct graft_qat_arguments {
   double eps;                   /* of the batch norm; 0: 1e-5 */
   double momentum;              /* 0: 0.1 */
   bool cumulative; /* PyTorch's momentum=None: running statistics are plain averages over all batches; no momentum */
+  bool freeze_bn;  /* the batch norm uses its running statistics, in training too, until unfreeze-bn */
+  bool evaluation; /* built in evaluation mode: its batch norm is frozen then, as PyTorch's constructor has it */
   /* What tensors hold, in f32 and C order, copied. NULL: as PyTorch initializes them, with the numbers of the fill
    * formula by the tensor's name: weight and bias within 1 / sqrt(fan_in), gamma 0 to 1, beta 0, running_mean 0,
    * running_var 1. gamma and beta are the batch norm's weight and bias. */

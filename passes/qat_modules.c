@@ -136,12 +136,20 @@ graft_value gr_quantized_value(const graft_graph *g, graft_value y) {
   return y;
 }
 
+/* PyTorch's constructor: the statistics are frozen where that is asked for, and in evaluation. */
+static graft_status set_mode(builder *b) {
+  if (!b->qat.batch_norm || !(b->qat.freeze_bn || b->qat.evaluation)) return GRAFT_OK;
+  const char *freeze = gr_text(&b->text, "freeze-bn{name=\"%s\"}", b->name);
+  return freeze ? run(b->m, b->name, freeze, &b->qconfig) : GRAFT_NO_MEMORY;
+}
+
 /* The layer with what follows it. */
 static graft_value finish(builder *b, graft_value layer, int64_t channels) {
   graft_value y = layer;
   if (y != GRAFT_NONE && b->qat.batch_norm) y = batch_norm(b, y, channels);
   if (y != GRAFT_NONE && b->qat.relu) y = relu(b, y);
-  if (y == GRAFT_NONE || gr_qat_prepare(b->g, &b->text, b->name, gr_value_node(b->g, layer), &b->qconfig))
+  if (y == GRAFT_NONE || gr_qat_prepare(b->g, &b->text, b->name, gr_value_node(b->g, layer), &b->qconfig) ||
+      set_mode(b))
     return GRAFT_NONE;
   return gr_quantized_value(b->g, y);
 }

@@ -73,12 +73,12 @@ bool gr_result_range(graft_dtype dtype, int64_t *low, int64_t *high) {
 
 /* ---- building ---- */
 
-static const char *const shapes[2][3] = {{"(N, C, L)", "(N, C, H, W)", "(N, C, D, H, W)"},
-                                         {"(N, C, L)", "(N, C, H, W)", "(N, C, T, H, W)"}};
+static const char *const shapes[2][4] = {{"", "(N, C, L)", "(N, C, H, W)", "(N, C, D, H, W)"},
+                                         {"", "(N, C, L)", "(N, C, H, W)", "(N, C, T, H, W)"}};
 
 graft_status gr_quantized_conv_check_x(graft_graph *g, const char *name, const gr_conv *conv, graft_value x) {
   const int32_t rank = gr_type_of(g, x)->rank;
-  const char *shape = shapes[conv->transposed][conv->dims - 1];
+  const char *shape = shapes[conv->transposed][conv->dims & 3];
   if (rank < 0 || rank == (int32_t)conv->dims + 2) return GRAFT_OK;
   return gr_error(g->module->context, GRAFT_TYPE, gr_named_loc(name),
                   "expected %s: Input shape must be `%s`!, not of rank %d", shape, shape, (int)rank);
@@ -469,7 +469,7 @@ static graft_status copy_to(const gr_quantized_conv *q, graft_graph *to, const g
   graft_context *c = to->module->context;
   const gr_loc where = gr_named_loc(p->name);
   graft_quantized_weight weight = {.size = sizeof weight};
-  gr_quantized_conv made;
+  gr_quantized_conv made = {0};
   double scale = 1.0;
   int64_t zero_point = 0;
   if (!gr_conv_of_node(q->g, q->n, q->pad, &p->conv))
@@ -510,7 +510,7 @@ graft_status graft_quantized_conv_copy(graft_graph *from, const char *name, graf
   graft_module *m = to->module;
   graft_context *c = m->context;
   gr_quantized_parts p = {.name = new_name, .qx = x, .other = other, .before = GRAFT_NONE};
-  gr_quantized_conv q;
+  gr_quantized_conv q = {.g = from};
   graft_quantized_value made = {GRAFT_NONE, GRAFT_NONE, GRAFT_NONE};
   gr_arena text;
   const uint32_t errors = gr_error_count(c);

@@ -248,8 +248,6 @@ START_TEST(modules_follow_each_other) {
 }
 END_TEST
 
-/* ---- padding that is no zeros ---- */
-
 static void run(const float *x, size_t count, float *y) {
   graft_session *s = graft_session_create(graph, NULL);
   const graft_type type = graft_value_get_type(graph, graft_input_get(graph, 0));
@@ -258,6 +256,35 @@ static void run(const float *x, size_t count, float *y) {
   memcpy(y, graft_session_get_output(s, 0, NULL), count * sizeof *y);
   graft_session_destroy(s);
 }
+
+/* Frozen statistics stay so until unfreeze-bn, those of other modules are not touched. */
+START_TEST(freezes_statistics) {
+  graft_conv_arguments conv = conv_of(1);
+  graft_qat_arguments qat = fx(true, true);
+  graft_value y = graft_build_qat_conv(graph, "a", input_of(1), &conv, &qat);
+  conv.in_channels = 6;
+  qat.freeze_bn = _i == 0;
+  qat.evaluation = _i == 1;
+  y = graft_build_qat_conv(graph, "a.b", y, &conv, &qat);
+  ck_assert_msg(y != GRAFT_NONE, "%s", first_error());
+  ck_assert_int_eq(graft_output_add(graph, "y", y), GRAFT_OK);
+  float x[2 * 4 * 5];
+  for (int i = 0; i < 2 * 4 * 5; i++) x[i] = (float)(i % 7);
+  for (int i = 0; i < 3; i++) {
+    float before[2], after[2], out[2 * 6 * 5];
+    const char *names[] = {"a.bn.running_mean", "a.b.bn.running_mean"};
+    for (int k = 0; k < 2; k++) before[k] = data_of(names[k])[0];
+    run(x, 2 * 6 * 5, out);
+    for (int k = 0; k < 2; k++) after[k] = data_of(names[k])[0];
+    ck_assert(before[0] != after[0]);
+    ck_assert_msg((before[1] != after[1]) == (i == 2), "%d: frozen statistics moved, or others did not", i);
+    ck_assert_int_eq(graft_run_passes(module, i == 0 ? "to-eval,to-train" : "unfreeze-bn{name=\"a.b\"}", NULL),
+                     GRAFT_OK);
+  }
+}
+END_TEST
+
+/* ---- padding that is no zeros ---- */
 
 START_TEST(pads_by_reflection) {
   /* 1 2 3, reflected by 2 before and behind: 3 2 1 2 3 2 1; summed by three */
@@ -504,6 +531,7 @@ int main(void) {
   tcase_add_test(c, takes_data_and_arguments);
   tcase_add_loop_test(c, builds_linears, 0, 4);
   tcase_add_test(c, modules_follow_each_other);
+  tcase_add_loop_test(c, freezes_statistics, 0, 2);
   tcase_add_loop_test(c, pads_by_reflection, 0, 2);
   tcase_add_test(c, trains_a_part_of_a_graph);
   tcase_add_test(c, takes_precomputed_ranges);
