@@ -493,7 +493,7 @@ static graft_status put_back(part *p, graft_quantized_value *y) {
   const int32_t *zero = data_of(p, gr_operand(t, n, GR_Q_Y_ZERO));
   if (!scale || !zero) return refuse(p, "scale and zero point of its result are not known");
   const double wide = (double)*scale;
-  graft_quantized_value qx, other;
+  graft_quantized_value qx = {GRAFT_NONE, GRAFT_NONE, GRAFT_NONE}, other = qx;
   graft_quantized_weight w;
   graft_status s = free_names(p);
   if (!s)

@@ -24,7 +24,7 @@ typedef struct gr_texts {
 static inline uint32_t gr_texts_find(const gr_texts *t, gr_text text) {
   for (uint64_t key = gr_hash_bytes(text.bytes, text.length);; key++) {
     const uint32_t at = gr_map_get(&t->map, key);
-    if (at == GRAFT_NONE) return GRAFT_NONE;
+    if (at >= t->items.len) return GRAFT_NONE;
     const gr_text *have = &t->items.data[at];
     if (have->length == text.length && memcmp(have->bytes, text.bytes, text.length) == 0) return at;
   }
