@@ -12,7 +12,7 @@ if [ "${1:-}" = --quick ]; then
   meson test -C build --no-rebuild --no-suite slow --no-suite lint --print-errorlogs --timeout-multiplier 4
   exit
 fi
-[ -d build-asan ] || meson setup build-asan -Db_sanitize=address,undefined -Db_lundef=false
+[ -d build-asan ] || meson setup build-asan -Doptimization=2 -Db_sanitize=address,undefined -Db_lundef=false
 ninja -C build-asan
 meson test -C build --no-rebuild --print-errorlogs --timeout-multiplier 4
 meson test -C build-asan --no-rebuild --print-errorlogs --timeout-multiplier 8

@@ -204,6 +204,7 @@ static char *append(char *at, const char *format, int n, int before) {
 /* A chain of conv + relu, all with one weight, and the names of all. */
 static graft_module *chain(int layers, char **names) {
   char *text = malloc((size_t)layers * 200 + 200), *at = text, *list = *names = malloc((size_t)layers * 40 + 1);
+  ck_assert(text && list);
   at += sprintf(at, "graft 1\ntensor %%w: f32[1, 1, 1] parameter = fill(\"w\", -1.0, 1.0)\n"
                     "graph main(%%x: f32[1, 1, 4]) {\n  %%r0 = relu(%%x)\n");
   for (int i = 1; i <= layers; i++) {
