@@ -614,7 +614,7 @@ static graft_status from(graft_graph *g, const char *list, const graft_quantized
   if (!s) s = p.dynamic ? put_back_dynamic(&p, &made) : put_back(&p, &made);
   if (s && gr_error_count(p.c) == errors) s = gr_no_memory(p.c);
   end(&p);
-  s = gr_edit_end(p.m, p.edit, gr_outcome(p.c, errors, s));
+  s = gr_edit_end(p.m, p.edit, gr_module_outcome(p.c, errors, s));
   if (!s && y) *y = made;
   return s;
 }

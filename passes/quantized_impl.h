@@ -69,6 +69,8 @@ graft_status gr_quantized_set_output(const gr_quantized_conv *q, double scale, i
  * has this type, else a new tensor, from which on the old one is called otherwise. GRAFT_NONE with a diagnostic. */
 graft_tensor gr_module_tensor(graft_module *m, gr_arena *text, const char *name, const char *suffix,
                               graft_tensor_kind kind, const graft_type *type, const void *data, graft_tensor old);
+/* The status of a public function, an edit's: where something was said since `errors_before`, that of what was said. */
+graft_status gr_module_outcome(graft_context *c, uint32_t errors_before, graft_status status);
 /* Erases the tensor where nothing in any graph uses it. */
 void gr_erase_unused(graft_module *m, graft_tensor t);
 

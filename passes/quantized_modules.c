@@ -32,20 +32,15 @@ graft_value gr_module_node(graft_graph *g, const gr_new_node *n) {
   return made == GRAFT_NONE ? GRAFT_NONE : gr_result(g, made, 0);
 }
 
-static bool is_called(const graft_module *m, graft_tensor t, const char *name) {
-  char own[512];
-  return graft_tensor_name(m, t, own, sizeof own) < sizeof own && strcmp(own, name) == 0;
-}
-
 graft_tensor gr_module_tensor(graft_module *m, gr_arena *text, const char *name, const char *suffix,
                               graft_tensor_kind kind, const graft_type *type, const void *data, graft_tensor old) {
   const char *full = gr_text(text, "%s.%s", name, suffix);
   if (!full) return GRAFT_NONE;
-  const bool own = old != GRAFT_NONE && is_called(m, old, full);
-  if (own && gr_type_equal(gr_tensor_type(m, old), type)) return graft_tensor_set_data(m, old, data) ? GRAFT_NONE : old;
-  if (own && gr_tensor_rename(m, old, gr_name_derived(m, m->tensors.data[old].name))) return GRAFT_NONE;
   const gr_name wanted = gr_name_split(m, full, strlen(full));
   if (wanted.base == GRAFT_NONE) return GRAFT_NONE;
+  const bool own = old != GRAFT_NONE && gr_find_tensor(m, wanted) == old;
+  if (own && gr_type_equal(gr_tensor_type(m, old), type)) return graft_tensor_set_data(m, old, data) ? GRAFT_NONE : old;
+  if (own && gr_tensor_rename(m, old, gr_name_derived(m, m->tensors.data[old].name))) return GRAFT_NONE;
   bool taken = gr_find_tensor(m, wanted) != GRAFT_NONE;
   for (uint32_t i = 0; i < m->graphs.len; i++) taken |= gr_find_value(m->graphs.data[i], wanted) != GRAFT_NONE;
   if (taken)
@@ -53,6 +48,10 @@ graft_tensor gr_module_tensor(graft_module *m, gr_arena *text, const char *name,
   /* Names that were taken once get a number: this one is free again. */
   const graft_tensor t = graft_tensor_create(m, full, kind, type, data);
   return t == GRAFT_NONE || gr_tensor_rename(m, t, wanted) ? GRAFT_NONE : t;
+}
+
+graft_status gr_module_outcome(graft_context *c, uint32_t errors_before, graft_status status) {
+  return gr_outcome(c, errors_before, gr_error_count(c) == errors_before ? status : GRAFT_OK);
 }
 
 void gr_erase_unused(graft_module *m, graft_tensor t) {
@@ -329,7 +328,7 @@ graft_status graft_quantized_conv_create(graft_graph *g, const char *name, const
   p.other = options.other;
   if (!s) s = gr_quantized_conv_build(g, &text, &p, &made);
   gr_arena_free(&text);
-  s = gr_edit_end(m, edit, gr_outcome(c, errors, s));
+  s = gr_edit_end(m, edit, gr_module_outcome(c, errors, s));
   if (!s && y) *y = made;
   return s;
 }
@@ -521,7 +520,7 @@ graft_status graft_quantized_conv_copy(graft_graph *from, const char *name, graf
   if (!s && !y) s = gr_error(c, GRAFT_INVALID_ARGUMENT, gr_named_loc(new_name), "there is no place for the result");
   if (!s) s = copy_to(&q, to, x, &p, &text, &made);
   gr_arena_free(&text);
-  s = gr_edit_end(m, edit, gr_outcome(c, errors, s));
+  s = gr_edit_end(m, edit, gr_module_outcome(c, errors, s));
   if (!s && y) *y = made;
   return s;
 }

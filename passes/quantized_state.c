@@ -177,7 +177,7 @@ static void begin_change(change *h, graft_graph *g) {
 static graft_status end_change(change *h, graft_status s) {
   if (s && gr_error_count(h->c) == h->errors) s = GRAFT_NO_MEMORY;
   gr_arena_free(&h->text);
-  return gr_edit_end(h->m, h->edit, gr_outcome(h->c, h->errors, s));
+  return gr_edit_end(h->m, h->edit, gr_module_outcome(h->c, h->errors, s));
 }
 
 graft_status graft_quantized_conv_set_weight_bias(graft_graph *g, const char *name,

@@ -47,6 +47,17 @@ graft_status gr_shifts_add(gr_shifts *s, const graft_node_done *done, const floa
   return GRAFT_OK;
 }
 
+/* A graph that a node runs, or another of the module, may read what one layer of this graph does. */
+static bool is_read_elsewhere(const graft_graph *g, graft_tensor t) {
+  const graft_module *m = g->module;
+  for (uint32_t i = 0; i < m->graphs.len; i++) {
+    const graft_graph *other = m->graphs.data[i];
+    const graft_value v = other != g && t < other->tensor_values.len ? other->tensor_values.data[t] : GRAFT_NONE;
+    if (v != GRAFT_NONE && !gr_unused(other, v)) return true;
+  }
+  return false;
+}
+
 /* Its bias, as floats of its own; GRAFT_NONE: it has none, or that is quantized or shared. */
 static graft_tensor bias_of(const graft_graph *g, graft_node n, int64_t channels, graft_bias_correction *out) {
   const uint32_t slot = GR_OPERAND(conv2d, bias);
@@ -55,7 +66,7 @@ static graft_tensor bias_of(const graft_graph *g, graft_node n, int64_t channels
   if (v == GRAFT_NONE) {
     out->without_bias++;
   } else if (t == GRAFT_NONE || !gr_one_use(g, v) || gr_tensor_type(g->module, t)->dtype != GRAFT_F32 ||
-             graft_type_elements(gr_tensor_type(g->module, t)) != channels) {
+             graft_type_elements(gr_tensor_type(g->module, t)) != channels || is_read_elsewhere(g, t)) {
     out->not_stored++;
   } else {
     return t;
@@ -83,8 +94,7 @@ static graft_status correct(graft_module *m, graft_tensor t, const gr_shift *shi
   return s;
 }
 
-graft_status gr_shifts_apply(const gr_shifts *s, graft_graph *b, graft_bias_correction *out) {
-  *out = (graft_bias_correction){.size = sizeof *out};
+static graft_status correct_all(const gr_shifts *s, graft_graph *b, graft_bias_correction *out) {
   graft_status status = GRAFT_OK;
   for (graft_node n = b->first; n != GRAFT_NONE && !status; n = gr_node_at(b, n)->next) {
     if (!is_layer(b, n)) continue;
@@ -96,6 +106,14 @@ graft_status gr_shifts_apply(const gr_shifts *s, graft_graph *b, graft_bias_corr
     const graft_tensor t = bias_of(b, n, shift->channels, out);
     if (t != GRAFT_NONE) status = correct(b->module, t, shift, out);
   }
+  return status;
+}
+
+graft_status gr_shifts_apply(const gr_shifts *s, graft_graph *b, graft_bias_correction *out) {
+  *out = (graft_bias_correction){.size = sizeof *out};
+  gr_edit edit = gr_edit_begin(b->module);
+  const graft_status status = gr_edit_end(b->module, edit, correct_all(s, b, out));
+  if (status) *out = (graft_bias_correction){.size = sizeof *out};
   return status;
 }
 

@@ -17,6 +17,7 @@ typedef struct gr_shifts {
 
 /* A result of a layer with a weight, and what a has there; others are passed over. */
 graft_status gr_shifts_add(gr_shifts *s, const graft_node_done *done, const float *a);
+/* All biases or, on failure, none. */
 graft_status gr_shifts_apply(const gr_shifts *s, graft_graph *b, graft_bias_correction *out);
 void gr_shifts_free(gr_shifts *s, graft_context *c);
 

@@ -667,6 +667,26 @@ START_TEST(biases_that_are_shared_stay) {
 }
 END_TEST
 
+/* Nor is one that another graph of the module reads. */
+START_TEST(biases_that_another_graph_reads_stay) {
+  first = read_text(float_layers);
+  char text[1024];
+  snprintf(text, sizeof text, "%sgraph other(%%x: f32[2]) {\n  %%s = add(%%x, %%b)\n  return %%s\n}\n",
+           quantized_layers);
+  second = read_text(text);
+  const graft_compare_options o = {.size = sizeof o, .biases = true};
+  graft_compare *c = graft_compare_create(graft_module_get_graph(first, 0), graft_module_get_graph(second, 0), &o);
+  ck_assert_msg(c != NULL, "%s", last_error());
+  step(c, 2, (const float[]){5, 1});
+  graft_bias_correction done;
+  ck_assert_int_eq(graft_compare_correct_biases(c, &done), GRAFT_OK);
+  graft_compare_destroy(c);
+  ck_assert_uint_eq(done.corrected, 0);
+  ck_assert_uint_eq(done.not_stored, 1);
+  ck_assert(((const float *)graft_tensor_get_data(second, graft_tensor_find(second, "b")))[1] == 2.0f);
+}
+END_TEST
+
 int main(void) {
   Suite *suite = suite_create("compare");
   TCase *tc = tcase_create("compare");
@@ -690,6 +710,7 @@ int main(void) {
   tcase_add_test(tc, biases_without_the_mean_of_the_own_error);
   tcase_add_test(tc, biases_need_the_option);
   tcase_add_test(tc, biases_that_are_shared_stay);
+  tcase_add_test(tc, biases_that_another_graph_reads_stay);
   suite_add_tcase(suite, tc);
   SRunner *runner = srunner_create(suite);
   srunner_run_all(runner, CK_NORMAL);

@@ -343,6 +343,43 @@ static void append_layers(bytes *b, const graft_compare *c) {
   }
 }
 
+static const char biased[] = "graft 1\n"
+                             "tensor %v: f32[2, 2] parameter = [0.5, -0.3, 0.2, 1.0]\n"
+                             "tensor %a: f32[2] parameter = [1, 2]\n"
+                             "tensor %w: f32[2, 2] parameter = [0.1, 0.7, -0.2, 0.9]\n"
+                             "tensor %b: f32[2] parameter = [3, 4]\n"
+                             "graph main(%x: f32[1, 2]) {\n"
+                             "  %y = linear(%x, %v, %a)\n"
+                             "  %z = linear(%y, %w, %b)\n"
+                             "  return %z\n"
+                             "}\n";
+
+/* The biases of the network are corrected to another's, which its weights are a little off. */
+static graft_status road_correct(trial *t) {
+  load_for_sure(t);
+  memory.off = true;
+  graft_module *other = load(t);
+  ck_assert_ptr_nonnull(other);
+  const float off[] = {0.5f, -0.25f, 0.25f, 1.0f};
+  for (const char *weight = "v"; weight; weight = *weight == 'v' ? "w" : NULL)
+    ck_assert_int_eq(graft_tensor_set_data(t->m, graft_tensor_find(t->m, weight), off), GRAFT_OK);
+  graft_graph *a = graft_module_get_graph(other, 0), *b = graft_module_get_graph(t->m, 0);
+  const graft_type type = graft_value_get_type(a, graft_input_get(a, 0));
+  graft_compare *c =
+      graft_compare_create(a, b, &(graft_compare_options){.size = sizeof(graft_compare_options), .biases = true});
+  ck_assert_ptr_nonnull(c);
+  ck_assert_int_eq(graft_compare_step(c, &type, (const void *const[]){(const float[]){1, 2}}), GRAFT_OK);
+  memory.off = false;
+  step(t);
+  graft_bias_correction done;
+  const graft_status s = graft_compare_correct_biases(c, &done);
+  ck_assert_uint_eq(done.corrected, s ? 0 : 2);
+  if (s == GRAFT_OK) append_module(&t->out, t->m);
+  graft_compare_destroy(c);
+  graft_module_destroy(other);
+  return s;
+}
+
 /* The network against what the road's pipeline makes of it. */
 static graft_status road_compare(trial *t) {
   load_for_sure(t);
@@ -577,6 +614,7 @@ static const struct road {
     {road_from_float, network, "annotate{quantizer=fx,name=fc},insert-observers", NULL, 0},
     {road_quantized, NULL, NULL, NULL, 0},
     {road_quantized_from, trained, NULL, NULL, 0},
+    {road_correct, biased, NULL, NULL, 0},
     {road_passes, network, NULL, "prepare-qat,to-eval,convert", 0},
     {road_passes, network, NULL, "fuse-modules{modules=\"conv,bn,relu\",qat=true},to-eval,convert", 0},
     {road_passes, network, NULL, "to-eval,fuse-modules{auto=true},annotate", 0},
@@ -616,6 +654,11 @@ static const struct road {
 
 enum { ROADS = sizeof roads / sizeof *roads };
 
+/* Whose status is that of memory, wherever it went out. */
+static bool says_memory(const struct road *road) {
+  return road->go == road_quantized || road->go == road_quantized_from || road->go == road_correct;
+}
+
 static bool both; /* ways of failing: once, and from there on */
 
 static graft_status travel(const struct road *road, trial *t) {
@@ -653,6 +696,7 @@ static void fail_at(const struct road *road, uint64_t at, bool forever, const by
   } else {
     ck_assert_msg(error, "%s: no diagnostic", where);
     ck_assert_msg(graft_diagnostic_count(t.c) > 0, "%s: no diagnostic to show", where);
+    if (says_memory(road)) ck_assert_msg(s == GRAFT_NO_MEMORY, "%s: another status than that of memory", where);
   }
   if (t.m) {
     graft_diagnostics_clear(t.c);
