@@ -6,7 +6,7 @@ rule freeze_stable_conv_bn
 match
   context %y0 = @conv|linear(%x, %w, %b?) {drop ..}
   %out0, %m1, %v1, %n1?, %m, %v = batch_norm(%y0, %gamma?, %beta?, %mean, %var, %n?) {eps: $eps, drop ..}
-  also context %s1 = bn_scale(%gamma?, %v1) {eps: $eps, exact: true}
+  also context %r1 = bn_scale(_, %v1) {eps: $eps, exact: true}
 where
   uses(%out0) == 0, is_float(%w), const(%w), not %b or const(%b), const(%mean), const(%var),
   not %gamma or const(%gamma), not %beta or const(%beta), no_spec(..)
