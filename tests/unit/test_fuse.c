@@ -201,15 +201,16 @@ static char *append(char *at, const char *format, int n, int before) {
   return at + sprintf(at, format, n, before); // NOLINT(clang-diagnostic-format-nonliteral)
 }
 
-/* A chain of conv + relu, all with one weight, and the names of all. */
-static graft_module *chain(int layers, char **names) {
+/* A chain of conv + relu or, `norm`, conv + batch norm, all with the same tensors, and the names of all. */
+static graft_module *chain(int layers, bool norm, char **names) {
   char *text = malloc((size_t)layers * 200 + 200), *at = text, *list = *names = malloc((size_t)layers * 40 + 1);
   ck_assert(text && list);
   at += sprintf(at, "graft 1\ntensor %%w: f32[1, 1, 1] parameter = fill(\"w\", -1.0, 1.0)\n"
+                    "tensor %%m: f32[1] buffer = [0]\ntensor %%v: f32[1] buffer = [1]\n"
                     "graph main(%%x: f32[1, 1, 4]) {\n  %%r0 = relu(%%x)\n");
   for (int i = 1; i <= layers; i++) {
     at = append(at, "  %%c%d = conv1d(%%r%d, %%w)\n", i, i - 1);
-    at = append(at, "  %%r%d = relu(%%c%d)\n", i, i);
+    at = append(at, norm ? "  %%r%d = batch_norm(%%c%d, _, _, %%m, %%v)\n" : "  %%r%d = relu(%%c%d)\n", i, i);
     list = append(list, "c%d,r%d;", i, i);
   }
   sprintf(at, "  return %%r%d\n}\n", layers);
@@ -218,11 +219,11 @@ static graft_module *chain(int layers, char **names) {
   return m;
 }
 
-static double cost(int layers, const graft_fuse_options *o) {
+static double cost(int layers, bool norm, const graft_fuse_options *o) {
   double best = 1e9;
   for (int i = 0; i < 3; i++) {
     char *names;
-    graft_module *m = chain(layers, &names);
+    graft_module *m = chain(layers, norm, &names);
     const clock_t start = clock();
     ck_assert_int_eq(graft_fuse_modules(m, names, o), GRAFT_OK);
     const double taken = (double)(clock() - start) / CLOCKS_PER_SEC;
@@ -235,8 +236,10 @@ static double cost(int layers, const graft_fuse_options *o) {
 
 START_TEST(thousands_cost_as_much_each) {
   const graft_fuse_options plain = {.size = sizeof plain}, fx = {.size = sizeof fx, .qat = true};
-  ck_assert_double_lt(cost(16000, &plain), 8 * 3 * cost(2000, &plain));
-  ck_assert_double_lt(cost(8000, &fx), 8 * 3 * cost(1000, &fx));
+  const graft_fuse_options even = {.size = sizeof even, .qat = true, .form = "auto"};
+  ck_assert_double_lt(cost(16000, false, &plain), 8 * 3 * cost(2000, false, &plain));
+  ck_assert_double_lt(cost(8000, false, &fx), 8 * 3 * cost(1000, false, &fx));
+  ck_assert_double_lt(cost(8000, true, &even), 8 * 3 * cost(1000, true, &even));
 }
 END_TEST
 

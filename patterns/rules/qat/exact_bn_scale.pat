@@ -5,7 +5,7 @@ rule exact_bn_scale mark training_form
 match
   %s = bn_scale(%gamma?, %var) {eps: $eps, exact: false}
   also context %k = channel(%s, %w) {drop ..}
-  also context %ws = mul(%w, %k)
+  also context %ws = mul(%k, %w)
   also context %c = @conv|linear(%x, %ws, %b?) {drop ..}
 where
   no_spec(..)
@@ -19,7 +19,7 @@ rule even_bn_scale mark training_form
 match
   %s = bn_scale(%gamma?, %var) {eps: $eps, exact: true}
   also context %k = channel(%s, %w) {drop ..}
-  also context %ws = mul(%w, %k)
+  also context %ws = mul(%k, %w)
   also context %c = @conv|linear(%x, %ws, %b?) {drop ..}
 where
   is_even(%s, 1.0 / 1024.0), no_spec(..)
