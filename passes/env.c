@@ -40,7 +40,7 @@ static graft_rules *read_rules(gr_pass_env *env) {
 graft_rules *gr_pass_env_rules_with(gr_pass_env *env, const char *file) {
   graft_rules *rules = read_own(env);
   graft_status status = rules ? gr_rules_need_sequences(rules) : GRAFT_NO_MEMORY;
-  if (!status && file[0]) status = graft_rules_load(rules, file);
+  if (!status && file[0]) status = gr_rules_load_sequences(rules, file);
   if (!status) return rules;
   graft_rules_destroy(rules);
   return NULL;

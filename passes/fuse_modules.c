@@ -172,9 +172,11 @@ static graft_status unfit(const work *w, uint32_t fusion, const char *why) {
   return status;
 }
 
-static graft_status rewrite(fuser *f, graft_graph *g, const char *const *names, uint32_t count, gr_within *within) {
+/* where: of the names. */
+static graft_status rewrite(fuser *f, graft_graph *g, const char *const *names, uint32_t count, gr_within *within,
+                            gr_loc where) {
   gr_rewrite_options how = {.pass = f->pass->info->name,
-                            .where = gr_option_loc(f->pass, "mapping"),
+                            .where = where,
                             .within = within,
                             .count_rule = gr_count_rule_copied,
                             .count_user = f->pass};
@@ -189,6 +191,7 @@ static graft_status apply(work *w, const char *rules) {
   const char *at = rules, *item;
   uint32_t most = 1, count = 0;
   size_t length;
+  gr_loc where = {0};
   for (const char *s = rules; *s; s++) most += *s == ',';
   const char **names = gr_arena_alloc(&f->found.text, most * sizeof *names);
   gr_within within;
@@ -197,10 +200,14 @@ static graft_status apply(work *w, const char *rules) {
     if (!(names[count++] = gr_arena_copy(&f->found.text, item, length))) status = GRAFT_NO_MEMORY;
   for (graft_node n = w->g->first; n != GRAFT_NONE && !status; n = gr_node_at(w->g, n)->next) {
     const uint32_t group = gr_within_of(&w->within, n);
-    if (group && strcmp(rules_of(w, &f->found.list.data[group - 1]), rules) == 0) within.group.data[n] = group;
+    if (!group || strcmp(rules_of(w, &f->found.list.data[group - 1]), rules) != 0) continue;
+    within.group.data[n] = group;
+    const gr_sequence *kind = f->found.list.data[group - 1].kind;
+    where = w->qat ? kind->qat_where : kind->evaluation_where;
   }
-  if (!status) status = rewrite(f, w->g, names, count, &within);
-  for (const char *const *form = f->form; *form && !status; form++) status = rewrite(f, w->g, form, 1, &within);
+  if (!status) status = rewrite(f, w->g, names, count, &within, where);
+  where = gr_option_loc(f->pass, "form");
+  for (const char *const *form = f->form; *form && !status; form++) status = rewrite(f, w->g, form, 1, &within, where);
   for (graft_node n = 0; n < within.group.len && !status; n++)
     if (within.group.data[n]) {
       while (w->within.group.len <= n && !status)

@@ -153,7 +153,8 @@ static bool check_call(gr_parser *p, const pt_variant *v, const gr_expr *e) {
     case PT_F_dim: ok = i == 0 || need(p, v, a, BIT(INT), "an axis is an integer"); break;
     case PT_F_extents: ok = i == 0 || need(p, v, a, BIT(INT) | BIT(NONE), "an axis is an integer, or none"); break;
     case PT_F_all:
-    case PT_F_within: ok = i == 0 || need(p, v, a, NUMBER, "elements are compared with a number"); break;
+    case PT_F_within:
+    case PT_F_is_even: ok = i == 0 || need(p, v, a, NUMBER, "elements are compared with a number"); break;
     case PT_F_min:
     case PT_F_max: ok = need(p, v, a, NUMBER, "numbers are compared"); break;
     case PT_F_length: ok = need(p, v, a, LIST, "a list is needed here"); break;

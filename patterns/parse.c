@@ -289,6 +289,22 @@ static bool parse_kind(pt_parse *s, pt_line *line) {
   return false;
 }
 
+/* Of two words of a kind behind a line one would be lost. */
+static bool comes_once(pt_parse *s, pt_line *line) {
+  static const char *const words[] = {"if", "edges", "source", "named", "kind", "mark"};
+  const gr_lexer *l = &s->parser->lex;
+  for (uint32_t i = 0; i < sizeof words / sizeof *words; i++) {
+    const uint32_t bit = 1u << i;
+    if (!gr_lex_is(l, words[i]) || (i == 0 && l->token.line_start)) continue;
+    if (line->suffixes & bit) {
+      gr_error(s->parser->context, GRAFT_RULE, gr_lex_loc(l), "a second `%s` behind one line", words[i]);
+      return false;
+    }
+    line->suffixes |= bit;
+  }
+  return true;
+}
+
 static bool parse_suffix(pt_parse *s, pt_line *line, bool *any) {
   gr_lexer *l = &s->parser->lex;
   *any = true;
@@ -297,6 +313,7 @@ static bool parse_suffix(pt_parse *s, pt_line *line, bool *any) {
     *any = false;
     return true;
   }
+  if (!comes_once(s, line)) return false;
   if (accept_if(s)) {
     line->condition = gr_pt_parse_expr(s);
     if (!line->condition) return false;
@@ -325,6 +342,27 @@ static bool parse_suffix(pt_parse *s, pt_line *line, bool *any) {
   return true;
 }
 
+/* What stands behind a line is of what it makes, whichever way: of the `else` too, as far as it makes such a thing. */
+static bool settle_suffixes(pt_parse *s, pt_line *line) {
+  pt_line *other = line->otherwise;
+  const bool calls = line->kind == PT_LINE_CALL || (other && other->kind == PT_LINE_CALL);
+  if (line->marks && (line->is_const || !calls)) return fail(s, line->where, "only a line that makes a node has marks");
+  if ((line->edges_from >= 0 || line->source >= 0) && !line->is_const && !calls)
+    return fail(s, line->where, "only a line that makes a node has edges or a source");
+  if ((line->naming || line->tensor_kind >= 0) && !line->is_const)
+    return fail(s, line->where, "only a const line makes a tensor, which has a name and a kind");
+  if (!other) return true;
+  other->naming = line->naming;
+  other->tensor_kind = line->tensor_kind;
+  if (other->kind != PT_LINE_CALL) return true;
+  other->edges_from = line->edges_from;
+  other->edges_where = line->edges_where;
+  other->source = line->source;
+  other->source_where = line->source_where;
+  other->marks = line->marks;
+  return true;
+}
+
 static pt_line *parse_line(pt_parse *s, bool is_const) {
   gr_lexer *l = &s->parser->lex;
   pt_line *line = gr_arena_alloc(s->parser->arena, sizeof *line);
@@ -345,10 +383,7 @@ static pt_line *parse_line(pt_parse *s, bool is_const) {
   if (!gr_lex_expect(l, '=', NULL) || !parse_right(s, line)) return NULL;
   for (bool any = true; any;)
     if (!parse_suffix(s, line, &any)) return NULL;
-  if (line->marks && (line->is_const || line->kind != PT_LINE_CALL)) {
-    fail(s, line->where, "only a line that makes a node has marks");
-    return NULL;
-  }
+  if (!settle_suffixes(s, line)) return NULL;
   if (line->results.len > 1 && line->kind != PT_LINE_CALL) {
     fail(s, line->where, "only an op has several results");
     return NULL;

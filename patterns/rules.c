@@ -97,8 +97,8 @@ static bool skip_rule(gr_lexer *l) {
   }
 }
 
-/* What it does is said above it, as above a rule. */
-static bool parse_sequence(graft_rules *set, gr_parser *p, const char *text) {
+/* What it does is said above it, as above a rule. first: of the file's sequences. */
+static bool parse_sequence(graft_rules *set, gr_parser *p, const char *text, uint32_t first) {
   const gr_loc where = gr_lex_loc(&p->lex);
   const char *doc = heading(p->arena, text, p->lex.token.source);
   gr_sequence *s = doc ? gr_parse_sequence(p) : NULL;
@@ -108,15 +108,22 @@ static bool parse_sequence(graft_rules *set, gr_parser *p, const char *text) {
              "the sequence has no heading: say above it, in a comment, why it is one module");
     return false;
   }
+  for (uint32_t i = first; i < set->sequences.len; i++)
+    if (gr_sequence_covers(s, set->sequences.data[i])) {
+      gr_error(p->context, GRAFT_RULE, where,
+               "the sequence of line %u is never taken: this one, after it, has all its ops",
+               set->sequences.data[i]->where.line);
+      return false;
+    }
   return gr_vec_push(set->context, &set->sequences, s);
 }
 
 /* A rule, a sequence, a family or a condition. */
 static bool parse_declaration(graft_rules *set, gr_rule_file *f, gr_parser *p, const char *text,
-                              gr_shadow_index *shadows) {
+                              uint32_t first_sequence, gr_shadow_index *shadows) {
   if (gr_lex_is(&p->lex, "family")) return gr_parse_family(p) && !p->failed;
   if (gr_lex_is(&p->lex, "condition")) return gr_parse_condition(p) && !p->failed;
-  if (gr_lex_is(&p->lex, "sequence")) return parse_sequence(set, p, text);
+  if (gr_lex_is(&p->lex, "sequence")) return parse_sequence(set, p, text, first_sequence);
   if (gr_lex_is(&p->lex, "rule")) {
     if (f->ships && !f->ships[f->met++].wanted) return skip_rule(&p->lex);
     pt_rule *rule = parse_rule(set, f, p, text);
@@ -166,7 +173,7 @@ static graft_status add(graft_rules *set, const char *text, size_t size, const c
     while (p.lex.token.kind != GR_T_END) {
       const char *from = gr_pt_here(&p.lex);
       p.failed = false;
-      if (parse_declaration(set, f, &p, copy, &shadows)) continue;
+      if (parse_declaration(set, f, &p, copy, sequences, &shadows)) continue;
       failed = true;
       if (!gr_pt_begins_declaration(&p.lex) || gr_pt_here(&p.lex) == from) gr_parser_skip(&p, from, NULL);
     }

@@ -33,7 +33,13 @@ static bool parse_part(gr_parser *p, gr_sequence *s) {
     gr_lex_next(l);
   } while (gr_lex_accept(l, '|'));
   if (gr_lex_accept(l, ':')) {
+    const gr_loc where = gr_lex_loc(l);
     part.name = gr_arena_copy(p->arena, l->token.text, l->token.length);
+    if (s->count == 0 && l->token.kind == GR_T_IDENT)
+      return gr_error(p->context, GRAFT_RULE, where, "the first part has no name: its tensors keep theirs"), false;
+    for (uint32_t i = 0; i < s->count && part.name; i++)
+      if (s->parts[i].name[0] && strcmp(s->parts[i].name, part.name) == 0)
+        return gr_error(p->context, GRAFT_RULE, where, "two parts are called %s", part.name), false;
     if (!part.name || !gr_lex_expect(l, GR_T_IDENT, "a name for the part")) return false;
   }
   s->parts[s->count++] = part;
@@ -73,9 +79,21 @@ gr_sequence *gr_parse_sequence(gr_parser *p) {
   for (;;) {
     const bool qat = gr_lex_is(l, "qat");
     if (!qat && !gr_lex_is(l, "evaluation")) return s;
+    if ((qat ? s->qat : s->evaluation)[0]) {
+      gr_error(p->context, GRAFT_RULE, gr_lex_loc(l), "a second `%s`: rules of one form are separated by commas",
+               qat ? "qat" : "evaluation");
+      return NULL;
+    }
     gr_lex_next(l);
+    *(qat ? &s->qat_where : &s->evaluation_where) = gr_lex_loc(l);
     if (!parse_names(p, qat ? &s->qat : &s->evaluation)) return NULL;
   }
+}
+
+bool gr_sequence_covers(const gr_sequence *s, const gr_sequence *other) {
+  bool all = s->count == other->count;
+  for (uint32_t i = 0; i < s->count && all; i++) all = gr_pt_opset_covers(s->parts[i].ops, other->parts[i].ops);
+  return all;
 }
 
 static bool fits(const gr_sequence *s, const graft_module *m, const uint32_t *ops, uint32_t count) {
@@ -106,4 +124,11 @@ graft_status gr_rules_need_sequences(graft_rules *set) {
   for (uint32_t i = before; i < set->sequences.len; i++) set->sequences.data[i]->ships = true;
   set->sequences_read = !status;
   return status;
+}
+
+graft_status gr_rules_load_sequences(graft_rules *set, const char *path) {
+  const uint32_t before = set->sequences.len;
+  const graft_status status = graft_rules_load(set, path);
+  if (status || set->sequences.len > before) return status;
+  return gr_error(set->context, GRAFT_RULE, (gr_loc){.file = path}, "the file declares no sequence");
 }

@@ -17,14 +17,17 @@ typedef struct gr_sequence {
   uint32_t count;
   const char *evaluation, *qat; /* rules, separated by commas; "": none */
   bool ships;
-  gr_loc where;
+  gr_loc where, evaluation_where, qat_where;
 } gr_sequence;
 
 /* With the lexer on `sequence`; NULL with a diagnostic. */
 gr_sequence *gr_parse_sequence(gr_parser *p);
+bool gr_sequence_covers(const gr_sequence *s, const gr_sequence *other); /* it has all ops of the other's parts */
 
 /* Reads those that ship, once. */
 graft_status gr_rules_need_sequences(graft_rules *set);
+/* A file of the user's; one that declares none is refused. */
+graft_status gr_rules_load_sequences(graft_rules *set, const char *path);
 /* The sequence of these ops (numbers as nodes have them): of those that fit the one declared last, a user's before one
  * that ships; NULL: there is none. */
 const gr_sequence *gr_sequence_find(const graft_rules *set, const graft_module *m, const uint32_t *ops, uint32_t count);

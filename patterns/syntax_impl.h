@@ -225,9 +225,10 @@ typedef struct pt_line {
   int edges_from, source; /* value names, -1: none */
   gr_loc edges_where, source_where;
   pt_naming *naming;
-  uint32_t marks;   /* of the node made, beside the rule's */
-  int tensor_kind;  /* graft_tensor_kind, -1: constant */
-  const char *text; /* of a warning */
+  uint32_t marks;    /* of the node made, beside the rule's */
+  uint32_t suffixes; /* words that stood behind it */
+  int tensor_kind;   /* graft_tensor_kind, -1: constant */
+  const char *text;  /* of a warning */
   gr_loc where;
 } pt_line;
 
