@@ -131,15 +131,33 @@ static bool gather_operands(pt_apply *a, const pt_step *s) {
   return true;
 }
 
-/* What is a node's state and not its purpose: nodes of its op that are made of it have it too. */
+/* What is a node's state and not its purpose: what is made of it, of its op, has it too. That is the node that
+ * continues it; where none does, all are made of it. */
 #define KEPT_MARKS GR_MARK_FROZEN
 
+static bool continues(const pt_apply *a, const pt_step *s, uint32_t matched) {
+  return s->source >= 0 ? (uint32_t)s->source == matched : s->kind == PT_S_ROOT && pt_is_root(a->v, matched);
+}
+
+/* Does another line than this one continue the matched node? */
+static bool goes_elsewhere(pt_apply *a, const pt_step *own, uint32_t matched, uint32_t op) {
+  const pt_program *p = a->v->program;
+  bool elsewhere = false;
+  for (uint32_t i = 0; i < p->step_count && !continues(a, own, matched) && !elsewhere; i++) {
+    const pt_step *s = &p->steps[i];
+    elsewhere = (s->kind == PT_S_NODE || s->kind == PT_S_ROOT) && continues(a, s, matched) &&
+                gr_pt_apply_op(a, s->call) == op && gr_pt_apply_holds(a, s);
+  }
+  return elsewhere;
+}
+
 /* Of a node that a line of the rewrite makes; NULL as line: a call within one. */
-static uint32_t marks_of(const pt_apply *a, const pt_step *s, uint32_t op) {
+static uint32_t marks_of(pt_apply *a, const pt_step *s, uint32_t op) {
   uint32_t marks = a->rule->marks | a->r->options->marks | (s->line ? s->line->marks : 0);
   for (uint32_t i = 0; i < a->v->node_count; i++) {
     const gr_node *n = gr_node_at(a->r->g, a->f->nodes[i]);
-    if (n->op == op && !pt_is_context(a->v, i)) marks |= n->marks & KEPT_MARKS;
+    if (n->op == op && n->marks & KEPT_MARKS && !pt_is_context(a->v, i) && !goes_elsewhere(a, s, i, op))
+      marks |= n->marks & KEPT_MARKS;
   }
   return marks;
 }
