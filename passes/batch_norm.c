@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "passes/modules_impl.h"
 #include "passes/quant_impl.h"
 
 /* Every element from `lo` to `hi`, drawn by the name; all equal where they are. */
@@ -75,7 +76,7 @@ static graft_status draw(gr_pass *p, graft_tensor t, double lo, double hi) {
   return set_elements(p->module, t, text, lo, hi);
 }
 
-/* The bias lies within 1 / sqrt(fan_in), fan_in being what the weight has for an entry of axis 0, as PyTorch counts. */
+/* The bias lies within 1 / sqrt(fan_in). */
 static graft_status reset_bias(gr_pass *p, const graft_graph *g, graft_node layer) {
   const gr_op_info *info = gr_info(g, layer);
   const int weight = gr_op_operand_slot(info, "weight", 6), bias = gr_op_operand_slot(info, "bias", 4);
@@ -84,9 +85,9 @@ static graft_status reset_bias(gr_pass *p, const graft_graph *g, graft_node laye
   const graft_tensor b = origin_of(g, gr_operand(g, layer, (uint32_t)bias));
   const graft_type *type = w == GRAFT_NONE ? NULL : gr_type_of(g, w);
   if (b == GRAFT_NONE || !type || type->rank < 1 || !gr_is_float(gr_tensor_type(p->module, b)->dtype)) return GRAFT_OK;
-  double fan_in = 1.0;
-  for (int32_t i = 1; i < type->rank; i++) fan_in *= (double)type->dims[i];
-  return fan_in > 0.0 ? draw(p, b, -1.0 / sqrt(fan_in), 1.0 / sqrt(fan_in)) : GRAFT_OK;
+  const int64_t fan_in = gr_fan_in(type);
+  const double bound = fan_in > 0 ? 1.0 / sqrt((double)fan_in) : 0.0;
+  return fan_in > 0 ? draw(p, b, -bound, bound) : GRAFT_OK;
 }
 
 static graft_status reset_parameters(gr_pass *p, graft_graph *g, graft_node n) {

@@ -118,7 +118,7 @@ int64_t gr_fan_in(const graft_type *weight) {
   return n;
 }
 
-static graft_attr ints(const char *name, const int64_t *values, uint32_t count) {
+graft_attr gr_ints_attr(const char *name, const int64_t *values, uint32_t count) {
   return (graft_attr){.name = name, .kind = GRAFT_ATTR_INTS, .count = count, .as.ints = values};
 }
 
@@ -147,7 +147,7 @@ static graft_value pad(graft_graph *g, const gr_conv *conv, const char *name, gr
   int64_t pads[6];
   for (uint32_t i = 0; i < conv->dims; i++) pads[2 * i] = pads[2 * i + 1] = conv->padding[conv->dims - 1 - i];
   const graft_attr attrs[] = {
-      ints("pad", pads, 2 * conv->dims),
+      gr_ints_attr("pad", pads, 2 * conv->dims),
       {.name = "mode", .kind = GRAFT_ATTR_STRING, .as.s = gr_choice_words(GR_CHOICE_pad_mode)[conv->padding_mode]}};
   return first_result(g, &(graft_node_options){.size = sizeof(graft_node_options),
                                                .op = "pad",
@@ -167,11 +167,11 @@ graft_value gr_conv_build(graft_graph *g, const gr_conv *conv, const char *name,
   if (gr_conv_check_pad(g, conv, name, x)) return GRAFT_NONE;
   if (!padded) x = pad(g, conv, name, x);
   if (x == GRAFT_NONE) return GRAFT_NONE;
-  const graft_attr attrs[] = {ints("stride", conv->stride, conv->dims),
-                              ints("padding", padded ? conv->padding : none, conv->dims),
-                              ints("dilation", conv->dilation, conv->dims),
+  const graft_attr attrs[] = {gr_ints_attr("stride", conv->stride, conv->dims),
+                              gr_ints_attr("padding", padded ? conv->padding : none, conv->dims),
+                              gr_ints_attr("dilation", conv->dilation, conv->dims),
                               {.name = "groups", .kind = GRAFT_ATTR_INT, .as.i = conv->groups},
-                              ints("output_padding", conv->output_padding, conv->dims)};
+                              gr_ints_attr("output_padding", conv->output_padding, conv->dims)};
   return first_result(g, &(graft_node_options){.size = sizeof(graft_node_options),
                                                .op = ops[conv->transposed][conv->dims - 1],
                                                .operands = (graft_value[]){x, weight, bias},

@@ -169,11 +169,6 @@ static graft_status solve(balance *b) {
 
 /* ---- what is left alone ---- */
 
-static uint32_t families_of(const graft_graph *g, graft_node n) {
-  const gr_op_info *info = gr_info(g, n);
-  return info ? info->families : 0;
-}
-
 /* Has the rule divided what the layer makes? */
 static bool is_first_of_pair(const balance *b, graft_node layer) {
   const graft_value w = gr_operand(b->g, layer, GR_OPERAND(conv2d, weight));
@@ -193,7 +188,7 @@ static const char *why_alone(const graft_graph *g, graft_node layer, graft_node 
     if (!gr_one_use(g, v)) return "left alone: read more than once";
     if (!gr_user_is_node(user)) return "left alone: a result of the graph";
     *stop = user;
-    const uint32_t families = families_of(g, user);
+    const uint32_t families = gr_node_families(g, user);
     if (direct && (families & (GR_F_CONV | GR_F_LINEAR)))
       return "left alone: a weight that is shared, computed, annotated or not of f32";
     if (!(families & (GR_F_ELEMENTWISE | GR_F_POOL)) || gr_node_at(g, user)->operand_count != 1)
@@ -221,21 +216,15 @@ static graft_status equalize(balance *b, gr_notice *norms) {
   if (!s) s = solve(b);
   gr_count(b->pass, "pairs equalized", b->scales.len);
   for (graft_node n = g->first; n != GRAFT_NONE && !s; n = gr_node_at(g, n)->next)
-    if ((families_of(g, n) & (GR_F_CONV | GR_F_LINEAR)) && !is_first_of_pair(b, n)) say_why(b, n, norms);
+    if ((gr_node_families(g, n) & (GR_F_CONV | GR_F_LINEAR)) && !is_first_of_pair(b, n)) say_why(b, n, norms);
   return s;
 }
 
 /* The scales themselves, once they are folded. */
 static void erase_scales(graft_module *m, graft_tensor before) {
-  for (graft_tensor t = before; t < m->tensors.len; t++) {
-    bool used = m->tensors.data[t].erased || graft_tensor_get_kind(m, t) != GRAFT_BUFFER;
-    for (uint32_t i = 0; i < m->graphs.len && !used; i++) {
-      const graft_graph *g = m->graphs.data[i];
-      const graft_value v = t < g->tensor_values.len ? g->tensor_values.data[t] : GRAFT_NONE;
-      used = v != GRAFT_NONE && !gr_unused(g, v);
-    }
-    if (!used) gr_tensor_erase(m, t);
-  }
+  for (graft_tensor t = before; t < m->tensors.len; t++)
+    if (!m->tensors.data[t].erased && graft_tensor_get_kind(m, t) == GRAFT_BUFFER && !gr_tensor_is_read(m, t))
+      gr_tensor_erase(m, t);
 }
 
 graft_status gr_pass_equalize(gr_pass *p) {

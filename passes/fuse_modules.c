@@ -94,15 +94,6 @@ static graft_status list_tensors(fuser *f, uint32_t fusion) {
   return GRAFT_OK;
 }
 
-static bool is_needed(const fuser *f, graft_tensor t, const uint8_t *updated) {
-  for (uint32_t i = 0; i < f->m->graphs.len; i++) {
-    const graft_graph *g = f->m->graphs.data[i];
-    const graft_value v = t < g->tensor_values.len ? g->tensor_values.data[t] : GRAFT_NONE;
-    if (v != GRAFT_NONE && !gr_unused(g, v)) return true;
-  }
-  return updated[t];
-}
-
 /* bn1.running_mean, of a part called bn behind conv1's weight: conv1.bn.running_mean. */
 static graft_status rename_tensor(fuser *f, graft_tensor t, graft_tensor first, const char *part) {
   char own[256], head[256], text[600];
@@ -135,7 +126,7 @@ static graft_status settle_tensors(fuser *f) {
     const owned *o = &f->tensors.data[i];
     if (o->fusion != fusion) fusion = o->fusion, first = GRAFT_NONE;
     if (!f->done.data[fusion] || o->shared || f->m->tensors.data[o->tensor].erased) continue;
-    if (!is_needed(f, o->tensor, updated)) {
+    if (!updated[o->tensor] && !gr_tensor_is_read(f->m, o->tensor)) {
       gr_tensor_erase(f->m, o->tensor);
       continue;
     }
@@ -167,9 +158,7 @@ static bool is_here(const work *w, uint32_t fusion) { return w->f->found.list.da
 static graft_status unfit(const work *w, uint32_t fusion, const char *why) {
   const gr_fused_part *part = part_of(w->f, fusion, 0);
   if (w->f->found.all) return GRAFT_OK;
-  graft_status status =
-      gr_error(w->f->c, GRAFT_PASS, gr_node_loc(w->g, part->node), "'%s' is not fused: %s", part->name, why);
-  return status;
+  return gr_error(w->f->c, GRAFT_PASS, gr_node_loc(w->g, part->node), "'%s' is not fused: %s", part->name, why);
 }
 
 /* where: of the names. */

@@ -10,15 +10,10 @@
 
 enum { FAR = 8 }; /* moves between a dequantize and what reads it */
 
-static uint32_t families_of(const graft_graph *g, graft_node n) {
-  const gr_op_info *info = n == GRAFT_NONE ? NULL : gr_info(g, n);
-  return info ? info->families : 0;
-}
-
 static bool is_quantized_value(const graft_graph *g, graft_value v) {
   for (int i = 0; i < FAR && v != GRAFT_NONE; i++) {
     graft_node maker = gr_value_node(g, v);
-    uint32_t families = families_of(g, maker);
+    uint32_t families = gr_node_families(g, maker);
     if (gr_spec_of_value(g, v) || (families & (GR_F_DQ | GR_F_FAKE_QUANTIZE))) return true;
     if (!(families & GR_F_MOVES)) return false;
     if (gr_spec_of_use(g, gr_node_at(g, maker)->first_use)) return true;
@@ -31,13 +26,14 @@ static bool is_quantized_value(const graft_graph *g, graft_value v) {
 static bool is_quantized_result(const graft_graph *g, graft_value v) {
   const uint32_t only = gr_one_use(g, v) ? gr_use_at(g, gr_value_at(g, v)->first_use)->user : GR_USER_OUTPUT;
   if (gr_spec_of_value(g, v)) return true;
-  if (gr_user_is_node(only) && (families_of(g, only) & GR_F_ELEMENTWISE) && gr_node_at(g, only)->operand_count == 1)
+  if (gr_user_is_node(only) && (gr_node_families(g, only) & GR_F_ELEMENTWISE) &&
+      gr_node_at(g, only)->operand_count == 1)
     v = gr_result(g, only, 0);
   if (gr_spec_of_value(g, v)) return true;
   for (uint32_t u = gr_value_at(g, v)->first_use; u != GRAFT_NONE; u = gr_use_at(g, u)->next) {
     uint32_t user = gr_use_at(g, u)->user;
     if (gr_spec_of_use(g, u)) return true; /* a place will stand there */
-    if (gr_user_is_node(user) && (families_of(g, user) & (GR_F_Q | GR_F_FAKE_QUANTIZE))) return true;
+    if (gr_user_is_node(user) && (gr_node_families(g, user) & (GR_F_Q | GR_F_FAKE_QUANTIZE))) return true;
   }
   return false;
 }
@@ -46,7 +42,7 @@ static bool is_quantized_result(const graft_graph *g, graft_value v) {
  * follows. */
 static bool is_annotated_inside(const graft_graph *g, graft_value v) {
   graft_node n = v == GRAFT_NONE || !gr_one_use(g, v) ? GRAFT_NONE : gr_value_node(g, v);
-  return n != GRAFT_NONE && (families_of(g, n) & GR_F_LAYER) && gr_is_annotated(g, n) && !gr_spec_of_value(g, v);
+  return n != GRAFT_NONE && (gr_node_families(g, n) & GR_F_LAYER) && gr_is_annotated(g, n) && !gr_spec_of_value(g, v);
 }
 
 /* NULL: quantized; else what is in float. */
@@ -95,7 +91,7 @@ graft_status gr_each_graph(gr_pass *p, gr_one_graph *one, void *user) {
 
 graft_status gr_count_layers(gr_pass *p, graft_graph *g, gr_layer_stage stage, gr_why_float *because, void *user) {
   for (graft_node n = g->first; n != GRAFT_NONE; n = gr_node_at(g, n)->next) {
-    if (!(families_of(g, n) & GR_F_LAYER)) continue;
+    if (!(gr_node_families(g, n) & GR_F_LAYER)) continue;
     const char *operand = what_is_float(g, n, stage), *reason = NULL;
     char why[200];
     if (operand && because) reason = because(user, g, n);

@@ -8,18 +8,13 @@
 
 #include "passes/passes_int.h"
 
-static uint32_t families_of(const graft_graph *g, graft_node n) {
-  const gr_op_info *info = gr_info(g, n);
-  return info ? info->families : 0;
-}
-
 /* The op that the node serves; GRAFT_NONE: none. */
 static graft_node served_by(const graft_graph *g, const uint8_t *annotated, graft_node n) {
-  uint32_t families = families_of(g, n);
+  uint32_t families = gr_node_families(g, n);
   if (families & GR_F_Q) {
     graft_value x = gr_operand(g, n, 0);
     graft_node maker = x == GRAFT_NONE ? GRAFT_NONE : gr_value_node(g, x);
-    return maker != GRAFT_NONE && !(families_of(g, maker) & (GR_F_Q | GR_F_DQ)) ? maker : GRAFT_NONE;
+    return maker != GRAFT_NONE && !(gr_node_families(g, maker) & (GR_F_Q | GR_F_DQ)) ? maker : GRAFT_NONE;
   }
   graft_value y = (families & GR_F_DQ) ? gr_result(g, n, 0) : GRAFT_NONE;
   if (y == GRAFT_NONE || !gr_one_use(g, y)) return GRAFT_NONE;

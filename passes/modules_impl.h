@@ -44,6 +44,7 @@ int64_t gr_fan_in(const graft_type *weight);
 /* As in PyTorch reflection takes each element once at most, the edge not again, and circular padding goes around once.
  */
 graft_status gr_conv_check_pad(graft_graph *g, const gr_conv *conv, const char *name, graft_value x);
+graft_attr gr_ints_attr(const char *name, const int64_t *values, uint32_t count); /* the values are borrowed */
 /* The convolution of x, behind a pad where the mode is not zeros, with the source NAME; GRAFT_NONE with a diagnostic.
  */
 graft_value gr_conv_build(graft_graph *g, const gr_conv *conv, const char *name, graft_value x, graft_value weight,

@@ -26,12 +26,7 @@ static graft_status refuse(const part *p, const char *why) {
   return gr_error(p->c, GRAFT_INVALID_ARGUMENT, gr_named_loc(p->name), "%s", why);
 }
 
-static bool has_family(const graft_graph *g, graft_node n, uint32_t family) {
-  const gr_op_info *op = n == GRAFT_NONE ? NULL : gr_info(g, n);
-  return op && (op->families & family);
-}
-
-static bool is_layer(const graft_graph *g, graft_node n) { return has_family(g, n, GR_F_CONV | GR_F_LINEAR); }
+static bool is_layer(const graft_graph *g, graft_node n) { return gr_node_families(g, n) & (GR_F_CONV | GR_F_LINEAR); }
 
 static graft_node maker(const graft_graph *g, graft_node n, uint32_t slot) {
   const graft_value v = gr_operand(g, n, slot);
@@ -90,10 +85,10 @@ static graft_value output_of(const part *p, graft_node layer) {
 /* The tensor that holds what the fake-quant's scale is made of, where that is an observer of its own. */
 static graft_tensor state_of(const graft_graph *g, graft_node fake_quantize) {
   const graft_node qparams = maker(g, fake_quantize, 1);
-  if (!has_family(g, qparams, GR_F_QPARAMS)) return GRAFT_NONE;
+  if (!(gr_node_families(g, qparams) & GR_F_QPARAMS)) return GRAFT_NONE;
   const graft_node observe = maker(g, qparams, 0);
   const graft_value state =
-      has_family(g, observe, GR_F_OBSERVE) ? gr_operand(g, observe, 1) : gr_operand(g, qparams, 0);
+      (gr_node_families(g, observe) & GR_F_OBSERVE) ? gr_operand(g, observe, 1) : gr_operand(g, qparams, 0);
   return state == GRAFT_NONE ? GRAFT_NONE : gr_value_tensor(g, state);
 }
 
@@ -137,7 +132,7 @@ static graft_status take_place(part *p, graft_node fake_quantize, range *out) {
   gr_replace_uses(g, gr_result(g, fake_quantize, 0), gr_operand(g, fake_quantize, 0));
   gr_node_erase(g, fake_quantize);
   erase_idle(g, qparams);
-  if (has_family(g, observe, GR_F_OBSERVE)) erase_idle(g, observe);
+  if (gr_node_families(g, observe) & GR_F_OBSERVE) erase_idle(g, observe);
   return GRAFT_OK;
 }
 
@@ -161,7 +156,7 @@ static graft_status take_places(part *p, graft_node layer, bool precomputed) {
   const graft_graph *g = p->g;
   const graft_node weight = maker(g, layer, 1);
   const graft_value y = output_of(p, layer), after = gr_quantized_value(g, y);
-  const bool has_weight = has_family(g, weight, GR_F_FAKE_QUANTIZE);
+  const bool has_weight = gr_node_families(g, weight) & GR_F_FAKE_QUANTIZE;
   if (!precomputed)
     return has_weight || after != y
                ? refuse(p,
@@ -176,7 +171,7 @@ static graft_status take_places(part *p, graft_node layer, bool precomputed) {
 /* The new place begins with the range. */
 static graft_status give(const part *p, graft_node fake_quantize, const range *from, const char *what) {
   const graft_tensor t =
-      has_family(p->g, fake_quantize, GR_F_FAKE_QUANTIZE) ? state_of(p->g, fake_quantize) : GRAFT_NONE;
+      (gr_node_families(p->g, fake_quantize) & GR_F_FAKE_QUANTIZE) ? state_of(p->g, fake_quantize) : GRAFT_NONE;
   if (!from->channels) return GRAFT_OK;
   if (t == GRAFT_NONE)
     return gr_error(p->c, GRAFT_PASS, gr_named_loc(p->name),
@@ -195,8 +190,8 @@ static graft_status give_ranges(const part *p, graft_value y) {
   if (p->weight.channels) {
     graft_node weight = GRAFT_NONE;
     for (graft_node n = g->first; n != GRAFT_NONE; n = gr_node_at(g, n)->next)
-      if (is_layer(g, n) && (n >= p->node_count || p->named[n]) && has_family(g, maker(g, n, 1), GR_F_FAKE_QUANTIZE) &&
-          maker(g, n, 1) >= p->node_count)
+      if (is_layer(g, n) && (n >= p->node_count || p->named[n]) &&
+          (gr_node_families(g, maker(g, n, 1)) & GR_F_FAKE_QUANTIZE) && maker(g, n, 1) >= p->node_count)
         weight = maker(g, n, 1);
     s = give(p, weight, &p->weight, "weight");
   }

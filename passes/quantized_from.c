@@ -36,11 +36,6 @@ static graft_status refuse(const part *p, const char *why) {
   return gr_error(p->c, GRAFT_PASS, gr_named_loc(p->name), "%s", why);
 }
 
-static uint32_t families(const graft_graph *g, graft_node n) {
-  const gr_op_info *info = n == GRAFT_NONE ? NULL : gr_info(g, n);
-  return info ? info->families : 0;
-}
-
 static graft_node maker(const graft_graph *g, graft_value v) {
   return v == GRAFT_NONE ? GRAFT_NONE : gr_value_node(g, v);
 }
@@ -59,7 +54,7 @@ static graft_status select_members(part *p, const char *list) {
     if (!ok || !found) continue;
     p->role[n] = MEMBER;
     members++;
-    if (!(families(g, n) & GR_F_CONV)) continue;
+    if (!(gr_node_families(g, n) & GR_F_CONV)) continue;
     if (gr_is_marked(g, n, GR_MARK_TRAINING_FORM))
       trained = 1;
     else
@@ -80,7 +75,7 @@ static void borrow(part *p) {
     if (p->role[n] == OUTSIDE) continue;
     for (uint32_t i = 0; i < gr_node_at(p->g, n)->operand_count; i++) {
       const graft_node k = maker(p->g, gr_operand(p->g, n, i));
-      if (k != GRAFT_NONE && p->role[k] == OUTSIDE && (families(p->g, k) & wanted)) p->role[k] = BORROWED;
+      if (k != GRAFT_NONE && p->role[k] == OUTSIDE && (gr_node_families(p->g, k) & wanted)) p->role[k] = BORROWED;
     }
   }
 }
@@ -231,8 +226,8 @@ static graft_value quantized(part *p, graft_value v, const graft_given_qparams *
 static graft_node convolution(const graft_graph *t) {
   graft_node first = GRAFT_NONE;
   for (graft_node n = t->first; n != GRAFT_NONE; n = gr_node_at(t, n)->next) {
-    if (!(families(t, n) & GR_F_CONV) || (families(t, n) & GR_F_QUANTIZED)) continue;
-    if (families(t, maker(t, gr_operand(t, n, GR_Q_WEIGHT))) & (GR_F_FAKE_QUANTIZE | GR_F_DQ)) return n;
+    if (!(gr_node_families(t, n) & GR_F_CONV) || (gr_node_families(t, n) & GR_F_QUANTIZED)) continue;
+    if (gr_node_families(t, maker(t, gr_operand(t, n, GR_Q_WEIGHT))) & (GR_F_FAKE_QUANTIZE | GR_F_DQ)) return n;
     if (first == GRAFT_NONE) first = n;
   }
   return first;
@@ -248,7 +243,7 @@ static graft_value origin(const graft_graph *t, graft_value v) {
 static bool is_computed_with(const graft_graph *t, graft_value v) {
   for (uint32_t u = gr_value_at(t, v)->first_use; u != GRAFT_NONE; u = gr_use_at(t, u)->next) {
     const uint32_t user = gr_use_at(t, u)->user;
-    if (gr_user_is_node(user) && !(families(t, user) & (GR_F_OBSERVE | GR_F_FAKE_QUANTIZE | GR_F_Q | GR_F_DQ)))
+    if (gr_user_is_node(user) && !(gr_node_families(t, user) & (GR_F_OBSERVE | GR_F_FAKE_QUANTIZE | GR_F_Q | GR_F_DQ)))
       return true;
   }
   return false;
@@ -263,7 +258,7 @@ static graft_status quantize_input(part *p, graft_value v, const graft_given_qpa
   for (uint32_t u = gr_value_at(t, v)->first_use; u != GRAFT_NONE; u = next) {
     const uint32_t user = gr_use_at(t, u)->user;
     next = gr_use_at(t, u)->next;
-    if (!gr_user_is_node(user) || (families(t, user) & (GR_F_OBSERVE | GR_F_FAKE_QUANTIZE | GR_F_Q))) continue;
+    if (!gr_user_is_node(user) || (gr_node_families(t, user) & (GR_F_OBSERVE | GR_F_FAKE_QUANTIZE | GR_F_Q))) continue;
     const graft_status s = graft_node_set_operand(t, user, gr_use_slot(t, u), to);
     if (s) return s;
   }
@@ -298,7 +293,7 @@ static graft_status quantize_inputs(part *p) {
 static graft_status quantize_result(part *p, bool reference) {
   graft_graph *t = p->t;
   const graft_value y = graft_output_get(t, 0);
-  if (families(t, maker(t, y)) & (GR_F_FAKE_QUANTIZE | GR_F_DQ)) return GRAFT_OK;
+  if (gr_node_families(t, maker(t, y)) & (GR_F_FAKE_QUANTIZE | GR_F_DQ)) return GRAFT_OK;
   if (p->options.y.scale != 0) {
     const graft_value to = quantized(p, y, &p->options.y, GRAFT_NONE);
     return to == GRAFT_NONE ? GRAFT_PASS : gr_use_set(t, t->outputs.data[0].use, to);
@@ -316,7 +311,7 @@ static graft_status check_weight(const part *p, bool reference) {
   const graft_graph *t = p->t;
   graft_value w = gr_operand(t, convolution(t), GR_Q_WEIGHT);
   const uint32_t wanted = reference ? GR_F_DQ : GR_F_FAKE_QUANTIZE | GR_F_DQ;
-  if (families(t, maker(t, w)) & wanted) return GRAFT_OK;
+  if (gr_node_families(t, maker(t, w)) & wanted) return GRAFT_OK;
   return refuse(p, reference
                        ? "its weight is no dequantized one: it is no reference module"
                        : "Input float module must have qconfig defined: its weight has no observer or fake-quant");
@@ -352,13 +347,14 @@ static graft_status place(part *p, graft_value integers, graft_value scale, graf
   const graft_node q = maker(t, integers);
   const graft_value from = q == GRAFT_NONE ? integers : gr_operand(t, q, 0);
   uint32_t input = 0;
-  if (q != GRAFT_NONE && !(families(t, q) & GR_F_Q)) return refuse(p, "what it reads is no quantized value");
+  if (q != GRAFT_NONE && !(gr_node_families(t, q) & GR_F_Q)) return refuse(p, "what it reads is no quantized value");
   while (input < p->input_count && graft_input_get(t, input) != from) input++;
   if (input == p->input_count) return refuse(p, "what it reads is no value of the graph");
   const graft_value v = p->inputs[input];
   if (q == GRAFT_NONE) {
     for (graft_node n = g->first; n != GRAFT_NONE; n = gr_node_at(g, n)->next) {
-      if (n >= p->nodes || p->role[n] == OUTSIDE || !(families(g, n) & GR_F_DQ) || gr_operand(g, n, 0) != v) continue;
+      if (n >= p->nodes || p->role[n] == OUTSIDE || !(gr_node_families(g, n) & GR_F_DQ) || gr_operand(g, n, 0) != v)
+        continue;
       *out = (graft_quantized_value){v, gr_operand(g, n, 1), gr_operand(g, n, 2)};
       return GRAFT_OK;
     }
@@ -468,7 +464,7 @@ static graft_status finish(part *p, const gr_quantized_parts *parts, const graft
 static graft_status put_back(part *p, graft_quantized_value *y) {
   graft_graph *t = p->t;
   const graft_node dq = maker(t, graft_output_get(t, 0)),
-                   n = families(t, dq) & GR_F_DQ ? maker(t, gr_operand(t, dq, 0)) : GRAFT_NONE;
+                   n = gr_node_families(t, dq) & GR_F_DQ ? maker(t, gr_operand(t, dq, 0)) : GRAFT_NONE;
   const uint32_t of = n == GRAFT_NONE ? GRAFT_NONE : gr_integer_of(gr_node_at(t, n)->op);
   if (of == GRAFT_NONE || !(gr_op_get(of)->families & GR_F_CONV))
     return refuse(p,
@@ -486,7 +482,7 @@ static graft_status put_back(part *p, graft_quantized_value *y) {
   parts.quant_max = high.as.i;
   graft_value x = gr_operand(t, n, GR_Q_X);
   graft_node pad = maker(t, x);
-  if (families(t, pad) & GR_F_Q) pad = GRAFT_NONE;
+  if (gr_node_families(t, pad) & GR_F_Q) pad = GRAFT_NONE;
   if (pad != GRAFT_NONE) x = gr_operand(t, pad, 0);
   if (!gr_conv_of_node(t, n, pad, &parts.conv)) return refuse(p, "what stands before its convolution is no padding");
   const float *scale = data_of(p, gr_operand(t, n, GR_Q_Y_SCALE));
@@ -541,7 +537,7 @@ static graft_status put_back_dynamic(part *p, graft_quantized_value *y) {
   graft_quantized_weight w;
   graft_value x = gr_operand(t, n, GR_Q_X);
   const graft_node pad = maker(t, x);
-  if (!(families(t, dq) & GR_F_DQ)) return refuse(p, "its weight is not quantized");
+  if (!(gr_node_families(t, dq) & GR_F_DQ)) return refuse(p, "its weight is not quantized");
   if (pad != GRAFT_NONE) x = gr_operand(t, pad, 0);
   for (uint32_t i = 0; i < p->input_count; i++)
     if (graft_input_get(t, i) == x) parts.x = p->inputs[i];

@@ -85,7 +85,6 @@ typedef struct gr_new_node {
   graft_node before;
 } gr_new_node;
 graft_value gr_module_node(graft_graph *g, const gr_new_node *n);
-graft_attr gr_ints_attr(const char *name, const int64_t *values, uint32_t count);
 
 /* ---- the range of an integer type that results of modules have: u8 and i8; false: no such type ---- */
 bool gr_result_range(graft_dtype dtype, int64_t *low, int64_t *high);

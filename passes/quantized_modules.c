@@ -5,10 +5,6 @@
 
 /* ---- nodes and tensors ---- */
 
-graft_attr gr_ints_attr(const char *name, const int64_t *values, uint32_t count) {
-  return (graft_attr){.name = name, .kind = GRAFT_ATTR_INTS, .count = count, .as.ints = values};
-}
-
 static graft_attr int_attr(const char *name, int64_t value) {
   return (graft_attr){.name = name, .kind = GRAFT_ATTR_INT, .as.i = value};
 }
@@ -55,11 +51,9 @@ graft_status gr_module_outcome(graft_context *c, uint32_t errors_before, graft_s
 }
 
 void gr_erase_unused(graft_module *m, graft_tensor t) {
-  if (t == GRAFT_NONE || !gr_is_tensor(m, t)) return;
+  if (t == GRAFT_NONE || !gr_is_tensor(m, t) || gr_tensor_is_read(m, t)) return;
   for (uint32_t i = 0; i < m->graphs.len; i++) {
     const graft_graph *g = m->graphs.data[i];
-    const graft_value v = t < g->tensor_values.len ? g->tensor_values.data[t] : GRAFT_NONE;
-    if (v != GRAFT_NONE && !gr_unused(g, v)) return;
     for (uint32_t u = 0; u < g->updates.len; u++)
       if (g->updates.data[u].tensor == t) return;
   }

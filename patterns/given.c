@@ -13,17 +13,12 @@ static bool is_given(const graft_graph *g, graft_node n, uint32_t family) {
 
 enum { FAR = 8 }; /* nodes that are looked through */
 
-static uint32_t families_of(const graft_graph *g, graft_node n) {
-  const gr_op_info *op = n == GRAFT_NONE ? NULL : gr_info(g, n);
-  return op ? op->families : 0;
-}
-
 /* A tensor, behind whatever moves of its elements. */
 static bool is_stored(const graft_graph *g, graft_value v) {
   for (int i = 0; i < FAR && v != GRAFT_NONE; i++) {
     if (gr_value_tensor(g, v) != GRAFT_NONE) return true;
     const graft_node maker = gr_value_node(g, v);
-    if (!(families_of(g, maker) & GR_F_MOVES)) return false;
+    if (!(gr_node_families(g, maker) & GR_F_MOVES)) return false;
     v = gr_operand(g, maker, 0);
   }
   return false;
@@ -34,7 +29,7 @@ static graft_node dequantize_of(const graft_graph *g, graft_value v) {
   for (int i = 0; i < FAR && v != GRAFT_NONE; i++) {
     const graft_node maker = gr_value_node(g, v);
     if (is_given(g, maker, GR_F_DQ)) return i == 0 || is_stored(g, gr_operand(g, maker, 0)) ? maker : GRAFT_NONE;
-    if (!(families_of(g, maker) & GR_F_VIEW)) return GRAFT_NONE;
+    if (!(gr_node_families(g, maker) & GR_F_VIEW)) return GRAFT_NONE;
     v = gr_operand(g, maker, 0);
   }
   return GRAFT_NONE;
@@ -53,9 +48,9 @@ graft_node gr_given_by(const graft_graph *g, gr_spec_ref place) {
 /* What a layer of integers gives, in float: a factor makes numbers of it. */
 static bool is_accumulated(const graft_graph *g, graft_value v) {
   const graft_node maker = gr_value_node(g, v);
-  const graft_value x = families_of(g, maker) & GR_F_ELEMENTWISE ? gr_operand(g, maker, 0) : GRAFT_NONE;
+  const graft_value x = gr_node_families(g, maker) & GR_F_ELEMENTWISE ? gr_operand(g, maker, 0) : GRAFT_NONE;
   return x != GRAFT_NONE && gr_is_integer(gr_type_of(g, x)->dtype) &&
-         (families_of(g, gr_value_node(g, x)) & GR_F_LAYER);
+         (gr_node_families(g, gr_value_node(g, x)) & GR_F_LAYER);
 }
 
 /* Scales and zero points that q/dq read. */
@@ -74,7 +69,7 @@ graft_status gr_claim_integer_arithmetic(graft_graph *g, bool *claimed) {
   if (!parameter) return GRAFT_NO_MEMORY;
   for (graft_node n = g->first; n != GRAFT_NONE; n = gr_node_at(g, n)->next) mark_parameters(g, n, parameter);
   for (graft_node n = g->first; n != GRAFT_NONE; n = gr_node_at(g, n)->next) {
-    if (!(families_of(g, n) & GR_F_ELEMENTWISE)) continue;
+    if (!(gr_node_families(g, n) & GR_F_ELEMENTWISE)) continue;
     bool all = true, some = false, sums = false; /* all: tensors and parameters alone */
     for (uint32_t i = 0; i < gr_node_at(g, n)->operand_count; i++) {
       const graft_value v = gr_operand(g, n, i);

@@ -29,11 +29,6 @@ typedef struct matcher {
   gr_map map; /* key -> value of the first graph */
 } matcher;
 
-static uint32_t families(const graft_graph *g, graft_node n) {
-  const gr_op_info *info = n == GRAFT_NONE ? NULL : gr_info(g, n);
-  return info ? info->families : 0;
-}
-
 static uint32_t find_operand(const gr_op_info *info, const char *name) {
   for (uint32_t i = 0; i < info->operand_count; i++)
     if (strcmp(info->operands[i].name, name) == 0) return i;
@@ -54,7 +49,8 @@ graft_node gr_scale_node(const graft_graph *g, graft_node n) {
   for (int steps = 0; n != GRAFT_NONE && !gr_result_scale(g, n, &scale, &zero_point); steps++) {
     const graft_value y = gr_node_at(g, n)->first_result, x = gr_operand(g, n, 0);
     const uint32_t passes = GR_F_MOVES | GR_F_VIEW | GR_F_POOL | GR_F_ELEMENTWISE;
-    if (!gr_is_integer(gr_type_of(g, y)->dtype) || !(families(g, n) & passes) || x == GRAFT_NONE || steps == MOVES_MAX)
+    if (!gr_is_integer(gr_type_of(g, y)->dtype) || !(gr_node_families(g, n) & passes) || x == GRAFT_NONE ||
+        steps == MOVES_MAX)
       return GRAFT_NONE;
     n = gr_value_node(g, x);
   }
@@ -77,11 +73,11 @@ typedef struct identity {
 static graft_value quantized_value(const graft_graph *g, graft_value v, bool *quantized) {
   uint32_t last = 0;
   *quantized = false;
-  for (graft_node n = gr_value_node(g, v); families(g, n) & QUANTIZERS; n = gr_value_node(g, v)) {
+  for (graft_node n = gr_value_node(g, v); gr_node_families(g, n) & QUANTIZERS; n = gr_value_node(g, v)) {
     const graft_value x = gr_operand(g, n, 0);
     if (x == GRAFT_NONE) break;
-    if ((last & GR_F_Q) && (families(g, n) & GR_F_DQ)) return GRAFT_NONE;
-    last = families(g, n);
+    if ((last & GR_F_Q) && (gr_node_families(g, n) & GR_F_DQ)) return GRAFT_NONE;
+    last = gr_node_families(g, n);
     *quantized = true;
     v = x;
   }
@@ -176,9 +172,9 @@ static bool same_kind(const graft_type *a, const graft_type *b) {
 /* Does v hold what a dequantize gave, moved alone? */
 static bool is_moved(const graft_graph *g, graft_value v) {
   graft_node n = v == GRAFT_NONE ? GRAFT_NONE : gr_value_node(g, v);
-  for (int steps = 0; families(g, n) & (GR_F_MOVES | GR_F_VIEW | GR_F_POOL) && steps < MOVES_MAX; steps++)
+  for (int steps = 0; gr_node_families(g, n) & (GR_F_MOVES | GR_F_VIEW | GR_F_POOL) && steps < MOVES_MAX; steps++)
     n = gr_operand(g, n, 0) == GRAFT_NONE ? GRAFT_NONE : gr_value_node(g, gr_operand(g, n, 0));
-  return families(g, n) & GR_F_DQ;
+  return gr_node_families(g, n) & GR_F_DQ;
 }
 
 /* Integers that an op without a scale of its own made, dequantized or not, are what this op makes of floats that were
@@ -221,7 +217,7 @@ static bool only_read_by(const graft_graph *g, graft_value v, uint32_t all, uint
   bool seen = false;
   for (uint32_t u = gr_value_at(g, v)->first_use; u != GRAFT_NONE; u = gr_use_at(g, u)->next) {
     const uint32_t user = gr_use_at(g, u)->user;
-    const uint32_t f = gr_user_is_node(user) ? families(g, user) : 0;
+    const uint32_t f = gr_user_is_node(user) ? gr_node_families(g, user) : 0;
     if (!(f & all)) return false;
     seen |= (f & some) != 0;
   }
@@ -232,10 +228,10 @@ static void number(gr_pair *m, uint32_t *layer_count, graft_value v) {
   const graft_graph *b = m->b;
   gr_match *x = &m->of[v];
   const graft_node n = gr_value_node(b, v);
-  if ((families(b, n) & (GR_F_OBSERVE | GR_F_QPARAMS)) || gr_value_at(b, v)->first_use == GRAFT_NONE) return;
-  if (families(b, n) & GR_F_Q) {
+  if ((gr_node_families(b, n) & (GR_F_OBSERVE | GR_F_QPARAMS)) || gr_value_at(b, v)->first_use == GRAFT_NONE) return;
+  if (gr_node_families(b, n) & GR_F_Q) {
     if (only_read_by(b, v, GR_F_DQ, GR_F_DQ)) return; /* its row comes with the first of them */
-  } else if (families(b, n) & GR_F_DQ) {
+  } else if (gr_node_families(b, n) & GR_F_DQ) {
     gr_match *q = &m->of[gr_operand(b, n, 0)];
     const uint32_t row = q->layer != GRAFT_NONE ? q->layer : q->dequantized;
     if (q->a == x->a && row != GRAFT_NONE) {
@@ -278,7 +274,7 @@ static void miss(gr_missed *m, graft_graph *g, graft_node n) {
 static bool is_seen_later(const gr_pair *m, const graft_graph *b, graft_value v, const bool *constant) {
   for (int i = 0; i < MOVES_MAX && gr_one_use(b, v); i++) {
     const uint32_t user = gr_use_at(b, gr_value_at(b, v)->first_use)->user;
-    if (!gr_user_is_node(user) || (families(b, user) & GR_F_LAYER)) return false;
+    if (!gr_user_is_node(user) || (gr_node_families(b, user) & GR_F_LAYER)) return false;
     for (uint32_t k = 0; k < gr_node_at(b, user)->operand_count; k++) {
       const graft_value x = gr_operand(b, user, k);
       if (x != v && x != GRAFT_NONE && gr_value_at(b, x)->def_kind != GR_DEF_TENSOR && !constant[x]) return false;
@@ -309,7 +305,7 @@ static bool find_missed(gr_matches *all, const gr_pair *m, graft_context *c, con
       found |= m->of[v].a != GRAFT_NONE || constant[v] || (i == 0 && is_seen_later(m, b, v, constant));
       reshaped |= m->of[v].reshaped;
     }
-    if (found || !(families(b, n) & GR_F_LAYER) || gr_is_marked(b, n, GR_MARK_TRAINING_FORM)) continue;
+    if (found || !(gr_node_families(b, n) & GR_F_LAYER) || gr_is_marked(b, n, GR_MARK_TRAINING_FORM)) continue;
     if (record && gr_record_get(b->module, record)->parent_count &&
         gr_map_get(&rewrites, rewrite_key(b->module, record)) != GRAFT_NONE)
       continue;
@@ -326,7 +322,7 @@ static bool find_nested(gr_matches *m, graft_context *c, graft_module *module) {
     graft_graph *g = module->graphs.data[i];
     if (m->pair_of_b[i] != GRAFT_NONE) continue;
     for (graft_node n = g->first; nested[i] && n != GRAFT_NONE; n = gr_node_at(g, n)->next)
-      if (families(g, n) & GR_F_LAYER) miss(&m->missed[GR_MISSED_NESTED], g, n);
+      if (gr_node_families(g, n) & GR_F_LAYER) miss(&m->missed[GR_MISSED_NESTED], g, n);
   }
   const bool ok = nested != NULL;
   gr_free(c, nested, ((size_t)module->graphs.len + 1) * sizeof *nested);

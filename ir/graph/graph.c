@@ -16,6 +16,11 @@ const char *gr_op_text(const graft_module *m, uint32_t op) {
 
 const gr_op_info *gr_info(const graft_graph *g, graft_node n) { return gr_op_get(g->nodes.data[n].op); }
 
+uint32_t gr_node_families(const graft_graph *g, graft_node n) {
+  const gr_op_info *op = n == GRAFT_NONE ? NULL : gr_info(g, n);
+  return op ? op->families : 0;
+}
+
 /* ---- uses (whoever changes them has made room for the entries) ---- */
 
 /* In front of the value's uses. */

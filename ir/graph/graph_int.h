@@ -131,6 +131,7 @@ static inline uint32_t gr_use_slot(const graft_graph *g, uint32_t use) {
 const graft_type *gr_type_of(const graft_graph *g, graft_value v); /* borrowed from the type table */
 const char *gr_op_text(const graft_module *m, uint32_t op);        /* the op's name, opaque ones too */
 const gr_op_info *gr_info(const graft_graph *g, graft_node n);     /* NULL for an opaque node */
+uint32_t gr_node_families(const graft_graph *g, graft_node n);     /* 0 for an opaque node, and for GRAFT_NONE */
 
 typedef struct gr_node_desc {
   uint32_t op, attrs;
@@ -157,6 +158,8 @@ void gr_node_erase(graft_graph *g, graft_node n); /* results must be unused */
 graft_status gr_use_set(graft_graph *g, uint32_t use, graft_value v);
 void gr_replace_uses(graft_graph *g, graft_value from, graft_value to);
 graft_value gr_handle(graft_graph *g, graft_tensor t);
+/* Does a node, a result or the value of an update use the tensor's handle in any graph? */
+bool gr_tensor_is_read(const graft_module *m, graft_tensor t);
 /* An input of exactly this name, which the giver knows to be free. */
 graft_value gr_input_add(graft_graph *g, gr_name name, const graft_type *type);
 graft_value gr_find_value(graft_graph *g, gr_name name); /* inputs, results, tensors' handles; GRAFT_NONE */

@@ -312,6 +312,15 @@ uint64_t gr_tensor_hash(graft_module *m, graft_tensor tensor) {
   return t->hash;
 }
 
+bool gr_tensor_is_read(const graft_module *m, graft_tensor tensor) {
+  for (uint32_t i = 0; i < m->graphs.len; i++) {
+    const graft_graph *g = m->graphs.data[i];
+    const graft_value v = tensor < g->tensor_values.len ? g->tensor_values.data[tensor] : GRAFT_NONE;
+    if (v != GRAFT_NONE && !gr_unused(g, v)) return true;
+  }
+  return false;
+}
+
 void gr_tensor_erase(graft_module *m, graft_tensor tensor) {
   if (!gr_undo_room(m, 1 + 2 * (uint64_t)m->graphs.len)) return;
   gr_tensor *t = &m->tensors.data[tensor];

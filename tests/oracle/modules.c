@@ -104,6 +104,20 @@ void read_conv_arguments(const json_t *args, uint32_t dims, int64_t *store, graf
                                 .padding_mode = json_string_value(json_object_get(args, "padding_mode"))};
 }
 
+bool read_parameters(test_case *t, const char *name, parameters *p) {
+  json_t *value = read_json(t, name);
+  if (!value) return false;
+  p->count = numbers(json_object_get(value, "scale"), p->scale, MAX_PARAMETERS);
+  const uint32_t zeros = numbers(json_object_get(value, "zero_point"), p->zero_point, MAX_PARAMETERS);
+  json_decref(value);
+  if (p->count == 0 || p->count > MAX_PARAMETERS || zeros != p->count) return fail(t, "%s.json: no parameters", name);
+  for (uint32_t i = 0; i < p->count; i++) {
+    p->scales[i] = (float)p->scale[i];
+    p->zeros[i] = (int32_t)p->zero_point[i];
+  }
+  return true;
+}
+
 static bool same_floats(test_case *t, const char *what, const float *got, const float *want, int64_t n,
                         double relative) {
   double top = 0, most = 0;

@@ -37,6 +37,16 @@ json_t *read_json(test_case *t, const char *name);
 /* Numbers of a JSON list, or one number; how many were there. */
 uint32_t numbers(const json_t *value, double *out, uint32_t most);
 
+/* CASE/NAME.json: scales and zero points, one or one for each channel; as they are written, and as f32 and i32. */
+enum { MAX_PARAMETERS = 4096 };
+typedef struct parameters {
+  double scale[MAX_PARAMETERS], zero_point[MAX_PARAMETERS];
+  float scales[MAX_PARAMETERS];
+  int32_t zeros[MAX_PARAMETERS];
+  uint32_t count;
+} parameters;
+bool read_parameters(test_case *t, const char *name, parameters *p);
+
 /* PyTorch's arguments of case.json; lists are by `dims`, of which a number stands for all. The arrays live as long as
  * `store`, which holds 6 times 3. */
 void read_conv_arguments(const json_t *args, uint32_t dims, int64_t *store, graft_conv_arguments *out);

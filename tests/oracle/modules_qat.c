@@ -308,21 +308,6 @@ static bool float_module(subject *s) {
   return ok;
 }
 
-typedef struct parameters {
-  double scale[1024], zero_point[1024];
-  uint32_t count;
-} parameters;
-
-static bool read_parameters(test_case *t, const char *name, parameters *p) {
-  json_t *value = read_json(t, name);
-  if (!value) return false;
-  p->count = numbers(json_object_get(value, "scale"), p->scale, 1024);
-  const bool ok =
-      numbers(json_object_get(value, "zero_point"), p->zero_point, 1024) == p->count && p->count && p->count <= 1024;
-  json_decref(value);
-  return ok || fail(t, "%s.json is none", name);
-}
-
 /* What PyTorch's QuantStub gives: the input, quantized by these parameters. */
 static graft_node quantize_input(subject *s, const parameters *p) {
   graft_graph *g = s->graph;

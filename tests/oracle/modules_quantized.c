@@ -9,29 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST = 4096 };
-
-typedef struct parameters {
-  double scale[MOST], zero[MOST];
-  float scales[MOST];
-  int32_t zeros[MOST];
-  uint32_t count;
-} parameters;
-
-static bool read_parameters(test_case *t, const char *name, parameters *p) {
-  json_t *value = read_json(t, name);
-  if (!value) return false;
-  p->count = numbers(json_object_get(value, "scale"), p->scale, MOST);
-  const uint32_t zeros = numbers(json_object_get(value, "zero_point"), p->zero, MOST);
-  json_decref(value);
-  if (p->count == 0 || p->count > MOST || zeros != p->count) return fail(t, "%s.json: no parameters", name);
-  for (uint32_t i = 0; i < p->count; i++) {
-    p->scales[i] = (float)p->scale[i];
-    p->zeros[i] = (int32_t)p->zero[i];
-  }
-  return true;
-}
-
 typedef struct subject {
   test_case *t;
   graft_module *m;
@@ -63,7 +40,7 @@ static bool make(subject *s, graft_quantized_value *y) {
   graft_graph *g = graft_graph_create(s->m, "main");
   graft_quantized_value x = {.integers = graft_input_add(g, "x", &s->input.type),
                              .scale = graft_scalar(g, GRAFT_F32, s->x.scale[0]),
-                             .zero_point = graft_scalar(g, GRAFT_I32, s->x.zero[0])};
+                             .zero_point = graft_scalar(g, GRAFT_I32, s->x.zero_point[0])};
   const graft_quantized_conv_options options = {
       .size = sizeof options, .engine = json_string_value(json_object_get(t->meta, "engine")), .relu = relu};
   if (graft_quantized_conv_create(g, "conv", &x, &conv, &options, y) != GRAFT_OK) return library(t, "create");
@@ -115,7 +92,7 @@ static bool same_copy(subject *s) {
   graft_graph *g = graft_module_get_graph(s->m, 0);
   const graft_quantized_value x = {.integers = graft_input_get(g, 0),
                                    .scale = graft_scalar(g, GRAFT_F32, s->x.scale[0]),
-                                   .zero_point = graft_scalar(g, GRAFT_I32, s->x.zero[0])};
+                                   .zero_point = graft_scalar(g, GRAFT_I32, s->x.zero_point[0])};
   graft_quantized_value y;
   if (graft_quantized_conv_copy(g, "conv", g, "other", &x, NULL, &y) != GRAFT_OK ||
       graft_output_add(g, "z", y.integers) != GRAFT_OK)
