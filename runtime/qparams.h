@@ -38,6 +38,11 @@ GRAFT_API void graft_qparams_range(const graft_qparams_config *options, int64_t 
 /* The smallest and largest value of an integer dtype; false for any other. */
 GRAFT_API bool graft_dtype_range(graft_dtype dtype, int64_t *min, int64_t *max);
 
+/* A factor as integer machines multiply by it: multiplier * 2^(shift - 31), 2^30 <= multiplier < 2^31, the nearest to
+ * `factor`; what TensorFlow Lite calls its quantized multiplier (runtime/REQUANTIZE.md has what is computed with it).
+ * False, and nothing is written: the factor is not positive and finite, the shift would be above 30, or NULL. */
+GRAFT_API bool graft_fixed_point(double factor, int32_t *multiplier, int32_t *shift);
+
 #if defined(__cplusplus)
 }
 #endif

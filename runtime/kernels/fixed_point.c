@@ -33,6 +33,14 @@ bool gr_fixed_of(gr_requantization mode, double m, gr_fixed *f) {
   return f->shift <= 30;
 }
 
+bool graft_fixed_point(double factor, int32_t *multiplier, int32_t *shift) {
+  gr_fixed f;
+  if (!multiplier || !shift || !gr_fixed_of(GR_requantization_double_rounding, factor, &f)) return false;
+  *multiplier = f.multiplier;
+  *shift = f.shift;
+  return true;
+}
+
 int32_t gr_fixed_times(gr_requantization mode, int32_t x, gr_fixed f) {
   if (mode == GR_requantization_single_rounding) return divide_up((int64_t)x * f.multiplier, 31 - f.shift);
   const int32_t shifted = f.shift > 0 ? gr_saturate((int64_t)x * ((int64_t)1 << f.shift)) : x;
