@@ -32,7 +32,7 @@ extern "C" {
 typedef struct graft_layers graft_layers;
 
 /* An operand or a result. The integer q stands for (q - zero_point) * scale. */
-typedef struct graft_quantized_value {
+typedef struct graft_layer_value {
   graft_value value; /* of the integers; of what is not quantized: of itself. GRAFT_NONE: an absent operand */
   graft_type type;   /* of that value */
   const void *data;  /* its elements in C order, where it is a tensor whose data there are; else NULL */
@@ -45,7 +45,7 @@ typedef struct graft_quantized_value {
   const float *scales;
   const int32_t *zero_points;
   graft_value scale, zero_point; /* the graph's values; GRAFT_NONE: not quantized, or one of a list (quantized.cat) */
-} graft_quantized_value;
+} graft_layer_value;
 
 typedef struct graft_quantized_layer {
   size_t size;
@@ -57,12 +57,12 @@ typedef struct graft_quantized_layer {
   bool integers;              /* all that has to be integers for a backend to compute in integers is, the result too */
   const char *in_float;       /* the first operand that is not ("x"), or "result"; NULL where `integers` */
   uint32_t operand_count;     /* those of `op`, without scales and zero points */
-  const graft_quantized_value *operands;
+  const graft_layer_value *operands;
   /* The same by role; NULL: there is none. `other` is the second operand of a sum or product, or what is added to a
    * layer before its activation (quantized.conv2d_add, whose op is "conv2d", and `adds` says so). */
-  const graft_quantized_value *input, *weight, *bias, *other;
+  const graft_layer_value *input, *weight, *bias, *other;
   bool adds;
-  graft_quantized_value output; /* result 0. Further ones are read from the node */
+  graft_layer_value output; /* result 0. Further ones are read from the node */
   /* Of a layer of integers with a weight, where all scales are known, by output channel: */
   uint32_t channels;
   const double *multipliers; /* input scale * weight scale / output scale; graft_fixed_point (qparams.h) makes integers

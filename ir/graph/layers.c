@@ -63,8 +63,8 @@ static const char *what_is_float(const graft_graph *g, graft_node n, gr_tail tai
 
 /* ---- what integers stand for ---- */
 
-static graft_quantized_value plain(const graft_graph *g, graft_value v) {
-  graft_quantized_value q = {.value = v, .axis = -1, .groups = 1, .scale = GRAFT_NONE, .zero_point = GRAFT_NONE};
+static graft_layer_value plain(const graft_graph *g, graft_value v) {
+  graft_layer_value q = {.value = v, .axis = -1, .groups = 1, .scale = GRAFT_NONE, .zero_point = GRAFT_NONE};
   if (v == GRAFT_NONE) return q;
   q.type = *gr_type_of(g, v);
   const graft_tensor t = gr_value_tensor(g, v);
@@ -75,13 +75,13 @@ static graft_quantized_value plain(const graft_graph *g, graft_value v) {
 
 /* Known elements of a scale or zero point, of which there are *count. */
 static const void *known(const graft_graph *g, graft_value v, graft_dtype dtype, uint32_t *count) {
-  const graft_quantized_value q = plain(g, v);
+  const graft_layer_value q = plain(g, v);
   const int64_t elements = q.data && q.type.dtype == dtype ? graft_type_elements(&q.type) : 0;
   *count = elements > 0 && elements <= UINT32_MAX ? (uint32_t)elements : 0;
   return *count ? q.data : NULL;
 }
 
-static void scaled(const graft_graph *g, graft_quantized_value *q, graft_value scale, graft_value zero_point) {
+static void scaled(const graft_graph *g, graft_layer_value *q, graft_value scale, graft_value zero_point) {
   uint32_t scales = 0, zero_points = 0;
   q->quantized = true;
   q->scale = scale, q->zero_point = zero_point;
@@ -98,8 +98,8 @@ static int64_t int_attr(const graft_graph *g, graft_node n, const char *name, in
 }
 
 /* The parameters of a quantize or dequantize, for the integers of `v`. */
-static graft_quantized_value of_pair(const graft_graph *g, graft_node n, graft_value v) {
-  graft_quantized_value q = plain(g, v);
+static graft_layer_value of_pair(const graft_graph *g, graft_node n, graft_value v) {
+  graft_layer_value q = plain(g, v);
   scaled(g, &q, gr_operand(g, n, 1), gr_operand(g, n, 2));
   q.quant_min = int_attr(g, n, "quant_min", 0);
   q.quant_max = int_attr(g, n, "quant_max", 0);
@@ -120,9 +120,9 @@ static int of_name(const gr_op_info *op, const char *name, const char *what) {
 }
 
 /* Of an op that computes in integers: by the names of its operands. */
-static graft_quantized_value of_names(const graft_graph *g, graft_node n, graft_value v, const char *name) {
+static graft_layer_value of_names(const graft_graph *g, graft_node n, graft_value v, const char *name) {
   const gr_op_info *op = gr_info(g, n);
-  graft_quantized_value q = plain(g, v);
+  graft_layer_value q = plain(g, v);
   const int scale = of_name(op, name, "_scale"), zero_point = of_name(op, name, "_zero_point");
   if (v == GRAFT_NONE || scale < 0 || zero_point < 0) return q;
   scaled(g, &q, gr_operand(g, n, (uint32_t)scale), gr_operand(g, n, (uint32_t)zero_point));
@@ -135,9 +135,9 @@ static graft_quantized_value of_names(const graft_graph *g, graft_node n, graft_
 }
 
 /* … of a list: by its place there. */
-static graft_quantized_value of_list(const graft_graph *g, graft_node n, graft_value v, uint32_t at) {
+static graft_layer_value of_list(const graft_graph *g, graft_node n, graft_value v, uint32_t at) {
   const gr_op_info *op = gr_info(g, n);
-  graft_quantized_value q = plain(g, v);
+  graft_layer_value q = plain(g, v);
   const int scales = of_name(op, "scales", ""), zero_points = of_name(op, "zero_points", "");
   if (scales < 0 || zero_points < 0) return q;
   scaled(g, &q, gr_operand(g, n, (uint32_t)scales), gr_operand(g, n, (uint32_t)zero_points));
@@ -150,7 +150,7 @@ static graft_quantized_value of_list(const graft_graph *g, graft_node n, graft_v
   return q;
 }
 
-static graft_quantized_value operand_of(const graft_graph *g, graft_node n, uint32_t slot, bool integers) {
+static graft_layer_value operand_of(const graft_graph *g, graft_node n, uint32_t slot, bool integers) {
   const gr_op_info *op = gr_info(g, n);
   const graft_value v = gr_operand(g, n, slot);
   if (op && (op->families & GR_F_QUANTIZED)) {
@@ -169,7 +169,7 @@ static graft_quantized_value operand_of(const graft_graph *g, graft_node n, uint
 
 /* Steps of the sums, by channel, and what follows from them; nothing where a scale is not known. */
 static bool add_numbers(graft_layers *ls, graft_quantized_layer *l) {
-  const graft_quantized_value *x = l->input, *w = l->weight, *b = l->bias;
+  const graft_layer_value *x = l->input, *w = l->weight, *b = l->bias;
   const int32_t axis = gr_info(ls->graph, l->node)->weight_axis;
   if (!l->integers || !x || !w || x->count != 1 || !w->count || axis < 0 || axis >= w->type.rank) return true;
   const int64_t groups = axis > 0 ? int_attr(ls->graph, l->node, "groups", 1) : 1;
@@ -217,13 +217,13 @@ static bool add_layer(graft_layers *ls, graft_node n, gr_tail tail, const char *
   if (tail.activation != GRAFT_NONE) l.activation = gr_op_text(g->module, gr_node_at(g, tail.activation)->op);
   if (lowered && gr_integer_relu(gr_node_at(g, n)->op)) l.activation = gr_op_text(g->module, GR_OP_relu);
   const uint32_t count = gr_node_at(g, n)->operand_count;
-  graft_quantized_value *operands = gr_arena_alloc(&ls->arena, gr_size3((size_t)count + 1, sizeof *operands, 1));
+  graft_layer_value *operands = gr_arena_alloc(&ls->arena, gr_size3((size_t)count + 1, sizeof *operands, 1));
   if (!operands) return false;
   l.operands = operands;
   for (uint32_t i = 0; i < count; i++) {
     const gr_operand_decl *o = op && op->operand_count ? declared(op, i) : NULL;
     if (o && lowered && o->role == GR_QPARAM) continue;
-    graft_quantized_value *q = &operands[l.operand_count++];
+    graft_layer_value *q = &operands[l.operand_count++];
     *q = operand_of(g, n, i, l.integers);
     if (!o || q->value == GRAFT_NONE) continue;
     if (o->role == GR_DATA && !l.input)

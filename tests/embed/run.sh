@@ -22,7 +22,7 @@ for header in "$work/root$prefix"/include/graft/*.h; do # each public header sta
   cc -std=c17 -Wall -Wextra -Wpedantic -Werror -fsyntax-only -x c "$header" -I"$work/root$prefix/include"
   c++ -std=c++17 -Wall -Wextra -Werror -fsyntax-only -x c++ "$header" -I"$work/root$prefix/include"
 done
-for header in ir state ops patterns passes runtime compare; do echo "#include <graft/$header.h>"; done >"$work/all.c" # and all together
+for header in $(cd "$work/root$prefix/include/graft" && ls *.h); do echo "#include <graft/$header>"; done >"$work/all.c" # and all together
 cc -std=c17 -Wall -Wextra -Wpedantic -Werror -fsyntax-only "$work/all.c" -I"$work/root$prefix/include"
 # The version is one: of the header, the library and the package.
 cat >"$work/version.c" <<'C'
