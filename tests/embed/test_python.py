@@ -1,0 +1,211 @@
+"""The Python module: the main job, arrays without copies, lives of views, errors, threads, and that it installs with pip.
+
+    test_python.py SOURCE_ROOT LIBRARY
+"""
+
+import gc
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import threading
+import unittest
+
+ROOT, LIBRARY = (pathlib.Path(a).resolve() for a in sys.argv[1:3])
+os.environ["GRAFT_LIBRARY"] = str(LIBRARY)
+sys.path.insert(0, str(ROOT / "tools" / "python"))
+import graft  # noqa: E402
+import numpy as np  # noqa: E402
+
+DATA = ROOT / "tests" / "data"
+RELU = b"""graft 1
+tensor %w: f32[2] parameter = [1.0, -2.0]
+graph main(%x: f32[?, 2], %k: i64[2]) {
+  %m = mul(%x, %w)
+  %y = relu(%m)
+  return %y as "y", %k as "k"
+}
+"""
+
+
+def address(array):
+    return array.__array_interface__["data"][0]
+
+
+class Python(unittest.TestCase):
+    def test_main_job(self):
+        with tempfile.TemporaryDirectory() as folder:
+            out = pathlib.Path(folder) / "digits.int8.onnx"
+            files = [DATA / ("digits.%s.npy" % n) for n in ("train.x", "test.x", "test.y")]
+            done = subprocess.run([sys.executable, ROOT / "tools" / "python" / "example.py", DATA / "digits.onnx", *files, out],
+                                  env=dict(os.environ, PYTHONPATH=str(ROOT / "tools" / "python")), capture_output=True, text=True)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            accuracy = {line.split()[0]: float(line.split()[1]) for line in done.stdout.splitlines()[:2]}
+            self.assertGreaterEqual(accuracy["float"], 0.97)
+            self.assertGreaterEqual(accuracy["int8"], 0.97)
+            self.assertEqual(done.stdout.count("i8 weight"), 5)
+            self.assertIn(b"DequantizeLinear", out.read_bytes())
+            self.assertIn("dequantize_per_channel", [n.op for n in graft.load(out).main.nodes])
+
+    def test_inputs_are_read_where_they_are(self):
+        session = graft.load(RELU).session()
+        x, k = np.ones((3, 2), np.float32), np.array([3, 4], np.int64)
+        y = session.run(x, k)["y"].copy()
+        np.testing.assert_array_equal(y, [[1, 0]] * 3)
+        x[:] = -1
+        np.testing.assert_array_equal(session.run()["y"], [[0, 2]] * 3)
+        np.testing.assert_array_equal(session.run(x=x[:1])["y"], [[0, 2]])
+
+    def test_outputs_are_views_which_keep_what_they_need(self):
+        session = graft.load(RELU).session()
+        first = session.run(np.ones((1, 2), np.float32), np.zeros(2, np.int64))["y"]
+        self.assertFalse(first.flags.writeable or first.flags.owndata)
+        second = session.run(np.full((1, 2), 3, np.float32))["y"]
+        self.assertEqual(address(first), address(second))
+        del session, first
+        gc.collect()
+        np.testing.assert_array_equal(second, [[3, 0]])
+
+    def test_weights_are_views(self):
+        module = graft.load(RELU)
+        w = module.tensor("w")
+        a = w.numpy()
+        self.assertEqual(address(a), address(w.numpy()))
+        np.testing.assert_array_equal(a, [1, -2])
+        w.set([5, 6])
+        np.testing.assert_array_equal(w.numpy(), [5, 6])
+        self.assertEqual((w.name, w.kind, w.dtype, w.shape), ("w", "parameter", "f32", (2,)))
+        with self.assertRaises(ValueError):
+            w.set([1, 2, 3])
+        with self.assertRaises(KeyError):
+            module.tensor("no such")
+        a = w.numpy()
+        del w, module
+        gc.collect()
+        np.testing.assert_array_equal(a, [5, 6])
+
+    def test_graph(self):
+        module = graft.load(RELU)
+        graph = module.main
+        self.assertEqual([n.op for n in graph.nodes], ["mul", "relu"])
+        self.assertEqual([v.name for v in graph.inputs], ["x", "k"])
+        y = graph.outputs["y"]
+        self.assertEqual((y.node.op, y.shape, y.dtype, y.use_count), ("relu", (None, 2), "f32", 1))
+        self.assertEqual(y.node.operands[0].node.operands[1].tensor.name, "w")
+        self.assertEqual(graph.find("m").node, y.node.operands[0].node)
+        digits = graft.load(DATA / "digits.onnx").main
+        conv = next(n for n in digits.nodes if n.op == "conv2d")
+        self.assertEqual((conv.attr("padding"), conv.attr("groups")), ([1, 1], 1))
+        with self.assertRaises(KeyError):
+            conv.attr("no such")
+
+    def test_layers(self):
+        module = graft.load(DATA / "digits.onnx")
+        module.run_passes("to-eval,prepare{quantizer=xnnpack,per-channel=true}")
+        module.session().run(np.load(DATA / "digits.test.x.npy"))
+        module.run_passes("convert")
+        layers = [l for l in module.main.layers() if l.weight is not None]
+        self.assertEqual([l.op for l in layers], ["conv2d"] * 4 + ["linear"])
+        first = layers[0]
+        self.assertTrue(first.integers and first.activation == "relu" and first.weight.data.dtype == np.int8)
+        steps = first.input.scales[0] * first.weight.scales.astype(np.float64)
+        want = steps / first.output.scales[0]
+        np.testing.assert_array_equal(first.multipliers, want)
+        bias = np.rint(first.bias.data / steps)
+        np.testing.assert_array_equal(first.bias_i32, bias)
+        data = first.weight.data
+        del module, layers, first
+        gc.collect()
+        self.assertEqual(data.shape, (16, 1, 3, 3))
+        self.assertNotEqual(int(np.abs(data).max()), 0)
+
+    def test_errors_and_warnings(self):
+        with self.assertRaises(graft.Error) as e:
+            graft.load(b"graft 1\ngraph main() {\n  %y = no_such_op()\n}\n", "bad.gir")
+        self.assertIn("bad.gir:3:", str(e.exception))
+        self.assertEqual(e.exception.diagnostics[0].line, 3)
+        module = graft.load(RELU, "relu.gir")
+        for wrong, error in ((lambda: module.run_passes("no-such-pass"), graft.Error), (lambda: module.save("/no/such/folder/x.gfb"), graft.Error),
+                             (lambda: graft.load("/no/such/file"), graft.Error), (lambda: module.session().run(), graft.Error),
+                             (lambda: module.session().set("z", [1]), KeyError), (lambda: module.session().set("x", ["a"]), TypeError),
+                             (lambda: module.session().set("x", np.zeros((2, 3, 4), np.float32)), graft.Error),
+                             (lambda: module.session(threads="two"), TypeError), (lambda: module.session(no_such=1), KeyError)):
+            with self.assertRaises(error):
+                wrong()
+        module.verify()
+        digits = graft.load(DATA / "digits.onnx")
+        digits.run_passes("prepare{quantizer=xnnpack},convert")
+        self.assertTrue(digits.context.warnings)
+        self.assertIn("never observed", " ".join(w.message for w in digits.context.warnings))
+
+    def test_reports(self):
+        reports = graft.load(DATA / "digits.onnx").run_passes("prepare-qat{quantizer=xnnpack}", verify_each=True)
+        self.assertEqual(reports[-1].name, "prepare-qat")
+        self.assertTrue(reports[-1].pipeline)
+        self.assertIn("annotate", [r.name for r in reports])
+
+    def test_own_rules_and_quantizers(self):
+        with tempfile.TemporaryDirectory() as folder:
+            rule = pathlib.Path(folder) / "mine.pat"
+            rule.write_text("# relu(relu(x)) ==> relu(x)\nrule mine\nmatch\n  %a = relu(%x)\n  %y = relu(%a)\nwhere\n  no_spec(..)\nrewrite\n  %y = relu(%x)\n")
+            module = graft.load(b"graft 1\ngraph main(%x: f32[2]) {\n  %a = relu(%x)\n  %b = relu(%a)\n  return %b as \"y\"\n}\n")
+            module.run_passes("rewrite{rules=mine},dce", pattern_files=[rule])
+            self.assertEqual(len(module.main), 1)
+
+    def test_forms(self):
+        module = graft.load(RELU)
+        again = graft.load(module.dumps("binary"))
+        self.assertEqual(str(again), str(module))
+        self.assertEqual(hash(again), hash(module))
+        self.assertIn(b"\"relu\"", module.dumps("json"))
+
+    def test_two_threads(self):
+        failed = []
+
+        def work():
+            try:
+                for _ in range(3):
+                    module = graft.load(DATA / "digits.onnx")
+                    module.run_passes("to-eval,prepare{quantizer=xnnpack}")
+                    module.session().run(np.load(DATA / "digits.test.x.npy")[:60])
+                    module.run_passes("convert")
+            except BaseException as e:
+                failed.append(e)
+
+        threads = [threading.Thread(target=work) for _ in range(2)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        self.assertEqual(failed, [])
+
+    def test_installs_with_pip(self):
+        with tempfile.TemporaryDirectory() as folder:
+            copy = pathlib.Path(folder) / "graft"  # pip leaves its build folders in the source
+            for part in ("tools/python", "ir", "passes", "patterns", "runtime"):
+                for file in (ROOT / part).rglob("*"):
+                    if file.suffix in (".py", ".h", ".def", ".toml", ".md") and file.is_file():
+                        (copy / file.relative_to(ROOT)).parent.mkdir(parents=True, exist_ok=True)
+                        (copy / file.relative_to(ROOT)).write_bytes(file.read_bytes())
+            target = pathlib.Path(folder) / "site"
+            done = subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--no-build-isolation", "--no-deps", "--no-index",
+                                   "--target", target, copy / "tools" / "python"], capture_output=True, text=True)
+            if "No module named pip" in done.stderr:
+                self.skipTest("no pip")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertTrue((target / "graft" / "abi.h").is_file())
+            done = subprocess.run([sys.executable, "-c", "import graft; print(graft.version(), graft.__file__)"], cwd=folder,
+                                  env=dict(os.environ, PYTHONPATH=str(target)), capture_output=True, text=True)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn(str(target), done.stdout)
+            metadata = next(target.glob("graft-*.dist-info"))
+            self.assertIn(graft.version(), metadata.name)
+
+
+if __name__ == "__main__":
+    try:
+        graft.lib.graft_version
+    except OSError as e:
+        sys.exit("test_python: %s" % e)
+    unittest.main(argv=sys.argv[:1])

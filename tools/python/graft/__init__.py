@@ -1,0 +1,24 @@
+"""graft rewrites neural-network graphs for quantization; this is its C library, seen from Python.
+
+    import graft
+    module = graft.load("digits.onnx")
+    module.run_passes("prepare-qat{quantizer=xnnpack,per-channel=true}")
+    session = module.session()
+    for batch in batches:
+        session.run(x=batch)
+    module.run_passes("to-eval,convert")
+    module.save("digits.int8.onnx")
+
+Arrays are not copied: a session reads the arrays that it is given, and what it gives back (and Tensor.numpy) is a view of the
+library's memory, read-only, as long as its documentation says. What fails raises graft.Error, with the library's
+diagnostics. All of the C API is there too: `graft.lib` and `graft.ffi` (cffi), documented in graft/*.h.
+"""
+
+from ._core import Context, Diagnostic, Error, ffi, lib, library_path, version
+from ._graph import Graph, Layer, Node, Quantized, Tensor, Value
+from ._module import Module, PassReport, load
+from ._session import Session
+
+__version__ = version()
+__all__ = ["Context", "Diagnostic", "Error", "Graph", "Layer", "Module", "Node", "PassReport", "Quantized", "Session", "Tensor", "Value",
+           "ffi", "lib", "library_path", "load", "version"]
