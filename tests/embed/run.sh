@@ -45,3 +45,10 @@ others=$(nm -D --defined-only "$library/libgraft.so" | awk '$2 ~ /[TDBRV]/ && $3
 cd "$source/tests/data"
 LD_LIBRARY_PATH=$library "$work/example" digits.onnx "$work/digits.int8.gfb"
 [ -s "$work/digits.int8.gfb" ]
+
+# Whole programs: each does a backend's work on the digits, and says whether all came out right.
+strict="-Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Werror"
+# shellcheck disable=SC2086
+c++ -std=c++17 -fno-exceptions -fno-rtti $strict $sanitize "$source/tests/embed/main_job.cc" -o "$work/main_job" $flags
+LD_LIBRARY_PATH=$library "$work/main_job" digits.onnx digits.train.x.npy digits.test.x.npy digits.test.y.npy "$work/digits.cc.gfb"
+[ -s "$work/digits.cc.gfb" ]
