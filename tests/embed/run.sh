@@ -52,3 +52,9 @@ strict="-Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Werror
 c++ -std=c++17 -fno-exceptions -fno-rtti $strict $sanitize "$source/tests/embed/main_job.cc" -o "$work/main_job" $flags
 LD_LIBRARY_PATH=$library "$work/main_job" digits.onnx digits.train.x.npy digits.test.x.npy digits.test.y.npy "$work/digits.cc.gfb"
 [ -s "$work/digits.cc.gfb" ]
+sed '/^```c$/,/^```$/!d; /^```/d' "$source/passes/BACKEND.md" >"$work/emit.c"
+[ "$(wc -l <"$work/emit.c")" -le 60 ] || { echo "passes/BACKEND.md: the program has more than 60 lines" >&2; exit 1; }
+# shellcheck disable=SC2086
+cc -std=c17 $strict $sanitize "$work/emit.c" -o "$work/emit" $flags
+LD_LIBRARY_PATH=$library "$work/emit" digits.onnx digits.train.x.npy >"$work/emitted"
+[ "$(grep -c 'bytes of weights' "$work/emitted")" = 5 ] || { cat "$work/emitted"; exit 1; }
