@@ -31,9 +31,9 @@ extern "C" {
 
 /* Of the header that a program is compiled with; graft_version() gives that of the library that it runs with. */
 #define GRAFT_VERSION_MAJOR 0
-#define GRAFT_VERSION_MINOR 1
+#define GRAFT_VERSION_MINOR 2
 #define GRAFT_VERSION_PATCH 0
-#define GRAFT_VERSION "0.1.0"
+#define GRAFT_VERSION "0.2.0"
 GRAFT_API const char *graft_version(void);
 
 #define GRAFT_NONE UINT32_MAX

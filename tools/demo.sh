@@ -23,7 +23,7 @@ size() { wc -c <"$1" | awk '{ printf "%.1f KB", $1 / 1000 }'; }
 line() { printf '  %-34s %s\n' "$1" "$2" >>"$out/table.txt"; }
 
 build='build-release'
-[ -d $build ] || run meson setup $build --buildtype=release -Dtests=true
+[ -d $build ] || run meson setup $build --buildtype=release -Dtests=enabled
 run ninja -C $build --quiet tools/ir-opt tools/ir-run tests/models/build-model tests/models/compare-models
 out=$build/demo
 rm -rf $out

@@ -1,29 +1,81 @@
 #!/bin/sh
-# Installs the library into a folder of its own, compiles the example of the README against it through pkg-config, as
-# an embedder would, and runs it.  usage: run.sh SOURCE_ROOT BUILD_ROOT
+# Installs the library into a folder of its own, compiles the example of the README against it through pkg-config, as an
+# embedder would, shared and static, by each compiler that is here, as C and as C++, and runs it. What is installed stands
+# alone and exports graft_... only.  usage: run.sh SOURCE_ROOT BUILD_ROOT
 set -eu
 source=$1
 build=$2
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-meson install -C "$build" --no-rebuild --quiet --destdir "$work/root" >/dev/null
-pc=$(find "$work/root" -name graft.pc)
-prefix=$(sed -n 's/^prefix=//p' "$pc")
+. "$source/tests/embed/installed.sh"
 sed '/^```c$/,/^```$/!d; /^```/d' "$source/README.md" >"$work/example.c"
-[ -s "$work/example.c" ] || { echo "no C example in README.md" >&2; exit 1; }
-library=$(dirname "$(find "$work/root" -name 'libgraft.so' | head -n 1)")
-# The sanitizers of an instrumented library must come first in the program.
-sanitize=
-nm -D "$library/libgraft.so" | grep -q __asan_init && sanitize=-fsanitize=address,undefined
-flags=$(PKG_CONFIG_PATH=$(dirname "$pc") PKG_CONFIG_SYSROOT_DIR="$work/root" pkg-config --cflags --libs graft)
-# shellcheck disable=SC2086  # lists of words
-cc -std=c17 -Wall -Wextra -Werror $sanitize "$work/example.c" -o "$work/example" $flags
-for header in "$work/root$prefix"/include/graft/*.h; do # each public header stands alone, in C and C++
-  cc -std=c17 -Wall -Wextra -Wpedantic -Werror -fsyntax-only -x c "$header" -I"$work/root$prefix/include"
-  c++ -std=c++17 -Wall -Wextra -Werror -fsyntax-only -x c++ "$header" -I"$work/root$prefix/include"
+[ -s "$work/example.c" ] || fail "no C example in README.md"
+cp "$work/example.c" "$work/example.cc"
+export LD_LIBRARY_PATH="$library"
+
+# Nothing but graft_... is exported, of the static library as of the shared one; C programs need no C++ library.
+others=$(nm -D --defined-only "$library/libgraft.so" | awk '$2 ~ /[A-Z]/ && $3 !~ /^(graft_|_init$|_fini$)/ { print $3 }')
+[ -z "$others" ] || fail "exported: $others"
+others=$(nm --defined-only "$library/libgraft.a" | awk '$2 ~ /[A-Z]/ && $3 !~ /^(graft_|__odr_asan)/ { print $3 }')
+[ -z "$others" ] || fail "exported by the static library: $others"
+no_c_plus_plus() { if readelf -d "$1" | grep NEEDED | grep -E 'stdc\+\+|libc\+\+'; then fail "$1 needs a C++ library"; fi; }
+no_c_plus_plus "$library/libgraft.so"
+
+# What the static library was instrumented with must be what the program is.
+compilers="cc:c++ gcc:g++"
+[ -n "$sanitize" ] || compilers="$compilers clang:clang++"
+warnings="-Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Werror"
+shared=$(pkg-config --cflags --libs graft)
+static="$(pkg-config --static --cflags --libs graft | sed 's/-lgraft /-l:libgraft.a /')"
+cd "$source/tests/data"
+example() { # COMPILER STANDARD FILE FLAGS...
+  compiler=$1 standard=$2 file=$3
+  shift 3
+  # shellcheck disable=SC2086  # lists of words
+  "$compiler" -std=$standard $warnings $sanitize "$file" -o "$work/example" "$@" || fail "$compiler: $file $*"
+  rm -f "$work/digits.int8.gfb"
+  "$work/example" digits.onnx "$work/digits.int8.gfb"
+  [ -s "$work/digits.int8.gfb" ] || fail "$compiler: $file: nothing was written"
+}
+# shellcheck disable=SC2086
+for pair in $compilers; do
+  c=${pair%:*} cxx=${pair#*:}
+  if ! command -v "$c" >/dev/null || ! command -v "$cxx" >/dev/null; then continue; fi
+  example "$c" c11 "$work/example.c" $shared
+  example "$c" c11 "$work/example.c" $static
+  no_c_plus_plus "$work/example"
+  if readelf -d "$work/example" | grep -q libgraft; then fail "the static example needs libgraft.so"; fi
+  example "$cxx" c++11 "$work/example.cc" $shared
+  example "$cxx" c++17 "$work/example.cc" $static
+  for header in "$root"/include/graft/*.h; do # each public header stands alone, in C and C++
+    echo "#include \"$header\"" >"$work/one.c" # so that it is no main file, in which what is unused is said
+    "$c" -std=c11 $warnings -fsyntax-only "$work/one.c" || fail "$header"
+    "$cxx" -std=c++11 $warnings -fsyntax-only -x c++ "$work/one.c" || fail "$header"
+    cat "$work/one.c"
+  done >"$work/all.c" # and all together
+  "$c" -std=c11 $warnings -fsyntax-only "$work/all.c"
+  "$cxx" -std=c++11 $warnings -fsyntax-only -x c++ "$work/all.c"
 done
-for header in $(cd "$work/root$prefix/include/graft" && ls *.h); do echo "#include <graft/$header>"; done >"$work/all.c" # and all together
-cc -std=c17 -Wall -Wextra -Wpedantic -Werror -fsyntax-only "$work/all.c" -I"$work/root$prefix/include"
+
+# Whole programs: each does a backend's work on the digits, and says whether all came out right.
+main_job() { # FLAGS...
+  # shellcheck disable=SC2086
+  c++ -std=c++17 -fno-exceptions -fno-rtti $warnings $sanitize "$source/tests/embed/main_job.cc" -o "$work/main_job" "$@"
+  rm -f "$work/digits.cc.gfb"
+  "$work/main_job" digits.onnx digits.train.x.npy digits.test.x.npy digits.test.y.npy "$work/digits.cc.gfb"
+  [ -s "$work/digits.cc.gfb" ]
+}
+# shellcheck disable=SC2086
+main_job $shared
+# shellcheck disable=SC2086
+main_job $static
+
+# What a backend does, as passes/BACKEND.md has it.
+sed '/^```c$/,/^```$/!d; /^```/d' "$source/passes/BACKEND.md" >"$work/emit.c"
+[ "$(wc -l <"$work/emit.c")" -le 60 ] || fail "passes/BACKEND.md: the program has more than 60 lines"
+# shellcheck disable=SC2086
+cc -std=c17 $warnings $sanitize "$work/emit.c" -o "$work/emit" $static
+"$work/emit" digits.onnx digits.train.x.npy >"$work/emitted"
+[ "$(grep -c 'bytes of weights' "$work/emitted")" = 5 ] || { cat "$work/emitted"; exit 1; }
+
 # The version is one: of the header, the library and the package.
 cat >"$work/version.c" <<'C'
 #include <graft/ir.h>
@@ -36,25 +88,11 @@ int main(void) {
 }
 C
 # shellcheck disable=SC2086
-cc -std=c17 -Wall -Wextra -Werror $sanitize "$work/version.c" -o "$work/version" $flags
-[ "$(LD_LIBRARY_PATH=$library "$work/version")" = "$(PKG_CONFIG_PATH=$(dirname "$pc") pkg-config --modversion graft)" ] ||
-  { echo "versions differ" >&2; exit 1; }
-# Nothing but graft_… is exported.
-others=$(nm -D --defined-only "$library/libgraft.so" | awk '$2 ~ /[TDBRV]/ && $3 !~ /^(graft_|_init$|_fini$)/ { print $3 }')
-[ -z "$others" ] || { echo "exported: $others" >&2; exit 1; }
-cd "$source/tests/data"
-LD_LIBRARY_PATH=$library "$work/example" digits.onnx "$work/digits.int8.gfb"
-[ -s "$work/digits.int8.gfb" ]
+cc -std=c17 -Wall -Wextra -Werror $sanitize "$work/version.c" -o "$work/version" $shared
+[ "$("$work/version")" = "$(pkg-config --modversion graft)" ] || fail "versions differ"
 
-# Whole programs: each does a backend's work on the digits, and says whether all came out right.
-strict="-Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Werror"
+# Names of the library's inside are free for the program.
 # shellcheck disable=SC2086
-c++ -std=c++17 -fno-exceptions -fno-rtti $strict $sanitize "$source/tests/embed/main_job.cc" -o "$work/main_job" $flags
-LD_LIBRARY_PATH=$library "$work/main_job" digits.onnx digits.train.x.npy digits.test.x.npy digits.test.y.npy "$work/digits.cc.gfb"
-[ -s "$work/digits.cc.gfb" ]
-sed '/^```c$/,/^```$/!d; /^```/d' "$source/passes/BACKEND.md" >"$work/emit.c"
-[ "$(wc -l <"$work/emit.c")" -le 60 ] || { echo "passes/BACKEND.md: the program has more than 60 lines" >&2; exit 1; }
-# shellcheck disable=SC2086
-cc -std=c17 $strict $sanitize "$work/emit.c" -o "$work/emit" $flags
-LD_LIBRARY_PATH=$library "$work/emit" digits.onnx digits.train.x.npy >"$work/emitted"
-[ "$(grep -c 'bytes of weights' "$work/emitted")" = 5 ] || { cat "$work/emitted"; exit 1; }
+cc -std=c17 $sanitize -I"$build/ir/formats/onnx" "$source/tests/embed/clash.c" "$build/ir/formats/onnx/onnx.pb-c.c" \
+  -o "$work/clash" $static -lprotobuf-c
+(cd "$work" && ./clash "$source/tests/data/digits.onnx") || fail "names clash"

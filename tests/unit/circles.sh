@@ -5,7 +5,7 @@ build=$1
 shift
 status=0
 for folder; do
-  objects=$(ls "$build"/libgraft.so.*.p/"$folder"_[a-z]*.c.o 2>/dev/null || ls "$build"/libgraft.a.p/"$folder"_[a-z]*.c.o)
+  objects=$(ls "$build"/libgraft-internal.a.p/"$folder"_[a-z]*.c.o)
   [ -n "$objects" ] || exit 2
   nm -A -g $objects | awk '
     { split($1, part, ":"); file = part[1]; sub(/.*\//, "", file); kind = $(NF - 1); sub(/.*:/, "", kind) }

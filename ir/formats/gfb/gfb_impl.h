@@ -100,6 +100,11 @@ typedef struct gr_gfb_annotation {
   STRUCTS(value_specs, gr_gfb_annotation, Annotation) \
   STRUCTS(marks, gr_gfb_mark, Mark)
 
+#define GR_GFB_ONE(...) +1
+#define GR_GFB_VECTOR_COUNT (0 GR_GFB_VECTORS(GR_GFB_ONE, GR_GFB_ONE))
+/* Of the root table: version and data_length first, then the vectors. */
+#define GR_GFB_FIELDS (2 + GR_GFB_VECTOR_COUNT)
+
 #define GR_GFB_ARRAY(type) \
   struct { \
     const type *data; \
@@ -121,11 +126,10 @@ typedef struct gr_gfb_tables {
  * has been checked. NULL, or what is wrong. */
 const char *gr_gfb_decode(const void *file, size_t size, gr_gfb_tables *tables, size_t *end);
 
-/* Makes the FlatBuffer in `block`, which has at least gr_gfb_block_size bytes, aligned as malloc's are, and gives it to
- * `write` at once. */
-uint64_t gr_gfb_block_size(const gr_gfb_tables *tables);
-void gr_gfb_encode(const gr_gfb_tables *tables, void *block, size_t block_size,
-                   void (*write)(void *user, const void *bytes, size_t size), void *user);
+/* The FlatBuffer of the tables in pieces, in order; its size must be within GR_GFB_MAX_BLOCK. */
+typedef void (*gr_gfb_write)(void *user, const void *bytes, size_t size);
+uint64_t gr_gfb_encoded_size(const gr_gfb_tables *tables);
+void gr_gfb_encode(const gr_gfb_tables *tables, gr_gfb_write write, void *user);
 
 #if defined(__cplusplus)
 }

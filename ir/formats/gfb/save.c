@@ -494,15 +494,12 @@ static graft_status write_tables(saver *s, output *o) {
   GR_GFB_VECTORS(SCALARS, STRUCTS)
 #undef SCALARS
 #undef STRUCTS
-  uint64_t size = gr_gfb_block_size(&tables);
+  const uint64_t size = gr_gfb_encoded_size(&tables);
   if (size > GR_GFB_MAX_BLOCK) {
     return gr_error(s->c, GRAFT_UNSUPPORTED, gr_module_loc(s->m),
                     "the graph needs %llu bytes of tables, a .gfb file holds 2 GiB", (unsigned long long)size);
   }
-  void *block = gr_alloc(s->c, (size_t)size);
-  if (!block) return GRAFT_NO_MEMORY;
-  gr_gfb_encode(&tables, block, (size_t)size, put, o);
-  gr_free(s->c, block, (size_t)size);
+  gr_gfb_encode(&tables, put, o);
   return GRAFT_OK;
 }
 
