@@ -4,6 +4,7 @@
 #include "ir/formats/safetensors_int.h"
 #include "ir/state.h"
 #include "passes/passes.h"
+#include "programs.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,7 +41,8 @@ static const char *round_trip(graft_module *m, graft_format format, const char *
 /* A round trip may run out of the memory granted here: that is no fault. */
 static bool out_of_memory(const graft_context *c) {
   for (uint32_t i = 0; i < graft_diagnostic_count(c); i++) {
-    if (graft_diagnostic_get(c, i).code == GRAFT_NO_MEMORY) return true;
+    const graft_status code = graft_diagnostic_get(c, i).code;
+    if (code == GRAFT_NO_MEMORY || code == GRAFT_LIMIT) return true;
   }
   return false;
 }
@@ -121,6 +123,7 @@ static bool read_bytes(attempt_kind kind, graft_context *c, const void *bytes, s
     return true;
   }
   if (kind == ATTEMPT_STATE) return load_state(c, bytes, size, wrong);
+  if (kind >= ATTEMPT_RULES) return attempt_program(kind, c, bytes, size, wrong);
   gr_buffer *file = gr_buffer_create(c, size);
   uint64_t sum = 0;
   if (file && size) memcpy(file->data, bytes, size);

@@ -7,7 +7,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef enum attempt_kind { ATTEMPT_MODULE, ATTEMPT_NPY, ATTEMPT_SAFETENSORS, ATTEMPT_STATE } attempt_kind;
+typedef enum attempt_kind {
+  ATTEMPT_MODULE,
+  ATTEMPT_NPY,
+  ATTEMPT_SAFETENSORS,
+  ATTEMPT_STATE,
+  ATTEMPT_RULES,
+  ATTEMPT_QUANTIZER,
+  ATTEMPT_PIPELINE
+} attempt_kind;
 
 typedef struct attempt_result {
   bool accepted;     /* the bytes were good */

@@ -1,12 +1,13 @@
-/* mutate [-n COUNT] [-s SEED] [-i NUMBER] [-o FILE] [-p PIPELINE] [-k state] FOLDER...: damages good files in COUNT
+/* mutate [-n COUNT] [-s SEED] [-i NUMBER] [-o FILE] [-p PIPELINE] [-k KIND] FOLDER...: damages good files in COUNT
  * ways, always the same for one SEED, and checks that each either is refused with a diagnostic or gives a sound module.
  * Exit status 1 when something did not hold; the bytes are then in FILE (default mutated.bin). -i: only the mutation of
  * this number, whose bytes are kept before they are tried. Run under the sanitizers.
  *
- * -k state: state files alone, .safetensors and .pt by turns.
+ * -k KIND: files of this kind alone, "rules", "quantizer", "pipeline", or "state": .safetensors and .pt by turns.
  *
- * mutate -f FILE [-k npy|safetensors|state]: one file as it is. */
+ * mutate -f FILE [-k KIND]: one file as it is. */
 #include "seeds.h"
+#include "structure.h"
 
 #include <ctype.h>
 #include <signal.h>
@@ -156,8 +157,18 @@ static const damage binary_ways[] = {change_number, change_number, change_number
                                      flip_bits,     flip_bits,     scribble,      cut,
                                      duplicate,     splice,        truncate_bytes};
 
-static void do_damage(bytes *b, bool text, const seed *other) {
-  if (text) {
+enum { TEXT, BINARY, ONNX, NPY, SAFETENSORS, STATE, RULES, QUANTIZER, PIPELINE, KINDS };
+
+/* Half the damage to models is to what they say, not to their bytes. */
+static void do_damage(bytes *b, int kind, const seed *other) {
+  if (kind == ONNX && below(2)) {
+    size_t size;
+    unsigned char *more = damage_onnx(b->data, b->size, random64, &size);
+    if (more) replace(b, 0, b->size, more, size);
+    free(more);
+  } else if (kind == BINARY && below(2)) {
+    damage_gfb(b->data, b->size, random64);
+  } else if (kind == TEXT || kind >= RULES) {
     text_ways[below(sizeof text_ways / sizeof *text_ways)](b, other);
   } else {
     binary_ways[below(sizeof binary_ways / sizeof *binary_ways)](b, other);
@@ -191,9 +202,36 @@ static void keep(const char *path, const bytes *b) {
   fclose(f);
 }
 
-enum { TEXT, BINARY, ONNX, NPY, SAFETENSORS, STATE, KINDS };
-static const char *const kind_names[KINDS] = {".gir", ".gfb", ".onnx", ".npy", ".safetensors", ".pt"};
-static bool states_alone;
+static const char *const kind_names[KINDS] = {".gir", ".gfb", ".onnx", ".npy",   ".safetensors",
+                                              ".pt",  ".pat", ".qz",   ".passes"};
+static const struct {
+  const char *name;
+  attempt_kind kind;
+} words[] = {{"module", ATTEMPT_MODULE},    {"npy", ATTEMPT_NPY},     {"safetensors", ATTEMPT_SAFETENSORS},
+             {"state", ATTEMPT_STATE},      {"rules", ATTEMPT_RULES}, {"quantizer", ATTEMPT_QUANTIZER},
+             {"pipeline", ATTEMPT_PIPELINE}};
+static attempt_kind kind_given = ATTEMPT_MODULE; /* -k; of no word all that are modules or data */
+
+static bool take_kind(const char *word) {
+  for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+    kind_given = words[i].kind;
+    if (strcmp(words[i].name, word) == 0) return true;
+  }
+  return false;
+}
+
+/* The formats that take turns, the seeds of each in order. */
+static int kind_in_turn(unsigned i) {
+  static const int turns[16] = {TEXT, BINARY, ONNX,        TEXT, BINARY, NPY,  TEXT,  BINARY,
+                                TEXT, BINARY, SAFETENSORS, TEXT, BINARY, ONNX, STATE, TEXT};
+  switch (kind_given) {
+  case ATTEMPT_RULES: return RULES;
+  case ATTEMPT_QUANTIZER: return QUANTIZER;
+  case ATTEMPT_PIPELINE: return PIPELINE;
+  case ATTEMPT_STATE: return i % 16 < 4 ? SAFETENSORS : STATE;
+  default: return turns[i % 16];
+  }
+}
 
 static int kind_of(const seed *s) {
   const char *dot = strrchr(s->name, '.');
@@ -203,12 +241,9 @@ static int kind_of(const seed *s) {
   return TEXT;
 }
 
-/* The formats take turns, the seeds of each in order. */
 static const seed *choose(const seed_list *list, unsigned i) {
-  static const int turns[16] = {TEXT, BINARY, ONNX,        TEXT, BINARY, NPY,  TEXT,  BINARY,
-                                TEXT, BINARY, SAFETENSORS, TEXT, BINARY, ONNX, STATE, TEXT};
   unsigned count = 0;
-  int kind = states_alone ? i % 16 < 4 ? SAFETENSORS : STATE : turns[i % 16];
+  const int kind = kind_in_turn(i);
   for (unsigned k = 0; k < list->count; k++) count += kind_of(&list->items[k]) == kind;
   if (count == 0) return &list->items[i % list->count];
   unsigned nth = i / 16 * 5 + i % 16 / 3;
@@ -238,6 +273,7 @@ static unsigned check_seeds(const seed_list *list) {
   unsigned bad = 0;
   for (unsigned i = 0; i < list->count; i++) {
     const seed *s = &list->items[i];
+    snprintf(running, sizeof running, "%s, unchanged", s->name);
     attempt_result r = attempt(s->kind, s->bytes, s->size, pipeline);
     if (!r.wrong) continue;
     printf("%s, unchanged: %s\n  %s\n", s->name, r.wrong, r.detail);
@@ -256,7 +292,7 @@ static unsigned mutate_all(const seed_list *list, unsigned first, unsigned count
     const seed *s = choose(list, i);
     state = (seed_number << 32) + i;
     copy_seed(&b, s);
-    for (size_t n = below(2) ? 1 : 2 + below(2); n > 0; n--) do_damage(&b, kind_of(s) == TEXT, partner(list, s));
+    for (size_t n = below(2) ? 1 : 2 + below(2); n > 0; n--) do_damage(&b, kind_of(s), partner(list, s));
     snprintf(running, sizeof running, "%s, mutation %u of seed %llu", s->name, i, (unsigned long long)seed_number);
     if (first) keep(out, &b);                           /* to have the bytes of a crash */
     unsigned char *exact = malloc(b.size ? b.size : 1); /* the sanitizer sees a step too far */
@@ -279,7 +315,8 @@ static unsigned mutate_all(const seed_list *list, unsigned first, unsigned count
     printf("%s: %s\n  %s\n", running, r.wrong, r.detail);
     if (!failures++) keep(out, &b);
   }
-  for (int k = 0; k < KINDS; k++) printf("%s: %u of %u still good\n", kind_names[k], good[k], tried[k]);
+  for (int k = 0; k < KINDS; k++)
+    if (tried[k]) printf("%s: %u of %u still good\n", kind_names[k], good[k], tried[k]);
   printf("%u files of %u seeds in %.1f s: %u still good, %u refused, %u wrong; slowest %.3f s (%s)\n", count,
          list->count, seconds() - begin, accepted, count - accepted, failures, slowest, slowest_name);
   free(b.data);
@@ -305,7 +342,6 @@ int main(int argc, char **argv) {
   unsigned count = 10000, first = 0;
   uint64_t seed_number = 1;
   const char *out = "mutated.bin", *file = NULL;
-  attempt_kind kind = ATTEMPT_MODULE;
   for (int option; (option = getopt(argc, argv, "n:s:i:o:p:f:k:")) != -1;) {
     switch (option) {
     case 'n': count = (unsigned)strtoul(optarg, NULL, 10); break;
@@ -315,13 +351,12 @@ int main(int argc, char **argv) {
     case 'p': pipeline = optarg; break;
     case 'f': file = optarg; break;
     case 'k':
-      states_alone = strcmp(optarg, "state") == 0;
-      kind = states_alone ? ATTEMPT_STATE : strcmp(optarg, "npy") == 0 ? ATTEMPT_NPY : ATTEMPT_SAFETENSORS;
+      if (!take_kind(optarg)) return 2;
       break;
     default: return 2;
     }
   }
-  if (file) return run_file(file, kind);
+  if (file) return run_file(file, kind_given);
   signal(SIGALRM, too_slow);
   seed_list list = {0};
   for (int i = optind; i < argc; i++) seeds_read(&list, argv[i], 32768);

@@ -57,11 +57,25 @@ static unsigned char *contents(const char *path, size_t *size) {
 
 static int by_name(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 
+/* What a file is, by its extension; false: nothing that is read here. */
+static bool kind_of_file(const char *name, attempt_kind *kind) {
+  static const struct {
+    const char *extension;
+    attempt_kind kind;
+  } kinds[] = {{".gir", ATTEMPT_MODULE}, {".gfb", ATTEMPT_MODULE},   {".onnx", ATTEMPT_MODULE},
+               {".npy", ATTEMPT_NPY},    {".pt", ATTEMPT_STATE},     {".safetensors", ATTEMPT_SAFETENSORS},
+               {".pat", ATTEMPT_RULES},  {".qz", ATTEMPT_QUANTIZER}, {".passes", ATTEMPT_PIPELINE}};
+  for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+    *kind = kinds[i].kind;
+    if (ends_with(name, kinds[i].extension)) return true;
+  }
+  return false;
+}
+
 static void add_file(seed_list *list, const char *folder, const char *name, size_t largest) {
   char path[1024];
-  bool text = ends_with(name, ".gir"), npy = ends_with(name, ".npy"), tensors = ends_with(name, ".safetensors");
-  bool state = ends_with(name, ".pt");
-  if (!text && !npy && !tensors && !state && !ends_with(name, ".gfb") && !ends_with(name, ".onnx")) return;
+  attempt_kind kind;
+  if (!kind_of_file(name, &kind)) return;
   snprintf(path, sizeof path, "%s/%s", folder, name);
   size_t size;
   unsigned char *bytes = contents(path, &size);
@@ -69,13 +83,8 @@ static void add_file(seed_list *list, const char *folder, const char *name, size
     free(bytes);
     return;
   }
-  add(list, name,
-      npy       ? ATTEMPT_NPY
-      : tensors ? ATTEMPT_SAFETENSORS
-      : state   ? ATTEMPT_STATE
-                : ATTEMPT_MODULE,
-      bytes, size);
-  if (text) add_binary(list, name, path);
+  add(list, name, kind, bytes, size);
+  if (ends_with(name, ".gir")) add_binary(list, name, path);
 }
 
 void seeds_read(seed_list *list, const char *folder, size_t largest) {

@@ -16,7 +16,8 @@ typedef struct seed_list {
   unsigned count, room;
 } seed_list;
 
-/* Every .gir, also as .gfb, and every .onnx, .gfb, .npy, .safetensors, .pt in `folder`; at most `largest` bytes. */
+/* Every .gir, also as .gfb, and every .onnx, .gfb, .npy, .safetensors, .pt, .pat, .qz, .passes in `folder`; at most
+ * `largest` bytes. */
 void seeds_read(seed_list *list, const char *folder, size_t largest);
 /* Small ONNX models, arrays and tensor files. */
 void seeds_make(seed_list *list);
