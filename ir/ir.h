@@ -29,23 +29,41 @@ extern "C" {
 #endif
 #endif
 
-/* Of the header that a program is compiled with; graft_version() gives that of the library that it runs with. */
+/* Of the header that a program is compiled with. Before 1.0 a minor version may change any of it, and then the soname
+ * is another one (libgraft.so.0.2); a patch changes neither functions nor structs, and results only where they were
+ * wrong. */
 #define GRAFT_VERSION_MAJOR 0
+/* The second number of GRAFT_VERSION. */
 #define GRAFT_VERSION_MINOR 2
+/* The third number of GRAFT_VERSION. */
 #define GRAFT_VERSION_PATCH 0
+/* The three with points between. */
 #define GRAFT_VERSION "0.2.0"
+/* 1.2.3 as 10203, for `#if GRAFT_VERSION_NUMBER >= 10203`. */
+#define GRAFT_VERSION_NUMBER (GRAFT_VERSION_MAJOR * 10000 + GRAFT_VERSION_MINOR * 100 + GRAFT_VERSION_PATCH)
+/* Whether the header is of this version or a later one. */
+#define GRAFT_VERSION_AT_LEAST(major, minor, patch) (GRAFT_VERSION_NUMBER >= (major)*10000 + (minor)*100 + (patch))
+/* GRAFT_VERSION of the library that the program runs with. Static, from any thread. */
 GRAFT_API const char *graft_version(void);
+/* GRAFT_VERSION_NUMBER of the library that the program runs with. From any thread. */
+GRAFT_API uint32_t graft_version_number(void);
 
+/* No node, value, tensor or number. */
 #define GRAFT_NONE UINT32_MAX
+/* Most extents of a type. */
 #define GRAFT_MAX_RANK 8
 
+/* Memory, limits and diagnostics: of everything that is made in it. */
 typedef struct graft_context graft_context;
+/* Tensors and graphs: a network. */
 typedef struct graft_module graft_module;
+/* Nodes in topological order, their values, inputs and outputs. It belongs to its module. */
 typedef struct graft_graph graft_graph;
 typedef uint32_t graft_node;   /* index of a node in its graph */
 typedef uint32_t graft_value;  /* index of a value in its graph: an input, a node's result, or a tensor's handle */
 typedef uint32_t graft_tensor; /* index of a tensor in its module */
 
+/* What came of a call: GRAFT_OK (0), or why nothing did; the list with its texts is errors.def. */
 typedef enum graft_status {
 #define ERROR(code, text) GRAFT_##code,
 #include "errors.def"
@@ -60,6 +78,7 @@ GRAFT_API const char *graft_status_text(graft_status status);
 /* Like realloc and free in one: `new_size` 0 frees. `old_size` is what was asked for. NULL: no memory. */
 typedef void *(*graft_allocator)(void *user, void *pointer, size_t old_size, size_t new_size);
 
+/* Of graft_context_create. */
 typedef struct graft_context_options {
   size_t size;
   graft_allocator allocator; /* NULL: the C library's */
@@ -67,8 +86,10 @@ typedef struct graft_context_options {
   uint32_t max_diagnostics; /* further ones are counted, not kept, errors before warnings; 0: 64 */
 } graft_context_options;
 
+/* How bad a diagnostic is. */
 typedef enum graft_severity { GRAFT_ERROR, GRAFT_WARNING, GRAFT_NOTE } graft_severity;
 
+/* What a context has to say: an error, a warning, or a note to the one before it. Texts are the context's. */
 typedef struct graft_diagnostic {
   graft_status code;
   graft_severity severity; /* a note belongs to the error or warning before it */
@@ -95,6 +116,7 @@ GRAFT_API size_t graft_diagnostic_format(const graft_diagnostic *diagnostic, cha
 /* ---- types --------------------------------------------------------------------------------------------------------
  */
 
+/* Element types. */
 typedef enum graft_dtype {
   GRAFT_UNKNOWN, /* an opaque node's result */
   GRAFT_F32,
@@ -113,6 +135,7 @@ typedef enum graft_dtype {
   GRAFT_DTYPE_COUNT
 } graft_dtype;
 
+/* The type of a value or tensor. */
 typedef struct graft_type {
   graft_dtype dtype;
   int32_t rank;                 /* -1: unknown */
@@ -129,6 +152,7 @@ GRAFT_API int64_t graft_type_elements(const graft_type *type);
 /* ---- modules ------------------------------------------------------------------------------------------------------
  */
 
+/* Forms in which a module is written; the reader sees which it is. */
 typedef enum graft_format {
   GRAFT_FORMAT_AUTO, /* by content */
   GRAFT_FORMAT_TEXT,
@@ -138,6 +162,7 @@ typedef enum graft_format {
   GRAFT_FORMAT_DOT   /* out only */
 } graft_format;
 
+/* Of graft_module_load. */
 typedef struct graft_load_options {
   size_t size;
   graft_format format;
@@ -231,6 +256,7 @@ GRAFT_API float graft_fill_element(const char *name, uint64_t index, double lo, 
 /* ---- building -----------------------------------------------------------------------------------------------------
  */
 
+/* What an attribute holds. */
 typedef enum graft_attr_kind {
   GRAFT_ATTR_NONE, /* the value `none` (momentum: none) */
   GRAFT_ATTR_BOOL,
@@ -243,6 +269,7 @@ typedef enum graft_attr_kind {
   GRAFT_ATTR_GRAPH /* index of a graph of the module */
 } graft_attr_kind;
 
+/* An attribute of a node. Texts and lists are borrowed. */
 typedef struct graft_attr {
   const char *name;
   graft_attr_kind kind;
@@ -259,6 +286,7 @@ typedef struct graft_attr {
   } as;
 } graft_attr;
 
+/* Of graft_node_create. */
 typedef struct graft_node_options {
   size_t size;
   const char *op;              /* name in the op table; any other name makes an opaque node */

@@ -29,6 +29,7 @@
 extern "C" {
 #endif
 
+/* The layers of a graph, as they were when it was made. */
 typedef struct graft_layers graft_layers;
 
 /* An operand or a result. The integer q stands for (q - zero_point) * scale. */
@@ -47,6 +48,7 @@ typedef struct graft_layer_value {
   graft_value scale, zero_point; /* the graph's values; GRAFT_NONE: not quantized, or one of a list (quantized.cat) */
 } graft_layer_value;
 
+/* A node that computes in integers, and all that a backend needs of it. */
 typedef struct graft_quantized_layer {
   size_t size;
   graft_node node;            /* it computes; attributes are read from it (graft_node_attr) */

@@ -15,6 +15,7 @@
 extern "C" {
 #endif
 
+/* Of the functions that save and load states. */
 typedef struct graft_state_options {
   size_t size;
   const char *module; /* a part of the network, as a named module is in PyTorch: its tensors, "MODULE.weight", are

@@ -29,6 +29,7 @@ typedef struct graft_conv_arguments {
   const char *padding_mode;
 } graft_conv_arguments;
 
+/* Those of PyTorch's nn.Linear. */
 typedef struct graft_linear_arguments {
   size_t size;
   int64_t in_features, out_features;
@@ -37,6 +38,7 @@ typedef struct graft_linear_arguments {
 
 /* ---- several modules become one (torch.ao.quantization.fuse_modules, fuse_modules_qat) ---- */
 
+/* Of graft_fuse_modules. */
 typedef struct graft_fuse_options {
   size_t size;
   bool qat; /* fuse_modules_qat: what trains; else what runs, batch norms folded */

@@ -18,6 +18,7 @@
 extern "C" {
 #endif
 
+/* A number that a pass counted, by name. */
 typedef struct graft_pass_statistic {
   const char *name; /* "nodes removed" */
   uint64_t value;
@@ -61,6 +62,7 @@ typedef struct graft_pass_report {
 /* Another status than GRAFT_OK ends the run with it, and a diagnostic says so. */
 typedef graft_status (*graft_pass_callback)(void *user, graft_module *module, const graft_pass_report *report);
 
+/* Of graft_run_passes. */
 typedef struct graft_pass_options {
   size_t size;
   bool verify_each; /* the verifier after every pass; builds with assertions always do */

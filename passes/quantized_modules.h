@@ -50,6 +50,7 @@ typedef struct graft_quantized_value {
   graft_value integers, scale, zero_point;
 } graft_quantized_value;
 
+/* Of the functions that build quantized convolutions. */
 typedef struct graft_quantized_conv_options {
   size_t size;
   const char *engine; /* a word of `requantize`; NULL: "float" */
@@ -74,6 +75,7 @@ GRAFT_API graft_status graft_quantized_conv_create(graft_graph *graph, const cha
 
 /* ---- state ---- */
 
+/* A weight of integers, and what they stand for. */
 typedef struct graft_quantized_weight {
   size_t size;
   graft_type type;           /* given back; not read when it is set: the module's shape does not change */
@@ -120,6 +122,7 @@ typedef struct graft_given_qparams {
   int64_t zero_point;
 } graft_given_qparams;
 
+/* Of the functions that make quantized modules of float ones. */
 typedef struct graft_quantized_from_options {
   size_t size;
   const char *engine; /* as above */

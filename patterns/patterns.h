@@ -12,6 +12,7 @@
 extern "C" {
 #endif
 
+/* A set of rules. */
 typedef struct graft_rules graft_rules;
 
 /* A set with the rules that ship, or an empty one. NULL with a diagnostic on failure. */
@@ -51,6 +52,7 @@ GRAFT_API graft_status graft_rules_add_predicate(graft_rules *rules, const graft
 
 /* ---- quantizers: which edges and values are quantized, and how (patterns/quantizers/README.md) ---- */
 
+/* A set of quantizers. */
 typedef struct graft_quantizers graft_quantizers;
 
 /* The same for sets of quantizers; the pass `annotate{quantizer=NAME}` uses them. A file holds one quantizer. */
@@ -83,6 +85,7 @@ typedef struct graft_place {
   uint32_t slot;
 } graft_place;
 
+/* A quantization spec, of an edge or a value. */
 typedef struct graft_spec {
   size_t size;
   const char *kind;        /* "spec" (observed), "shared", "derived", "fixed": the op table's rows of these names */

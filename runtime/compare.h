@@ -29,8 +29,10 @@
 extern "C" {
 #endif
 
+/* Two networks that run on the same inputs. */
 typedef struct graft_compare graft_compare;
 
+/* Of graft_compare_create. */
 typedef struct graft_compare_options {
   size_t size;
   uint32_t threads; /* as graft_session_options has them */
@@ -58,6 +60,7 @@ typedef struct graft_error {
 
 enum { GRAFT_HISTOGRAM = 48 };
 
+/* A value of both networks, and how far they are apart there. */
 typedef struct graft_layer {
   size_t size;
   graft_graph *graph_a, *graph_b;

@@ -10,12 +10,14 @@
 extern "C" {
 #endif
 
+/* Whose formula. */
 typedef enum graft_formula {
   GRAFT_FORMULA_OBSERVER,    /* PyTorch's calculate_qparams */
   GRAFT_FORMULA_KERNEL,      /* PyTorch's ChooseQuantizationParams, which its fused fake-quants train with */
   GRAFT_FORMULA_POWER_OF_TWO /* calculate_qparams, the scale rounded up to a power of two: shifts do for products */
 } graft_formula;
 
+/* How scale and zero point come of a range. */
 typedef struct graft_qparams_config {
   size_t size;
   graft_dtype dtype; /* an integer type; u8 has a zero point of its own where symmetric */

@@ -24,6 +24,7 @@
 extern "C" {
 #endif
 
+/* A plan for a graph and the memory to run it in. */
 typedef struct graft_session graft_session;
 
 /* A call of an opaque op's kernel. Everything is borrowed for the time of the call. Attributes and operand names are
@@ -107,6 +108,7 @@ typedef struct graft_node_done {
  * ask for them. A failure ends the run. */
 typedef graft_status (*graft_node_hook)(void *user, const graft_node_done *done);
 
+/* Of graft_session_create. */
 typedef struct graft_session_options {
   size_t size;
   uint32_t threads; /* with the caller's; 0: 1 */

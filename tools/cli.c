@@ -1,6 +1,7 @@
 /* See cli.h. */
 #include "tools/cli.h"
 #include "ir/graph/base_int.h"
+#include "runtime/build_info.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -24,7 +25,7 @@ static void print_help(const cli_command *command) {
     printf("  %-29s %s\n", left, o->help);
   }
   printf("  %-29s %s\n", "-h, --help", "print this");
-  printf("  %-29s %s\n", "    --version", "print the version");
+  printf("  %-29s %s\n", "    --version", "print the version, and what was built in");
   if (command->examples) printf("\n%s", command->examples);
 }
 
@@ -75,6 +76,16 @@ static const cli_option *find_option(const cli_command *command, int id) {
   return o;
 }
 
+static void print_version(const cli_command *command) {
+  graft_build_info b = {.size = sizeof b};
+  graft_build_info_get(&b);
+  printf("%s (graft) %s\n", command->name, b.version);
+  printf("oneDNN: %s; kernels: %s, here %s; asserts: %s\n", *b.onednn ? b.onednn : "none", b.instruction_sets,
+         b.instruction_set, b.asserts ? "on" : "off");
+  printf("ONNX: reads up to opset %u, writes %u to %u; .gfb: version %u; compiled by %s\n", b.onnx_last_read,
+         b.onnx_first_written, b.onnx_last_written, b.gfb_version, b.compiler);
+}
+
 int cli_parse(const cli_command *command, int argc, char **argv, int *first) {
   struct option longs[MAX_OPTIONS + 3] = {0};
   char shorts[2 * MAX_OPTIONS + 4] = ":h";
@@ -98,7 +109,7 @@ int cli_parse(const cli_command *command, int argc, char **argv, int *first) {
     }
     const char *given = optind > 0 && optind <= argc ? argv[optind - 1] : "";
     if (id == VERSION) {
-      printf("%s (graft) %s\n", command->name, graft_version());
+      print_version(command);
       return cli_end(command, EXIT_DONE);
     }
     if (id == '?') return wrong_option(command, given);

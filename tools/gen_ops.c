@@ -179,23 +179,37 @@ static const char *member(const gr_attr_decl *a) {
   return text;
 }
 
+/* The words that an attribute may be, its range, or its name alone. */
+static void put_meaning(FILE *f, const gr_attr_decl *a) {
+  fputs("; /*", f);
+  if (a->kind == GRAFT_ATTR_STRING && a->choice)
+    for (const char *const *word = gr_choice_words(a->choice); *word; ++word) fprintf(f, " %s", *word);
+  else if (a->kind == GRAFT_ATTR_INT && a->least != a->greatest)
+    fprintf(f, " %" PRId64 " to %" PRId64, a->least, a->greatest);
+  else
+    fprintf(f, " the attribute %s", a->name);
+  fputs(" */\n", f);
+}
+
 static void put_options(FILE *f, const gr_op_info *op, const char *macro, bool counted) {
-  fprintf(f, "typedef struct graft_%s_options {\n  size_t size;\n", op->id);
+  fprintf(f, "typedef struct graft_%s_options {\n  size_t size; /* set by GRAFT_%s_DEFAULTS */\n", op->id, macro);
   for (int i = 0; i < op->attr_count; ++i) {
     const gr_attr_decl *a = &op->attrs[i];
     if (a->required) continue;
     fprintf(f, "  %s%s", c_type(a), member(a));
     if (any_count(a))
-      fprintf(f, "; /* NULL: none */\n  uint32_t %s_count;\n", a->name);
+      fprintf(f, "; /* NULL: none */\n  uint32_t %s_count; /* length of %s */\n", a->name, a->name);
     else if (a->kind == GRAFT_ATTR_INTS)
-      fprintf(f, "[%d];\n", a->count);
+      fprintf(f, "[%d]; /* %s of each extent */\n", a->count, a->name);
     else if (a->none_allowed)
       fprintf(f, "; /* or GRAFT_NO_%s */\n", a->kind == GRAFT_ATTR_INT ? "INT" : "FLOAT");
     else
-      fputs(";\n", f);
+      put_meaning(f, a);
   }
   if (counted) fputs("  uint32_t results; /* how many, from the first; 0: the required ones */\n", f);
-  fprintf(f, "  const char *name, *source;\n} graft_%s_options;\n", op->id);
+  fprintf(f, "  const char *name, *source; /* of the first result; in the source network */\n} graft_%s_options;\n",
+          op->id);
+  fprintf(f, "/* What they begin as. */\n");
   fprintf(f, "#define GRAFT_%s_DEFAULTS \\\n  { sizeof(graft_%s_options), ", macro, op->id);
   for (int i = 0; i < op->attr_count; ++i) {
     if (op->attrs[i].required) continue;
@@ -224,17 +238,17 @@ static void put_builder(FILE *f, const gr_op_info *op) {
   const bool several = op->result_count > 1 && !variadic_results;
   const bool counted = several && gr_op_required_results(op) != op->result_count;
   const bool variadic = op->operand_count > 0 && op->operands[op->operand_count - 1].variadic;
-  fprintf(f, "\n/* %s: %s. */\n", op->name, op->doc);
+  fprintf(f, "\n/* Of graft_build_%s. */\n", op->id);
   put_options(f, op, macro, counted);
   char type[80] = "graft_value";
   if (variadic_results) snprintf(type, sizeof type, "graft_node");
   if (several) {
     snprintf(type, sizeof type, "graft_%s_results", op->id);
-    fputs("typedef struct ", f);
-    fprintf(f, "%s {\n  graft_value ", type);
+    fprintf(f, "/* Of graft_build_%s. */\ntypedef struct %s {\n  graft_value ", op->id, type);
     for (int i = 0; i < op->result_count; ++i) fprintf(f, "%s%s", i > 0 ? ", " : "", op->results[i].name);
-    fprintf(f, ";\n} %s;\n", type);
+    fprintf(f, "; /* the results by name */\n} %s;\n", type);
   }
+  fprintf(f, "/* %s: %s. */\n", op->name, op->doc);
   fprintf(f, "static inline %s graft_build_%s(graft_graph *graph", type, op->id);
   for (int i = 0; i < op->operand_count; ++i) {
     if (op->operands[i].variadic)
@@ -312,11 +326,12 @@ static const char prologue[] =
     "#include <math.h>\n"
     "\n"
     "#define GRAFT_NO_INT INT64_MIN /* an optional integer that is not given */\n"
-    "#define GRAFT_NO_FLOAT ((double)NAN)\n"
+    "#define GRAFT_NO_FLOAT ((double)NAN)     /* the same of a number */\n"
     "/* A list and its length, for two parameters (C only). */\n"
     "#define GRAFT_LIST(...) (const int64_t[]){__VA_ARGS__}, (uint32_t)(sizeof((const int64_t[]){__VA_ARGS__}) / "
     "sizeof(int64_t))\n"
     "\n"
+    "/* An attribute that is not given. */\n"
     "static inline graft_attr graft_attr_none(const char *name) {\n"
     "  graft_attr a;\n"
     "  a.name = name;\n"
@@ -328,6 +343,7 @@ static const char prologue[] =
 
 static void put_maker(FILE *f, const char *name, const char *kind, const char *type, const char *member) {
   fprintf(f,
+          "/* The attribute `name` with this value. */\n"
           "static inline graft_attr graft_attr_%s(const char *name, %svalue) {\n"
           "  graft_attr a = graft_attr_none(name);\n"
           "  a.kind = GRAFT_ATTR_%s;\n"
@@ -346,6 +362,7 @@ static const char helpers[] =
     "  a.as.ints = values;\n"
     "  return a;\n"
     "}\n"
+    "/* An empty list is one where `values` is not NULL. */\n"
     "static inline graft_attr graft_attr_floats(const char *name, const double *values, uint32_t count) {\n"
     "  graft_attr a = graft_attr_none(name);\n"
     "  a.kind = values ? GRAFT_ATTR_FLOATS : GRAFT_ATTR_NONE;\n"
@@ -353,9 +370,11 @@ static const char helpers[] =
     "  a.as.floats = values;\n"
     "  return a;\n"
     "}\n"
+    "/* The attribute `name`, not given where the value is GRAFT_NO_INT. */\n"
     "static inline graft_attr graft_attr_optional_int(const char *name, int64_t value) {\n"
     "  return value == GRAFT_NO_INT ? graft_attr_none(name) : graft_attr_int(name, value);\n"
     "}\n"
+    "/* The attribute `name`, not given where the value is GRAFT_NO_FLOAT. */\n"
     "static inline graft_attr graft_attr_optional_float(const char *name, double value) {\n"
     "  return value != value ? graft_attr_none(name) : graft_attr_float(name, value);\n"
     "}\n"
@@ -384,6 +403,7 @@ static const char helpers[] =
     "  o.insert = false;\n"
     "  return graft_node_create(graph, &o);\n"
     "}\n"
+    "/* A result of the node, if there is a node. */\n"
     "static inline graft_value graft_built_result(graft_graph *graph, graft_node node, uint32_t index) {\n"
     "  return node == GRAFT_NONE ? GRAFT_NONE : graft_node_result(graph, node, index);\n"
     "}\n";

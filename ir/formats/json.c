@@ -1,4 +1,4 @@
-/* JSON for scripts (design.md section 7). Each node, tensor and input is a small Jansson value that is written and
+/* JSON for scripts. Each node, tensor and input is a small Jansson value that is written and
  * dropped, so a module of a million nodes never stands in memory as one tree. */
 #include "ir/formats/format_int.h"
 #include "ir/formats/jansson_impl.h"

@@ -5,6 +5,8 @@
 
 const char *graft_version(void) { return GRAFT_VERSION; }
 
+uint32_t graft_version_number(void) { return GRAFT_VERSION_NUMBER; }
+
 graft_module *graft_module_create(graft_context *c) {
   graft_module *m = gr_calloc(c, 1, sizeof *m);
   if (!m) return NULL;

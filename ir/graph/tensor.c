@@ -200,7 +200,7 @@ graft_type graft_tensor_get_type(const graft_module *m, graft_tensor t) {
 
 #define FNV_BASIS 0xcbf29ce484222325u
 
-/* design.md section 3: value(i) = lo + (hi-lo) u, u = (splitmix64(fnv1a64(FNV_BASIS, name) + i) >> 11) 2^-53. */
+/* ir/formats/text/GIR.md: value(i) = lo + (hi-lo) u, u = (splitmix64(fnv1a64(FNV_BASIS, name) + i) >> 11) 2^-53. */
 static uint64_t fnv1a64(uint64_t h, const char *name) {
   for (; *name; name++) h = (h ^ (unsigned char)*name) * 0x100000001b3u;
   return h;

@@ -76,20 +76,24 @@ cc -std=c17 $warnings $sanitize "$work/emit.c" -o "$work/emit" $static
 "$work/emit" digits.onnx digits.train.x.npy >"$work/emitted"
 [ "$(grep -c 'bytes of weights' "$work/emitted")" = 5 ] || { cat "$work/emitted"; exit 1; }
 
-# The version is one: of the header, the library and the package.
-cat >"$work/version.c" <<'C'
-#include <graft/ir.h>
-#include <stdio.h>
-#include <string.h>
-int main(void) {
-  char text[64];
-  snprintf(text, sizeof text, "%d.%d.%d", GRAFT_VERSION_MAJOR, GRAFT_VERSION_MINOR, GRAFT_VERSION_PATCH);
-  return puts(GRAFT_VERSION) < 0 || strcmp(GRAFT_VERSION, graft_version()) || strcmp(GRAFT_VERSION, text);
-}
-C
+# The version is one: of the header, the library and the package; what was built in is told to older callers too.
 # shellcheck disable=SC2086
-cc -std=c17 -Wall -Wextra -Werror $sanitize "$work/version.c" -o "$work/version" $shared
+cc -std=c17 $warnings $sanitize "$source/tests/embed/version.c" -o "$work/version" $shared
 [ "$("$work/version")" = "$(pkg-config --modversion graft)" ] || fail "versions differ"
+[ "$(readelf -d "$library/libgraft.so" | sed -n 's/.*SONAME.*\[\(.*\)\]/\1/p')" = "libgraft.so.$(pkg-config --modversion graft | cut -d. -f1-2)" ] ||
+  fail "the soname is not that of the version"
+
+# Documents are there, speak of each other alone, and of nothing that lies beside the repository; headers too.
+docs=$root/share/doc/graft
+for document in LICENSE OPS.md README.md patterns/LANGUAGE.md patterns/quantizers/README.md passes/README.md; do
+  [ -s "$docs/$document" ] || fail "$document is not installed"
+done
+if grep -rnE '\.\./shared|(design|semantics|roadmap|decisions|pitfalls|style)\.md' "$docs" "$root/include/graft"; then
+  fail "these lines speak of what is not in the repository"
+fi
+for name in $(grep -rohE '[A-Za-z]+\.md' "$docs" "$root/include/graft" | sort -u); do
+  [ -n "$(find "$docs" -name "$name")" ] || fail "$name is spoken of, and not installed"
+done
 
 # Names of the library's inside are free for the program.
 # shellcheck disable=SC2086

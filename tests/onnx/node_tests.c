@@ -199,7 +199,7 @@ static bool command(char *const *arguments, char *why, size_t size) {
   return false;
 }
 
-/* In file names each other character is an underscore (design.md section 7). */
+/* In file names each other character is an underscore. */
 static void safe_name(char *name) {
   for (; *name; name++)
     if (!strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-", *name)) *name = '_';

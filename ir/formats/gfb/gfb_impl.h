@@ -9,7 +9,6 @@
 extern "C" {
 #endif
 
-#define GR_GFB_VERSION 2u                       /* 2: marks; a file without them is of version 1 */
 #define GR_GFB_ALIGNMENT 64u                    /* of each tensor's data */
 #define GR_GFB_NAN UINT64_C(0x7ff8000000000000) /* the only NaN that attributes are written as */
 #define GR_GFB_MAX_BLOCK 0x7fffffffu            /* FlatBuffers' own limit */

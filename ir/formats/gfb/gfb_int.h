@@ -5,6 +5,8 @@
 #include "ir/formats/sink_int.h"
 #include "ir/ir_int.h"
 
+#define GR_GFB_VERSION 2u /* 2: marks; a file without them is of version 1 */
+
 /* Tensors borrow from `file` (which is retained). */
 graft_module *gr_gfb_load(graft_context *c, gr_buffer *file, const char *name, bool check_hashes);
 /* Options: NULL for none. Saving streams tensors: it never holds them twice. */

@@ -1,11 +1,8 @@
 /* Every node of a graph, through its row of import.def or contrib.def, a function of the model, or as it is. */
 #include "ir/formats/onnx/handler_impl.h"
+#include "ir/formats/onnx/onnx_int.h"
 
 #include <string.h>
-
-/* The last opset whose changes are known: what a later one adds to these ops is an attribute that no row lists, or a
- * dtype that graft does not have. */
-#define LAST_OPSET 28
 
 static bool check_attributes(gr_onnx *in) {
   uint32_t seen = 0;
@@ -65,9 +62,9 @@ static bool check_opset(gr_onnx *in) {
     return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "%s is read from opset %lld on, the model has opset %lld", in->row->name,
                         (long long)in->row->since, (long long)in->opset),
            false;
-  if (in->opset > LAST_OPSET)
+  if (in->opset > GR_ONNX_LAST_OPSET)
     return gr_onnx_fail(in, GRAFT_UNSUPPORTED, "what %s means in opset %lld is not known; %d is the last one",
-                        in->row->name, (long long)in->opset, LAST_OPSET),
+                        in->row->name, (long long)in->opset, GR_ONNX_LAST_OPSET),
            false;
   return true;
 }

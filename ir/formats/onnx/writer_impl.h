@@ -21,12 +21,11 @@
 #define GRAFT_ONNX_WRITER_IMPL_H
 
 #include "ir/formats/onnx/notes_impl.h"
+#include "ir/formats/onnx/onnx_int.h"
 #include "ir/formats/sink_int.h"
 
 #include <string.h>
 
-#define GR_OUT_FIRST_OPSET 13
-#define GR_OUT_LAST_OPSET 21
 #define GR_OUT_OPSET 17
 #define GR_OUT_ODD_SHOWN 4
 
