@@ -168,13 +168,16 @@ typedef struct graft_load_options {
   graft_format format;
   bool map; /* .gfb, external data of .onnx: map the file; one cut short while mapped raises a signal, so this is opt-in
              */
-  bool check_hashes; /* .gfb: compare every tensor's bytes with its hash */
+  bool check_hashes;  /* .gfb: compare every tensor's bytes with its hash */
+  const char *folder; /* where a text's companion or a model's external data lies; NULL: in the folder of the file, and
+                         of what comes from memory no other file is opened. No name leads out of it, by a link neither
+                       */
 } graft_load_options;
 
 GRAFT_API graft_module *graft_module_create(graft_context *context);
 GRAFT_API void graft_module_destroy(graft_module *module);
-/* Reads a module from a file, or from memory (`name` stands for the file in diagnostics; external data is looked for
- * beside it). The result has passed the verifier. NULL options: defaults. */
+/* Reads a module from a file, or from memory (`name` stands for the file in diagnostics, and is not opened). The result
+ * has passed the verifier. NULL options: defaults. */
 GRAFT_API graft_module *graft_module_load(graft_context *context, const char *path, const graft_load_options *options);
 GRAFT_API graft_module *graft_module_load_memory(graft_context *context, const void *bytes, size_t size,
                                                  const char *name, const graft_load_options *options);

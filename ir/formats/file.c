@@ -24,11 +24,11 @@ static const gr_format *detect(const char *bytes, size_t size) {
   return NULL;
 }
 
-/* The folder of a file, where its external data lies; "" when it has no name. */
-static char *directory_of(graft_context *c, const char *name, size_t *size) {
-  const char *slash = strrchr(name, '/');
-  const char *folder = slash ? name : name[0] ? "." : "";
-  size_t length = slash ? (size_t)(slash - name) + 1 : strlen(folder);
+/* The folder of a file, where those that belong to it lie. */
+static char *folder_of(graft_context *c, const char *path, size_t *size) {
+  const char *slash = strrchr(path, '/');
+  const char *folder = slash ? path : ".";
+  size_t length = slash ? (size_t)(slash - path) + 1 : strlen(folder);
   *size = length + 1;
   char *text = gr_alloc(c, *size);
   if (!text) return NULL;
@@ -57,23 +57,20 @@ static graft_module *read_as(const gr_format *format, gr_source *in) {
 }
 
 /* Releases `file`. */
-static graft_module *load(graft_context *c, gr_buffer *file, const char *name, const graft_load_options *o) {
+static graft_module *load(graft_context *c, gr_buffer *file, const char *name, const char *folder,
+                          const graft_load_options *o) {
   const uint32_t errors = gr_error_count(c);
-  size_t directory_size = 0;
-  char *directory = directory_of(c, name, &directory_size);
-  gr_source in = {
-      .context = c, .file = file, .name = name, .directory = directory, .map = o->map, .check_hashes = o->check_hashes};
-  graft_module *m = NULL;
-  if (directory) {
-    bool told = o->format != GRAFT_FORMAT_AUTO;
-    const gr_format *format = told ? format_at(o->format) : detect(file->data, file->size);
-    if (format && format->moves && gr_file_mapped(file)) {
-      in.file = gr_file_read(c, name, false);
-      gr_buffer_release(c, file);
-    }
-    m = in.file ? read_as(format, &in) : NULL;
-    gr_free(c, directory, directory_size);
+  gr_beside beside;
+  gr_beside_init(&beside, c, folder, o->map);
+  gr_source in = {.context = c, .file = file, .name = name, .beside = &beside, .check_hashes = o->check_hashes};
+  const bool told = o->format != GRAFT_FORMAT_AUTO;
+  const gr_format *format = told ? format_at(o->format) : detect(file->data, file->size);
+  if (format && format->moves && gr_file_mapped(file)) {
+    in.file = gr_file_read(c, name, false);
+    gr_buffer_release(c, file);
   }
+  graft_module *m = in.file ? read_as(format, &in) : NULL;
+  gr_beside_free(&beside);
   gr_buffer_release(c, in.file);
   return verified(c, errors, m);
 }
@@ -83,7 +80,13 @@ graft_module *graft_module_load(graft_context *c, const char *path, const graft_
   graft_load_options o = {.size = sizeof o};
   if (gr_take_options(c, &o, sizeof o, options)) return NULL;
   gr_buffer *file = gr_file_read(c, path, o.map);
-  return file ? load(c, file, path, &o) : NULL;
+  if (!file || o.folder) return file ? load(c, file, path, o.folder, &o) : NULL;
+  size_t size = 0;
+  char *folder = folder_of(c, path, &size);
+  graft_module *m = folder ? load(c, file, path, folder, &o) : NULL;
+  if (!folder) gr_buffer_release(c, file);
+  gr_free(c, folder, size);
+  return m;
 }
 
 graft_module *graft_module_load_memory(graft_context *c, const void *bytes, size_t size, const char *name,
@@ -95,7 +98,7 @@ graft_module *graft_module_load_memory(graft_context *c, const void *bytes, size
   gr_buffer *copy = gr_buffer_create(c, size);
   if (!copy) return NULL;
   if (size) memcpy(copy->data, bytes, size);
-  return load(c, copy, name, &o);
+  return load(c, copy, name, o.folder, &o);
 }
 
 /* ---- writing ---- */

@@ -6,6 +6,8 @@
 
 /* A mapped file is released by its last reference. */
 gr_buffer *gr_file_read(graft_context *c, const char *path, bool map);
+/* The same of an open file, which is closed; `path`: for diagnostics. */
+gr_buffer *gr_file_read_open(graft_context *c, int fd, const char *path, bool map);
 bool gr_file_mapped(const gr_buffer *b);
 /* Writes beside `path` and renames: on failure nothing is left. */
 graft_status gr_file_write(graft_context *c, const char *path, const void *bytes, size_t size);

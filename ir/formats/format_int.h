@@ -3,6 +3,7 @@
 #ifndef GRAFT_FORMAT_INT_H
 #define GRAFT_FORMAT_INT_H
 
+#include "ir/formats/beside_int.h"
 #include "ir/formats/sink_int.h"
 #include "ir/ir_int.h"
 
@@ -10,9 +11,8 @@
 typedef struct gr_source {
   graft_context *context;
   gr_buffer *file;
-  const char *name;      /* in diagnostics */
-  const char *directory; /* where files that belong to this one lie; "": nowhere */
-  bool map;              /* files that belong to this one */
+  const char *name; /* in diagnostics */
+  gr_beside *beside;
   bool check_hashes;
 } gr_source;
 

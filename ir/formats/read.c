@@ -68,7 +68,10 @@ static gr_buffer *read_to_end(graft_context *c, int fd, size_t expected, const c
 
 gr_buffer *gr_file_read(graft_context *c, const char *path, bool map) {
   int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return failed(c, path, errno);
+  return fd < 0 ? failed(c, path, errno) : gr_file_read_open(c, fd, path, map);
+}
+
+gr_buffer *gr_file_read_open(graft_context *c, int fd, const char *path, bool map) {
   struct stat info;
   gr_buffer *b = NULL;
   size_t expected = 4096;

@@ -76,7 +76,7 @@ static void once(figures *f, const char *file) {
   note(f, PRINT, t);
   t = now();
   gr_sink_write(&text, "", 1); /* the lexer wants a NUL after the text */
-  graft_module *parsed = gr_text_parse(c, text.bytes.data, text.bytes.len - 1, "scale", "");
+  graft_module *parsed = gr_text_parse(c, text.bytes.data, text.bytes.len - 1, "scale", NULL);
   if (!parsed) fail(c, "parse");
   note(f, PARSE, t);
   graft_module_destroy(parsed);

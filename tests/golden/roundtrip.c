@@ -104,7 +104,13 @@ static int unread; /* .onnx files that were found, not named, and could not be r
 
 static graft_module *load(const source *s) {
   if (s->built) return graft_model_by_name(context, s->path);
-  if (s->text) return graft_module_load_memory(context, s->text, s->size, s->path, NULL);
+  if (s->text) { /* its companion lies beside the file that the text is a part of */
+    char folder[4096];
+    const char *slash = strrchr(s->path, '/');
+    snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - s->path) : 1, slash ? s->path : ".");
+    const graft_load_options o = {.size = sizeof o, .folder = folder};
+    return graft_module_load_memory(context, s->text, s->size, s->path, &o);
+  }
   return graft_module_load(context, s->path, NULL);
 }
 

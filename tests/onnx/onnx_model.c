@@ -242,7 +242,10 @@ unsigned char *model_pack(const Onnx__ModelProto *m, size_t *size) {
 graft_module *bytes_load(graft_context *c, const void *bytes, size_t size, const char *directory) {
   gr_buffer *b = checked(gr_buffer_create(c, size));
   if (size) memcpy(b->data, bytes, size);
-  graft_module *m = gr_onnx_load(&(gr_source){.context = c, .file = b, .name = "test.onnx", .directory = directory});
+  gr_beside beside;
+  gr_beside_init(&beside, c, directory, false);
+  graft_module *m = gr_onnx_load(&(gr_source){.context = c, .file = b, .name = "test.onnx", .beside = &beside});
+  gr_beside_free(&beside);
   gr_buffer_release(c, b);
   if (m && graft_module_verify(m) != GRAFT_OK) {
     graft_module_destroy(m);

@@ -151,18 +151,20 @@ START_TEST(external_data_offset_no_number) { load_external("w.bin", "-4", "12", 
 END_TEST
 START_TEST(external_data_missing) { load_external("none.bin", NULL, NULL, "cannot be opened"); }
 END_TEST
-START_TEST(external_data_outside) { load_external("../outside.bin", NULL, NULL, "outside the model's directory"); }
+START_TEST(external_data_outside) {
+  load_external("../outside.bin", NULL, NULL, "lies outside the folder of the file");
+}
 END_TEST
-START_TEST(external_data_absolute) { load_external("/etc/passwd", NULL, NULL, "cannot be opened"); }
+START_TEST(external_data_absolute) { load_external("/etc/passwd", NULL, NULL, "lies outside"); }
 END_TEST
-START_TEST(external_data_is_a_directory) { load_external(".", NULL, NULL, "outside"); }
+START_TEST(external_data_is_a_directory) { load_external(".", NULL, NULL, "is no regular file"); }
 END_TEST
 
 START_TEST(external_data_through_a_link) {
   char path[128];
   snprintf(path, sizeof path, "%s/model/link", directory);
   ck_assert_int_eq(symlink("../outside.bin", path), 0);
-  load_external("link", NULL, NULL, "outside the model's directory");
+  load_external("link", NULL, NULL, "lies outside the folder of the file");
 }
 END_TEST
 
@@ -170,7 +172,7 @@ START_TEST(external_data_without_a_directory) {
   Onnx__TensorProto *t = new_tensor("w", 1, 1, INTS(3));
   add_external(t, "location", "w.bin");
   add_initializer(g, t);
-  load_fails("", "no directory");
+  load_fails("", "no other file is opened");
 }
 END_TEST
 

@@ -172,9 +172,22 @@ START_TEST(in_memory_large_tensors_are_elided) {
 END_TEST
 
 START_TEST(a_text_from_memory_has_no_companion) {
-  const char *text = "graft 1\ntensor %w: f32[1] parameter = file(\"a.safetensors\")\ngraph main() {\n  return\n}\n";
-  ck_assert_ptr_null(parse(text, ""));
-  ck_assert_str_eq(message(), "a text from memory has no file beside it");
+  graft_module *m = with_large_tensor();
+  ck_assert_int_eq(graft_module_save(m, scratch_path("a.gir"), GRAFT_FORMAT_AUTO), GRAFT_OK);
+  const char *text = "graft 1\ntensor %w: f32[100] parameter = file(\"a.safetensors\")\n"
+                     "graph main() {\n  return %w\n}\n";
+  const char *names[] = {"", "a.gir", scratch_path("a.gir")}; /* a name is what diagnostics call it, no place */
+  for (size_t i = 0; i < 3; i++) {
+    ck_assert_ptr_null(parse(text, names[i]));
+    ck_assert_msg(strstr(message(), "no other file is opened"), "%s", message());
+    graft_diagnostics_clear(context);
+  }
+  const graft_load_options o = {.size = sizeof o, .folder = scratch_directory};
+  graft_module *again = graft_module_load_memory(context, text, strlen(text), "text", &o);
+  ck_assert_ptr_nonnull(again);
+  ck_assert_mem_eq(graft_tensor_get_data(again, 0), graft_tensor_get_data(m, 0), 400);
+  graft_module_destroy(again);
+  graft_module_destroy(m);
 }
 END_TEST
 

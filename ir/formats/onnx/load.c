@@ -61,8 +61,7 @@ graft_module *gr_onnx_load(const gr_source *source) {
                 .context = c,
                 .file = source->name,
                 .bytes = file,
-                .directory = source->directory,
-                .map = source->map,
+                .beside = source->beside,
                 .where = {.file = source->name},
                 .room = FREE_ROOM + ROOM_PER_BYTE * (uint64_t)file->size};
   gr_arena_init(&in.scratch, c);
@@ -73,8 +72,6 @@ graft_module *gr_onnx_load(const gr_source *source) {
     graft_module_destroy(in.module);
     in.module = NULL;
   }
-  for (uint32_t i = 0; i < in.files.len; i++) gr_buffer_release(c, in.files.data[i].buffer);
-  gr_vec_free(c, &in.files);
   gr_vec_free(c, &in.consumed);
   gr_vec_free(c, &in.functions);
   gr_arena_free(&in.scratch);

@@ -149,11 +149,6 @@ bool gr_onnx_next_word(const char **rest, gr_onnx_word *word);
 /* The number of the word that ONNX spells so; -1: the row has none. */
 int gr_onnx_own_word(const gr_onnx_attr_row *row, gr_choice choice, const char *theirs, size_t length);
 
-typedef struct gr_onnx_file {
-  const char *location;
-  gr_buffer *buffer;
-} gr_onnx_file;
-
 /* A Scan, whose body becomes that of a loop: its inputs are which time it is, the condition, the states, then what is
  * scanned, whole; of that its nodes read an entry. */
 typedef struct gr_onnx_scan {
@@ -183,14 +178,13 @@ struct gr_onnx {
   const gr_onnx_reader *reader;
   graft_context *context;
   graft_module *module;
-  const char *file, *directory;
-  bool map;         /* external data */
-  gr_buffer *bytes; /* of the file, which messages and tensors borrow from */
-  int64_t opset;    /* of the default domain; 0: not imported */
-  bool pytorch;     /* its exporter wrote the model */
+  const char *file;
+  gr_beside *beside; /* external data */
+  gr_buffer *bytes;  /* of the file, which messages and tensors borrow from */
+  int64_t opset;     /* of the default domain; 0: not imported */
+  bool pytorch;      /* its exporter wrote the model */
   gr_arena scratch;
   uint64_t room;                      /* bytes that import may still make beyond those of the file */
-  GR_VEC(gr_onnx_file) files;         /* external data, each opened once */
   GR_VEC(gr_onnx_function) functions; /* sorted */
   uint32_t calls;                     /* of functions, that the node at hand is in: what it holds is read again */
   GR_VEC(graft_tensor) consumed;      /* tensors that became attributes: nobody may use them any more */

@@ -1,10 +1,7 @@
 /* TensorProto to bytes: raw data (which the file lends, where it is large), typed lists, external files. */
 #include "ir/formats/onnx/onnx_impl.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* ---- dtypes and types ---- */
 
@@ -60,56 +57,11 @@ bool gr_onnx_claim(gr_onnx *in, uint64_t bytes) {
 
 /* ---- external data ---- */
 
-/* Path of an external file, which must be a regular one inside the model's directory, links resolved. */
-static char *external_path(gr_onnx *in, const char *what, const char *location) {
-  char *inside = NULL, *found = NULL;
-  if (!in->directory) {
-    gr_onnx_fail(in, GRAFT_IO, "%s is in the file '%s', but the model has no directory", what, location);
-    return NULL;
-  }
-  const char *directory = in->directory[0] ? in->directory : ".";
-  size_t size = strlen(directory) + strlen(location) + 2, length;
-  char *path = gr_arena_alloc(&in->scratch, size);
-  if (!path) return NULL;
-  snprintf(path, size, "%s/%s", directory, location);
-  if (location[0] == '/' || !(inside = realpath(directory, NULL)) || !(found = realpath(path, NULL))) {
-    gr_onnx_fail(in, GRAFT_IO, "%s is in the file '%s', which cannot be opened", what, location);
-    path = NULL;
-    goto done;
-  }
-  length = strcmp(inside, "/") == 0 ? 0 : strlen(inside);
-  struct stat s;
-  if (strncmp(found, inside, length) != 0 || found[length] != '/') {
-    gr_onnx_fail(in, GRAFT_IO, "%s is in the file '%s', outside the model's directory", what, location);
-    path = NULL;
-  } else if (stat(found, &s) != 0 || !S_ISREG(s.st_mode)) {
-    gr_onnx_fail(in, GRAFT_IO, "%s is in '%s', which is not a regular file", what, location);
-    path = NULL;
-  } else {
-    path = gr_arena_copy(&in->scratch, found, strlen(found));
-  }
-done:
-  free(inside);
-  free(found);
-  return path;
-}
-
 static gr_buffer *external_file(gr_onnx *in, const char *what, const char *location) {
-  for (uint32_t i = 0; i < in->files.len; i++)
-    if (strcmp(in->files.data[i].location, location) == 0) return in->files.data[i].buffer;
-  if (in->files.len >= 1024) {
-    gr_onnx_fail(in, GRAFT_UNSUPPORTED, "more than 1024 external files");
-    return NULL;
-  }
-  const char *path = external_path(in, what, location);
-  if (!path) return NULL;
-  gr_onnx_file file = {.location = location, .buffer = gr_file_read(in->context, path, in->map)};
-  if (!file.buffer) return NULL;
-  if (!gr_vec_push(in->context, &in->files, file)) {
-    gr_buffer_release(in->context, file.buffer);
-    return NULL;
-  }
-  return file.buffer;
+  const char *why;
+  gr_buffer *file = gr_beside_read(in->beside, location, &why);
+  if (!file && why) gr_onnx_fail(in, GRAFT_IO, "%s is in the file '%s', which %s", what, location, why);
+  return file;
 }
 
 static bool parse_size(const char *text, uint64_t *out) {

@@ -496,7 +496,6 @@ static bool parse_module(parser *p) {
 
 static void parser_free(parser *p) {
   graft_context *c = p->context;
-  for (uint32_t i = 0; i < p->companions.len; i++) gr_buffer_release(c, p->companions.data[i].file);
   gr_vec_free(c, &p->operands);
   gr_vec_free(c, &p->names);
   gr_vec_free(c, &p->name_tokens);
@@ -522,12 +521,12 @@ static void parser_free(parser *p) {
 }
 
 /* `order`: see parser. `*other`: another order is needed, in which the text is to be read again. */
-static graft_module *parse(graft_context *c, const char *text, size_t size, const char *name, const char *directory,
+static graft_module *parse(graft_context *c, const char *text, size_t size, const char *name, gr_beside *beside,
                            const uint32_t *order, uint32_t **other, uint32_t *count) {
   parser *p = gr_calloc(c, 1, sizeof *p);
   if (!p) return NULL;
   p->context = c;
-  p->directory = directory ? directory : "";
+  p->beside = beside;
   p->order = order;
   gr_arena_init(&p->scratch, c);
   graft_module *m = p->module = graft_module_create(c);
@@ -545,11 +544,11 @@ static graft_module *parse(graft_context *c, const char *text, size_t size, cons
   return NULL;
 }
 
-graft_module *gr_text_parse(graft_context *c, const char *text, size_t size, const char *name, const char *directory) {
+graft_module *gr_text_parse(graft_context *c, const char *text, size_t size, const char *name, gr_beside *beside) {
   uint32_t *order = NULL, *none = NULL, count = 0;
-  graft_module *m = parse(c, text, size, name, directory, NULL, &order, &count);
+  graft_module *m = parse(c, text, size, name, beside, NULL, &order, &count);
   if (!order) return m;
-  m = parse(c, text, size, name, directory, order, &none, &count);
+  m = parse(c, text, size, name, beside, order, &none, &count);
   gr_free(c, order, count * sizeof *order);
   return m;
 }

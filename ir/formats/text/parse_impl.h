@@ -76,8 +76,8 @@ typedef struct spec_ref {
 } spec_ref;
 
 typedef struct companion {
-  uint32_t name; /* string */
-  gr_buffer *file;
+  uint32_t name;   /* string */
+  gr_buffer *file; /* of `beside` */
 } companion;
 
 typedef struct companion_tensor {
@@ -102,7 +102,7 @@ typedef struct parser {
   graft_module *module;
   graft_graph *graph; /* the one being read */
   gr_arena scratch;
-  const char *directory;
+  gr_beside *beside;
   scope scope;
   gr_map graph_names;            /* string -> index of the graph */
   GR_VEC(scanned_graph) scanned; /* as they stand in the text */

@@ -1,7 +1,6 @@
 /* Tensors: kinds, and data inline, by formula, in a companion file, or elided. */
 #include <string.h>
 
-#include "ir/formats/file_int.h"
 #include "ir/formats/safetensors_int.h"
 #include "ir/formats/text/parse_impl.h"
 
@@ -138,6 +137,8 @@ static graft_tensor parse_elided(parser *p, const line *t) {
 
 /* ---- companion files ---- */
 
+#define MAX_COMPANIONS 16u
+
 typedef struct visitor {
   parser *p;
   uint32_t file;
@@ -166,45 +167,52 @@ static uint32_t companion_open(parser *p, const gr_token *name) {
   if (id == GRAFT_NONE) return GRAFT_NONE;
   for (uint32_t i = p->companions.len; i-- > 0;)
     if (p->companions.data[i].name == id) return i;
-  if (strchr(text, '/') || name->length == 0 || p->companions.len == 16) {
-    gr_parse_fail(p, GRAFT_NAME, name,
-                  strchr(text, '/') ? "a companion lies beside the text: no '/' in its name"
-                                    : "no name, or more than 16 companions");
+  if (p->companions.len == MAX_COMPANIONS) {
+    gr_parse_fail(p, GRAFT_UNSUPPORTED, name, "more than %u companions", MAX_COMPANIONS);
     return GRAFT_NONE;
   }
-  size_t directory = strlen(p->directory);
-  if (directory == 0) {
-    gr_parse_fail(p, GRAFT_IO, name, "a text from memory has no file beside it");
-    return GRAFT_NONE;
-  }
-  char *path = gr_arena_alloc(&p->scratch, directory + name->length + 2);
-  if (!path) return GRAFT_NONE;
-  memcpy(path, p->directory, directory);
-  if (path[directory - 1] != '/') path[directory++] = '/';
-  memcpy(path + directory, text, name->length + 1);
-  companion f = {.name = id};
-  f.file = gr_file_read(c, path, false);
+  const char *why;
+  companion f = {.name = id, .file = gr_beside_read(p->beside, text, &why)};
   if (!f.file) {
-    gr_note(c, gr_token_loc(&p->lex, name), "named here");
+    if (why)
+      gr_parse_fail(p, GRAFT_IO, name, "the companion %s", why);
+    else
+      gr_note(c, gr_token_loc(&p->lex, name), "named here");
     return GRAFT_NONE;
   }
   visitor v = {p, p->companions.len};
-  if (!gr_vec_push(c, &p->companions, f)) {
-    gr_buffer_release(c, f.file);
-    return GRAFT_NONE;
-  }
-  return gr_safetensors_parse(c, f.file, path, visit, &v) == GRAFT_OK ? v.file : GRAFT_NONE;
+  if (!gr_vec_push(c, &p->companions, f)) return GRAFT_NONE;
+  if (gr_safetensors_parse(c, f.file, text, visit, &v) == GRAFT_OK) return v.file;
+  gr_note(c, gr_token_loc(&p->lex, name), "named here");
+  return GRAFT_NONE;
 }
 
-/* `file("net.safetensors")`, or with the tensor's name in the file as a second string. */
+/* A companion may have been written anew since, for another text. */
+static graft_tensor check_hash(parser *p, const gr_token *where, graft_tensor t, uint64_t hash) {
+  if (t == GRAFT_NONE || hash == 0 || gr_tensor_hash(p->module, t) == hash) return t;
+  gr_parse_fail(p, GRAFT_FORMAT, where,
+                "tensor %%%.*s: its bytes in the companion are not those that the text was written with",
+                (int)where->length, where->text);
+  return GRAFT_NONE;
+}
+
+/* `file("net.safetensors", "name", 0x…)`: the tensor's name in the file, if another, and the hash of its bytes, which
+ * texts by hand need not have. */
 static graft_tensor parse_file(parser *p, const line *t) {
   gr_lexer *l = &p->lex;
   if (!gr_lex_expect(l, '(', NULL)) return GRAFT_NONE;
   gr_token name = l->token, key = t->name_token;
+  uint64_t hash = 0;
   if (!gr_lex_expect(l, GR_T_STRING, "the file's name")) return GRAFT_NONE;
-  if (gr_lex_accept(l, ',')) {
+  bool more = gr_lex_accept(l, ',');
+  if (more && l->token.kind != GR_T_INT) {
     key = l->token;
-    if (!gr_lex_expect(l, GR_T_STRING, "the tensor's name in the file")) return GRAFT_NONE;
+    if (!gr_lex_expect(l, GR_T_STRING, "the tensor's name in the file, or its hash")) return GRAFT_NONE;
+    more = gr_lex_accept(l, ',');
+  }
+  if (more) {
+    hash = (uint64_t)l->token.as.i;
+    if (!gr_lex_expect(l, GR_T_INT, "the hash of the tensor's bytes")) return GRAFT_NONE;
   }
   if (!gr_lex_expect(l, ')', NULL)) return GRAFT_NONE;
   uint32_t file = companion_open(p, &name);
@@ -223,11 +231,12 @@ static graft_tensor parse_file(parser *p, const line *t) {
   gr_buffer *whole = p->companions.data[file].file;
   const char *data = (const char *)whole->data + found->offset;
   size_t element = graft_dtype_size(found->type.dtype);
-  if ((uintptr_t)data % element == 0) return add(p, t, gr_buffer_retain(whole), found->offset);
+  if ((uintptr_t)data % element == 0)
+    return check_hash(p, &t->name_token, add(p, t, gr_buffer_retain(whole), found->offset), hash);
   gr_buffer *copy = gr_buffer_create(p->context, found->size);
   if (!copy) return GRAFT_NONE;
   memcpy(copy->data, data, found->size);
-  return add(p, t, copy, 0);
+  return check_hash(p, &t->name_token, add(p, t, copy, 0), hash);
 }
 
 /* ---- the line ---- */

@@ -49,7 +49,7 @@ static void print_data(printer *p, graft_tensor id) {
   } else if (data && p->companion) {
     gr_print_text(p, "file(");
     gr_sink_quoted(p->out, p->companion, strlen(p->companion));
-    gr_print_text(p, ")");
+    gr_sink_format(p->out, ", 0x%016llx)", (unsigned long long)gr_tensor_hash(m, id));
   } else {
     gr_sink_format(p->out, "elided(0x%016llx)", (unsigned long long)(data ? gr_tensor_hash(m, id) : t->hash));
   }

@@ -31,7 +31,7 @@ static graft_module *load(gr_source *in) {
   text[size] = '\0';
   gr_buffer_release(in->context, in->file);
   in->file = NULL;
-  graft_module *m = gr_text_parse(in->context, text, size, in->name, in->directory);
+  graft_module *m = gr_text_parse(in->context, text, size, in->name, in->beside);
   gr_free(in->context, text, size + 1);
   return m;
 }

@@ -2,12 +2,12 @@
 #ifndef GRAFT_TEXT_INT_H
 #define GRAFT_TEXT_INT_H
 
+#include "ir/formats/beside_int.h"
 #include "ir/formats/sink_int.h"
 #include "ir/ir_int.h"
 
-/* text[size] must be NUL. `directory` is where a companion .safetensors is looked for; "": beside nothing, an error
- * when needed. */
-graft_module *gr_text_parse(graft_context *c, const char *text, size_t size, const char *name, const char *directory);
+/* text[size] must be NUL. */
+graft_module *gr_text_parse(graft_context *c, const char *text, size_t size, const char *name, gr_beside *beside);
 
 #define GR_TEXT_LARGE 64 /* elements from which a tensor does not stand in the text */
 
