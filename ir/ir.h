@@ -104,11 +104,14 @@ typedef struct graft_diagnostic {
 GRAFT_API graft_context *graft_context_create(const graft_context_options *options);
 /* Every module of the context must have been destroyed. NULL is fine. */
 GRAFT_API void graft_context_destroy(graft_context *context);
+/* How many are kept, in the order in which they were said. */
 GRAFT_API uint32_t graft_diagnostic_count(const graft_context *context);
 GRAFT_API uint32_t graft_diagnostic_dropped(const graft_context *context); /* past the maximum */
 /* Borrowed until the next call that changes the context. An index out of range: GRAFT_OK, and empty texts. */
 GRAFT_API graft_diagnostic graft_diagnostic_get(const graft_context *context, uint32_t index);
+/* Whether anything was an error since the diagnostics were last cleared, kept or not. */
 GRAFT_API bool graft_context_has_errors(const graft_context *context);
+/* Forgets all diagnostics: whoever goes on after an error clears it. */
 GRAFT_API void graft_diagnostics_clear(graft_context *context);
 /* "file:line:col: error: node: message", the source line and a caret below it, into `buffer` as snprintf does. */
 GRAFT_API size_t graft_diagnostic_format(const graft_diagnostic *diagnostic, char *buffer, size_t size);
@@ -174,11 +177,14 @@ typedef struct graft_load_options {
                        */
 } graft_load_options;
 
+/* A module without graphs and tensors. NULL with a diagnostic: no memory. */
 GRAFT_API graft_module *graft_module_create(graft_context *context);
+/* Ends the module, its graphs and tensors. NULL is fine. */
 GRAFT_API void graft_module_destroy(graft_module *module);
 /* Reads a module from a file, or from memory (`name` stands for the file in diagnostics, and is not opened). The result
  * has passed the verifier. NULL options: defaults. */
 GRAFT_API graft_module *graft_module_load(graft_context *context, const char *path, const graft_load_options *options);
+/* The same from `size` bytes in memory, which are read before the call ends and not kept. */
 GRAFT_API graft_module *graft_module_load_memory(graft_context *context, const void *bytes, size_t size,
                                                  const char *name, const graft_load_options *options);
 /* How a module is written. The last two make texts that tests can compare: what they say stands in the text itself, and
@@ -199,11 +205,14 @@ typedef struct graft_save_options {
  * gets a companion .safetensors. NULL options: defaults. */
 GRAFT_API graft_status graft_module_save_with(graft_module *module, const char *path,
                                               const graft_save_options *options);
+/* The same in a format, with the defaults for all else. */
 GRAFT_API graft_status graft_module_save(graft_module *module, const char *path, graft_format format);
 /* The same into memory; large tensors of a text are elided with their hash. The caller frees with graft_free. */
 GRAFT_API graft_status graft_module_print_with(graft_module *module, const graft_save_options *options, char **bytes,
                                                size_t *size);
+/* The same in a format, with the defaults for all else. */
 GRAFT_API graft_status graft_module_print(graft_module *module, graft_format format, char **bytes, size_t *size);
+/* Frees the `size` bytes that a function gave its caller. NULL is fine. */
 GRAFT_API void graft_free(graft_context *context, void *pointer, size_t size);
 /* Checks every constraint of every node, use lists, order and names; diagnostics name nodes and constraints. */
 GRAFT_API graft_status graft_module_verify(graft_module *module);
@@ -213,7 +222,9 @@ GRAFT_API graft_status graft_module_compact(graft_module *module);
 /* Hash of the structure and of the tensors' bytes, names, marks and provenance left out: equal graphs hash equal. */
 GRAFT_API uint64_t graft_module_hash(graft_module *module);
 
+/* The context that the module was made in. */
 GRAFT_API graft_context *graft_module_get_context(const graft_module *module);
+/* How many graphs the module has, those that nodes run among them. */
 GRAFT_API uint32_t graft_module_graph_count(const graft_module *module);
 /* 0 is the entry; NULL past the last one. */
 GRAFT_API graft_graph *graft_module_get_graph(const graft_module *module, uint32_t index);
@@ -247,7 +258,9 @@ GRAFT_API uint32_t graft_tensor_count(const graft_module *module);
 GRAFT_API graft_tensor graft_tensor_find(graft_module *module, const char *name);
 /* Name into `buffer` as snprintf does; returns its length. */
 GRAFT_API size_t graft_tensor_name(const graft_module *module, graft_tensor tensor, char *buffer, size_t size);
+/* Parameter, buffer or constant. */
 GRAFT_API graft_tensor_kind graft_tensor_get_kind(const graft_module *module, graft_tensor tensor);
+/* The type, which is known in full. */
 GRAFT_API graft_type graft_tensor_get_type(const graft_module *module, graft_tensor tensor);
 /* The bytes, C order; NULL when out of memory, elided (a text that kept only the hash), or no such tensor. */
 GRAFT_API const void *graft_tensor_get_data(graft_module *module, graft_tensor tensor);
@@ -321,6 +334,7 @@ GRAFT_API graft_node graft_node_create(graft_graph *graph, const graft_node_opti
 /* The same for the common case, giving the first result: op, operands up to GRAFT_NONE-padded `count`, attributes. */
 GRAFT_API graft_value graft_build(graft_graph *graph, const char *op, const graft_value *operands, uint32_t count,
                                   const graft_attr *attrs, uint32_t attr_count);
+/* Adds an output, `name` of the interface. GRAFT_NAME: another one is called so. */
 GRAFT_API graft_status graft_output_add(graft_graph *graph, const char *name, graft_value value);
 /* At the end of a step `tensor` takes `value`; the verifier refuses a second update of one tensor. */
 GRAFT_API graft_status graft_update_add(graft_graph *graph, graft_tensor tensor, graft_value value);
@@ -345,6 +359,7 @@ GRAFT_API graft_value graft_node_result(const graft_graph *graph, graft_node nod
 GRAFT_API bool graft_node_attr(const graft_graph *graph, graft_node node, const char *name, graft_attr *attr);
 /* Both infer the node's results again; GRAFT_INVALID_ARGUMENT: no such node, operand or value. */
 GRAFT_API graft_status graft_node_set_attr(graft_graph *graph, graft_node node, const graft_attr *attr);
+/* Puts another value into an operand's place; GRAFT_NONE: the optional operand goes. */
 GRAFT_API graft_status graft_node_set_operand(graft_graph *graph, graft_node node, uint32_t slot, graft_value value);
 /* The node's results must be unused. Erasing a node twice is GRAFT_INVALID_ARGUMENT, as any node that is not there. */
 GRAFT_API graft_status graft_node_erase(graft_graph *graph, graft_node node);
@@ -353,11 +368,15 @@ GRAFT_API size_t graft_node_name(const graft_graph *graph, graft_node node, char
 /* What the node is for, where its op does not say: a word of marks.def ("inserted", "training_form"). Passes go by
  * marks; rules and passes set them on what they make, and both file formats keep them. */
 GRAFT_API uint32_t graft_mark_count(void);
+/* The word of a mark; NULL past the last one. */
 GRAFT_API const char *graft_mark_name(uint32_t index);
+/* What a mark says; NULL past the last one. */
 GRAFT_API const char *graft_mark_doc(uint32_t index);
 /* False of no node, or of no mark; to set what is no mark is GRAFT_NAME. */
 GRAFT_API bool graft_node_has_mark(const graft_graph *graph, graft_node node, const char *mark);
+/* Sets the mark or takes it away; GRAFT_INVALID_ARGUMENT: no such node. */
 GRAFT_API graft_status graft_node_set_mark(graft_graph *graph, graft_node node, const char *mark, bool set);
+/* Into `buffer` as snprintf does; "" of what is no value. */
 GRAFT_API size_t graft_value_name(const graft_graph *graph, graft_value value, char *buffer, size_t size);
 /* GRAFT_NONE when no input, result or tensor is called so. */
 GRAFT_API graft_value graft_value_find(graft_graph *graph, const char *name);
@@ -372,19 +391,25 @@ GRAFT_API uint32_t graft_value_use_count(const graft_graph *graph, graft_value v
 /* Every use of `from`, outputs and updates too, becomes one of `to`: O(uses). GRAFT_INVALID_ARGUMENT: one is no value;
  * GRAFT_TYPE: their types differ. */
 GRAFT_API graft_status graft_value_replace_uses(graft_graph *graph, graft_value from, graft_value to);
+/* How many inputs the graph has. */
 GRAFT_API uint32_t graft_input_count(const graft_graph *graph);
 /* Past the last one: GRAFT_NONE, and NULL for a name. */
 GRAFT_API graft_value graft_input_get(const graft_graph *graph, uint32_t index);
+/* How many outputs the graph has. */
 GRAFT_API uint32_t graft_output_count(const graft_graph *graph);
+/* The value that is given out; GRAFT_NONE past the last one. */
 GRAFT_API graft_value graft_output_get(const graft_graph *graph, uint32_t index);
+/* The interface's name of an output; NULL past the last one. */
 GRAFT_API const char *graft_output_name(const graft_graph *graph, uint32_t index);
 
 /* ---- the op table ---------------------------------------------------------------------------------------------------
  */
 
+/* How many ops the table has. */
 GRAFT_API uint32_t graft_op_count(void);
 /* "" past the last one, here and below. */
 GRAFT_API const char *graft_op_name(uint32_t index);
+/* What the op computes, in a line. */
 GRAFT_API const char *graft_op_doc(uint32_t index);
 /* "conv2d(x, weight, bias?) {stride: ints = [1, 1], …} -> y", into `buffer` as snprintf does. */
 GRAFT_API size_t graft_op_signature(uint32_t index, char *buffer, size_t size);

@@ -90,6 +90,7 @@ GRAFT_API graft_status graft_check_pipeline(graft_context *context, const char *
 /* The pass table, named pipelines included. */
 GRAFT_API uint32_t graft_pass_count(void);
 GRAFT_API const char *graft_pass_name(uint32_t index); /* NULL past the last one */
+/* What the pass does, in a line; NULL past the last one. */
 GRAFT_API const char *graft_pass_doc(uint32_t index);
 /* A named pipeline's members as pipeline text; "" for a pass. */
 GRAFT_API const char *graft_pass_members(uint32_t index);

@@ -21,8 +21,10 @@ GRAFT_API void graft_rules_destroy(graft_rules *rules); /* NULL is fine */
 /* Adds the rules of a text; `name` stands for the file in diagnostics, and rules of it can be listed by it. On failure
  * nothing is added and diagnostics say where the text is wrong. */
 GRAFT_API graft_status graft_rules_add(graft_rules *rules, const char *text, size_t size, const char *name);
+/* The same of a file. */
 GRAFT_API graft_status graft_rules_load(graft_rules *rules, const char *path);
 
+/* How many rules the set has. */
 GRAFT_API uint32_t graft_rules_count(const graft_rules *rules);
 GRAFT_API const char *graft_rules_name(const graft_rules *rules, uint32_t index); /* NULL past the last one, as below */
 /* The comment above the rule: its algebra and why it is sound. */
@@ -48,6 +50,7 @@ typedef struct graft_predicate {
   bool (*holds)(void *user, const graft_graph *graph, const graft_value *values, uint32_t count);
   void *user;
 } graft_predicate;
+/* Makes the predicate known to files that are added later. GRAFT_NAME: a name that is taken or no name. */
 GRAFT_API graft_status graft_rules_add_predicate(graft_rules *rules, const graft_predicate *predicate);
 
 /* ---- quantizers: which edges and values are quantized, and how (patterns/quantizers/README.md) ---- */
@@ -58,18 +61,25 @@ typedef struct graft_quantizers graft_quantizers;
 /* The same for sets of quantizers; the pass `annotate{quantizer=NAME}` uses them. A file holds one quantizer. */
 GRAFT_API graft_quantizers *graft_quantizers_create(graft_context *context, bool builtin);
 GRAFT_API void graft_quantizers_destroy(graft_quantizers *quantizers); /* NULL is fine */
+/* As graft_rules_add, of the text of a quantizer. */
 GRAFT_API graft_status graft_quantizers_add(graft_quantizers *quantizers, const char *text, size_t size,
                                             const char *name);
+/* The same of a file. */
 GRAFT_API graft_status graft_quantizers_load(graft_quantizers *quantizers, const char *path);
 
+/* As graft_rules_add_predicate. */
 GRAFT_API graft_status graft_quantizers_add_predicate(graft_quantizers *quantizers, const graft_predicate *predicate);
 
+/* How many quantizers the set has. */
 GRAFT_API uint32_t graft_quantizers_count(const graft_quantizers *quantizers);
+/* The name; NULL past the last one, as below. */
 GRAFT_API const char *graft_quantizers_name(const graft_quantizers *quantizers, uint32_t index);
 /* "xnnpack{per-channel=false, …}": its options and their defaults, into `buffer` as snprintf does. */
 GRAFT_API size_t graft_quantizers_signature(const graft_quantizers *quantizers, uint32_t index, char *buffer,
                                             size_t size);
+/* The comment above the quantizer. */
 GRAFT_API const char *graft_quantizers_doc(const graft_quantizers *quantizers, uint32_t index);
+/* The file's name as given to graft_quantizers_add; that of the source for quantizers that ship. */
 GRAFT_API const char *graft_quantizers_file(const graft_quantizers *quantizers, uint32_t index);
 
 /* As graft_rules_explain, for the rules of one quantizer with the default values of its options. */

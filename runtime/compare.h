@@ -89,14 +89,17 @@ typedef struct graft_layer {
 
 /* NULL with a diagnostic: no memory, a graph that cannot be run, graphs of two contexts. NULL options: defaults. */
 GRAFT_API graft_compare *graft_compare_create(graft_graph *a, graft_graph *b, const graft_compare_options *options);
+/* Ends the comparison; the graphs stay. NULL is fine. */
 GRAFT_API void graft_compare_destroy(graft_compare *compare);
 /* One step; types and data of a's inputs. Those of b are found by name; it may have fewer. */
 GRAFT_API graft_status graft_compare_step(graft_compare *compare, const graft_type *types, const void *const *data);
+/* How many values of both networks are compared. */
 GRAFT_API uint32_t graft_compare_layer_count(const graft_compare *compare);
 /* Of no such layer, or before the first step: all but the values is zero or NaN. */
 GRAFT_API graft_layer graft_compare_layer(const graft_compare *compare, uint32_t index);
 /* The first bad layer in order, and the one that adds most error by itself; GRAFT_NONE: none. */
 GRAFT_API uint32_t graft_compare_first_bad(const graft_compare *compare);
+/* The layer that adds most error by itself; GRAFT_NONE: none. */
 GRAFT_API uint32_t graft_compare_worst(const graft_compare *compare);
 
 /* A weight that b has as integers and a, under the same name, as floats (if a has the same integers there is nothing to
