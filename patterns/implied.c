@@ -51,7 +51,7 @@ static bool imply(builder *b, const pt_step *s, pt_expr_kind kind, int name, pt_
   gr_expr *value = node(b, kind, where, NULL, NULL), *e = node(b, PT_E_CALL, where, value, NULL);
   if (!value || !e) return false;
   value->name = (uint16_t)name;
-  e->index = function;
+  e->index = (uint16_t)function;
   if (kind == PT_E_VALUE && b->v->slot_optional[b->v->slots[name]]) {
     gr_expr *absent = node(b, PT_E_NOT, where, value, NULL);
     if (!absent || !(e = node(b, PT_E_OR, where, absent, e))) return false;

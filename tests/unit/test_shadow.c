@@ -108,8 +108,8 @@ END_TEST
 
 static const char *const kinds[] = {
     "%%y = slice(%%a) {start: %d, drop ..}\nwhere no_spec(..)",
-    "%%b = slice(%%x) {start: %d, drop ..}\n %%d = relu(%%b)\n %%e = relu(%%a)\n %%y = add(%%d, %%e)\nwhere "
-    "no_spec(..)",
+    ("%%b = slice(%%x) {start: %d, drop ..}\n %%d = relu(%%b)\n %%e = relu(%%a)\n %%y = add(%%d, %%e)\nwhere "
+     "no_spec(..)"),
     "%%y = relu(%%a)\nwhere no_spec(..), dim(%%x, 0) == %d", "%%y = add(%%a, %d.0)\nwhere no_spec(..)",
     "%%c = \"v.op%d\"(%%a) {drop ..}\n %%b = relu(%%c)\n %%d = relu(%%b)\n %%y = relu(%%d)\nwhere no_spec(..)"};
 
