@@ -192,7 +192,7 @@ GRAFT_API graft_module *graft_module_load_memory(graft_context *context, const v
 typedef struct graft_save_options {
   size_t size;
   graft_format format; /* GRAFT_FORMAT_AUTO: by the extension (.gir .gfb .onnx .json .dot), else text */
-  bool no_provenance;  /* text and .gfb: without records and sources (marks stay) */
+  bool no_provenance;  /* text, .gfb, .json: without records and sources (marks stay) */
   bool inline_data;    /* text: the elements of large tensors too, neither in a companion nor elided */
   /* .onnx: 13 to 21; 0: 17. What ONNX of that opset has no op for is an error that names the node: the pass
    * to-onnx{opset=N} (passes.h) lowers it, and is run before saving. */
@@ -252,7 +252,7 @@ GRAFT_API graft_tensor graft_tensor_create(graft_module *module, const char *nam
 /* A tensor made by formula when it is first read: element i is lo + (hi-lo) * u(name, i); design: the fill formula. */
 GRAFT_API graft_tensor graft_tensor_fill(graft_module *module, const char *name, graft_tensor_kind kind,
                                          const graft_type *type, double lo, double hi);
-/* Numbers given so far, those of erased tensors too. */
+/* Erased ones not counted: O(tensors). Indices may be greater (inspect.h: graft_tensor_limit, graft_tensor_next). */
 GRAFT_API uint32_t graft_tensor_count(const graft_module *module);
 /* GRAFT_NONE when no tensor is called so. */
 GRAFT_API graft_tensor graft_tensor_find(graft_module *module, const char *name);
@@ -319,6 +319,13 @@ typedef struct graft_node_options {
   bool insert;
   const graft_value *rest; /* operands that follow those above: a list that an op has behind others */
   uint32_t rest_count;
+  /* Provenance: the nodes of the graph that this one is made of, all still there. It goes back to the source of the
+   * first (`source` beside it: to that one), and gets a record of its own with theirs as parents (inspect.h). */
+  const graft_node *from;
+  uint32_t from_count;
+  const char *pass, *rule;   /* in this record: what makes the node; NULL: "embedder", and no rule */
+  const graft_value *equals; /* in this record: the value that the first result stands for, but for quantization; its
+                              * name, or what it equals itself, is kept. NULL: none */
 } graft_node_options;
 
 /* Every builder gives GRAFT_NONE (or another status than GRAFT_OK) and a diagnostic when it is given what is not in the

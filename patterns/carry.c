@@ -51,7 +51,7 @@ static bool moved_value(pt_rewriter *r, uint32_t from, uint32_t to) {
 
 static bool move_origin(graft_graph *g, bool is_value, uint32_t from, uint32_t to) {
   uint32_t origin = gr_spec_origin(g, (gr_spec_ref){is_value, from});
-  return !origin || gr_spec_set_origin(g, (gr_spec_ref){is_value, to}, origin) == GRAFT_OK;
+  return gr_spec_set_origin(g, (gr_spec_ref){is_value, to}, origin) == GRAFT_OK;
 }
 
 /* The root keeps its uses' ids where it can, so an old edge of the root may have the id of another new one: what leaves

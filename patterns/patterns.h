@@ -6,6 +6,7 @@
 #ifndef GRAFT_PATTERNS_H
 #define GRAFT_PATTERNS_H
 
+#include "annotations.h" /* annotating in C: what a quantizer file does */
 #include "ir.h"
 
 #if defined(__cplusplus)
@@ -85,31 +86,6 @@ GRAFT_API const char *graft_quantizers_file(const graft_quantizers *quantizers, 
 /* As graft_rules_explain, for the rules of one quantizer with the default values of its options. */
 GRAFT_API graft_status graft_quantizers_explain(const graft_quantizers *quantizers, uint32_t index, graft_graph *graph,
                                                 const char *node, const char *rule, char **text, size_t *size);
-
-/* ---- annotating in C: what a quantizer file does ---- */
-
-/* A value, or, where `value` is GRAFT_NONE, the edge by which operand `slot` of `node` is read. */
-typedef struct graft_place {
-  graft_value value;
-  graft_node node;
-  uint32_t slot;
-} graft_place;
-
-/* A quantization spec, of an edge or a value. */
-typedef struct graft_spec {
-  size_t size;
-  const char *kind;        /* "spec" (observed), "shared", "derived", "fixed": the op table's rows of these names */
-  const graft_attr *attrs; /* those that differ from the row's defaults: dtype, quant_min, scheme, observer … */
-  uint32_t attr_count;
-  const graft_place *places; /* of shared the one, of derived those it is computed from */
-  uint32_t place_count;
-} graft_spec;
-
-/* GRAFT_NAME when the place has a spec already. The passes insert-fake-quant and insert-observers act on specs; the
- * pass `annotate{quantizer=callback}` calls graft_pass_options.annotate, which may use this. */
-GRAFT_API graft_status graft_annotate(graft_graph *graph, graft_place place, const graft_spec *spec);
-/* Has any operand or result of the node a spec? */
-GRAFT_API bool graft_is_annotated(const graft_graph *graph, graft_node node);
 
 #if defined(__cplusplus)
 }

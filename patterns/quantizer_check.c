@@ -63,7 +63,7 @@ bool qz_spec_eval(const gr_quantizer *q, const qz_spec *s, const graft_attr *opt
     attrs[i].name = op->attrs[i].name;
   }
   if (*weight_axis && parts >= 0) attrs[parts].as.i = groups;
-  if (!qz_spec_check(q->context, s->kind, attrs, where)) return false;
+  if (!gr_spec_check(q->context, s->kind, attrs, where)) return false;
   *weight_axis = *weight_axis && attrs[at].kind != GRAFT_ATTR_NONE;
   return true;
 }
@@ -75,7 +75,7 @@ static void check_fields(const gr_quantizer *q, const qz_spec *s) {
       graft_attr a = {.kind = GRAFT_ATTR_STRING, .as.s = v->word};
       if (v->kind == QZ_EXPR && v->expr->kind == PT_E_LITERAL) a = v->expr->value;
       if (v->kind == QZ_WORD || (v->kind == QZ_EXPR && v->expr->kind == PT_E_LITERAL))
-        (void)qz_attr_check(q->context, s->kind, i, a, v->where);
+        (void)gr_spec_attr_check(q->context, s->kind, i, a, v->where);
     }
 }
 

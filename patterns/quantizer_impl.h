@@ -121,10 +121,6 @@ bool qz_value_eval(const gr_quantizer *q, const qz_value *v, const graft_attr *o
  * kinds, range, names. A spec per tensor has no axis. */
 bool qz_spec_eval(const gr_quantizer *q, const qz_spec *s, const graft_attr *options, int64_t axis, int64_t groups,
                   graft_attr attrs[GR_MAX_ATTRS], bool *weight_axis);
-/* Kinds, names, ranges and what does not go together (spec_check.c). A spec per tensor loses its axis. */
-/* Of one attribute alone. */
-bool qz_attr_check(graft_context *c, uint32_t kind, uint32_t slot, graft_attr a, gr_loc where);
-bool qz_spec_check(graft_context *c, uint32_t kind, graft_attr attrs[GR_MAX_ATTRS], const gr_loc where[GR_MAX_ATTRS]);
 void qz_defaults(const gr_quantizer *q, graft_attr options[QZ_MAX_OPTIONS]);
 /* "xnnpack{per-channel=true, …}" with the values of the options, as snprintf does. */
 size_t qz_describe(const gr_quantizer *q, const graft_attr *options, char *buffer, size_t size);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "ir/formats/npy_int.h"
+#include "ir/inspect.h"
 #include "ir/state.h"
 #include "passes/passes.h"
 #include "patterns/patterns.h"
@@ -49,7 +50,8 @@ static const cli_option option_table[] = {
     {PASSES, "passes", "PIPELINE", "run these passes: NAME{option=value,...},NAME,..."},
     {EMIT, "emit", "FORMAT",
      "text, binary, onnx, json or dot; else by OUT's extension (.gir .gfb .onnx .json .dot), else text"},
-    {NO_PROVENANCE, "no-provenance", NULL, "write text and .gfb without records and sources, for tests that compare"},
+    {NO_PROVENANCE, "no-provenance", NULL,
+     "write text, .gfb and JSON without records and sources, for tests that compare"},
     {INLINE_DATA, "inline-data", NULL, "write the elements of large tensors into the text too"},
     {OPSET, "opset", "N", "write .onnx of this opset, 13 to 21; else of 17"},
     {EXTERNAL_DATA, "external-data", NULL, "write the large tensors of .onnx into OUT.data"},
@@ -387,12 +389,12 @@ static bool write_tensor(graft_module *module, graft_tensor t, const char *direc
 
 /* Names are checked first: a collision leaves nothing behind. */
 static int export_state(graft_module *module, const char *directory) {
-  uint32_t room = graft_tensor_count(module), count = 0;
+  const uint32_t room = graft_tensor_count(module);
+  uint32_t count = 0;
   char **paths = calloc(room + 1u, sizeof *paths);
   graft_tensor *tensors = calloc(room + 1u, sizeof *tensors);
   bool ok = paths && tensors;
-  for (graft_tensor t = 0; ok && t < room; t++) {
-    if (module->tensors.data[t].erased) continue;
+  for (graft_tensor t = graft_tensor_first(module); ok && t != GRAFT_NONE; t = graft_tensor_next(module, t)) {
     tensors[count] = t;
     paths[count] = tensor_path(module, t, directory);
     ok = paths[count++] != NULL;

@@ -2,7 +2,8 @@
 #ifndef GRAFT_ANNOTATION_INT_H
 #define GRAFT_ANNOTATION_INT_H
 
-#include "ir/graph/base_int.h"
+#include "ir/annotations.h"
+#include "ir/graph/op_int.h"
 
 /* A spec says how one edge (use) or value is quantized. `kind` is a row of specs.def (spec, shared, derived, fixed) and
  * `attrs` its attributes; shared and derived refer to edges or values. Specs are interned. */
@@ -27,7 +28,16 @@ graft_status gr_spec_set_origin(graft_graph *g, gr_spec_ref place, uint32_t orig
 uint32_t gr_spec_origin(const graft_graph *g, gr_spec_ref place);
 void gr_spec_clear(graft_graph *g);
 bool gr_has_specs(const graft_graph *g);
-bool gr_is_annotated(const graft_graph *g, graft_node n); /* has an edge or a result of the node a spec? */
+/* The use or value that a place is; id GRAFT_NONE: there is none. */
+gr_spec_ref gr_spec_place(const graft_graph *g, graft_place place);
+uint32_t gr_spec_at(const graft_graph *g, gr_spec_ref place); /* 0: none */
+bool gr_is_annotated(const graft_graph *g, graft_node n);     /* has an edge or a result of the node a spec? */
+
+/* What the attributes of a spec may be (spec_check.c): kinds, names, ranges and what does not go together, of quantizer
+ * files and of specs set in C. By slot, in public form; a spec per tensor loses its axis. */
+bool gr_spec_check(graft_context *c, uint32_t kind, graft_attr attrs[GR_MAX_ATTRS], const gr_loc where[GR_MAX_ATTRS]);
+/* Of one attribute alone. */
+bool gr_spec_attr_check(graft_context *c, uint32_t kind, uint32_t slot, graft_attr a, gr_loc where);
 
 /* Who made a node: a source name, or (pass, rule, records of the nodes it was made from). Interned; 0 is none. */
 typedef struct gr_record {

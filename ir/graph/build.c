@@ -73,17 +73,50 @@ static graft_status check_options(graft_graph *g, const graft_node_options *o, g
     wrong = "too many operands or results";
   else if (o->insert && !gr_is_node(g, o->before))
     wrong = "the node to insert before is not in the graph";
+  else if (o->from_count && !o->from)
+    wrong = "the nodes that it is made from are missing";
+  else if (o->equals && !gr_is_value(g, *o->equals))
+    wrong = "what it equals is no value of the graph";
   if (wrong) return gr_error(c, GRAFT_INVALID_ARGUMENT, where, "%s", wrong);
   for (uint32_t i = 0; i < o->operand_count + o->rest_count; i++) {
     const graft_value v = i < o->operand_count ? o->operands[i] : o->rest[i - o->operand_count];
     if (v != GRAFT_NONE && !gr_is_value(g, v))
       return gr_error(c, GRAFT_INVALID_ARGUMENT, where, "operand %u is no value of the graph", i);
   }
+  for (uint32_t i = 0; i < o->from_count; i++)
+    if (!gr_is_node(g, o->from[i]))
+      return gr_error(c, GRAFT_INVALID_ARGUMENT, where, "what it is made from (%u) is no node of the graph", i);
   for (uint32_t i = 0; i < o->attr_count; i++) {
     graft_status status = gr_attr_given(g->module, &o->attrs[i], where);
     if (status != GRAFT_OK) return status;
   }
   return GRAFT_OK;
+}
+
+/* "" and NULL: 0; GRAFT_NONE: no memory. */
+static uint32_t text(graft_module *m, const char *s) { return s && s[0] ? gr_intern(m, s, strlen(s)) : 0; }
+
+/* The record that the options describe; 0: none, GRAFT_NONE: no memory. */
+static uint32_t make_record(graft_graph *g, const graft_node_options *o) {
+  graft_module *m = g->module;
+  gr_record r = {.source = text(m, o->source)};
+  const bool made = o->from_count || o->pass || o->rule || o->equals;
+  if (!made) return r.source && r.source != GRAFT_NONE ? gr_record_intern(m, &r, NULL) : r.source;
+  r.pass = text(m, o->pass ? o->pass : "embedder");
+  r.rule = text(m, o->rule);
+  r.equals = o->equals ? gr_known_as(g, *o->equals) : 0;
+  if (r.source == GRAFT_NONE || r.pass == GRAFT_NONE || r.rule == GRAFT_NONE || r.equals == GRAFT_NONE)
+    return GRAFT_NONE;
+  const size_t size = (o->from_count + (size_t)1) * sizeof(uint32_t);
+  uint32_t *parents = gr_alloc(m->context, size);
+  if (!parents) return GRAFT_NONE;
+  for (uint32_t i = 0; i < o->from_count; i++) {
+    const uint32_t record = gr_node_at(g, o->from[i])->provenance;
+    if (record) parents[r.parent_count++] = record;
+  }
+  const uint32_t id = gr_record_intern(m, &r, parents);
+  gr_free(m->context, parents, size);
+  return id;
 }
 
 /* Of options that are good, with all operands in one list. */
@@ -110,10 +143,7 @@ static graft_node create(graft_graph *g, const graft_node_options *o, const graf
     d.result_count = op ? gr_op_required_results(op) : 1;
     if (d.op == GR_OP_split) gr_attr_ints(m, d.attrs, GR_ATTR(split, split_sizes), &d.result_count);
   }
-  if (o->source) {
-    gr_record r = {.source = gr_intern(m, o->source, strlen(o->source))};
-    if (r.source == GRAFT_NONE || (d.provenance = gr_record_intern(m, &r, NULL)) == GRAFT_NONE) return GRAFT_NONE;
-  }
+  if ((d.provenance = make_record(g, o)) == GRAFT_NONE) return GRAFT_NONE;
   gr_name *names = NULL;
   uint32_t *types = NULL;
   uint32_t n = d.result_count;

@@ -16,6 +16,8 @@ typedef struct dense {
   GR_VEC(gr_value) values;
   GR_VEC(uint32_t) spec_of_use;
   GR_VEC(uint32_t) spec_of_value;
+  GR_VEC(uint32_t) origin_of_use;
+  GR_VEC(uint32_t) origin_of_value;
   maps map;
 } dense;
 
@@ -109,6 +111,20 @@ static graft_status remap_specs(graft_graph *g, dense *d) {
   return status;
 }
 
+/* An array of as many numbers, those that were there at their new places; false: no memory. */
+static bool move_numbers(graft_context *c, const void *from, const uint32_t *map, uint32_t count, void *to) {
+  GR_VEC(uint32_t) old, now = {0};
+  memcpy(&old, from, sizeof old);
+  if (old.len == 0) return true;
+  if (!gr_vec_reserve(c, &now, count)) return false;
+  if (count) memset(now.data, 0, count * sizeof *now.data);
+  now.len = count;
+  for (uint32_t i = 0; i < old.len; i++)
+    if (map[i] != GRAFT_NONE) now.data[map[i]] = old.data[i];
+  memcpy(to, &now, sizeof now);
+  return true;
+}
+
 static graft_status make_dense(graft_graph *g, const uint32_t *tensors, dense *d) {
   graft_context *c = g->module->context;
   maps *map = &d->map;
@@ -138,6 +154,9 @@ static graft_status make_dense(graft_graph *g, const uint32_t *tensors, dense *d
   for (uint32_t i = 0; i < g->updates.len; i++)
     if (g->updates.data[i].tensor != GRAFT_NONE) add_use(g, d, map, g->updates.data[i].use, GR_USER_UPDATE | updates++);
   relink(g, d, map);
+  if (!move_numbers(c, &g->origin_of_use, map->uses, d->uses.len, &d->origin_of_use) ||
+      !move_numbers(c, &g->origin_of_value, map->values, d->values.len, &d->origin_of_value))
+    return GRAFT_NO_MEMORY;
   return g->spec_of_use.len || g->spec_of_value.len ? remap_specs(g, d) : GRAFT_OK;
 }
 
@@ -173,8 +192,9 @@ static void take_dense(graft_graph *g, const uint32_t *tensors, dense *d) {
   TAKE(values);
   TAKE(spec_of_use);
   TAKE(spec_of_value);
+  TAKE(origin_of_use);
+  TAKE(origin_of_value);
 #undef TAKE
-  g->origin_of_use.len = g->origin_of_value.len = 0; /* what --explain says is not kept */
   g->first = g->live ? 0 : GRAFT_NONE;
   g->last = g->live ? g->live - 1 : GRAFT_NONE;
   gr_map_free(c, &g->names);
@@ -190,6 +210,8 @@ static void drop_dense(const graft_graph *g, dense *d) {
   gr_vec_free(c, &d->values);
   gr_vec_free(c, &d->spec_of_use);
   gr_vec_free(c, &d->spec_of_value);
+  gr_vec_free(c, &d->origin_of_use);
+  gr_vec_free(c, &d->origin_of_value);
 }
 
 static void compact_tensors(graft_module *m, const uint32_t *tensors, uint32_t kept) {

@@ -384,7 +384,10 @@ graft_status gr_node_become(graft_graph *g, graft_node n, const gr_node_desc *d)
       if (value_add(g, types[i], GR_DEF_NODE, n, name) == GRAFT_NONE) status = GRAFT_NO_MEMORY;
       gr_replace_uses(g, old_first + i, first + i);
       uint32_t spec = gr_spec_of_value(g, old_first + i);
-      if (spec && gr_spec_set_value(g, first + i, spec) != GRAFT_OK) status = GRAFT_NO_MEMORY;
+      uint32_t origin = gr_spec_origin(g, (gr_spec_ref){true, old_first + i});
+      if (spec &&
+          (gr_spec_set_value(g, first + i, spec) || gr_spec_set_origin(g, (gr_spec_ref){true, first + i}, origin)))
+        status = GRAFT_NO_MEMORY;
       kill_value(g, old_first + i);
       if (!name_known(g, name, first + i)) status = GRAFT_NO_MEMORY;
     }

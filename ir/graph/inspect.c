@@ -73,7 +73,7 @@ static graft_status change(graft_graph *g, graft_node n, uint32_t attrs, uint32_
                    : slot == GRAFT_NONE                         ? d.operand_count
                                                                 : slot + 1;
   graft_value *operands = gr_alloc(c, (count ? count : 1) * sizeof *operands);
-  uint32_t *specs = gr_calloc(c, count ? count : 1, sizeof *specs);
+  uint32_t *specs = gr_calloc(c, count ? 2 * (size_t)count : 1, sizeof *specs); /* then their origins */
   uint32_t *types = d.op >= GR_OP_COUNT && d.result_count ? gr_alloc(c, d.result_count * sizeof *types) : NULL;
   const bool keeps = d.op >= GR_OP_COUNT && d.result_count;
   graft_status status = operands && specs && (types || !keeps) ? GRAFT_OK : GRAFT_NO_MEMORY;
@@ -82,19 +82,25 @@ static graft_status change(graft_graph *g, graft_node n, uint32_t attrs, uint32_
   if (status == GRAFT_OK) {
     for (uint32_t i = 0; i < count; i++) {
       operands[i] = i == slot ? operand : gr_operand(g, n, i);
-      if (i < d.operand_count) specs[i] = gr_spec_of_use(g, gr_node_at(g, n)->first_use + i);
+      if (i >= d.operand_count || operands[i] == GRAFT_NONE) continue;
+      const uint32_t use = gr_node_at(g, n)->first_use + i;
+      specs[i] = gr_spec_of_use(g, use);
+      specs[count + i] = gr_spec_origin(g, (gr_spec_ref){false, use});
     }
     d.operands = operands;
     d.operand_count = count;
     d.attrs = attrs;
     d.types = types;
     status = gr_node_become(g, n, &d);
-    for (uint32_t i = 0; i < gr_node_at(g, n)->operand_count && status == GRAFT_OK; i++)
-      status = gr_spec_set_use(g, gr_node_at(g, n)->first_use + i, specs[i]);
+    for (uint32_t i = 0; i < gr_node_at(g, n)->operand_count && status == GRAFT_OK; i++) {
+      const uint32_t use = gr_node_at(g, n)->first_use + i;
+      status = gr_spec_set_use(g, use, specs[i]);
+      if (status == GRAFT_OK) status = gr_spec_set_origin(g, (gr_spec_ref){false, use}, specs[count + i]);
+    }
   }
   if (types) gr_free(c, types, d.result_count * sizeof *types);
   gr_free(c, operands, (count ? count : 1) * sizeof *operands);
-  gr_free(c, specs, (count ? count : 1) * sizeof *specs);
+  gr_free(c, specs, (count ? 2 * (size_t)count : 1) * sizeof *specs);
   return status;
 }
 

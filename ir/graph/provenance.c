@@ -86,8 +86,8 @@ uint32_t gr_known_as(graft_graph *g, graft_value v) {
   if (v == GRAFT_NONE) return 0;
   const graft_node n = gr_value_node(g, v);
   const gr_record *r = n == GRAFT_NONE ? NULL : gr_record_get(g->module, gr_node_at(g, n)->provenance);
-  /* made of nodes that had no record, it has none that says more than by whom */
-  if (r && r->pass && r->parent_count) return v == gr_node_at(g, n)->first_result ? r->equals : 0;
+  /* made of nodes that had no record, it may have none that says more than by whom */
+  if (r && r->pass && (r->parent_count || r->equals)) return v == gr_node_at(g, n)->first_result ? r->equals : 0;
   const char *name = gr_value_label(g, v);
   return gr_intern(g->module, name, strlen(name));
 }

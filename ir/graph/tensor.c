@@ -177,7 +177,11 @@ graft_tensor graft_tensor_fill(graft_module *m, const char *name, graft_tensor_k
   return gr_edit_end(m, edit, t == GRAFT_NONE ? GRAFT_TYPE : GRAFT_OK) ? GRAFT_NONE : t;
 }
 
-uint32_t graft_tensor_count(const graft_module *m) { return m->tensors.len; }
+uint32_t graft_tensor_count(const graft_module *m) {
+  uint32_t count = 0;
+  for (graft_tensor t = 0; m && t < m->tensors.len; t++) count += !m->tensors.data[t].erased;
+  return count;
+}
 
 graft_tensor graft_tensor_find(graft_module *m, const char *name) {
   gr_name n = gr_name_find(m, name ? name : "");

@@ -3,6 +3,7 @@
  * Medians on warm memory. */
 #include "models.h"
 #include "bench.h"
+#include "ir/inspect.h"
 #include "passes/passes.h"
 #include "runtime/runtime.h"
 
@@ -10,7 +11,7 @@
 static void write_model(graft_context *c, const char *name, const char *file) {
   graft_module *m = graft_model_by_name(c, name);
   if (!m) bench_fail(c, name);
-  for (graft_tensor t = 0; t < graft_tensor_count(m); t++) {
+  for (graft_tensor t = graft_tensor_first(m); t != GRAFT_NONE; t = graft_tensor_next(m, t)) {
     const void *data = graft_tensor_get_data(m, t);
     if (!data || graft_tensor_set_data(m, t, data) != GRAFT_OK) bench_fail(c, name);
   }

@@ -2,6 +2,7 @@
  * A .gfb gets the weights' bytes, as a trained network has them, and not the formula they were made by.
  * build-model input OUT.npy: writes the input that they are tried on, fill("input", -2.1, 2.6) of 1x3x224x224. */
 #include "ir/formats/npy_int.h"
+#include "ir/inspect.h"
 #include "models.h"
 
 #include <stdio.h>
@@ -19,7 +20,7 @@ static graft_status write_input(graft_context *context, const char *file) {
 }
 
 static graft_status make_weights(graft_module *m) {
-  for (graft_tensor t = 0; t < graft_tensor_count(m); t++) {
+  for (graft_tensor t = graft_tensor_first(m); t != GRAFT_NONE; t = graft_tensor_next(m, t)) {
     const void *data = graft_tensor_get_data(m, t);
     graft_status status = data ? graft_tensor_set_data(m, t, data) : GRAFT_NO_MEMORY;
     if (status != GRAFT_OK) return status;

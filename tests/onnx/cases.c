@@ -3,6 +3,7 @@
  * and `tolerance`, relative to the largest value, where 1e-5 is too little. In file names every character but
  * A-Za-z0-9._- is written _. Prints ok or FAIL a case. */
 #include "ir/formats/npy_int.h"
+#include "ir/inspect.h"
 #include "runtime/runtime.h"
 
 #include <ctype.h>
@@ -87,7 +88,7 @@ static bool check_outputs(test_case *t, graft_session *s) {
 
 static bool check_state(test_case *t) {
   char path[1024], name[256];
-  for (graft_tensor i = 0; i < graft_tensor_count(t->module); i++) {
+  for (graft_tensor i = graft_tensor_first(t->module); i != GRAFT_NONE; i = graft_tensor_next(t->module, i)) {
     graft_tensor_name(t->module, i, name, sizeof name);
     file_of(t, "after", name, path, sizeof path);
     const graft_type type = graft_tensor_get_type(t->module, i);

@@ -1,5 +1,6 @@
 /* If and Loop: the types of what they carry, and the graphs that they become. */
 #include "ir/formats/onnx/onnx_impl.h"
+#include "ir/inspect.h"
 
 #include "fixture.h"
 #include "runtime/runtime.h"
@@ -62,7 +63,7 @@ START_TEST(carried_values_grow) {
   is_type(0, "y", GRAFT_F32, 2, INTS(-1, 3));
   is_type(0, "all", GRAFT_F32, 3, INTS(-1, 2, 3));
   uint32_t tensors = 0;
-  for (graft_tensor t = 0; t < graft_tensor_count(m); t++)
+  for (graft_tensor t = graft_tensor_first(m); t != GRAFT_NONE; t = graft_tensor_next(m, t))
     tensors += graft_tensor_get_type(m, t).rank == 2 && graft_tensor_get_data(m, t) != NULL;
   ck_assert_uint_eq(tensors, 1);
 }

@@ -1,6 +1,7 @@
 /* ONNX files rather than models: external data, the wire format, lack of memory, size. */
 #include "ir/formats/file_int.h"
 #include "ir/formats/onnx/onnx_impl.h"
+#include "ir/inspect.h"
 
 #include "fixture.h"
 
@@ -328,7 +329,7 @@ static void add_raw(int i, int dtype) {
 }
 
 static void check_raw(void) {
-  for (graft_tensor t = 0; t < graft_tensor_count(m); t++) {
+  for (graft_tensor t = graft_tensor_first(m); t != GRAFT_NONE; t = graft_tensor_next(m, t)) {
     char name[32];
     const int i = (int)graft_tensor_name(m, t, name, sizeof name) - 1;
     const graft_type type = graft_tensor_get_type(m, t);

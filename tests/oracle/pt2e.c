@@ -5,6 +5,7 @@
  * scale and zero point, and the converted output. (The full checker, with where each q/dq node stands, lies with the
  * full set of cases.) Prints ok or FAIL a case. */
 #include "ir/formats/npy_int.h"
+#include "ir/inspect.h"
 #include "passes/passes.h"
 #include "runtime/runtime.h"
 
@@ -118,7 +119,7 @@ static bool post_training(const test_case *t) { return json_object_get(t->meta, 
 /* Statistics of batch norm within 2e-4 of the largest. */
 static bool statistics(test_case *t) {
   if (post_training(t)) return true; /* folded already */
-  for (graft_tensor i = 0; i < graft_tensor_count(t->module); i++) {
+  for (graft_tensor i = graft_tensor_first(t->module); i != GRAFT_NONE; i = graft_tensor_next(t->module, i)) {
     char name[200], file[800];
     graft_tensor_name(t->module, i, name, sizeof name);
     if (!strstr(name, ".running_")) continue;

@@ -3,6 +3,7 @@
  * GRAFT_OK. */
 #include "ir/formats/npy_int.h"
 #include "ir/formats/safetensors_int.h"
+#include "ir/inspect.h"
 #include "scratch.h"
 
 #include <jansson.h>
@@ -105,7 +106,7 @@ static graft_status save_safetensors(graft_context *c, graft_module *m) {
   (void)c;
   graft_tensor all[8];
   uint32_t n = 0;
-  for (graft_tensor t = 0; t < graft_tensor_count(m); t++)
+  for (graft_tensor t = graft_tensor_first(m); t != GRAFT_NONE; t = graft_tensor_next(m, t))
     if (gr_tensor_type(m, t)->rank > 0) all[n++] = t;
   return gr_safetensors_write(m, scratch_path("a.safetensors"), all, n, NULL);
 }

@@ -1,6 +1,7 @@
 /* Every allocation fails, once or from there on, of every road through the library: then there is an error and the
  * module is valid and the one before the pass or the step that failed, or there is none and the result is right byte
  * for byte. Nothing leaks.  usage: test_out_of_memory DATA [both]: `both` for each allocation, else one of them. */
+#include "ir/annotations.h"
 #include "passes/modules.h"
 #include "passes/passes.h"
 #include "passes/quantized_modules.h"
@@ -598,6 +599,43 @@ static graft_status road_quantized_from(trial *t) {
   return s;
 }
 
+/* Specs and provenance that a program states itself. */
+static graft_status road_annotate(trial *t) {
+  load_for_sure(t);
+  graft_graph *g = graft_module_get_graph(t->m, 0);
+  const graft_node conv = graft_node_first(g);
+  const graft_value y = graft_node_result(g, conv, 0);
+  const graft_attr high = {.name = "quant_max", .kind = GRAFT_ATTR_INT, .as.i = 100};
+  const graft_place x = graft_place_edge(conv, 0), weight = graft_place_edge(conv, 1);
+  const graft_spec observed = {
+      .size = sizeof observed, .kind = "spec", .attrs = &high, .attr_count = 1, .origin = "mine"};
+  const graft_spec shared = {.size = sizeof shared, .kind = "shared", .places = &x, .place_count = 1};
+  const graft_node_options made = {.size = sizeof made,
+                                   .op = "relu",
+                                   .operands = &y,
+                                   .operand_count = 1,
+                                   .name = "new",
+                                   .from = &conv,
+                                   .from_count = 1,
+                                   .pass = "mine",
+                                   .rule = "made",
+                                   .equals = &y};
+  graft_status s = GRAFT_OK;
+  for (uint32_t i = 0; i < 6 && !s; i++) {
+    step(t);
+    switch (i) {
+    case 0: s = graft_spec_set(g, x, &observed); break;
+    case 1: s = graft_spec_remove(g, weight); break;
+    case 2: s = graft_annotate(g, weight, &shared); break;
+    case 3: s = graft_node_create(g, &made) == GRAFT_NONE ? GRAFT_NO_MEMORY : GRAFT_OK; break;
+    case 4: s = graft_module_compact(t->m); break;
+    default: s = graft_spec_clear(g); break;
+    }
+  }
+  if (!s) append_module(&t->out, t->m);
+  return s;
+}
+
 /* ---- all of them ---- */
 
 static const struct road {
@@ -613,6 +651,7 @@ static const struct road {
     {road_modules, NULL, NULL, NULL, 0},
     {road_from_float, network, "annotate{quantizer=fx,name=fc},insert-observers", NULL, 0},
     {road_quantized, NULL, NULL, NULL, 0},
+    {road_annotate, network, "annotate", NULL, 0},
     {road_quantized_from, trained, NULL, NULL, 0},
     {road_correct, biased, NULL, NULL, 0},
     {road_passes, network, NULL, "prepare-qat,to-eval,convert", 0},
@@ -631,6 +670,7 @@ static const struct road {
     {road_print, network, NULL, NULL, GRAFT_FORMAT_TEXT},
     {road_print, network, NULL, NULL, GRAFT_FORMAT_BINARY},
     {road_print, network, NULL, NULL, GRAFT_FORMAT_JSON},
+    {road_print, network, "annotate", NULL, GRAFT_FORMAT_JSON},
     {road_print, network, NULL, NULL, GRAFT_FORMAT_DOT},
     {road_save, network, NULL, NULL, GRAFT_FORMAT_TEXT},
     {road_save, network, NULL, NULL, GRAFT_FORMAT_BINARY},

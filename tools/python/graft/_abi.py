@@ -4,8 +4,8 @@ import pathlib
 import re
 
 # In the order in which they include each other. ops.h has inline functions alone, which are no part of the ABI.
-HEADERS = ["ir.h", "annotations.h", "edit.h", "inspect.h", "layers.h", "state.h", "patterns.h", "passes.h", "extend.h", "modules.h",
-           "quantized_modules.h", "qparams.h", "numbers.h", "runtime.h", "compare.h"]
+HEADERS = ["ir.h", "annotations.h", "edit.h", "inspect.h", "op_table.h", "layers.h", "state.h", "patterns.h", "passes.h", "extend.h",
+           "modules.h", "quantized_modules.h", "qparams.h", "numbers.h", "runtime.h", "compare.h"]
 
 
 def _folders(root):

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "patterns/quantizer_impl.h"
+#include "ir/ir_int.h"
 
 typedef struct checker {
   graft_context *c;
@@ -78,14 +78,14 @@ static bool check_observed(const checker *k, const graft_attr *a) {
   return true;
 }
 
-bool qz_attr_check(graft_context *c, uint32_t kind, uint32_t slot, graft_attr a, gr_loc at) {
+bool gr_spec_attr_check(graft_context *c, uint32_t kind, uint32_t slot, graft_attr a, gr_loc at) {
   gr_loc where[GR_MAX_ATTRS];
   checker k = {c, gr_spec_info(kind), where};
   where[slot] = at;
   return check_value(&k, slot, &a);
 }
 
-bool qz_spec_check(graft_context *c, uint32_t kind, graft_attr attrs[GR_MAX_ATTRS], const gr_loc where[GR_MAX_ATTRS]) {
+bool gr_spec_check(graft_context *c, uint32_t kind, graft_attr attrs[GR_MAX_ATTRS], const gr_loc where[GR_MAX_ATTRS]) {
   checker k = {c, gr_spec_info(kind), where};
   bool ok = true;
   for (uint32_t i = 0; i < k.op->attr_count; i++) ok &= check_value(&k, i, &attrs[i]);
