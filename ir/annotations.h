@@ -21,7 +21,9 @@ typedef struct graft_place {
   uint32_t slot;
 } graft_place;
 
+/* The place that is the value itself. */
 GRAFT_API graft_place graft_place_value(graft_value value);
+/* The place that is the edge by which operand `slot` of the node is read. */
 GRAFT_API graft_place graft_place_edge(graft_node node, uint32_t slot);
 
 /* ---- setting ---- */
@@ -61,10 +63,13 @@ GRAFT_API uint32_t graft_spec_id(const graft_graph *graph, graft_place place);
 GRAFT_API const char *graft_spec_kind(const graft_graph *graph, graft_place place);
 /* All attributes of the kind, with defaults, in the table's order. */
 GRAFT_API uint32_t graft_spec_attr_count(const graft_graph *graph, graft_place place);
+/* Attribute `index` into *attr, which may be NULL; false past the last one. */
 GRAFT_API bool graft_spec_attr_get(const graft_graph *graph, graft_place place, uint32_t index, graft_attr *attr);
+/* The same by name; false where the kind has no such attribute. */
 GRAFT_API bool graft_spec_attr(const graft_graph *graph, graft_place place, const char *name, graft_attr *attr);
 /* What a shared or derived one refers to. One that is no longer in the graph is no place (GRAFT_NONE twice). */
 GRAFT_API uint32_t graft_spec_place_count(const graft_graph *graph, graft_place place);
+/* Place `index` of those; no place past the last one. */
 GRAFT_API graft_place graft_spec_place(const graft_graph *graph, graft_place place, uint32_t index);
 /* What set it: the quantizer with its options, and the rule ("xnnpack{qat=true}: conv_relu"), or what
  * graft_spec.origin said; "": not known. No file keeps it. */

@@ -56,11 +56,16 @@ GRAFT_API uint32_t graft_op_operand_count(uint32_t op);
 /* Of a slot: from the variadic one's on all are that one. */
 GRAFT_API graft_op_operand graft_op_operand_get(uint32_t op, uint32_t slot);
 GRAFT_API uint32_t graft_op_find_operand(uint32_t op, const char *name); /* its slot, or GRAFT_NONE */
+/* Declared ones: a variadic one counts once. 0 of no op. */
 GRAFT_API uint32_t graft_op_result_count(uint32_t op);
 GRAFT_API graft_op_result graft_op_result_get(uint32_t op, uint32_t index); /* variadic as above */
+/* Its index; GRAFT_NONE where the op has no result of the name. */
 GRAFT_API uint32_t graft_op_find_result(uint32_t op, const char *name);
+/* Attributes of the op; 0 of no op. */
 GRAFT_API uint32_t graft_op_attr_count(uint32_t op);
+/* What the table says of attribute `index`; an empty name past the last one. */
 GRAFT_API graft_op_attr graft_op_attr_get(uint32_t op, uint32_t index);
+/* Its index; GRAFT_NONE where the op has no attribute of the name. */
 GRAFT_API uint32_t graft_op_find_attr(uint32_t op, const char *name);
 
 /* The axis of the output channels in the op's weight; -1: it has no weight. */
@@ -71,13 +76,17 @@ GRAFT_API bool graft_op_is_random(uint32_t op); /* draws numbers while its attri
 /* Families, which rules write as @name: "conv", "q", "dq", "layer", "quantized" … */
 GRAFT_API uint32_t graft_family_count(void);
 GRAFT_API const char *graft_family_name(uint32_t index); /* "" past the last one */
+/* What its members have in common, static; "" past the last one. */
 GRAFT_API const char *graft_family_doc(uint32_t index);
+/* Is the op in the family? False of no op and no family. */
 GRAFT_API bool graft_op_is_in(uint32_t op, const char *family);
+/* Is the node's op in the family? False of no node, an opaque op, and no family. */
 GRAFT_API bool graft_node_is_in(const graft_graph *graph, graft_node node, const char *family);
 
 /* A node's operand and result by the names that its op gives them; GRAFT_NONE: absent, or no such name (an opaque op
  * has no names). Of a variadic one the first. */
 GRAFT_API graft_value graft_node_find_operand(const graft_graph *graph, graft_node node, const char *name);
+/* The result of this name, as graft_node_find_operand. */
 GRAFT_API graft_value graft_node_find_result(const graft_graph *graph, graft_node node, const char *name);
 
 #if defined(__cplusplus)

@@ -70,6 +70,37 @@ uint32_t gr_spec_origin(const graft_graph *g, gr_spec_ref place) {
   return origin < g->module->strings.items.len ? origin : 0;
 }
 
+/* The spec with its references to uses from..from+count moved to `to`; GRAFT_NONE: no memory. */
+static uint32_t moved(graft_module *m, uint32_t id, uint32_t from, uint32_t to, uint32_t count) {
+  const gr_spec s = m->specs.data[id];
+  bool any = false;
+  for (uint32_t i = 0; i < s.ref_count; i++)
+    any |= !gr_spec_refs(m, id)[i].is_value && gr_spec_refs(m, id)[i].id - from < count;
+  if (!any) return id;
+  gr_spec_ref *refs = gr_alloc(m->context, s.ref_count * sizeof *refs);
+  if (!refs) return GRAFT_NONE;
+  for (uint32_t i = 0; i < s.ref_count; i++) {
+    refs[i] = gr_spec_refs(m, id)[i];
+    if (!refs[i].is_value && refs[i].id - from < count) refs[i].id += to - from;
+  }
+  const uint32_t now = gr_spec_intern(m, s.kind, s.attrs, refs, s.ref_count);
+  gr_free(m->context, refs, s.ref_count * sizeof *refs);
+  return now;
+}
+
+graft_status gr_spec_move_uses(graft_graph *g, uint32_t from, uint32_t to, uint32_t count) {
+  graft_status status = GRAFT_OK;
+  for (uint32_t i = 0; from != to && i < g->spec_of_use.len && !status; i++) {
+    const uint32_t spec = gr_spec_of_use(g, i), now = spec ? moved(g->module, spec, from, to, count) : 0;
+    if (now != spec) status = now == GRAFT_NONE ? GRAFT_NO_MEMORY : gr_spec_set_use(g, i, now);
+  }
+  for (graft_value i = 0; from != to && i < g->spec_of_value.len && !status; i++) {
+    const uint32_t spec = gr_spec_of_value(g, i), now = spec ? moved(g->module, spec, from, to, count) : 0;
+    if (now != spec) status = now == GRAFT_NONE ? GRAFT_NO_MEMORY : gr_spec_set_value(g, i, now);
+  }
+  return status;
+}
+
 void gr_spec_clear(graft_graph *g) {
   if (!gr_undo_room(g->module, 4)) return;
   for (uint32_t a = GR_SPEC_OF_USE; a <= GR_ORIGIN_OF_VALUE; a++) gr_undo_array(g, (gr_array_of)a);

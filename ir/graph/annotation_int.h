@@ -26,6 +26,8 @@ graft_status gr_spec_set_value(graft_graph *g, graft_value v, uint32_t spec);
 /* What annotated a place: "xnnpack{qat=true}: conv", a string; 0: not known. For messages only, in no file. */
 graft_status gr_spec_set_origin(graft_graph *g, gr_spec_ref place, uint32_t origin);
 uint32_t gr_spec_origin(const graft_graph *g, gr_spec_ref place);
+/* A node's operands got uses of other numbers: specs anywhere that refer to them do so by those. O(specs). */
+graft_status gr_spec_move_uses(graft_graph *g, uint32_t from, uint32_t to, uint32_t count);
 void gr_spec_clear(graft_graph *g);
 bool gr_has_specs(const graft_graph *g);
 /* The use or value that a place is; id GRAFT_NONE: there is none. */

@@ -111,17 +111,27 @@ static graft_status remap_specs(graft_graph *g, dense *d) {
   return status;
 }
 
-/* An array of as many numbers, those that were there at their new places; false: no memory. */
-static bool move_numbers(graft_context *c, const void *from, const uint32_t *map, uint32_t count, void *to) {
-  GR_VEC(uint32_t) old, now = {0};
-  memcpy(&old, from, sizeof old);
-  if (old.len == 0) return true;
-  if (!gr_vec_reserve(c, &now, count)) return false;
-  if (count) memset(now.data, 0, count * sizeof *now.data);
-  now.len = count;
-  for (uint32_t i = 0; i < old.len; i++)
-    if (map[i] != GRAFT_NONE) now.data[map[i]] = old.data[i];
-  memcpy(to, &now, sizeof now);
+/* As many new numbers, the old ones at their new places, into `now`; NULL where there are none. False: no memory. */
+static bool move_numbers(graft_context *c, const uint32_t *old, uint32_t old_count, const uint32_t *map, uint32_t count,
+                         uint32_t **now) {
+  *now = old_count && count ? gr_calloc(c, count, sizeof **now) : NULL;
+  if (!*now) return old_count == 0 || count == 0;
+  for (uint32_t i = 0; i < old_count; i++)
+    if (map[i] != GRAFT_NONE) (*now)[map[i]] = old[i];
+  return true;
+}
+
+/* Who said the specs. */
+static bool move_origins(const graft_graph *g, dense *d) {
+  graft_context *c = g->module->context;
+  const uint32_t uses = d->uses.len, values = d->values.len;
+  uint32_t *of_use = NULL, *of_value = NULL;
+  if (!move_numbers(c, g->origin_of_use.data, g->origin_of_use.len, d->map.uses, uses, &of_use)) return false;
+  if (of_use) d->origin_of_use.len = d->origin_of_use.cap = uses;
+  d->origin_of_use.data = of_use;
+  if (!move_numbers(c, g->origin_of_value.data, g->origin_of_value.len, d->map.values, values, &of_value)) return false;
+  if (of_value) d->origin_of_value.len = d->origin_of_value.cap = values;
+  d->origin_of_value.data = of_value;
   return true;
 }
 
@@ -154,9 +164,7 @@ static graft_status make_dense(graft_graph *g, const uint32_t *tensors, dense *d
   for (uint32_t i = 0; i < g->updates.len; i++)
     if (g->updates.data[i].tensor != GRAFT_NONE) add_use(g, d, map, g->updates.data[i].use, GR_USER_UPDATE | updates++);
   relink(g, d, map);
-  if (!move_numbers(c, &g->origin_of_use, map->uses, d->uses.len, &d->origin_of_use) ||
-      !move_numbers(c, &g->origin_of_value, map->values, d->values.len, &d->origin_of_value))
-    return GRAFT_NO_MEMORY;
+  if (!move_origins(g, d)) return GRAFT_NO_MEMORY;
   return g->spec_of_use.len || g->spec_of_value.len ? remap_specs(g, d) : GRAFT_OK;
 }
 

@@ -91,7 +91,9 @@ static graft_status change(graft_graph *g, graft_node n, uint32_t attrs, uint32_
     d.operand_count = count;
     d.attrs = attrs;
     d.types = types;
+    const uint32_t first = gr_node_at(g, n)->first_use, had = gr_node_at(g, n)->operand_count;
     status = gr_node_become(g, n, &d);
+    if (status == GRAFT_OK) status = gr_spec_move_uses(g, first, gr_node_at(g, n)->first_use, had);
     for (uint32_t i = 0; i < gr_node_at(g, n)->operand_count && status == GRAFT_OK; i++) {
       const uint32_t use = gr_node_at(g, n)->first_use + i;
       status = gr_spec_set_use(g, use, specs[i]);

@@ -593,6 +593,40 @@ START_TEST(specs_are_set_changed_and_removed) {
 }
 END_TEST
 
+/* An optional operand more, and specs on the node and elsewhere are on what they were on. */
+START_TEST(specs_follow_operands) {
+  static const char text[] = "graft 1\n"
+                             "tensor %w: f32[3, 2, 1, 1] parameter = fill(\"w\", -1, 1)\n"
+                             "tensor %b: f32[3] parameter = [0, 0, 0]\n"
+                             "graph main(%x: f32[1, 2, 4, 4]) {\n"
+                             "  spec 1 = spec {}\n"
+                             "  spec 2 = shared(%c[0])\n"
+                             "  %c = conv2d(%x ~1, %w): f32[1, 3, 4, 4] ~2\n"
+                             "  %r = relu(%c ~2): f32[1, 3, 4, 4]\n"
+                             "  return %r as \"y\"\n"
+                             "}\n";
+  graft_module *m = graft_module_load_memory(context, text, sizeof text - 1, "specs.gir", NULL);
+  graft_graph *g = graft_module_get_graph(m, 0);
+  const graft_node conv = graft_node_first(g), relu = graft_node_next(g, conv);
+  const graft_value bias = graft_tensor_value(g, graft_tensor_find(m, "b"));
+  const graft_attr high = {.name = "quant_max", .kind = GRAFT_ATTR_INT, .as.i = 100};
+  const graft_spec spec = {.size = sizeof spec, .kind = "spec", .attrs = &high, .attr_count = 1, .origin = "mine"};
+  ck_assert_int_eq(graft_spec_set(g, graft_place_edge(conv, 0), &spec), GRAFT_OK);
+  ck_assert_int_eq(graft_node_set_operand(g, conv, 2, bias), GRAFT_OK);
+  ck_assert_str_eq(graft_spec_origin(g, graft_place_edge(conv, 0)), "mine");
+  for (int i = 0; i < 2; i++) {
+    const graft_place at = i ? graft_place_edge(relu, 0) : graft_place_value(graft_node_result(g, conv, 0));
+    const graft_place with = graft_spec_place(g, at, 0);
+    ck_assert(with.node == conv && with.slot == 0);
+  }
+  ck_assert_int_eq(graft_module_verify(m), GRAFT_OK);
+  ck_assert_int_eq(graft_annotate(g, graft_place_edge(conv, 2), &spec), GRAFT_OK);
+  ck_assert_int_eq(graft_node_set_operand(g, conv, 2, GRAFT_NONE), GRAFT_OK); /* it goes with its spec */
+  ck_assert_int_eq(graft_module_verify(m), GRAFT_OK);
+  graft_module_destroy(m);
+}
+END_TEST
+
 /* Of numbers that are nothing the answer is neutral. */
 START_TEST(what_is_not_there_is_nothing) {
   const uint32_t n = (uint32_t[]){GRAFT_NONE, 100000, 0x80000000u, 0}[_i];
@@ -695,6 +729,7 @@ int main(int argc, char **argv) {
   tcase_add_test(tests, a_new_node_goes_back_to_those_it_is_made_from);
   tcase_add_test(tests, provenance_of_what_is_not_there_is_refused);
   tcase_add_test(tests, specs_are_set_changed_and_removed);
+  tcase_add_test(tests, specs_follow_operands);
   tcase_add_test(tests, opaque_nodes_and_updates);
   suite_add_tcase(suite, tests);
   SRunner *runner = srunner_create(suite);
