@@ -8,6 +8,13 @@
  * in the context. The library never prints, exits or aborts on input and has no global state: two contexts can work
  * in two threads; one context belongs to one thread at a time.
  *
+ * Handles (contexts, modules, graphs, sessions, sets of rules, …) know what they are and whether they live. A NULL, a
+ * handle of another kind and a destroyed one are errors (GRAFT_INVALID_ARGUMENT, NULL, GRAFT_NONE) with a diagnostic
+ * in the handle's context, of getters a neutral answer; to destroy one again does nothing but say so. This is known of
+ * the last 256 destroyed handles of each kind, and of those that a session or comparison stands on; a pointer to an
+ * older one, or to what never was a handle, is as wild as any. A graph dies with its module; sessions and comparisons
+ * of it are then good for being destroyed alone.
+ *
  * Option structs begin with their size (`.size = sizeof opts`), so that they can grow without breaking the ABI: what
  * those of an older program lack is zero, the default. Options without a size are refused (GRAFT_INVALID_ARGUMENT). */
 #ifndef GRAFT_IR_H
@@ -102,7 +109,9 @@ typedef struct graft_diagnostic {
 
 /* NULL options: defaults. Returns NULL only when out of memory, or for options without their size. */
 GRAFT_API graft_context *graft_context_create(const graft_context_options *options);
-/* Every module of the context must have been destroyed. NULL is fine. */
+/* NULL is fine. What the context still has (modules, sessions, sets of rules, …) lives on until it is destroyed, and
+ * the memory of the context with it; but nothing new can be made of it, and its diagnostics are not to be read any
+ * more. Once the last of them is gone, the pointers to them and to the context are wild. */
 GRAFT_API void graft_context_destroy(graft_context *context);
 /* How many are kept, in the order in which they were said. */
 GRAFT_API uint32_t graft_diagnostic_count(const graft_context *context);

@@ -18,8 +18,18 @@
 
 /* ---- the module (module.c) ---- */
 
+/* What a module remembers so that it need not be made again: apart, since little is kept of a module that was
+ * destroyed. */
+typedef struct gr_module_caches {
+  char labels[4][256]; /* names as text, for diagnostics */
+  uint32_t next_label;
+  gr_inferred inferred[GR_INFERRED_COUNT];
+  /* String ids that made-up names of an op's results begin with; 0: not yet. */
+  uint32_t result_strings[GR_OP_COUNT][GR_MAX_RESULTS];
+} gr_module_caches;
+
 struct graft_module {
-  graft_context *context;
+  GR_HANDLE;
   uint32_t file; /* string: where it came from, for diagnostics */
   gr_strings strings;
   GR_VEC(graft_type) types;
@@ -40,12 +50,8 @@ struct graft_module {
   uint32_t records_known;
   gr_map whys; /* gr_name -> string (gr_why) */
   gr_undo undo;
-  bool said_foreign;   /* that it holds ops which will not run (formats/foreign.c) */
-  char labels[4][256]; /* names as text, for diagnostics */
-  uint32_t next_label;
-  gr_inferred inferred[GR_INFERRED_COUNT];
-  /* String ids that made-up names of an op's results begin with; 0: not yet. */
-  uint32_t result_strings[GR_OP_COUNT][GR_MAX_RESULTS];
+  bool said_foreign; /* that it holds ops which will not run (formats/foreign.c) */
+  gr_module_caches *caches;
 };
 
 /* Of any number, as it comes from outside: a tensor that the module has? */

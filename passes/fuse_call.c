@@ -18,7 +18,7 @@ static const char *option(gr_arena *arena, const char *name, const char *text) {
 }
 
 graft_status graft_fuse_modules(graft_module *module, const char *modules, const graft_fuse_options *options) {
-  if (!module) return GRAFT_INVALID_ARGUMENT;
+  if (!GR_LIVE(module, MODULE)) return GRAFT_INVALID_ARGUMENT;
   graft_context *c = graft_module_get_context(module);
   graft_fuse_options o = {.size = sizeof o};
   graft_status status = gr_take_options(c, &o, sizeof o, options);

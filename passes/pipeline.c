@@ -132,7 +132,7 @@ static graft_status run_steps(runner *r, const gr_pipeline *pipeline, struct gr_
 }
 
 graft_status graft_run_passes(graft_module *module, const char *pipeline, const graft_pass_options *options) {
-  if (!module) return GRAFT_INVALID_ARGUMENT;
+  if (!GR_LIVE(module, MODULE)) return GRAFT_INVALID_ARGUMENT;
   if (!pipeline)
     return gr_error(module->context, GRAFT_INVALID_ARGUMENT, gr_module_loc(module), "there is no pipeline to run");
   graft_pass_options known = {.size = sizeof known};
@@ -155,6 +155,7 @@ graft_status graft_run_passes(graft_module *module, const char *pipeline, const 
 }
 
 graft_status graft_check_pipeline(graft_context *context, const char *pipeline) {
+  if (!GR_LIVE(context, CONTEXT)) return GRAFT_INVALID_ARGUMENT;
   if (!pipeline) return gr_error(context, GRAFT_INVALID_ARGUMENT, (gr_loc){0}, "there is no pipeline to check");
   gr_pipeline compiled;
   graft_status s = gr_pipeline_compile(&compiled, context, pipeline);

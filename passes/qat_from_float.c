@@ -214,6 +214,7 @@ static graft_status convert(part *p, const graft_qconfig *given, bool precompute
 
 graft_status graft_qat_from_float(graft_graph *g, const char *name, const graft_qconfig *qconfig,
                                   bool use_precomputed_fake_quant) {
+  if (!GR_LIVE(g, GRAPH)) return GRAFT_INVALID_ARGUMENT;
   part p = {.g = g, .m = g->module, .c = g->module->context, .name = name};
   const uint32_t errors = gr_error_count(p.c);
   gr_edit edit = gr_edit_begin(p.m);

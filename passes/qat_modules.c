@@ -201,6 +201,7 @@ static graft_value end(builder *b, gr_edit edit, uint32_t errors, graft_value y)
 
 graft_value graft_build_qat_conv(graft_graph *g, const char *name, graft_value x, const graft_conv_arguments *given,
                                  const graft_qat_arguments *qat) {
+  if (!GR_LIVE(g, GRAPH)) return GRAFT_NONE;
   builder b;
   gr_conv conv;
   graft_value y = GRAFT_NONE, weight, bias;
@@ -228,6 +229,7 @@ static graft_status take_linear(const builder *b, const graft_linear_arguments *
 
 graft_value graft_build_qat_linear(graft_graph *g, const char *name, graft_value x, const graft_linear_arguments *given,
                                    const graft_qat_arguments *qat) {
+  if (!GR_LIVE(g, GRAPH)) return GRAFT_NONE;
   builder b;
   graft_linear_arguments a;
   graft_value y = GRAFT_NONE, weight, bias;

@@ -617,11 +617,13 @@ static graft_status from(graft_graph *g, const char *list, const graft_quantized
 
 graft_status graft_quantized_conv_from_float(graft_graph *g, const char *name,
                                              const graft_quantized_from_options *options, graft_quantized_value *y) {
+  if (!GR_LIVE(g, GRAPH)) return GRAFT_INVALID_ARGUMENT;
   return from(g, name, options, false, y);
 }
 
 graft_status graft_quantized_conv_from_reference(graft_graph *g, const char *name,
                                                  const graft_quantized_from_options *options,
                                                  graft_quantized_value *y) {
+  if (!GR_LIVE(g, GRAPH)) return GRAFT_INVALID_ARGUMENT;
   return from(g, name, options, true, y);
 }

@@ -301,6 +301,7 @@ graft_status gr_quantized_conv_build(graft_graph *g, gr_arena *text, const gr_qu
 graft_status graft_quantized_conv_create(graft_graph *g, const char *name, const graft_quantized_value *x,
                                          const graft_conv_arguments *arguments,
                                          const graft_quantized_conv_options *given, graft_quantized_value *y) {
+  if (!GR_LIVE(g, GRAPH)) return GRAFT_INVALID_ARGUMENT;
   graft_module *m = g->module;
   graft_context *c = m->context;
   graft_quantized_conv_options options = {.size = sizeof options};
@@ -500,6 +501,7 @@ static graft_status copy_to(const gr_quantized_conv *q, graft_graph *to, const g
 graft_status graft_quantized_conv_copy(graft_graph *from, const char *name, graft_graph *to, const char *new_name,
                                        const graft_quantized_value *x, const graft_quantized_value *other,
                                        graft_quantized_value *y) {
+  if (!GR_LIVE(from, GRAPH) || !GR_LIVE_IN(from->context, to, GRAPH)) return GRAFT_INVALID_ARGUMENT;
   graft_module *m = to->module;
   graft_context *c = m->context;
   gr_quantized_parts p = {.name = new_name, .qx = x, .other = other, .before = GRAFT_NONE};

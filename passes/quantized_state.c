@@ -182,6 +182,7 @@ static graft_status end_change(change *h, graft_status s) {
 
 graft_status graft_quantized_conv_set_weight_bias(graft_graph *g, const char *name,
                                                   const graft_quantized_weight *given) {
+  if (!GR_LIVE(g, GRAPH)) return GRAFT_INVALID_ARGUMENT;
   change h;
   gr_quantized_conv q;
   graft_quantized_weight w = {.size = sizeof w};
@@ -209,6 +210,7 @@ static graft_status read_operand(const gr_quantized_conv *q, graft_value v, cons
 }
 
 graft_status graft_quantized_conv_get_weight_bias(graft_graph *g, const char *name, graft_quantized_weight *out) {
+  if (!GR_LIVE(g, GRAPH)) return GRAFT_INVALID_ARGUMENT;
   graft_context *c = g->module->context;
   graft_quantized_weight w = {.size = sizeof w};
   const void *data[4] = {NULL, NULL, NULL, NULL};
@@ -275,6 +277,7 @@ graft_status gr_quantized_set_output(const gr_quantized_conv *q, double scale, i
 }
 
 graft_status graft_quantized_conv_set_output(graft_graph *g, const char *name, double scale, int64_t zero_point) {
+  if (!GR_LIVE(g, GRAPH)) return GRAFT_INVALID_ARGUMENT;
   change h;
   gr_quantized_conv q;
   begin_change(&h, g);
@@ -300,6 +303,7 @@ static graft_status get_output(const gr_quantized_conv *q, double *scale, int64_
 }
 
 graft_status graft_quantized_conv_get_output(graft_graph *g, const char *name, double *scale, int64_t *zero_point) {
+  if (!GR_LIVE(g, GRAPH)) return GRAFT_INVALID_ARGUMENT;
   gr_quantized_conv q;
   double own_scale = 1.0;
   int64_t own_zero = 0;
@@ -340,6 +344,8 @@ static bool all(const int64_t *values, uint32_t count, int64_t what) {
 }
 
 size_t graft_quantized_conv_repr(graft_graph *g, const char *name, char *buffer, size_t size) {
+  if (buffer && size) buffer[0] = '\0';
+  if (!GR_LIVE(g, GRAPH)) return 0;
   graft_context *c = g->module->context;
   gr_quantized_conv q;
   gr_conv conv;

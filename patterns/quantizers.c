@@ -7,7 +7,7 @@
 #include "patterns/quantizer_impl.h"
 
 struct graft_quantizers {
-  graft_context *context;
+  GR_HANDLE;
   gr_quantizer *first, *last;
   gr_customs customs;
   bool others; /* names of quantizers that ship are taken, whether or not they were read */
@@ -19,7 +19,7 @@ static graft_status add(graft_quantizers *set, const char *text, size_t size, co
 static graft_quantizers *create(graft_context *context, bool builtin, const char *name) {
   graft_quantizers *set = gr_calloc(context, 1, sizeof *set);
   if (!set) return NULL;
-  set->context = context;
+  gr_handle_begin(set, GR_HANDLE_QUANTIZERS, context);
   for (const gr_builtin *b = gr_builtin_quantizers; builtin && b->name; b++) {
     if (name && strcmp(b->declares, name) != 0) continue;
     if (add(set, b->text, strlen(b->text), b->name, name != NULL)) {
@@ -32,6 +32,7 @@ static graft_quantizers *create(graft_context *context, bool builtin, const char
 }
 
 graft_quantizers *graft_quantizers_create(graft_context *context, bool builtin) {
+  if (!GR_LIVE(context, CONTEXT)) return NULL;
   return create(context, builtin, NULL);
 }
 
@@ -40,13 +41,13 @@ graft_quantizers *gr_quantizers_create_for(graft_context *context, const char *n
 }
 
 void graft_quantizers_destroy(graft_quantizers *set) {
-  if (!set) return;
+  if (!set || !GR_LIVE(set, QUANTIZERS)) return;
   for (gr_quantizer *q = set->first, *next; q; q = next) {
     next = q->next;
     qz_destroy(q);
   }
   gr_customs_free(set->context, &set->customs);
-  gr_free(set->context, set, sizeof *set);
+  gr_handle_end(set, sizeof *set);
 }
 
 const gr_quantizer *gr_quantizers_find(const graft_quantizers *set, const char *name) {
@@ -84,6 +85,7 @@ static graft_status add(graft_quantizers *set, const char *text, size_t size, co
 }
 
 graft_status graft_quantizers_add(graft_quantizers *set, const char *text, size_t size, const char *name) {
+  if (!GR_LIVE(set, QUANTIZERS)) return GRAFT_INVALID_ARGUMENT;
   return add(set, text, size, name, false);
 }
 
@@ -94,10 +96,12 @@ void gr_quantizers_offer(const graft_quantizers *set, gr_closest *near) {
 }
 
 graft_status graft_quantizers_add_predicate(graft_quantizers *set, const graft_predicate *predicate) {
+  if (!GR_LIVE(set, QUANTIZERS)) return GRAFT_INVALID_ARGUMENT;
   return gr_customs_add(set->context, &set->customs, predicate);
 }
 
 graft_status graft_quantizers_load(graft_quantizers *set, const char *path) {
+  if (!GR_LIVE(set, QUANTIZERS)) return GRAFT_INVALID_ARGUMENT;
   if (!path) return gr_error(set->context, GRAFT_INVALID_ARGUMENT, (gr_loc){0}, "no quantizer file is named");
   gr_buffer *file = gr_file_read(set->context, path, false);
   if (!file) return GRAFT_IO;
@@ -107,13 +111,14 @@ graft_status graft_quantizers_load(graft_quantizers *set, const char *path) {
 }
 
 uint32_t graft_quantizers_count(const graft_quantizers *set) {
+  if (!GR_IS(set, QUANTIZERS)) return 0;
   uint32_t count = 0;
   for (const gr_quantizer *q = set->first; q; q = q->next) count++;
   return count;
 }
 
 static const gr_quantizer *at(const graft_quantizers *set, uint32_t index) {
-  const gr_quantizer *q = set->first;
+  const gr_quantizer *q = GR_IS(set, QUANTIZERS) ? set->first : NULL;
   while (q && index-- > 0) q = q->next;
   return q;
 }

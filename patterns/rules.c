@@ -193,6 +193,7 @@ static graft_status add(graft_rules *set, const char *text, size_t size, const c
 }
 
 graft_status graft_rules_add(graft_rules *set, const char *text, size_t size, const char *name) {
+  if (!GR_LIVE(set, RULES)) return GRAFT_INVALID_ARGUMENT;
   return add(set, text, size, name, NULL);
 }
 
@@ -201,10 +202,12 @@ graft_status gr_rules_add_shipped(graft_rules *set, const gr_shipped *rules) {
 }
 
 graft_status graft_rules_add_predicate(graft_rules *set, const graft_predicate *predicate) {
+  if (!GR_LIVE(set, RULES)) return GRAFT_INVALID_ARGUMENT;
   return gr_customs_add(set->context, &set->customs, predicate);
 }
 
 graft_status graft_rules_load(graft_rules *set, const char *path) {
+  if (!GR_LIVE(set, RULES)) return GRAFT_INVALID_ARGUMENT;
   if (!path) return gr_error(set->context, GRAFT_INVALID_ARGUMENT, (gr_loc){0}, "no file of rules is named");
   gr_buffer *file = gr_file_read(set->context, path, false);
   if (!file) return GRAFT_IO;
@@ -214,9 +217,10 @@ graft_status graft_rules_load(graft_rules *set, const char *path) {
 }
 
 graft_rules *graft_rules_create(graft_context *context, bool builtin) {
+  if (!GR_LIVE(context, CONTEXT)) return NULL;
   graft_rules *set = gr_calloc(context, 1, sizeof *set);
   if (!set) return NULL;
-  set->context = context;
+  gr_handle_begin(set, GR_HANDLE_RULES, context);
   if (!builtin || (gr_shipped_begin(set) && gr_rules_need(set, NULL, 0, NULL) == GRAFT_OK)) return set;
   graft_rules_destroy(set);
   return NULL;
@@ -230,7 +234,7 @@ graft_rules *gr_rules_create_pending(graft_context *context) {
 }
 
 void graft_rules_destroy(graft_rules *set) {
-  if (!set) return;
+  if (!set || !GR_LIVE(set, RULES)) return;
   graft_context *c = set->context;
   for (uint32_t i = 0; i < set->files.len; i++) free_file(c, set->files.data[i]);
   gr_vec_free(c, &set->files);
@@ -239,18 +243,21 @@ void graft_rules_destroy(graft_rules *set) {
   gr_customs_free(c, &set->customs);
   gr_named_free(c, &set->names);
   gr_vec_free(c, &set->shipped);
-  gr_free(c, set, sizeof *set);
+  gr_handle_end(set, sizeof *set);
 }
 
-uint32_t graft_rules_count(const graft_rules *set) { return set->rules.len; }
+uint32_t graft_rules_count(const graft_rules *set) {
+  if (!GR_IS(set, RULES)) return 0;
+  return set->rules.len;
+}
 const char *graft_rules_name(const graft_rules *set, uint32_t i) {
-  return i < set->rules.len ? set->rules.data[i]->name : NULL;
+  return GR_IS(set, RULES) && i < set->rules.len ? set->rules.data[i]->name : NULL;
 }
 const char *graft_rules_doc(const graft_rules *set, uint32_t i) {
-  return i < set->rules.len ? set->rules.data[i]->doc : NULL;
+  return GR_IS(set, RULES) && i < set->rules.len ? set->rules.data[i]->doc : NULL;
 }
 const char *graft_rules_file(const graft_rules *set, uint32_t i) {
-  return i < set->rules.len ? set->rules.data[i]->file : NULL;
+  return GR_IS(set, RULES) && i < set->rules.len ? set->rules.data[i]->file : NULL;
 }
 const pt_rule *gr_pt_rules_at(const graft_rules *set, uint32_t i) { return set->rules.data[i]; }
 uint32_t gr_pt_rules_step_count(const graft_rules *set) { return set->step_count; }

@@ -24,7 +24,7 @@ typedef struct gr_rule_file {
 } gr_rule_file;
 
 struct graft_rules {
-  graft_context *context;
+  GR_HANDLE;
   GR_VEC(gr_rule_file *) files;
   GR_VEC(pt_rule *) rules;
   gr_named names; /* of the rules */

@@ -353,7 +353,8 @@ static graft_status after_b(void *user, const graft_node_done *done) {
 
 static graft_status find_inputs(graft_compare *c) {
   char name[4096], other[4096];
-  c->input_of = gr_alloc(c->context, (c->b->inputs.len + 1u) * sizeof *c->input_of);
+  c->input_count = c->b->inputs.len;
+  c->input_of = gr_alloc(c->context, (c->input_count + 1u) * sizeof *c->input_of);
   if (!c->input_of) return GRAFT_NO_MEMORY;
   for (uint32_t i = 0; i < c->b->inputs.len; i++) {
     graft_value_name(c->b, c->b->inputs.data[i], name, sizeof name);
@@ -436,6 +437,7 @@ static graft_status prepare(graft_compare *c, const graft_compare_options *o) {
 }
 
 graft_compare *graft_compare_create(graft_graph *a, graft_graph *b, const graft_compare_options *options) {
+  if (!GR_LIVE(a, GRAPH) || !GR_LIVE_IN(a->context, b, GRAPH)) return NULL;
   graft_context *context = a->module->context;
   const uint32_t errors = gr_error_count(context);
   graft_compare_options all = {.size = sizeof all};
@@ -446,16 +448,16 @@ graft_compare *graft_compare_create(graft_graph *a, graft_graph *b, const graft_
   }
   graft_compare *c = gr_calloc(context, 1, sizeof *c);
   if (!c) return NULL;
-  c->context = context;
-  c->a = a;
-  c->b = b;
+  gr_handle_begin(c, GR_HANDLE_COMPARE, context);
+  gr_handle_pin(c->a = a);
+  gr_handle_pin(c->b = b);
   if (gr_outcome(context, errors, prepare(c, &all)) == GRAFT_OK) return c;
   graft_compare_destroy(c);
   return NULL;
 }
 
 void graft_compare_destroy(graft_compare *c) {
-  if (!c) return;
+  if (!c || !GR_LIVE(c, COMPARE)) return;
   graft_session_destroy(c->of_a);
   graft_session_destroy(c->of_b);
   end_pairs(c);
@@ -463,10 +465,12 @@ void graft_compare_destroy(graft_compare *c) {
   for (uint32_t i = 0; c->layers && i < c->matches.layer_count; i++)
     gr_free(c->context, c->layers[i].codes, c->layers[i].code_words * sizeof *c->layers[i].codes);
   gr_free(c->context, c->layers, (c->matches.layer_count + 1u) * sizeof *c->layers);
-  gr_free(c->context, c->input_of, (c->b->inputs.len + 1u) * sizeof *c->input_of);
+  gr_free(c->context, c->input_of, (c->input_count + 1u) * sizeof *c->input_of);
   gr_match_end(&c->matches, c->context);
   gr_weights_end(&c->weights, c->context);
-  gr_free(c->context, c, sizeof *c);
+  gr_handle_unpin(c->a);
+  gr_handle_unpin(c->b);
+  gr_handle_end(c, sizeof *c);
 }
 
 /* ---- steps ---- */
@@ -502,12 +506,16 @@ static graft_status step(graft_compare *c, const graft_type *types, const void *
 }
 
 graft_status graft_compare_step(graft_compare *c, const graft_type *types, const void *const *data) {
+  if (!GR_LIVE(c, COMPARE) || !GR_LIVE_IN(c->context, c->a, GRAPH) || !GR_LIVE_IN(c->context, c->b, GRAPH))
+    return GRAFT_INVALID_ARGUMENT;
   const uint32_t errors = gr_error_count(c->context);
   c->steps++;
   return gr_outcome(c->context, errors, step(c, types, data));
 }
 
 graft_status graft_compare_correct_biases(graft_compare *c, graft_bias_correction *out) {
+  if (!GR_LIVE(c, COMPARE) || !GR_LIVE_IN(c->context, c->a, GRAPH) || !GR_LIVE_IN(c->context, c->b, GRAPH))
+    return GRAFT_INVALID_ARGUMENT;
   const uint32_t errors = gr_error_count(c->context);
   graft_bias_correction all;
   if (!c->biases || !c->steps)

@@ -74,14 +74,15 @@ typedef struct pair {
 } pair;
 
 struct graft_compare {
-  graft_context *context;
-  graft_graph *a, *b;
+  GR_HANDLE;
+  graft_graph *a, *b; /* pinned; they may be dead when the comparison is called */
   graft_session *of_a, *of_b;
   gr_matches matches;
   gr_weights weights;
   pair *pairs;
   layer *layers;
-  uint32_t *input_of; /* by input of b: a's */
+  uint32_t *input_of;   /* by input of b: a's */
+  uint32_t input_count; /* of b */
   double bad;
   int64_t steps;
   bool forced; /* the second run of b */

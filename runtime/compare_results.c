@@ -20,7 +20,10 @@ static graft_error error_of(const layer *l, const sums *s) {
                        .steps = l->quantized ? s->steps : (double)NAN};
 }
 
-uint32_t graft_compare_layer_count(const graft_compare *c) { return c->matches.layer_count; }
+uint32_t graft_compare_layer_count(const graft_compare *c) {
+  if (!GR_IS(c, COMPARE)) return 0;
+  return c->matches.layer_count;
+}
 
 static double unused(const layer *l) {
   if (!l->codes) return (double)NAN;
@@ -31,7 +34,7 @@ static double unused(const layer *l) {
 
 graft_layer graft_compare_layer(const graft_compare *c, uint32_t index) {
   graft_layer out = {.size = sizeof out, .a = GRAFT_NONE, .b = GRAFT_NONE};
-  if (index >= c->matches.layer_count) return out;
+  if (!GR_IS(c, COMPARE) || index >= c->matches.layer_count) return out;
   const layer *l = &c->layers[index];
   out.graph_a = c->matches.pairs.data[l->pair].a;
   out.graph_b = c->matches.pairs.data[l->pair].b;
@@ -66,12 +69,14 @@ graft_layer graft_compare_layer(const graft_compare *c, uint32_t index) {
 }
 
 uint32_t graft_compare_first_bad(const graft_compare *c) {
+  if (!GR_IS(c, COMPARE)) return GRAFT_NONE;
   for (uint32_t i = 0; i < c->matches.layer_count; i++)
     if (graft_compare_layer(c, i).bad) return i;
   return GRAFT_NONE;
 }
 
 uint32_t graft_compare_worst(const graft_compare *c) {
+  if (!GR_IS(c, COMPARE)) return GRAFT_NONE;
   uint32_t worst = GRAFT_NONE;
   double least = (double)INFINITY;
   for (uint32_t i = 0; i < c->matches.layer_count; i++) {
@@ -133,6 +138,7 @@ static graft_missed missed(const graft_compare *c, uint32_t index, uint32_t *cou
 }
 
 uint32_t graft_compare_missed_count(const graft_compare *c) {
+  if (!GR_IS(c, COMPARE) || !GR_IS(c->b, GRAPH)) return 0;
   uint32_t count;
   (void)missed(c, 0, &count);
   return count;
@@ -140,12 +146,17 @@ uint32_t graft_compare_missed_count(const graft_compare *c) {
 
 graft_missed graft_compare_missed(const graft_compare *c, uint32_t index) {
   uint32_t count;
+  if (!GR_IS(c, COMPARE) || !GR_IS(c->b, GRAPH))
+    return (graft_missed){.size = sizeof(graft_missed), .first = GRAFT_NONE};
   return missed(c, index, &count);
 }
 
-uint32_t graft_compare_weight_count(const graft_compare *c) { return c->weights.len; }
+uint32_t graft_compare_weight_count(const graft_compare *c) {
+  if (!GR_IS(c, COMPARE)) return 0;
+  return c->weights.len;
+}
 
 graft_weight graft_compare_weight(const graft_compare *c, uint32_t index) {
-  if (index < c->weights.len) return c->weights.data[index];
+  if (GR_IS(c, COMPARE) && index < c->weights.len) return c->weights.data[index];
   return (graft_weight){.size = sizeof(graft_weight), .a = GRAFT_NONE, .b = GRAFT_NONE, .reader = GRAFT_NONE};
 }

@@ -317,6 +317,7 @@ static graft_status run(graft_session *s) {
 }
 
 graft_status graft_session_run(graft_session *s) {
+  if (!GR_LIVE(s, SESSION) || !GR_LIVE_IN(s->context, s->graph, GRAPH)) return GRAFT_INVALID_ARGUMENT;
   const uint32_t errors = gr_error_count(s->context);
   graft_status status = gr_outcome(s->context, errors, run(s));
   if (status != GRAFT_OK) s->ran = false;

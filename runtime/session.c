@@ -234,21 +234,28 @@ static graft_status prepare(graft_session *s, const graft_session_options *optio
   return status == GRAFT_OK && types_known(s) ? gr_session_plan(s) : status;
 }
 
+static void begin(graft_session *s, graft_context *c) {
+  gr_handle_begin(s, GR_HANDLE_SESSION, c);
+  gr_handle_pin(s->graph);
+}
+
 graft_session *graft_session_create(graft_graph *graph, const graft_session_options *options) {
+  if (!GR_LIVE(graph, GRAPH)) return NULL;
   graft_context *c = graph->module->context;
   const uint32_t errors = gr_error_count(c);
   graft_session_options all = {.size = sizeof all};
   if (gr_take_options(c, &all, sizeof all, options)) return NULL;
   graft_session *s = gr_alloc(c, sizeof *s);
   if (!s) return NULL;
-  *s = (graft_session){.graph = graph, .context = c, .isa = gr_isa_best()};
+  *s = (graft_session){.graph = graph, .isa = gr_isa_best()};
+  begin(s, c);
   if (gr_outcome(c, errors, prepare(s, &all)) == GRAFT_OK) return s;
   graft_session_destroy(s);
   return NULL;
 }
 
 void graft_session_destroy(graft_session *s) {
-  if (!s) return;
+  if (!s || !GR_LIVE(s, SESSION)) return;
   graft_context *c = s->context;
   drop_plan(s);
   if (!s->depth) gr_threads_destroy(s->threads);
@@ -262,7 +269,8 @@ void graft_session_destroy(graft_session *s) {
   gr_free(c, s->kernels, s->kernel_count * sizeof *s->kernels);
   gr_free(c, s->inputs, ((size_t)s->input_count + 1) * sizeof *s->inputs);
   gr_free(c, s->types, ((size_t)s->input_count + 1) * sizeof *s->types);
-  gr_free(c, s, sizeof *s);
+  gr_handle_unpin(s->graph);
+  gr_handle_end(s, sizeof *s);
 }
 
 graft_session *gr_session_nested(graft_session *outer, graft_graph *g) {
@@ -281,8 +289,8 @@ graft_session *gr_session_nested(graft_session *outer, graft_graph *g) {
   }
   graft_session *s = gr_alloc(c, sizeof *s);
   if (!s) return NULL;
-  *s = (graft_session){
-      .graph = g, .context = c, .isa = outer->isa, .threads = outer->threads, .depth = outer->depth + 1};
+  *s = (graft_session){.graph = g, .isa = outer->isa, .threads = outer->threads, .depth = outer->depth + 1};
+  begin(s, c);
   const graft_session_options options = {.size = sizeof options,
                                          .reference = outer->reference,
                                          .no_reuse = outer->no_reuse,
@@ -306,6 +314,7 @@ void gr_session_seed(graft_session *s, uint64_t seed) {
 }
 
 graft_status graft_session_set_input(graft_session *s, uint32_t index, const graft_type *type, const void *data) {
+  if (!GR_LIVE(s, SESSION) || !GR_LIVE_IN(s->context, s->graph, GRAPH)) return GRAFT_INVALID_ARGUMENT;
   if (index >= s->input_count)
     return gr_error(s->context, GRAFT_INVALID_ARGUMENT, (gr_loc){0}, "input %u of a graph with %u inputs",
                     (unsigned)index, (unsigned)s->input_count);
@@ -323,6 +332,7 @@ graft_status graft_session_set_input(graft_session *s, uint32_t index, const gra
 
 const void *graft_session_get_output(graft_session *s, uint32_t index, graft_type *type) {
   if (type) *type = (graft_type){.rank = -1};
+  if (!GR_LIVE(s, SESSION) || !GR_LIVE_IN(s->context, s->graph, GRAPH)) return NULL;
   if (index >= s->graph->outputs.len) {
     gr_error(s->context, GRAFT_INVALID_ARGUMENT, (gr_loc){0}, "output %u of a graph with %u outputs", (unsigned)index,
              (unsigned)s->graph->outputs.len);
@@ -337,4 +347,7 @@ const void *graft_session_get_output(graft_session *s, uint32_t index, graft_typ
   return s->base[output->storage] + output->offset;
 }
 
-size_t graft_session_memory(const graft_session *s) { return s->plan.arena_size; }
+size_t graft_session_memory(const graft_session *s) {
+  if (!GR_IS(s, SESSION)) return 0;
+  return s->plan.arena_size;
+}

@@ -171,8 +171,8 @@ typedef struct gr_session_input {
 } gr_session_input;
 
 struct graft_session {
-  graft_graph *graph;
-  graft_context *context;
+  GR_HANDLE;
+  graft_graph *graph; /* pinned; it may be dead when the session is called */
   gr_session_input *inputs;
   graft_type *types; /* of the inputs, as the plan wants them */
   uint32_t input_count;

@@ -76,6 +76,7 @@ static graft_module *load(graft_context *c, gr_buffer *file, const char *name, c
 }
 
 graft_module *graft_module_load(graft_context *c, const char *path, const graft_load_options *options) {
+  if (!GR_LIVE(c, CONTEXT)) return NULL;
   if (!path) return gr_error(c, GRAFT_INVALID_ARGUMENT, (gr_loc){0}, "no file is named to load"), NULL;
   graft_load_options o = {.size = sizeof o};
   if (gr_take_options(c, &o, sizeof o, options)) return NULL;
@@ -91,6 +92,7 @@ graft_module *graft_module_load(graft_context *c, const char *path, const graft_
 
 graft_module *graft_module_load_memory(graft_context *c, const void *bytes, size_t size, const char *name,
                                        const graft_load_options *options) {
+  if (!GR_LIVE(c, CONTEXT)) return NULL;
   graft_load_options o = {.size = sizeof o};
   if (gr_take_options(c, &o, sizeof o, options)) return NULL;
   if (!name) name = "";
@@ -135,12 +137,14 @@ static graft_status save(graft_module *m, const char *path, const graft_save_opt
 }
 
 graft_status graft_module_save_with(graft_module *m, const char *path, const graft_save_options *options) {
+  if (!GR_LIVE(m, MODULE)) return GRAFT_INVALID_ARGUMENT;
   const uint32_t errors = gr_error_count(m->context);
   if (!path) return gr_error(m->context, GRAFT_INVALID_ARGUMENT, gr_module_loc(m), "no file is named to save to");
   return gr_outcome(m->context, errors, save(m, path, options));
 }
 
 graft_status graft_module_print_with(graft_module *m, const graft_save_options *options, char **bytes, size_t *size) {
+  if (!GR_LIVE(m, MODULE)) return GRAFT_INVALID_ARGUMENT;
   const uint32_t errors = gr_error_count(m->context);
   graft_save_options o = {.size = sizeof o};
   *bytes = NULL;
@@ -166,6 +170,7 @@ graft_status graft_module_print_with(graft_module *m, const graft_save_options *
 }
 
 graft_status graft_module_save(graft_module *m, const char *path, graft_format format) {
+  if (!GR_LIVE(m, MODULE)) return GRAFT_INVALID_ARGUMENT;
   return graft_module_save_with(m, path, &(graft_save_options){.size = sizeof(graft_save_options), .format = format});
 }
 

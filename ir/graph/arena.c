@@ -40,7 +40,10 @@ void gr_free(graft_context *c, void *p, size_t size) {
   if (p) c->allocator(c->allocator_user, p, size ? size : 1, 0); /* 0 bytes were asked for as 1 */
 }
 
-void graft_free(graft_context *c, void *p, size_t size) { gr_free(c, p, size); }
+void graft_free(graft_context *c, void *p, size_t size) {
+  /* of a destroyed context too, which lives on as long as its handles do */
+  if (c && (c->tag & ~GR_DEAD) == (GR_TAG | GR_HANDLE_CONTEXT)) gr_free(c, p, size);
+}
 
 /* GR_VEC of any item type: the data pointer is copied through memcpy, since its type is not known here. */
 bool gr_vec_grow(graft_context *c, void *vec, size_t item_size, uint64_t need) {

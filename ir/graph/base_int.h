@@ -3,6 +3,7 @@
 #ifndef GRAFT_BASE_INT_H
 #define GRAFT_BASE_INT_H
 
+#include "ir/graph/handle_int.h"
 #include "ir/ir.h"
 
 /* ---- memory (arena.c): every allocation goes through the context's allocator; NULL is an error like any other ---- */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 graft_value graft_tensor_value(graft_graph *g, graft_tensor t) {
+  if (!GR_LIVE(g, GRAPH)) return GRAFT_NONE;
   if (gr_is_tensor(g->module, t)) return gr_handle(g, t);
   gr_error(g->module->context, GRAFT_INVALID_ARGUMENT, gr_module_loc(g->module), "no such tensor in the module");
   return GRAFT_NONE;
@@ -26,6 +27,7 @@ static void scalar_bytes(graft_dtype dtype, double v, unsigned char *bytes) {
 }
 
 graft_value graft_scalar(graft_graph *g, graft_dtype dtype, double value) {
+  if (!GR_LIVE(g, GRAPH)) return GRAFT_NONE;
   if (graft_dtype_size(dtype) == 0) {
     gr_error(g->module->context, GRAFT_TYPE, (gr_loc){0}, "a scalar needs a dtype");
     return GRAFT_NONE;
@@ -187,6 +189,7 @@ static graft_node create_joined(graft_graph *g, const graft_node_options *o) {
 }
 
 graft_node graft_node_create(graft_graph *g, const graft_node_options *given) {
+  if (!GR_LIVE(g, GRAPH)) return GRAFT_NONE;
   graft_module *m = g->module;
   graft_node_options o = {.size = sizeof o};
   if (gr_take_options(m->context, &o, sizeof o, given)) return GRAFT_NONE;

@@ -48,6 +48,9 @@ graft_context *graft_context_create(const graft_context_options *options) {
   graft_context *c = allocator(user, NULL, 0, sizeof *c);
   if (!c) return NULL;
   memset(c, 0, sizeof *c);
+  c->tag = GR_TAG | GR_HANDLE_CONTEXT;
+  c->context = c;
+  atomic_flag_clear(&c->handles.busy);
   c->allocator = allocator;
   c->allocator_user = user;
   c->max_diagnostics = o.max_diagnostics ? o.max_diagnostics : 64;
@@ -57,14 +60,26 @@ graft_context *graft_context_create(const graft_context_options *options) {
 void *gr_context_kept(const graft_context *c) { return c->kept; }
 
 void gr_context_keep(graft_context *c, void *thing, void (*drop)(void *thing)) {
+  c->handles.live--; /* it does not hold the context back from ending */
   c->kept = thing;
   c->drop_kept = drop;
 }
 
 void graft_context_destroy(graft_context *c) {
-  if (!c) return;
-  if (c->kept) c->drop_kept(c->kept);
-  graft_diagnostics_clear(c);
+  if (!GR_IS(c, CONTEXT)) return;
+  c->tag |= GR_DEAD;
+  c->handles.closing = true;
+  if (c->handles.live == 0) gr_context_free(c);
+}
+
+void gr_context_free(graft_context *c) {
+  if (c->kept) {
+    c->handles.closing = false;
+    c->handles.live++;
+    c->drop_kept(c->kept);
+  }
+  gr_diagnostics_drop(c);
+  gr_handles_free(c);
   gr_vec_free(c, &c->diagnostics);
   c->allocator(c->allocator_user, c, sizeof *c, 0);
 }

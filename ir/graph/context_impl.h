@@ -2,6 +2,8 @@
 #ifndef GRAFT_CONTEXT_IMPL_H
 #define GRAFT_CONTEXT_IMPL_H
 
+#include <stdatomic.h>
+
 #include "ir/graph/base_int.h"
 
 typedef struct gr_diagnostic_text {
@@ -10,7 +12,21 @@ typedef struct gr_diagnostic_text {
   size_t text_size;
 } gr_diagnostic_text;
 
+typedef struct gr_dead_list { /* oldest first */
+  struct gr_dead *first, *last;
+  uint32_t count;
+} gr_dead_list;
+
+typedef struct gr_handles {
+  atomic_flag busy;
+  uint32_t live; /* of the context, without those that it keeps itself */
+  bool closing;  /* the context was destroyed: it goes with the last of them */
+  gr_dead_list dead[GR_HANDLE_KINDS];
+} gr_handles;
+
 struct graft_context {
+  GR_HANDLE; /* its own */
+  gr_handles handles;
   graft_allocator allocator;
   void *allocator_user;
   GR_VEC(gr_diagnostic_text) diagnostics;
@@ -24,5 +40,9 @@ struct graft_context {
   void *kept; /* what a folder above keeps with the context, and what ends it */
   void (*drop_kept)(void *kept);
 };
+
+void gr_diagnostics_drop(graft_context *c);
+void gr_handles_free(graft_context *c); /* the dead ones (handle.c) */
+void gr_context_free(graft_context *c); /* no handle of it lives */
 
 #endif

@@ -99,21 +99,24 @@ void gr_note(graft_context *c, gr_loc where, const char *format, ...) {
   va_end(args);
 }
 
-uint32_t graft_diagnostic_count(const graft_context *c) { return c->diagnostics.len + (c->out_of_memory ? 1 : 0); }
+uint32_t graft_diagnostic_count(const graft_context *c) {
+  return GR_IS(c, CONTEXT) ? c->diagnostics.len + (c->out_of_memory ? 1 : 0) : 0;
+}
 
-uint32_t graft_diagnostic_dropped(const graft_context *c) { return c->dropped; }
+uint32_t graft_diagnostic_dropped(const graft_context *c) { return GR_IS(c, CONTEXT) ? c->dropped : 0; }
 
 graft_diagnostic graft_diagnostic_get(const graft_context *c, uint32_t index) {
-  if (index < c->diagnostics.len) return c->diagnostics.data[index].public;
+  const bool is = GR_IS(c, CONTEXT);
+  if (is && index < c->diagnostics.len) return c->diagnostics.data[index].public;
   graft_diagnostic d = {.file = "", .node = "", .source = "", .message = ""};
-  if (index == c->diagnostics.len && c->out_of_memory) {
+  if (is && index == c->diagnostics.len && c->out_of_memory) {
     d.code = GRAFT_NO_MEMORY;
     d.message = graft_status_text(d.code);
   }
   return d;
 }
 
-bool graft_context_has_errors(const graft_context *c) { return c->errors > 0; }
+bool graft_context_has_errors(const graft_context *c) { return GR_IS(c, CONTEXT) && c->errors > 0; }
 bool gr_mute(graft_context *c, bool muted) {
   bool before = c->muted;
   c->muted = muted;
@@ -164,6 +167,10 @@ graft_status gr_outcome(graft_context *c, uint32_t errors_before, graft_status s
 }
 
 void graft_diagnostics_clear(graft_context *c) {
+  if (GR_LIVE(c, CONTEXT)) gr_diagnostics_drop(c);
+}
+
+void gr_diagnostics_drop(graft_context *c) {
   for (uint32_t i = 0; i < c->diagnostics.len; i++)
     gr_free(c, c->diagnostics.data[i].text, c->diagnostics.data[i].text_size);
   c->diagnostics.len = 0;

@@ -98,6 +98,7 @@ graft_value gr_input_add(graft_graph *g, gr_name name, const graft_type *type) {
 }
 
 graft_value graft_input_add(graft_graph *g, const char *name, const graft_type *type) {
+  if (!GR_LIVE(g, GRAPH)) return GRAFT_NONE;
   graft_module *m = g->module;
   gr_loc where = gr_module_loc(m);
   where.node = name;
@@ -209,7 +210,7 @@ graft_status gr_node_set_provenance(graft_graph *g, graft_node n, uint32_t recor
 /* The string that made-up names of result i begin with: the op's name, the result's own from the second on. */
 static uint32_t name_base(graft_module *m, uint32_t op, uint32_t i) {
   if (op >= GR_OP_COUNT) return op - GR_OP_COUNT;
-  uint32_t *known = &m->result_strings[op][i];
+  uint32_t *known = &m->caches->result_strings[op][i];
   if (!*known) {
     const char *name = i ? gr_op_get(op)->results[i].name : gr_op_get(op)->name;
     uint32_t id = gr_intern(m, name, strlen(name));
@@ -432,6 +433,7 @@ void gr_node_erase(graft_graph *g, graft_node n) {
 #define MAX_LOOKED_THROUGH 1000u
 
 graft_status graft_output_add(graft_graph *g, const char *name, graft_value value) {
+  if (!GR_LIVE(g, GRAPH)) return GRAFT_INVALID_ARGUMENT;
   graft_module *m = g->module;
   gr_loc where = gr_module_loc(m);
   where.node = name;
@@ -452,6 +454,7 @@ graft_status graft_output_add(graft_graph *g, const char *name, graft_value valu
 }
 
 graft_status graft_update_add(graft_graph *g, graft_tensor tensor, graft_value value) {
+  if (!GR_LIVE(g, GRAPH)) return GRAFT_INVALID_ARGUMENT;
   graft_context *c = g->module->context;
   if (!gr_is_tensor(g->module, tensor) || !gr_is_value(g, value))
     return gr_error(c, GRAFT_INVALID_ARGUMENT, gr_module_loc(g->module),

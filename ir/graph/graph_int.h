@@ -63,6 +63,7 @@ typedef struct gr_update {
 } gr_update;
 
 struct graft_graph {
+  GR_HANDLE;
   graft_module *module;
   uint32_t index; /* in the module */
   uint32_t name;  /* string */

@@ -202,6 +202,7 @@ static bool put_graph(hasher *h, graft_graph *g) {
 }
 
 uint64_t graft_module_hash(graft_module *m) {
+  if (!GR_LIVE(m, MODULE)) return 0;
   const size_t sets = (size_t)m->attrs.sets.len + 1;
   hasher *h = gr_calloc(m->context, 1, sizeof *h);
   if (h == NULL) return 0;

@@ -5,24 +5,36 @@
 
 /* What is not in the graph has no next one, no operands, no results, no name. */
 
-graft_node graft_node_first(const graft_graph *g) { return g->first; }
+graft_node graft_node_first(const graft_graph *g) {
+  if (!GR_IS(g, GRAPH)) return GRAFT_NONE;
+  return g->first;
+}
 graft_node graft_node_next(const graft_graph *g, graft_node n) {
+  if (!GR_IS(g, GRAPH)) return GRAFT_NONE;
   return gr_is_node(g, n) ? gr_node_at(g, n)->next : GRAFT_NONE;
 }
-uint32_t graft_node_count(const graft_graph *g) { return g->live; }
+uint32_t graft_node_count(const graft_graph *g) {
+  if (!GR_IS(g, GRAPH)) return 0;
+  return g->live;
+}
 const char *graft_node_get_op(const graft_graph *g, graft_node n) {
+  if (!GR_IS(g, GRAPH)) return "";
   return gr_is_node(g, n) ? gr_op_text(g->module, gr_node_at(g, n)->op) : "";
 }
 uint32_t graft_node_operand_count(const graft_graph *g, graft_node n) {
+  if (!GR_IS(g, GRAPH)) return 0;
   return gr_is_node(g, n) ? gr_node_at(g, n)->operand_count : 0;
 }
 graft_value graft_node_operand(const graft_graph *g, graft_node n, uint32_t slot) {
+  if (!GR_IS(g, GRAPH)) return GRAFT_NONE;
   return gr_is_node(g, n) ? gr_operand(g, n, slot) : GRAFT_NONE;
 }
 uint32_t graft_node_result_count(const graft_graph *g, graft_node n) {
+  if (!GR_IS(g, GRAPH)) return 0;
   return gr_is_node(g, n) ? gr_node_at(g, n)->result_count : 0;
 }
 graft_value graft_node_result(const graft_graph *g, graft_node n, uint32_t i) {
+  if (!GR_IS(g, GRAPH)) return GRAFT_NONE;
   return gr_is_node(g, n) ? gr_result(g, n, i) : GRAFT_NONE;
 }
 
@@ -42,6 +54,7 @@ static bool attr_slot(const graft_graph *g, graft_node n, const char *name, uint
 }
 
 bool graft_node_attr(const graft_graph *g, graft_node n, const char *name, graft_attr *attr) {
+  if (!GR_IS(g, GRAPH)) return false;
   uint32_t slot;
   if (!gr_is_node(g, n) || !name || !attr_slot(g, n, name, &slot)) return false;
   if (!attr) return true;
@@ -127,6 +140,7 @@ static graft_status set_attr(graft_graph *g, graft_node n, const graft_attr *att
 }
 
 graft_status graft_node_set_attr(graft_graph *g, graft_node n, const graft_attr *attr) {
+  if (!GR_LIVE(g, GRAPH)) return GRAFT_INVALID_ARGUMENT;
   if (!gr_is_node(g, n)) return no_such(g, "node");
   graft_status status = gr_attr_given(g->module, attr, gr_node_loc(g, n));
   if (status != GRAFT_OK) return status;
@@ -135,6 +149,7 @@ graft_status graft_node_set_attr(graft_graph *g, graft_node n, const graft_attr 
 }
 
 graft_status graft_node_set_operand(graft_graph *g, graft_node n, uint32_t slot, graft_value value) {
+  if (!GR_LIVE(g, GRAPH)) return GRAFT_INVALID_ARGUMENT;
   if (!gr_is_node(g, n)) return no_such(g, "node");
   if (value != GRAFT_NONE && !gr_is_value(g, value)) return no_such(g, "value");
   if (slot > 0xFFFF) return gr_error(g->module->context, GRAFT_INVALID_ARGUMENT, gr_node_loc(g, n), "no such operand");
@@ -143,6 +158,7 @@ graft_status graft_node_set_operand(graft_graph *g, graft_node n, uint32_t slot,
 }
 
 graft_status graft_node_erase(graft_graph *g, graft_node n) {
+  if (!GR_LIVE(g, GRAPH)) return GRAFT_INVALID_ARGUMENT;
   if (!gr_is_node(g, n)) return no_such(g, "node");
   for (uint32_t i = 0; i < gr_node_at(g, n)->result_count; i++)
     if (!gr_unused(g, gr_node_at(g, n)->first_result + i))
@@ -158,37 +174,45 @@ static size_t nothing(char *buffer, size_t size) {
 }
 
 size_t graft_value_name(const graft_graph *g, graft_value v, char *buffer, size_t size) {
+  if (!GR_IS(g, GRAPH)) return nothing(buffer, size);
   return gr_is_value(g, v) ? gr_name_format(g->module, gr_value_get_name(g, v), buffer, size) : nothing(buffer, size);
 }
 
 size_t graft_node_name(const graft_graph *g, graft_node n, char *buffer, size_t size) {
+  if (!GR_IS(g, GRAPH)) return nothing(buffer, size);
   for (uint32_t i = 0; gr_is_node(g, n) && i < gr_node_at(g, n)->result_count; i++)
     if (gr_result(g, n, i) != GRAFT_NONE) return graft_value_name(g, gr_result(g, n, i), buffer, size);
   return nothing(buffer, size);
 }
 
 graft_value graft_value_find(graft_graph *g, const char *name) {
+  if (!GR_IS(g, GRAPH)) return GRAFT_NONE;
   gr_name n = gr_name_find(g->module, name ? name : "");
   return n.base == GRAFT_NONE || n.base == 0 ? GRAFT_NONE : gr_find_value(g, n);
 }
 
 graft_type graft_value_get_type(const graft_graph *g, graft_value v) {
+  if (!GR_IS(g, GRAPH)) return (graft_type){.rank = -1};
   return gr_is_value(g, v) ? *gr_type_of(g, v) : (graft_type){.rank = -1};
 }
 graft_node graft_value_node(const graft_graph *g, graft_value v) {
+  if (!GR_IS(g, GRAPH)) return GRAFT_NONE;
   return gr_is_value(g, v) ? gr_value_node(g, v) : GRAFT_NONE;
 }
 graft_tensor graft_value_tensor(const graft_graph *g, graft_value v) {
+  if (!GR_IS(g, GRAPH)) return GRAFT_NONE;
   return gr_is_value(g, v) ? gr_value_tensor(g, v) : GRAFT_NONE;
 }
 
 uint32_t graft_value_use_count(const graft_graph *g, graft_value v) {
+  if (!GR_IS(g, GRAPH)) return 0;
   uint32_t n = 0, first = gr_is_value(g, v) ? gr_value_at(g, v)->first_use : GRAFT_NONE;
   for (uint32_t u = first; u != GRAFT_NONE; u = gr_use_at(g, u)->next) n++;
   return n;
 }
 
 graft_status graft_value_replace_uses(graft_graph *g, graft_value from, graft_value to) {
+  if (!GR_LIVE(g, GRAPH)) return GRAFT_INVALID_ARGUMENT;
   if (!gr_is_value(g, from) || !gr_is_value(g, to)) return no_such(g, "value");
   if (!gr_type_compatible(gr_type_of(g, from), gr_type_of(g, to)))
     return gr_error(g->module->context, GRAFT_TYPE, gr_value_loc(g, from), "the values have different types");
@@ -197,14 +221,23 @@ graft_status graft_value_replace_uses(graft_graph *g, graft_value from, graft_va
   return gr_edit_end(g->module, edit, GRAFT_OK);
 }
 
-uint32_t graft_input_count(const graft_graph *g) { return g->inputs.len; }
+uint32_t graft_input_count(const graft_graph *g) {
+  if (!GR_IS(g, GRAPH)) return 0;
+  return g->inputs.len;
+}
 graft_value graft_input_get(const graft_graph *g, uint32_t i) {
+  if (!GR_IS(g, GRAPH)) return GRAFT_NONE;
   return i < g->inputs.len ? g->inputs.data[i] : GRAFT_NONE;
 }
-uint32_t graft_output_count(const graft_graph *g) { return g->outputs.len; }
+uint32_t graft_output_count(const graft_graph *g) {
+  if (!GR_IS(g, GRAPH)) return 0;
+  return g->outputs.len;
+}
 graft_value graft_output_get(const graft_graph *g, uint32_t i) {
+  if (!GR_IS(g, GRAPH)) return GRAFT_NONE;
   return i < g->outputs.len ? gr_use_at(g, g->outputs.data[i].use)->value : GRAFT_NONE;
 }
 const char *graft_output_name(const graft_graph *g, uint32_t i) {
+  if (!GR_IS(g, GRAPH)) return NULL;
   return i < g->outputs.len ? gr_string_text(g->module, g->outputs.data[i].name) : NULL;
 }

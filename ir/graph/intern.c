@@ -230,7 +230,7 @@ gr_name gr_name_unique(graft_module *m, gr_name wanted) {
 }
 
 const char *gr_name_label(graft_module *m, gr_name name) {
-  char *label = m->labels[m->next_label++ % 4];
-  gr_name_format(m, name, label, sizeof m->labels[0]);
+  char *label = m->caches->labels[m->caches->next_label++ % 4];
+  gr_name_format(m, name, label, sizeof m->caches->labels[0]);
   return label;
 }

@@ -5,6 +5,7 @@
 #include "ir/ir.h"
 
 void *gr_context_kept(const graft_context *c); /* NULL: nothing yet */
+/* `thing` is a handle of the context (handle_int.h). */
 void gr_context_keep(graft_context *c, void *thing, void (*drop)(void *thing));
 
 #endif

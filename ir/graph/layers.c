@@ -6,6 +6,7 @@
 #include "ir/layers.h"
 
 struct graft_layers {
+  GR_HANDLE;
   graft_graph *graph;
   gr_arena arena;
   GR_VEC(graft_quantized_layer) list;
@@ -276,14 +277,15 @@ static bool take(graft_layers *ls, bool *taken, uint32_t *left) {
 }
 
 graft_layers *graft_layers_create(graft_graph *g) {
-  if (!g) return NULL;
+  if (!GR_LIVE(g, GRAPH)) return NULL;
   graft_context *c = g->module->context;
   const size_t nodes = (size_t)g->nodes.len + 1;
   graft_layers *ls = gr_calloc(c, 1, sizeof *ls);
   bool *taken = gr_calloc(c, nodes, sizeof *taken);
   uint32_t *left = gr_calloc(c, nodes, sizeof *left);
   if (ls) {
-    ls->graph = g;
+    gr_handle_begin(ls, GR_HANDLE_LAYERS, c);
+    gr_handle_pin(ls->graph = g);
     gr_arena_init(&ls->arena, c);
   }
   const bool done = ls && taken && left && take(ls, taken, left);
@@ -295,18 +297,19 @@ graft_layers *graft_layers_create(graft_graph *g) {
 }
 
 void graft_layers_destroy(graft_layers *ls) {
-  if (!ls) return;
-  graft_context *c = ls->graph->module->context;
+  if (!ls || !GR_LIVE(ls, LAYERS)) return;
+  graft_context *c = ls->context;
   gr_vec_free(c, &ls->list);
   gr_arena_free(&ls->arena);
-  gr_free(c, ls, sizeof *ls);
+  gr_handle_unpin(ls->graph);
+  gr_handle_end(ls, sizeof *ls);
 }
 
-uint32_t graft_layers_count(const graft_layers *ls) { return ls ? ls->list.len : 0; }
+uint32_t graft_layers_count(const graft_layers *ls) { return GR_IS(ls, LAYERS) ? ls->list.len : 0; }
 
 graft_status graft_layers_get(const graft_layers *ls, uint32_t index, graft_quantized_layer *layer) {
-  if (!ls) return GRAFT_INVALID_ARGUMENT;
-  graft_context *c = ls->graph->module->context;
+  if (!GR_LIVE(ls, LAYERS) || !GR_LIVE_IN(ls->context, ls->graph, GRAPH)) return GRAFT_INVALID_ARGUMENT;
+  graft_context *c = ls->context;
   if (index >= ls->list.len)
     return gr_error(c, GRAFT_INVALID_ARGUMENT, gr_module_loc(ls->graph->module),
                     "there are %u layers, and no number %u", ls->list.len, index);

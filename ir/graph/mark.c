@@ -24,10 +24,12 @@ uint32_t gr_mark_find(const char *name, size_t length) {
 }
 
 bool graft_node_has_mark(const graft_graph *g, graft_node n, const char *mark) {
+  if (!GR_IS(g, GRAPH)) return false;
   return gr_is_node(g, n) && mark && (gr_node_at(g, n)->marks & gr_mark_find(mark, strlen(mark)));
 }
 
 graft_status graft_node_set_mark(graft_graph *g, graft_node n, const char *mark, bool set) {
+  if (!GR_LIVE(g, GRAPH)) return GRAFT_INVALID_ARGUMENT;
   graft_context *c = g->module->context;
   if (!mark) mark = "";
   uint32_t bit = gr_mark_find(mark, strlen(mark));

@@ -8,16 +8,17 @@ const char *graft_version(void) { return GRAFT_VERSION; }
 uint32_t graft_version_number(void) { return GRAFT_VERSION_NUMBER; }
 
 graft_module *graft_module_create(graft_context *c) {
+  if (!GR_LIVE(c, CONTEXT)) return NULL;
   graft_module *m = gr_calloc(c, 1, sizeof *m);
   if (!m) return NULL;
-  m->context = c;
+  gr_handle_begin(m, GR_HANDLE_MODULE, c);
   gr_attr_builder none = {.count = 0};
   gr_record no_record = {0};
   gr_spec no_spec = {0};
   /* Lists that may stay empty have an address all the same: an offset of 0 from it is then defined. */
-  bool room = gr_vec_reserve(c, &m->attrs.items, 8u) && gr_vec_reserve(c, &m->attrs.ints, 8u) &&
-              gr_vec_reserve(c, &m->attrs.floats, 8u) && gr_vec_reserve(c, &m->spec_refs, 8u) &&
-              gr_vec_reserve(c, &m->record_parents, 8u);
+  bool room = (m->caches = gr_calloc(c, 1, sizeof *m->caches)) && gr_vec_reserve(c, &m->attrs.items, 8u) &&
+              gr_vec_reserve(c, &m->attrs.ints, 8u) && gr_vec_reserve(c, &m->attrs.floats, 8u) &&
+              gr_vec_reserve(c, &m->spec_refs, 8u) && gr_vec_reserve(c, &m->record_parents, 8u);
   if (!room || gr_intern(m, "", 0) != 0 || gr_attrs_intern(m, &none, NULL, (gr_loc){0}) != 0 ||
       !gr_vec_push(c, &m->records, no_record) || !gr_vec_push(c, &m->specs, no_spec)) {
     graft_module_destroy(m);
@@ -39,11 +40,11 @@ void gr_graph_free(graft_context *c, graft_graph *g) {
   gr_vec_free(c, &g->origin_of_use);
   gr_vec_free(c, &g->origin_of_value);
   gr_map_free(c, &g->names);
-  gr_free(c, g, sizeof *g);
+  gr_handle_end(g, sizeof *g);
 }
 
 void graft_module_destroy(graft_module *m) {
-  if (!m) return;
+  if (!m || !GR_LIVE(m, MODULE)) return;
   graft_context *c = m->context;
   for (uint32_t i = 0; i < m->graphs.len; i++) gr_graph_free(c, m->graphs.data[i]);
   for (uint32_t i = 0; i < m->tensors.len; i++) gr_buffer_release(c, m->tensors.data[i].buffer);
@@ -67,25 +68,28 @@ void graft_module_destroy(graft_module *m) {
   gr_map_free(c, &m->record_ids);
   gr_map_free(c, &m->whys);
   gr_vec_free(c, &m->undo.words);
-  gr_free(c, m, sizeof *m);
+  gr_free(c, m->caches, sizeof *m->caches);
+  gr_handle_end(m, sizeof *m);
 }
 
-graft_context *graft_module_get_context(const graft_module *m) { return m->context; }
-uint32_t graft_module_graph_count(const graft_module *m) { return m->graphs.len; }
+graft_context *graft_module_get_context(const graft_module *m) { return GR_IS(m, MODULE) ? m->context : NULL; }
+uint32_t graft_module_graph_count(const graft_module *m) { return GR_IS(m, MODULE) ? m->graphs.len : 0; }
 graft_graph *graft_module_get_graph(const graft_module *m, uint32_t index) {
-  return index < m->graphs.len ? m->graphs.data[index] : NULL;
+  return GR_IS(m, MODULE) && index < m->graphs.len ? m->graphs.data[index] : NULL;
 }
 
 graft_graph *graft_graph_create(graft_module *m, const char *name) {
+  if (!GR_LIVE(m, MODULE)) return NULL;
   if (!name) return gr_error(m->context, GRAFT_INVALID_ARGUMENT, gr_module_loc(m), "a graph needs a name"), NULL;
   graft_graph *g = gr_calloc(m->context, 1, sizeof *g);
   if (!g) return NULL;
+  gr_handle_begin(g, GR_HANDLE_GRAPH, m->context);
   g->module = m;
   g->index = m->graphs.len;
   g->first = g->last = GRAFT_NONE;
   g->name = gr_intern(m, name, strlen(name));
   if (g->name == GRAFT_NONE || !gr_undo_room(m, 1) || !gr_vec_push(m->context, &m->graphs, g)) {
-    gr_free(m->context, g, sizeof *g);
+    gr_handle_end(g, sizeof *g);
     return NULL;
   }
   gr_undo_graph_added(m);
@@ -96,8 +100,8 @@ graft_graph *graft_graph_create(graft_module *m, const char *name) {
 
 gr_memory gr_module_memory(const graft_module *m) {
   gr_memory n = {
-      .graph = sizeof *m + BYTES(m->types) + m->type_slot_count * sizeof(uint32_t) + BYTES(m->attrs.sets) +
-               BYTES(m->attrs.items) + BYTES(m->attrs.ints) + BYTES(m->attrs.floats) +
+      .graph = sizeof *m + sizeof *m->caches + BYTES(m->types) + m->type_slot_count * sizeof(uint32_t) +
+               BYTES(m->attrs.sets) + BYTES(m->attrs.items) + BYTES(m->attrs.ints) + BYTES(m->attrs.floats) +
                m->attrs.slot_count * sizeof(uint32_t) + BYTES(m->specs) + BYTES(m->spec_refs) +
                (size_t)m->spec_ids.slot_count * sizeof(gr_map_slot),
       .tensors = BYTES(m->tensors) + (size_t)m->constants.slot_count * sizeof(gr_map_slot),

@@ -165,6 +165,7 @@ static graft_tensor fill(graft_module *m, const char *name, graft_tensor_kind ki
 
 graft_tensor graft_tensor_create(graft_module *m, const char *name, graft_tensor_kind kind, const graft_type *type,
                                  const void *data) {
+  if (!GR_LIVE(m, MODULE)) return GRAFT_NONE;
   gr_edit edit = gr_edit_begin(m);
   graft_tensor t = create(m, name, kind, type, data);
   return gr_edit_end(m, edit, t == GRAFT_NONE ? GRAFT_TYPE : GRAFT_OK) ? GRAFT_NONE : t;
@@ -172,6 +173,7 @@ graft_tensor graft_tensor_create(graft_module *m, const char *name, graft_tensor
 
 graft_tensor graft_tensor_fill(graft_module *m, const char *name, graft_tensor_kind kind, const graft_type *type,
                                double lo, double hi) {
+  if (!GR_LIVE(m, MODULE)) return GRAFT_NONE;
   gr_edit edit = gr_edit_begin(m);
   graft_tensor t = fill(m, name, kind, type, lo, hi);
   return gr_edit_end(m, edit, t == GRAFT_NONE ? GRAFT_TYPE : GRAFT_OK) ? GRAFT_NONE : t;
@@ -179,26 +181,30 @@ graft_tensor graft_tensor_fill(graft_module *m, const char *name, graft_tensor_k
 
 uint32_t graft_tensor_count(const graft_module *m) {
   uint32_t count = 0;
-  for (graft_tensor t = 0; m && t < m->tensors.len; t++) count += !m->tensors.data[t].erased;
+  if (!GR_IS(m, MODULE)) return 0;
+  for (graft_tensor t = 0; t < m->tensors.len; t++) count += !m->tensors.data[t].erased;
   return count;
 }
 
 graft_tensor graft_tensor_find(graft_module *m, const char *name) {
+  if (!GR_IS(m, MODULE)) return GRAFT_NONE;
   gr_name n = gr_name_find(m, name ? name : "");
   return n.base == GRAFT_NONE || n.base == 0 ? GRAFT_NONE : gr_find_tensor(m, n);
 }
 
 size_t graft_tensor_name(const graft_module *m, graft_tensor t, char *buffer, size_t size) {
-  if (gr_is_tensor(m, t)) return gr_name_format(m, m->tensors.data[t].name, buffer, size);
+  if (GR_IS(m, MODULE) && gr_is_tensor(m, t)) return gr_name_format(m, m->tensors.data[t].name, buffer, size);
   if (size) buffer[0] = '\0';
   return 0;
 }
 
 graft_tensor_kind graft_tensor_get_kind(const graft_module *m, graft_tensor t) {
+  if (!GR_IS(m, MODULE)) return GRAFT_CONSTANT;
   return gr_is_tensor(m, t) ? (graft_tensor_kind)m->tensors.data[t].kind : GRAFT_CONSTANT;
 }
 
 graft_type graft_tensor_get_type(const graft_module *m, graft_tensor t) {
+  if (!GR_IS(m, MODULE)) return (graft_type){.rank = -1};
   return gr_is_tensor(m, t) ? *gr_tensor_type(m, t) : (graft_type){.rank = -1};
 }
 
@@ -245,6 +251,7 @@ static bool materialize(graft_module *m, gr_tensor *t) {
 }
 
 const void *graft_tensor_get_data(graft_module *m, graft_tensor tensor) {
+  if (!GR_LIVE(m, MODULE)) return NULL;
   if (!gr_is_tensor(m, tensor)) return NULL;
   gr_tensor *t = &m->tensors.data[tensor];
   if (!t->buffer && (t->source != GR_TENSOR_FILL || !materialize(m, t))) return NULL;
@@ -291,6 +298,7 @@ graft_tensor gr_tensor_copy(graft_module *m, graft_tensor tensor, graft_tensor_k
 }
 
 graft_status graft_tensor_set_data(graft_module *m, graft_tensor tensor, const void *data) {
+  if (!GR_LIVE(m, MODULE)) return GRAFT_INVALID_ARGUMENT;
   graft_context *c = m->context;
   if (!gr_is_tensor(m, tensor))
     return gr_error(c, GRAFT_INVALID_ARGUMENT, gr_module_loc(m), "no such tensor in the module");

@@ -274,6 +274,7 @@ static graft_status check_graph(checker *v, uint32_t index) {
 }
 
 graft_status graft_module_verify(graft_module *m) {
+  if (!GR_LIVE(m, MODULE)) return GRAFT_INVALID_ARGUMENT;
   graft_context *c = m->context;
   gr_verifier verifier = {.module = m};
   checker *v = gr_calloc(c, 1, sizeof *v);

@@ -76,7 +76,7 @@ static bool key_of(const graft_graph *g, const gr_node_desc *d, uint32_t operand
 static gr_inferred *places_of(graft_module *m, const gr_inferred *key) {
   uint64_t h = (uint64_t)key->op << 32 | key->attrs;
   for (uint32_t i = 0; i < key->operand_count; i++) h = (h ^ key->operands[i]) * 0x9e3779b97f4a7c15u;
-  return &m->inferred[gr_mix(h) % (GR_INFERRED_COUNT / 2) * 2];
+  return &m->caches->inferred[gr_mix(h) % (GR_INFERRED_COUNT / 2) * 2];
 }
 
 graft_status gr_result_types(graft_graph *g, const gr_node_desc *d, uint32_t operand_count, uint32_t *types) {

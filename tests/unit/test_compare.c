@@ -578,7 +578,8 @@ START_TEST(running_out_of_memory_is_an_error) {
     p.left = LONG_MAX;
     if (!done) ck_assert(graft_context_has_errors(context));
     graft_compare_destroy(c);
-    if (left > 0) ck_assert_int_le(p.live, before + 2); /* what modules remember may grow */
+    if (left > 0) /* what modules remember may grow, and of three dead handles a little is kept */
+      ck_assert_int_le(p.live, before + 2 + 3);
   }
 }
 END_TEST

@@ -300,12 +300,14 @@ static graft_status load_memory(graft_module *m, const void *bytes, size_t size,
 }
 
 graft_status graft_state_load(graft_module *m, const char *path, const graft_state_options *options) {
+  if (!GR_LIVE(m, MODULE)) return GRAFT_INVALID_ARGUMENT;
   const uint32_t errors = gr_error_count(m->context);
   return gr_outcome(m->context, errors, load(m, path, options));
 }
 
 graft_status graft_state_load_memory(graft_module *m, const void *bytes, size_t size, const char *name,
                                      const graft_state_options *options) {
+  if (!GR_LIVE(m, MODULE)) return GRAFT_INVALID_ARGUMENT;
   const uint32_t errors = gr_error_count(m->context);
   return gr_outcome(m->context, errors, load_memory(m, bytes, size, name ? name : "", options));
 }

@@ -55,6 +55,7 @@ static graft_status save(graft_module *m, const char *path, const graft_state_op
 }
 
 graft_status graft_state_save(graft_module *m, const char *path, const graft_state_options *options) {
+  if (!GR_LIVE(m, MODULE)) return GRAFT_INVALID_ARGUMENT;
   const uint32_t errors = gr_error_count(m->context);
   return gr_outcome(m->context, errors, save(m, path, options));
 }
