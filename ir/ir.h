@@ -16,7 +16,10 @@
  * of it are then good for being destroyed alone.
  *
  * Option structs begin with their size (`.size = sizeof opts`), so that they can grow without breaking the ABI: what
- * those of an older program lack is zero, the default. Options without a size are refused (GRAFT_INVALID_ARGUMENT). */
+ * those of an older program lack is zero, the default; of a newer program's what is set beyond the end is refused,
+ * since it would be passed over. A size that none of them can have (0, an odd one) is refused, all with
+ * GRAFT_INVALID_ARGUMENT. In lists all have the size of the first. Structs without a size (graft_attr, graft_type,
+ * graft_place, graft_quantized_value) do not grow; those that graft gives back by value grow with the soname alone. */
 #ifndef GRAFT_IR_H
 #define GRAFT_IR_H
 

@@ -12,7 +12,10 @@ static graft_quantizers *read_quantizers(const gr_pass *p, const char *name) {
   const graft_pass_options *o = p->env->options;
   graft_quantizers *set = gr_quantizers_create_for(p->context, name);
   for (uint32_t i = 0; set && i < o->predicate_count; i++) {
-    if (graft_quantizers_add_predicate(set, gr_pass_predicate(o, i)) == GRAFT_OK) continue;
+    graft_predicate predicate;
+    if (gr_pass_predicate(p->context, o, i, &predicate) == GRAFT_OK &&
+        graft_quantizers_add_predicate(set, &predicate) == GRAFT_OK)
+      continue;
     graft_quantizers_destroy(set);
     return NULL;
   }

@@ -1,5 +1,6 @@
 /* What one run of a pipeline holds: the rules that its passes named so far, and the interpreter that rules evaluate
  * with. */
+#include "ir/graph/options_int.h"
 #include "passes/passes_impl.h"
 #include "patterns/sequence_int.h"
 #include "runtime/runtime_int.h"
@@ -13,14 +14,18 @@ void gr_pass_env_free(gr_pass_env *env) {
   *env = (gr_pass_env){0};
 }
 
-const graft_predicate *gr_pass_predicate(const graft_pass_options *o, uint32_t index) {
-  return (const graft_predicate *)(const void *)((const char *)o->predicates + index * o->predicates->size);
+graft_status gr_pass_predicate(graft_context *c, const graft_pass_options *o, uint32_t index, graft_predicate *out) {
+  *out = (graft_predicate){.size = sizeof *out};
+  return gr_take_item(c, out, sizeof *out, o->predicates, index, "predicate");
 }
 
 static graft_rules *read_own(const gr_pass_env *env) {
   graft_rules *rules = gr_rules_create_pending(env->context);
   for (uint32_t i = 0; rules && i < env->options->predicate_count; i++) {
-    if (graft_rules_add_predicate(rules, gr_pass_predicate(env->options, i)) == GRAFT_OK) continue;
+    graft_predicate predicate;
+    if (gr_pass_predicate(env->context, env->options, i, &predicate) == GRAFT_OK &&
+        graft_rules_add_predicate(rules, &predicate) == GRAFT_OK)
+      continue;
     graft_rules_destroy(rules);
     return NULL;
   }

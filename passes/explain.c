@@ -1,20 +1,29 @@
 /* graft_rules_explain and graft_quantizers_explain (patterns.h): they evaluate what passes would. */
+#include "ir/graph/base_int.h"
 #include "patterns/patterns_int.h"
 #include "runtime/runtime_int.h"
 
-graft_status graft_rules_explain(const graft_rules *rules, graft_graph *graph, const char *node, const char *rule,
-                                 char **text, size_t *size) {
+/* Are the set, the graph and a place for the text there? */
+static bool ready(const void *set, gr_handle_kind kind, const graft_graph *graph, char **text, size_t *size,
+                  const char *function) {
   if (text) *text = NULL;
   if (size) *size = 0;
-  if (!GR_LIVE(rules, RULES) || !GR_LIVE_IN(gr_handle_context(rules), graph, GRAPH)) return GRAFT_INVALID_ARGUMENT;
+  if (!gr_handle_is(set, kind)) return gr_handle_refuse(NULL, set, kind, function), false;
+  graft_context *c = gr_handle_context(set);
+  if (!GR_IS(graph, GRAPH)) return gr_handle_refuse(c, graph, GR_HANDLE_GRAPH, function), false;
+  if (text && size) return true;
+  gr_error(c, GRAFT_INVALID_ARGUMENT, (gr_loc){0}, "%s: there is no place for the text and its size", function);
+  return false;
+}
+
+graft_status graft_rules_explain(const graft_rules *rules, graft_graph *graph, const char *node, const char *rule,
+                                 char **text, size_t *size) {
+  if (!ready(rules, GR_HANDLE_RULES, graph, text, size, __func__)) return GRAFT_INVALID_ARGUMENT;
   return gr_rules_explain(rules, graph, node, rule, gr_runtime_evaluate, text, size);
 }
 
 graft_status graft_quantizers_explain(const graft_quantizers *quantizers, uint32_t index, graft_graph *graph,
                                       const char *node, const char *rule, char **text, size_t *size) {
-  if (text) *text = NULL;
-  if (size) *size = 0;
-  if (!GR_LIVE(quantizers, QUANTIZERS) || !GR_LIVE_IN(gr_handle_context(quantizers), graph, GRAPH))
-    return GRAFT_INVALID_ARGUMENT;
+  if (!ready(quantizers, GR_HANDLE_QUANTIZERS, graph, text, size, __func__)) return GRAFT_INVALID_ARGUMENT;
   return gr_quantizers_explain(quantizers, index, graph, node, rule, gr_runtime_evaluate, text, size);
 }

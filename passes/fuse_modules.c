@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "passes/fuse_impl.h"
+#include "passes/modules_impl.h"
 #include "passes/passes_impl.h"
 #include "patterns/quantizer_int.h"
 
@@ -94,19 +95,31 @@ static graft_status list_tensors(fuser *f, uint32_t fusion) {
   return GRAFT_OK;
 }
 
+static char *whole_name(gr_arena *a, const graft_module *m, graft_tensor t) {
+  const size_t size = graft_tensor_name(m, t, NULL, 0) + 1;
+  char *name = gr_arena_alloc(a, size);
+  if (name) (void)graft_tensor_name(m, t, name, size);
+  return name;
+}
+
 /* bn1.running_mean, of a part called bn behind conv1's weight: conv1.bn.running_mean. */
 static graft_status rename_tensor(fuser *f, graft_tensor t, graft_tensor first, const char *part) {
-  char own[256], head[256], text[600];
-  const size_t length = graft_tensor_name(f->m, t, own, sizeof own);
-  const size_t head_length = graft_tensor_name(f->m, first, head, sizeof head);
-  const char *leaf = strrchr(own, '.');
-  char *end = strrchr(head, '.');
-  if (length >= sizeof own || head_length >= sizeof head || !leaf || !end) return GRAFT_OK;
-  *end = '\0';
-  (void)snprintf(text, sizeof text, "%s.%s%s", head, part, leaf);
-  gr_name name = gr_name_split(f->m, text, strlen(text));
-  if (name.base == GRAFT_NONE) return gr_no_memory(f->c);
-  return gr_tensor_rename(f->m, t, gr_name_unique(f->m, name));
+  gr_arena names;
+  gr_arena_init(&names, f->c);
+  graft_status status = GRAFT_OK;
+  char *own = whole_name(&names, f->m, t), *head = whole_name(&names, f->m, first);
+  const char *leaf = own ? strrchr(own, '.') : NULL;
+  char *end = head ? strrchr(head, '.') : NULL;
+  if (!own || !head) {
+    status = GRAFT_NO_MEMORY;
+  } else if (leaf && end) {
+    *end = '\0';
+    const char *text = gr_text(&names, "%s.%s%s", head, part, leaf);
+    const gr_name name = text ? gr_name_split(f->m, text, strlen(text)) : (gr_name){GRAFT_NONE, 0};
+    status = name.base == GRAFT_NONE ? gr_no_memory(f->c) : gr_tensor_rename(f->m, t, gr_name_unique(f->m, name));
+  }
+  gr_arena_free(&names);
+  return status;
 }
 
 /* What nothing reads any more goes; the rest is called as in one module. */

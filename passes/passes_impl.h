@@ -23,7 +23,9 @@ const graft_rules *gr_pass_env_rules(gr_pass_env *env, const char *const *names,
  * caller destroys it. */
 graft_rules *gr_pass_env_rules_with(gr_pass_env *env, const char *file);
 /* The embedder's array has entries of the size that they say. */
-const graft_predicate *gr_pass_predicate(const graft_pass_options *options, uint32_t index);
+/* One of the predicates, whose structs may be shorter than ours, and `out` is of our size. */
+graft_status gr_pass_predicate(graft_context *c, const graft_pass_options *options, uint32_t index,
+                               graft_predicate *out);
 
 /* ---- the table (table.c)
  * ---------------------------------------------------------------------------------------------- */

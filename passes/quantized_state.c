@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "ir/formats/number_int.h"
+#include "ir/graph/options_int.h"
 #include "passes/quantized_impl.h"
 
 /* Where the weight's operands are: at the convolution, or at what dequantizes it. */
@@ -212,12 +213,11 @@ static graft_status read_operand(const gr_quantized_conv *q, graft_value v, cons
 graft_status graft_quantized_conv_get_weight_bias(graft_graph *g, const char *name, graft_quantized_weight *out) {
   if (!GR_LIVE(g, GRAPH)) return GRAFT_INVALID_ARGUMENT;
   graft_context *c = g->module->context;
-  graft_quantized_weight w = {.size = sizeof w};
   const void *data[4] = {NULL, NULL, NULL, NULL};
   gr_quantized_conv q;
   graft_status s = gr_quantized_conv_find(g, name, &q);
   if (!s && !out) s = gr_error(c, GRAFT_INVALID_ARGUMENT, gr_named_loc(name), "there is no place for the weight");
-  if (!s) s = gr_take_options(c, &w, sizeof w, out);
+  if (!s) s = gr_check_place(c, out, sizeof *out);
   if (s) return s;
   const graft_value weight = weight_operand(&q, GR_Q_WEIGHT), scale = weight_operand(&q, GR_Q_WEIGHT_SCALE);
   s = read_operand(&q, weight, "the weight", GRAFT_I8, &data[0]);
@@ -226,14 +226,14 @@ graft_status graft_quantized_conv_get_weight_bias(graft_graph *g, const char *na
   const graft_value bias = gr_operand(g, q.n, GR_Q_BIAS);
   if (!s && bias != GRAFT_NONE) s = read_operand(&q, bias, "the bias", GRAFT_F32, &data[3]);
   if (s) return s;
-  const graft_quantized_weight got = {.size = out->size,
+  const graft_quantized_weight got = {.size = sizeof got,
                                       .type = *gr_type_of(g, weight),
                                       .data = data[0],
                                       .scale = data[1],
                                       .zero_point = data[2],
                                       .count = graft_type_elements(gr_type_of(g, scale)),
                                       .bias = data[3]};
-  memcpy(out, &got, out->size < sizeof got ? out->size : sizeof got);
+  gr_give(out, &got, sizeof got);
   return GRAFT_OK;
 }
 

@@ -3,9 +3,9 @@
 
 #include "ir/formats/gfb/gfb_int.h"
 #include "ir/formats/onnx/onnx_int.h"
+#include "ir/graph/options_int.h"
 #include "runtime/isa.h"
 
-#include <string.h>
 #if defined(GRAFT_ONEDNN)
 #include <dnnl_version.h>
 #define TEXT(number) TEXT_(number)
@@ -27,12 +27,10 @@
 #define ASSERTS true
 #endif
 
-enum { LARGEST = 4096 }; /* no struct of a later version: a size that nobody set */
-
 graft_status graft_build_info_get(graft_build_info *info) {
   static const char *const names[GR_ISA_COUNT] = {"plain", "avx2", "avx512"};
-  if (!info || info->size < sizeof info->size || info->size > LARGEST) return GRAFT_INVALID_ARGUMENT;
-  const graft_build_info all = {.size = info->size,
+  if (gr_check_place(NULL, info, sizeof *info)) return GRAFT_INVALID_ARGUMENT;
+  const graft_build_info all = {.size = sizeof all,
                                 .version = graft_version(),
                                 .compiler = __VERSION__,
                                 .asserts = ASSERTS,
@@ -43,8 +41,6 @@ graft_status graft_build_info_get(graft_build_info *info) {
                                 .onnx_first_written = GR_OUT_FIRST_OPSET,
                                 .onnx_last_written = GR_OUT_LAST_OPSET,
                                 .gfb_version = GR_GFB_VERSION};
-  const size_t known = info->size < sizeof all ? info->size : sizeof all;
-  memset(info, 0, info->size);
-  memcpy(info, &all, known);
+  gr_give(info, &all, sizeof all);
   return GRAFT_OK;
 }

@@ -1,6 +1,7 @@
 /* Two sessions. The hook of the first keeps the values that are layers as f32; the hook of the second holds its own
  * against them. In the second run of b the hook then writes a's numbers over b's. What is inside an if or a loop comes
  * as often as that runs: its times are numbered within a step, in both. */
+#include "ir/graph/options_int.h"
 #include "runtime/compare_impl.h"
 #include "runtime/numbers_int.h"
 
@@ -442,7 +443,8 @@ graft_compare *graft_compare_create(graft_graph *a, graft_graph *b, const graft_
   const uint32_t errors = gr_error_count(context);
   graft_compare_options all = {.size = sizeof all};
   if (gr_take_options(context, &all, sizeof all, options)) return NULL;
-  if (b->module->context != context) {
+  if (all.folded && !GR_LIVE_IN(context, all.folded, GRAPH)) return NULL;
+  if (b->module->context != context || (all.folded && all.folded->module->context != context)) {
     gr_error(context, GRAFT_INVALID_ARGUMENT, (gr_loc){0}, "graphs of two contexts are not compared");
     return NULL;
   }
@@ -508,6 +510,9 @@ static graft_status step(graft_compare *c, const graft_type *types, const void *
 graft_status graft_compare_step(graft_compare *c, const graft_type *types, const void *const *data) {
   if (!GR_LIVE(c, COMPARE) || !GR_LIVE_IN(c->context, c->a, GRAPH) || !GR_LIVE_IN(c->context, c->b, GRAPH))
     return GRAFT_INVALID_ARGUMENT;
+  for (uint32_t i = 0; i < c->a->inputs.len; i++)
+    if (!types || !data || (!data[i] && graft_type_elements(&types[i]) != 0))
+      return gr_error(c->context, GRAFT_INVALID_ARGUMENT, (gr_loc){0}, "input %u has no type or no data", i);
   const uint32_t errors = gr_error_count(c->context);
   c->steps++;
   return gr_outcome(c->context, errors, step(c, types, data));
@@ -517,11 +522,12 @@ graft_status graft_compare_correct_biases(graft_compare *c, graft_bias_correctio
   if (!GR_LIVE(c, COMPARE) || !GR_LIVE_IN(c->context, c->a, GRAPH) || !GR_LIVE_IN(c->context, c->b, GRAPH))
     return GRAFT_INVALID_ARGUMENT;
   const uint32_t errors = gr_error_count(c->context);
-  graft_bias_correction all;
+  graft_bias_correction all = {.size = sizeof all};
+  if (out && gr_check_place(c->context, out, sizeof *out)) return GRAFT_INVALID_ARGUMENT;
   if (!c->biases || !c->steps)
     return gr_error(c->context, GRAFT_INVALID_ARGUMENT, (gr_loc){0},
                     "biases are corrected after a step, of a comparison with the option `biases`");
   const graft_status status = gr_outcome(c->context, errors, gr_shifts_apply(&c->shifts, c->b, &all));
-  if (out) *out = all;
+  if (out) gr_give(out, &all, sizeof all);
   return status;
 }

@@ -145,7 +145,8 @@ typedef struct graft_bias_correction {
 /* Bias correction (Nagel et al. 2019): takes from the bias of each layer of b (not of graphs that its nodes run),
  * channel by channel, the mean of the error that it makes by itself, over all places and all steps so far. Changes b's
  * module, which has to be one of quantize and dequantize nodes (before `lower`), and ends the comparison: after it only
- * graft_compare_destroy is of use. Needs options.biases and a step. On failure the module is as it was. */
+ * graft_compare_destroy is of use. Needs options.biases and a step. `out`, whose size the caller has set, may be NULL.
+ * On failure the module is as it was. */
 GRAFT_API graft_status graft_compare_correct_biases(graft_compare *compare, graft_bias_correction *out);
 
 /* How many reasons there were so far. */

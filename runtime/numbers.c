@@ -36,7 +36,7 @@ void gr_elements_set(graft_dtype dtype, void *data, int64_t from, int64_t n, con
 
 void graft_statistics_add(graft_statistics *s, graft_dtype dtype, const void *data, int64_t count) {
   double x[GR_BLOCK];
-  if (graft_dtype_size(dtype) == 0 || !data) return;
+  if (!s || graft_dtype_size(dtype) == 0 || !data) return;
   for (int64_t from = 0; from < count; from += GR_BLOCK) {
     const int64_t n = count - from < GR_BLOCK ? count - from : GR_BLOCK;
     gr_elements(dtype, data, from, n, x);
@@ -57,6 +57,7 @@ void graft_statistics_add(graft_statistics *s, graft_dtype dtype, const void *da
 }
 
 double graft_statistics_mean(const graft_statistics *s) {
+  if (!s) return (double)NAN;
   const int64_t finite = s->count - s->nan - s->infinite;
   return finite > 0 ? s->sum / (double)finite : (double)NAN;
 }

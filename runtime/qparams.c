@@ -8,8 +8,11 @@
 #include "runtime/quant_int.h"
 
 bool graft_dtype_range(graft_dtype dtype, int64_t *min, int64_t *max) {
-  *min = *max = 0;
-  return gr_dtype_range(dtype, min, max);
+  int64_t low = 0, high = 0;
+  const bool known = gr_dtype_range(dtype, &low, &high);
+  if (min) *min = low;
+  if (max) *max = high;
+  return known;
 }
 
 static int64_t half_down(int64_t v) { return v / 2 - (v % 2 < 0); }
@@ -17,8 +20,8 @@ static int64_t half_down(int64_t v) { return v / 2 - (v % 2 < 0); }
 void graft_qparams_range(const graft_qparams_config *options, int64_t *quant_min, int64_t *quant_max) {
   graft_qparams_config o = {.size = sizeof o};
   gr_copy_options(&o, sizeof o, options);
-  *quant_min = o.reduce_range ? half_down(o.quant_min) : o.quant_min;
-  *quant_max = o.reduce_range ? half_down(o.quant_max) : o.quant_max;
+  if (quant_min) *quant_min = o.reduce_range ? half_down(o.quant_min) : o.quant_min;
+  if (quant_max) *quant_max = o.reduce_range ? half_down(o.quant_max) : o.quant_max;
 }
 
 static int32_t clamp_zero_point(double zp, int64_t qmin, int64_t qmax) {
@@ -140,9 +143,11 @@ void gr_qparams_of(const gr_qparams *q, const float *min, const float *max, int6
 
 graft_status graft_qparams(const graft_qparams_config *given, float min, float max, float *scale, int32_t *zero_point) {
   gr_qparams q;
-  *scale = 1.0f;
-  *zero_point = 0;
-  const graft_status status = gr_qparams_begin(&q, given);
-  if (!status) gr_qparams_of(&q, &min, &max, 1, scale, zero_point);
+  float s = 1.0f;
+  int32_t z = 0;
+  const graft_status status = given ? gr_qparams_begin(&q, given) : GRAFT_INVALID_ARGUMENT;
+  if (!status) gr_qparams_of(&q, &min, &max, 1, &s, &z);
+  if (scale) *scale = s;
+  if (zero_point) *zero_point = z;
   return status;
 }

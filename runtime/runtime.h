@@ -53,6 +53,7 @@ typedef struct graft_kernel_call {
 /* The embedder's kernel for an op that the table does not know (of one that it knows: refused), by name. Both callbacks
  * leave a diagnostic of their own or none: the session adds one that names the node. */
 typedef struct graft_kernel {
+  size_t size; /* of all in a list the same */
   const char *op;
   /* Concrete result types into `types`. NULL: those of the graph, which then must be fully known. */
   graft_status (*infer)(void *user, const graft_kernel_call *call, graft_type *types);

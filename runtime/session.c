@@ -21,6 +21,7 @@
  * 6. `step` counts the runs that succeeded. It seeds random ops: a run that failed draws the same when it is repeated.
  * 7. The graph is only read. Nothing is allocated while steps run but kernels' scratch and what late.c makes: late[]
  *    holds that memory, of outputs until the next run. */
+#include "ir/graph/options_int.h"
 #include "runtime/session_impl.h"
 
 #include <string.h>
@@ -162,15 +163,18 @@ static graft_status copy_kernels(graft_session *s, const graft_kernel *kernels, 
   if (!s->kernels) return GRAFT_NO_MEMORY;
   s->kernel_count = count;
   for (uint32_t i = 0; i < count; i++) {
-    if (!kernels || !kernels[i].op || !kernels[i].run)
+    graft_kernel k = {.size = sizeof k};
+    const graft_status taken = gr_take_item(s->context, &k, sizeof k, kernels, i, "kernel");
+    if (taken) return taken;
+    if (!k.op || !k.run)
       return gr_error(s->context, GRAFT_INVALID_ARGUMENT, (gr_loc){0}, "kernel %u has no op or nothing to run",
                       (unsigned)i);
-    if (gr_op_find(kernels[i].op, strlen(kernels[i].op)) != GR_OP_COUNT)
+    if (gr_op_find(k.op, strlen(k.op)) != GR_OP_COUNT)
       return gr_error(s->context, GRAFT_INVALID_ARGUMENT, (gr_loc){0},
-                      "%s is an op of the table: its kernel cannot be replaced", kernels[i].op);
-    const char *name = copy_name(s->context, kernels[i].op);
+                      "%s is an op of the table: its kernel cannot be replaced", k.op);
+    const char *name = copy_name(s->context, k.op);
     if (!name) return GRAFT_NO_MEMORY;
-    s->kernels[i] = kernels[i];
+    s->kernels[i] = k;
     s->kernels[i].op = name;
   }
   return GRAFT_OK;

@@ -191,7 +191,7 @@ bool compare_write_file(const comparison *c, const char *path, const void *bytes
 /* Last: what was compared is another module then. */
 static bool write_corrected(const comparison *c, const char *path) {
   graft_context *context = graft_module_get_context(c->module);
-  graft_bias_correction done;
+  graft_bias_correction done = {.size = sizeof done};
   graft_diagnostics_clear(context); /* all were printed */
   const graft_save_options options = {.size = sizeof options};
   const bool ok = graft_compare_correct_biases(c->compare, &done) == GRAFT_OK && cli_save(c->module, path, &options);

@@ -147,6 +147,9 @@ graft_status graft_module_print_with(graft_module *m, const graft_save_options *
   if (!GR_LIVE(m, MODULE)) return GRAFT_INVALID_ARGUMENT;
   const uint32_t errors = gr_error_count(m->context);
   graft_save_options o = {.size = sizeof o};
+  if (!bytes || !size)
+    return gr_error(m->context, GRAFT_INVALID_ARGUMENT, gr_module_loc(m),
+                    "there is no place for the bytes and their size");
   *bytes = NULL;
   *size = 0;
   graft_status taken = gr_take_options(m->context, &o, sizeof o, options);

@@ -9,7 +9,7 @@
 /* Needs no memory: the diagnostic is static and comes last (graft_diagnostic_get). */
 graft_status gr_no_memory(graft_context *c) {
   c->out_of_memory = true;
-  c->errors++;
+  c->last_of_memory = ++c->errors;
   return GRAFT_NO_MEMORY;
 }
 
@@ -96,7 +96,7 @@ void *gr_arena_alloc(gr_arena *a, size_t size) {
 char *gr_arena_copy(gr_arena *a, const char *text, size_t length) {
   char *p = gr_arena_alloc(a, length + 1);
   if (!p) return NULL;
-  memcpy(p, text, length);
+  if (length) memcpy(p, text, length); /* else the text may be NULL */
   p[length] = '\0';
   return p;
 }

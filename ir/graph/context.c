@@ -25,21 +25,6 @@ static void *default_allocator(void *user, void *pointer, size_t old_size, size_
   return p;
 }
 
-bool gr_copy_options(void *ours, size_t size, const void *given) {
-  if (!given) return true;
-  size_t given_size;
-  memcpy(&given_size, given, sizeof given_size);
-  if (given_size < sizeof given_size) return false;
-  memcpy(ours, given, given_size < size ? given_size : size);
-  memcpy(ours, &size, sizeof size);
-  return true;
-}
-
-graft_status gr_take_options(graft_context *c, void *ours, size_t size, const void *given) {
-  if (gr_copy_options(ours, size, given)) return GRAFT_OK;
-  return gr_error(c, GRAFT_INVALID_ARGUMENT, (gr_loc){0}, "the options do not begin with their size");
-}
-
 graft_context *graft_context_create(const graft_context_options *options) {
   graft_context_options o = {.size = sizeof o};
   if (!gr_copy_options(&o, sizeof o, options)) return NULL;

@@ -31,11 +31,12 @@ struct graft_context {
   void *allocator_user;
   GR_VEC(gr_diagnostic_text) diagnostics;
   uint32_t max_diagnostics;
-  uint32_t dropped;   /* past the maximum */
-  uint32_t errors;    /* also those whose diagnostic could not be kept */
-  bool out_of_memory; /* reported once, from static text */
-  bool muted;         /* errors are answers just now, and not kept */
-  char *heard;        /* NULL, or who asks why: the first of them goes here, */
+  uint32_t dropped;        /* past the maximum */
+  uint32_t errors;         /* also those whose diagnostic could not be kept */
+  uint32_t last_of_memory; /* `errors` after the last error of memory; 0: none */
+  bool out_of_memory;      /* reported once, from static text */
+  bool muted;              /* errors are answers just now, and not kept */
+  char *heard;             /* NULL, or who asks why: the first of them goes here, */
   size_t heard_size;
   void *kept; /* what a folder above keeps with the context, and what ends it */
   void (*drop_kept)(void *kept);

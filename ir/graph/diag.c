@@ -163,6 +163,7 @@ static graft_status last_error(const graft_context *c) {
 
 graft_status gr_outcome(graft_context *c, uint32_t errors_before, graft_status status) {
   if (status == GRAFT_OK) return c->errors == errors_before ? GRAFT_OK : last_error(c);
+  if (c->last_of_memory > errors_before) return GRAFT_NO_MEMORY; /* whatever the one who went without it called it */
   return c->errors == errors_before ? gr_error(c, status, (gr_loc){0}, "%s", graft_status_text(status)) : status;
 }
 
@@ -176,25 +177,29 @@ void gr_diagnostics_drop(graft_context *c) {
   c->diagnostics.len = 0;
   c->dropped = 0;
   c->errors = 0;
+  c->last_of_memory = 0;
   c->out_of_memory = false;
 }
 
 size_t graft_diagnostic_format(const graft_diagnostic *d, char *buffer, size_t size) {
   static const char *const severities[] = {[GRAFT_ERROR] = "error", [GRAFT_WARNING] = "warning", [GRAFT_NOTE] = "note"};
+  if (!d) return size ? (size_t)(buffer[0] = '\0') : 0;
+  const char *const file = d->file ? d->file : "", *const node = d->node ? d->node : "",
+                    *const message = d->message ? d->message : "", *const source = d->source ? d->source : "";
+  const char *const severity = (unsigned)d->severity <= GRAFT_NOTE ? severities[d->severity] : "?";
   char place[48] = "";
   if (d->line && d->column)
     snprintf(place, sizeof place, ":%u:%u", d->line, d->column);
   else if (d->line)
     snprintf(place, sizeof place, ":%u", d->line);
   char caret[SOURCE_MAX + 2] = "";
-  if (d->source[0] && d->column && d->column <= SOURCE_MAX) { /* tabs stay tabs, so that the caret lines up */
-    const size_t length = strlen(d->source);                  /* a line with a zero byte ends there */
-    for (uint32_t i = 0; i + 1 < d->column; i++) caret[i] = i < length && d->source[i] == '\t' ? '\t' : ' ';
+  if (source[0] && d->column && d->column <= SOURCE_MAX) { /* tabs stay tabs, so that the caret lines up */
+    const size_t length = strlen(source);                  /* a line with a zero byte ends there */
+    for (uint32_t i = 0; i + 1 < d->column; i++) caret[i] = i < length && source[i] == '\t' ? '\t' : ' ';
     caret[d->column - 1] = '^';
     caret[d->column] = '\0';
   }
-  int n = snprintf(buffer, size, "%s%s%s%s: %s%s%s%s%s%s%s", d->file, place, d->file[0] || place[0] ? ": " : "",
-                   severities[d->severity], d->node[0] ? d->node : "", d->node[0] ? ": " : "", d->message,
-                   d->source[0] ? "\n  " : "", d->source, caret[0] ? "\n  " : "", caret);
+  int n = snprintf(buffer, size, "%s%s%s%s: %s%s%s%s%s%s%s", file, place, file[0] || place[0] ? ": " : "", severity,
+                   node, node[0] ? ": " : "", message, source[0] ? "\n  " : "", source, caret[0] ? "\n  " : "", caret);
   return n < 0 ? 0 : (size_t)n;
 }

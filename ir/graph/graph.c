@@ -437,7 +437,7 @@ graft_status graft_output_add(graft_graph *g, const char *name, graft_value valu
   graft_module *m = g->module;
   gr_loc where = gr_module_loc(m);
   where.node = name;
-  if (!name) return gr_error(m->context, GRAFT_INVALID_ARGUMENT, where, "an output needs a name");
+  if (!name || !name[0]) return gr_error(m->context, GRAFT_INVALID_ARGUMENT, where, "an output needs a name");
   if (!gr_is_value(g, value))
     return gr_error(m->context, GRAFT_INVALID_ARGUMENT, where, "the output is no value of the graph");
   uint32_t id = gr_intern(m, name, strlen(name));

@@ -2,6 +2,7 @@
  */
 #include <math.h>
 
+#include "ir/graph/options_int.h"
 #include "ir/ir_int.h"
 #include "ir/layers.h"
 
@@ -313,11 +314,7 @@ graft_status graft_layers_get(const graft_layers *ls, uint32_t index, graft_quan
   if (index >= ls->list.len)
     return gr_error(c, GRAFT_INVALID_ARGUMENT, gr_module_loc(ls->graph->module),
                     "there are %u layers, and no number %u", ls->list.len, index);
-  if (!layer || layer->size < sizeof layer->size)
-    return gr_error(c, GRAFT_INVALID_ARGUMENT, (gr_loc){0}, "the layer does not begin with its size");
-  const size_t size = layer->size;
-  memset(layer, 0, size);
-  memcpy(layer, &ls->list.data[index], size < sizeof *layer ? size : sizeof *layer);
-  layer->size = size;
-  return GRAFT_OK;
+  const graft_status status = gr_check_place(c, layer, sizeof *layer);
+  if (!status) gr_give(layer, &ls->list.data[index], sizeof *layer);
+  return status;
 }

@@ -80,7 +80,8 @@ graft_graph *graft_module_get_graph(const graft_module *m, uint32_t index) {
 
 graft_graph *graft_graph_create(graft_module *m, const char *name) {
   if (!GR_LIVE(m, MODULE)) return NULL;
-  if (!name) return gr_error(m->context, GRAFT_INVALID_ARGUMENT, gr_module_loc(m), "a graph needs a name"), NULL;
+  if (!name || !name[0])
+    return gr_error(m->context, GRAFT_INVALID_ARGUMENT, gr_module_loc(m), "a graph needs a name"), NULL;
   graft_graph *g = gr_calloc(m->context, 1, sizeof *g);
   if (!g) return NULL;
   gr_handle_begin(g, GR_HANDLE_GRAPH, m->context);

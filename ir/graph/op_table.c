@@ -15,7 +15,7 @@ uint32_t graft_op_find(const char *name) {
   return op < GR_OP_COUNT ? op : GRAFT_NONE;
 }
 uint32_t graft_node_get_op_index(const graft_graph *g, graft_node n) {
-  return g && gr_is_node(g, n) && gr_info(g, n) ? gr_node_at(g, n)->op : GRAFT_NONE;
+  return GR_IS(g, GRAPH) && gr_is_node(g, n) && gr_info(g, n) ? gr_node_at(g, n)->op : GRAFT_NONE;
 }
 
 /* ---- operands, results, attributes ---- */

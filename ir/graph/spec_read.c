@@ -31,7 +31,7 @@ static graft_place place_of(const graft_graph *g, const gr_spec_ref *r) {
 /* ---- one place ---- */
 
 uint32_t graft_spec_id(const graft_graph *g, graft_place place) {
-  return g ? gr_spec_at(g, gr_spec_place(g, place)) : 0;
+  return GR_IS(g, GRAPH) ? gr_spec_at(g, gr_spec_place(g, place)) : 0;
 }
 
 static const gr_spec *spec_at(const graft_graph *g, graft_place place) {
@@ -76,7 +76,9 @@ const char *graft_spec_origin(const graft_graph *g, graft_place place) {
   return graft_spec_id(g, place) ? gr_string_text(g->module, gr_spec_origin(g, gr_spec_place(g, place))) : "";
 }
 
-bool graft_is_annotated(const graft_graph *g, graft_node n) { return g && gr_is_node(g, n) && gr_is_annotated(g, n); }
+bool graft_is_annotated(const graft_graph *g, graft_node n) {
+  return GR_IS(g, GRAPH) && gr_is_node(g, n) && gr_is_annotated(g, n);
+}
 
 /* ---- all places ---- */
 
@@ -102,13 +104,13 @@ static bool from_value(const graft_graph *g, graft_value v, graft_place *at) {
 
 bool graft_spec_first(const graft_graph *g, graft_place *at) {
   if (!at) return false;
-  if (!g) return *at = nowhere, false;
+  if (!GR_IS(g, GRAPH)) return *at = nowhere, false;
   return from_value(g, 0, at);
 }
 
 bool graft_spec_next(const graft_graph *g, graft_place *at) {
   if (!at) return false;
-  if (!g || gr_spec_place(g, *at).id == GRAFT_NONE) return *at = nowhere, false;
+  if (!GR_IS(g, GRAPH) || gr_spec_place(g, *at).id == GRAFT_NONE) return *at = nowhere, false;
   if (at->value == GRAFT_NONE) return from_node(g, at->node, at->slot + 1, at);
   const graft_node n = gr_value_node(g, at->value);
   if (n == GRAFT_NONE) return from_value(g, at->value + 1, at);

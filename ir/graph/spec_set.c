@@ -121,14 +121,14 @@ static graft_status set(graft_graph *g, graft_place place, const graft_spec *giv
 }
 
 graft_status graft_annotate(graft_graph *g, graft_place place, const graft_spec *spec) {
-  return g ? set(g, place, spec, false) : GRAFT_INVALID_ARGUMENT;
+  return GR_LIVE(g, GRAPH) ? set(g, place, spec, false) : GRAFT_INVALID_ARGUMENT;
 }
 graft_status graft_spec_set(graft_graph *g, graft_place place, const graft_spec *spec) {
-  return g ? set(g, place, spec, true) : GRAFT_INVALID_ARGUMENT;
+  return GR_LIVE(g, GRAPH) ? set(g, place, spec, true) : GRAFT_INVALID_ARGUMENT;
 }
 
 graft_status graft_spec_remove(graft_graph *g, graft_place place) {
-  if (!g) return GRAFT_INVALID_ARGUMENT;
+  if (!GR_LIVE(g, GRAPH)) return GRAFT_INVALID_ARGUMENT;
   gr_spec_ref at;
   const graft_status status = find_place(g, &place, &at);
   if (status || !gr_spec_at(g, at)) return status;
@@ -137,7 +137,7 @@ graft_status graft_spec_remove(graft_graph *g, graft_place place) {
 }
 
 graft_status graft_spec_clear(graft_graph *g) {
-  if (!g) return GRAFT_INVALID_ARGUMENT;
+  if (!GR_LIVE(g, GRAPH)) return GRAFT_INVALID_ARGUMENT;
   const gr_edit edit = gr_edit_begin(g->module);
   gr_spec_clear(g);
   return gr_edit_end(g->module, edit, GRAFT_OK);

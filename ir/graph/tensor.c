@@ -225,7 +225,7 @@ static double fill_value(uint64_t seed, uint64_t index, double lo, double hi) {
 }
 
 float graft_fill_element(const char *name, uint64_t index, double lo, double hi) {
-  return (float)fill_value(fnv1a64(FNV_BASIS, name), index, lo, hi);
+  return (float)fill_value(fnv1a64(FNV_BASIS, name ? name : ""), index, lo, hi);
 }
 
 static bool materialize(graft_module *m, gr_tensor *t) {

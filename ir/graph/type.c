@@ -36,7 +36,8 @@ graft_type graft_type_make(graft_dtype dtype, int32_t rank, const int64_t *dims)
 }
 
 int64_t graft_type_elements(const graft_type *t) {
-  if (t->rank < 0) return -1;
+  if (!t) return -1;
+  if (t->rank < 0 || t->rank > GRAFT_MAX_RANK) return -1;
   bool empty = false;
   for (int32_t i = 0; i < t->rank; i++) {
     if (t->dims[i] < 0) return -1;

@@ -4,29 +4,31 @@
 
 #include <string.h>
 
-const char *graft_graph_get_name(const graft_graph *g) { return g ? gr_string_text(g->module, g->name) : ""; }
-graft_module *graft_graph_get_module(const graft_graph *g) { return g ? g->module : NULL; }
-uint32_t graft_graph_get_index(const graft_graph *g) { return g ? g->index : GRAFT_NONE; }
+const char *graft_graph_get_name(const graft_graph *g) {
+  return GR_IS(g, GRAPH) ? gr_string_text(g->module, g->name) : "";
+}
+graft_module *graft_graph_get_module(const graft_graph *g) { return GR_IS(g, GRAPH) ? g->module : NULL; }
+uint32_t graft_graph_get_index(const graft_graph *g) { return GR_IS(g, GRAPH) ? g->index : GRAFT_NONE; }
 
 graft_graph *graft_module_find_graph(const graft_module *m, const char *name) {
-  for (uint32_t i = 0; m && name && i < m->graphs.len; i++)
+  for (uint32_t i = 0; GR_IS(m, MODULE) && name && i < m->graphs.len; i++)
     if (strcmp(graft_graph_get_name(m->graphs.data[i]), name) == 0) return m->graphs.data[i];
   return NULL;
 }
 
-graft_node graft_node_last(const graft_graph *g) { return g ? g->last : GRAFT_NONE; }
+graft_node graft_node_last(const graft_graph *g) { return GR_IS(g, GRAPH) ? g->last : GRAFT_NONE; }
 graft_node graft_node_prev(const graft_graph *g, graft_node n) {
   return graft_node_is_live(g, n) ? gr_node_at(g, n)->prev : GRAFT_NONE;
 }
 
 /* ---- indices ---- */
 
-uint32_t graft_node_limit(const graft_graph *g) { return g ? g->nodes.len : 0; }
-uint32_t graft_value_limit(const graft_graph *g) { return g ? g->values.len : 0; }
-uint32_t graft_tensor_limit(const graft_module *m) { return m ? m->tensors.len : 0; }
-bool graft_node_is_live(const graft_graph *g, graft_node n) { return g && gr_is_node(g, n); }
-bool graft_value_is_live(const graft_graph *g, graft_value v) { return g && gr_is_value(g, v); }
-bool graft_tensor_is_live(const graft_module *m, graft_tensor t) { return m && gr_is_tensor(m, t); }
+uint32_t graft_node_limit(const graft_graph *g) { return GR_IS(g, GRAPH) ? g->nodes.len : 0; }
+uint32_t graft_value_limit(const graft_graph *g) { return GR_IS(g, GRAPH) ? g->values.len : 0; }
+uint32_t graft_tensor_limit(const graft_module *m) { return GR_IS(m, MODULE) ? m->tensors.len : 0; }
+bool graft_node_is_live(const graft_graph *g, graft_node n) { return GR_IS(g, GRAPH) && gr_is_node(g, n); }
+bool graft_value_is_live(const graft_graph *g, graft_value v) { return GR_IS(g, GRAPH) && gr_is_value(g, v); }
+bool graft_tensor_is_live(const graft_module *m, graft_tensor t) { return GR_IS(m, MODULE) && gr_is_tensor(m, t); }
 
 static graft_tensor live_from(const graft_module *m, graft_tensor t) {
   while (t < graft_tensor_limit(m) && m->tensors.data[t].erased) t++;
@@ -47,7 +49,7 @@ uint32_t graft_value_index(const graft_graph *g, graft_value v) {
 /* ---- uses ---- */
 
 static bool is_use(const graft_graph *g, graft_use u) {
-  return g && u < g->uses.len && gr_use_at(g, u)->value != GRAFT_NONE;
+  return GR_IS(g, GRAPH) && u < g->uses.len && gr_use_at(g, u)->value != GRAFT_NONE;
 }
 
 graft_use graft_value_first_use(const graft_graph *g, graft_value v) {
@@ -80,7 +82,7 @@ bool graft_node_attr_get(const graft_graph *g, graft_node n, uint32_t index, gra
   return true;
 }
 
-uint32_t graft_update_count(const graft_graph *g) { return g ? g->updates.len : 0; }
+uint32_t graft_update_count(const graft_graph *g) { return GR_IS(g, GRAPH) ? g->updates.len : 0; }
 graft_tensor graft_update_tensor(const graft_graph *g, uint32_t index) {
   return index < graft_update_count(g) ? g->updates.data[index].tensor : GRAFT_NONE;
 }
@@ -94,7 +96,7 @@ graft_value graft_update_value(const graft_graph *g, uint32_t index) {
 graft_record graft_node_get_record(const graft_graph *g, graft_node n) {
   return graft_node_is_live(g, n) ? gr_node_at(g, n)->provenance : 0;
 }
-uint32_t graft_record_limit(const graft_module *m) { return m ? m->records.len : 0; }
+uint32_t graft_record_limit(const graft_module *m) { return GR_IS(m, MODULE) ? m->records.len : 0; }
 
 graft_provenance graft_record_get(const graft_module *m, graft_record record) {
   static const graft_record none = 0;

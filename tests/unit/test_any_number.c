@@ -267,14 +267,17 @@ START_TEST(sessions_bear_it) {
   remember();
   const uint32_t far = index_number(_i);
   const float data[4] = {0};
-  graft_session *s = graft_session_create(g, &(graft_session_options){.size = sizeof(graft_session_options),
-                                                                      .kernel_count = 1,
-                                                                      .kernels = &(graft_kernel){.op = NULL}});
+  graft_session *s = graft_session_create(
+      g, &(graft_session_options){.size = sizeof(graft_session_options),
+                                  .kernel_count = 1,
+                                  .kernels = &(graft_kernel){.size = sizeof(graft_kernel), .op = NULL}});
   ck_assert_ptr_null(s);
   refused("graft_session_create");
-  s = graft_session_create(g, &(graft_session_options){.size = sizeof(graft_session_options),
-                                                       .kernel_count = 1,
-                                                       .kernels = &(graft_kernel){.op = "relu", .run = run_nothing}});
+  s = graft_session_create(
+      g, &(graft_session_options){.size = sizeof(graft_session_options),
+                                  .kernel_count = 1,
+                                  .kernels =
+                                      &(graft_kernel){.size = sizeof(graft_kernel), .op = "relu", .run = run_nothing}});
   ck_assert_ptr_null(s);
   ck_assert_str_eq(graft_diagnostic_get(c, 0).message, "relu is an op of the table: its kernel cannot be replaced");
   refused("graft_session_create");
@@ -337,8 +340,9 @@ START_TEST(texts_of_the_module_may_be_given_back) {
 END_TEST
 
 /* Options of an older program are shorter, of a newer one longer; without a size nothing of them is believed. */
+/* Whole words, as the size of a struct is. */
 #define SHORT(T, field) \
-  { .size = offsetof(T, field) }
+  { .size = offsetof(T, field) / sizeof(size_t) * sizeof(size_t) }
 START_TEST(options_without_size_are_refused) {
   remember();
   char *bytes;

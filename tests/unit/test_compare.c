@@ -615,7 +615,7 @@ START_TEST(biases_without_the_mean_of_the_own_error) {
   ck_assert_msg(c != NULL, "%s", last_error());
   step(c, 2, (const float[]){5, 1});
   step(c, 2, (const float[]){-7, 3});
-  graft_bias_correction done;
+  graft_bias_correction done = {.size = sizeof done};
   ck_assert_int_eq(graft_compare_correct_biases(c, &done), GRAFT_OK);
   graft_compare_destroy(c);
   ck_assert_uint_eq(done.corrected, 1);
@@ -660,7 +660,7 @@ START_TEST(biases_that_are_shared_stay) {
   graft_compare *c = graft_compare_create(graft_module_get_graph(first, 0), graft_module_get_graph(second, 0), &o);
   ck_assert_msg(c != NULL, "%s", last_error());
   step(c, 2, (const float[]){5, 1});
-  graft_bias_correction done;
+  graft_bias_correction done = {.size = sizeof done};
   ck_assert_int_eq(graft_compare_correct_biases(c, &done), GRAFT_OK);
   graft_compare_destroy(c);
   ck_assert_uint_eq(done.corrected, 0);
@@ -679,7 +679,7 @@ START_TEST(biases_that_another_graph_reads_stay) {
   graft_compare *c = graft_compare_create(graft_module_get_graph(first, 0), graft_module_get_graph(second, 0), &o);
   ck_assert_msg(c != NULL, "%s", last_error());
   step(c, 2, (const float[]){5, 1});
-  graft_bias_correction done;
+  graft_bias_correction done = {.size = sizeof done};
   ck_assert_int_eq(graft_compare_correct_biases(c, &done), GRAFT_OK);
   graft_compare_destroy(c);
   ck_assert_uint_eq(done.corrected, 0);

@@ -87,6 +87,25 @@ START_TEST(fuses_in_evaluation_and_to_train) {
 END_TEST
 
 /* What a quantizer without rules for them makes of marked modules: as if they had been fused with it. */
+/* conv1's weight is called by a name of 300 letters, and so are then the tensors of what it is fused with. */
+START_TEST(long_names_are_whole) {
+  char name[302] = {0}, text[2 * sizeof two + 20 * sizeof name], *end = text, tensor[400];
+  memset(name, 'c', 300);
+  for (const char *s = two; *s;) {
+    const bool here = strncmp(s, "conv1.", 6) == 0;
+    end = stpcpy(end, here ? name : (const char[]){*s, '\0'});
+    s += here ? 5 : 1;
+  }
+  graft_module *m = parse(text);
+  const graft_fuse_options fx = {.size = sizeof fx, .qat = true};
+  ck_assert_msg(graft_fuse_modules(m, "conv1,bn1,relu1", &fx) == GRAFT_OK, "%s", first_error());
+  (void)snprintf(tensor, sizeof tensor, "%s.bn.running_mean", name);
+  ck_assert_uint_ne(graft_tensor_find(m, tensor), GRAFT_NONE);
+  ck_assert_uint_eq(graft_tensor_find(m, "bn1.running_mean"), GRAFT_NONE);
+  graft_module_destroy(m);
+}
+END_TEST
+
 START_TEST(marked_modules_are_prepared_as_one) {
   const graft_fuse_options none = {.size = sizeof none, .qat = true, .quantizer = "none"};
   graft_module *m = parse(two);
@@ -249,6 +268,7 @@ int main(void) {
   tcase_set_timeout(t, 120);
   tcase_add_checked_fixture(t, set_up, tear_down);
   tcase_add_test(t, fuses_in_evaluation_and_to_train);
+  tcase_add_test(t, long_names_are_whole);
   tcase_add_test(t, marked_modules_are_prepared_as_one);
   tcase_add_test(t, a_failure_changes_nothing);
   tcase_add_test(t, mapping_of_a_file);

@@ -372,7 +372,7 @@ static graft_status road_correct(trial *t) {
   ck_assert_int_eq(graft_compare_step(c, &type, (const void *const[]){(const float[]){1, 2}}), GRAFT_OK);
   memory.off = false;
   step(t);
-  graft_bias_correction done;
+  graft_bias_correction done = {.size = sizeof done};
   const graft_status s = graft_compare_correct_biases(c, &done);
   ck_assert_uint_eq(done.corrected, s ? 0 : 2);
   if (s == GRAFT_OK) append_module(&t->out, t->m);

@@ -327,7 +327,7 @@ START_TEST(opaque_ops_run_the_embedders_kernel) {
   ck_assert_ptr_null(graft_session_create(graph, NULL));
   ck_assert_str_eq(last_error(), "scaled: vendor.scale: there is no kernel for this op");
   int calls = 0;
-  graft_kernel kernel = {.op = "vendor.scale", .run = double_it, .user = &calls};
+  graft_kernel kernel = {.size = sizeof kernel, .op = "vendor.scale", .run = double_it, .user = &calls};
   graft_session_options options = {.size = sizeof options, .kernels = &kernel, .kernel_count = 1};
   ck_assert_ptr_null(graft_session_create(graph, &options)); /* of unknown type */
   kernel.infer = same_type;
