@@ -116,7 +116,7 @@ typedef struct graft_provenance {
   const char *equals;          /* the old value that the first result equals but for quantization; "": none */
   const graft_record *parents; /* what it was made of, the one whose name it continues first; borrowed until nodes are
                                 * added or passes run */
-  uint32_t parent_count; /* of `parents` */
+  uint32_t parent_count;       /* of `parents` */
 } graft_provenance;
 
 GRAFT_API graft_record graft_node_get_record(const graft_graph *graph, graft_node node); /* 0: it has none */

@@ -72,8 +72,8 @@ typedef struct graft_pass_options {
   uint32_t pattern_file_count;
   const char *const *quantizer_files; /* quantizers beside the built-in ones, by the name inside the file */
   uint32_t quantizer_file_count;
-  /* What `annotate{quantizer=callback}` calls for each graph, with `user`; it uses graft_annotate (annotations.h). Nodes
-   * that the pass's options leave out are not known to it. */
+  /* What `annotate{quantizer=callback}` calls for each graph, with `user`; it uses graft_annotate (annotations.h).
+   * Nodes that the pass's options leave out are not known to it. */
   graft_status (*annotate)(void *user, graft_graph *graph);
   /* Of the embedder, for the files above (patterns.h); all have the size of the first. */
   const struct graft_predicate *predicates;
