@@ -125,7 +125,7 @@ GRAFT_API graft_diagnostic graft_diagnostic_get(const graft_context *context, ui
 GRAFT_API bool graft_context_has_errors(const graft_context *context);
 /* Forgets all diagnostics: whoever goes on after an error clears it. */
 GRAFT_API void graft_diagnostics_clear(graft_context *context);
-/* "file:line:col: error: node: message", the source line and a caret below it, into `buffer` as snprintf does. */
+/* "file:line:col: error: node: message", source line and caret, as snprintf does; what acts on terminals as `\x1b`. */
 GRAFT_API size_t graft_diagnostic_format(const graft_diagnostic *diagnostic, char *buffer, size_t size);
 
 /* ---- types --------------------------------------------------------------------------------------------------------

@@ -1,7 +1,10 @@
 /* See cli.h. */
 #include "tools/cli.h"
 #include "ir/graph/base_int.h"
+#include "ir/graph/printable_int.h"
+#include "ir/graph/temporary_int.h"
 #include "runtime/build_info.h"
+#include "tools/guard.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -29,11 +32,45 @@ static void print_help(const cli_command *command) {
   if (command->examples) printf("\n%s", command->examples);
 }
 
+/* What was given may hold anything: it is shown so that it cannot act on a terminal. */
+__attribute__((format(printf, 1, 0))) static void say(const char *format, va_list args) {
+  va_list again;
+  va_copy(again, args);
+  const int length = vsnprintf(NULL, 0, format, args);
+  const size_t size = length < 0 ? 0 : (size_t)length + 1;
+  char *plain = malloc(size ? size : 1), *shown = NULL;
+  if (plain && size) {
+    (void)vsnprintf(plain, size, format, again);
+    const size_t room = gr_printable_text(plain, NULL, 0) + 1;
+    shown = malloc(room);
+    if (shown) gr_printable_text(plain, shown, room);
+  }
+  va_end(again);
+  fputs(shown ? shown : "out of memory", stderr);
+  free(plain);
+  free(shown);
+}
+
+__attribute__((format(printf, 1, 2))) static void say_text(const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  say(format, args);
+  va_end(args);
+}
+
+void cli_say(const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  say(format, args);
+  va_end(args);
+  fputc('\n', stderr);
+}
+
 int cli_usage_error(const cli_command *command, const char *format, ...) {
   fprintf(stderr, "%s: ", command->name);
   va_list args;
   va_start(args, format);
-  vfprintf(stderr, format, args);
+  say(format, args);
   va_end(args);
   fprintf(stderr, "\ntry '%s --help'\n", command->name);
   return EXIT_USAGE;
@@ -101,6 +138,7 @@ int cli_parse(const cli_command *command, int argc, char **argv, int *first) {
   longs[count++] = (struct option){.name = "help", .val = HELP};
   longs[count] = (struct option){.name = "version", .val = VERSION};
   bool seen[MAX_OPTIONS] = {false};
+  guard_begin();
   opterr = 0;
   for (int id; (id = getopt_long(argc, argv, shorts, longs, NULL)) != -1;) {
     if (id == HELP || id == 'h') {
@@ -160,8 +198,10 @@ static char *read_stdin(size_t *size) {
   return bytes;
 }
 
+/* Read, not mapped: a file that somebody else cuts short or writes to meanwhile must not end or change what we do. All
+ * of it is looked at anyway, for its hashes. */
 graft_module *cli_load(graft_context *context, const char *path) {
-  graft_load_options options = {.size = sizeof options, .map = true, .check_hashes = true};
+  graft_load_options options = {.size = sizeof options, .check_hashes = true};
   if (strcmp(path, "-") != 0) return graft_module_load(context, path, &options);
   size_t size;
   char *bytes = read_stdin(&size);
@@ -196,7 +236,7 @@ bool cli_make_directory(const char *path) {
     if (s) *s = '\0';
     struct stat info;
     ok = mkdir(copy, 0777) == 0 || (stat(copy, &info) == 0 && S_ISDIR(info.st_mode));
-    if (!ok) fprintf(stderr, "%s: error: cannot make the directory: %s\n", copy, strerror(errno));
+    if (!ok) cli_fail(copy, "cannot make the directory: %s", strerror(errno));
     if (s) *s = '/';
   }
   free(copy);
@@ -227,7 +267,9 @@ const char *cli_collision(char **paths, uint32_t count) {
 
 graft_context *cli_context(void) {
   graft_context_options options = {.size = sizeof options, .max_diagnostics = 1000};
-  return graft_context_create(&options);
+  graft_context *context = graft_context_create(&options);
+  if (context) gr_watch_temporaries(context, guard_temporary);
+  return context;
 }
 
 void cli_print_diagnostics(const graft_context *context, const char *file) {
@@ -240,18 +282,18 @@ void cli_print_diagnostics(const graft_context *context, const char *file) {
     char *whole = length < sizeof start ? NULL : malloc(length + 1);
     if (whole) graft_diagnostic_format(&d, whole, length + 1);
     const char *text = whole ? whole : start;
-    fprintf(stderr, "%s%s", text, length && text[strlen(text) - 1] == '\n' ? "" : "\n");
+    fprintf(stderr, "%s\n", text);
     free(whole);
   }
   uint32_t dropped = graft_diagnostic_dropped(context);
-  if (dropped) fprintf(stderr, "%s: note: %u further messages are not shown\n", file, dropped);
+  if (dropped) cli_say("%s: note: %u further messages are not shown", file, dropped);
 }
 
 int cli_fail(const char *file, const char *format, ...) {
-  fprintf(stderr, "%s: error: ", file);
+  say_text("%s: error: ", file);
   va_list args;
   va_start(args, format);
-  vfprintf(stderr, format, args);
+  say(format, args);
   va_end(args);
   fprintf(stderr, "\n");
   return EXIT_FAILED;
@@ -267,13 +309,15 @@ bool cli_table_add(cli_table *table, uint32_t depth, const char *name, const cha
     table->rows = rows;
     table->room = room;
   }
-  const size_t size = strlen(text) + 1;
+  const size_t size = gr_printable_text(text, NULL, 0) + 1;
   cli_row *row = &table->rows[table->count];
   row->text = malloc(size); /* names are as long as whoever gave them wanted */
   if (!row->text) return false;
-  memcpy(row->text, text, size);
+  gr_printable_text(text, row->text, size);
   table->count++;
-  snprintf(row->name, sizeof row->name, "%*s%s", (int)(2 * depth), "", name);
+  const size_t indent = 2 * depth < sizeof row->name ? 2 * depth : sizeof row->name - 1;
+  memset(row->name, ' ', indent);
+  gr_printable_text(name, row->name + indent, sizeof row->name - indent);
   snprintf(row->number, sizeof row->number, "%s", number);
   return true;
 }

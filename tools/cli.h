@@ -62,6 +62,8 @@ const char *cli_collision(char **paths, uint32_t count);
 graft_context *cli_context(void);
 /* Prints the context's diagnostics on standard error; `file` stands for those that name none. */
 void cli_print_diagnostics(const graft_context *context, const char *file);
+/* A line on standard error, of which nothing acts on a terminal. */
+void cli_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* "file: error: message" on standard error; gives EXIT_FAILED. */
 int cli_fail(const char *file, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -8,6 +8,7 @@
 
 #include "ir/formats/file_int.h"
 #include "ir/formats/foreign_int.h"
+#include "ir/graph/printable_int.h"
 #include "ir/ir_int.h"
 #include "passes/passes.h"
 #include "tools/compare_json.h"
@@ -19,8 +20,7 @@ static void warn_training(const char *path, const graft_graph *g) {
     char name[160];
     if (!gr_is_training(g, n)) continue;
     graft_node_name(g, n, name, sizeof name);
-    fprintf(stderr, "%s: warning: %s: the graph trains: what is compared is its training form (--passes to-eval)\n",
-            path, name);
+    cli_say("%s: warning: %s: the graph trains: what is compared is its training form (--passes to-eval)", path, name);
     return;
   }
 }
@@ -126,14 +126,15 @@ const char *compare_share(double share, char *text, size_t size) {
   return text;
 }
 
-static void no_controls(char *text) {
-  for (char *s = text; *s; s++)
-    if ((unsigned char)*s < ' ' || *s == 127) *s = '?';
+static void make_printable(char *text, size_t size) {
+  char name[256];
+  snprintf(name, sizeof name, "%s", text);
+  gr_printable_text(name, text, size);
 }
 
 void compare_weight_name(const comparison *c, const graft_weight *w, char *text, size_t size) {
   graft_tensor_name(c->module, w->b, text, size);
-  no_controls(text);
+  make_printable(text, size);
 }
 
 graft_value compare_quantized(const graft_graph *g, graft_value v) {
@@ -150,7 +151,7 @@ static graft_value before_quantizers(const graft_graph *g, graft_value v) {
 
 void compare_name(const graft_layer *l, char *text, size_t size) {
   graft_value_name(l->graph_a, before_quantizers(l->graph_a, l->a), text, size);
-  no_controls(text);
+  make_printable(text, size);
 }
 
 const char *compare_op(const graft_layer *l) {
@@ -167,7 +168,7 @@ void compare_missed_name(const graft_missed *m, char *text, size_t size) {
     graft_tensor_name(m->graph->module, t, text, size);
     break;
   }
-  no_controls(text);
+  make_printable(text, size);
 }
 
 void compare_print_missed(const graft_compare *c, FILE *out) {
@@ -272,8 +273,11 @@ void comparison_print(const comparison *c, FILE *out) {
     if (length > width && length <= 60) width = length;
     if (op > ops) ops = op;
   }
-  fprintf(out, "%s against %s: %u layer%s, %u step%s; decibels of signal to noise\n", c->options->other,
-          c->options->against, count, count == 1 ? "" : "s", c->steps, c->steps == 1 ? "" : "s");
+  char of[256], against[256];
+  gr_printable_text(c->options->other, of, sizeof of);
+  gr_printable_text(c->options->against, against, sizeof against);
+  fprintf(out, "%s against %s: %u layer%s, %u step%s; decibels of signal to noise\n", of, against, count,
+          count == 1 ? "" : "s", c->steps, c->steps == 1 ? "" : "s");
   fprintf(out, "  %-*s  %-*s  %6s  %6s  %9s  %9s  %9s\n", width, "layer", ops, "op", "all", "own", "inherited",
           "cosine", "largest");
   for (uint32_t i = 0; i < count; i++) {

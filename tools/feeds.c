@@ -105,7 +105,7 @@ static bool no_input(const feeds *f, const char *module, const char *option, con
            gr_closest_hint(&near, ""));
   for (uint32_t i = 0; i < count && i < SHOWN; i++) {
     graft_value_name(f->graph, graft_input_get(f->graph, i), name, sizeof name);
-    fprintf(stderr, "note: it has the input '%s'\n", name);
+    cli_say("note: it has the input '%s'", name);
   }
   if (count > SHOWN) fprintf(stderr, "note: and %u more\n", count - SHOWN);
   return false;

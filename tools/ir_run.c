@@ -5,6 +5,7 @@
 
 #include "ir/formats/foreign_int.h"
 #include "ir/formats/npy_int.h"
+#include "ir/graph/printable_int.h"
 #include "ir/ir_int.h"
 #include "runtime/runtime.h"
 #include "tools/cli.h"
@@ -206,9 +207,10 @@ static void summarize(const runner *r) {
   for (uint32_t i = 0; i < graft_output_count(r->graph); i++) {
     graft_type type;
     const void *data = graft_session_get_output(r->session, i, &type);
-    char text[GR_TYPE_SIZE];
+    char text[GR_TYPE_SIZE], name[256];
     gr_type_format(&type, text, sizeof text);
-    printf("step %u  %s  %s", r->steps, graft_output_name(r->graph, i), text);
+    gr_printable_text(graft_output_name(r->graph, i), name, sizeof name);
+    printf("step %u  %s  %s", r->steps, name, text);
     int64_t count = graft_type_elements(&type);
     if (data && type.dtype == GRAFT_F32 && count > 0) {
       const float *x = data;

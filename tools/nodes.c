@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "ir/formats/npy_int.h"
+#include "ir/graph/printable_int.h"
 #include "ir/ir_int.h"
 
 enum { NAME_MAX = 128, FILE_MAX = 180, WIDE = 60 };
@@ -38,9 +39,9 @@ struct nodes {
 
 /* A name for a table: control characters would move the cursor. */
 static const char *label(const graft_graph *g, graft_value v, char *text) {
-  graft_value_name(g, v, text, NAME_MAX);
-  for (char *s = text; *s; s++)
-    if ((unsigned char)*s < ' ' || *s == 127) *s = '?';
+  char name[NAME_MAX];
+  graft_value_name(g, v, name, sizeof name);
+  gr_printable_text(name, text, NAME_MAX);
   return text;
 }
 

@@ -146,9 +146,11 @@ gr_buffer *gr_beside_read(gr_beside *b, const char *name, const char **why) {
   const int fd = open_file(b, name, &file, why);
   if (fd < 0) return NULL;
   file.buffer = opened_before(b, &file);
-  if (file.buffer)
+  if (file.buffer) {
     close(fd);
-  else
+  } else {
     file.buffer = gr_file_read_open(b->context, fd, name, b->map);
+    if (file.buffer) b->bytes += file.buffer->size;
+  }
   return file.buffer ? keep(b, file, name, key) : NULL;
 }

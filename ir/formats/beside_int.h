@@ -18,6 +18,7 @@ typedef struct gr_beside {
   gr_arena names;
   GR_VEC(gr_beside_file) files;
   gr_map by_name;
+  uint64_t bytes; /* of all files that were read */
   char text[160];
 } gr_beside;
 

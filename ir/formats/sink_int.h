@@ -1,9 +1,10 @@
-/* Bytes that grow (sink.c), text in quotes and UTF-8 (string.c). A failed write is remembered: check `failed` once at
+/* Bytes that grow (sink.c), text in quotes (string.c). A failed write is remembered: check `failed` once at
  * the end. */
 #ifndef GRAFT_SINK_INT_H
 #define GRAFT_SINK_INT_H
 
 #include "ir/graph/base_int.h"
+#include "ir/graph/printable_int.h"
 
 typedef struct gr_sink {
   graft_context *context;
@@ -23,9 +24,5 @@ void gr_sink_float(gr_sink *s, double value, bool single);
 void gr_sink_type(gr_sink *s, const graft_type *type);
 /* In quotes, as the lexer reads it: what is not printable UTF-8 is escaped. */
 void gr_sink_quoted(gr_sink *s, const char *text, size_t length);
-
-/* Bytes of the valid UTF-8 character at `text`; 0 when there is none. */
-size_t gr_utf8_length(const char *text, size_t size);
-bool gr_utf8_valid(const char *text, size_t size);
 
 #endif

@@ -1,6 +1,7 @@
 /* Contexts: the default allocator, creation and destruction. */
 #include "ir/graph/context_impl.h"
 #include "ir/graph/keep_int.h"
+#include "ir/graph/temporary_int.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +41,14 @@ graft_context *graft_context_create(const graft_context_options *options) {
   c->allocator_user = user;
   c->max_diagnostics = o.max_diagnostics ? o.max_diagnostics : 64;
   return c;
+}
+
+void gr_watch_temporaries(graft_context *c, void (*watch)(const char *path, bool begins)) {
+  c->watch_temporary = watch;
+}
+
+void gr_tell_temporary(const graft_context *c, const char *path, bool begins) {
+  if (c->watch_temporary) c->watch_temporary(path, begins);
 }
 
 void *gr_context_kept(const graft_context *c) { return c->kept; }

@@ -38,6 +38,7 @@ struct graft_context {
   bool muted;              /* errors are answers just now, and not kept */
   char *heard;             /* NULL, or who asks why: the first of them goes here, */
   size_t heard_size;
+  void (*watch_temporary)(const char *path, bool begins); /* NULL, or who removes what a signal leaves */
   void *kept; /* what a folder above keeps with the context, and what ends it */
   void (*drop_kept)(void *kept);
 };

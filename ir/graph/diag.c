@@ -1,6 +1,7 @@
 /* Diagnostics: copied into the context, formatted on demand. */
 #include "ir/graph/context_impl.h"
 #include "ir/graph/intern_int.h"
+#include "ir/graph/printable_int.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -181,25 +182,78 @@ void gr_diagnostics_drop(graft_context *c) {
   c->out_of_memory = false;
 }
 
+/* ---- as text ---- */
+
+/* What is put into a buffer of `size`, as snprintf does: `length` goes on where it is full. */
+typedef struct text {
+  char *buffer;
+  size_t size, length;
+} text;
+
+static void put_bytes(text *t, const char *bytes, size_t count) {
+  if (t->length + 1 < t->size) {
+    const size_t room = t->size - 1 - t->length;
+    memcpy(t->buffer + t->length, bytes, count < room ? count : room);
+  }
+  t->length += count;
+}
+
+static void put_plain(text *t, const char *ours) { put_bytes(t, ours, strlen(ours)); }
+
+/* What may have come out of a file. Tabs of a source line stay, so that the caret lines up below them. */
+static void put_shown(text *t, const char *theirs, bool tabs) {
+  const size_t end = theirs ? strlen(theirs) : 0;
+  for (size_t i = 0; i < end;) {
+    gr_printable p;
+    const size_t n = gr_printable_next(theirs + i, end - i, &p);
+    if (tabs && theirs[i] == '\t')
+      put_bytes(t, "\t", 1);
+    else
+      put_bytes(t, p.text, p.length);
+    i += n;
+  }
+}
+
+/* Below the byte at `column`, as the line above shows it; a line with a zero byte ends there. */
+static void put_caret(text *t, const char *source, uint32_t column) {
+  const size_t end = strlen(source);
+  put_plain(t, "\n  ");
+  for (size_t i = 0; i + 1 < column;) {
+    gr_printable p = {.columns = 1};
+    const size_t n = i < end ? gr_printable_next(source + i, end - i, &p) : 1;
+    if (i + n >= column) break; /* the column is inside this character */
+    if (i < end && source[i] == '\t')
+      put_bytes(t, "\t", 1);
+    else
+      put_bytes(t, "                    ", p.columns);
+    i += n;
+  }
+  put_plain(t, "^");
+}
+
 size_t graft_diagnostic_format(const graft_diagnostic *d, char *buffer, size_t size) {
   static const char *const severities[] = {[GRAFT_ERROR] = "error", [GRAFT_WARNING] = "warning", [GRAFT_NOTE] = "note"};
+  text t = {.buffer = buffer, .size = size};
   if (!d) return size ? (size_t)(buffer[0] = '\0') : 0;
-  const char *const file = d->file ? d->file : "", *const node = d->node ? d->node : "",
-                    *const message = d->message ? d->message : "", *const source = d->source ? d->source : "";
-  const char *const severity = (unsigned)d->severity <= GRAFT_NOTE ? severities[d->severity] : "?";
+  const bool named = d->node && d->node[0], filed = d->file && d->file[0];
   char place[48] = "";
   if (d->line && d->column)
     snprintf(place, sizeof place, ":%u:%u", d->line, d->column);
   else if (d->line)
     snprintf(place, sizeof place, ":%u", d->line);
-  char caret[SOURCE_MAX + 2] = "";
-  if (source[0] && d->column && d->column <= SOURCE_MAX) { /* tabs stay tabs, so that the caret lines up */
-    const size_t length = strlen(source);                  /* a line with a zero byte ends there */
-    for (uint32_t i = 0; i + 1 < d->column; i++) caret[i] = i < length && source[i] == '\t' ? '\t' : ' ';
-    caret[d->column - 1] = '^';
-    caret[d->column] = '\0';
+  put_shown(&t, d->file, false);
+  put_plain(&t, place);
+  if (filed || place[0]) put_plain(&t, ": ");
+  put_plain(&t, (unsigned)d->severity <= GRAFT_NOTE ? severities[d->severity] : "?");
+  put_plain(&t, ": ");
+  put_shown(&t, d->node, false);
+  if (named) put_plain(&t, ": ");
+  put_shown(&t, d->message, false);
+  if (d->source && d->source[0]) {
+    put_plain(&t, "\n  ");
+    put_shown(&t, d->source, true);
+    if (d->column && d->column <= SOURCE_MAX) put_caret(&t, d->source, d->column);
   }
-  int n = snprintf(buffer, size, "%s%s%s%s: %s%s%s%s%s%s%s", file, place, file[0] || place[0] ? ": " : "", severity,
-                   node, node[0] ? ": " : "", message, source[0] ? "\n  " : "", source, caret[0] ? "\n  " : "", caret);
-  return n < 0 ? 0 : (size_t)n;
+  if (size) buffer[t.length < size ? t.length : size - 1] = '\0';
+  return t.length;
 }

@@ -142,6 +142,31 @@ START_TEST(external_data_misaligned) {
 }
 END_TEST
 
+/* Aligned tensors are lent the file's bytes; those that lie askew are copied, as many as the file has bytes for. */
+START_TEST(external_data_that_tensors_share) {
+  enum { N = 1 << 20, COUNT = 100 };
+  float *values = calloc(N + 1, sizeof *values);
+  ck_assert_ptr_nonnull(values);
+  write_data("model/w.bin", values, (N + 1) * sizeof *values);
+  free(values);
+  for (int i = 0; i < COUNT; i++) {
+    char name[16];
+    snprintf(name, sizeof name, "w%d", i);
+    Onnx__TensorProto *t = new_tensor(name, 1, 1, INTS(N));
+    add_external(t, "location", i % 2 ? "w.bin" : "./w.bin");
+    add_external(t, "offset", _i ? "1" : i % 3 ? "4" : "0");
+    add_initializer(g, t);
+    add_node(g, "Relu", name, NAMES(name), NAMES(i ? name + 1 : "y"));
+  }
+  add_untyped_output(g, "y");
+  char path[128];
+  snprintf(path, sizeof path, "%s/model", directory);
+  m = model_load(c, proto, path);
+  ck_assert_int_eq(m != NULL, _i == 0);
+  if (_i) ck_assert_ptr_nonnull(strstr(graft_diagnostic_get(c, 0).message, "more than a file of this size"));
+}
+END_TEST
+
 START_TEST(external_data_beyond_the_end) { load_external("w.bin", "12", "12", "beyond the end"); }
 END_TEST
 START_TEST(external_data_huge_offset) { load_external("w.bin", "18446744073709551615", "12", "external"); }
@@ -459,6 +484,7 @@ int main(void) {
       external_data_offset_no_number, external_data_missing, external_data_outside, external_data_absolute,
       external_data_is_a_directory, external_data_through_a_link);
   suite_add_tcase(s, file);
+  tcase_add_loop_test(external, external_data_that_tensors_share, 0, 2);
   suite_add_tcase(s, external);
   return run_suite(s);
 }

@@ -2,6 +2,7 @@
 #include "ir/ir_int.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -465,11 +466,55 @@ START_TEST(allocation_failure_is_an_error) {
 }
 END_TEST
 
+/* Names and lines of files others wrote; the caret stands below its byte, whatever stands before it. */
+START_TEST(diagnostics_cannot_act_on_a_terminal) {
+  static const struct {
+    const char *source;
+    uint32_t column;
+    const char *line, *caret;
+  } lines[] = {
+      {"a b", 3, "a b", "  ^"},
+      {"\ta", 2, "\ta", "\t^"},
+      {"\x1b[2J%", 5, "\\x1b[2J%", "       ^"},
+      {"\xc3\xa9%", 3, "\xc3\xa9%", " ^"},                       /* a letter of two bytes */
+      {"\xe6\xbc\xa2%", 4, "\xe6\xbc\xa2%", "  ^"},              /* one of two columns */
+      {"e\xcc\x81%", 4, "e\xcc\x81%", " ^"},                     /* an accent apart */
+      {"\xff%", 2, "\\xff%", "    ^"},                           /* no UTF-8 */
+      {"\xe2\x80\xae%", 4, "\\xe2\\x80\\xae%", "            ^"}, /* from right to left */
+      {"\xc2\x9b"
+       "2J%",
+       5, "\\xc2\\x9b2J%", "          ^"},           /* a control of the second set */
+      {"\xe2\x80\xae%", 2, "\\xe2\\x80\\xae%", "^"}, /* within it: at its begin */
+      {"ab", 5, "ab", "    ^"},                      /* behind the end */
+  };
+  for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+    const graft_diagnostic d = {.file = "a\nb",
+                                .line = 1,
+                                .column = lines[i].column,
+                                .node = "n\x7f",
+                                .message = "m\r",
+                                .source = lines[i].source};
+    char text[300], wanted[300];
+    snprintf(wanted, sizeof wanted, "a\\nb:1:%u: error: n\\x7f: m\\r\n  %s\n  %s", lines[i].column, lines[i].line,
+             lines[i].caret);
+    ck_assert_uint_eq(graft_diagnostic_format(&d, text, sizeof text), strlen(wanted));
+    ck_assert_str_eq(text, wanted);
+    for (size_t size = 0; size < strlen(wanted); size++) { /* as snprintf does */
+      memset(text, '#', sizeof text);
+      ck_assert_uint_eq(graft_diagnostic_format(&d, text, size), strlen(wanted));
+      ck_assert_int_eq(text[size], '#');
+      if (size) ck_assert(strlen(text) == size - 1 && memcmp(text, wanted, size - 1) == 0);
+    }
+  }
+}
+END_TEST
+
 int main(void) {
   Suite *suite = suite_create("core");
   TCase *tests = tcase_create("core");
   tcase_add_checked_fixture(tests, setup, teardown);
   tcase_add_test(tests, names_split_one_to_one);
+  tcase_add_test(tests, diagnostics_cannot_act_on_a_terminal);
   tcase_add_test(tests, made_names_never_meet_given_ones);
   tcase_add_test(tests, replace_uses_moves_outputs_and_updates);
   tcase_add_test(tests, marks_go_with_the_node);

@@ -351,6 +351,52 @@ START_TEST(a_changed_byte_of_data_is_seen_on_request) {
 }
 END_TEST
 
+START_TEST(bytes_that_two_tensors_share_are_refused) {
+  gr_buffer *file = print(module);
+  gr_gfb_tables tables;
+  size_t end;
+  ck_assert_ptr_null(gr_gfb_decode(file->data, file->size, &tables, &end));
+  uint64_t offsets[16];
+  uint32_t count = tables.tensors.count, stored = 0, last = 0;
+  for (uint32_t i = 0; i < count && stored < 16; i++)
+    if (tables.tensors.data[i].length) offsets[stored++] = tables.tensors.data[i].offset, last = i;
+  ck_assert_uint_gt(stored, 2);
+  gr_gfb_tensor *t = (gr_gfb_tensor *)&tables.tensors.data[last]; /* lies in our buffer */
+  for (uint32_t i = 0; i < stored; i++) {
+    t->offset = offsets[i];
+    graft_module *m = gr_gfb_load(context, file, "a.gfb", false);
+    ck_assert_int_eq(m != NULL, i + 1 == stored);
+    graft_module_destroy(m);
+  }
+  ck_assert_ptr_nonnull(strstr(graft_diagnostic_get(context, 0).message, "overlaps one before it"));
+  gr_buffer_release(context, file);
+}
+END_TEST
+
+/* Each graph reads a tensor of its own and a literal, which stands behind all tensors of a file. */
+START_TEST(many_graphs_and_tensors_are_read_again) {
+  enum { MANY = 8500 };
+  graft_module *wide = graft_module_create(context);
+  const graft_type scalar = graft_type_make(GRAFT_F32, 1, (int64_t[]){1});
+  for (uint32_t i = 0; i < MANY; i++) {
+    char name[32];
+    snprintf(name, sizeof name, "part%u", i);
+    graft_graph *g = graft_graph_create(wide, name);
+    snprintf(name, sizeof name, "w%u.a", i);
+    const graft_tensor w = graft_tensor_create(wide, name, GRAFT_PARAMETER, &scalar, &(float){(float)i});
+    const graft_value operands[] = {graft_tensor_value(g, w), graft_scalar(g, GRAFT_F32, 2)};
+    graft_output_add(g, "y", graft_build(g, "mul", operands, 2, NULL, 0));
+  }
+  gr_buffer *file = print(wide);
+  graft_module *again = gr_gfb_load(context, file, "wide.gfb", true);
+  ck_assert_ptr_nonnull(again);
+  ck_assert(graft_module_hash(again) == graft_module_hash(wide));
+  graft_module_destroy(again);
+  graft_module_destroy(wide);
+  gr_buffer_release(context, file);
+}
+END_TEST
+
 /* An allocator that fails at the n-th call: no leak, no crash, an error. */
 static size_t allocations_left;
 
@@ -498,6 +544,8 @@ int main(void) {
   tcase_add_test(t, every_flipped_bit_is_survived);
   tcase_add_test(t, every_number_made_extreme_is_survived);
   tcase_add_test(t, a_changed_byte_of_data_is_seen_on_request);
+  tcase_add_test(t, bytes_that_two_tensors_share_are_refused);
+  tcase_add_test(t, many_graphs_and_tensors_are_read_again);
   tcase_add_test(t, memory_may_run_out_anywhere);
   tcase_add_test(t, a_version_from_the_future_is_named);
   tcase_add_test(t, marks_are_kept);

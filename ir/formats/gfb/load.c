@@ -6,8 +6,7 @@
 
 #include <string.h>
 
-#define MAX_ENTRIES (UINT64_C(1) << 26) /* of all graphs' tables by tensor, unless the file is large itself */
-#define NAME_NUMBER_MAX 999999999u      /* nine digits, as gr_name_split has it */
+#define NAME_NUMBER_MAX 999999999u /* nine digits, as gr_name_split has it */
 
 /* How far each table is read; lists belong to their owners in order. */
 typedef struct cursors {
@@ -29,6 +28,7 @@ typedef struct loader {
   gr_buffer *file;
   uint64_t data_start;
   uint64_t entries;     /* so far, in all graphs' tables by tensor */
+  uint64_t tensors_end; /* of the data that belongs to the tensors so far */
   uint32_t *types;      /* the file's number -> the module's */
   uint64_t *sizes;      /* bytes of a tensor of each type */
   uint32_t *ops, *sets; /* of each kind */
@@ -199,6 +199,9 @@ static graft_status check_bytes(loader *l, uint32_t i, graft_dtype dtype, uint64
     return DAMAGED(l, "tensor %u has %llu bytes of %llu", i, (unsigned long long)t->length, (unsigned long long)size);
   if (t->offset % GR_GFB_ALIGNMENT != 0 || t->offset > l->t.data_length || size > l->t.data_length - t->offset)
     return DAMAGED(l, "tensor %u is outside the data", i);
+  /* They stand in order: bytes that many tensors share would be a small file that becomes large. */
+  if (t->offset < l->tensors_end) return DAMAGED(l, "tensor %u overlaps one before it", i);
+  l->tensors_end = t->offset + size;
   const unsigned char *bytes = (const unsigned char *)l->file->data + l->data_start + t->offset;
   for (uint64_t k = 0; dtype == GRAFT_BOOL && k < size; k++) {
     if (bytes[k] > 1) return DAMAGED(l, "tensor %u has a bool that is neither 0 nor 1", i);
@@ -311,21 +314,24 @@ static void link_use(graft_graph *g, uint32_t value, uint32_t user) {
   use->next = next;
 }
 
-/* Each graph with handles has an entry for every tensor: many graphs times many tensors must not make a small file
- * take all memory. */
-static bool too_wide(loader *l, const gr_gfb_graph *in) {
-  l->entries += in->handles ? l->m->tensors.len : 0;
-  return l->entries > MAX_ENTRIES && l->entries / 16 > l->file->size;
+/* Entries of the graph's table by tensor: up to the last one that it has a handle of. */
+static uint32_t tensors_read(const loader *l, const gr_gfb_graph *in) {
+  uint32_t end = 0;
+  for (uint32_t i = 0; i < in->handles; i++) {
+    const uint32_t t = l->t.handles.data[l->at.handles + i];
+    if (t >= end && t < l->m->tensors.len) end = t + 1;
+  }
+  return end;
 }
 
-static bool reserve_graph(loader *l, graft_graph *g, const gr_gfb_graph *in) {
+static bool reserve_graph(loader *l, graft_graph *g, const gr_gfb_graph *in, uint32_t tensors) {
   uint64_t values = (uint64_t)in->inputs + in->results + in->handles;
   uint64_t uses = (uint64_t)in->operands + in->outputs + in->updates;
   if (values >= GR_USER_INDEX || uses >= GR_USER_INDEX) return false;
   return gr_vec_reserve(l->c, &g->nodes, in->nodes) && gr_vec_reserve(l->c, &g->values, values) &&
          gr_vec_reserve(l->c, &g->uses, uses) && gr_vec_reserve(l->c, &g->inputs, in->inputs) &&
          gr_vec_reserve(l->c, &g->outputs, in->outputs) && gr_vec_reserve(l->c, &g->updates, in->updates) &&
-         gr_vec_reserve(l->c, &g->tensor_values, in->handles ? l->m->tensors.len : 0u);
+         gr_vec_reserve(l->c, &g->tensor_values, tensors);
 }
 
 /* Inputs, or all results; load_nodes says of which node. Each value is made where it stays. */
@@ -350,8 +356,7 @@ static graft_status load_values(loader *l, graft_graph *g, uint32_t count, gr_de
   return GRAFT_OK;
 }
 
-static graft_status load_handles(loader *l, graft_graph *g, uint32_t count) {
-  uint32_t tensors = count ? l->m->tensors.len : 0;
+static graft_status load_handles(loader *l, graft_graph *g, uint32_t count, uint32_t tensors) {
   if (tensors) memset(g->tensor_values.data, 0xff, tensors * sizeof *g->tensor_values.data);
   g->tensor_values.len = tensors;
   for (uint32_t i = 0; i < count; i++) {
@@ -474,13 +479,15 @@ static graft_status load_graph(loader *l, uint32_t index) {
     return DAMAGED(l, "graph %u is larger than the tables", index);
   graft_graph *g = graft_graph_create(l->m, gr_string_text(l->m, in->name));
   if (!g) return GRAFT_NO_MEMORY;
-  if (too_wide(l, in)) return DAMAGED(l, "too many graphs for so many tensors");
-  if (!reserve_graph(l, g, in)) return gr_no_memory(l->c);
+  const uint32_t tensors = tensors_read(l, in);
+  l->entries += tensors;
+  if (GR_GFB_TOO_WIDE(l->entries, l->file->size)) return DAMAGED(l, "too many graphs for so many tensors");
+  if (!reserve_graph(l, g, in, tensors)) return gr_no_memory(l->c);
   graft_status status = load_values(l, g, in->inputs, GR_DEF_INPUT);
   if (!status) status = load_values(l, g, in->results, GR_DEF_NODE);
   for (uint32_t i = 0; i < in->inputs; i++) g->inputs.data[i] = i;
   g->inputs.len = in->inputs;
-  if (!status) status = load_handles(l, g, in->handles);
+  if (!status) status = load_handles(l, g, in->handles, tensors);
   if (!status) status = load_nodes(l, g, in);
   if (!status) status = load_ends(l, g, in);
   if (!status) status = load_annotations(l, g, in->use_specs, false);

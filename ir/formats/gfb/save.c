@@ -23,6 +23,7 @@ typedef struct saver {
   gr_map text_ids;      /* hash of a text that the module's pool lacks (names of ops, attributes) -> string */
   GR_VEC(uint32_t) stack;
   uint64_t data_length;
+  uint64_t entries; /* that the graphs' tables by tensor will have when the file is read */
   bool no_provenance;
   bool failed; /* no memory; reported */
 } saver;
@@ -268,6 +269,7 @@ static void number_handles(graph_saver *gs, gr_gfb_graph *graph, uint32_t next) 
     PUSH(s, handles, i);
     graph->handles++;
   }
+  if (graph->handles && !s->failed) s->entries += s->handles.data[s->handles.len - 1] + UINT64_C(1);
   for (graft_tensor t = 0; t < g->tensor_values.len; t++) {
     const graft_value v = g->tensor_values.data[t];
     if (v != GRAFT_NONE && gs->value_ids[v] != GRAFT_NONE) gs->value_ids[v] = s->handle_ids[ids[t]];
@@ -499,6 +501,10 @@ static graft_status write_tables(saver *s, output *o) {
     return gr_error(s->c, GRAFT_UNSUPPORTED, gr_module_loc(s->m),
                     "the graph needs %llu bytes of tables, a .gfb file holds 2 GiB", (unsigned long long)size);
   }
+  if (GR_GFB_TOO_WIDE(s->entries, aligned(size) + s->data_length))
+    return gr_error(s->c, GRAFT_UNSUPPORTED, gr_module_loc(s->m),
+                    "%u graphs that read so many tensors do not fit a .gfb file: they would not be read again",
+                    s->graphs.len);
   gr_gfb_encode(&tables, put, o);
   return GRAFT_OK;
 }

@@ -59,7 +59,9 @@ bool gr_onnx_claim(gr_onnx *in, uint64_t bytes) {
 
 static gr_buffer *external_file(gr_onnx *in, const char *what, const char *location) {
   const char *why;
+  const uint64_t before = in->beside->bytes;
   gr_buffer *file = gr_beside_read(in->beside, location, &why);
+  in->room += in->beside->bytes - before;
   if (!file && why) gr_onnx_fail(in, GRAFT_IO, "%s is in the file '%s', which %s", what, location, why);
   return file;
 }
@@ -75,7 +77,8 @@ static bool parse_size(const char *text, uint64_t *out) {
   return true;
 }
 
-static gr_buffer *external(gr_onnx *in, const Onnx__TensorProto *t, const char *what, size_t bytes, uint64_t *offset) {
+static gr_buffer *external(gr_onnx *in, const Onnx__TensorProto *t, const char *what, size_t bytes, size_t each,
+                           uint64_t *offset) {
   const char *location = NULL;
   uint64_t at = 0, length = bytes;
   for (size_t i = 0; i < t->n_external_data; i++) {
@@ -98,7 +101,8 @@ static gr_buffer *external(gr_onnx *in, const Onnx__TensorProto *t, const char *
     return gr_onnx_fail(in, GRAFT_FORMAT, "%s: bytes %llu to %llu lie beyond the end of '%s'", what,
                         (unsigned long long)at, (unsigned long long)at + (unsigned long long)length, location),
            NULL;
-  if (at % 8 == 0) return *offset = at, gr_buffer_retain(file);
+  if (at % each == 0) return *offset = at, gr_buffer_retain(file);
+  if (!gr_onnx_claim(in, bytes)) return NULL;          /* tensors that share bytes do not multiply them */
   gr_buffer *b = gr_buffer_create(in->context, bytes); /* kernels want elements aligned */
   if (b && bytes) memcpy(b->data, (const char *)file->data + at, bytes);
   return b;
@@ -211,7 +215,11 @@ gr_buffer *gr_onnx_tensor(gr_onnx *in, Onnx__TensorProto *t, const char *what, g
   gr_buffer *b;
   *offset = 0;
   if (t->has_data_location && t->data_location == ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL) {
-    b = external(in, t, what, n * each, offset);
+    b = external(in, t, what, n * each, each, offset);
+    if (b && type->dtype == GRAFT_BOOL && !gr_onnx_claim(in, n)) { /* nor the time to look at them */
+      gr_buffer_release(in->context, b);
+      return NULL;
+    }
     if (b && type->dtype == GRAFT_BOOL)
       for (size_t i = 0; i < n; i++)
         if (((const uint8_t *)b->data)[*offset + i] > 1) {

@@ -204,11 +204,16 @@ static graft_status save_beside(gr_out *w, const Onnx__ModelProto *model, const 
   if (status) return status;
   const bool was_there = access(beside, F_OK) == 0;
   gr_sink_init(&out, w->context);
-  status = gr_stage_open(&data, w->context, beside);
+  if (message.temporary)
+    status = gr_stage_open(&data, w->context, beside);
+  else
+    status =
+        gr_error(w->context, GRAFT_UNSUPPORTED, (gr_loc){.file = path}, "no file can lie beside a device or a pipe");
   if (status == GRAFT_OK) {
     status = move_out(w, model, &data, slash ? slash + 1 : beside);
     if (status == GRAFT_OK) status = pack(model, &out);
     if (status == GRAFT_OK) gr_stage_write(&message, out.bytes.data, out.bytes.len);
+    if (status == GRAFT_OK) status = gr_stage_flush(&message);
     const graft_status closed = gr_stage_close(&data, status == GRAFT_OK);
     if (status == GRAFT_OK) status = closed;
   }

@@ -510,6 +510,7 @@ static void parser_free(parser *p) {
   gr_vec_free(c, &p->parents);
   gr_vec_free(c, &p->literals);
   gr_vec_free(c, &p->companions);
+  for (uint32_t i = 0; i < p->companion_tensors.len; i++) gr_buffer_release(c, p->companion_tensors.data[i].buffer);
   gr_vec_free(c, &p->companion_tensors);
   gr_vec_free(c, &p->scanned);
   gr_vec_free(c, &p->graph_uses);

@@ -82,7 +82,9 @@ typedef struct companion {
 
 typedef struct companion_tensor {
   graft_type type;
+  gr_buffer *buffer; /* the file, or where its bytes lie askew a copy; both made once, by whoever names it first */
   size_t offset, size;
+  uint64_t hash; /* 0: not known yet */
 } companion_tensor;
 
 typedef struct scanned_graph {

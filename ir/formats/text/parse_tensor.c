@@ -187,12 +187,26 @@ static uint32_t companion_open(parser *p, const gr_token *name) {
   return GRAFT_NONE;
 }
 
-/* A companion may have been written anew since, for another text. */
-static graft_tensor check_hash(parser *p, const gr_token *where, graft_tensor t, uint64_t hash) {
-  if (t == GRAFT_NONE || hash == 0 || gr_tensor_hash(p->module, t) == hash) return t;
-  gr_parse_fail(p, GRAFT_FORMAT, where,
+/* However many lines name it, the bytes are copied and read for their hash once. */
+static graft_tensor add_found(parser *p, const line *t, uint32_t file, companion_tensor *found, uint64_t hash) {
+  gr_buffer *whole = p->companions.data[file].file;
+  const char *data = (const char *)whole->data + found->offset;
+  if (!found->buffer && (uintptr_t)data % graft_dtype_size(found->type.dtype) == 0)
+    found->buffer = gr_buffer_retain(whole);
+  if (!found->buffer) {
+    found->buffer = gr_buffer_create(p->context, found->size);
+    if (!found->buffer) return GRAFT_NONE;
+    memcpy(found->buffer->data, data, found->size);
+    found->offset = 0;
+  }
+  const graft_tensor id = add(p, t, gr_buffer_retain(found->buffer), found->offset);
+  if (id == GRAFT_NONE || !hash) return id;
+  p->module->tensors.data[id].hash = found->hash;
+  found->hash = gr_tensor_hash(p->module, id);
+  if (found->hash == hash) return id;
+  gr_parse_fail(p, GRAFT_FORMAT, &t->name_token,
                 "tensor %%%.*s: its bytes in the companion are not those that the text was written with",
-                (int)where->length, where->text);
+                (int)t->name_token.length, t->name_token.text);
   return GRAFT_NONE;
 }
 
@@ -223,20 +237,12 @@ static graft_tensor parse_file(parser *p, const line *t) {
     gr_parse_fail(p, GRAFT_NAME, &key, "the file has no tensor '%.*s'", (int)key.length, key.text);
     return GRAFT_NONE;
   }
-  const companion_tensor *found = &p->companion_tensors.data[index];
+  companion_tensor *found = &p->companion_tensors.data[index];
   if (!gr_type_equal(&found->type, &t->type)) {
     gr_parse_fail(p, GRAFT_TYPE, &t->type_token, "the file has another dtype or shape");
     return GRAFT_NONE;
   }
-  gr_buffer *whole = p->companions.data[file].file;
-  const char *data = (const char *)whole->data + found->offset;
-  size_t element = graft_dtype_size(found->type.dtype);
-  if ((uintptr_t)data % element == 0)
-    return check_hash(p, &t->name_token, add(p, t, gr_buffer_retain(whole), found->offset), hash);
-  gr_buffer *copy = gr_buffer_create(p->context, found->size);
-  if (!copy) return GRAFT_NONE;
-  memcpy(copy->data, data, found->size);
-  return check_hash(p, &t->name_token, add(p, t, copy, 0), hash);
+  return add_found(p, t, file, found, hash);
 }
 
 /* ---- the line ---- */

@@ -88,6 +88,7 @@ static graft_status save(graft_module *m, const graft_save_options *options, con
     if (beside) o.companion = slash ? slash + 1 : companion;
     status = gr_text_print(m, &out, &o);
     if (status == GRAFT_OK) gr_stage_write(&stage, out.bytes.data, out.bytes.len);
+    if (status == GRAFT_OK && beside) status = gr_stage_flush(&stage);
     if (status == GRAFT_OK && beside) status = gr_safetensors_write(m, companion, large, count, NULL);
     graft_status closed = gr_stage_close(&stage, status == GRAFT_OK);
     if (closed != GRAFT_OK && status == GRAFT_OK && beside && !was_there) (void)unlink(companion);

@@ -1,0 +1,14 @@
+/* What may end a command early: a signal, a stream that nobody reads, a descriptor that was closed. */
+#ifndef GRAFT_TOOLS_GUARD_H
+#define GRAFT_TOOLS_GUARD_H
+
+#include <stdbool.h>
+
+/* From now on a signal removes what is still being written and then ends the command as it always does; a broken pipe
+ * and a full quota are errors of the write. A standard stream that is closed is one that cannot be used, whatever is
+ * opened later. */
+void guard_begin(void);
+/* A temporary file begins or ends: what a signal removes. */
+void guard_temporary(const char *path, bool begins);
+
+#endif
