@@ -88,12 +88,33 @@ GRAFT_API const char *graft_status_text(graft_status status);
 /* Like realloc and free in one: `new_size` 0 frees. `old_size` is what was asked for. NULL: no memory. */
 typedef void *(*graft_allocator)(void *user, void *pointer, size_t old_size, size_t new_size);
 
+/* How far a call is: of passes how many are done, of a session's run how many steps. */
+typedef struct graft_progress {
+  size_t size;
+  const char *what;     /* the pass, or "run"; "": another call. Borrowed for the call */
+  uint64_t done, total; /* total 0: not known */
+  uint64_t work, bytes; /* spent by the call so far; held now */
+} graft_progress;
+/* Called now and then from within calls that take long, in the thread that made the call: some thousand times a second,
+ * so it has to be quick, and may not change modules. Another status than GRAFT_OK ends the call with that status, as
+ * graft_context_cancel does with GRAFT_CANCELLED. */
+typedef graft_status (*graft_progress_function)(void *user, const graft_progress *progress);
+
 /* Of graft_context_create. */
 typedef struct graft_context_options {
   size_t size;
   graft_allocator allocator; /* NULL: the C library's */
   void *allocator_user;
   uint32_t max_diagnostics; /* further ones are counted, not kept, errors before warnings; 0: 64 */
+  /* What may be asked of the context, so that a small file cannot take minutes or all memory; UINT64_MAX: all. What
+   * would go beyond is GRAFT_LIMIT, and names the node or tensor; a module is then the one before the pass.
+   * max_bytes: held at any time, mapped files apart; 0: 768 MiB and four times the bytes that were given (files, inputs
+   * of sessions, what is built). Sessions obey it too.
+   * max_work: multiply-adds, or elements looked at, of one call that reads, runs passes or writes: what is computed
+   * beforehand; 0: 2e9 and 64 for each byte given. What a session runs is not counted. */
+  uint64_t max_bytes, max_work;
+  graft_progress_function progress; /* NULL: none */
+  void *progress_user;
 } graft_context_options;
 
 /* How bad a diagnostic is. */
@@ -116,6 +137,13 @@ GRAFT_API graft_context *graft_context_create(const graft_context_options *optio
  * the memory of the context with it; but nothing new can be made of it, and its diagnostics are not to be read any
  * more. Once the last of them is gone, the pointers to them and to the context are wild. */
 GRAFT_API void graft_context_destroy(graft_context *context);
+/* Ends whatever the context does: every call that reads, runs passes, plans, runs a session or writes gives
+ * GRAFT_CANCELLED (or NULL), those that begin later too, until graft_context_resume. The module is then the one before
+ * the pass; the updates of a step that was cancelled do not land. From any thread, and from a signal handler; calls
+ * see it within some tens of milliseconds. NULL is fine. O(1), never waits. */
+GRAFT_API void graft_context_cancel(graft_context *context);
+/* From here on calls are no longer cancelled: to be called when none runs. */
+GRAFT_API void graft_context_resume(graft_context *context);
 /* How many are kept, in the order in which they were said. */
 GRAFT_API uint32_t graft_diagnostic_count(const graft_context *context);
 GRAFT_API uint32_t graft_diagnostic_dropped(const graft_context *context); /* past the maximum */

@@ -50,6 +50,7 @@ struct graft_module {
   uint32_t records_known;
   gr_map whys; /* gr_name -> string (gr_why) */
   gr_undo undo;
+  uint64_t given;    /* bytes that the limits grow by, as long as it lives (budget_int.h) */
   bool said_foreign; /* that it holds ops which will not run (formats/foreign.c) */
   gr_module_caches *caches;
 };

@@ -2,6 +2,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "ir/graph/budget_int.h"
 #include "passes/passes_impl.h"
 
 #if defined(NDEBUG)
@@ -10,12 +11,13 @@
 #define ALWAYS_VERIFY true
 #endif
 
-enum { MAX_OPEN = 16 }; /* named pipelines that are open at once; the compiler allows fewer */
+enum { PASS_WORK = 1024 }; /* of a pass that finds nothing to do */
+enum { MAX_OPEN = 16 };    /* named pipelines that are open at once; the compiler allows fewer */
 
 typedef struct runner {
   graft_module *module;
   const graft_pass_options *options;
-  uint32_t index; /* of the next report */
+  uint32_t index, count; /* of the next report; reports in all */
   struct {
     graft_pass_report report;
     double start;
@@ -80,7 +82,9 @@ static graft_status run_pass(runner *r, const gr_pipe_step *step, struct gr_pass
   const uint32_t errors = gr_error_count(c);
   double start = now();
   gr_edit edit = gr_edit_begin(r->module);
-  s = step->info->run(&pass);
+  gr_progress(c, report.name, report.index, r->count);
+  s = gr_spend(c, (gr_loc){0}, PASS_WORK);
+  if (!s) s = step->info->run(&pass);
   report.seconds = now() - start;
   if (s && gr_error_count(c) == errors)
     gr_error(c, s, (gr_loc){0}, "the pass '%s' failed: %s", step->info->name, graft_status_text(s));
@@ -131,8 +135,7 @@ static graft_status run_steps(runner *r, const gr_pipeline *pipeline, struct gr_
   return s;
 }
 
-graft_status graft_run_passes(graft_module *module, const char *pipeline, const graft_pass_options *options) {
-  if (!GR_LIVE(module, MODULE)) return GRAFT_INVALID_ARGUMENT;
+static graft_status run_passes(graft_module *module, const char *pipeline, const graft_pass_options *options) {
   if (!pipeline)
     return gr_error(module->context, GRAFT_INVALID_ARGUMENT, gr_module_loc(module), "there is no pipeline to run");
   graft_pass_options known = {.size = sizeof known};
@@ -148,10 +151,17 @@ graft_status graft_run_passes(graft_module *module, const char *pipeline, const 
   gr_pass_env env;
   gr_pass_env_init(&env, module->context, &known);
   runner r = {.module = module, .options = &known};
+  for (uint32_t i = 0; i < compiled.steps.len; i++) r.count += compiled.steps.data[i].kind != GR_STEP_END;
   s = run_steps(&r, &compiled, &env);
   gr_pass_env_free(&env);
   gr_pipeline_free(&compiled);
   return s;
+}
+
+graft_status graft_run_passes(graft_module *module, const char *pipeline, const graft_pass_options *options) {
+  if (!GR_LIVE(module, MODULE)) return GRAFT_INVALID_ARGUMENT;
+  gr_call_begin(module->context);
+  return gr_call_end(module->context, run_passes(module, pipeline, options));
 }
 
 graft_status graft_check_pipeline(graft_context *context, const char *pipeline) {

@@ -1,5 +1,6 @@
 /* Runs a variant's program at a root. Bindings live in the frame; a name is always bound at the same instruction, so
  * that trying the other order of a commutative line only means running on from there again. */
+#include "ir/graph/budget_int.h"
 #include "patterns/patterns_impl.h"
 
 #include <stdio.h>
@@ -72,6 +73,7 @@ typedef struct run {
   pt_frame *f;
   const gr_match *match;
   uint32_t end; /* of the instructions that are run */
+  graft_node root;
   bool quiet;   /* inside of `unless`: a failed check is no reason, and nothing waits */
   uint32_t own; /* only the conditions of this group count; GRAFT_NONE: all */
 } run;
@@ -358,6 +360,15 @@ static bool step(const run *r, const pt_instr *i) {
   return true;
 }
 
+enum { ATTEMPT_WORK = 64, RETRY_WORK = 16 }; /* about as long as so many multiply-adds */
+
+/* Trees of lines that commute and users of users multiply. False: no more; the match is refused. */
+static bool spend(const run *r, uint64_t work) {
+  if (gr_spend(r->g->module->context, gr_node_loc(r->g, r->root), work) == GRAFT_OK) return true;
+  r->m->failed = true;
+  return false;
+}
+
 static void note_failure(const run *r, uint32_t pc) {
   pt_failure *f = r->m->failure;
   if (!f || (f->text[0] && pc < f->pc)) return;
@@ -388,6 +399,7 @@ static bool try_users(const run *r, const pt_instr *i, uint32_t pc) {
     bool taken = false;
     for (uint32_t k = 0; k < i->a && !taken; k++) taken = r->f->nodes[k] == user;
     if (taken || !bind_node(r, i->a, user)) continue;
+    if (!spend(r, RETRY_WORK)) return false;
     if (go(r, pc + 1)) return true;
     if (r->m->failed) return false;
   }
@@ -535,6 +547,7 @@ static bool go(const run *r, uint32_t pc) {
     if (r->own != GRAFT_NONE && condition && !of_group) continue;
     if (i->code == PT_COMMUTE) {
       uint32_t bit = 1u << i->b;
+      if (!spend(r, RETRY_WORK)) return fails(r, 0);
       r->f->swapped[i->a] = 0;
       if (go(r, pc + 1)) return true;
       if (!(r->m->conflict & bit) || symmetric(r, i) || r->m->failed)
@@ -571,10 +584,11 @@ bool gr_pt_match_variant(gr_matcher *m, const gr_pattern *p, uint32_t variant, g
            .f = m->frame,
            .match = out,
            .end = v->code_count,
-           .own = GRAFT_NONE};
+           .own = GRAFT_NONE,
+           .root = root};
   r.f->values[0] = GRAFT_NONE;
   memset(r.f->swapped, 0, v->place_count);
-  return bind_node(&r, 0, root) && go(&r, 0);
+  return spend(&r, ATTEMPT_WORK) && bind_node(&r, 0, root) && go(&r, 0);
 }
 
 bool gr_pattern_match(gr_matcher *m, const gr_pattern *p, graft_node root, gr_match *out) {

@@ -4,6 +4,8 @@
  * quantize, or find the range that an observer takes. */
 #include "runtime/chain_impl.h"
 
+#include "ir/graph/budget_int.h"
+
 #include <string.h>
 
 enum { MAX_LINKS = 12, BLOCK_BYTES = 16384 };
@@ -22,6 +24,7 @@ typedef struct link {
 typedef struct chain {
   link links[MAX_LINKS]; /* in order */
   uint32_t count;
+  uint64_t work; /* of all links */
   int64_t rows;
   gr_observation seen; /* of a last op that observes */
   bool observes, quantizes;
@@ -79,7 +82,7 @@ static bool add_link(chain *h, graft_module *m, gr_scratch *scratch, const gr_un
                  .result_count = 1,
                  .error = message};
   if (!gr_infer_types(&in) || y->rank < 1) return false;
-  if (!gr_within_limits(m, op->op, op->attrs, types, op->operand_count, y, message, sizeof message)) return false;
+  h->work += gr_op_work(m, op->op, op->attrs, types, op->operand_count, y, 1);
   l->type = *y;
   l->out[0].type = &l->type;
   l->call = (gr_kernel_call){.context = m->context,
@@ -184,8 +187,10 @@ static graft_status run(chain *h, gr_scratch *scratch, char *y) {
     if (h->links[i].slices[0] > widest) widest = h->links[i].slices[0];
   int64_t block = widest < BLOCK_BYTES ? (int64_t)(BLOCK_BYTES / widest) : 1;
   if (!add_blocks(h, scratch, block)) return GRAFT_NO_MEMORY;
-  graft_status status = GRAFT_OK;
+  const gr_kernel_call *last = &h->links[h->count - 1].call;
+  graft_status status = gr_spend(last->context, last->where, h->work);
   for (int64_t row = 0; !status && row < rows; row += block) {
+    if ((status = gr_spend(last->context, last->where, 0))) break;
     if (row == 0 || rows - row < block) set_rows(h, rows - row < block ? rows - row : block);
     status = run_block(h, row, y);
   }
@@ -229,6 +234,7 @@ graft_status gr_chain_run(graft_module *m, gr_scratch *scratch, const gr_unmade 
   if (!h) return GRAFT_NO_MEMORY;
   graft_status status = GRAFT_OK;
   h->count = 0;
+  h->work = 0;
   h->finite = finite;
   *done = build(h, m, scratch, last, where);
   if (*done) {

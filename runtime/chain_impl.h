@@ -1,4 +1,4 @@
-/* Ops run over a large array in blocks (chain.c), and what may be run at all (limits.c), for the evaluator. */
+/* Ops run over a large array in blocks (chain.c), and what ops cost (work.c), for the evaluator. */
 #ifndef GRAFT_CHAIN_IMPL_H
 #define GRAFT_CHAIN_IMPL_H
 
@@ -13,9 +13,9 @@ graft_status gr_chain_run(graft_module *m, gr_scratch *scratch, const gr_unmade 
  * computed beforehand; `x`: operand 0, or a block of it. */
 graft_status gr_quantizable(const gr_kernel_call *k, const void *x, int64_t count);
 
-/* May this be computed beforehand? Operands and result are of known extents; false: the message says why not. */
-bool gr_within_limits(graft_module *m, uint32_t op, uint32_t attrs, const graft_type *const *operands, uint32_t count,
-                      const graft_type *result, char *message, size_t size);
+/* Multiply-adds, or elements looked at, of an op (work.c); extents that are not known yet are nothing. */
+uint64_t gr_op_work(graft_module *m, uint32_t op, uint32_t attrs, const graft_type *const *operands, uint32_t count,
+                    const graft_type *results, uint32_t result_count);
 
 /* A buffer for an array of this type. */
 graft_status gr_array_make(graft_context *c, const graft_type *type, gr_array *array);

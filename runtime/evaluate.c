@@ -1,6 +1,7 @@
 /* Ops run once on given arrays: constant folding, and the `const` lines of rules. */
 #include "runtime/runtime_int.h"
 
+#include "ir/graph/budget_int.h"
 #include "runtime/chain_impl.h"
 
 #include <string.h>
@@ -92,7 +93,6 @@ static graft_status run_op(bool finite, graft_module *m, uint32_t op, uint32_t a
                            uint32_t operand_count, gr_array *results, uint32_t result_count, gr_loc where) {
   graft_context *c = m->context;
   const gr_kernel_info *kernel = gr_kernel_get(op);
-  char message[160] = "";
   evaluation e;
   if (!kernel) return gr_error(c, GRAFT_RUN, where, "there is no kernel for %s", gr_op_text(m, op));
   graft_status status = begin(&e, c, operands, operand_count, result_count) ? GRAFT_OK : GRAFT_NO_MEMORY;
@@ -108,12 +108,12 @@ static graft_status run_op(bool finite, graft_module *m, uint32_t op, uint32_t a
                          .scratch = e.scratch,
                          .where = where};
   if (status == GRAFT_OK) status = gr_kernel_types(&call, e.result_types);
-  for (uint32_t i = 0; status == GRAFT_OK && i < result_count; i++)
-    if (!gr_within_limits(m, op, attrs, e.types, operand_count, &e.result_types[i], message, sizeof message))
-      status = gr_error(c, GRAFT_RUN, where, "%s: %s", gr_op_text(m, op), message);
+  if (status == GRAFT_OK)
+    status = gr_spend(c, where, gr_op_work(m, op, attrs, e.types, operand_count, e.result_types, result_count));
   if (status == GRAFT_OK) status = allocate(&e, results, result_count, where);
   if (status == GRAFT_OK && finite) status = gr_quantizable(&call, e.in[0].data, e.in[0].count);
   if (status == GRAFT_OK) status = gr_kernel_for(kernel, &call)(&call);
+  if (status == GRAFT_OK) status = gr_spend(c, where, 0); /* a kernel that was cancelled leaves pieces out */
   for (uint32_t i = 0; status != GRAFT_OK && i < result_count; i++) {
     gr_buffer_release(c, results[i].buffer);
     results[i] = (gr_array){0};
@@ -162,15 +162,24 @@ static graft_status evaluate(bool finite, graft_module *m, uint32_t op, uint32_t
   return status;
 }
 
+/* What is allocated meanwhile is for `where`. */
+static graft_status evaluate_at(bool finite, graft_module *m, uint32_t op, uint32_t attrs, const gr_array *operands,
+                                uint32_t operand_count, gr_array *results, uint32_t result_count, gr_loc where) {
+  const gr_loc before = gr_budget_at(m->context, where);
+  const graft_status status = evaluate(finite, m, op, attrs, operands, operand_count, results, result_count, where);
+  gr_budget_at(m->context, before);
+  return status;
+}
+
 graft_status gr_runtime_evaluate(void *user, graft_module *m, uint32_t op, uint32_t attrs, const gr_array *operands,
                                  uint32_t operand_count, gr_array *results, uint32_t result_count, gr_loc where) {
   (void)user;
-  return evaluate(false, m, op, attrs, operands, operand_count, results, result_count, where);
+  return evaluate_at(false, m, op, attrs, operands, operand_count, results, result_count, where);
 }
 
 graft_status gr_runtime_evaluate_finite(void *user, graft_module *m, uint32_t op, uint32_t attrs,
                                         const gr_array *operands, uint32_t operand_count, gr_array *results,
                                         uint32_t result_count, gr_loc where) {
   (void)user;
-  return evaluate(true, m, op, attrs, operands, operand_count, results, result_count, where);
+  return evaluate_at(true, m, op, attrs, operands, operand_count, results, result_count, where);
 }

@@ -13,6 +13,7 @@
 
 #include <string.h>
 
+#include "ir/graph/budget_int.h"
 #include "runtime/quant_int.h"
 #include "runtime/runtime.h"
 
@@ -207,7 +208,7 @@ uint32_t gr_threads_count(const gr_threads *t); /* 1 for NULL */
 /* Part [begin, end) of the work; `worker` < gr_threads_count numbers the thread, for its own scratch. */
 typedef void (*gr_range_function)(void *user, int64_t begin, int64_t end, uint32_t worker);
 /* Calls `function` for [0, n) cut into pieces of `grain` (the last may be shorter), in any order; returns when all are
- * done. */
+ * done. A range of long work asks gr_cancelled and may leave its results as they are then. */
 void gr_parallel_for(gr_threads *t, int64_t n, int64_t grain, gr_range_function function, void *user);
 
 #endif

@@ -1,5 +1,6 @@
 /* One run of a session: the prologue where a tensor changed, the steps, updates; and what the hook hears of them. The
  * invariants stand in session.c. */
+#include "ir/graph/budget_int.h"
 #include "runtime/session_impl.h"
 
 #include <string.h>
@@ -158,8 +159,17 @@ static const graft_type *seen_type(const graft_session *s, const gr_place_of *pl
   return type;
 }
 
+/* What a step costs is counted where a pass runs the session. */
+static uint64_t step_work(const graft_session *s, const gr_kernel_call *call) {
+  double work = 1;
+  for (uint32_t i = 0; gr_call_counts(s->context) && i < call->operand_count; i++)
+    work += (double)call->operands[i].count;
+  return gr_work_of(work);
+}
+
 static graft_status run_step(graft_session *s, const gr_plan_step *step) {
   const gr_plan *p = &s->plan;
+  if (!s->depth) gr_progress(s->context, "run", (uint64_t)(step - p->steps.data), p->steps.len);
   const gr_node *node = gr_node_at(s->graph, step->node);
   const gr_place_of *args = &p->args.data[step->args];
   memset(s->in, 0, GR_MAX_OPERANDS * sizeof *s->in);
@@ -187,8 +197,10 @@ static graft_status run_step(graft_session *s, const gr_plan_step *step) {
                          .seed = gr_mix(gr_mix(s->seed ^ gr_mix(s->step)) + step->random),
                          .graph = s->graph,
                          .node = step->node};
+  graft_status status = gr_spend(s->context, gr_node_loc(s->graph, step->node), step_work(s, &call));
+  if (status != GRAFT_OK) return status;
   if (step->control) return gr_control_run(s, &s->plan, step, &call, s->base, s->late);
-  graft_status status = step->late ? gr_late_begin(&s->plan, step, &call, s->base, s->late) : GRAFT_OK;
+  status = step->late ? gr_late_begin(&s->plan, step, &call, s->base, s->late) : GRAFT_OK;
   if (status != GRAFT_OK) return status;
   for (uint32_t i = 0; i < step->result_count; i++, args++) {
     s->out[i] = (gr_out){0};
@@ -202,7 +214,7 @@ static graft_status run_step(graft_session *s, const gr_plan_step *step) {
   else
     status = step->run ? step->run(&call) : run_opaque(s, step, &call);
   gr_scratch_reset(s->scratch);
-  return status;
+  return status ? status : gr_spend(s->context, gr_node_loc(s->graph, step->node), 0);
 }
 
 /* Is this step of the prologue done with the tensors as they are? Only where nothing else may lie where its result is.

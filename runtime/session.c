@@ -21,6 +21,7 @@
  * 6. `step` counts the runs that succeeded. It seeds random ops: a run that failed draws the same when it is repeated.
  * 7. The graph is only read. Nothing is allocated while steps run but kernels' scratch and what late.c makes: late[]
  *    holds that memory, of outputs until the next run. */
+#include "ir/graph/budget_int.h"
 #include "ir/graph/options_int.h"
 #include "runtime/session_impl.h"
 
@@ -73,7 +74,9 @@ static graft_status allocate(graft_session *s) {
   const gr_plan *p = &s->plan;
   s->memory_size = p->arena_size + ALIGNMENT;
   s->base_count = p->storages.len;
+  const gr_loc before = gr_budget_at(c, (gr_loc){.node = gr_string_text(s->graph->module, s->graph->name)});
   s->memory = gr_alloc(c, s->memory_size);
+  gr_budget_at(c, before);
   s->base = gr_calloc(c, (size_t)s->base_count + 1, sizeof *s->base);
   s->held = gr_calloc(c, (size_t)s->base_count + 1, sizeof *s->held);
   s->versions = gr_calloc(c, (size_t)s->base_count + 1, sizeof *s->versions);
@@ -262,6 +265,7 @@ void graft_session_destroy(graft_session *s) {
   if (!s || !GR_LIVE(s, SESSION)) return;
   graft_context *c = s->context;
   drop_plan(s);
+  gr_given_gone(c, s->given);
   if (!s->depth) gr_threads_destroy(s->threads);
   gr_scratch_destroy(s->scratch);
   for (uint32_t i = 0; i < s->kernel_count; i++) free_name(c, s->kernels[i].op);
@@ -317,6 +321,16 @@ void gr_session_seed(graft_session *s, uint64_t seed) {
   s->step = 0;
 }
 
+/* The limits grow by the inputs, which are not ours. */
+static void take_given(graft_session *s) {
+  uint64_t given = 0;
+  size_t bytes;
+  for (uint32_t i = 0; !s->depth && i < s->input_count; i++)
+    if (s->inputs[i].data && gr_type_bytes(&s->inputs[i].type, &bytes)) given += bytes;
+  gr_given_gone(s->context, s->given);
+  gr_given(s->context, s->given = given);
+}
+
 graft_status graft_session_set_input(graft_session *s, uint32_t index, const graft_type *type, const void *data) {
   if (!GR_LIVE(s, SESSION) || !GR_LIVE_IN(s->context, s->graph, GRAPH)) return GRAFT_INVALID_ARGUMENT;
   if (index >= s->input_count)
@@ -327,6 +341,7 @@ graft_status graft_session_set_input(graft_session *s, uint32_t index, const gra
   graft_status status = set_type(s, index, type);
   if (status != GRAFT_OK) return status;
   s->inputs[index].data = data ? data : ""; /* an empty one may be NULL */
+  take_given(s);
   if (!data && graft_type_elements(type) > 0) {
     s->inputs[index].data = NULL;
     return input_error(s, index, "the input has no data");

@@ -185,6 +185,7 @@ struct graft_session {
   graft_node_hook after_node;
   void *after_node_user;
   uint64_t seed, step; /* steps done */
+  uint64_t given;      /* bytes of inputs that were set */
   gr_threads *threads; /* NULL: one */
   uint32_t depth;      /* of a graph that a node runs: how many sessions are around it, whose threads it has */
   gr_scratch *scratch;

@@ -1,5 +1,6 @@
 /* See cli.h. */
 #include "tools/cli.h"
+#include "ir/formats/file_int.h"
 #include "ir/graph/base_int.h"
 #include "ir/graph/printable_int.h"
 #include "ir/graph/temporary_int.h"
@@ -13,6 +14,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 /* ---- options ---- */
 
@@ -182,36 +184,21 @@ void cli_list_free(cli_list *list) {
 
 /* ---- files ---- */
 
-/* All of standard input; the caller frees. */
-static char *read_stdin(size_t *size) {
-  size_t room = 1 << 16, used = 0;
-  char *bytes = malloc(room);
-  while (bytes) {
-    used += fread(bytes + used, 1, room - used, stdin);
-    if (used < room) break;
-    char *more = room > SIZE_MAX / 2 ? NULL : realloc(bytes, room * 2);
-    if (!more) free(bytes);
-    bytes = more;
-    room *= 2;
-  }
-  *size = used;
-  return bytes;
+if (limits) {
+  options.max_bytes = limits->max_bytes;
+  options.max_work = limits->max_work;
 }
-
+graft_context *context = graft_context_create(&options);
+if (context) gr_watch_temporaries(context, guard_temporary);
+return context;
 /* Read, not mapped: a file that somebody else cuts short or writes to meanwhile must not end or change what we do. All
  * of it is looked at anyway, for its hashes. */
 graft_module *cli_load(graft_context *context, const char *path) {
   graft_load_options options = {.size = sizeof options, .check_hashes = true};
   if (strcmp(path, "-") != 0) return graft_module_load(context, path, &options);
-  size_t size;
-  char *bytes = read_stdin(&size);
-  if (!bytes || ferror(stdin)) {
-    free(bytes);
-    fprintf(stderr, "<stdin>: error: cannot read\n");
-    return NULL;
-  }
-  graft_module *module = graft_module_load_memory(context, bytes, size, "<stdin>", &options);
-  free(bytes);
+  gr_buffer *in = gr_stream_read(context, STDIN_FILENO, "<stdin>");
+  graft_module *module = in ? graft_module_load_memory(context, in->data, in->size, "<stdin>", &options) : NULL;
+  gr_buffer_release(context, in);
   return module;
 }
 
@@ -265,11 +252,27 @@ const char *cli_collision(char **paths, uint32_t count) {
 
 /* ---- messages ---- */
 
-graft_context *cli_context(void) {
+graft_context *cli_context(const cli_limits *limits) {
   graft_context_options options = {.size = sizeof options, .max_diagnostics = 1000};
-  graft_context *context = graft_context_create(&options);
-  if (context) gr_watch_temporaries(context, guard_temporary);
-  return context;
+  if (limits) {
+    options.max_bytes = limits->max_bytes;
+    options.max_work = limits->max_work;
+  }
+  return graft_context_create(&options);
+}
+
+bool cli_limit(const cli_command *command, const char *name, const char *text, uint64_t kilo, uint64_t *limit) {
+  static const char units[] = "KMGT";
+  if (strcmp(text, "none") == 0) return (*limit = UINT64_MAX) != 0;
+  char *end;
+  errno = 0;
+  uint64_t n = strtoull(text, &end, 10), scale = 1;
+  const char *unit = *end ? strchr(units, *end >= 'a' && *end <= 'z' ? *end - 'a' + 'A' : *end) : NULL;
+  for (ptrdiff_t i = 0; unit && i <= unit - units; i++) scale *= kilo;
+  if (*text >= '0' && *text <= '9' && !errno && (!*end || (unit && !end[1])) && n && n <= UINT64_MAX / scale)
+    return (*limit = n * scale) != 0;
+  cli_usage_error(command, "--%s takes a number above 0, with K, M, G or T behind it, or 'none', not '%s'", name, text);
+  return false;
 }
 
 void cli_print_diagnostics(const graft_context *context, const char *file) {

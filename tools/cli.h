@@ -58,8 +58,25 @@ char *cli_path(const char *directory, const char *name, const char *suffix);
 /* Do two paths of a list agree? Sorts it; gives the path, or NULL. */
 const char *cli_collision(char **paths, uint32_t count);
 
-/* A context that keeps more diagnostics than a library's would. NULL: no memory. */
-graft_context *cli_context(void);
+/* What --max-memory and --max-work said: 0: nothing. */
+typedef struct cli_limits {
+  uint64_t max_bytes, max_work;
+} cli_limits;
+
+/* Rows for the options of a command, and what `set` does with them; false: said. */
+#define CLI_LIMITS(memory_id, work_id) \
+  {memory_id, "max-memory", "SIZE", \
+   "hold at most so much: 512M, 2G (K, M, G, T; none: no limit); else 768M and 4 times the bytes of the files"}, \
+  { \
+    work_id, "max-work", "N", \
+        "spend at most so many multiply-adds on what is computed beforehand: 500M, 20G, none; else 2G and 64 for " \
+        "each byte " \
+        "of the files" \
+  }
+bool cli_limit(const cli_command *command, const char *name, const char *text, uint64_t kilo, uint64_t *limit);
+
+/* A context that keeps more diagnostics than a library's would. NULL: no memory; `limits` NULL: the defaults. */
+graft_context *cli_context(const cli_limits *limits);
 /* Prints the context's diagnostics on standard error; `file` stands for those that name none. */
 void cli_print_diagnostics(const graft_context *context, const char *file);
 /* A line on standard error, of which nothing acts on a terminal. */

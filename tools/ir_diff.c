@@ -11,7 +11,7 @@
 
 enum { EXIT_EQUAL = 0, EXIT_DIFFERENT = 1, EXIT_TROUBLE = 2 }; /* as diff has them */
 
-enum { INPUT = 256, BATCH, RANDOM, EXTENT, STEPS, THREADS, PASSES_A, PASSES_B, ALL, JSON };
+enum { INPUT = 256, BATCH, RANDOM, EXTENT, STEPS, THREADS, PASSES_A, PASSES_B, ALL, JSON, MAX_MEMORY, MAX_WORK };
 
 static const cli_option option_table[] = {
     {PASSES_A, "passes-a", "PIPELINE", "passes that A goes through first"},
@@ -24,6 +24,7 @@ static const cli_option option_table[] = {
     {THREADS, "threads", "N", "use N threads (default 1)"},
     {ALL, "all", NULL, "rows of layers that are equal, too"},
     {JSON, "json", "OUT.json", "all numbers of the comparison for scripts"},
+    CLI_LIMITS(MAX_MEMORY, MAX_WORK),
     {0, NULL, NULL, NULL},
 };
 
@@ -43,6 +44,7 @@ typedef struct arguments {
   feeds feeds;
   compare_options compare;
   bool all;
+  cli_limits limits;
 } arguments;
 
 /* ---- the command line ---- */
@@ -67,6 +69,8 @@ static bool set_option(void *user, int id, const char *argument) {
   case BATCH: return parse_number(a, "--batch", argument, 1, INT32_MAX, &a->feeds.batch);
   case STEPS: return parse_number(a, "--steps", argument, 1, INT32_MAX, &a->feeds.steps);
   case EXTENT: return cli_list_add(&a->feeds.extents, argument);
+  case MAX_MEMORY: return cli_limit(a->command, "max-memory", argument, 1024, &a->limits.max_bytes);
+  case MAX_WORK: return cli_limit(a->command, "max-work", argument, 1000, &a->limits.max_work);
   case ALL: return a->all = true;
   case JSON: a->compare.json = argument; return true;
   case RANDOM:
@@ -230,7 +234,7 @@ int main(int argc, char **argv) {
   if (status < 0) {
     a.module = a.compare.against = argv[first];
     a.compare.other = argc - first > 1 ? argv[first + 1] : a.module;
-    graft_context *context = cli_context();
+    graft_context *context = cli_context(&a.limits);
     status = context ? run(context, &a) : (cli_fail("ir-diff", "out of memory"), EXIT_TROUBLE);
     graft_context_destroy(context);
   }

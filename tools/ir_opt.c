@@ -39,6 +39,8 @@ enum {
   PATTERN_FILE,
   EXPLAIN,
   EXPLAIN_RULE,
+  MAX_MEMORY,
+  MAX_WORK,
   LIST_PASSES,
   LIST_OPS,
   LIST_PATTERNS,
@@ -78,6 +80,7 @@ static const cli_option option_table[] = {
     {EXPLAIN, "explain", "NODE",
      "say what annotated NODE, and why rules and quantizers leave it alone (after the passes)"},
     {EXPLAIN_RULE, "explain-rule", "RULE", "with --explain: this rule alone, or the rules of this file"},
+    CLI_LIMITS(MAX_MEMORY, MAX_WORK),
     {LIST_PASSES, "list-passes", NULL, "list the passes and pipelines"},
     {LIST_OPS, "list-ops", NULL, "list the ops"},
     {LIST_PATTERNS, "list-patterns", NULL, "list the rules"},
@@ -109,7 +112,8 @@ typedef struct arguments {
   cli_list pattern_files, quantizer_files;
   trace trace;
   const char *tracing; /* an option that wants passes, NULL: none */
-  uint32_t lists;      /* bits of the --list options */
+  cli_limits limits;
+  uint32_t lists; /* bits of the --list options */
 } arguments;
 
 static bool parse_format(arguments *a, const char *name) {
@@ -190,6 +194,8 @@ static bool set_option(void *user, int id, const char *argument) {
   case PATTERN_FILE: return cli_list_add(&a->pattern_files, argument);
   case EXPLAIN: a->explain = argument; return true;
   case EXPLAIN_RULE: a->explain_rule = argument; return true;
+  case MAX_MEMORY: return cli_limit(a->command, "max-memory", argument, 1024, &a->limits.max_bytes);
+  case MAX_WORK: return cli_limit(a->command, "max-work", argument, 1000, &a->limits.max_work);
   case LIST_PASSES:
   case LIST_OPS:
   case LIST_PATTERNS:
@@ -514,7 +520,7 @@ int main(int argc, char **argv) {
   if (status < 0 && a.tracing && !a.passes) status = cli_usage_error(&command, "%s needs --passes", a.tracing);
   if (status < 0) {
     a.input = argv[first];
-    graft_context *context = cli_context();
+    graft_context *context = cli_context(&a.limits);
     status = context ? run(context, &a) : cli_fail("ir-opt", "out of memory");
     graft_context_destroy(context);
   }

@@ -32,7 +32,9 @@ enum {
   REPORT,
   JSON,
   NODE_DATA,
-  CORRECT_BIASES
+  CORRECT_BIASES,
+  MAX_MEMORY,
+  MAX_WORK
 };
 
 static const cli_option option_table[] = {
@@ -56,6 +58,7 @@ static const cli_option option_table[] = {
     {CORRECT_BIASES, "correct-biases", "OUT",
      "write B to OUT, its biases without the mean of the error that each layer makes by itself"},
     {BAD, "bad", "DB", "a layer is bad below this signal to noise (default 20)"},
+    CLI_LIMITS(MAX_MEMORY, MAX_WORK),
     {0, NULL, NULL, NULL},
 };
 
@@ -81,6 +84,7 @@ typedef struct arguments {
   compare_options compare;
   uint32_t threads;
   bool timing;
+  cli_limits limits;
 } arguments;
 
 /* ---- the command line ---- */
@@ -116,6 +120,8 @@ static bool set_option(void *user, int id, const char *argument) {
   case INPUT: return feeds_add(&a->feeds, a->command, argument);
   case OUTPUT_DIR: a->output_dir = argument; return true;
   case 'o': a->state_out = argument; return true;
+  case MAX_MEMORY: return cli_limit(a->command, "max-memory", argument, 1024, &a->limits.max_bytes);
+  case MAX_WORK: return cli_limit(a->command, "max-work", argument, 1000, &a->limits.max_work);
   case BATCH: return parse_count(a, "--batch", argument, INT32_MAX, &a->feeds.batch);
   case STEPS: return parse_count(a, "--steps", argument, INT32_MAX, &a->feeds.steps);
   case RANDOM: return a->feeds.random = true, parse_seed(a, argument);
@@ -356,7 +362,7 @@ int main(int argc, char **argv) {
   if (status < 0) {
     a.module = a.compare.against = argv[first];
     a.compare.threads = a.threads;
-    graft_context *context = cli_context();
+    graft_context *context = cli_context(&a.limits);
     status = context ? run(context, &a) : cli_fail("ir-run", "out of memory");
     graft_context_destroy(context);
   }

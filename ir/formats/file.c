@@ -1,6 +1,7 @@
 /* Modules in files: the format is told by content when reading, by the extension when writing. */
 #include "ir/formats/file_int.h"
 #include "ir/formats/format_int.h"
+#include "ir/graph/budget_int.h"
 
 #include <string.h>
 
@@ -63,16 +64,30 @@ static graft_module *load(graft_context *c, gr_buffer *file, const char *name, c
   gr_beside beside;
   gr_beside_init(&beside, c, folder, o->map);
   gr_source in = {.context = c, .file = file, .name = name, .beside = &beside, .check_hashes = o->check_hashes};
-  const bool told = o->format != GRAFT_FORMAT_AUTO;
-  const gr_format *format = told ? format_at(o->format) : detect(file->data, file->size);
-  if (format && format->moves && gr_file_mapped(file)) {
-    in.file = gr_file_read(c, name, false);
-    gr_buffer_release(c, file);
+  graft_module *m = NULL;
+  if (!gr_spend(c, (gr_loc){.file = name}, file->size)) {
+    const bool told = o->format != GRAFT_FORMAT_AUTO;
+    const gr_format *format = told ? format_at(o->format) : detect(file->data, file->size);
+    if (format && format->moves && gr_file_mapped(file)) {
+      in.file = gr_file_read(c, name, false);
+      gr_buffer_release(c, file);
+    }
+    m = in.file ? read_as(format, &in) : NULL;
   }
-  graft_module *m = in.file ? read_as(format, &in) : NULL;
   gr_beside_free(&beside);
   gr_buffer_release(c, in.file);
   return verified(c, errors, m);
+}
+
+/* The limits that its files raised they raise as long as the module is there. */
+static graft_module *loaded(graft_context *c, uint64_t given_before, graft_module *m) {
+  const uint64_t given = gr_given_so_far(c) - given_before;
+  if (m)
+    m->given += given;
+  else
+    gr_given_gone(c, given);
+  gr_call_end(c, GRAFT_OK);
+  return m;
 }
 
 graft_module *graft_module_load(graft_context *c, const char *path, const graft_load_options *options) {
@@ -80,14 +95,17 @@ graft_module *graft_module_load(graft_context *c, const char *path, const graft_
   if (!path) return gr_error(c, GRAFT_INVALID_ARGUMENT, (gr_loc){0}, "no file is named to load"), NULL;
   graft_load_options o = {.size = sizeof o};
   if (gr_take_options(c, &o, sizeof o, options)) return NULL;
+  const uint64_t given = gr_given_so_far(c);
+  gr_call_begin(c);
+  gr_progress(c, "load", 0, 0);
   gr_buffer *file = gr_file_read(c, path, o.map);
-  if (!file || o.folder) return file ? load(c, file, path, o.folder, &o) : NULL;
+  if (!file || o.folder) return loaded(c, given, file ? load(c, file, path, o.folder, &o) : NULL);
   size_t size = 0;
   char *folder = folder_of(c, path, &size);
   graft_module *m = folder ? load(c, file, path, folder, &o) : NULL;
   if (!folder) gr_buffer_release(c, file);
   gr_free(c, folder, size);
-  return m;
+  return loaded(c, given, m);
 }
 
 graft_module *graft_module_load_memory(graft_context *c, const void *bytes, size_t size, const char *name,
@@ -97,10 +115,13 @@ graft_module *graft_module_load_memory(graft_context *c, const void *bytes, size
   if (gr_take_options(c, &o, sizeof o, options)) return NULL;
   if (!name) name = "";
   if (!bytes && size) return gr_error(c, GRAFT_INVALID_ARGUMENT, (gr_loc){.file = name}, "there are no bytes"), NULL;
+  const uint64_t given = gr_given_so_far(c);
+  gr_call_begin(c);
+  gr_progress(c, "load", 0, 0);
+  gr_given(c, size);
   gr_buffer *copy = gr_buffer_create(c, size);
-  if (!copy) return NULL;
-  if (size) memcpy(copy->data, bytes, size);
-  return load(c, copy, name, o.folder, &o);
+  if (copy && size) memcpy(copy->data, bytes, size);
+  return loaded(c, given, copy ? load(c, copy, name, o.folder, &o) : NULL);
 }
 
 /* ---- writing ---- */
@@ -124,6 +145,7 @@ static const gr_format *to_write(const graft_module *m, const gr_format *format,
 static graft_status save(graft_module *m, const char *path, const graft_save_options *options) {
   graft_save_options o = {.size = sizeof o};
   graft_status taken = gr_take_options(m->context, &o, sizeof o, options);
+  if (!taken) taken = gr_spend(m->context, gr_module_loc(m), 0);
   if (taken) return taken;
   const gr_format *format = to_write(m, o.format == GRAFT_FORMAT_AUTO ? by_extension(path) : format_at(o.format), path);
   if (!format) return GRAFT_UNSUPPORTED;
@@ -140,7 +162,9 @@ graft_status graft_module_save_with(graft_module *m, const char *path, const gra
   if (!GR_LIVE(m, MODULE)) return GRAFT_INVALID_ARGUMENT;
   const uint32_t errors = gr_error_count(m->context);
   if (!path) return gr_error(m->context, GRAFT_INVALID_ARGUMENT, gr_module_loc(m), "no file is named to save to");
-  return gr_outcome(m->context, errors, save(m, path, options));
+  gr_call_begin(m->context);
+  gr_progress(m->context, "save", 0, 0);
+  return gr_call_end(m->context, gr_outcome(m->context, errors, save(m, path, options)));
 }
 
 graft_status graft_module_print_with(graft_module *m, const graft_save_options *options, char **bytes, size_t *size) {
@@ -159,7 +183,8 @@ graft_status graft_module_print_with(graft_module *m, const graft_save_options *
   if (!format) return GRAFT_UNSUPPORTED;
   gr_sink out;
   gr_sink_init(&out, m->context);
-  graft_status status = gr_outcome(m->context, errors, format->print(m, &o, &out));
+  gr_call_begin(m->context);
+  graft_status status = gr_call_end(m->context, gr_outcome(m->context, errors, format->print(m, &o, &out)));
   if (status == GRAFT_OK) { /* the caller frees `size` bytes, so that many it must be */
     *bytes = gr_realloc(m->context, out.bytes.data, out.bytes.cap, out.bytes.len);
     if (*bytes) {

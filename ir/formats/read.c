@@ -1,5 +1,6 @@
 /* Whole files into buffers: read, or mapped. */
 #include "ir/formats/file_int.h"
+#include "ir/graph/budget_int.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -48,6 +49,7 @@ static gr_buffer *read_to_end(graft_context *c, int fd, size_t expected, const c
   size_t size = 0;
   char beyond[4096]; /* the end is seen when nothing more comes */
   while (b) {
+    if (gr_spend(c, (gr_loc){.file = path}, 0)) break;
     const bool full = size == b->size;
     const ssize_t n =
         full ? read_some(fd, beyond, sizeof beyond) : read_some(fd, (char *)b->data + size, b->size - size);
@@ -63,7 +65,15 @@ static gr_buffer *read_to_end(graft_context *c, int fd, size_t expected, const c
     }
     size += (size_t)n;
   }
+  gr_buffer_release(c, b);
   return NULL;
+}
+
+gr_buffer *gr_stream_read(graft_context *c, int fd, const char *name) {
+  const gr_loc before = gr_budget_at(c, (gr_loc){.file = name});
+  gr_buffer *b = read_to_end(c, fd, 4096, name);
+  gr_budget_at(c, before);
+  return b;
 }
 
 gr_buffer *gr_file_read(graft_context *c, const char *path, bool map) {
@@ -77,9 +87,12 @@ gr_buffer *gr_file_read_open(graft_context *c, int fd, const char *path, bool ma
   size_t expected = 4096;
   if (fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && info.st_size >= 0) {
     expected = (size_t)info.st_size;
+    gr_given(c, expected);
     if (map && expected > 0) b = map_file(c, fd, expected);
   }
+  const gr_loc before = gr_budget_at(c, (gr_loc){.file = path}); /* of what never ends no more than the limit is read */
   if (!b) b = read_to_end(c, fd, expected, path);
+  gr_budget_at(c, before);
   close(fd);
   return b;
 }

@@ -8,8 +8,11 @@
 
 /* Needs no memory: the diagnostic is static and comes last (graft_diagnostic_get). */
 graft_status gr_no_memory(graft_context *c) {
+  c->errors++;
+  if (c->budget.refused) return GRAFT_LIMIT;   /* it is reported already, */
+  if (c->budget.ended) return c->budget.ended; /* as why the call has to end */
   c->out_of_memory = true;
-  c->last_of_memory = ++c->errors;
+  c->last_of_memory = c->errors;
   return GRAFT_NO_MEMORY;
 }
 
@@ -18,9 +21,18 @@ void *gr_realloc(graft_context *c, void *p, size_t old_size, size_t new_size) {
     gr_free(c, p, old_size);
     return NULL;
   }
-  void *q =
-      new_size < MAX_ALLOCATION ? c->allocator(c->allocator_user, p, p && !old_size ? 1 : old_size, new_size) : NULL;
-  if (!q) gr_no_memory(c);
+  if (!p) old_size = 0;
+  if (p && !old_size) old_size = 1;
+  const size_t more = new_size > old_size ? new_size - old_size : 0;
+  if (more && !gr_bytes_take(c, more)) return NULL;
+  void *q = new_size < MAX_ALLOCATION ? c->allocator(c->allocator_user, p, old_size, new_size) : NULL;
+  if (!q) {
+    gr_bytes_give(c, more);
+    c->budget.refused = false;
+    gr_no_memory(c);
+  } else if (old_size > new_size) {
+    gr_bytes_give(c, old_size - new_size);
+  }
   return q;
 }
 
@@ -37,7 +49,10 @@ void *gr_calloc(graft_context *c, size_t count, size_t size) {
 }
 
 void gr_free(graft_context *c, void *p, size_t size) {
-  if (p) c->allocator(c->allocator_user, p, size ? size : 1, 0); /* 0 bytes were asked for as 1 */
+  if (!p) return;
+  if (!size) size = 1; /* 0 bytes were asked for as 1 */
+  c->allocator(c->allocator_user, p, size, 0);
+  gr_bytes_give(c, size);
 }
 
 void graft_free(graft_context *c, void *p, size_t size) {

@@ -1,4 +1,5 @@
 /* The public builder: nodes from names of ops and attributes. */
+#include "ir/graph/budget_int.h"
 #include "ir/ir_int.h"
 
 #include <string.h>
@@ -133,6 +134,7 @@ static graft_node create(graft_graph *g, const graft_node_options *o, const graf
                     .before = GRAFT_NONE,
                     .where = where};
   if (d.op == GRAFT_NONE) return GRAFT_NONE;
+  gr_given_to(m, 256 + 32 * (uint64_t)d.operand_count);
   const gr_op_info *op = gr_op_get(d.op);
   if (o->insert) d.before = o->before;
   gr_attr_builder attrs;

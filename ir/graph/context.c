@@ -40,6 +40,11 @@ graft_context *graft_context_create(const graft_context_options *options) {
   c->allocator = allocator;
   c->allocator_user = user;
   c->max_diagnostics = o.max_diagnostics ? o.max_diagnostics : 64;
+  c->budget = (gr_budget){.max_bytes = o.max_bytes,
+                          .max_work = o.max_work,
+                          .progress = o.progress,
+                          .progress_user = o.progress_user,
+                          .now = {.size = sizeof(graft_progress), .what = ""}};
   return c;
 }
 

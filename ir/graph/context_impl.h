@@ -12,6 +12,28 @@ typedef struct gr_diagnostic_text {
   size_t text_size;
 } gr_diagnostic_text;
 
+/* What one call may cost, and what it has cost so far (budget_int.h). */
+typedef struct gr_budget {
+  uint64_t max_bytes, max_work; /* 0: they grow with `given` */
+  uint64_t given;               /* bytes of files, and of what an embedder built */
+  uint64_t live;                /* bytes that are allocated */
+  uint64_t work;                /* of the call at hand */
+  uint32_t calls;               /* within each other */
+  int cancelled;
+  graft_status ended; /* why the call at hand has to end; GRAFT_OK: it goes on */
+  bool refused;       /* an allocation, for the limit: no memory is a limit then */
+  bool reporting;     /* a diagnostic is made, which the limit does not touch */
+  gr_loc at;          /* whose memory is allocated */
+  graft_progress_function progress;
+  void *progress_user;
+  graft_progress now;
+  uint64_t told; /* work until the progress function is called again */
+} gr_budget;
+
+/* For arena.c: `more` bytes are going to be allocated (false: they may not be, and it is reported), or are free. */
+bool gr_bytes_take(graft_context *c, size_t more);
+void gr_bytes_give(graft_context *c, size_t less);
+
 typedef struct gr_dead_list { /* oldest first */
   struct gr_dead *first, *last;
   uint32_t count;
@@ -29,6 +51,7 @@ struct graft_context {
   gr_handles handles;
   graft_allocator allocator;
   void *allocator_user;
+  gr_budget budget;
   GR_VEC(gr_diagnostic_text) diagnostics;
   uint32_t max_diagnostics;
   uint32_t dropped;        /* past the maximum */

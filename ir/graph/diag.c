@@ -45,7 +45,8 @@ static bool displace_warning(graft_context *c) {
 
 __attribute__((format(printf, 5, 0))) static void add(graft_context *c, graft_severity severity, graft_status code,
                                                       gr_loc where, const char *format, va_list args) {
-  if (severity != GRAFT_WARNING && c->muted) {
+  const bool ends = code == GRAFT_LIMIT || code == GRAFT_CANCELLED; /* no answer, but the end of who asks */
+  if (severity != GRAFT_WARNING && c->muted && !ends) {
     if (severity == GRAFT_ERROR && c->heard && !c->heard[0]) (void)vsnprintf(c->heard, c->heard_size, format, args);
     return;
   }
@@ -66,7 +67,14 @@ __attribute__((format(printf, 5, 0))) static void add(graft_context *c, graft_se
     while (source_length < SOURCE_MAX && where.source[source_length] && where.source[source_length] != '\n')
       source_length++;
   size_t size = message_length + file_length + node_length + source_length + 4;
+  const bool reporting = c->budget.reporting;
+  c->budget.reporting = true;
   char *text = gr_alloc(c, size);
+  if (text && !gr_vec_reserve(c, &c->diagnostics, 1u)) {
+    gr_free(c, text, size);
+    text = NULL;
+  }
+  c->budget.reporting = reporting;
   if (!text) return;
   gr_diagnostic_text d = {.text = text, .text_size = size};
   d.public = (graft_diagnostic){.code = code, .severity = severity, .line = where.line, .column = where.column};
@@ -75,7 +83,7 @@ __attribute__((format(printf, 5, 0))) static void add(graft_context *c, graft_se
   d.public.file = put(&at, file, file_length);
   d.public.node = put(&at, node, node_length);
   d.public.source = put(&at, where.source ? where.source : "", source_length);
-  if (!gr_vec_push(c, &c->diagnostics, d)) gr_free(c, text, size);
+  c->diagnostics.data[c->diagnostics.len++] = d;
 }
 
 graft_status gr_error(graft_context *c, graft_status code, gr_loc where, const char *format, ...) {
@@ -164,8 +172,9 @@ static graft_status last_error(const graft_context *c) {
 
 graft_status gr_outcome(graft_context *c, uint32_t errors_before, graft_status status) {
   if (status == GRAFT_OK) return c->errors == errors_before ? GRAFT_OK : last_error(c);
+  if (c->errors == errors_before) return gr_error(c, status, (gr_loc){0}, "%s", graft_status_text(status));
   if (c->last_of_memory > errors_before) return GRAFT_NO_MEMORY; /* whatever the one who went without it called it */
-  return c->errors == errors_before ? gr_error(c, status, (gr_loc){0}, "%s", graft_status_text(status)) : status;
+  return status == GRAFT_NO_MEMORY ? last_error(c) : status;     /* which may be a limit on it */
 }
 
 void graft_diagnostics_clear(graft_context *c) {
@@ -180,6 +189,7 @@ void gr_diagnostics_drop(graft_context *c) {
   c->errors = 0;
   c->last_of_memory = 0;
   c->out_of_memory = false;
+  c->budget.refused = false;
 }
 
 /* ---- as text ---- */

@@ -1,4 +1,5 @@
 /* Modules: creation, destruction, memory in use. */
+#include "ir/graph/budget_int.h"
 #include "ir/graph/graph_impl.h"
 
 #include <string.h>
@@ -68,6 +69,7 @@ void graft_module_destroy(graft_module *m) {
   gr_map_free(c, &m->record_ids);
   gr_map_free(c, &m->whys);
   gr_vec_free(c, &m->undo.words);
+  gr_given_gone(c, m->given);
   gr_free(c, m->caches, sizeof *m->caches);
   gr_handle_end(m, sizeof *m);
 }

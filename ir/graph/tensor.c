@@ -1,4 +1,5 @@
 /* Tensors: shared copy-on-write buffers, tensors made by formula, constants merged by content. */
+#include "ir/graph/budget_int.h"
 #include "ir/ir_int.h"
 
 #include <stdio.h>
@@ -143,7 +144,9 @@ static graft_tensor create(graft_module *m, const char *name, graft_tensor_kind 
     gr_error(m->context, GRAFT_INVALID_ARGUMENT, (gr_loc){.node = name}, "a tensor needs data");
     return GRAFT_NONE;
   }
+  const gr_loc before = gr_budget_at(m->context, (gr_loc){.module = m, .name = unique});
   gr_buffer *b = gr_buffer_alloc(m->context, size);
+  gr_budget_at(m->context, before);
   if (!b) return GRAFT_NONE;
   if (size) memcpy(b->data, data, size);
   return gr_tensor_add(m, unique, kind, id, b, 0);
@@ -167,6 +170,8 @@ graft_tensor graft_tensor_create(graft_module *m, const char *name, graft_tensor
                                  const void *data) {
   if (!GR_LIVE(m, MODULE)) return GRAFT_NONE;
   gr_edit edit = gr_edit_begin(m);
+  const int64_t elements = type && data ? graft_type_elements(type) : 0;
+  if (elements >= 0 && elements <= PTRDIFF_MAX / 16) gr_given_to(m, 256 + 8 * (uint64_t)elements);
   graft_tensor t = create(m, name, kind, type, data);
   return gr_edit_end(m, edit, t == GRAFT_NONE ? GRAFT_TYPE : GRAFT_OK) ? GRAFT_NONE : t;
 }
@@ -231,7 +236,11 @@ float graft_fill_element(const char *name, uint64_t index, double lo, double hi)
 static bool materialize(graft_module *m, gr_tensor *t) {
   const graft_type *type = &m->types.data[t->type];
   size_t n = (size_t)graft_type_elements(type), size = n * graft_dtype_size(type->dtype);
+  const gr_loc where = {.file = gr_string_text(m, m->file), .module = m, .name = t->name};
+  if (gr_spend(m->context, where, n)) return false;
+  const gr_loc before = gr_budget_at(m->context, where);
   gr_buffer *b = gr_buffer_alloc(m->context, size);
+  gr_budget_at(m->context, before);
   if (!b) return false;
   uint64_t seed = fnv1a64(FNV_BASIS, gr_string_text(m, t->fill.base));
   if (t->fill.number) {

@@ -13,6 +13,7 @@ typedef struct axis {
 } axis;
 
 typedef struct conv {
+  const graft_context *context;
   const void *x, *weight, *bias; /* bias may be NULL */
   void *y;
   int64_t images, groups, in, out; /* channels of a group */
@@ -33,7 +34,8 @@ static graft_status read_conv(const gr_kernel_call *k, int n, bool transposed, c
                 *padding = gr_k_ints(k, GR_ATTR_ND(conv, padding), &count);
   const int64_t *dilation =
       gr_k_ints(k, transposed ? GR_ATTR_ND(conv_transpose, dilation) : GR_ATTR_ND(conv, dilation), &count);
-  *c = (conv){.x = k->operands[0].data,
+  *c = (conv){.context = k->context,
+              .x = k->operands[0].data,
               .weight = k->operands[1].data,
               .bias = k->operands[2].data,
               .y = k->results[0].data,

@@ -36,7 +36,7 @@ typedef struct plan {
   static void run_##D(void *user, int64_t begin, int64_t end, uint32_t worker) { \
     const plan *p = user; \
     (void)worker; \
-    for (int64_t n = begin; n < end; n++) { \
+    for (int64_t n = begin; n < end && !gr_cancelled(p->k->context); n++) { \
       int64_t at[GR_EINSUM_OPERANDS] = {0}, rest = n; \
       for (int32_t d = p->out_count; d-- > 0; rest /= p->out[d].extent) \
         for (uint32_t i = 0; i < p->operands; i++) at[i] += rest % p->out[d].extent * p->out[d].stride[i]; \

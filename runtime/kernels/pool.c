@@ -90,7 +90,7 @@ static void inside_row(const gr_pool *p, int64_t *first, int64_t *last) {
       const T *x = (const T *)p->x + plane * p->in; \
       int64_t at = plane * p->out; \
       for (int64_t d = 0; d < a[0].out; d++) \
-        for (int64_t h = 0; h < a[1].out; h++, at += a[2].out) { \
+        for (int64_t h = 0; h < a[1].out && !gr_cancelled(p->context); h++, at += a[2].out) { \
           for (int64_t w = 0; w < first; w++) max_window_##D(p, x, d, h, w, at + w); \
           if (first < last) max_row_##D(p, x, d, h, first, last, (T *)p->y + at); \
           for (int64_t w = last; w < a[2].out; w++) max_window_##D(p, x, d, h, w, at + w); \
@@ -117,7 +117,7 @@ MAX_POOL(F64, double, -INFINITY, NOT_ITSELF)
       for (int64_t d = 0; d < a[0].out; d++) { \
         int64_t d0, d1, dn, h0, h1, hn, w0, w1, wn; \
         gr_pool_window(p, 0, d, &d0, &d1, &dn); \
-        for (int64_t h = 0; h < a[1].out; h++) { \
+        for (int64_t h = 0; h < a[1].out && !gr_cancelled(p->context); h++) { \
           gr_pool_window(p, 1, h, &h0, &h1, &hn); \
           for (int64_t w = 0; w < a[2].out; w++) { \
             gr_pool_window(p, 2, w, &w0, &w1, &wn); \
@@ -201,6 +201,7 @@ void gr_pool_read(const gr_kernel_call *k, uint32_t of, gr_pool *p) {
                  .in = 1,
                  .out = 1,
                  .isa = k->isa,
+                 .context = k->context,
                  .adaptive = is_adaptive(of)};
   for (int i = 0; i < 3; i++) {
     gr_pool_axis *a = &p->a[i];

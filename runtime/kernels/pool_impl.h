@@ -15,6 +15,7 @@ typedef struct gr_pool {
   gr_pool_axis a[3];
   int64_t in, out; /* elements in a plane */
   gr_isa isa;
+  const graft_context *context;
   bool count_include_pad, adaptive;
   double norm_type;
 } gr_pool;

@@ -140,7 +140,7 @@ static void run_tiles(void *user, int64_t begin, int64_t end, uint32_t worker) {
   const dot_job *j = user;
   int16_t *rows = j->windows + (int64_t)worker * j->tile * j->depth;
   int32_t *sums = j->sums + (int64_t)worker * j->tile * j->rows;
-  for (int64_t i = begin; i < end; i++) {
+  for (int64_t i = begin; i < end && !gr_cancelled(j->k->context); i++) {
     const int64_t n0 = i % j->tiles * j->tile, n = j->y_plane - n0 < j->tile ? j->y_plane - n0 : j->tile;
     if (j->linear)
       linear_tile(j, n0, n, rows, sums);

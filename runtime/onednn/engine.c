@@ -208,6 +208,8 @@ static void run_pieces(void *user, int64_t begin, int64_t end, uint32_t worker) 
   const int threads = gr_dnnl_alone();
   for (int64_t i = begin; i < end; i++) {
     gr_dnnl_piece *p = &job->kernel->pieces.data[i];
+    p->failed = p->met_nan = false;
+    if (gr_cancelled(job->k->context)) continue;
     if (job->kernel->careful) gr_dnnl_flag_clear();
     p->failed = !run_piece(job, p, worker);
     p->met_nan = job->kernel->careful && gr_dnnl_flag_raised();

@@ -140,6 +140,7 @@ static graft_status make(gr_integer *n, const gr_kernel_call *k) {
 
 typedef struct integer_run {
   gr_integer *n;
+  const graft_context *context;
   gr_isa isa;
   gr_requantize q;
   gr_rows rows;
@@ -197,6 +198,8 @@ static void run_pieces(void *user, int64_t begin, int64_t end, uint32_t worker) 
   int32_t *sums = r->sums + (int64_t)worker * n->most;
   const int threads = gr_dnnl_alone();
   for (int64_t i = begin; i < end; i++) {
+    r->outcome[i] = DONE;
+    if (gr_cancelled(r->context)) continue;
     const int64_t image = i / n->piece_count;
     const gr_integer_piece *p = &n->pieces[i % n->piece_count];
     const gr_integer_shape *s = &n->shapes[p->shape];
@@ -212,7 +215,8 @@ static void run_pieces(void *user, int64_t begin, int64_t end, uint32_t worker) 
  * them so; nothing that it reads was written to. */
 static graft_status run(gr_integer *n, const gr_kernel_call *k, bool *again) {
   const size_t workers = gr_threads_count(k->threads), pieces = (size_t)n->images * n->piece_count;
-  integer_run r = {.n = n, .isa = k->isa, .q = n->layer.q, .rows = n->rows, .x = k->operands[GR_L_X].data};
+  integer_run r = {
+      .n = n, .context = k->context, .isa = k->isa, .q = n->layer.q, .rows = n->rows, .x = k->operands[GR_L_X].data};
   r.rows.q = &r.q;
   r.q.y = k->results[0].data;
   graft_type as_u8;
