@@ -88,6 +88,17 @@ GRAFT_API const char *graft_status_text(graft_status status);
 /* Like realloc and free in one: `new_size` 0 frees. `old_size` is what was asked for. NULL: no memory. */
 typedef void *(*graft_allocator)(void *user, void *pointer, size_t old_size, size_t new_size);
 
+/* Threads of the embedder's, for the kernels to run in instead of threads of graft's own. */
+typedef struct graft_thread_pool {
+  size_t size;
+  void *user;
+  uint32_t threads; /* calls of `part` that may run at the same time, the calling thread's among them; at least 1 */
+  /* Calls part(argument, i) for each i below `parts`, which is at most `threads`: once each, in any threads and any
+   * order, and comes back when all that began have ended. What it leaves out the caller does. It is called from the
+   * thread that runs a session, from two at once where two sessions run at once, and never from within a part. */
+  void (*parallel_for)(void *user, uint32_t parts, void (*part)(void *argument, uint32_t i), void *argument);
+} graft_thread_pool;
+
 /* How far a call is: of passes how many are done, of a session's run how many steps. */
 typedef struct graft_progress {
   size_t size;
@@ -115,6 +126,7 @@ typedef struct graft_context_options {
   uint64_t max_bytes, max_work;
   graft_progress_function progress; /* NULL: none */
   void *progress_user;
+  const graft_thread_pool *pool; /* copied; of every session of the context that is given none; NULL: graft's own */
 } graft_context_options;
 
 /* How bad a diagnostic is. */
@@ -131,7 +143,8 @@ typedef struct graft_diagnostic {
   const char *source; /* the offending source line, or ""; the caret goes under `column` */
 } graft_diagnostic;
 
-/* NULL options: defaults. Returns NULL only when out of memory, or for options without their size. */
+/* NULL options: defaults. Returns NULL only when out of memory, or for options without their size, or a pool without
+ * its size, threads or parallel_for. */
 GRAFT_API graft_context *graft_context_create(const graft_context_options *options);
 /* NULL is fine. What the context still has (modules, sessions, sets of rules, …) lives on until it is destroyed, and
  * the memory of the context with it; but nothing new can be made of it, and its diagnostics are not to be read any

@@ -202,6 +202,8 @@ bool gr_sort_indices(gr_scratch *scratch, int64_t *order, int64_t n, gr_compare 
 
 /* NULL and a diagnostic when the threads cannot be made. `count` includes the caller's own thread. */
 gr_threads *gr_threads_create(graft_context *c, uint32_t count);
+/* Of the embedder's, which is copied; at most `count` of them, 0: all. */
+gr_threads *gr_threads_borrow(graft_context *c, const graft_thread_pool *pool, uint32_t count);
 void gr_threads_destroy(gr_threads *t);
 uint32_t gr_threads_count(const gr_threads *t); /* 1 for NULL */
 

@@ -112,7 +112,7 @@ typedef graft_status (*graft_node_hook)(void *user, const graft_node_done *done)
 /* Of graft_session_create. */
 typedef struct graft_session_options {
   size_t size;
-  uint32_t threads; /* with the caller's; 0: 1 */
+  uint32_t threads; /* with the caller's; 0: 1, or as many as the pool has */
   bool reference;   /* the plain kernels, even where faster ones are built in */
   bool no_reuse;    /* every value has memory of its own: for finding errors */
   uint64_t seed;    /* of random ops */
@@ -135,12 +135,21 @@ typedef struct graft_session_options {
   uint32_t backend_count;
   bool after_node_inside; /* after_node is told of the nodes of graphs that a node runs, too: before that node, each
                            * time that they run */
+  /* Threads of the embedder's, `threads` of them at most; copied. NULL: the context's, or else graft's own, which the
+   * session starts and ends. oneDNN is given work for one thread at a time, which the session divides among these:
+   * OpenMP's threads are not used either way. */
+  const graft_thread_pool *pool;
 } graft_session_options;
 
-/* NULL with a diagnostic: no memory, or a graph that cannot be run. NULL options: defaults. */
+/* NULL with a diagnostic: no memory, or a graph that cannot be run. NULL options: defaults. Without a graph there is no
+ * session and no diagnostic. Where a function below gets NULL for the session it is GRAFT_INVALID_ARGUMENT, NULL or 0,
+ * and nothing happens. */
 GRAFT_API graft_session *graft_session_create(graft_graph *graph, const graft_session_options *options);
 /* Ends the session; the state that it updated is the module's. NULL is fine. */
 GRAFT_API void graft_session_destroy(graft_session *session);
+/* Of the graph: inputs to be set, outputs to be had. */
+GRAFT_API uint32_t graft_session_input_count(const graft_session *session);
+GRAFT_API uint32_t graft_session_output_count(const graft_session *session);
 /* The type must be the graph's where that is known. Another type than at the last run makes a new plan. */
 GRAFT_API graft_status graft_session_set_input(graft_session *session, uint32_t index, const graft_type *type,
                                                const void *data);

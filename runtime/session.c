@@ -212,9 +212,23 @@ static bool types_known(const graft_session *s) {
   return true;
 }
 
+static graft_status make_threads(graft_session *s, const graft_session_options *options) {
+  graft_context *c = s->context;
+  graft_thread_pool given = {0};
+  if (s->threads) return GRAFT_OK; /* those of the session around it */
+  if (!gr_copy_pool(&given, options->pool))
+    return gr_error(c, GRAFT_INVALID_ARGUMENT, (gr_loc){0},
+                    "the thread pool has no size, no threads or no parallel_for");
+  const graft_thread_pool *pool = given.size ? &given : gr_context_pool(c);
+  if (!pool && options->threads <= 1) return GRAFT_OK;
+  s->threads = pool ? gr_threads_borrow(c, pool, options->threads) : gr_threads_create(c, options->threads);
+  return s->threads ? GRAFT_OK : GRAFT_RUN;
+}
+
 static graft_status prepare(graft_session *s, const graft_session_options *options) {
   graft_context *c = s->context;
   s->input_count = s->graph->inputs.len;
+  s->output_count = s->graph->outputs.len;
   s->inputs = gr_calloc(c, (size_t)s->input_count + 1, sizeof *s->inputs);
   s->types = gr_calloc(c, (size_t)s->input_count + 1, sizeof *s->types);
   s->scratch = gr_scratch_create(c);
@@ -230,10 +244,7 @@ static graft_status prepare(graft_session *s, const graft_session_options *optio
   s->seed = options->seed;
   graft_status status = copy_kernels(s, options->kernels, options->kernel_count);
   if (status == GRAFT_OK) status = copy_backends(s, options->backends, options->backend_count);
-  if (status == GRAFT_OK && options->threads > 1) {
-    s->threads = gr_threads_create(c, options->threads);
-    if (!s->threads) return GRAFT_RUN;
-  }
+  if (status == GRAFT_OK) status = make_threads(s, options);
   for (uint32_t i = 0; status == GRAFT_OK && i < s->input_count; i++) {
     s->inputs[i].type = *gr_type_of(s->graph, s->graph->inputs.data[i]);
     if (options->input_types) status = set_type(s, i, &options->input_types[i]);
@@ -329,6 +340,11 @@ static void take_given(graft_session *s) {
     if (s->inputs[i].data && gr_type_bytes(&s->inputs[i].type, &bytes)) given += bytes;
   gr_given_gone(s->context, s->given);
   gr_given(s->context, s->given = given);
+}
+
+uint32_t graft_session_input_count(const graft_session *s) { return GR_IS(s, SESSION) ? s->input_count : 0; }
+uint32_t graft_session_output_count(const graft_session *s) {
+  return GR_IS(s, SESSION) ? s->output_count : 0;
 }
 
 graft_status graft_session_set_input(graft_session *s, uint32_t index, const graft_type *type, const void *data) {

@@ -175,7 +175,7 @@ struct graft_session {
   graft_graph *graph; /* pinned; it may be dead when the session is called */
   gr_session_input *inputs;
   graft_type *types; /* of the inputs, as the plan wants them */
-  uint32_t input_count;
+  uint32_t input_count, output_count;
   graft_kernel *kernels; /* names copied, owned */
   uint32_t kernel_count;
   graft_backend **backends; /* copied, owned */

@@ -12,6 +12,9 @@
  * 5. Going to sleep and waking: the sleeper says so and looks again, the other one acts and then looks for sleepers,
  *    all in one order (sequentially consistent), so one of the two sees the other.
  *
+ * 6. A pool of the embedder's takes the helpers' place: each of its parts is a worker, which takes pieces as the caller
+ *    does, from the front. Then the caller takes what no part took, so a pool that runs none is slow and not wrong.
+ *
  * One job at a time; jobs do not nest. */
 #include "runtime/kernel_impl.h"
 
@@ -31,8 +34,10 @@ typedef struct helper {
 
 struct gr_threads {
   graft_context *context;
-  uint32_t count;   /* with the caller */
-  uint32_t started; /* threads to join */
+  uint32_t workers;           /* with the caller */
+  graft_thread_pool borrowed; /* size 0: none, the threads are our own */
+  uint32_t own;               /* of the helpers below, the caller's unused one too */
+  uint32_t started;           /* threads to join */
   /* the job: written while no piece is open or being worked on */
   gr_range_function function;
   void *user;
@@ -149,7 +154,7 @@ gr_threads *gr_threads_create(graft_context *c, uint32_t count) {
   gr_threads *t = gr_calloc(c, 1, size);
   if (!t) return NULL;
   t->context = c;
-  t->count = count;
+  t->workers = t->own = count;
   atomic_init(&t->open, 0);
   atomic_init(&t->helped, 0);
   atomic_init(&t->caller_sleeps, false);
@@ -181,10 +186,18 @@ void gr_threads_destroy(gr_threads *t) {
   pthread_cond_destroy(&t->done);
   pthread_cond_destroy(&t->work);
   pthread_mutex_destroy(&t->mutex);
-  gr_free(t->context, t, sizeof *t + (size_t)t->count * sizeof(helper));
+  gr_free(t->context, t, sizeof *t + (size_t)t->own * sizeof(helper));
 }
 
-uint32_t gr_threads_count(const gr_threads *t) { return t ? t->count : 1; }
+gr_threads *gr_threads_borrow(graft_context *c, const graft_thread_pool *pool, uint32_t count) {
+  gr_threads *t = gr_threads_create(c, 1);
+  if (!t) return NULL;
+  t->borrowed = *pool;
+  t->workers = count && count < pool->threads ? count : pool->threads;
+  return t;
+}
+
+uint32_t gr_threads_count(const gr_threads *t) { return t ? t->workers : 1; }
 
 /* ---- the caller
  * ---------------------------------------------------------------------------------------------------------- */
@@ -218,11 +231,24 @@ static void wait_for_helpers(gr_threads *t, uint32_t pieces) {
   pthread_mutex_unlock(&t->mutex);
 }
 
+/* A part of the embedder's pool: the worker of its number. */
+static void part(void *argument, uint32_t index) {
+  gr_threads *t = argument;
+  uint32_t piece;
+  while (index < t->workers && take(t, true, &piece)) run_piece(t, piece, index);
+}
+
+static void run_borrowed(gr_threads *t, uint32_t pieces) {
+  atomic_store(&t->open, (uint64_t)pieces << 32);
+  t->borrowed.parallel_for(t->borrowed.user, pieces < t->workers ? pieces : t->workers, part, t);
+  part(t, 0);
+}
+
 void gr_parallel_for(gr_threads *t, int64_t n, int64_t grain, gr_range_function function, void *user) {
   if (n <= 0) return;
   if (grain < 1) grain = 1;
   const int64_t pieces = (n - 1) / grain + 1;
-  if (!t || t->count == 1 || pieces == 1 || pieces > UINT32_MAX) {
+  if (gr_threads_count(t) == 1 || pieces == 1 || pieces > UINT32_MAX) {
     run_alone(n, grain, function, user);
     return;
   }
@@ -231,6 +257,10 @@ void gr_parallel_for(gr_threads *t, int64_t n, int64_t grain, gr_range_function 
   t->n = n;
   t->grain = grain;
   atomic_store(&t->helped, 0);
+  if (t->borrowed.size) {
+    run_borrowed(t, (uint32_t)pieces);
+    return;
+  }
   atomic_store_explicit(&t->caller_core, core_of_this_thread(), memory_order_relaxed);
   atomic_store(&t->open, (uint64_t)pieces << 32);
   wake_helpers(t, (uint32_t)pieces - 1);

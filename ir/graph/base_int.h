@@ -19,6 +19,11 @@ graft_status gr_take_options(graft_context *c, void *ours, size_t size, const vo
 /* The same without a diagnostic; false: it does not begin with its size. */
 bool gr_copy_options(void *ours, size_t size, const void *given);
 
+/* A pool from outside; false: it has no size, no threads or nothing to call. NULL leaves `ours` as it is. */
+bool gr_copy_pool(graft_thread_pool *ours, const graft_thread_pool *given);
+/* The context's; NULL: none. */
+const graft_thread_pool *gr_context_pool(const graft_context *c);
+
 /* a * b * c for an allocation; SIZE_MAX, which no allocator gives, where that does not fit. */
 static inline size_t gr_size3(size_t a, size_t b, size_t c) {
   size_t ab, abc;
@@ -118,7 +123,7 @@ bool gr_mute(graft_context *c, bool muted);
 /* The first muted error from now on is written into `text`, until another call; NULL: no more. */
 void gr_overhear(graft_context *c, char *text, size_t size);
 /* What a function that others call gives back, as the last net: GRAFT_OK never goes with an error that was not there
- * when it began, nor a failure with none. */
+ * when it began, nor a failure with none; and whatever ran out of memory is GRAFT_NO_MEMORY. */
 graft_status gr_outcome(graft_context *c, uint32_t errors_before, graft_status status);
 
 /* ---- "did you mean" (closest.c): of the words that are known, the nearest to one that is not. It must be near enough

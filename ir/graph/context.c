@@ -26,9 +26,20 @@ static void *default_allocator(void *user, void *pointer, size_t old_size, size_
   return p;
 }
 
+bool gr_copy_pool(graft_thread_pool *ours, const graft_thread_pool *given) {
+  if (!given) return true;
+  graft_thread_pool pool = {.size = sizeof pool};
+  if (!gr_copy_options(&pool, sizeof pool, given) || pool.threads == 0 || !pool.parallel_for) return false;
+  *ours = pool;
+  return true;
+}
+
+const graft_thread_pool *gr_context_pool(const graft_context *c) { return c->pool.size ? &c->pool : NULL; }
+
 graft_context *graft_context_create(const graft_context_options *options) {
   graft_context_options o = {.size = sizeof o};
-  if (!gr_copy_options(&o, sizeof o, options)) return NULL;
+  graft_thread_pool pool = {0};
+  if (!gr_copy_options(&o, sizeof o, options) || !gr_copy_pool(&pool, o.pool)) return NULL;
   graft_allocator allocator = o.allocator ? o.allocator : default_allocator;
   void *user = o.allocator_user;
   graft_context *c = allocator(user, NULL, 0, sizeof *c);
@@ -39,6 +50,7 @@ graft_context *graft_context_create(const graft_context_options *options) {
   atomic_flag_clear(&c->handles.busy);
   c->allocator = allocator;
   c->allocator_user = user;
+  c->pool = pool;
   c->max_diagnostics = o.max_diagnostics ? o.max_diagnostics : 64;
   c->budget = (gr_budget){.max_bytes = o.max_bytes,
                           .max_work = o.max_work,

@@ -52,6 +52,7 @@ struct graft_context {
   graft_allocator allocator;
   void *allocator_user;
   gr_budget budget;
+  graft_thread_pool pool; /* size 0: none */
   GR_VEC(gr_diagnostic_text) diagnostics;
   uint32_t max_diagnostics;
   uint32_t dropped;        /* past the maximum */

@@ -665,7 +665,9 @@ START_TEST(running_out_of_memory_is_an_error) {
         graft_type t = type_of(GRAFT_F32, 2, 4, 6);
         (void)graft_session_set_input(s, i, &t, data);
       }
-      done = graft_session_run(s) == GRAFT_OK;
+      const graft_status status = graft_session_run(s);
+      done = status == GRAFT_OK;
+      ck_assert(done || status == GRAFT_NO_MEMORY);
     }
     ck_assert(done != graft_context_has_errors(context));
     ck_assert(done || left <= 0);
@@ -674,6 +676,20 @@ START_TEST(running_out_of_memory_is_an_error) {
     graft_diagnostics_clear(context);
   }
   ck_assert(done);
+}
+END_TEST
+
+START_TEST(no_session_does_nothing) {
+  graft_type t = type_of(GRAFT_F32, 1, 1, 0);
+  const float x = 1;
+  ck_assert_ptr_null(graft_session_create(NULL, NULL));
+  ck_assert_int_eq(graft_session_set_input(NULL, 0, &t, &x), GRAFT_INVALID_ARGUMENT);
+  ck_assert_int_eq(graft_session_run(NULL), GRAFT_INVALID_ARGUMENT);
+  ck_assert_ptr_null(graft_session_get_output(NULL, 0, &t));
+  ck_assert_int_eq(t.rank, -1);
+  ck_assert_uint_eq(graft_session_input_count(NULL) + graft_session_output_count(NULL), 0);
+  ck_assert_uint_eq(graft_session_memory(NULL), 0);
+  graft_session_destroy(NULL);
 }
 END_TEST
 
@@ -852,6 +868,7 @@ int main(void) {
   tcase_add_loop_test(tc, random_graphs_give_the_same_with_planned_memory, 0, 4);
   tcase_add_test(tc, results_do_not_depend_on_the_number_of_threads);
   tcase_add_test(tc, running_out_of_memory_is_an_error);
+  tcase_add_test(tc, no_session_does_nothing);
   tcase_add_test(tc, extents_may_depend_on_data);
   tcase_add_test(tc, an_update_whose_size_depends_on_data_is_an_error);
   tcase_add_test(tc, sizes_that_overflow_are_an_error);
