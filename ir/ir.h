@@ -85,7 +85,14 @@ GRAFT_API const char *graft_status_text(graft_status status);
 
 /* ---- context and diagnostics ------------------------------------------------------------------------------------ */
 
-/* Like realloc and free in one: `new_size` 0 frees. `old_size` is what was asked for. NULL: no memory. */
+/* Like realloc and free in one: `new_size` 0 frees. `old_size` is what was asked for. NULL: no memory. Memory is
+ * aligned for any type. It is called from the threads that use the context; of a session that has a context of its own
+ * (runtime.h) also that one's.
+ *
+ * All of graft's own memory comes from it, and so do the messages of ONNX and FlatBuffers. From elsewhere come: what
+ * Jansson makes of a header or text of JSON while that is read or written; buffers of stdio, temporary arrays of qsort
+ * and paths of realpath; mapped files (graft_load_options.map); stacks of graft's own threads; and oneDNN's objects and
+ * generated code (its working memory, and weights in its layouts, are the allocator's). */
 typedef void *(*graft_allocator)(void *user, void *pointer, size_t old_size, size_t new_size);
 
 /* Threads of the embedder's, for the kernels to run in instead of threads of graft's own. */

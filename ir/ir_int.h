@@ -6,6 +6,8 @@
 #ifndef GRAFT_IR_INT_H
 #define GRAFT_IR_INT_H
 
+#include <stdatomic.h>
+
 #include "ir/graph/annotation_int.h"
 #include "ir/graph/attr_int.h"
 #include "ir/graph/base_int.h"
@@ -50,10 +52,16 @@ struct graft_module {
   uint32_t records_known;
   gr_map whys; /* gr_name -> string (gr_why) */
   gr_undo undo;
-  uint64_t given;    /* bytes that the limits grow by, as long as it lives (budget_int.h) */
-  bool said_foreign; /* that it holds ops which will not run (formats/foreign.c) */
+  uint64_t given;        /* bytes that the limits grow by, as long as it lives (budget_int.h) */
+  atomic_int runs;       /* running.c */
+  bool landing;          /* updates of a run are being written */
+  uint64_t last_version; /* of a tensor */
+  bool said_foreign;     /* that it holds ops which will not run (formats/foreign.c) */
   gr_module_caches *caches;
 };
+
+/* No session runs on it, but one that writes its updates at this moment. */
+bool gr_module_changeable(const graft_module *m);
 
 /* Of any number, as it comes from outside: a tensor that the module has? */
 static inline bool gr_is_tensor(const graft_module *m, graft_tensor t) {

@@ -71,7 +71,7 @@ static graft_status run_if(control_run *r) {
   for (uint32_t i = GR_OPERAND(if, captured); status == GRAFT_OK && i < call->operand_count; i++)
     status = set_input(s, i - GR_OPERAND(if, captured), &call->operands[i]);
   gr_session_seed(s, call->seed);
-  if (status == GRAFT_OK) status = graft_session_run(s);
+  if (status == GRAFT_OK) status = gr_session_run(s);
   for (uint32_t i = 0; status == GRAFT_OK && i < call->result_count; i++) {
     graft_type type;
     const void *data = graft_session_get_output(s, i, &type);
@@ -154,7 +154,7 @@ static graft_status run_body(loop *l, uint8_t *condition) {
       status = set_input(l->session, 2 + value, &call->operands[i]);
   }
   gr_session_seed(l->session, gr_mix(call->seed + (uint64_t)l->done));
-  if (status == GRAFT_OK) status = graft_session_run(l->session);
+  if (status == GRAFT_OK) status = gr_session_run(l->session);
   for (uint32_t i = 0; status == GRAFT_OK && i < l->results; i++) status = keep(l, i);
   if (status != GRAFT_OK) return status;
   graft_type type;

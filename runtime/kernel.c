@@ -66,9 +66,8 @@ graft_status gr_kernel_types(const gr_kernel_call *k, graft_type *results) {
   return status;
 }
 
-graft_status gr_opaque_types(graft_graph *g, graft_node n, const graft_kernel *kernel,
+graft_status gr_opaque_types(graft_context *c, graft_graph *g, graft_node n, const graft_kernel *kernel,
                              const graft_type *const *operands, graft_type *results) {
-  graft_context *c = g->module->context;
   const gr_node *node = gr_node_at(g, n);
   for (uint32_t i = 0; i < node->result_count; i++) {
     graft_value v = gr_result(g, n, i);

@@ -91,7 +91,7 @@ int64_t gr_alias_never(const gr_kernel_call *k, uint32_t result, uint32_t *opera
 /* Types of the results of a call whose operands are there: inferred, then measured. */
 graft_status gr_kernel_types(const gr_kernel_call *k, graft_type *results);
 /* Types of an opaque node's results, from the embedder's kernel or else the graph; `operands`: NULL: absent. */
-graft_status gr_opaque_types(graft_graph *g, graft_node n, const graft_kernel *kernel,
+graft_status gr_opaque_types(graft_context *c, graft_graph *g, graft_node n, const graft_kernel *kernel,
                              const graft_type *const *operands, graft_type *results);
 
 /* The kernel for a call of these types: the op's own or, where f16 or bf16 go into arithmetic, the one that runs it in

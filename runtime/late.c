@@ -10,7 +10,7 @@ static graft_status opaque_types(const gr_plan_step *step, const gr_kernel_call 
   const graft_type **operands = gr_alloc(c, (call->operand_count + 1u) * sizeof *operands);
   if (!operands) return GRAFT_NO_MEMORY;
   for (uint32_t i = 0; i < call->operand_count; i++) operands[i] = call->operands[i].type;
-  graft_status status = gr_opaque_types(call->graph, step->node, step->opaque, operands, types);
+  graft_status status = gr_opaque_types(c, call->graph, step->node, step->opaque, operands, types);
   gr_free(c, operands, (call->operand_count + 1u) * sizeof *operands);
   return status;
 }

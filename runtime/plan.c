@@ -58,11 +58,15 @@ static void mark_needed(gr_planner *p) {
 static const void *known_data(const gr_planner *p, graft_value v) {
   const gr_slot *slot = &p->plan->slots[v];
   if (slot->storage == GRAFT_NONE) return NULL;
-  const gr_storage *s = &p->plan->storages.data[slot->storage];
+  gr_storage *s = &p->plan->storages.data[slot->storage];
   if (s->place == GR_PLACE_KNOWN) return p->plan->known.data + s->offset + slot->offset;
   graft_module *m = p->graph->module;
   if (s->place != GR_PLACE_TENSOR || m->tensors.data[s->id].kind != GRAFT_CONSTANT || p->updated[s->id]) return NULL;
   const char *data = graft_tensor_get_data(m, s->id);
+  if (data && !s->shapes) { /* which must not change from here on */
+    s->shapes = m->tensors.data[s->id].version;
+    s->hash = gr_hash_bytes(data, s->size);
+  }
   return data ? data + slot->offset : NULL;
 }
 
@@ -100,7 +104,8 @@ static graft_status infer(gr_planner *p, const graft_kernel *opaque) {
   graft_status status = GRAFT_OK;
   if (opaque) {
     const graft_kernel unasked = {.op = opaque->op}; /* its operands' types are not known yet */
-    status = gr_opaque_types(p->graph, p->node, p->late ? &unasked : opaque, p->types.data, p->results.data);
+    status =
+        gr_opaque_types(p->context, p->graph, p->node, p->late ? &unasked : opaque, p->types.data, p->results.data);
   } else {
     char message[160] = "";
     gr_infer in = {.module = p->graph->module,
@@ -373,8 +378,7 @@ static void drop_steps(graft_context *c, gr_plan_step *steps, uint32_t count) {
   }
 }
 
-graft_status gr_plan_begin(gr_plan *plan, graft_graph *g, const gr_plan_options *options) {
-  graft_context *c = g->module->context;
+graft_status gr_plan_begin(gr_plan *plan, graft_context *c, graft_graph *g, const gr_plan_options *options) {
   gr_planner p = {.plan = plan, .graph = g, .context = c, .options = options};
   size_t nodes = (size_t)g->nodes.len + 1, tensors = (size_t)g->module->tensors.len + 1; /* never none */
   *plan = (gr_plan){.context = c, .slot_count = g->values.len, .max_in = GR_MAX_OPERANDS, .max_out = GR_MAX_RESULTS};

@@ -6,21 +6,31 @@
 #include <string.h>
 #include <time.h>
 
-/* A fixed tensor's bytes are those of the last run as long as it has the buffer that the session holds on to. */
+/* A fixed tensor's bytes are those of the last run as long as it has the same version. */
 static void watch(graft_session *s, uint32_t storage) {
-  gr_buffer *buffer = s->graph->module->tensors.data[s->plan.storages.data[storage].id].buffer;
-  if (!s->plan.storages.data[storage].fixed || s->held[storage] == buffer) return;
-  gr_buffer_release(s->context, s->held[storage]);
-  s->held[storage] = gr_buffer_retain(buffer);
+  const uint64_t version = s->graph->module->tensors.data[s->plan.storages.data[storage].id].version;
+  if (!s->plan.storages.data[storage].fixed || s->seen[storage] == version) return;
+  s->seen[storage] = version;
   s->versions[storage] = ++s->last_version;
   s->prologue_done = false;
 }
 
+/* What shapes were found from is as it was. */
+static graft_status check_shapes(const graft_session *s, gr_storage *storage) {
+  const gr_tensor *t = &s->graph->module->tensors.data[storage->id];
+  if (!storage->shapes || storage->shapes == t->version) return GRAFT_OK;
+  if (gr_hash_bytes((const char *)t->buffer->data + t->offset, storage->size) != storage->hash)
+    return gr_error(s->context, GRAFT_INVALID_ARGUMENT, (gr_loc){.module = s->graph->module, .name = t->name},
+                    "shapes depend on this constant, and it was given other data: make a new session");
+  storage->shapes = t->version;
+  return GRAFT_OK;
+}
+
 /* Addresses that can change between runs. */
 static graft_status resolve(graft_session *s) {
-  const gr_plan *p = &s->plan;
+  gr_plan *p = &s->plan;
   for (uint32_t i = 0; i < p->storages.len; i++) {
-    const gr_storage *storage = &p->storages.data[i];
+    gr_storage *storage = &p->storages.data[i];
     switch (storage->place) {
     case GR_PLACE_ARENA: s->base[i] = s->arena + storage->offset; break;
     case GR_PLACE_KNOWN: s->base[i] = p->known.data + storage->offset; break;
@@ -34,6 +44,8 @@ static graft_status resolve(graft_session *s) {
                         "the tensor has no data: its text was printed without it");
       }
       watch(s, i);
+      const graft_status status = check_shapes(s, storage);
+      if (status != GRAFT_OK) return status;
       break;
     case GR_PLACE_LATE: gr_late_free(s->context, &s->late[i]); break;
     }
@@ -87,7 +99,10 @@ static const char *layout_name(gr_layout layout) {
 
 static graft_status call_hook(graft_session *s, const graft_node_done *done) {
   const uint32_t errors = gr_error_count(s->context);
-  const graft_status status = s->after_node(s->after_node_user, done);
+  graft_module *m = s->graph->module;
+  gr_run_pause(m, s->kind);
+  const graft_status status = s->after_node(s->after_node_user, done), again = gr_run_go_on(m, s->kind, s->context);
+  if (again != GRAFT_OK) return again;
   return status == GRAFT_OK || gr_error_count(s->context) > errors
              ? status
              : gr_error(s->context, status, gr_node_loc(s->graph, done->node), "after_node ended the run here");
@@ -293,8 +308,12 @@ static graft_status run_prologue(graft_session *s) {
 static graft_status store_updates(graft_session *s) {
   const gr_plan *p = &s->plan;
   graft_module *m = s->graph->module;
-  for (uint32_t i = 0; i < p->stores.len; i++)
-    if (!gr_tensor_write(m, p->stores.data[i].tensor)) return gr_no_memory(s->context);
+  if (p->stores.len == 0) return GRAFT_OK;
+  gr_run_landing(m, true);
+  bool all = true;
+  for (uint32_t i = 0; i < p->stores.len && all; i++) all = gr_tensor_write(m, p->stores.data[i].tensor);
+  gr_run_landing(m, false);
+  if (!all) return gr_no_memory(s->context);
   for (uint32_t i = 0; i < p->stores.len; i++) {
     const gr_store *store = &p->stores.data[i];
     size_t size = gr_tensor_bytes(m, store->tensor);
@@ -304,14 +323,16 @@ static graft_status store_updates(graft_session *s) {
   return GRAFT_OK;
 }
 
-static graft_status run(graft_session *s) {
+graft_status gr_session_run(graft_session *s) {
+  graft_status status = gr_session_check(s);
+  if (status != GRAFT_OK) return status;
+  s->ran = false;
   for (uint32_t i = 0; i < s->input_count; i++)
     if (!s->inputs[i].data)
       return gr_error(s->context, GRAFT_INVALID_ARGUMENT, gr_value_loc(s->graph, s->graph->inputs.data[i]),
                       "the input has not been set");
-  graft_status status = gr_session_plan(s);
+  status = gr_session_plan(s);
   if (status != GRAFT_OK) return status;
-  s->ran = false;
   const gr_plan *p = &s->plan;
   status = resolve(s);
   if (status == GRAFT_OK && !s->prologue_done) status = run_prologue(s);
@@ -331,7 +352,14 @@ static graft_status run(graft_session *s) {
 graft_status graft_session_run(graft_session *s) {
   if (!GR_LIVE(s, SESSION) || !GR_LIVE_IN(s->context, s->graph, GRAPH)) return GRAFT_INVALID_ARGUMENT;
   const uint32_t errors = gr_error_count(s->context);
-  graft_status status = gr_outcome(s->context, errors, run(s));
+  if (atomic_exchange(&s->running, true))
+    return gr_error(s->context, GRAFT_INVALID_ARGUMENT, (gr_loc){0}, "the session is running at this moment");
+  graft_status status = gr_run_begin(s->graph->module, s->kind, s->context);
+  if (status == GRAFT_OK) {
+    status = gr_outcome(s->context, errors, gr_session_run(s));
+    gr_run_end(s->graph->module, s->kind);
+  }
   if (status != GRAFT_OK) s->ran = false;
+  atomic_store(&s->running, false);
   return status;
 }

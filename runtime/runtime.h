@@ -5,13 +5,35 @@
  *     if (graft_session_run(s) == GRAFT_OK) y = graft_session_get_output(s, 0, &type);
  *     graft_session_destroy(s);
  *
- * Who owns what. A session belongs to its caller; it borrows the graph (and its module), which must outlive it and
- * whose nodes must not be edited meanwhile. Tensors may be given other data between runs; constants that shapes depend
- * on must not. Inputs are borrowed from graft_session_set_input until they are set again or the session ends; outputs
- * are borrowed until the next run, and never share memory with an input or a tensor.
+ * Who owns what. A session belongs to its caller; it borrows the graph (and its module), which is not to be changed
+ * meanwhile: after a change of nodes, values, inputs, outputs or updates (also one that was taken back) the session
+ * refuses to run, with GRAFT_INVALID_ARGUMENT, and another one is to be made. Tensors may be given other data between
+ * runs; of constants that shapes depend on it is refused in the same way. Inputs are borrowed from
+ * graft_session_set_input until they are set again or the session ends, but one that lies in the session's own memory
+ * (an output of the run before) is copied at once; outputs are borrowed until the next run, and never share memory with
+ * an input or a tensor.
  *
  * A run is one step: every `update` of the graph lands in the module's tensors at its end, all of them or, when the run
- * fails, none. Errors are diagnostics of the module's context and name the node. Runs are deterministic, with
+ * fails, none. A session whose run failed can run again. Errors are diagnostics of the session's context, which is the
+ * module's unless another was given, and name the node.
+ *
+ * Threads. A session belongs to one thread at a time. Several sessions of one module, each with a context of its own,
+ * may run at the same time in several threads if no updates land: their graphs have none, or `keep_state` is set. Such
+ * a run only reads the module. One whose updates land has the module, and the module's context, to itself. So have
+ * functions that change a module, and the making of a session. Whoever breaks this gets GRAFT_INVALID_ARGUMENT where it
+ * is seen: a run refuses to begin while one of the other kind is not over, and a module refuses to be changed or
+ * destroyed while a session runs on it.
+ *
+ * Callbacks (after_node, kernels, backends) may read the graph and its tensors, and after_node may run, and make, other
+ * sessions, of this module too if no updates land; not this one again. Of look-ups by name (graft_value_find,
+ * graft_tensor_find) the first builds a table: it is made before several threads look up.
+ *
+ * Memory. All that grows with the graph and its values comes from the context's allocator: plans, values, weights in a
+ * kernel's own layout, scratch memory of kernels and of oneDNN's. From elsewhere come oneDNN's objects and generated
+ * code (which it keeps for later sessions, up to its own limit), some bytes of OpenMP's for each thread, and the stacks
+ * of graft's own threads.
+ *
+ * Runs are deterministic, with
  * `reference` also in the number of threads; random ops (dropout in training) draw from a counter-based generator with
  * the session's seed. */
 #ifndef GRAFT_RUNTIME_H
@@ -106,7 +128,8 @@ typedef struct graft_node_done {
 
 /* Called in graph order, first for the nodes of which `once` says that they follow from tensors alone. Nodes that
  * nothing needs do not run, and those of graphs that a node runs belong to that node, where after_node_inside does not
- * ask for them. A failure ends the run. */
+ * ask for them. A failure ends the run with that status, with the diagnostic that the hook left in the session's
+ * context or else one that names the node, and no update lands. */
 typedef graft_status (*graft_node_hook)(void *user, const graft_node_done *done);
 
 /* Of graft_session_create. */
@@ -139,6 +162,9 @@ typedef struct graft_session_options {
    * session starts and ends. oneDNN is given work for one thread at a time, which the session divides among these:
    * OpenMP's threads are not used either way. */
   const graft_thread_pool *pool;
+  /* Its diagnostics and its memory; it outlives the session. NULL: the module's. For sessions that run at the same time
+   * as others of the module. */
+  graft_context *context;
 } graft_session_options;
 
 /* NULL with a diagnostic: no memory, or a graph that cannot be run. NULL options: defaults. Without a graph there is no

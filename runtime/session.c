@@ -6,21 +6,25 @@
  *        '------ an input's type changes --'------- run fails --------'   (and whenever a run begins)
  *
  * 1. `planned` says that the plan is for the inputs' types. An input of another type only clears it; the next run drops
- *    the old plan and makes a new one. The arrays by storage (base, held, versions) are as long as the plan's storages,
+ *    the old plan and makes a new one. The arrays by storage (base, seen, versions) are as long as the plan's storages,
  *    and are there when the plan is.
  * 2. base[] holds from resolve() to the end of the run: tensors may be given other data, and inputs other addresses,
  *    between runs. Outputs lie in the arena or in the plan (plan_outputs copies those that would not), so their
  *    addresses hold until the next run.
- * 3. The buffer of a fixed tensor (one that the graph does not update) is held on to. Whoever writes to that
- *    tensor then gets another buffer, so equal buffer means equal bytes, and versions[] changes when the buffer does.
- * 4. `prologue_done`: what the prologue left in the arena was made from the buffers held now. A changed buffer, a
+ * 3. Of a fixed tensor (one that the graph does not update) the version is kept that it had at the last run: equal
+ *    version means equal bytes, and versions[] changes when it does. A tensor that shapes follow from keeps its bytes
+ * as long as the plan lives, or the run is an error.
+ * 4. `prologue_done`: what the prologue left in the arena was made from the tensors' versions seen. Another version, a
  *    failed prologue and a dropped plan clear it; no step behind the prologue writes there. A prologue of reorders of
  *    tensors alone (packs_only) repeats those whose tensor has another version, any other one all of its steps.
  * 5. Tensors are written in store_updates() alone, when every step has succeeded: first all are made writable,
  *    which may fail and changes no bytes, then all are written, which cannot.
  * 6. `step` counts the runs that succeeded. It seeds random ops: a run that failed draws the same when it is repeated.
- * 7. The graph is only read. Nothing is allocated while steps run but kernels' scratch and what late.c makes: late[]
- *    holds that memory, of outputs until the next run. */
+ * 7. The graph is only read, and nobody changes it, or a tensor, during a run (running_int.h); changed between runs it
+ *    has another number of `edits`, and the session is of no more use but to read the last outputs from. Tensors made
+ * by formula are made with the session, so that a run without updates writes to nothing of the module's. Nothing is
+ * allocated while steps run but kernels' scratch and what late.c makes: late[] holds that memory, of outputs until the
+ * next run. */
 #include "ir/graph/budget_int.h"
 #include "ir/graph/options_int.h"
 #include "runtime/session_impl.h"
@@ -36,10 +40,9 @@
 static void drop_plan(graft_session *s) {
   graft_context *c = s->context;
   gr_free(c, s->memory, s->memory_size);
-  for (uint32_t i = 0; s->held && i < s->base_count; i++) gr_buffer_release(c, s->held[i]);
   for (uint32_t i = 0; s->late && i < s->base_count; i++) gr_late_free(c, &s->late[i]);
   gr_free(c, s->late, ((size_t)s->base_count + 1) * sizeof *s->late);
-  gr_free(c, s->held, ((size_t)s->base_count + 1) * sizeof *s->held);
+  gr_free(c, s->seen, ((size_t)s->base_count + 1) * sizeof *s->seen);
   gr_free(c, s->versions, ((size_t)s->base_count + 1) * sizeof *s->versions);
   gr_free(c, s->base, ((size_t)s->base_count + 1) * sizeof *s->base);
   gr_free(c, s->in, s->plan.max_in * sizeof *s->in);
@@ -53,7 +56,7 @@ static void drop_plan(graft_session *s) {
   gr_free(c, s->told_operands, s->plan.max_in * sizeof *s->told_operands);
   s->memory = NULL;
   s->base = NULL;
-  s->held = NULL;
+  s->seen = NULL;
   s->versions = NULL;
   s->late = NULL;
   s->in = NULL;
@@ -78,7 +81,7 @@ static graft_status allocate(graft_session *s) {
   s->memory = gr_alloc(c, s->memory_size);
   gr_budget_at(c, before);
   s->base = gr_calloc(c, (size_t)s->base_count + 1, sizeof *s->base);
-  s->held = gr_calloc(c, (size_t)s->base_count + 1, sizeof *s->held);
+  s->seen = gr_calloc(c, (size_t)s->base_count + 1, sizeof *s->seen);
   s->versions = gr_calloc(c, (size_t)s->base_count + 1, sizeof *s->versions);
   s->late = gr_calloc(c, (size_t)s->base_count + 1, sizeof *s->late);
   s->in = gr_calloc(c, p->max_in, sizeof *s->in);
@@ -90,7 +93,7 @@ static graft_status allocate(graft_session *s) {
   s->told_types = gr_calloc(c, (size_t)p->max_in + p->max_out, sizeof *s->told_types);
   s->told = gr_calloc(c, p->max_out, sizeof *s->told);
   s->told_operands = gr_calloc(c, p->max_in, sizeof *s->told_operands);
-  if (!s->vector_types || !s->told_types || !s->told || !s->told_operands || !s->memory || !s->base || !s->held ||
+  if (!s->vector_types || !s->told_types || !s->told || !s->told_operands || !s->memory || !s->base || !s->seen ||
       !s->versions || !s->late || !s->in || !s->out || !s->opaque_in || !s->opaque_out || !s->opaque_types)
     return GRAFT_NO_MEMORY;
   s->arena = (char *)s->memory + (ALIGNMENT - (uintptr_t)s->memory % ALIGNMENT) % ALIGNMENT;
@@ -112,7 +115,7 @@ graft_status gr_session_plan(graft_session *s) {
                              .no_views = s->writes_values,
                              .c_order = s->after_node && !s->times_only,
                              .events = s->after_node != NULL};
-  graft_status status = gr_plan_begin(&s->plan, s->graph, &options);
+  graft_status status = gr_plan_begin(&s->plan, s->context, s->graph, &options);
   if (status == GRAFT_OK) status = allocate(s);
   if (status != GRAFT_OK) {
     drop_plan(s);
@@ -136,6 +139,20 @@ static graft_status wrong_type(graft_session *s, uint32_t index, const graft_typ
   gr_type_format(declared, wanted, sizeof wanted);
   gr_loc where = gr_value_loc(s->graph, s->graph->inputs.data[index]);
   return gr_error(s->context, GRAFT_TYPE, where, "the input is %s, the graph's is %s", mine, wanted);
+}
+
+graft_status gr_session_check(const graft_session *s) {
+  if (s->edits == s->graph->edits) return GRAFT_OK;
+  return gr_error(s->context, GRAFT_INVALID_ARGUMENT, gr_module_loc(s->graph->module),
+                  "graph %s was changed under the session: make a new one",
+                  gr_string_text(s->graph->module, s->graph->name));
+}
+
+/* Of public functions. */
+static graft_status check(graft_session *s) {
+  if (atomic_load(&s->running))
+    return gr_error(s->context, GRAFT_INVALID_ARGUMENT, (gr_loc){0}, "the session is running at this moment");
+  return gr_session_check(s);
 }
 
 /* The type that an input gets, checked against the graph's. */
@@ -225,10 +242,48 @@ static graft_status make_threads(graft_session *s, const graft_session_options *
   return s->threads ? GRAFT_OK : GRAFT_RUN;
 }
 
+static bool is_made(const gr_tensor *t) { return t->buffer || t->source != GR_TENSOR_FILL || t->erased; }
+
+/* Tensors of a graph that are made by formula. */
+static graft_status make_tensors(graft_session *s, graft_graph *g) {
+  graft_module *m = g->module;
+  for (graft_tensor t = 0; t < g->tensor_values.len && t < m->tensors.len; t++) {
+    const graft_value v = g->tensor_values.data[t];
+    if (v == GRAFT_NONE || gr_unused(g, v) || is_made(&m->tensors.data[t])) continue;
+    const graft_status status = gr_run_begin(m, GR_RUN_LANDS, s->context); /* nobody may read meanwhile */
+    if (status != GRAFT_OK) return status;
+    const bool made = graft_tensor_get_data(m, t) != NULL;
+    gr_run_end(m, GR_RUN_LANDS);
+    if (!made) return gr_no_memory(s->context);
+  }
+  return GRAFT_OK;
+}
+
+/* All that a run may read, also in graphs that nodes run. */
+static graft_status make_all_tensors(graft_session *s) {
+  graft_module *m = s->graph->module;
+  graft_status status = make_tensors(s, s->graph);
+  if (status != GRAFT_OK || m->graphs.len == 1) return status;
+  bool *nested = gr_nested_graphs(m);
+  if (!nested) return GRAFT_NO_MEMORY;
+  for (uint32_t i = 0; status == GRAFT_OK && i < m->graphs.len; i++)
+    if (nested[i]) status = make_tensors(s, m->graphs.data[i]);
+  gr_free(m->context, nested, ((size_t)m->graphs.len + 1) * sizeof *nested);
+  return status;
+}
+
+static bool lands(const graft_session *s) {
+  const graft_graph *g = s->graph;
+  for (uint32_t i = 0; i < g->updates.len; i++)
+    if (g->updates.data[i].tensor != GRAFT_NONE) return !s->keep_state;
+  return false;
+}
+
 static graft_status prepare(graft_session *s, const graft_session_options *options) {
   graft_context *c = s->context;
   s->input_count = s->graph->inputs.len;
   s->output_count = s->graph->outputs.len;
+  s->edits = s->graph->edits;
   s->inputs = gr_calloc(c, (size_t)s->input_count + 1, sizeof *s->inputs);
   s->types = gr_calloc(c, (size_t)s->input_count + 1, sizeof *s->types);
   s->scratch = gr_scratch_create(c);
@@ -237,6 +292,7 @@ static graft_status prepare(graft_session *s, const graft_session_options *optio
   s->no_reuse = options->no_reuse;
   s->writes_values = options->writes_values;
   s->keep_state = options->keep_state;
+  if (!s->depth) s->kind = lands(s) ? GR_RUN_LANDS : GR_RUN_READS;
   s->after_node = options->after_node;
   s->after_node_user = options->after_node_user;
   s->times_only = options->after_node_times;
@@ -260,14 +316,21 @@ static void begin(graft_session *s, graft_context *c) {
 graft_session *graft_session_create(graft_graph *graph, const graft_session_options *options) {
   if (!GR_LIVE(graph, GRAPH)) return NULL;
   graft_context *c = graph->module->context;
-  const uint32_t errors = gr_error_count(c);
   graft_session_options all = {.size = sizeof all};
   if (gr_take_options(c, &all, sizeof all, options)) return NULL;
+  if (all.context) c = all.context;
+  if (!GR_LIVE_IN(graph->module->context, c, CONTEXT)) return NULL;
+  const uint32_t errors = gr_error_count(c);
   graft_session *s = gr_alloc(c, sizeof *s);
   if (!s) return NULL;
   *s = (graft_session){.graph = graph, .isa = gr_isa_best()};
   begin(s, c);
-  if (gr_outcome(c, errors, prepare(s, &all)) == GRAFT_OK) return s;
+  graft_status status = make_all_tensors(s);
+  if (status == GRAFT_OK && (status = gr_run_begin(graph->module, GR_RUN_READS, c)) == GRAFT_OK) {
+    status = prepare(s, &all);
+    gr_run_end(graph->module, GR_RUN_READS);
+  }
+  if (gr_outcome(c, errors, status) == GRAFT_OK) return s;
   graft_session_destroy(s);
   return NULL;
 }
@@ -275,8 +338,13 @@ graft_session *graft_session_create(graft_graph *graph, const graft_session_opti
 void graft_session_destroy(graft_session *s) {
   if (!s || !GR_LIVE(s, SESSION)) return;
   graft_context *c = s->context;
+  if (atomic_load(&s->running)) {
+    gr_error(c, GRAFT_INVALID_ARGUMENT, (gr_loc){0}, "a session cannot be destroyed while it runs");
+    return;
+  }
   drop_plan(s);
   gr_given_gone(c, s->given);
+  for (uint32_t i = 0; s->inputs && i < s->input_count; i++) gr_free(c, s->inputs[i].own, s->inputs[i].own_size);
   if (!s->depth) gr_threads_destroy(s->threads);
   gr_scratch_destroy(s->scratch);
   for (uint32_t i = 0; i < s->kernel_count; i++) free_name(c, s->kernels[i].op);
@@ -308,7 +376,8 @@ graft_session *gr_session_nested(graft_session *outer, graft_graph *g) {
   }
   graft_session *s = gr_alloc(c, sizeof *s);
   if (!s) return NULL;
-  *s = (graft_session){.graph = g, .isa = outer->isa, .threads = outer->threads, .depth = outer->depth + 1};
+  *s = (graft_session){
+      .graph = g, .isa = outer->isa, .threads = outer->threads, .depth = outer->depth + 1, .kind = outer->kind};
   begin(s, c);
   const graft_session_options options = {.size = sizeof options,
                                          .reference = outer->reference,
@@ -343,34 +412,60 @@ static void take_given(graft_session *s) {
 }
 
 uint32_t graft_session_input_count(const graft_session *s) { return GR_IS(s, SESSION) ? s->input_count : 0; }
-uint32_t graft_session_output_count(const graft_session *s) {
-  return GR_IS(s, SESSION) ? s->output_count : 0;
+uint32_t graft_session_output_count(const graft_session *s) { return GR_IS(s, SESSION) ? s->output_count : 0; }
+
+/* Does it lie where a run writes: in an output, say? */
+static bool is_own(const graft_session *s, const void *data) {
+  const char *p = data;
+  if (!s->base || !p) return false;
+  if (p >= s->arena && p < s->arena + s->plan.arena_size) return true;
+  if (s->plan.known.data && p >= s->plan.known.data && p < s->plan.known.data + s->plan.known.len) return true;
+  for (uint32_t i = 0; i < s->plan.outputs.len; i++) {
+    const gr_late *late = &s->late[s->plan.outputs.data[i].storage];
+    if (late->memory && p >= (char *)late->memory && p < (char *)late->memory + late->size) return true;
+  }
+  return false;
+}
+
+static graft_status copy_input(graft_session *s, gr_session_input *input) {
+  size_t bytes = 0;
+  (void)gr_type_bytes(&input->type, &bytes);
+  void *copy = gr_alloc(s->context, bytes);
+  if (copy) memcpy(copy, input->data, bytes);
+  gr_free(s->context, input->own, input->own_size);
+  input->data = input->own = copy;
+  input->own_size = copy ? bytes : 0;
+  return copy ? GRAFT_OK : GRAFT_NO_MEMORY;
 }
 
 graft_status graft_session_set_input(graft_session *s, uint32_t index, const graft_type *type, const void *data) {
   if (!GR_LIVE(s, SESSION) || !GR_LIVE_IN(s->context, s->graph, GRAPH)) return GRAFT_INVALID_ARGUMENT;
+  graft_status status = check(s);
+  if (status != GRAFT_OK) return status;
   if (index >= s->input_count)
     return gr_error(s->context, GRAFT_INVALID_ARGUMENT, (gr_loc){0}, "input %u of a graph with %u inputs",
                     (unsigned)index, (unsigned)s->input_count);
-  if (!type || !gr_type_given(s->graph->module, type, gr_value_loc(s->graph, s->graph->inputs.data[index])))
+  if (!type || !gr_type_given(s->context, type, gr_value_loc(s->graph, s->graph->inputs.data[index])))
     return type ? GRAFT_INVALID_ARGUMENT : input_error(s, index, "the input has no type");
-  graft_status status = set_type(s, index, type);
+  gr_session_input *input = &s->inputs[index];
+  const bool own = is_own(s, data); /* before a plan is given up */
+  status = set_type(s, index, type);
   if (status != GRAFT_OK) return status;
-  s->inputs[index].data = data ? data : ""; /* an empty one may be NULL */
+  input->data = data ? data : ""; /* an empty one may be NULL */
   take_given(s);
   if (!data && graft_type_elements(type) > 0) {
-    s->inputs[index].data = NULL;
+    input->data = NULL;
     return input_error(s, index, "the input has no data");
   }
-  return GRAFT_OK;
+  return own ? copy_input(s, input) : GRAFT_OK;
 }
 
 const void *graft_session_get_output(graft_session *s, uint32_t index, graft_type *type) {
   if (type) *type = (graft_type){.rank = -1};
   if (!GR_LIVE(s, SESSION) || !GR_LIVE_IN(s->context, s->graph, GRAPH)) return NULL;
-  if (index >= s->graph->outputs.len) {
+  if (index >= s->output_count) {
     gr_error(s->context, GRAFT_INVALID_ARGUMENT, (gr_loc){0}, "output %u of a graph with %u outputs", (unsigned)index,
-             (unsigned)s->graph->outputs.len);
+             (unsigned)s->output_count);
     return NULL;
   }
   if (!s->ran) {

@@ -3,6 +3,7 @@
 #ifndef GRAFT_SESSION_IMPL_H
 #define GRAFT_SESSION_IMPL_H
 
+#include "ir/graph/running_int.h"
 #include "runtime/backend_impl.h"
 #include "runtime/kernel_impl.h"
 #include "runtime/runtime.h"
@@ -22,6 +23,8 @@ typedef struct gr_storage {
   size_t size, offset;
   uint32_t first, last; /* steps between which it holds something; last is the number of steps for what outlives them */
   uint32_t pending;     /* while planning: reads that are still to come */
+  uint64_t shapes;      /* of a tensor that shapes depend on: its version, */
+  uint64_t hash;        /* and that of its bytes; 0: they do not */
   bool fixed;           /* a tensor that the graph does not update, or computed from such ones alone */
   bool kept;            /* outlives the steps, or the prologue and is read behind it */
 } gr_storage;
@@ -126,7 +129,7 @@ typedef struct gr_plan_options {
 } gr_plan_options;
 
 /* The plan is empty (zeros) before; on failure gr_plan_end still has to be called. */
-graft_status gr_plan_begin(gr_plan *p, graft_graph *g, const gr_plan_options *options);
+graft_status gr_plan_begin(gr_plan *p, graft_context *c, graft_graph *g, const gr_plan_options *options);
 void gr_plan_end(gr_plan *p);
 /* ---- late.c ---- */
 
@@ -168,6 +171,8 @@ graft_status gr_plan_memory(gr_plan *p, bool reuse);
 typedef struct gr_session_input {
   graft_type type;  /* concrete, or rank -1: not known yet */
   const void *data; /* NULL: not set yet */
+  void *own;        /* a copy of what lay in the session's own memory; NULL: none */
+  size_t own_size;
 } gr_session_input;
 
 struct graft_session {
@@ -182,6 +187,7 @@ struct graft_session {
   uint32_t backend_count;
   gr_isa isa;
   bool reference, no_reuse, writes_values, keep_state, times_only, inside;
+  gr_run_kind kind;
   graft_node_hook after_node;
   void *after_node_user;
   uint64_t seed, step; /* steps done */
@@ -190,12 +196,14 @@ struct graft_session {
   uint32_t depth;      /* of a graph that a node runs: how many sessions are around it, whose threads it has */
   gr_scratch *scratch;
   bool planned, ran;
+  atomic_bool running; /* now */
+  uint64_t edits;      /* of the graph, when the session was made */
   gr_plan plan;
   void *memory; /* of the arena, not aligned */
   size_t memory_size;
   char *arena;
   char **base;        /* by storage */
-  gr_buffer **held;   /* by storage: of a fixed tensor, so that writing to it makes another buffer */
+  uint64_t *seen;     /* by storage: version of a fixed tensor at the last run */
   uint64_t *versions; /* by storage: of what is fixed; 0: not made yet */
   gr_late *late;      /* by storage */
   uint64_t last_version;
@@ -212,6 +220,10 @@ struct graft_session {
   const void **told_operands;
 };
 
+/* The steps and what comes of them, within a run of the outermost session (run.c). */
+graft_status gr_session_run(graft_session *s);
+/* GRAFT_INVALID_ARGUMENT: the graph is another one than when the session was made (session.c). */
+graft_status gr_session_check(const graft_session *s);
 /* The plan for the inputs' types, where there is none (session.c). */
 graft_status gr_session_plan(graft_session *s);
 

@@ -162,7 +162,7 @@ static graft_node create(graft_graph *g, const graft_node_options *o, const graf
   if (!op && o->types) {
     if (!(types = gr_calloc(c, n ? n : 1, sizeof *types))) goto done;
     for (uint32_t i = 0; i < n; i++)
-      if (!gr_type_given(m, &o->types[i], where) ||
+      if (!gr_type_given(m->context, &o->types[i], where) ||
           (types[i] = gr_type_intern_at(m, &o->types[i], where)) == GRAFT_NONE)
         goto done;
     d.types = types;

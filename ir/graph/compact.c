@@ -203,6 +203,7 @@ static void take_dense(graft_graph *g, const uint32_t *tensors, dense *d) {
   TAKE(origin_of_use);
   TAKE(origin_of_value);
 #undef TAKE
+  g->edits++;
   g->first = g->live ? 0 : GRAFT_NONE;
   g->last = g->live ? g->live - 1 : GRAFT_NONE;
   gr_map_free(c, &g->names);
@@ -244,6 +245,7 @@ graft_status graft_module_compact(graft_module *m) {
   graft_context *c = m->context;
   if (m->undo.open) /* what is written down are numbers */
     return gr_error(c, GRAFT_INVALID_ARGUMENT, gr_module_loc(m), "a pass is at work: compact before or after it");
+  if (!gr_undo_room(m, 0)) return GRAFT_INVALID_ARGUMENT;
   uint32_t *tensors = new_map(c, m->tensors.len), kept = 0;
   const size_t bytes = ((size_t)m->tensors.len + 1) * 4;
   dense *all = gr_calloc(c, m->graphs.len, sizeof *all);

@@ -104,7 +104,7 @@ graft_value graft_input_add(graft_graph *g, const char *name, const graft_type *
   where.node = name;
   if (!name || !name[0])
     return gr_error(m->context, GRAFT_INVALID_ARGUMENT, where, "an input needs a name"), GRAFT_NONE;
-  if (!gr_type_given(m, type, where)) return GRAFT_NONE;
+  if (!gr_type_given(m->context, type, where)) return GRAFT_NONE;
   gr_name n = gr_name_split(m, name, strlen(name));
   if (n.base == GRAFT_NONE) return GRAFT_NONE;
   /* A number below the base's next one (x_1 after x_2) may still be free. */
@@ -140,7 +140,7 @@ gr_name gr_value_get_name(const graft_graph *g, graft_value v) {
 graft_value gr_find_value(graft_graph *g, gr_name name) {
   graft_module *m = g->module;
   if (!g->names_built) {
-    if (!gr_undo_room(m, 1) || !gr_map_reserve(m->context, &g->names, g->values.len)) return GRAFT_NONE;
+    if (!gr_undo_room_for_names(m) || !gr_map_reserve(m->context, &g->names, g->values.len)) return GRAFT_NONE;
     gr_undo_built(m, g);
     for (graft_value v = 0; v < g->values.len; v++) {
       const gr_value *value = &g->values.data[v];

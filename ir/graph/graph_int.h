@@ -79,7 +79,8 @@ struct graft_graph {
   GR_VEC(uint32_t)
   origin_of_use, origin_of_value; /* strings, 0: not known: what annotated; in no file, for --explain */
   uint32_t first, last, live;     /* nodes in order; how many */
-  gr_map names;                   /* gr_name -> value, built on first use */
+  uint64_t edits; /* counts changes of nodes, values, inputs, outputs and updates, those taken back too */
+  gr_map names;   /* gr_name -> value, built on first use */
   bool names_built;
 };
 
@@ -226,7 +227,7 @@ bool gr_type_fits(const graft_type *t);
 uint32_t gr_type_intern(graft_module *m, const graft_type *t);
 uint32_t gr_type_intern_at(graft_module *m, const graft_type *t, gr_loc where);
 /* One from outside: false with a diagnostic where it is none. */
-bool gr_type_given(graft_module *m, const graft_type *t, gr_loc where);
+bool gr_type_given(graft_context *c, const graft_type *t, gr_loc where);
 bool gr_type_equal(const graft_type *a, const graft_type *b);
 /* The same but for the dtype. */
 bool gr_same_shape(const graft_type *a, const graft_type *b);

@@ -71,12 +71,15 @@ static bool name_known(graft_module *m, gr_name name, graft_tensor t) {
   return !m->tensor_names_built || gr_undo_put(m, NULL, GR_NAMES_TENSORS, name_key(name), t);
 }
 
+void gr_tensor_renew(graft_module *m, gr_tensor *t) { t->version = ++m->last_version; }
+
 static graft_tensor add_record(graft_module *m, gr_tensor t) {
   graft_context *c = m->context;
   const uint32_t id = m->tensors.len;
   if (id >= 0x3FFFFFFFu) gr_no_memory(c);
   if (id < 0x3FFFFFFFu && gr_vec_reserve(c, &m->tensors, 1u) && name_known(m, t.name, id) && gr_undo_room(m, 2)) {
     gr_undo_tensor_added(m);
+    gr_tensor_renew(m, &t);
     m->tensors.data[m->tensors.len++] = t;
     gr_name_taken(m, t.name);
     return id;
@@ -94,7 +97,7 @@ graft_tensor gr_tensor_add(graft_module *m, gr_name name, graft_tensor_kind kind
 
 graft_tensor gr_find_tensor(graft_module *m, gr_name name) {
   if (!m->tensor_names_built) {
-    if (!gr_undo_room(m, 1) || !gr_map_reserve(m->context, &m->tensor_names, m->tensors.len)) return GRAFT_NONE;
+    if (!gr_undo_room_for_names(m) || !gr_map_reserve(m->context, &m->tensor_names, m->tensors.len)) return GRAFT_NONE;
     gr_undo_built(m, NULL);
     for (graft_tensor t = 0; t < m->tensors.len; t++)
       if (!m->tensors.data[t].erased && !gr_map_put(m->context, &m->tensor_names, name_key(m->tensors.data[t].name), t))
@@ -122,7 +125,7 @@ static bool begin(graft_module *m, const char *name, graft_tensor_kind kind, con
     gr_error(m->context, GRAFT_INVALID_ARGUMENT, where, "a tensor needs a name and a kind");
     return false;
   }
-  if (!gr_type_given(m, type, where)) return false;
+  if (!gr_type_given(m->context, type, where)) return false;
   if (!known_size(type)) {
     gr_error(m->context, GRAFT_TYPE, where, "a tensor needs a known shape and dtype");
     return false;
@@ -275,6 +278,7 @@ void gr_tensor_set_buffer(graft_module *m, graft_tensor tensor, gr_buffer *buffe
   }
   gr_undo_tensor(m, tensor);
   gr_buffer_release(m->context, t->buffer);
+  gr_tensor_renew(m, t);
   t->buffer = buffer;
   t->offset = offset;
   t->source = GR_TENSOR_DATA;
@@ -293,6 +297,7 @@ void *gr_tensor_write(graft_module *m, graft_tensor tensor) {
     if (size) memcpy(b->data, data, size);
     gr_tensor_set_buffer(m, tensor, b, 0);
   }
+  gr_tensor_renew(m, t);
   t->source = GR_TENSOR_DATA;
   t->hash = 0;
   return (char *)t->buffer->data + t->offset;

@@ -22,10 +22,11 @@ typedef struct gr_tensor {
   uint8_t pad;
   gr_buffer *buffer; /* NULL: a fill not yet read, or elided */
   uint64_t offset;   /* in the buffer */
+  uint64_t version;  /* differs whenever the bytes may; from 1 on */
   uint64_t hash;     /* xxHash64 of the bytes; 0: not known */
   double lo, hi;     /* of a fill */
   gr_name fill;      /* the name in its formula */
-} gr_tensor;         /* 72 bytes */
+} gr_tensor;         /* 80 bytes */
 
 /* A tensor's type and bytes outside any module: what an evaluator takes and gives. `data` NULL: an absent operand, or
  * one that is still to be made from others. A result owns one reference of its buffer; of an operand it may be NULL
@@ -55,6 +56,8 @@ extern const char *const gr_tensor_kinds[GR_TENSOR_KIND_COUNT];
 
 typedef enum gr_tensor_source { GR_TENSOR_DATA, GR_TENSOR_FILL, GR_TENSOR_ELIDED } gr_tensor_source;
 
+/* Its bytes are, or are going to be, others than any tensor of the module had. */
+void gr_tensor_renew(graft_module *m, gr_tensor *t);
 static inline const graft_type *gr_tensor_type(const graft_module *m, graft_tensor t);
 graft_tensor gr_find_tensor(graft_module *m, gr_name name);                   /* GRAFT_NONE: none */
 graft_status gr_tensor_rename(graft_module *m, graft_tensor t, gr_name name); /* to one that the giver knows free */

@@ -1,13 +1,12 @@
 /* The types of a module: checked, interned. */
 #include "ir/ir_int.h"
 
-bool gr_type_given(graft_module *m, const graft_type *t, gr_loc where) {
+bool gr_type_given(graft_context *c, const graft_type *t, gr_loc where) {
   bool sound = t && (unsigned)t->dtype < GRAFT_DTYPE_COUNT && t->rank >= -1;
   if (sound && t->rank > GRAFT_MAX_RANK)
-    return gr_error(m->context, GRAFT_UNSUPPORTED, where, "rank %d, at most %d is supported", t->rank, GRAFT_MAX_RANK),
-           false;
+    return gr_error(c, GRAFT_UNSUPPORTED, where, "rank %d, at most %d is supported", t->rank, GRAFT_MAX_RANK), false;
   for (int32_t i = 0; sound && i < t->rank; i++) sound = t->dims[i] >= -1;
-  if (!sound) gr_error(m->context, GRAFT_INVALID_ARGUMENT, where, "this is no type");
+  if (!sound) gr_error(c, GRAFT_INVALID_ARGUMENT, where, "this is no type");
   return sound;
 }
 

@@ -68,12 +68,24 @@ static void set_array(any_array a, uint32_t *data, uint32_t len, uint32_t cap) {
 
 /* ---- writing down ---- */
 
-bool gr_undo_room(graft_module *m, uint64_t entries) {
+static bool room(graft_module *m, uint64_t entries) {
   gr_undo *u = &m->undo;
   if (!u->open) return true;
   if (!u->lost && !gr_vec_reserve(m->context, &u->words, entries * GR_UNDO_WORDS)) u->lost = true;
-  if (u->lost) gr_no_memory(m->context);
+  if (u->lost && !u->refused) gr_no_memory(m->context);
   return !u->lost;
+}
+
+bool gr_undo_room_for_names(graft_module *m) { return room(m, 1); }
+
+bool gr_undo_room(graft_module *m, uint64_t entries) {
+  gr_undo *u = &m->undo;
+  if (gr_module_changeable(m)) return room(m, entries);
+  if (!u->refused)
+    gr_error(m->context, GRAFT_INVALID_ARGUMENT, gr_module_loc(m),
+             "a session runs on the module: it cannot be changed");
+  if (u->open) u->lost = u->refused = true;
+  return false;
 }
 
 static inline void put(graft_module *m, const void *bytes, uint32_t words) {
@@ -97,6 +109,7 @@ static void end(graft_module *m, const graft_graph *g, kind k) {
 /* Nodes and values change most: they are copied as what they are. */
 void gr_undo_item(graft_graph *g, gr_array_of array, uint32_t index) {
   graft_module *m = g->module;
+  if (array <= GR_UPDATES) g->edits++;
   if (!m->undo.open) return;
   if (array == GR_NODES) {
     put(m, &g->nodes.data[index], sizeof *g->nodes.data / 4);
@@ -109,7 +122,10 @@ void gr_undo_item(graft_graph *g, gr_array_of array, uint32_t index) {
   ENTRY(m, g, ITEM, index, array);
 }
 
-void gr_undo_length(graft_graph *g, gr_array_of array) { ENTRY(g->module, g, LENGTH, array_of(g, array).len, array); }
+void gr_undo_length(graft_graph *g, gr_array_of array) {
+  if (array >= GR_INPUTS && array <= GR_UPDATES) g->edits++; /* more values may be handles, which look-ups make */
+  ENTRY(g->module, g, LENGTH, array_of(g, array).len, array);
+}
 
 void gr_undo_array(graft_graph *g, gr_array_of array) {
   if (!g->module->undo.open) return;
@@ -122,20 +138,29 @@ void gr_undo_array(graft_graph *g, gr_array_of array) {
   set_array(a, NULL, 0, 0);
 }
 
-void gr_undo_added(graft_graph *g, graft_node n) { ENTRY(g->module, g, ADDED, n); }
-void gr_undo_linked(graft_graph *g, uint32_t use) { ENTRY(g->module, g, LINKED, use); }
+void gr_undo_added(graft_graph *g, graft_node n) {
+  g->edits++;
+  ENTRY(g->module, g, ADDED, n);
+}
+void gr_undo_linked(graft_graph *g, uint32_t use) {
+  g->edits++;
+  ENTRY(g->module, g, LINKED, use);
+}
 
 void gr_undo_unlinking(graft_graph *g, uint32_t use) {
   const gr_use *u = gr_use_at(g, use);
   if (u->value == GRAFT_NONE) return;
+  g->edits++;
   ENTRY(g->module, g, UNLINKED, use, u->value, u->prev, u->next);
 }
 
 void gr_undo_moved(graft_graph *g, graft_value from, graft_value to, uint32_t last) {
+  g->edits++;
   ENTRY(g->module, g, MOVED, from, to, last);
 }
 
 void gr_undo_unordering(graft_graph *g, graft_node n) {
+  g->edits++;
   ENTRY(g->module, g, UNORDERED, n, gr_node_at(g, n)->prev, gr_node_at(g, n)->next);
 }
 
@@ -326,10 +351,14 @@ gr_edit gr_edit_begin(graft_module *m) {
 
 graft_status gr_edit_end(graft_module *m, gr_edit edit, graft_status status) {
   gr_undo *u = &m->undo;
-  if (status == GRAFT_OK && u->lost) status = gr_no_memory(m->context);
+  if (u->refused)
+    status = GRAFT_INVALID_ARGUMENT;
+  else if (status == GRAFT_OK && u->lost)
+    status = gr_no_memory(m->context);
   if (status != GRAFT_OK) {
     while (u->words.len > edit.at) pop(m, true);
     u->lost = edit.lost;
+    if (!u->lost) u->refused = false;
   }
   if (--u->open == 0) {
     while (u->owners) pop(m, false);

@@ -32,10 +32,12 @@ typedef struct gr_undo {
   uint32_t open;   /* edits */
   uint32_t owners; /* entries that hold a buffer or an array */
   bool lost;       /* an entry could not be written */
+  bool refused;    /* … since a session runs on the module */
 } gr_undo;
 
 gr_edit gr_edit_begin(graft_module *m);
-/* GRAFT_OK, or why everything since the mark is undone: `status`, or GRAFT_NO_MEMORY. */
+/* GRAFT_OK, or why everything since the mark is undone: `status`, GRAFT_NO_MEMORY, or GRAFT_INVALID_ARGUMENT where a
+ * session runs on the module. */
 graft_status gr_edit_end(graft_module *m, gr_edit edit, graft_status status);
 
 /* ---- for the functions that change a module: room first, then entries, each before its change ---- */
@@ -56,9 +58,12 @@ typedef enum gr_array_of {
 
 typedef enum gr_names_of { GR_NAMES_VALUES, GR_NAMES_TENSORS, GR_CONSTANTS } gr_names_of; /* maps with stale entries */
 
-/* No entry takes more words than this; room for `entries` of them. False: no memory, or an entry was lost before. */
+/* No entry takes more words than this; room for `entries` of them. False: no memory, an entry was lost before, or a
+ * session runs on the module, which is an error. */
 #define GR_UNDO_WORDS 24u
 bool gr_undo_room(graft_module *m, uint64_t entries);
+bool gr_undo_room_for_names(
+    graft_module *m); /* for gr_undo_built: looking up is no change, also while a session runs */
 void gr_undo_item(graft_graph *g, gr_array_of array, uint32_t index); /* the item is going to change */
 void gr_undo_length(graft_graph *g, gr_array_of array);               /* the array is going to grow */
 void gr_undo_array(graft_graph *g, gr_array_of array);                /* the array is given up: empty from here on */

@@ -320,8 +320,9 @@ static bool calibrates(const gr_kernel_call *k) {
 
 /* A range that a NaN or an infinity has been left out of is one of other numbers than the network computes with. */
 static graft_status not_finite(const gr_kernel_call *k) {
-  return gr_kernel_error(k, "NaN or infinity is observed in '%s'",
-                         gr_value_label(k->graph, gr_operand(k->graph, k->node, 0)));
+  char name[256];
+  gr_name_format(k->module, gr_value_get_name(k->graph, gr_operand(k->graph, k->node, 0)), name, sizeof name);
+  return gr_kernel_error(k, "NaN or infinity is observed in '%s'", name);
 }
 
 graft_status gr_kernel_observe(const gr_kernel_call *k) {

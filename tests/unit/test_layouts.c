@@ -142,7 +142,7 @@ static void count_reorders(uint32_t *in_run, uint32_t *once) {
   gr_plan plan = {0};
   const graft_type t = graft_value_get_type(graph, graft_input_get(graph, 0));
   gr_plan_options options = {.input_types = &t, .threads = 1};
-  ck_assert_int_eq(gr_plan_begin(&plan, graph, &options), GRAFT_OK);
+  ck_assert_int_eq(gr_plan_begin(&plan, context, graph, &options), GRAFT_OK);
   *in_run = *once = 0;
   for (uint32_t i = 0; i < plan.steps.len; i++) {
     if (!plan.steps.data[i].reorder) continue;

@@ -166,7 +166,7 @@ static void compare(const char *op, const float *got, const float *want) {
 static bool uses_onednn(const graft_type *input, uint32_t *pieces) {
   gr_plan plan = {0};
   gr_plan_options options = {.input_types = input, .threads = 1};
-  ck_assert_int_eq(gr_plan_begin(&plan, graph, &options), GRAFT_OK);
+  ck_assert_int_eq(gr_plan_begin(&plan, context, graph, &options), GRAFT_OK);
   bool fast = false;
   for (uint32_t i = 0; i < plan.steps.len; i++)
     if (!plan.steps.data[i].reorder) {

@@ -271,7 +271,7 @@ START_TEST(constants_are_dequantized_once) {
   gr_plan plan = {0};
   graft_type in = type_of(GRAFT_F32, 1, 3, 0);
   gr_plan_options options = {.input_types = &in};
-  ck_assert_int_eq(gr_plan_begin(&plan, graph, &options), GRAFT_OK);
+  ck_assert_int_eq(gr_plan_begin(&plan, context, graph, &options), GRAFT_OK);
   ck_assert_uint_eq(plan.prologue, 3); /* not the large one */
   ck_assert_uint_eq(plan.steps.len, 6);
   gr_plan_end(&plan);
@@ -588,7 +588,7 @@ START_TEST(planned_values_lie_apart) {
     for (int i = 0; i < 3; i++) types[i] = type_of(GRAFT_F32, 2, 4, 6);
     gr_plan plan = {0};
     gr_plan_options options = {.input_types = types, .threads = 1, .reference = true};
-    ck_assert_int_eq(gr_plan_begin(&plan, graph, &options), GRAFT_OK);
+    ck_assert_int_eq(gr_plan_begin(&plan, context, graph, &options), GRAFT_OK);
     for (uint32_t i = 0; i < plan.storages.len; i++) {
       const gr_storage *a = &plan.storages.data[i];
       if (a->place != GR_PLACE_ARENA) continue;
@@ -649,6 +649,7 @@ static void *failing(void *user, void *p, size_t old_size, size_t new_size) {
 
 START_TEST(running_out_of_memory_is_an_error) {
   int64_t left = INT64_MAX;
+  const graft_session_options threaded = {.size = sizeof threaded, .threads = 2};
   graft_context_options options = {.size = sizeof options, .allocator = failing, .allocator_user = &left};
   teardown();
   context = graft_context_create(&options);
@@ -659,7 +660,7 @@ START_TEST(running_out_of_memory_is_an_error) {
   bool done = false;
   for (int64_t n = 0; n < 2000 && !done; n++) {
     left = n;
-    graft_session *s = graft_session_create(graph, NULL);
+    graft_session *s = graft_session_create(graph, n % 2 ? NULL : &threaded);
     if (s) {
       for (uint32_t i = 0; i < 3; i++) {
         graft_type t = type_of(GRAFT_F32, 2, 4, 6);

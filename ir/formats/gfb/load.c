@@ -244,6 +244,7 @@ static graft_status load_tensors(loader *l, bool check_hashes) {
     } else {
       t.hash = in->hash;
     }
+    gr_tensor_renew(m, &t);
     m->tensors.data[m->tensors.len++] = t;
     graft_status status = check_hashes && t.buffer ? check_hash(l, i) : GRAFT_OK;
     if (status) return status;
