@@ -171,6 +171,13 @@ GRAFT_API uint32_t graft_diagnostic_dropped(const graft_context *context); /* pa
 GRAFT_API graft_diagnostic graft_diagnostic_get(const graft_context *context, uint32_t index);
 /* Whether anything was an error since the diagnostics were last cleared, kept or not. */
 GRAFT_API bool graft_context_has_errors(const graft_context *context);
+/* A diagnostic of the embedder's own: of a kernel, a callback, a pass. Texts are copied (a message is cut after 2047
+ * bytes, the source line at its end), NULL is "". A note belongs to the error or warning that was added before it.
+ * Gives `code`, so that a callback ends with `return graft_diagnostic_add(…)`; GRAFT_INVALID_ARGUMENT, with a
+ * diagnostic that says so in its place: no context, no diagnostic, no message, a severity or a code that is none, an
+ * error whose code is GRAFT_OK. An error that a pass of a pipeline leaves fails the pass, whatever status it returns.
+ * O(length). */
+GRAFT_API graft_status graft_diagnostic_add(graft_context *context, const graft_diagnostic *diagnostic);
 /* Forgets all diagnostics: whoever goes on after an error clears it. */
 GRAFT_API void graft_diagnostics_clear(graft_context *context);
 /* "file:line:col: error: node: message", source line and caret, as snprintf does; what acts on terminals as `\x1b`. */
@@ -445,6 +452,10 @@ GRAFT_API bool graft_node_has_mark(const graft_graph *graph, graft_node node, co
 GRAFT_API graft_status graft_node_set_mark(graft_graph *graph, graft_node node, const char *mark, bool set);
 /* Into `buffer` as snprintf does; "" of what is no value. */
 GRAFT_API size_t graft_value_name(const graft_graph *graph, graft_value value, char *buffer, size_t size);
+/* As graft_diagnostic_add, into the graph's context: it says the module's file and the node's name. Of what is no node
+ * of the graph: the file alone. */
+GRAFT_API graft_status graft_node_diagnostic(const graft_graph *graph, graft_node node, graft_severity severity,
+                                             graft_status code, const char *message);
 /* GRAFT_NONE when no input, result or tensor is called so. */
 GRAFT_API graft_value graft_value_find(graft_graph *graph, const char *name);
 /* Unknown dtype and rank of what is no value. */

@@ -17,6 +17,19 @@ char *gr_text(gr_arena *arena, const char *format, ...) {
   return text;
 }
 
+const char *gr_text_quoted(gr_arena *arena, const char *text) {
+  char *quoted = gr_arena_alloc(arena, 2 * strlen(text) + 3), *out = quoted;
+  if (!quoted) return NULL;
+  *out++ = '"';
+  for (const char *s = text; *s; s++) {
+    if (*s == '"' || *s == '\\') *out++ = '\\';
+    *out++ = *s;
+  }
+  *out++ = '"';
+  *out = '\0';
+  return quoted;
+}
+
 graft_status gr_module_name_check(graft_module *m, gr_arena *arena, const char *name) {
   if (!name || !name[0]) return gr_error(m->context, GRAFT_INVALID_ARGUMENT, gr_module_loc(m), "a module needs a name");
   if (strpbrk(name, ",\"\\\n"))

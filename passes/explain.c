@@ -1,6 +1,6 @@
 /* graft_rules_explain and graft_quantizers_explain (patterns.h): they evaluate what passes would. */
 #include "ir/graph/base_int.h"
-#include "patterns/patterns_int.h"
+#include "patterns/quantizer_int.h"
 #include "runtime/runtime_int.h"
 
 /* Are the set, the graph and a place for the text there? */
@@ -19,11 +19,15 @@ static bool ready(const void *set, gr_handle_kind kind, const graft_graph *graph
 graft_status graft_rules_explain(const graft_rules *rules, graft_graph *graph, const char *node, const char *rule,
                                  char **text, size_t *size) {
   if (!ready(rules, GR_HANDLE_RULES, graph, text, size, __func__)) return GRAFT_INVALID_ARGUMENT;
+  if (rule && !gr_explain_known(rules, NULL, NULL, 0, graph->module->context, rule)) return GRAFT_NAME;
   return gr_rules_explain(rules, graph, node, rule, gr_runtime_evaluate, text, size);
 }
 
 graft_status graft_quantizers_explain(const graft_quantizers *quantizers, uint32_t index, graft_graph *graph,
                                       const char *node, const char *rule, char **text, size_t *size) {
   if (!ready(quantizers, GR_HANDLE_QUANTIZERS, graph, text, size, __func__)) return GRAFT_INVALID_ARGUMENT;
+  if (rule && index < graft_quantizers_count(quantizers) &&
+      !gr_explain_known(NULL, quantizers, &index, 1, graph->module->context, rule))
+    return GRAFT_NAME;
   return gr_quantizers_explain(quantizers, index, graph, node, rule, gr_runtime_evaluate, text, size);
 }

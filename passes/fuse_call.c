@@ -6,15 +6,9 @@
 
 /* ,NAME="text", as a pipeline has it; NULL text: nothing. */
 static const char *option(gr_arena *arena, const char *name, const char *text) {
-  char *quoted = text ? gr_arena_alloc(arena, 2 * strlen(text) + 1) : NULL, *out = quoted;
+  const char *quoted = text ? gr_text_quoted(arena, text) : NULL;
   if (!text) return "";
-  if (!quoted) return NULL;
-  for (const char *s = text; *s; s++) {
-    if (*s == '"' || *s == '\\') *out++ = '\\';
-    *out++ = *s;
-  }
-  *out = '\0';
-  return gr_text(arena, ",%s=\"%s\"", name, quoted);
+  return quoted ? gr_text(arena, ",%s=%s", name, quoted) : NULL;
 }
 
 graft_status graft_fuse_modules(graft_module *module, const char *modules, const graft_fuse_options *options) {
@@ -31,10 +25,11 @@ graft_status graft_fuse_modules(graft_module *module, const char *modules, const
   const char *named = option(&arena, "modules", modules), *quantizer = option(&arena, "quantizer", o.quantizer),
              *mapping = option(&arena, "mapping", o.mapping), *form = option(&arena, "form", o.form), *text = NULL;
   const char *more = o.quantizer_options ? o.quantizer_options : "";
-  if (named && quantizer && mapping && form)
+  status = gr_options_check(c, &arena, (gr_loc){0}, more);
+  if (!status && named && quantizer && mapping && form)
     text = gr_text(&arena, "fuse-modules{auto=%s,qat=%s%s%s%s%s%s%s}", modules ? "false" : "true",
                    o.qat ? "true" : "false", named, quantizer, mapping, form, more[0] ? "," : "", more);
-  status = text ? graft_run_passes(module, text, o.passes) : gr_no_memory(c);
+  if (!status) status = text ? graft_run_passes(module, text, o.passes) : gr_no_memory(c);
   gr_arena_free(&arena);
   return status;
 }

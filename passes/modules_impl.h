@@ -11,6 +11,11 @@ static inline gr_loc gr_named_loc(const char *module) { return (gr_loc){.node = 
 /* A text in the arena, as printf does; NULL with a diagnostic: no memory. */
 char *gr_text(gr_arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* The text between quotes, as a pipeline has it; NULL with a diagnostic: no memory. */
+const char *gr_text_quoted(gr_arena *arena, const char *text);
+/* Options as in a pipeline, that end no braces: what stands behind them would be passes. A diagnostic says so. */
+graft_status gr_options_check(graft_context *c, gr_arena *arena, gr_loc where, const char *options);
+
 /* Can a module of this name be selected and built, and is no tensor called NAME.weight? A diagnostic says why not. */
 graft_status gr_module_name_check(graft_module *m, gr_arena *arena, const char *name);
 

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "passes/modules_impl.h"
 #include "passes/passes_impl.h"
 
 enum { MAX_DEPTH = 8, MAX_OPTIONS_GIVEN = 64 }; /* of named pipelines inside named pipelines */
@@ -112,6 +113,20 @@ gr_pipe_piece gr_pipe_next(gr_pipe_reader *r) {
   if (pass.length == 0) return wrong(pass.where, "expected a pass");
   r->at += pass.length;
   return pass;
+}
+
+graft_status gr_options_check(graft_context *c, gr_arena *arena, gr_loc where, const char *options) {
+  gr_pipe_reader r;
+  if (!options[0]) return GRAFT_OK;
+  const char *text = gr_text(arena, "options{%s}", options);
+  if (!text) return GRAFT_NO_MEMORY;
+  gr_pipe_begin(&r, text);
+  gr_pipe_piece p = gr_pipe_next(&r);
+  for (; p.kind == GR_PIPE_PASS || p.kind == GR_PIPE_OPTION; p = gr_pipe_next(&r))
+    if (p.kind == GR_PIPE_PASS && p.text != text) break;
+  if (p.kind == GR_PIPE_END) return GRAFT_OK;
+  return gr_error(c, GRAFT_SYNTAX, where, "these are no options of a quantizer, as \"per-channel=true\": %s%s%s",
+                  options, p.kind == GR_PIPE_ERROR ? ": " : "", p.kind == GR_PIPE_ERROR ? p.text : "");
 }
 
 /* ---- items ---- */

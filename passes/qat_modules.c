@@ -113,7 +113,10 @@ graft_status gr_qat_prepare(graft_graph *g, gr_arena *arena, const char *module,
   graft_context *c = g->module->context;
   const char *options = q->quantizer_options ? q->quantizer_options : "";
   const bool plain = strcmp(q->form, "approximate") == 0; /* the pass's default */
-  const char *annotate = gr_text(arena, "annotate{quantizer=%s,qat=true,name=\"%s\"%s%s}", q->quantizer, module,
+  const graft_status checked = gr_options_check(c, arena, gr_named_loc(module), options);
+  const char *quantizer = checked ? NULL : gr_text_quoted(arena, q->quantizer);
+  if (!quantizer) return checked ? checked : GRAFT_NO_MEMORY;
+  const char *annotate = gr_text(arena, "annotate{quantizer=%s,qat=true,name=\"%s\"%s%s}", quantizer, module,
                                  options[0] ? "," : "", options);
   const char *insert = gr_text(arena, "fuse-conv-bn-qat%s%s%s,insert-fake-quant{scope=\"%s\"}",
                                plain ? "" : "{form=", plain ? "" : q->form, plain ? "" : "}", module);

@@ -214,7 +214,7 @@ static void say_annotations(explainer *x) {
 bool gr_explain_known(const graft_rules *rules, const graft_quantizers *quantizers, const uint32_t *which,
                       uint32_t count, graft_context *c, const char *name) {
   gr_closest near = gr_closest_begin(name, strlen(name));
-  for (uint32_t i = 0; i < graft_rules_count(rules); i++) {
+  for (uint32_t i = 0; rules && i < graft_rules_count(rules); i++) {
     if (gr_pt_name_fits(gr_pt_rules_at(rules, i), name)) return true;
     gr_closest_offer(&near, graft_rules_name(rules, i), strlen(graft_rules_name(rules, i)));
   }

@@ -37,7 +37,7 @@ GRAFT_API const char *graft_rules_file(const graft_rules *rules, uint32_t index)
  * check that failed and why, or why its rewrite does not fit (tried, and taken back); before that the node's
  * annotations, with the quantizer, options and rule that each is from. `rule` NULL, or the one rule, file or folder of
  * rules that is asked about. NUL-terminated; the caller frees *text with graft_free(context, *text, *size).
- * On failure (no such node: GRAFT_NAME) it is NULL. */
+ * On failure (no such node, or no such rule in the set: GRAFT_NAME, with the nearest name) it is NULL. */
 GRAFT_API graft_status graft_rules_explain(const graft_rules *rules, graft_graph *graph, const char *node,
                                            const char *rule, char **text, size_t *size);
 

@@ -15,7 +15,7 @@ void gr_quantizers_offer(const graft_quantizers *quantizers, gr_closest *near);
 const gr_quantizer *gr_quantizers_find(const graft_quantizers *quantizers, const char *name);
 
 /* Is a rule for rewriting, a file of them or a rule of these quantizers (by number) called so? An error where none is.
- */
+ * Either may be NULL. */
 bool gr_explain_known(const graft_rules *rules, const graft_quantizers *quantizers, const uint32_t *which,
                       uint32_t count, graft_context *c, const char *name);
 

@@ -9,6 +9,7 @@
 #include "passes/passes.h"
 #include "patterns/patterns.h"
 #include "patterns/quantizer_int.h"
+#include "runtime/runtime_int.h"
 #include "tools/cli.h"
 #include "tools/report.h"
 #include "tools/trace.h"
@@ -287,10 +288,12 @@ static bool explain(const arguments *a, graft_module *module) {
   }
   bool ok = quantizers &&
             (!a->explain_rule || gr_explain_known(rules, quantizers, asked, asked_count, context, a->explain_rule));
-  ok = ok && graft_rules_explain(rules, graph, a->explain, a->explain_rule, &text, &size) == GRAFT_OK;
+  /* Not graft_rules_explain: the rule that is asked about may be a quantizer's. */
+  ok = ok && gr_rules_explain(rules, graph, a->explain, a->explain_rule, gr_runtime_evaluate, &text, &size) == GRAFT_OK;
   if (ok) print_explanation(context, text, size);
   for (uint32_t i = 0; ok && i < asked_count; i++) {
-    ok = graft_quantizers_explain(quantizers, asked[i], graph, a->explain, a->explain_rule, &text, &size) == GRAFT_OK;
+    ok = gr_quantizers_explain(quantizers, asked[i], graph, a->explain, a->explain_rule, gr_runtime_evaluate, &text,
+                               &size) == GRAFT_OK;
     if (ok) print_explanation(context, text, size);
   }
   graft_rules_destroy(rules);

@@ -111,6 +111,9 @@ graft_status gr_error(graft_context *c, graft_status code, gr_loc where, const c
 void gr_warning(graft_context *c, graft_status code, gr_loc where, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 void gr_note(graft_context *c, gr_loc where, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* The embedder's, checked: graft_diagnostic_add. */
+graft_status gr_diagnostic_given(graft_context *c, graft_severity severity, graft_status code, gr_loc where,
+                                 const char *message);
 /* The error that needs no memory: every allocating function of the library reports so, its callers need not again. */
 graft_status gr_no_memory(graft_context *c);
 /* Errors so far, those that could not be kept too: more of them means that something went wrong. */

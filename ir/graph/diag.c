@@ -10,6 +10,13 @@
 #define MESSAGE_MAX 2048
 #define SOURCE_MAX 200
 
+enum {
+  STATUS_COUNT = 0
+#define ERROR(code, text) +1
+#include "ir/errors.def"
+#undef ERROR
+};
+
 const char *graft_status_text(graft_status status) {
   switch (status) {
 #define ERROR(code, text) \
@@ -106,6 +113,36 @@ void gr_note(graft_context *c, gr_loc where, const char *format, ...) {
   va_start(args, format);
   add(c, GRAFT_NOTE, GRAFT_OK, where, format, args);
   va_end(args);
+}
+
+/* Not the embedder's text as format. */
+__attribute__((format(printf, 5, 6))) static void add_text(graft_context *c, graft_severity severity, graft_status code,
+                                                           gr_loc where, const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  add(c, severity, code, where, format, args);
+  va_end(args);
+}
+
+graft_status gr_diagnostic_given(graft_context *c, graft_severity severity, graft_status code, gr_loc where,
+                                 const char *message) {
+  const char *wrong = NULL;
+  if (!message || !message[0])
+    wrong = "a diagnostic without a message was added";
+  else if (severity != GRAFT_ERROR && severity != GRAFT_WARNING && severity != GRAFT_NOTE)
+    wrong = "a diagnostic was added whose severity is none";
+  else if ((int)code < 0 || (uint32_t)code >= STATUS_COUNT || (severity == GRAFT_ERROR && code == GRAFT_OK))
+    wrong = "a diagnostic was added whose code is none, or an error with the code GRAFT_OK";
+  if (wrong) return gr_error(c, GRAFT_INVALID_ARGUMENT, where, "%s", wrong);
+  add_text(c, severity, code, where, "%s", message);
+  return code;
+}
+
+graft_status graft_diagnostic_add(graft_context *c, const graft_diagnostic *d) {
+  if (!GR_LIVE(c, CONTEXT)) return GRAFT_INVALID_ARGUMENT;
+  if (!d) return gr_diagnostic_given(c, GRAFT_ERROR, GRAFT_OK, (gr_loc){0}, NULL);
+  const gr_loc where = {.file = d->file, .line = d->line, .column = d->column, .node = d->node, .source = d->source};
+  return gr_diagnostic_given(c, d->severity, d->code, where, d->message);
 }
 
 uint32_t graft_diagnostic_count(const graft_context *c) {

@@ -198,6 +198,13 @@ gr_loc gr_node_loc(const graft_graph *g, graft_node n) {
   return gr_module_loc(g->module);
 }
 
+graft_status graft_node_diagnostic(const graft_graph *g, graft_node n, graft_severity severity, graft_status code,
+                                   const char *message) {
+  if (!GR_LIVE(g, GRAPH)) return GRAFT_INVALID_ARGUMENT;
+  const gr_loc where = gr_is_node(g, n) ? gr_node_loc(g, n) : gr_module_loc(g->module);
+  return gr_diagnostic_given(g->module->context, severity, code, where, message);
+}
+
 /* ---- nodes ---- */
 
 graft_status gr_node_set_provenance(graft_graph *g, graft_node n, uint32_t record) {
