@@ -7,38 +7,54 @@
 #include "passes/quant_impl.h"
 #include "patterns/quantizer_int.h"
 
-/* The set lives as long as one pass. */
-static graft_quantizers *read_quantizers(const gr_pass *p, const char *name) {
-  const graft_pass_options *o = p->env->options;
-  graft_quantizers *set = gr_quantizers_create_for(p->context, name);
-  for (uint32_t i = 0; set && i < o->predicate_count; i++) {
-    graft_predicate predicate;
-    if (gr_pass_predicate(p->context, o, i, &predicate) == GRAFT_OK &&
-        graft_quantizers_add_predicate(set, &predicate) == GRAFT_OK)
-      continue;
-    graft_quantizers_destroy(set);
-    return NULL;
-  }
-  for (uint32_t i = 0; set && i < o->quantizer_file_count; i++) {
-    if (graft_quantizers_load(set, o->quantizer_files[i]) == GRAFT_OK) continue;
-    graft_quantizers_destroy(set);
-    return NULL;
-  }
-  return set;
+graft_status gr_pass_quantizer(gr_pass *p, const gr_quantizer **q) {
+  const char *name = gr_option_string(p, "quantizer");
+  graft_quantizers *set;
+  graft_status status = gr_pass_env_quantizers(p->env, &set);
+  if (!status) status = gr_quantizers_need(set, name, q);
+  if (status || *q) return status;
+  const gr_loc where = gr_option_loc(p, "quantizer");
+  const gr_own *own = &p->env->own;
+  if (gr_own_quantizer_find(own, name))
+    return gr_error(p->context, GRAFT_UNSUPPORTED, where, "the quantizer '%s' is a callback: annotate alone can use it",
+                    name);
+  if (strcmp(name, "callback") == 0)
+    return gr_error(p->context, GRAFT_NAME, where, "there is no callback to annotate with");
+  gr_closest near = gr_closest_begin(name, strlen(name));
+  gr_quantizers_offer(set, &near);
+  for (uint32_t i = 0; i < own->quantizers.len; i++)
+    gr_closest_offer(&near, own->quantizers.data[i]->name, strlen(own->quantizers.data[i]->name));
+  return gr_error(p->context, GRAFT_NAME, where, "there is no quantizer '%s'%s", name, gr_closest_hint(&near, ""));
 }
 
-graft_status gr_pass_quantizer(gr_pass *p, graft_quantizers **set, const gr_quantizer **q) {
-  const char *name = gr_option_string(p, "quantizer");
-  *set = read_quantizers(p, name);
-  if (!*set) return GRAFT_RULE;
-  if ((*q = gr_quantizers_find(*set, name))) return GRAFT_OK;
-  gr_closest near = gr_closest_begin(name, strlen(name));
-  gr_quantizers_offer(*set, &near);
-  graft_quantizers_destroy(*set);
-  *set = NULL;
-  return gr_error(p->context, GRAFT_NAME, gr_option_loc(p, "quantizer"), "there is no quantizer '%s'%s", name,
-                  gr_closest_hint(&near, ""));
+static void take_options(const gr_pass *p, gr_annotate_options *o, const char **own) {
+  uint32_t count = 0;
+  for (const gr_option_decl *d = p->info->options; d->kind != GR_OPTION_END && count < GR_MAX_OPTIONS; d++)
+    own[count++] = d->name;
+  own[count] = NULL;
+  o->others = own;
+  o->options = p->rest;
+  o->option_count = p->rest_count;
 }
+
+graft_status gr_check_quantizer(gr_pass *p) {
+  const gr_quantizer *q;
+  const char *own[GR_MAX_OPTIONS + 1];
+  gr_annotate_options o = {0};
+  const graft_status status = gr_pass_quantizer(p, &q);
+  take_options(p, &o, own);
+  return status ? status : gr_annotate_check(p->context, q, &o);
+}
+
+graft_status gr_check_annotate(gr_pass *p) {
+  const gr_own_quantizer *own = gr_own_quantizer_find(&p->env->own, gr_option_string(p, "quantizer"));
+  const gr_option_value *values;
+  if (!own) return gr_check_quantizer(p);
+  graft_quantizers *set; /* one of them may have its name */
+  const graft_status status = gr_pass_env_quantizers(p->env, &set);
+  return status ? status : gr_own_quantizer_options(p, own, &values);
+}
+
 /* ---- selection ---- */
 
 /* A list of ops and families: `linear,@conv`. */
@@ -145,34 +161,56 @@ static const char *why_float(void *user, graft_graph *g, graft_node n) {
 }
 
 typedef struct how {
-  const gr_quantizer *quantizer;
+  const gr_quantizer *quantizer; /* NULL: one of the embedder's */
+  const gr_own_quantizer *own;
+  const gr_option_value *values; /* of its options */
   selection *selection;
 } how;
 
-/* What nodes run inside others is left in float: its observers would have no steps of their own. */
-static graft_status annotate(gr_pass *p, graft_graph *g, bool nested, void *user) {
-  if (nested) return gr_count_layers(p, g, GR_LAYERS_NESTED, NULL, NULL);
-  const gr_quantizer *q = ((how *)user)->quantizer;
-  selection *s = ((how *)user)->selection;
-  uint32_t *scope = gr_scope_of_nodes(g, gr_option_string(p, "scope")), nodes = g->nodes.len;
-  graft_status status = scope ? GRAFT_OK : GRAFT_NO_MEMORY;
-  gr_annotate_stats stats = {0};
+/* By node, for the caller to free; 0: left out, as what an earlier round made is in this one. NULL: no memory. */
+static uint32_t *find_scope(gr_pass *p, graft_graph *g, selection *s) {
+  const uint32_t nodes = g->nodes.len;
+  uint32_t *scope = gr_scope_of_nodes(g, gr_option_string(p, "scope"));
   uint8_t *sizes = gr_calloc(p->context, nodes + 1u, 1);
-  if (!sizes) status = GRAFT_NO_MEMORY;
+  graft_status status = scope && sizes ? GRAFT_OK : GRAFT_NO_MEMORY;
   for (graft_node n = g->first; n != GRAFT_NONE && !status; n = gr_node_at(g, n)->next) {
     sizes[n] = gr_is_of_sizes(g, n, sizes);
     if (scope[n] &&
         (sizes[n] || !is_selected(s, g, n, &status) || gr_is_marked(g, n, GR_MARK_INSERTED | GR_MARK_TRAINING_FORM)))
-      scope[n] = 0; /* what an earlier round made is not annotated in this one */
+      scope[n] = 0;
   }
   if (sizes) gr_free(p->context, sizes, nodes + 1u);
-  const char *own[GR_MAX_OPTIONS + 1] = {NULL};
-  for (uint32_t i = 0; p->info->options[i].kind != GR_OPTION_END; i++) own[i] = p->info->options[i].name;
-  gr_annotate_options o = {.others = own,
-                           .options = p->rest,
-                           .option_count = p->rest_count,
-                           .requantize = gr_option_bool(p, "requantize"),
-                           .scope = scope};
+  if (scope && status) gr_free(p->context, scope, nodes * sizeof *scope);
+  return status ? NULL : scope;
+}
+
+static const char *why_callback(void *user, graft_graph *g, graft_node n) {
+  (void)g;
+  return ((const uint32_t *)user)[n] ? NULL : not_selected;
+}
+
+/* What the callback adds to the graph, it may not: but the verifier says so, not a crash. */
+static graft_status call_back(gr_pass *p, graft_graph *g, const how *h) {
+  const uint32_t nodes = g->nodes.len;
+  uint32_t *scope = find_scope(p, g, h->selection);
+  graft_status status = scope ? gr_own_quantizer_annotate(p, g, h->own, h->values, scope) : GRAFT_NO_MEMORY;
+  if (!status && g->nodes.len == nodes) status = gr_count_layers(p, g, GR_LAYERS_ANNOTATED, why_callback, scope);
+  if (scope) gr_free(p->context, scope, nodes * sizeof *scope);
+  return status;
+}
+
+/* What nodes run inside others is left in float: its observers would have no steps of their own. */
+static graft_status annotate(gr_pass *p, graft_graph *g, bool nested, void *user) {
+  if (nested) return gr_count_layers(p, g, GR_LAYERS_NESTED, NULL, NULL);
+  const how *h = user;
+  if (!h->quantizer) return call_back(p, g, h);
+  const uint32_t nodes = g->nodes.len;
+  uint32_t *scope = find_scope(p, g, h->selection);
+  graft_status status = scope ? GRAFT_OK : GRAFT_NO_MEMORY;
+  gr_annotate_stats stats = {0};
+  const char *own[GR_MAX_OPTIONS + 1];
+  gr_annotate_options o = {.requantize = gr_option_bool(p, "requantize"), .scope = scope};
+  take_options(p, &o, own);
   gr_units units;
   if (!gr_units_find(&units, g)) status = GRAFT_NO_MEMORY;
   o.unit = units.of;
@@ -182,7 +220,7 @@ static graft_status annotate(gr_pass *p, graft_graph *g, bool nested, void *user
   o.count_user = p;
   uint8_t *outcome = o.outcome = gr_calloc(p->context, nodes + 1u, 1);
   if (!outcome) status = GRAFT_NO_MEMORY;
-  if (!status) status = gr_annotate(g, q, &o, &stats);
+  if (!status) status = gr_annotate(g, h->quantizer, &o, &stats);
   gr_units_free(&units);
   outcomes known = {.of = outcome, .scope = scope, .quantizer = gr_option_string(p, "quantizer")};
   if (!status) status = gr_count_layers(p, g, GR_LAYERS_ANNOTATED, why_float, &known);
@@ -195,35 +233,17 @@ static graft_status annotate(gr_pass *p, graft_graph *g, bool nested, void *user
   return status;
 }
 
-static graft_status ask(gr_pass *p, graft_graph *g, bool nested, void *user) {
-  const graft_pass_options *o = user;
-  const graft_status status = nested ? GRAFT_OK : o->annotate(o->user, g);
-  return status ? status : gr_count_layers(p, g, nested ? GR_LAYERS_NESTED : GR_LAYERS_ANNOTATED, NULL, NULL);
-}
-
-static graft_status call_back(gr_pass *p) {
-  const graft_pass_options *o = p->env->options;
-  graft_status status = GRAFT_OK;
-  if (!o->annotate)
-    return gr_error(p->context, GRAFT_NAME, gr_option_loc(p, "quantizer"), "there is no callback to annotate with");
-  status = gr_each_graph(p, ask, (void *)o);
-  return status ? status : gr_warn_of_float_layers(p, NULL);
-}
-
 graft_status gr_pass_annotate(gr_pass *p) {
-  if (strcmp(gr_option_string(p, "quantizer"), "callback") == 0) return call_back(p);
   selection s;
-  const gr_quantizer *q;
-  graft_quantizers *set;
-  graft_status status = gr_pass_quantizer(p, &set, &q);
+  how h = {.own = gr_own_quantizer_find(&p->env->own, gr_option_string(p, "quantizer")), .selection = &s};
+  graft_status status = h.own ? gr_own_quantizer_options(p, h.own, &h.values) : gr_pass_quantizer(p, &h.quantizer);
   if (status) return status;
   static const char *const lists[] = {"scope", "name", "skip-name"};
   status = select_begin(p, &s);
   for (size_t i = 0; i < sizeof lists / sizeof *lists && !status; i++) status = gr_selector_check(p, lists[i]);
-  if (!status) status = gr_each_graph(p, annotate, &(how){q, &s});
+  if (!status) status = gr_each_graph(p, annotate, &h);
   if (!status) status = gr_warn_of_float_layers(p, not_selected);
-  if (!status) gr_warn_of_unknown_dtypes(p);
+  if (!status && !h.own) gr_warn_of_unknown_dtypes(p);
   select_end(p, &s);
-  graft_quantizers_destroy(set);
   return status;
 }

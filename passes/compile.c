@@ -2,9 +2,12 @@
  * checked against the declared kinds. Nothing runs before all of this has succeeded. */
 #include <assert.h>
 #include <errno.h>
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "ir/formats/number_int.h"
 #include "passes/passes_impl.h"
 
 static int option_slot(const gr_pass_info *info, const char *name) {
@@ -24,8 +27,27 @@ static bool is_choice(const char *choices, const char *value) {
   return false;
 }
 
-static graft_status set_value(graft_context *c, const gr_option_decl *decl, const gr_option_text *o,
-                              gr_option_value *v) {
+gr_option_value gr_option_default(const gr_option_decl *d) {
+  return (gr_option_value){.b = d->b, .i = d->i, .f = d->f, .s = d->s};
+}
+
+bool gr_same_option(const char *a, const char *b) {
+  for (; *a && *b; a++, b++)
+    if (*a != *b && !((*a == '-' || *a == '_') && (*b == '-' || *b == '_'))) return false;
+  return *a == *b;
+}
+
+static graft_status check_bounds(graft_context *c, const gr_option_decl *d, const gr_option_text *o, double value) {
+  char wanted[100], least[40] = "", most[40] = "";
+  if (value >= d->least && value <= d->most) return GRAFT_OK;
+  if (isfinite(d->least)) (void)snprintf(least, sizeof least, " from %.15g", d->least);
+  if (isfinite(d->most)) (void)snprintf(most, sizeof most, " up to %.15g", d->most);
+  const char *what = d->kind == GR_OPTION_INT ? "a whole number" : "a number";
+  (void)snprintf(wanted, sizeof wanted, "%s%s%s", what, d->least == 0 && !most[0] ? "" : least, most);
+  return bad_value(c, o, wanted);
+}
+
+graft_status gr_option_set(graft_context *c, const gr_option_decl *decl, const gr_option_text *o, gr_option_value *v) {
   v->given = true;
   v->where = o->value_where;
   v->s = o->value;
@@ -37,8 +59,11 @@ static graft_status set_value(graft_context *c, const gr_option_decl *decl, cons
   case GR_OPTION_INT:
     errno = 0;
     v->i = strtoll(o->value, &end, 10);
-    return end != o->value && *end == '\0' && v->i >= 0 && errno != ERANGE ? GRAFT_OK
-                                                                           : bad_value(c, o, "a whole number");
+    if (end == o->value || *end != '\0' || errno == ERANGE) return bad_value(c, o, "a whole number");
+    return check_bounds(c, decl, o, (double)v->i);
+  case GR_OPTION_FLOAT:
+    if (!gr_number_parse(o->value, strlen(o->value), &v->f) || !isfinite(v->f)) return bad_value(c, o, "a number");
+    return check_bounds(c, decl, o, v->f);
   case GR_OPTION_CHOICE: return is_choice(decl->choices, o->value) ? GRAFT_OK : bad_value(c, o, decl->choices);
   case GR_OPTION_STRING: return strchr(o->value, ',') ? bad_value(c, o, "one word") : GRAFT_OK;
   case GR_OPTION_LIST:
@@ -57,15 +82,14 @@ static graft_status add_pass(gr_pipeline *pipeline, const gr_pipe_item *item, gr
   step.values = gr_arena_alloc(&pipeline->arena, (declared + 1) * sizeof *step.values);
   step.rest = gr_arena_alloc(&pipeline->arena, (rest + 1) * sizeof *step.rest);
   if (!step.values || !step.rest) return GRAFT_NO_MEMORY;
-  for (uint32_t i = 0; i < declared; i++)
-    step.values[i] = (gr_option_value){.b = info->options[i].b, .i = info->options[i].i, .s = info->options[i].s};
+  for (uint32_t i = 0; i < declared; i++) step.values[i] = gr_option_default(&info->options[i]);
   for (const gr_pipe_option *o = item->options; o; o = o->next) {
     int slot = option_slot(info, o->text.name);
     if (slot < 0) {
       step.rest[step.rest_count++] = o->text;
       continue;
     }
-    graft_status s = set_value(c, &info->options[slot], &o->text, &step.values[slot]);
+    graft_status s = gr_option_set(c, &info->options[slot], &o->text, &step.values[slot]);
     if (s) return s;
   }
   return gr_vec_push(c, &pipeline->steps, step) ? GRAFT_OK : GRAFT_NO_MEMORY;
@@ -157,17 +181,17 @@ static graft_status add_items(gr_pipeline *pipeline, gr_pipe_item *items, const 
   return s;
 }
 
-graft_status gr_pipeline_compile(gr_pipeline *pipeline, graft_context *c, const char *text) {
+graft_status gr_pipeline_compile(gr_pipeline *pipeline, graft_context *c, const gr_own *own, const char *text) {
   *pipeline = (gr_pipeline){0};
   gr_arena_init(&pipeline->arena, c);
   gr_pipe_item *items;
-  graft_status s = gr_pipeline_parse(&pipeline->arena, text, &items);
+  graft_status s = gr_pipeline_parse(&pipeline->arena, own, text, &items);
   if (!s) s = add_items(pipeline, items, NULL, 0);
-  if (s) gr_pipeline_free(pipeline);
   return s;
 }
 
 void gr_pipeline_free(gr_pipeline *pipeline) {
+  if (!pipeline->arena.context) return;
   gr_vec_free(pipeline->arena.context, &pipeline->steps);
   gr_arena_free(&pipeline->arena);
 }

@@ -14,7 +14,7 @@ static bool add_part(gr_fusions *f, const char *name) {
 }
 
 /* "conv1,bn1,relu1;sub.conv,sub.relu": sequences of names. */
-static graft_status read_names(gr_fusions *f, const char *modules) {
+graft_status gr_fusions_read(gr_fusions *f, const char *modules) {
   graft_context *c = f->pass->context;
   for (const char *at = modules; *at;) {
     const char *semicolon = strchr(at, ';'), *item;
@@ -184,7 +184,7 @@ static graft_status check_mode(const gr_fusions *f, const gr_fusion *one) {
 
 graft_status gr_fusions_named(gr_fusions *f, const char *modules) {
   gr_selector s = {0};
-  graft_status status = read_names(f, modules);
+  graft_status status = gr_fusions_read(f, modules);
   char *list = status ? NULL : gr_arena_copy(&f->text, modules, strlen(modules));
   if (status) return status;
   for (char *at = list; at && (at = strchr(at, ';'));) *at = ',';

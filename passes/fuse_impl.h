@@ -31,6 +31,8 @@ typedef struct gr_fusions {
 static inline gr_fused_part *gr_fusion_part(const gr_fusions *f, const gr_fusion *one, uint32_t i) {
   return &f->parts.data[one->first + i];
 }
+/* The names alone, as the option has them. */
+graft_status gr_fusions_read(gr_fusions *f, const char *modules);
 /* Those that `modules` names: each is checked. */
 graft_status gr_fusions_named(gr_fusions *f, const char *modules);
 /* The longest ones that there are, from the start of each graph. */

@@ -375,17 +375,15 @@ static bool has_fusions(const fuser *f, const graft_graph *g) {
   return false;
 }
 
+static bool quantizes_in(const gr_pass *p) {
+  return gr_option_bool(p, "qat") && strcmp(gr_option_string(p, "quantizer"), "none") != 0;
+}
+
 static graft_status fuse(fuser *f) {
   const char *name = gr_option_string(f->pass, "quantizer");
-  const bool quantizes = f->found.qat && strcmp(name, "none") != 0;
   const gr_quantizer *q = NULL;
-  graft_quantizers *set = NULL;
-  graft_status status = GRAFT_OK;
-  status = gr_form_rules(f->pass, &f->form);
-  if (!status && f->form[0] && !quantizes)
-    status = gr_error(f->c, GRAFT_INVALID_ARGUMENT, gr_option_loc(f->pass, "form"),
-                      "form and exact are of what trains with a quantizer (qat=true)");
-  if (quantizes && !status) status = gr_pass_quantizer(f->pass, &set, &q);
+  graft_status status = gr_form_rules(f->pass, &f->form);
+  if (quantizes_in(f->pass) && !status) status = gr_pass_quantizer(f->pass, &q);
   if (q && !status) status = check_nested(f);
   for (uint32_t i = 0; i < f->found.list.len && !status; i++) {
     if (!gr_vec_push(f->c, &f->done, 1)) status = GRAFT_NO_MEMORY;
@@ -394,7 +392,6 @@ static graft_status fuse(fuser *f) {
   }
   for (uint32_t i = 0; i < f->m->graphs.len && !status; i++)
     if (has_fusions(f, f->m->graphs.data[i])) status = fuse_graph(f, f->m->graphs.data[i], q ? name : NULL, q);
-  if (set) graft_quantizers_destroy(set);
   return status ? status : settle_tensors(f);
 }
 
@@ -409,29 +406,51 @@ static graft_status check_options(const gr_pass *p) {
     return gr_error(p->context, GRAFT_NAME, p->rest[0].name_where,
                     "'fuse-modules' has no option '%s', and without %s no quantizer that may have it", p->rest[0].name,
                     qat ? "a name in quantizer=" : "qat=true");
+  if (gr_option_bool(p, "auto") && gr_option_given(p, "modules"))
+    return gr_error(p->context, GRAFT_INVALID_ARGUMENT, gr_option_loc(p, "modules"),
+                    "either modules are named, or auto=true finds them");
   return GRAFT_OK;
 }
 
+static graft_status check_form(gr_pass *p) {
+  const char *const *form;
+  const graft_status status = gr_form_rules(p, &form);
+  if (status || !form[0] || quantizes_in(p)) return status;
+  return gr_error(p->context, GRAFT_INVALID_ARGUMENT, gr_option_loc(p, "form"),
+                  "form and exact are of what trains with a quantizer (qat=true)");
+}
+
+static graft_status check_names(gr_pass *p) {
+  gr_fusions f = {.pass = p};
+  if (gr_option_bool(p, "auto")) return GRAFT_OK;
+  gr_arena_init(&f.text, p->context);
+  const graft_status status = gr_fusions_read(&f, gr_option_string(p, "modules"));
+  gr_fusions_free(&f);
+  return status;
+}
+
+graft_status gr_check_fuse_modules(gr_pass *p) {
+  graft_status status = check_options(p);
+  if (!status) status = check_names(p);
+  if (!status) status = check_form(p);
+  if (!status && quantizes_in(p)) status = gr_check_quantizer(p);
+  graft_rules *rules;
+  return status ? status : gr_pass_env_rules_with(p->env, gr_option_string(p, "mapping"), &rules);
+}
+
 graft_status gr_pass_fuse_modules(gr_pass *p) {
-  const graft_status checked = check_options(p);
-  if (checked) return checked;
   fuser f = {.pass = p, .m = p->module, .c = p->context};
   const bool all = gr_option_bool(p, "auto");
-  graft_rules *rules = gr_pass_env_rules_with(p->env, gr_option_string(p, "mapping"));
-  if (!rules) return GRAFT_RULE;
+  graft_rules *rules;
+  const graft_status found = gr_pass_env_rules_with(p->env, gr_option_string(p, "mapping"), &rules);
+  if (found) return found;
   f.found = (gr_fusions){.pass = p, .rules = rules, .qat = gr_option_bool(p, "qat")};
   gr_arena_init(&f.found.text, p->context);
-  graft_status status = GRAFT_OK;
-  if (all && gr_option_given(p, "modules"))
-    status = gr_error(p->context, GRAFT_INVALID_ARGUMENT, gr_option_loc(p, "modules"),
-                      "either modules are named, or auto=true finds them");
-  else
-    status = all ? gr_fusions_all(&f.found) : gr_fusions_named(&f.found, gr_option_string(p, "modules"));
+  graft_status status = all ? gr_fusions_all(&f.found) : gr_fusions_named(&f.found, gr_option_string(p, "modules"));
   if (!status) status = fuse(&f);
   gr_vec_free(p->context, &f.tensors);
   gr_vec_free(p->context, &f.records);
   gr_vec_free(p->context, &f.done);
   gr_fusions_free(&f.found);
-  graft_rules_destroy(rules);
   return status;
 }

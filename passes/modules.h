@@ -42,13 +42,13 @@ typedef struct graft_linear_arguments {
 typedef struct graft_fuse_options {
   size_t size;
   bool qat; /* fuse_modules_qat: what trains; else what runs, batch norms folded */
-  /* Of `qat`: the qconfig, a quantizer that ships or of passes->quantizer_files, with options as in a pipeline
+  /* Of `qat`: the qconfig, a quantizer that ships or is one of `passes`, with options as in a pipeline
    * ("per-channel=true"; NULL: none; it sets `qat` itself). NULL: "fx". "none": the modules stay as they are, are
    * marked, and a quantizer that annotates later takes them as one (PyTorch's ConvBn2d before prepare_qat). */
   const char *quantizer, *quantizer_options;
   const char *form;    /* of `qat`, as graft_qat_arguments has it: "approximate" (NULL), "stable" or "auto" */
   const char *mapping; /* a file with sequences and rules of the caller's (patterns/LANGUAGE.md); NULL: none */
-  const struct graft_pass_options *passes; /* files, predicates, callbacks (passes.h); NULL: none */
+  const struct graft_pass_options *passes; /* files, sets, predicates, callbacks (passes.h); NULL: none */
 } graft_fuse_options;
 
 /* Makes one module of each sequence of modules that `modules` names, "conv1,bn1,relu1;sub.conv,sub.relu": sequences
@@ -57,10 +57,11 @@ typedef struct graft_fuse_options {
  * all sequences that there are, the longest first; those that do not fit stay. NULL options: in evaluation.
  *
  * Sequences: conv + bn, conv + bn + relu, conv + relu, conv_transpose + bn, in 1-D to 3-D; linear + bn, linear + relu,
- * bn + relu; those of `mapping` and of passes->pattern_files. The fused module has the first one's place and name: all
- * of its nodes go back to the source of that one, the batch norm's tensors are called NAME.bn.weight and so on, and
- * what a folded batch norm read and nothing else does is gone. Specs and observers on what the first one reads and on
- * what the last one gives stay; nothing else in the module changes. passes/README.md has what becomes of each sequence.
+ * bn + relu; those of `mapping`, of passes->pattern_files and passes->rules. The fused module has the first one's place
+ * and name: all of its nodes go back to the source of that one, the batch norm's tensors are called NAME.bn.weight and
+ * so on, and what a folded batch norm read and nothing else does is gone. Specs and observers on what the first one
+ * reads and on what the last one gives stay; nothing else in the module changes. passes/README.md has what becomes of
+ * each sequence.
  *
  * Errors name the module, and the module is then as it was: "cannot fuse modules: (relu, conv2d)", an unknown sequence;
  * a name that no module has, or that comes twice; modules that do not follow each other, or between which something
@@ -76,11 +77,12 @@ typedef struct graft_qconfig {
   /* A quantizer, by name and with options as in a pipeline ("per-channel=true"; NULL: none); `qat` is set for it. It
    * must quantize the layer's weight. */
   const char *quantizer, *quantizer_options;
-  const char *quantizer_file; /* where the quantizer is; NULL: it ships ("fx", "xnnpack") */
+  const char *quantizer_file; /* where the quantizer is; NULL: it ships ("fx", "xnnpack"), or is one of `passes` */
   /* What a layer with a batch norm computes in training: "approximate" (one convolution, whose result is divided by the
    * scale again), "stable" (PyTorch's slow path, for gamma near 0) or "auto" (stable where a channel needs it). NULL:
    * "approximate". */
   const char *form;
+  const struct graft_pass_options *passes; /* quantizers, rules, predicates, callbacks (passes.h); NULL: none */
 } graft_qconfig;
 
 /* What a QAT module has beside its convolution or linear. */

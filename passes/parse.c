@@ -171,15 +171,18 @@ static graft_status add_option(gr_arena *arena, const gr_pipe_piece *p, gr_pipe_
   return GRAFT_OK;
 }
 
-static graft_status parse(gr_arena *arena, const char *text, uint32_t depth, gr_pipe_item **items);
+static graft_status parse(gr_arena *arena, const gr_own *own, const char *text, uint32_t depth, gr_pipe_item **items);
 
-static graft_status add_pass(gr_arena *arena, const gr_pipe_piece *p, uint32_t depth, gr_pipe_item **made) {
+static graft_status add_pass(gr_arena *arena, const gr_own *own, const gr_pipe_piece *p, uint32_t depth,
+                             gr_pipe_item **made) {
   graft_context *c = arena->context;
-  const gr_pass_info *info = gr_pass_find(p->text, p->length);
+  const gr_pass_info *info = gr_own_pass_find(own, p->text, p->length);
   if (!info) {
     gr_closest near = gr_closest_begin(p->text, p->length);
     for (uint32_t i = 0; i < graft_pass_count(); i++)
       gr_closest_offer(&near, graft_pass_name(i), strlen(graft_pass_name(i)));
+    for (uint32_t i = 0; i < own->passes.len; i++)
+      gr_closest_offer(&near, own->passes.data[i]->name, strlen(own->passes.data[i]->name));
     const char *hint = gr_closest_hint(&near, "");
     return gr_error(c, GRAFT_NAME, p->where, "no pass is called '%.*s'%s", (int)(p->length < 80 ? p->length : 80),
                     p->text, near.word ? hint : " (--list-passes lists them)");
@@ -190,10 +193,10 @@ static graft_status add_pass(gr_arena *arena, const gr_pipe_piece *p, uint32_t d
   *made = item;
   if (info->run) return GRAFT_OK;
   if (depth == MAX_DEPTH) return gr_error(c, GRAFT_PASS, p->where, "the pipeline '%s' contains itself", info->name);
-  return parse(arena, info->members, depth + 1, &item->members);
+  return parse(arena, own, info->members, depth + 1, &item->members);
 }
 
-static graft_status parse(gr_arena *arena, const char *text, uint32_t depth, gr_pipe_item **items) {
+static graft_status parse(gr_arena *arena, const gr_own *own, const char *text, uint32_t depth, gr_pipe_item **items) {
   gr_pipe_reader r;
   gr_pipe_item **end = items, *item = NULL;
   *items = NULL;
@@ -209,7 +212,7 @@ static graft_status parse(gr_arena *arena, const char *text, uint32_t depth, gr_
       s = add_option(arena, &p, item);
       break;
     case GR_PIPE_PASS:
-      s = add_pass(arena, &p, depth, &item);
+      s = add_pass(arena, own, &p, depth, &item);
       *end = item;
       if (item) end = &item->next;
       break;
@@ -218,8 +221,8 @@ static graft_status parse(gr_arena *arena, const char *text, uint32_t depth, gr_
   }
 }
 
-graft_status gr_pipeline_parse(gr_arena *arena, const char *text, gr_pipe_item **items) {
-  return parse(arena, text, 0, items);
+graft_status gr_pipeline_parse(gr_arena *arena, const gr_own *own, const char *text, gr_pipe_item **items) {
+  return parse(arena, own, text, 0, items);
 }
 
 /* ---- lists ---- */
@@ -239,4 +242,18 @@ bool gr_list_next(const char **at, const char **item, size_t *length) {
     s = *at;
   }
   return false;
+}
+
+const char **gr_list_split(gr_arena *arena, const char *names, uint32_t *count) {
+  uint32_t most = 1;
+  for (const char *s = names; *s; s++) most += *s == ',';
+  const char **list = gr_arena_alloc(arena, most * sizeof *list);
+  const char *item;
+  size_t length;
+  *count = 0;
+  for (const char *at = names; list && gr_list_next(&at, &item, &length);) {
+    list[*count] = gr_arena_copy(arena, item, length);
+    if (!list[(*count)++]) return NULL;
+  }
+  return list;
 }

@@ -72,20 +72,37 @@ typedef struct graft_pass_options {
   uint32_t pattern_file_count;
   const char *const *quantizer_files; /* quantizers beside the built-in ones, by the name inside the file */
   uint32_t quantizer_file_count;
-  /* What `annotate{quantizer=callback}` calls for each graph, with `user`; it uses graft_annotate (annotations.h).
-   * Nodes that the pass's options leave out are not known to it. */
+  /* A quantizer in C without options of its own: `annotate{quantizer=callback}` calls it for each graph, with `user`.
+   * The same as a graft_quantizer_callback called "callback" (extend.h), which says what it may do. */
   graft_status (*annotate)(void *user, graft_graph *graph);
   /* Of the embedder, for the files above (patterns.h); all have the size of the first. */
   const struct graft_predicate *predicates;
   uint32_t predicate_count;
+  /* Sets beside what ships and the files (patterns.h), read once and used in any number of runs: a run reads nothing of
+   * them again. They are of the module's context, and stay as they are while it runs. Their rules are known to the pass
+   * `rewrite` and, with their sequences, to fuse-modules; their quantizers to whatever takes a quantizer's name. What
+   * ships and is in them too (of `create` with `builtin`) counts once. Any other name that comes twice, in the sets, in
+   * files or with what ships, is an error. */
+  const struct graft_rules *const *rules;
+  uint32_t rules_count;
+  const struct graft_quantizers *const *quantizers;
+  uint32_t quantizers_count;
+  /* Of the embedder, in C (extend.h). */
+  const struct graft_pass *passes;
+  uint32_t pass_count;
+  const struct graft_quantizer_callback *callbacks;
+  uint32_t callback_count;
 } graft_pass_options;
 
-/* Runs the passes in order over all graphs of the module. The whole text is checked before the first pass runs. A pass
- * that fails, of memory too, leaves the module as it was before this pass: valid, with what the passes before it did.
- * NULL options: defaults. */
+/* Runs the passes in order over all graphs of the module. The whole text, with all that graft_check_pipeline looks at,
+ * is checked before the first pass runs. A pass that fails, of memory too, leaves the module as it was before this
+ * pass: valid, with what the passes before it did. NULL options: defaults. */
 GRAFT_API graft_status graft_run_passes(graft_module *module, const char *pipeline, const graft_pass_options *options);
-/* Checks a pipeline's text alone. */
-GRAFT_API graft_status graft_check_pipeline(graft_context *context, const char *pipeline);
+/* All that graft_run_passes would refuse before it looks at a module: syntax, passes and options, their kinds, numbers
+ * and choices, options that contradict each other, names of rules and quantizers, a quantizer's options, files, sets
+ * and callbacks of `options` (NULL: defaults). GRAFT_OK, or why not, with a diagnostic. O(text and what is read). */
+GRAFT_API graft_status graft_check_pipeline(graft_context *context, const char *pipeline,
+                                            const graft_pass_options *options);
 
 /* The pass table, named pipelines included. */
 GRAFT_API uint32_t graft_pass_count(void);

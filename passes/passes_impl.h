@@ -2,30 +2,41 @@
 #ifndef GRAFT_PASSES_IMPL_H
 #define GRAFT_PASSES_IMPL_H
 
+#include "passes/own_impl.h"
 #include "passes/passes_int.h"
 #include "patterns/patterns_int.h"
 
-/* ---- one run (env.c): built-in rules and quantizers and those of the options' files, read on first use ---- */
+/* ---- one run (env.c): rules and quantizers that ship, of the options' sets and of their files, read on first use; the
+ * embedder's passes ---- */
+
+typedef struct gr_mapping {
+  const char *file;
+  graft_rules *rules;
+} gr_mapping;
 
 typedef struct gr_pass_env {
   graft_context *context;
   const graft_pass_options *options;
+  gr_own own;
   graft_rules *rules; /* NULL: not read yet */
-  bool own_rules;     /* with files or predicates of the options; else the context's */
+  bool own_rules;     /* with files, sets or predicates of the options; else the context's */
+  graft_quantizers *quantizers;
+  GR_VEC(gr_mapping) mappings; /* of the pass fuse-modules */
 } gr_pass_env;
 
-void gr_pass_env_init(gr_pass_env *env, graft_context *c, const graft_pass_options *options);
+/* Checks the options. The caller frees it, whatever it gives. */
+graft_status gr_pass_env_init(gr_pass_env *env, graft_context *c, const graft_pass_options *options);
 void gr_pass_env_free(gr_pass_env *env);
+/* All that is read on first use. */
+graft_status gr_pass_env_read(gr_pass_env *env);
+/* Of what ships some is not read yet. */
+graft_status gr_pass_env_all_rules(gr_pass_env *env, graft_rules **rules);
 /* Those of the names at least that may match in the module are in it. NULL with a diagnostic. */
 const graft_rules *gr_pass_env_rules(gr_pass_env *env, const char *const *names, uint32_t count,
                                      const graft_module *module);
-/* A set of its own, with the sequences of modules and one more file of rules ("": none). NULL with a diagnostic; the
- * caller destroys it. */
-graft_rules *gr_pass_env_rules_with(gr_pass_env *env, const char *file);
-/* The embedder's array has entries of the size that they say. */
-/* One of the predicates, whose structs may be shorter than ours, and `out` is of our size. */
-graft_status gr_pass_predicate(graft_context *c, const graft_pass_options *options, uint32_t index,
-                               graft_predicate *out);
+/* With the sequences of modules and one more file of rules ("": none). */
+graft_status gr_pass_env_rules_with(gr_pass_env *env, const char *file, graft_rules **rules);
+graft_status gr_pass_env_quantizers(gr_pass_env *env, graft_quantizers **quantizers);
 
 /* ---- the table (table.c)
  * ---------------------------------------------------------------------------------------------- */
@@ -70,7 +81,7 @@ typedef struct gr_pipe_item {
 } gr_pipe_item;
 
 /* The items of a text, named pipelines opened up. Everything lives in `arena`; `text` must live as long. */
-graft_status gr_pipeline_parse(gr_arena *arena, const char *text, gr_pipe_item **items);
+graft_status gr_pipeline_parse(gr_arena *arena, const gr_own *own, const char *text, gr_pipe_item **items);
 
 /* ---- a pipeline as it runs (compile.c): passes in order, named pipelines as brackets round them
  * ---------------------------------------------- */
@@ -93,7 +104,7 @@ typedef struct gr_pipeline {
   GR_VEC(gr_pipe_step) steps;
 } gr_pipeline;
 
-graft_status gr_pipeline_compile(gr_pipeline *pipeline, graft_context *c, const char *text);
+graft_status gr_pipeline_compile(gr_pipeline *pipeline, graft_context *c, const gr_own *own, const char *text);
 void gr_pipeline_free(gr_pipeline *pipeline);
 
 #endif

@@ -12,13 +12,14 @@
 #include "ir/ir_int.h"
 #include "passes/passes.h"
 
-#define GR_MAX_OPTIONS 10
+#define GR_MAX_OPTIONS 10 /* of a pass of the table */
 #define GR_MAX_STATISTICS 16
 
 typedef enum gr_option_kind {
   GR_OPTION_END, /* ends a list of declarations */
   GR_OPTION_BOOL,
   GR_OPTION_INT,
+  GR_OPTION_FLOAT,
   GR_OPTION_STRING,
   GR_OPTION_LIST,  /* comma-separated strings */
   GR_OPTION_CHOICE /* one of `choices` */
@@ -29,14 +30,17 @@ typedef struct gr_option_decl {
   const char *name;
   bool b; /* defaults */
   int64_t i;
+  double f;
   const char *s;       /* of string, list and choice; "" where there is none */
   const char *choices; /* "trained|observer" */
+  double least, most;  /* of numbers */
 } gr_option_decl;
 
 typedef struct gr_option_value {
   bool given;
   bool b;
   int64_t i;
+  double f;
   const char *s;
   gr_loc where; /* in the pipeline's text, when given */
 } gr_option_value;
@@ -46,18 +50,20 @@ typedef graft_status (*gr_pass_function)(gr_pass *p);
 
 typedef struct gr_pass_info {
   const char *name;
-  gr_pass_function run; /* NULL: a named pipeline */
-  const char *members;  /* of a named pipeline; of an alias of `rewrite`, the rules */
-  bool open;            /* takes options that it does not declare */
-  uint32_t marks;       /* of the nodes that it makes */
-  gr_option_decl options[GR_MAX_OPTIONS + 1];
+  gr_pass_function run;          /* NULL: a named pipeline */
+  gr_pass_function check;        /* of its options, before any pass runs, without a module; NULL: nothing to check */
+  const char *members;           /* of a named pipeline; of an alias of `rewrite`, the rules */
+  bool open;                     /* takes options that it does not declare */
+  uint32_t marks;                /* of the nodes that it makes */
+  const gr_option_decl *options; /* up to GR_OPTION_END */
+  const struct gr_own_pass *own; /* of the embedder: what gr_pass_run_own calls */
   const char *doc;
 } gr_pass_info;
 
 struct gr_pass_env; /* rules and quantizers of one run: passes_impl.h */
 
 struct gr_pass {
-  graft_module *module;
+  graft_module *module; /* NULL in `check` */
   graft_context *context;
   const gr_pass_info *info;
   const gr_option_value *values; /* by the declaration's index */
@@ -71,6 +77,11 @@ struct gr_pass {
   gr_arena text; /* of what the statistics say */
 };
 
+/* An option's value before it is given, and as the text gives it: an error where that is of another kind. */
+gr_option_value gr_option_default(const gr_option_decl *decl);
+graft_status gr_option_set(graft_context *c, const gr_option_decl *decl, const gr_option_text *o, gr_option_value *v);
+bool gr_same_option(const char *a, const char *b); /* `-` and `_` are the same */
+
 /* Options by name; the row in passes.def must declare them with this kind. */
 bool gr_option_bool(const gr_pass *p, const char *name);
 int64_t gr_option_int(const gr_pass *p, const char *name);
@@ -82,7 +93,10 @@ gr_loc gr_option_loc(const gr_pass *p, const char *name);
  * empty items are skipped. False: no more. */
 bool gr_list_next(const char **at, const char **item, size_t *length);
 
-/* Adds to a statistic; `name` is a literal. */
+/* The items as an array of strings; NULL: no memory. */
+const char **gr_list_split(gr_arena *arena, const char *list, uint32_t *count);
+
+/* Adds to a statistic; `name` lives as long as the pass. */
 void gr_count(gr_pass *p, const char *name, uint64_t by);
 
 /* The interpreter's function for single ops, for rules' `const` lines and constant folding. */
@@ -106,16 +120,22 @@ graft_status gr_settle_rules(gr_pass *p, const char *rules);
  * memory. For passes that go from users to makers: a node of many operands must not be looked through for each. */
 uint8_t *gr_annotated_nodes(const graft_graph *g);
 
-/* `--quantizer-file`, in the order given. */
-const char *const *gr_pass_quantizer_files(const gr_pass *p, uint32_t *count);
+/* What graft_check_pipeline does with the text alone: no rule, quantizer or file is looked for. */
+graft_status gr_pipeline_check_text(graft_context *c, const char *text);
 
 #define PASS(name, id, ...) graft_status gr_pass_##id(gr_pass *p);
+#define CHECKED_PASS(name, id, ...) \
+  graft_status gr_pass_##id(gr_pass *p); \
+  graft_status gr_check_##id(gr_pass *p);
 #define MARKING_PASS(name, id, ...) graft_status gr_pass_##id(gr_pass *p);
-#define OPEN_PASS(name, id, ...) graft_status gr_pass_##id(gr_pass *p);
+#define OPEN_PASS(name, id, ...) \
+  graft_status gr_pass_##id(gr_pass *p); \
+  graft_status gr_check_##id(gr_pass *p);
 #define ALIAS(...)
 #define PIPELINE(...)
 #include "passes/passes.def"
 #undef PASS
+#undef CHECKED_PASS
 #undef MARKING_PASS
 #undef OPEN_PASS
 #undef ALIAS

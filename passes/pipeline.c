@@ -50,9 +50,9 @@ static graft_status verify(runner *r, const gr_pass_info *info, graft_pass_repor
 }
 
 /* After an error: which of the passes it was. */
-static void note_pass(const runner *r, const gr_pipe_step *step) {
-  gr_note(r->module->context, (gr_loc){0}, "in the pass '%s' (%u of %u)%s%s%s", step->info->name, step->number,
-          step->of, step->in ? " of the pipeline '" : "", step->in ? step->in->name : "", step->in ? "'" : "");
+static void note_pass(graft_context *c, const gr_pipe_step *step) {
+  gr_note(c, (gr_loc){0}, "in the pass '%s' (%u of %u)%s%s%s", step->info->name, step->number, step->of,
+          step->in ? " of the pipeline '" : "", step->in ? step->in->name : "", step->in ? "'" : "");
 }
 
 static graft_pass_report begin_report(runner *r, const gr_pipe_step *step) {
@@ -89,7 +89,7 @@ static graft_status run_pass(runner *r, const gr_pipe_step *step, struct gr_pass
   if (s && gr_error_count(c) == errors)
     gr_error(c, s, (gr_loc){0}, "the pass '%s' failed: %s", step->info->name, graft_status_text(s));
   s = gr_outcome(c, errors, s);
-  if (!s && (r->options->verify_each || ALWAYS_VERIFY)) s = verify(r, step->info, &report);
+  if (!s && (r->options->verify_each || step->info->own || ALWAYS_VERIFY)) s = verify(r, step->info, &report);
   s = gr_edit_end(r->module, edit, s);
   report.statistics = pass.statistics;
   report.statistic_count = pass.statistic_count;
@@ -98,7 +98,7 @@ static graft_status run_pass(runner *r, const gr_pipe_step *step, struct gr_pass
   report.layers = pass.layers.data;
   report.layer_count = pass.layers.len;
   if (s)
-    note_pass(r, step);
+    note_pass(c, step);
   else
     s = call(r, r->options->after, "after", &report);
   gr_vec_free(c, &pass.rules);
@@ -135,26 +135,46 @@ static graft_status run_steps(runner *r, const gr_pipeline *pipeline, struct gr_
   return s;
 }
 
+/* What a pass can say of its options before any pass runs. */
+static graft_status check(graft_context *c, const gr_pipe_step *step, gr_pass_env *env) {
+  if (step->kind != GR_STEP_PASS || !step->info->check) return GRAFT_OK;
+  gr_pass pass = {.context = c,
+                  .info = step->info,
+                  .values = step->values,
+                  .rest = step->rest,
+                  .rest_count = step->rest_count,
+                  .env = env};
+  gr_arena_init(&pass.text, c);
+  const uint32_t errors = gr_error_count(c);
+  const graft_status s = gr_outcome(c, errors, step->info->check(&pass));
+  if (s) note_pass(c, step);
+  gr_arena_free(&pass.text);
+  return s;
+}
+
+/* All that is done before a module is looked at. The caller frees both. */
+static graft_status begin(gr_pass_env *env, gr_pipeline *compiled, graft_context *c, const char *text,
+                          const graft_pass_options *options) {
+  graft_status s = gr_pass_env_init(env, c, options);
+  if (!s) s = gr_pipeline_compile(compiled, c, &env->own, text);
+  for (uint32_t i = 0; !s && i < compiled->steps.len; i++) s = check(c, &compiled->steps.data[i], env);
+  return s;
+}
+
 static graft_status run_passes(graft_module *module, const char *pipeline, const graft_pass_options *options) {
   if (!pipeline)
     return gr_error(module->context, GRAFT_INVALID_ARGUMENT, gr_module_loc(module), "there is no pipeline to run");
   graft_pass_options known = {.size = sizeof known};
   graft_status s = gr_take_options(module->context, &known, sizeof known, options);
   if (s) return s;
-  if ((known.pattern_file_count && !known.pattern_files) || (known.quantizer_file_count && !known.quantizer_files) ||
-      (known.predicate_count && !known.predicates))
-    return gr_error(module->context, GRAFT_INVALID_ARGUMENT, gr_module_loc(module),
-                    "the options count files or predicates that are not there");
-  gr_pipeline compiled;
-  s = gr_pipeline_compile(&compiled, module->context, pipeline);
-  if (s) return s;
   gr_pass_env env;
-  gr_pass_env_init(&env, module->context, &known);
+  gr_pipeline compiled = {0};
+  s = begin(&env, &compiled, module->context, pipeline, &known);
   runner r = {.module = module, .options = &known};
   for (uint32_t i = 0; i < compiled.steps.len; i++) r.count += compiled.steps.data[i].kind != GR_STEP_END;
-  s = run_steps(&r, &compiled, &env);
-  gr_pass_env_free(&env);
+  if (!s) s = run_steps(&r, &compiled, &env);
   gr_pipeline_free(&compiled);
+  gr_pass_env_free(&env);
   return s;
 }
 
@@ -164,12 +184,29 @@ graft_status graft_run_passes(graft_module *module, const char *pipeline, const 
   return gr_call_end(module->context, run_passes(module, pipeline, options));
 }
 
-graft_status graft_check_pipeline(graft_context *context, const char *pipeline) {
+graft_status graft_check_pipeline(graft_context *context, const char *pipeline, const graft_pass_options *options) {
   if (!GR_LIVE(context, CONTEXT)) return GRAFT_INVALID_ARGUMENT;
   if (!pipeline) return gr_error(context, GRAFT_INVALID_ARGUMENT, (gr_loc){0}, "there is no pipeline to check");
-  gr_pipeline compiled;
-  graft_status s = gr_pipeline_compile(&compiled, context, pipeline);
-  if (!s) gr_pipeline_free(&compiled);
+  graft_pass_options known = {.size = sizeof known};
+  graft_status s = gr_take_options(context, &known, sizeof known, options);
+  if (s) return s;
+  gr_pass_env env;
+  gr_pipeline compiled = {0};
+  s = begin(&env, &compiled, context, pipeline, &known);
+  if (!s) s = gr_pass_env_read(&env);
+  gr_pipeline_free(&compiled);
+  gr_pass_env_free(&env);
+  return s;
+}
+
+graft_status gr_pipeline_check_text(graft_context *c, const char *text) {
+  const graft_pass_options none = {.size = sizeof none};
+  gr_pass_env env;
+  gr_pipeline compiled = {0};
+  graft_status s = gr_pass_env_init(&env, c, &none);
+  if (!s) s = gr_pipeline_compile(&compiled, c, &env.own, text);
+  gr_pipeline_free(&compiled);
+  gr_pass_env_free(&env);
   return s;
 }
 

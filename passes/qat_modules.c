@@ -100,10 +100,22 @@ graft_status gr_qconfig_take(graft_context *c, const char *module, const graft_q
   return gr_error(c, GRAFT_INVALID_ARGUMENT, where, "there is no form '%s': approximate, stable or auto", q->form);
 }
 
+/* The file of the qconfig stands behind those of its options. */
 static graft_status run(graft_module *m, const char *module, const char *pipeline, const graft_qconfig *q) {
-  const graft_pass_options options = {
-      .size = sizeof options, .quantizer_files = &q->quantizer_file, .quantizer_file_count = q->quantizer_file != NULL};
-  const graft_status s = graft_run_passes(m, pipeline, &options);
+  graft_context *c = m->context;
+  graft_pass_options options = {.size = sizeof options};
+  graft_status s = gr_take_options(c, &options, sizeof options, q->passes);
+  const uint32_t count = options.quantizer_file_count;
+  const char **files = q->quantizer_file && !s ? gr_alloc(c, ((size_t)count + 1) * sizeof *files) : NULL;
+  if (s) return s;
+  if (q->quantizer_file) {
+    if (!files) return GRAFT_NO_MEMORY;
+    for (uint32_t i = 0; i < count && options.quantizer_files; i++) files[i] = options.quantizer_files[i];
+    files[count] = q->quantizer_file;
+    if (!count || options.quantizer_files) options.quantizer_files = files, options.quantizer_file_count++;
+  }
+  s = graft_run_passes(m, pipeline, &options);
+  if (files) gr_free(c, files, ((size_t)count + 1) * sizeof *files);
   if (s) gr_note(m->context, gr_named_loc(module), "while this module was built");
   return s;
 }

@@ -57,8 +57,10 @@ bool gr_is_of_sizes(const graft_graph *g, graft_node n, const uint8_t *sizes);
 
 /* ---- quantizers (annotate.c) ---- */
 
-/* The quantizer that the option of this name says, and the set that it is in, for the caller to destroy. */
-graft_status gr_pass_quantizer(gr_pass *p, graft_quantizers **set, const gr_quantizer **q);
+/* The quantizer that the option of this name says; it lives as long as the run. */
+graft_status gr_pass_quantizer(gr_pass *p, const gr_quantizer **q);
+/* Is there one, and has it the options that the pass does not know? */
+graft_status gr_check_quantizer(gr_pass *p);
 
 /* ---- what fuse-modules made one module (fuse_units.c) ---- */
 

@@ -4,21 +4,6 @@
 
 #include "passes/passes_impl.h"
 
-/* "A,B" as an array of strings, in the arena. */
-static const char **split(gr_arena *arena, const char *names, uint32_t *count) {
-  uint32_t most = 1;
-  for (const char *s = names; *s; s++) most += *s == ',';
-  const char **list = gr_arena_alloc(arena, most * sizeof *list);
-  const char *item;
-  size_t length;
-  *count = 0;
-  for (const char *at = names; list && gr_list_next(&at, &item, &length);) {
-    list[*count] = gr_arena_copy(arena, item, length);
-    if (!list[(*count)++]) return NULL;
-  }
-  return list;
-}
-
 /* A rule's counts go to those that it has from other graphs. */
 bool gr_count_rule(void *user, const gr_rule_stats *stats) {
   gr_pass *p = user;
@@ -59,11 +44,9 @@ static graft_status apply_rules(gr_pass *p, const char *rules, gr_rewrite_option
   gr_arena arena;
   gr_arena_init(&arena, p->context);
   uint32_t count = 0;
-  const char **names = split(&arena, rules, &count);
+  const char **names = gr_list_split(&arena, rules, &count);
   const graft_rules *set = names ? gr_pass_env_rules(p->env, names, count, p->module) : NULL;
   graft_status s = set ? GRAFT_OK : names ? GRAFT_RULE : gr_no_memory(p->context);
-  if (!s && count == 0)
-    s = gr_error(p->context, GRAFT_INVALID_ARGUMENT, where, "'%s' needs the option 'rules'", p->info->name);
   how.pass = p->info->name;
   how.marks = p->info->marks;
   how.where = where;
@@ -92,6 +75,18 @@ graft_status gr_settle_rules(gr_pass *p, const char *rules) {
   return apply_rules(p, rules, (gr_rewrite_options){.live = true, .fixed_point = true}, (gr_loc){0});
 }
 
+graft_status gr_check_rewrite(gr_pass *p) {
+  const gr_loc where = gr_option_loc(p, "rules");
+  uint32_t count = 0;
+  const char **names = gr_list_split(&p->text, gr_option_string(p, "rules"), &count);
+  graft_rules *set = NULL;
+  graft_status s = names ? gr_pass_env_all_rules(p->env, &set) : gr_no_memory(p->context);
+  if (!s && count == 0)
+    s = gr_error(p->context, GRAFT_INVALID_ARGUMENT, where, "'%s' needs the option 'rules'", p->info->name);
+  for (uint32_t i = 0; i < count && !s; i++) s = gr_rules_check_name(set, names[i], where);
+  return s;
+}
+
 graft_status gr_pass_rewrite(gr_pass *p) {
   if (p->info->members) return gr_apply_rules(p, p->info->members, (gr_loc){0});
   gr_rewrite_options how = {.fixed_point = gr_option_bool(p, "fixed-point"),
@@ -118,6 +113,11 @@ graft_status gr_form_rules(const gr_pass *p, const char *const **rules) {
                     "exact is of the approximate form: the form '%s' divides by no scale", form);
   *rules = exact;
   return GRAFT_OK;
+}
+
+graft_status gr_check_fuse_conv_bn_qat(gr_pass *p) {
+  const char *const *form;
+  return gr_form_rules(p, &form);
 }
 
 graft_status gr_pass_fuse_conv_bn_qat(gr_pass *p) {

@@ -1,4 +1,5 @@
 /* The pass table as data, and what the public interface tells about it. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -7,7 +8,7 @@
 #define BOOL(n, value) \
   { .kind = GR_OPTION_BOOL, .name = (n), .b = (value), .s = "" }
 #define INT(n, value) \
-  { .kind = GR_OPTION_INT, .name = (n), .i = (value), .s = "" }
+  { .kind = GR_OPTION_INT, .name = (n), .i = (value), .s = "", .most = INFINITY }
 #define STRING(n, value) \
   { .kind = GR_OPTION_STRING, .name = (n), .s = (value) }
 #define LIST(n, value) \
@@ -17,14 +18,18 @@
 #define END_OPTION \
   { .kind = GR_OPTION_END }
 #define OPTIONS(...) \
-  { __VA_ARGS__ }
+  (const gr_option_decl[]) { __VA_ARGS__, END_OPTION }
 
 #define PASS(n, id, opts, text) {.name = (n), .run = gr_pass_##id, .options = opts, .doc = (text)},
 #define MARKING_PASS(n, id, mark, opts, text) \
   {.name = (n), .run = gr_pass_##id, .marks = GR_MARK_##mark, .options = opts, .doc = (text)},
-#define OPEN_PASS(n, id, opts, text) {.name = (n), .run = gr_pass_##id, .open = true, .options = opts, .doc = (text)},
-#define ALIAS(n, rules, text) {.name = (n), .run = gr_pass_rewrite, .members = (rules), .doc = (text)},
-#define PIPELINE(n, text, help) {.name = (n), .members = (text), .doc = (help)},
+#define CHECKED_PASS(n, id, opts, text) \
+  {.name = (n), .run = gr_pass_##id, .check = gr_check_##id, .options = opts, .doc = (text)},
+#define OPEN_PASS(n, id, opts, text) \
+  {.name = (n), .run = gr_pass_##id, .check = gr_check_##id, .open = true, .options = opts, .doc = (text)},
+#define ALIAS(n, rules, text) \
+  {.name = (n), .run = gr_pass_rewrite, .members = (rules), .options = NO_OPTIONS, .doc = (text)},
+#define PIPELINE(n, text, help) {.name = (n), .members = (text), .options = NO_OPTIONS, .doc = (help)},
 
 static const gr_pass_info table[] = {
 #include "passes/passes.def"
@@ -72,6 +77,10 @@ static void add_option(signature *s, const gr_option_decl *o) {
   switch (o->kind) {
   case GR_OPTION_BOOL: value = o->b ? "true" : "false"; break;
   case GR_OPTION_INT: value = number; break;
+  case GR_OPTION_FLOAT:
+    snprintf(number, sizeof number, "%.15g", o->f);
+    value = number;
+    break;
   case GR_OPTION_CHOICE: value = o->choices; break;
   case GR_OPTION_LIST: value = o->s[0] ? o->s : "A,B"; break;
   case GR_OPTION_STRING: value = o->s[0] ? o->s : "NAME"; break;
@@ -114,5 +123,25 @@ size_t graft_pass_signature(uint32_t index, char *buffer, size_t size) {
   else
     is_open = add_members(&s, info->members);
   if (is_open) s.at = append(buffer, size, s.at, s.between, "…", ""), s.between = ", ";
+  return s.between[0] == ',' ? append(buffer, size, s.at, "}", "", "") : s.at;
+}
+
+size_t graft_pass_describe(const graft_pass *pass, char *buffer, size_t size) {
+  graft_pass p = {0};
+  if (!gr_copy_options(&p, sizeof p, pass) || !p.name) return append(buffer, size, 0, "", "", "");
+  signature s = {.buffer = buffer, .size = size, .between = "{"};
+  s.at = append(buffer, size, 0, p.name, "", "");
+  const size_t stride = p.options ? p.options->size : 0;
+  for (uint32_t i = 0; i < p.option_count && p.options; i++) {
+    graft_option o = {0};
+    if (!gr_copy_options(&o, sizeof o, (const char *)p.options + i * stride)) break;
+    if (!o.name) continue;
+    static const char *const none[] = {"false", "0", "0", "NAME", "A,B", ""};
+    const char *value = o.value ? o.value : (size_t)o.kind < sizeof none / sizeof *none ? none[o.kind] : "";
+    if (o.kind == GRAFT_OPTION_CHOICE && o.choices) value = o.choices;
+    s.at = append(buffer, size, s.at, s.between, o.name, "=");
+    s.at = append(buffer, size, s.at, value, "", "");
+    s.between = ", ";
+  }
   return s.between[0] == ',' ? append(buffer, size, s.at, "}", "", "") : s.at;
 }

@@ -57,6 +57,13 @@ static graft_status lower_integers(gr_pass *p, uint64_t *rounded) {
   return s ? s : gr_settle_rules(p, "to-onnx-raise");
 }
 
+graft_status gr_check_to_onnx(gr_pass *p) {
+  const int64_t opset = gr_option_int(p, "opset");
+  if (opset >= 13 && opset <= 21) return GRAFT_OK;
+  return gr_error(p->context, GRAFT_INVALID_ARGUMENT, gr_option_loc(p, "opset"),
+                  "opset %lld cannot be written: 13 to 21 can", (long long)opset);
+}
+
 /* Rules of ops that a later opset has count where it is not reached. */
 graft_status gr_pass_to_onnx(gr_pass *p) {
   static const int64_t steps[] = {14, 17, 18, 20, 21};
@@ -64,9 +71,6 @@ graft_status gr_pass_to_onnx(gr_pass *p) {
   char rules[128];
   uint64_t rounded = 0;
   size_t at = (size_t)snprintf(rules, sizeof rules, "to-onnx");
-  if (opset < 13 || opset > 21)
-    return gr_error(p->context, GRAFT_INVALID_ARGUMENT, gr_option_loc(p, "opset"),
-                    "opset %lld cannot be written: 13 to 21 can", (long long)opset);
   for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
     if (opset < steps[i]) at += (size_t)snprintf(rules + at, sizeof rules - at, ",to-onnx-%lld", (long long)steps[i]);
   graft_status s = has_integers(p->module) ? lower_integers(p, &rounded) : GRAFT_OK;

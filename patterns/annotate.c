@@ -69,29 +69,35 @@ static bool read_option(graft_attr *o, const char *text) {
   }
 }
 
-static graft_status read_options(annotator *a, const gr_annotate_options *given) {
+static graft_status read_options(graft_context *c, const gr_quantizer *q, const gr_annotate_options *given,
+                                 graft_attr options[QZ_MAX_OPTIONS]) {
   static const char *const kinds[] = {"true or false", "an integer", "a number", "a text"};
-  for (uint32_t i = 0; i < a->q->options.len; i++) a->options[i] = a->q->options.data[i].value;
+  qz_defaults(q, options);
   for (uint32_t i = 0; i < given->option_count; i++) {
     const gr_option_text *o = &given->options[i];
     uint32_t k = 0;
-    while (k < a->q->options.len && !same_name(a->options[k].name, o->name)) k++;
-    if (k == a->q->options.len && strcmp(o->name, "qat") == 0) continue; /* the pipeline's word: one that serves both */
-    if (k == a->q->options.len) {
+    while (k < q->options.len && !same_name(options[k].name, o->name)) k++;
+    if (k == q->options.len && strcmp(o->name, "qat") == 0) continue; /* the pipeline's word: one that serves both */
+    if (k == q->options.len) {
       gr_closest near = gr_closest_begin(o->name, strlen(o->name));
-      for (k = 0; k < a->q->options.len; k++) gr_closest_offer(&near, a->options[k].name, strlen(a->options[k].name));
+      for (k = 0; k < q->options.len; k++) gr_closest_offer(&near, options[k].name, strlen(options[k].name));
       for (const char *const *other = given->others; other && *other; other++)
         gr_closest_offer(&near, *other, strlen(*other));
       char hint[sizeof near.hint]; /* as the lists write it */
       snprintf(hint, sizeof hint, "%s", gr_closest_hint(&near, ""));
       for (char *s = hint; (s = strchr(s, '_'));) *s = '-';
-      return gr_error(a->c, GRAFT_NAME, o->name_where, "quantizer %s has no option '%s'%s", a->q->name, o->name, hint);
+      return gr_error(c, GRAFT_NAME, o->name_where, "quantizer %s has no option '%s'%s", q->name, o->name, hint);
     }
-    if (!read_option(&a->options[k], o->value))
-      return gr_error(a->c, GRAFT_NAME, o->value_where, "option %s is %s", o->name,
-                      kinds[a->options[k].kind - GRAFT_ATTR_BOOL]);
+    if (!read_option(&options[k], o->value))
+      return gr_error(c, GRAFT_NAME, o->value_where, "option %s is %s", o->name,
+                      kinds[options[k].kind - GRAFT_ATTR_BOOL]);
   }
   return GRAFT_OK;
+}
+
+graft_status gr_annotate_check(graft_context *c, const gr_quantizer *q, const gr_annotate_options *given) {
+  graft_attr options[QZ_MAX_OPTIONS];
+  return read_options(c, q, given, options);
 }
 
 /* ---- specs ---- */
@@ -483,7 +489,7 @@ graft_status gr_annotate(graft_graph *g, const gr_quantizer *q, const gr_annotat
                  .stats = stats,
                  .requantize = options->requantize,
                  .outcome = options->outcome};
-  graft_status status = read_options(&a, options);
+  graft_status status = read_options(a.c, q, options, a.options);
   if (status) return status;
   a.node_count = g->nodes.len;
   size_t claimed = (size_t)a.node_count + 1, specs = (size_t)q->specs.len + 1,

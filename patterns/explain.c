@@ -240,7 +240,7 @@ graft_status gr_rules_explain(const graft_rules *rules, graft_graph *g, const ch
                  gr_op_text(g->module, gr_node_at(g, x->node)->op));
   say_annotations(x);
   uint32_t tried = 0;
-  x->trial = gr_pt_trial_begin(g, rules, evaluate);
+  x->trial = gr_pt_trial_begin(g, evaluate);
   if (!x->trial) x->out.failed = true;
   for (uint32_t i = 0; x->cones && x->trial && i < graft_rules_count(rules); i++) {
     const pt_rule *rule = gr_pt_rules_at(rules, i);

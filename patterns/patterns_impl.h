@@ -153,7 +153,7 @@ typedef struct pt_step {
   int copy;          /* matched node whose attribute set is exactly this one's; -1 */
   uint16_t inputs[PT_MAX_INPUTS];
   uint32_t input_count;
-  uint32_t number; /* over all rules of a set: for caches */
+  uint32_t number; /* in the rule: for caches */
 } pt_step;
 
 typedef struct pt_carry { /* an annotation that goes to another place */
@@ -186,9 +186,10 @@ typedef struct pt_rule {
   uint32_t marks; /* of the nodes that it makes */
   uint32_t place; /* of one that ships: where its file stands in their order, from 1 on; 0: a user's */
   gr_loc where;
+  uint32_t step_count; /* of all variants */
 } pt_rule;
 
-bool gr_pt_compile_rewrite(gr_parser *p, pt_rule *rule, uint32_t *step_number);
+bool gr_pt_compile_rewrite(gr_parser *p, pt_rule *rule);
 
 /* ---- what a match bound
  * ------------------------------------------------------------------------------------------------ */

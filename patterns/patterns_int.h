@@ -249,6 +249,13 @@ uint64_t gr_rules_compared(const graft_rules *rules);
 graft_rules *gr_rules_create_pending(graft_context *context);
 /* The one that a context keeps, made on first use; NULL with a diagnostic. */
 graft_rules *gr_rules_shipped(graft_context *context);
+/* An empty set of the run, over one that is kept: what ships is read there, and stands behind what is added here. */
+graft_rules *gr_rules_create_over(graft_rules *base);
+/* Adds the rules and sequences of a set that outlives this one, without reading them again; what ships is left out. */
+graft_status gr_rules_borrow(graft_rules *set, const graft_rules *from);
+const graft_context *gr_rules_context(const graft_rules *set);
+/* GRAFT_NAME, with the nearest one: no rule, file or folder is called so (whether it was read yet or not). */
+graft_status gr_rules_check_name(const graft_rules *set, const char *name, gr_loc where);
 /* Reads those that the names stand for, files and folders too, and that may match in the module: the others need an op
  * that is not there, nor made by a rule that the names stand for. NULL module: all may; NULL names: all. What no name
  * fits is an error of gr_rewrite's. */

@@ -708,13 +708,13 @@ static bool check_used(gr_parser *p, const pt_rule *rule) {
   return ok;
 }
 
-bool gr_pt_compile_rewrite(gr_parser *p, pt_rule *rule, uint32_t *step_number) {
+bool gr_pt_compile_rewrite(gr_parser *p, pt_rule *rule) {
   for (uint32_t i = 0; i < rule->pattern->compiled; i++) {
     builder b = {.parser = p,
                  .rule = rule,
                  .pattern = rule->pattern,
                  .v = &rule->pattern->variants[i],
-                 .step_number = step_number};
+                 .step_number = &rule->step_count};
     if (!compile_variant(&b)) return false;
   }
   return !p->failed && check_used(p, rule);

@@ -87,7 +87,8 @@ struct gr_quantizer {
   GR_VEC(qz_option) options;
   GR_VEC(qz_spec) specs;
   GR_VEC(qz_rule) rules;
-  struct gr_quantizer *next;
+  const graft_quantizers *owner;
+  bool ships;
 };
 
 /* The dequantize or quantize, come with the file, that gives the edge or value its parameters; GRAFT_NONE (given.c). */

@@ -7,8 +7,14 @@
 
 typedef struct gr_quantizer gr_quantizer;
 
-/* Of the quantizers that ship only the one of this name is read; the names of all are taken. */
-graft_quantizers *gr_quantizers_create_for(graft_context *context, const char *name);
+/* Of the quantizers that ship none is read before it is needed; the names of all are taken. */
+graft_quantizers *gr_quantizers_create_pending(graft_context *context);
+/* The quantizer of this name; NULL with GRAFT_OK: there is none. */
+graft_status gr_quantizers_need(graft_quantizers *quantizers, const char *name, const gr_quantizer **q);
+bool gr_quantizers_knows(const graft_quantizers *quantizers, const char *name); /* one that ships, too */
+/* Adds the quantizers of a set that outlives this one, without reading them again; those that ship are left out. */
+graft_status gr_quantizers_borrow(graft_quantizers *quantizers, const graft_quantizers *from);
+const graft_context *gr_quantizers_context(const graft_quantizers *quantizers);
 /* All names: those that ship, too. */
 void gr_quantizers_offer(const graft_quantizers *quantizers, gr_closest *near);
 /* GRAFT_NONE as index: no quantizer is called so. */
@@ -50,6 +56,8 @@ typedef struct gr_annotate_stats {
   uint32_t given;                     /* places that are not made, since their q/dq came with the file */
 } gr_annotate_stats;
 
+/* An error where an option is not the quantizer's, or its value of another kind. */
+graft_status gr_annotate_check(graft_context *c, const gr_quantizer *q, const gr_annotate_options *options);
 /* Rule by rule in the file's order, nodes in graph order; the first rule to match a node claims it. A node that has
  * annotations already is claimed from the start. */
 graft_status gr_annotate(graft_graph *g, const gr_quantizer *q, const gr_annotate_options *options,

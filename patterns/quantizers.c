@@ -8,52 +8,68 @@
 
 struct graft_quantizers {
   GR_HANDLE;
-  gr_quantizer *first, *last;
+  GR_VEC(gr_quantizer *) all; /* those of other sets too, which have another owner */
+  gr_named names;
   gr_customs customs;
   bool others; /* names of quantizers that ship are taken, whether or not they were read */
 };
 
-static graft_status add(graft_quantizers *set, const char *text, size_t size, const char *name, bool ships);
+static graft_status add(graft_quantizers *set, const char *text, size_t size, const char *name, bool checked);
 
-/* Those that ship; `name`: that one alone, if there is one. */
-static graft_quantizers *create(graft_context *context, bool builtin, const char *name) {
+/* One that ships. `checked`: that each of its rules is reached the tests have seen. */
+static graft_status add_shipped(graft_quantizers *set, const gr_builtin *b, bool checked) {
+  const bool others = set->others;
+  set->others = false;
+  const graft_status status = add(set, b->text, strlen(b->text), b->name, checked);
+  set->others = others;
+  if (!status) set->all.data[set->all.len - 1]->ships = true;
+  return status;
+}
+
+graft_quantizers *graft_quantizers_create(graft_context *context, bool builtin) {
+  if (!GR_LIVE(context, CONTEXT)) return NULL;
   graft_quantizers *set = gr_calloc(context, 1, sizeof *set);
   if (!set) return NULL;
   gr_handle_begin(set, GR_HANDLE_QUANTIZERS, context);
   for (const gr_builtin *b = gr_builtin_quantizers; builtin && b->name; b++) {
-    if (name && strcmp(b->declares, name) != 0) continue;
-    if (add(set, b->text, strlen(b->text), b->name, name != NULL)) {
-      graft_quantizers_destroy(set);
-      return NULL;
-    }
+    if (!add_shipped(set, b, false)) continue;
+    graft_quantizers_destroy(set);
+    return NULL;
   }
   set->others = builtin;
   return set;
 }
 
-graft_quantizers *graft_quantizers_create(graft_context *context, bool builtin) {
-  if (!GR_LIVE(context, CONTEXT)) return NULL;
-  return create(context, builtin, NULL);
-}
-
-graft_quantizers *gr_quantizers_create_for(graft_context *context, const char *name) {
-  return create(context, true, name);
+graft_quantizers *gr_quantizers_create_pending(graft_context *context) {
+  graft_quantizers *set = graft_quantizers_create(context, false);
+  if (set) set->others = true;
+  return set;
 }
 
 void graft_quantizers_destroy(graft_quantizers *set) {
   if (!set || !GR_LIVE(set, QUANTIZERS)) return;
-  for (gr_quantizer *q = set->first, *next; q; q = next) {
-    next = q->next;
-    qz_destroy(q);
-  }
+  for (uint32_t i = 0; i < set->all.len; i++)
+    if (set->all.data[i]->owner == set) qz_destroy(set->all.data[i]);
+  gr_vec_free(set->context, &set->all);
+  gr_named_free(set->context, &set->names);
   gr_customs_free(set->context, &set->customs);
   gr_handle_end(set, sizeof *set);
 }
 
 const gr_quantizer *gr_quantizers_find(const graft_quantizers *set, const char *name) {
-  for (const gr_quantizer *q = set->first; q; q = q->next)
-    if (strcmp(q->name, name) == 0) return q;
-  return NULL;
+  const uint32_t i = gr_named_find(&set->names, name, strlen(name));
+  return i < set->all.len ? set->all.data[i] : NULL;
+}
+
+graft_status gr_quantizers_need(graft_quantizers *set, const char *name, const gr_quantizer **q) {
+  graft_status status = GRAFT_OK;
+  *q = gr_quantizers_find(set, name);
+  for (const gr_builtin *b = gr_builtin_quantizers; !*q && !status && b->name; b++)
+    if (strcmp(b->declares, name) == 0) {
+      status = add_shipped(set, b, true);
+      *q = gr_quantizers_find(set, name);
+    }
+  return status;
 }
 
 static bool is_taken(const graft_quantizers *set, const char *name) {
@@ -62,26 +78,43 @@ static bool is_taken(const graft_quantizers *set, const char *name) {
   return gr_quantizers_find(set, name) != NULL;
 }
 
-static graft_status add(graft_quantizers *set, const char *text, size_t size, const char *name, bool ships) {
+bool gr_quantizers_knows(const graft_quantizers *set, const char *name) { return is_taken(set, name); }
+
+static graft_status push(graft_quantizers *set, gr_quantizer *q) {
+  if (is_taken(set, q->name))
+    return gr_error(set->context, GRAFT_NAME, (gr_loc){.file = q->file}, "there is a quantizer '%s' already", q->name);
+  const bool ok =
+      gr_vec_push(set->context, &set->all, q) && gr_named_add(set->context, &set->names, q->name, strlen(q->name));
+  return ok ? GRAFT_OK : GRAFT_NO_MEMORY;
+}
+
+graft_status gr_quantizers_borrow(graft_quantizers *set, const graft_quantizers *from) {
+  graft_status status = GRAFT_OK;
+  for (uint32_t i = 0; i < from->all.len && !status; i++)
+    if (!from->all.data[i]->ships) status = push(set, from->all.data[i]);
+  return status;
+}
+
+const graft_context *gr_quantizers_context(const graft_quantizers *set) { return set->context; }
+
+static graft_status add(graft_quantizers *set, const char *text, size_t size, const char *name, bool checked) {
   graft_context *c = set->context;
   if (!name) name = "";
   if (!text && size) return gr_error(c, GRAFT_INVALID_ARGUMENT, (gr_loc){.file = name}, "there is no text");
   const uint32_t errors = gr_error_count(c);
-  gr_quantizer *q = qz_parse(c, &set->customs, text, size, name, ships);
+  gr_quantizer *q = qz_parse(c, &set->customs, text, size, name, checked);
   const graft_status parsed = gr_outcome(c, errors, q ? GRAFT_OK : GRAFT_RULE);
   if (parsed || !q) {
     if (q) qz_destroy(q);
     return parsed;
   }
-  if (is_taken(set, q->name)) {
-    graft_status status =
-        gr_error(set->context, GRAFT_NAME, (gr_loc){.file = name}, "there is a quantizer '%s' already", q->name);
-    qz_destroy(q);
-    return status;
-  }
-  *(set->last ? &set->last->next : &set->first) = q;
-  set->last = q;
-  return GRAFT_OK;
+  const uint32_t before = set->all.len;
+  q->owner = set;
+  const graft_status status = push(set, q);
+  if (!status) return GRAFT_OK;
+  set->all.len = before;
+  qz_destroy(q);
+  return status;
 }
 
 graft_status graft_quantizers_add(graft_quantizers *set, const char *text, size_t size, const char *name) {
@@ -90,7 +123,8 @@ graft_status graft_quantizers_add(graft_quantizers *set, const char *text, size_
 }
 
 void gr_quantizers_offer(const graft_quantizers *set, gr_closest *near) {
-  for (const gr_quantizer *q = set->first; q; q = q->next) gr_closest_offer(near, q->name, strlen(q->name));
+  for (uint32_t i = 0; i < set->all.len; i++)
+    gr_closest_offer(near, set->all.data[i]->name, strlen(set->all.data[i]->name));
   for (const gr_builtin *b = gr_builtin_quantizers; set->others && b->name; b++)
     gr_closest_offer(near, b->declares, strlen(b->declares));
 }
@@ -111,16 +145,11 @@ graft_status graft_quantizers_load(graft_quantizers *set, const char *path) {
 }
 
 uint32_t graft_quantizers_count(const graft_quantizers *set) {
-  if (!GR_IS(set, QUANTIZERS)) return 0;
-  uint32_t count = 0;
-  for (const gr_quantizer *q = set->first; q; q = q->next) count++;
-  return count;
+  return GR_IS(set, QUANTIZERS) ? set->all.len : 0;
 }
 
 static const gr_quantizer *at(const graft_quantizers *set, uint32_t index) {
-  const gr_quantizer *q = GR_IS(set, QUANTIZERS) ? set->first : NULL;
-  while (q && index-- > 0) q = q->next;
-  return q;
+  return GR_IS(set, QUANTIZERS) && index < set->all.len ? set->all.data[index] : NULL;
 }
 
 const char *graft_quantizers_name(const graft_quantizers *set, uint32_t index) {

@@ -13,7 +13,9 @@ typedef struct driver {
   pt_rewriter r;
   const pt_rule **rules;
   gr_rule_stats *counts; /* by rule */
-  uint32_t rule_count;
+  uint32_t rule_count, rule_room;
+  GR_VEC(pt_attr_cache) caches;    /* of all rules, one after the other */
+  uint32_t *first_cache;           /* by rule */
   bucket buckets[GR_OP_COUNT + 1]; /* the last: opaque ops */
   bool wanted[GR_OP_COUNT + 1];
   GR_VEC(uint32_t) seq; /* by node: its place in graph order, while rules with several root ops need it */
@@ -46,6 +48,12 @@ static graft_status no_rule(graft_context *c, const graft_rules *set, const char
                   gr_closest_hint(&near, ""));
 }
 
+graft_status gr_rules_check_name(const graft_rules *set, const char *name, gr_loc where) {
+  for (uint32_t i = 0; i < graft_rules_count(set); i++)
+    if (gr_pt_name_fits(gr_pt_rules_at(set, i), name)) return GRAFT_OK;
+  return gr_shipped_fits(set, name) ? GRAFT_OK : no_rule(set->context, set, name, where);
+}
+
 /* Those that ship in their order, whenever each was read. They stand together. */
 static void order(const pt_rule **rules, uint32_t count) {
   for (uint32_t i = 1; i < count; i++) {
@@ -56,11 +64,18 @@ static void order(const pt_rule **rules, uint32_t count) {
   }
 }
 
+static bool add_caches(driver *d, const pt_rule *rule) {
+  for (uint32_t i = 0; i < rule->step_count; i++)
+    if (!gr_vec_push(d->r.c, &d->caches, ((pt_attr_cache){.set = GRAFT_NONE}))) return false;
+  return true;
+}
+
 static graft_status choose_rules(driver *d, const graft_rules *set, const char *const *names, uint32_t count,
                                  gr_loc where) {
   graft_context *c = d->r.c;
   uint32_t total = graft_rules_count(set);
-  d->rules = gr_alloc(c, (size_t)(total * (count ? count : 1) + 1) * sizeof *d->rules);
+  d->rule_room = total * (count ? count : 1) + 1;
+  d->rules = gr_alloc(c, d->rule_room * sizeof *d->rules);
   if (!d->rules) return GRAFT_NO_MEMORY;
   for (uint32_t n = 0; n < count; n++) {
     uint32_t before = d->rule_count;
@@ -70,8 +85,14 @@ static graft_status choose_rules(driver *d, const graft_rules *set, const char *
     order(d->rules + before, d->rule_count - before);
   }
   d->counts = gr_calloc(c, d->rule_count + 1, sizeof *d->counts);
-  for (uint32_t i = 0; d->counts && i < d->rule_count; i++) d->counts[i].name = d->rules[i]->name;
-  return d->counts ? GRAFT_OK : GRAFT_NO_MEMORY;
+  d->first_cache = gr_alloc(c, (d->rule_count + 1) * sizeof *d->first_cache);
+  if (!d->counts || !d->first_cache) return GRAFT_NO_MEMORY;
+  for (uint32_t i = 0; i < d->rule_count; i++) {
+    d->counts[i].name = d->rules[i]->name;
+    d->first_cache[i] = d->caches.len;
+    if (!add_caches(d, d->rules[i])) return GRAFT_NO_MEMORY;
+  }
+  return GRAFT_OK;
 }
 
 static void want(void *user, uint32_t op, const char *opaque) {
@@ -215,6 +236,7 @@ static graft_status apply(driver *d, uint32_t index, gr_match *match, graft_node
   pt_rewriter *r = &d->r;
   const pt_rule *rule = d->rules[index];
   uint32_t places = 1, variant = match->variant;
+  r->caches = d->caches.data + d->first_cache[index];
   r->spliced.len = 0;
   if (r->options->fixed_point && !r->options->within && gr_node_at(r->g, n)->operand_count > PT_LONG &&
       rule->pattern->variants[variant].program->splices && !gr_pt_splice(r, rule->pattern, variant, n, match, &places))
@@ -465,8 +487,7 @@ static graft_status take_over(pt_rewriter *r) {
   return s;
 }
 
-static bool begin(driver *d, graft_graph *g, const graft_rules *rules, const gr_rewrite_options *options,
-                  gr_rewrite_stats *stats) {
+static bool begin(driver *d, graft_graph *g, const gr_rewrite_options *options, gr_rewrite_stats *stats) {
   pt_rewriter *r = &d->r;
   graft_context *c = g->module->context;
   r->g = g;
@@ -480,13 +501,10 @@ static bool begin(driver *d, graft_graph *g, const graft_rules *rules, const gr_
   if (r->cones && options->live) gr_pt_cones_live(r->cones);
   gr_matcher_init(&r->matcher, g, NULL, r->cones);
   r->matcher.turn = 1;
-  r->cache_count = gr_pt_rules_step_count(rules);
-  r->caches = gr_alloc(c, (size_t)(r->cache_count + 1) * sizeof *r->caches);
-  for (uint32_t i = 0; r->caches && i < r->cache_count; i++) r->caches[i].set = GRAFT_NONE;
   d->limit = options->max_rewrites ? options->max_rewrites : 1000000 + 64 * (uint64_t)g->live;
   const char *pass = options->pass ? options->pass : "";
   r->pass = gr_intern(r->m, pass, strlen(pass));
-  return r->cones && r->caches && r->pass != GRAFT_NONE;
+  return r->cones && r->pass != GRAFT_NONE;
 }
 
 static void end(driver *d) {
@@ -494,7 +512,7 @@ static void end(driver *d) {
   graft_context *c = r->c;
   gr_matcher_free(&r->matcher);
   gr_cones_destroy(r->cones);
-  if (r->caches) gr_free(c, r->caches, (size_t)(r->cache_count + 1) * sizeof *r->caches);
+  gr_vec_free(c, &d->caches);
   gr_vec_free(c, &r->operands);
   gr_vec_free(c, &r->entries);
   gr_vec_free(c, &r->records);
@@ -528,13 +546,13 @@ struct pt_trial {
   gr_rewrite_stats stats;
 };
 
-pt_trial *gr_pt_trial_begin(graft_graph *g, const graft_rules *rules, gr_evaluator evaluate) {
+pt_trial *gr_pt_trial_begin(graft_graph *g, gr_evaluator evaluate) {
   graft_context *c = g->module->context;
   pt_trial *t = gr_calloc(c, 1, sizeof *t);
   if (!t) return NULL;
   t->options.evaluate = evaluate;
   t->driver.r.trial = true;
-  if (begin(&t->driver, g, rules, &t->options, &t->stats)) return t;
+  if (begin(&t->driver, g, &t->options, &t->stats)) return t;
   gr_pt_trial_end(t);
   return NULL;
 }
@@ -543,6 +561,9 @@ bool gr_pt_try(pt_trial *t, const pt_rule *rule, uint32_t variant, graft_node ro
   pt_rewriter *r = &t->driver.r;
   gr_match match;
   bool fits = false;
+  t->driver.caches.len = 0;
+  if (!add_caches(&t->driver, rule)) return false;
+  r->caches = t->driver.caches.data;
   gr_overhear(r->c, why, size);
   if (!gr_pt_match_variant(&r->matcher, rule->pattern, variant, root, &match) ||
       gr_pt_apply(r, rule, &match, &fits) != GRAFT_OK)
@@ -566,7 +587,7 @@ graft_status gr_rewrite(graft_graph *g, const graft_rules *rules, const char *co
   *stats = (gr_rewrite_stats){0};
   driver *d = gr_calloc(c, 1, sizeof *d);
   if (!d) return GRAFT_NO_MEMORY;
-  graft_status status = begin(d, g, rules, options, stats) ? GRAFT_OK : GRAFT_NO_MEMORY;
+  graft_status status = begin(d, g, options, stats) ? GRAFT_OK : GRAFT_NO_MEMORY;
   if (status == GRAFT_OK) status = choose_rules(d, rules, names, name_count, options->where);
   if (status == GRAFT_OK && !fill_buckets(d)) status = GRAFT_NO_MEMORY;
   if (status == GRAFT_OK && !gr_pt_watch_begin(&d->watch, c, d->rules, d->rule_count, d->wanted))
@@ -582,8 +603,8 @@ graft_status gr_rewrite(graft_graph *g, const graft_rules *rules, const char *co
     if (any && !options->count_rule(options->count_user, counts)) status = GRAFT_NO_MEMORY;
   }
   if (d->counts) gr_free(c, d->counts, (d->rule_count + 1) * sizeof *d->counts);
-  uint32_t total = graft_rules_count(rules) * (name_count ? name_count : 1) + 1;
-  if (d->rules) gr_free(c, d->rules, (size_t)total * sizeof *d->rules);
+  if (d->first_cache) gr_free(c, d->first_cache, (d->rule_count + 1) * sizeof *d->first_cache);
+  if (d->rules) gr_free(c, d->rules, d->rule_room * sizeof *d->rules);
   end(d);
   gr_free(c, d, sizeof *d);
   return status;

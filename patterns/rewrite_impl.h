@@ -31,8 +31,7 @@ typedef struct pt_rewriter {
   gr_rewrite_stats *stats;
   gr_matcher matcher;
   gr_cones *cones;
-  pt_attr_cache *caches; /* by step number */
-  uint32_t cache_count;
+  pt_attr_cache *caches;          /* of the rule in hand, by step number */
   uint32_t pass;                  /* string */
   const pt_rule *rule;            /* applied last, */
   uint32_t rule_string, rootless; /* its name, and its record where the matched nodes have none */
@@ -67,7 +66,7 @@ bool gr_pt_splice(pt_rewriter *r, const gr_pattern *p, uint32_t variant, graft_n
 
 /* Would the rewriter rewrite? For --explain: each attempt is taken back. `end` takes NULL. */
 typedef struct pt_trial pt_trial;
-pt_trial *gr_pt_trial_begin(graft_graph *g, const graft_rules *rules, gr_evaluator evaluate);
+pt_trial *gr_pt_trial_begin(graft_graph *g, gr_evaluator evaluate);
 /* At a root where the variant matches; if not, `why` is the reason, or empty. */
 bool gr_pt_try(pt_trial *t, const pt_rule *rule, uint32_t variant, graft_node root, char *why, size_t size);
 void gr_pt_trial_end(pt_trial *t);

@@ -39,7 +39,8 @@ static bool expect_word(gr_parser *p, const char *word, const char *quoted) {
 /* The file with a rule of the name: one that is there, or that ships and is not read yet. */
 static const char *file_with(const graft_rules *set, const char *name) {
   uint32_t same = gr_named_find(&set->names, name, strlen(name));
-  return same < set->rules.len ? set->rules.data[same]->file : gr_shipped_file_with(set, name);
+  if (same < set->rules.len) return set->rules.data[same]->file;
+  return set->base ? file_with(set->base, name) : gr_shipped_file_with(set, name);
 }
 
 static pt_rule *parse_rule(graft_rules *set, gr_rule_file *f, gr_parser *p, const char *text) {
@@ -78,7 +79,7 @@ static pt_rule *parse_rule(graft_rules *set, gr_rule_file *f, gr_parser *p, cons
   sections.names = &rule->pattern->names;
   gr_pt_parse_items(&sections, &rule->rewrite);
   p->failed |= !gr_pt_compile_match(p, rule->pattern);
-  return gr_pt_compile_rewrite(p, rule, &set->step_count) && !p->failed ? rule : NULL;
+  return gr_pt_compile_rewrite(p, rule) && !p->failed ? rule : NULL;
 }
 
 /* To the next declaration, or the end. Only texts that ship are read so: nothing but sections and declarations stands
@@ -226,6 +227,31 @@ graft_rules *graft_rules_create(graft_context *context, bool builtin) {
   return NULL;
 }
 
+graft_rules *gr_rules_create_over(graft_rules *base) {
+  graft_rules *set = graft_rules_create(base->context, false);
+  if (set) set->base = base;
+  return set;
+}
+
+/* What ships is in the base. */
+graft_status gr_rules_borrow(graft_rules *set, const graft_rules *from) {
+  graft_context *c = set->context;
+  for (uint32_t i = 0; i < from->rules.len; i++) {
+    const pt_rule *rule = from->rules.data[i];
+    if (rule->place) continue;
+    const char *file = file_with(set, rule->name);
+    if (file) return gr_error(c, GRAFT_RULE, rule->where, "there is a rule %s already, in %s", rule->name, file);
+    if (!gr_vec_push(c, &set->rules, rule) || !gr_named_add(c, &set->names, rule->name, strlen(rule->name)))
+      return GRAFT_NO_MEMORY;
+  }
+  for (uint32_t i = 0; i < from->sequences.len; i++)
+    if (!from->sequences.data[i]->ships && !gr_vec_push(c, &set->sequences, from->sequences.data[i]))
+      return GRAFT_NO_MEMORY;
+  return GRAFT_OK;
+}
+
+const graft_context *gr_rules_context(const graft_rules *set) { return set->context; }
+
 graft_rules *gr_rules_create_pending(graft_context *context) {
   graft_rules *set = graft_rules_create(context, false);
   if (!set || gr_shipped_begin(set)) return set;
@@ -243,22 +269,24 @@ void graft_rules_destroy(graft_rules *set) {
   gr_customs_free(c, &set->customs);
   gr_named_free(c, &set->names);
   gr_vec_free(c, &set->shipped);
+  gr_named_free(c, &set->shipped_names);
   gr_handle_end(set, sizeof *set);
 }
 
 uint32_t graft_rules_count(const graft_rules *set) {
   if (!GR_IS(set, RULES)) return 0;
-  return set->rules.len;
+  return set->rules.len + (set->base ? graft_rules_count(set->base) : 0);
+}
+const pt_rule *gr_pt_rules_at(const graft_rules *set, uint32_t i) {
+  return i < set->rules.len ? set->rules.data[i] : gr_pt_rules_at(set->base, i - set->rules.len);
 }
 const char *graft_rules_name(const graft_rules *set, uint32_t i) {
-  return GR_IS(set, RULES) && i < set->rules.len ? set->rules.data[i]->name : NULL;
+  return i < graft_rules_count(set) ? gr_pt_rules_at(set, i)->name : NULL;
 }
 const char *graft_rules_doc(const graft_rules *set, uint32_t i) {
-  return GR_IS(set, RULES) && i < set->rules.len ? set->rules.data[i]->doc : NULL;
+  return i < graft_rules_count(set) ? gr_pt_rules_at(set, i)->doc : NULL;
 }
 const char *graft_rules_file(const graft_rules *set, uint32_t i) {
-  return GR_IS(set, RULES) && i < set->rules.len ? set->rules.data[i]->file : NULL;
+  return i < graft_rules_count(set) ? gr_pt_rules_at(set, i)->file : NULL;
 }
-const pt_rule *gr_pt_rules_at(const graft_rules *set, uint32_t i) { return set->rules.data[i]; }
-uint32_t gr_pt_rules_step_count(const graft_rules *set) { return set->step_count; }
 uint64_t gr_rules_compared(const graft_rules *set) { return set->compared; }

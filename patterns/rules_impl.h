@@ -25,15 +25,16 @@ typedef struct gr_rule_file {
 
 struct graft_rules {
   GR_HANDLE;
+  graft_rules *base; /* its rules and sequences, and those that ship, stand behind those here; NULL: none */
   GR_VEC(gr_rule_file *) files;
-  GR_VEC(pt_rule *) rules;
+  GR_VEC(const pt_rule *) rules;
   gr_named names; /* of the rules */
   GR_VEC(gr_sequence *) sequences;
   bool sequences_read; /* those that ship */
   gr_customs customs;
-  uint32_t step_count;
   uint64_t compared;
   GR_VEC(gr_shipped) shipped; /* in the order of the build; empty: the set is without them */
+  gr_named shipped_names;
 };
 
 /* ---- rules that ship (shipped.c) ---- */
@@ -47,7 +48,6 @@ void gr_shipped_offer(const graft_rules *set, gr_closest *near);            /* n
 const pt_rule *gr_pt_rules_at(const graft_rules *set, uint32_t i);
 bool gr_pt_name_fits(const pt_rule *rule, const char *name); /* the rule's own, or its file's or folder's */
 bool gr_pt_file_fits(const char *file, const char *name);    /* the latter */
-uint32_t gr_pt_rules_step_count(const graft_rules *set);
 
 /* ---- rules that are never reached (shadow.c, shadow_index.c) ---- */
 

@@ -110,11 +110,12 @@ const gr_sequence *gr_sequence_find(const graft_rules *set, const graft_module *
       const gr_sequence *s = set->sequences.data[i];
       if (s->ships == (ships == 1) && fits(s, m, ops, count)) return s;
     }
-  return NULL;
+  return set->base ? gr_sequence_find(set->base, m, ops, count) : NULL;
 }
 
 graft_status gr_rules_need_sequences(graft_rules *set) {
   static const char folder[] = "fuse/";
+  if (set->base) return gr_rules_need_sequences(set->base);
   graft_status status = GRAFT_OK;
   const uint32_t before = set->sequences.len;
   if (set->sequences_read || set->shipped.len == 0) return GRAFT_OK;

@@ -12,7 +12,9 @@ bool gr_shipped_begin(graft_rules *set) {
   for (const gr_builtin *f = gr_builtin_rules; f->name; f++) {
     const uint16_t *needs = f->needs;
     for (const char *name = f->declares; *name; name += strlen(name) + 1) {
-      if (!gr_vec_push(set->context, &set->shipped, ((gr_shipped){f, name, needs, .pending = true}))) return false;
+      if (!gr_vec_push(set->context, &set->shipped, ((gr_shipped){f, name, needs, .pending = true})) ||
+          !gr_named_add(set->context, &set->shipped_names, name, strlen(name)))
+        return false;
       while (*needs++ != GR_OP_COUNT) {
       }
     }
@@ -21,11 +23,8 @@ bool gr_shipped_begin(graft_rules *set) {
 }
 
 const char *gr_shipped_file_with(const graft_rules *set, const char *name) {
-  for (uint32_t i = 0; i < set->shipped.len; i++) {
-    const gr_shipped *s = &set->shipped.data[i];
-    if (s->pending && strcmp(s->name, name) == 0) return s->file->name;
-  }
-  return NULL;
+  const uint32_t i = gr_named_find(&set->shipped_names, name, strlen(name));
+  return i < set->shipped.len && set->shipped.data[i].pending ? set->shipped.data[i].file->name : NULL;
 }
 
 static bool fits(const gr_shipped *s, const char *name) {
@@ -33,12 +32,14 @@ static bool fits(const gr_shipped *s, const char *name) {
 }
 
 bool gr_shipped_fits(const graft_rules *set, const char *name) {
+  if (set->base) return gr_shipped_fits(set->base, name);
   for (uint32_t i = 0; i < set->shipped.len; i++)
     if (fits(&set->shipped.data[i], name)) return true;
   return false;
 }
 
 void gr_shipped_offer(const graft_rules *set, gr_closest *near) {
+  if (set->base) gr_shipped_offer(set->base, near);
   for (uint32_t i = 0; i < set->shipped.len; i++) {
     const gr_shipped *s = &set->shipped.data[i];
     if (!s->pending) continue;
@@ -105,16 +106,17 @@ static graft_status read_file(graft_rules *set, gr_shipped *rules, uint32_t coun
 graft_status gr_rules_need(graft_rules *set, const char *const *names, uint32_t count, const graft_module *module) {
   ops o = {0};
   if (module) find_ops(module, &o);
+  graft_rules *ships = set->base ? set->base : set; /* what is read there stands behind all others here */
   for (uint32_t looked = 0, more = 1; more;) {
-    for (; looked < set->rules.len; looked++)
+    for (; looked < graft_rules_count(set); looked++)
       for (uint32_t n = 0; n < count; n++)
-        if (gr_pt_name_fits(set->rules.data[looked], names[n])) add_made(set->rules.data[looked], &o);
-    for (uint32_t i = 0, k; i < set->shipped.len; i = k) {
-      for (k = i; k < set->shipped.len && set->shipped.data[k].file == set->shipped.data[i].file;) k++;
-      graft_status status = read_file(set, set->shipped.data + i, k - i, names, count, module ? &o : NULL);
+        if (gr_pt_name_fits(gr_pt_rules_at(set, looked), names[n])) add_made(gr_pt_rules_at(set, looked), &o);
+    for (uint32_t i = 0, k; i < ships->shipped.len; i = k) {
+      for (k = i; k < ships->shipped.len && ships->shipped.data[k].file == ships->shipped.data[i].file;) k++;
+      graft_status status = read_file(ships, ships->shipped.data + i, k - i, names, count, module ? &o : NULL);
       if (status != GRAFT_OK) return status;
     }
-    more = set->rules.len > looked;
+    more = graft_rules_count(set) > looked;
   }
   return GRAFT_OK;
 }

@@ -6,7 +6,7 @@
 #include "ir/formats/npy_int.h"
 #include "ir/inspect.h"
 #include "ir/state.h"
-#include "passes/passes.h"
+#include "passes/passes_int.h"
 #include "patterns/patterns.h"
 #include "patterns/quantizer_int.h"
 #include "runtime/runtime_int.h"
@@ -481,7 +481,7 @@ static bool check_onnx_options(const arguments *a) {
 
 static int run(graft_context *context, const arguments *a) {
   if (a->lists) return list(context, a);
-  if (a->passes && graft_check_pipeline(context, a->passes) != GRAFT_OK) {
+  if (a->passes && gr_pipeline_check_text(context, a->passes) != GRAFT_OK) {
     cli_print_diagnostics(context, "ir-opt");
     return EXIT_USAGE;
   }

@@ -93,7 +93,7 @@ static bool attempt_pipeline(graft_context *c, const void *bytes, size_t size, c
   if (!text) return false;
   if (size) memcpy(text, bytes, size);
   text[size] = 0;
-  const bool good = graft_check_pipeline(c, text) == GRAFT_OK;
+  const bool good = graft_check_pipeline(c, text, NULL) == GRAFT_OK;
   if (good == graft_context_has_errors(c)) *wrong = "the status is not what the errors say";
   if (good) run(c, text, NULL, wrong);
   free(text);

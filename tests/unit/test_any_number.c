@@ -209,7 +209,7 @@ START_TEST(editors_refuse) {
                        &(graft_spec){.size = sizeof(graft_spec), .kind = "shared", .place_count = 1}));
   FAILS(graft_annotate(g, (graft_place){.value = x}, &(graft_spec){.size = sizeof(graft_spec), .attr_count = 1}));
   FAILS(graft_run_passes(m, NULL, NULL));
-  FAILS(graft_check_pipeline(c, NULL));
+  FAILS(graft_check_pipeline(c, NULL, NULL));
   FAILS(graft_module_save(m, NULL, GRAFT_FORMAT_TEXT));
   FAILS(graft_module_save(m, "/tmp/never", (graft_format)99));
   char *bytes;
@@ -406,8 +406,8 @@ START_TEST(options_of_other_sizes_are_taken) {
   graft_context_options context = SHORT(graft_context_options, max_diagnostics);
   context.max_diagnostics = 1; /* past the size */
   graft_context *other = graft_context_create(&context);
-  graft_check_pipeline(other, "a");
-  graft_check_pipeline(other, "b");
+  graft_check_pipeline(other, "a", NULL);
+  graft_check_pipeline(other, "b", NULL);
   ck_assert_uint_eq(graft_diagnostic_count(other), 2);
   graft_context_destroy(other);
 }

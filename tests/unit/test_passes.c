@@ -46,7 +46,7 @@ static const struct {
 };
 
 START_TEST(pipeline_errors_have_a_caret) {
-  ck_assert_int_eq(graft_check_pipeline(context, bad[_i].text), bad[_i].status);
+  ck_assert_int_eq(graft_check_pipeline(context, bad[_i].text, NULL), bad[_i].status);
   graft_diagnostic d = first_error();
   ck_assert_msg(strstr(d.message, bad[_i].message), "'%s' gives: %s", bad[_i].text, d.message);
   ck_assert_uint_eq(d.line, bad[_i].line);
@@ -69,14 +69,14 @@ START_TEST(pipelines_that_are_fine) {
                                      "convert{qparams=observer}",
                                      "fold-constants{max-elements=0}"};
   for (size_t i = 0; i < sizeof good / sizeof *good; i++)
-    ck_assert_msg(graft_check_pipeline(context, good[i]) == GRAFT_OK, "'%s'", good[i]);
+    ck_assert_msg(gr_pipeline_check_text(context, good[i]) == GRAFT_OK, "'%s'", good[i]);
 }
 END_TEST
 
 /* Every named pipeline of the table parses, opens up and has a doc line. */
 START_TEST(table_is_sound) {
   for (uint32_t i = 0; i < graft_pass_count(); i++) {
-    ck_assert_msg(graft_check_pipeline(context, graft_pass_name(i)) == GRAFT_OK, "%s", graft_pass_name(i));
+    ck_assert_msg(gr_pipeline_check_text(context, graft_pass_name(i)) == GRAFT_OK, "%s", graft_pass_name(i));
     ck_assert_uint_gt(strlen(graft_pass_doc(i)), 0);
     char signature[512];
     ck_assert_uint_lt(graft_pass_signature(i, signature, sizeof signature), sizeof signature);
@@ -87,9 +87,11 @@ START_TEST(table_is_sound) {
 }
 END_TEST
 
+static const gr_own nothing;
+
 START_TEST(list_options_join_items) {
   gr_pipeline pipeline;
-  ck_assert_int_eq(gr_pipeline_compile(&pipeline, context, "rewrite{rules=a,\"b\\\"c\",d, fixed-point=true}"),
+  ck_assert_int_eq(gr_pipeline_compile(&pipeline, context, &nothing, "rewrite{rules=a,\"b\\\"c\",d, fixed-point=true}"),
                    GRAFT_OK);
   ck_assert_uint_eq(pipeline.steps.len, 1);
   ck_assert_str_eq(pipeline.steps.data[0].values[0].s, "a,b\"c,d");
@@ -107,7 +109,7 @@ END_TEST
 
 START_TEST(pipeline_options_reach_the_members) {
   gr_pipeline pipeline;
-  ck_assert_int_eq(gr_pipeline_compile(&pipeline, context, "dce,convert{qparams=observer}"), GRAFT_OK);
+  ck_assert_int_eq(gr_pipeline_compile(&pipeline, context, &nothing, "dce,convert{qparams=observer}"), GRAFT_OK);
   const gr_pipe_step *steps = pipeline.steps.data;
   ck_assert_int_eq(steps[0].kind, GR_STEP_PASS);
   ck_assert_int_eq(steps[1].kind, GR_STEP_BEGIN);
