@@ -28,6 +28,7 @@ GRAFT_API graft_place graft_place_edge(graft_node node, uint32_t slot);
 
 /* ---- setting ---- */
 
+/* A spec to be set. */
 typedef struct graft_spec {
   size_t size;
   const char *kind;        /* "spec" (observed), "shared", "derived", "fixed": the rows of OPS.md's table of specs */
@@ -84,6 +85,7 @@ GRAFT_API const char *graft_spec_origin(const graft_graph *graph, graft_place pl
  * False at the end, and `at` is then no place. The spec may be removed or changed during the walk, its node not be
  * erased. A whole walk is O(nodes, operands and values), nothing where a graph has no specs. */
 GRAFT_API bool graft_spec_first(const graft_graph *graph, graft_place *at);
+/* From the place at `at` to the one after it. */
 GRAFT_API bool graft_spec_next(const graft_graph *graph, graft_place *at);
 
 #if defined(__cplusplus)

@@ -18,6 +18,7 @@ GRAFT_API uint32_t graft_op_find(const char *name);
 /* The op of a node: O(1). GRAFT_NONE of an opaque one. */
 GRAFT_API uint32_t graft_node_get_op_index(const graft_graph *graph, graft_node node);
 
+/* What an operand is for. */
 typedef enum graft_role {
   GRAFT_ROLE_DATA,
   GRAFT_ROLE_WEIGHT,
@@ -26,6 +27,7 @@ typedef enum graft_role {
   GRAFT_ROLE_LIKE        /* only its shape is read */
 } graft_role;
 
+/* An operand as it is declared. */
 typedef struct graft_op_operand {
   const char *name;
   graft_role role;
@@ -33,12 +35,14 @@ typedef struct graft_op_operand {
   bool variadic; /* the last one: it takes any number of operands, one at least where it is not optional */
 } graft_op_operand;
 
+/* A result as it is declared. */
 typedef struct graft_op_result {
   const char *name;
   bool optional, variadic;
   double low, high; /* where its elements lie, of ops in the family fixed_range; else -inf to inf */
 } graft_op_result;
 
+/* An attribute as it is declared. */
 typedef struct graft_op_attr {
   const char *name;
   graft_attr_kind kind;
@@ -74,7 +78,7 @@ GRAFT_API bool graft_op_commutes(uint32_t op);  /* its two operands may change p
 GRAFT_API bool graft_op_is_random(uint32_t op); /* draws numbers while its attribute `training` is set */
 
 /* Families, which rules write as @name: "conv", "q", "dq", "layer", "quantized" … */
-GRAFT_API uint32_t graft_family_count(void);
+GRAFT_API uint32_t graft_family_count(void);             /* how many there are */
 GRAFT_API const char *graft_family_name(uint32_t index); /* "" past the last one */
 /* What its members have in common, static; "" past the last one. */
 GRAFT_API const char *graft_family_doc(uint32_t index);
