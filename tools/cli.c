@@ -184,13 +184,6 @@ void cli_list_free(cli_list *list) {
 
 /* ---- files ---- */
 
-if (limits) {
-  options.max_bytes = limits->max_bytes;
-  options.max_work = limits->max_work;
-}
-graft_context *context = graft_context_create(&options);
-if (context) gr_watch_temporaries(context, guard_temporary);
-return context;
 /* Read, not mapped: a file that somebody else cuts short or writes to meanwhile must not end or change what we do. All
  * of it is looked at anyway, for its hashes. */
 graft_module *cli_load(graft_context *context, const char *path) {
@@ -258,7 +251,9 @@ graft_context *cli_context(const cli_limits *limits) {
     options.max_bytes = limits->max_bytes;
     options.max_work = limits->max_work;
   }
-  return graft_context_create(&options);
+  graft_context *context = graft_context_create(&options);
+  if (context) gr_watch_temporaries(context, guard_temporary);
+  return context;
 }
 
 bool cli_limit(const cli_command *command, const char *name, const char *text, uint64_t kilo, uint64_t *limit) {
