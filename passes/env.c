@@ -18,7 +18,8 @@ static graft_status foreign(graft_context *c, const char *what, uint32_t i, bool
 
 static graft_status check_sets(graft_context *c, const graft_pass_options *o) {
   for (uint32_t i = 0; i < o->rules_count; i++)
-    if (!GR_IS(o->rules[i], RULES) || gr_rules_context(o->rules[i]) != c) return foreign(c, "rules", i, GR_IS(o->rules[i], RULES));
+    if (!GR_IS(o->rules[i], RULES) || gr_rules_context(o->rules[i]) != c)
+      return foreign(c, "rules", i, GR_IS(o->rules[i], RULES));
   for (uint32_t i = 0; i < o->quantizers_count; i++)
     if (!GR_IS(o->quantizers[i], QUANTIZERS) || gr_quantizers_context(o->quantizers[i]) != c)
       return foreign(c, "quantizers", i, GR_IS(o->quantizers[i], QUANTIZERS));

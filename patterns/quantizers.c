@@ -144,9 +144,7 @@ graft_status graft_quantizers_load(graft_quantizers *set, const char *path) {
   return status;
 }
 
-uint32_t graft_quantizers_count(const graft_quantizers *set) {
-  return GR_IS(set, QUANTIZERS) ? set->all.len : 0;
-}
+uint32_t graft_quantizers_count(const graft_quantizers *set) { return GR_IS(set, QUANTIZERS) ? set->all.len : 0; }
 
 static const gr_quantizer *at(const graft_quantizers *set, uint32_t index) {
   return GR_IS(set, QUANTIZERS) && index < set->all.len ? set->all.data[index] : NULL;
