@@ -47,8 +47,11 @@ typedef struct graft_pass_call graft_pass_call;
  * kind: false, 0, "", NULL, and an error in the context, which fails the pass. A string's getter takes choices and
  * lists too (a list as one text with commas). O(options). */
 GRAFT_API bool graft_pass_call_bool(const graft_pass_call *call, const char *option);
+/* Of a whole number. */
 GRAFT_API int64_t graft_pass_call_int(const graft_pass_call *call, const char *option);
+/* Of a number. */
 GRAFT_API double graft_pass_call_float(const graft_pass_call *call, const char *option);
+/* Of a text, a choice, a list. */
 GRAFT_API const char *graft_pass_call_string(const graft_pass_call *call, const char *option);
 /* The items of a list, their number into *count; NULL for none, or with an error where there is no memory. */
 GRAFT_API const char *const *graft_pass_call_list(graft_pass_call *call, const char *option, uint32_t *count);

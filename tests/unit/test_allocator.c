@@ -122,7 +122,7 @@ static bool print(graft_module *m, graft_format format) {
   char *text;
   size_t size;
   if (graft_module_print(m, format, &text, &size) != GRAFT_OK) return false;
-  graft_free(graft_module_get_context(m), text, size + 1);
+  graft_free(graft_module_get_context(m), text, size);
   return true;
 }
 

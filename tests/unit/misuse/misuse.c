@@ -456,6 +456,12 @@ static bool is_left_to_verifier(const char *name) {
   return false;
 }
 
+/* Those that give back the code that they are given, and those whose handle is there in callbacks alone. */
+static bool says_nothing(const char *name) {
+  return strcmp(name, "graft_node_diagnostic") == 0 || strcmp(name, "graft_diagnostic_add") == 0 ||
+         strncmp(name, "graft_pass_call_", strlen("graft_pass_call_")) == 0;
+}
+
 /* What it gave back, and whether it said why it did not. */
 static bool call(const row *r, const unsigned *values, bool alone) {
   fixture f = {.context = graft_context_create(
@@ -471,8 +477,9 @@ static bool call(const row *r, const unsigned *values, bool alone) {
   bool has_context = false;
   for (unsigned i = 0; i < r->params; i++) has_context |= values[i] != 1; /* of a NULL alone none is known */
   const bool said = graft_context_has_errors(c);
-  if (r->says == SAYS_STATUS && !f.ok && !said && has_context && values[0] != 1) fail("failed, and nothing is said");
-  if (r->says == SAYS_STATUS && f.ok && said && alone && strstr(r->name, "_destroy") == NULL)
+  if (r->says == SAYS_STATUS && !f.ok && !said && has_context && values[0] != 1 && !says_nothing(r->name))
+    fail("failed, and nothing is said");
+  if (r->says == SAYS_STATUS && f.ok && said && alone && strstr(r->name, "_destroy") == NULL && !says_nothing(r->name))
     fail("an error is said, and none given");
   graft_diagnostics_clear(c);
   const graft_status valid = graft_module_verify(keeper);
