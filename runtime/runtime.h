@@ -173,8 +173,9 @@ typedef struct graft_session_options {
 GRAFT_API graft_session *graft_session_create(graft_graph *graph, const graft_session_options *options);
 /* Ends the session; the state that it updated is the module's. NULL is fine. */
 GRAFT_API void graft_session_destroy(graft_session *session);
-/* Of the graph: inputs to be set, outputs to be had. */
+/* Inputs of the graph, to be set. */
 GRAFT_API uint32_t graft_session_input_count(const graft_session *session);
+/* Its outputs, to be had. */
 GRAFT_API uint32_t graft_session_output_count(const graft_session *session);
 /* The type must be the graph's where that is known. Another type than at the last run makes a new plan. */
 GRAFT_API graft_status graft_session_set_input(graft_session *session, uint32_t index, const graft_type *type,
