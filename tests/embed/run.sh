@@ -68,6 +68,11 @@ main_job $shared
 # shellcheck disable=SC2086
 main_job $static
 
+# A whole backend, whose program is simulated: its answers are those of graft's integers.
+# shellcheck disable=SC2086
+cc -std=c17 $warnings $sanitize "$source/tests/embed/npu.c" -o "$work/npu" $shared -lm
+"$work/npu" digits.onnx digits.train.x.npy digits.test.x.npy digits.test.y.npy
+
 # What a backend does, as passes/BACKEND.md has it.
 sed '/^```c$/,/^```$/!d; /^```/d' "$source/passes/BACKEND.md" >"$work/emit.c"
 [ "$(wc -l <"$work/emit.c")" -le 60 ] || fail "passes/BACKEND.md: the program has more than 60 lines"
