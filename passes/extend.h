@@ -20,6 +20,7 @@
 extern "C" {
 #endif
 
+/* What an option holds. */
 typedef enum graft_option_kind {
   GRAFT_OPTION_BOOL,  /* true, false */
   GRAFT_OPTION_INT,   /* a whole number */

@@ -30,6 +30,8 @@ function convention(name) {
   return "/**< as its name says */"
 }
 
+/@/ { gsub(/@/, "\\\\@") } # rules' @conv is no command of Doxygen's
+
 FNR == 1 { sub(/^\/\*/, "/** @file"); inside = ($0 !~ /\*\//); depth = 0; print; next }
 inside { if ($0 ~ /\*\//) { inside = 0; before = 1 } print; next }
 /^[ \t]*\/\* ----/ { sub(/\/\* /, "/*  "); print; inside = ($0 !~ /\*\//); next } # a heading between sections

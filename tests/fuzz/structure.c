@@ -256,10 +256,10 @@ void damage_gfb(unsigned char *bytes, size_t size, random_source random) {
     size_t end = size;
     for (size_t i = 0; i < count; i++)
       if (begin[i] > from && begin[i] < end) end = begin[i];
-    const size_t words = (end - from) / 4 - 1;
+    const size_t words = end - from < 8 ? 0 : (end - from) / 4 - 1;  /* 0: damage before this made two overlap */
     const size_t at = from + (below(16) ? 4 + 4 * below(words) : 0); /* its length, at times */
-    uint32_t w = word_at(bytes, at);
     if (at + 4 > size) return;
+    uint32_t w = word_at(bytes, at);
     switch (below(6)) {
     case 0: w = word_at(bytes, from + 4 * below(words + 1)); break;
     case 1: w += 1 + (uint32_t)below(2); break;
