@@ -2,6 +2,7 @@
 #include "passes/passes.h"
 #include "patterns/patterns.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -69,11 +70,45 @@ static void explain(graft_context *c, const graft_rules *rules, const graft_quan
   graft_diagnostics_clear(c);
 }
 
+/* The text with another name behind each line's `word`: those of the seeds are the names of what ships. The caller
+ * frees. */
+static char *renamed(const char *bytes, size_t size, const char *word, size_t *new_size) {
+  static const char other[] = "fuzzed_";
+  const size_t length = strlen(word), more = sizeof other - 1;
+  char *text = malloc(size + (size / length + 1) * more + 1);
+  *new_size = 0;
+  for (size_t i = 0; text && i < size;) {
+    if ((i == 0 || bytes[i - 1] == '\n') && size - i >= length && memcmp(bytes + i, word, length) == 0) {
+      memcpy(text + *new_size, word, length);
+      memcpy(text + *new_size + length, other, more);
+      *new_size += length + more;
+      i += length;
+    } else {
+      text[(*new_size)++] = bytes[i++];
+    }
+  }
+  return text;
+}
+
+/* Quoted, as a pipeline has it; false: a name that it cannot have. */
+static bool named(char *out, size_t size, const char *before, const char *name, const char *after) {
+  const int n = snprintf(out, size, "%s\"%s\"%s", before, name, after);
+  return n > 0 && (size_t)n < size && !strpbrk(name, "\"\\\n");
+}
+
 static bool attempt_rules(graft_context *c, const void *bytes, size_t size, const char **wrong) {
   graft_rules *rules = graft_rules_create(c, false);
   const bool good = rules && graft_rules_add(rules, bytes, size, "fuzz.pat") == GRAFT_OK;
   if (good && graft_rules_count(rules) == 0 && graft_context_has_errors(c)) *wrong = "taken, and an error";
   if (good) explain(c, rules, NULL, wrong);
+  const graft_rules *const sets[] = {rules};
+  const graft_pass_options options = {.size = sizeof options, .rules = sets, .rules_count = 1};
+  char pipeline[512];
+  for (uint32_t i = 0; good && i < graft_rules_count(rules) && i < 8; i++) {
+    if (named(pipeline, sizeof pipeline, "rewrite{rules=", graft_rules_name(rules, i), "},dce"))
+      run(c, pipeline, &options, wrong);
+    graft_diagnostics_clear(c);
+  }
   graft_rules_destroy(rules);
   return good;
 }
@@ -83,6 +118,12 @@ static bool attempt_quantizer(graft_context *c, const void *bytes, size_t size, 
   const bool good = quantizers && graft_quantizers_add(quantizers, bytes, size, "fuzz.qz") == GRAFT_OK;
   if (good && graft_quantizers_count(quantizers) != 1) *wrong = "a file holds one quantizer";
   if (good) explain(c, NULL, quantizers, wrong);
+  const graft_quantizers *const sets[] = {quantizers};
+  const graft_pass_options options = {.size = sizeof options, .quantizers = sets, .quantizers_count = 1};
+  char pipeline[512];
+  if (good && named(pipeline, sizeof pipeline, "prepare-qat{quantizer=", graft_quantizers_name(quantizers, 0),
+                    "},to-eval,convert,lower"))
+    run(c, pipeline, &options, wrong);
   graft_quantizers_destroy(quantizers);
   return good;
 }
@@ -101,7 +142,12 @@ static bool attempt_pipeline(graft_context *c, const void *bytes, size_t size, c
 }
 
 bool attempt_program(attempt_kind kind, graft_context *c, const void *bytes, size_t size, const char **wrong) {
-  if (kind == ATTEMPT_RULES) return attempt_rules(c, bytes, size, wrong);
-  if (kind == ATTEMPT_QUANTIZER) return attempt_quantizer(c, bytes, size, wrong);
-  return attempt_pipeline(c, bytes, size, wrong);
+  if (kind == ATTEMPT_PIPELINE) return attempt_pipeline(c, bytes, size, wrong);
+  size_t new_size;
+  char *text = renamed(bytes, size, kind == ATTEMPT_RULES ? "rule " : "quantizer ", &new_size);
+  char *exact = text ? realloc(text, new_size ? new_size : 1) : NULL; /* the sanitizer sees a step too far */
+  const bool good = exact && (kind == ATTEMPT_RULES ? attempt_rules(c, exact, new_size, wrong)
+                                                    : attempt_quantizer(c, exact, new_size, wrong));
+  free(exact ? exact : text);
+  return good;
 }
