@@ -232,6 +232,10 @@ typedef enum graft_format {
   GRAFT_FORMAT_DOT   /* out only */
 } graft_format;
 
+/* Called once when graft no longer needs the `size` bytes that a caller lent it, in the thread that dropped the last
+ * reference: it must not call graft with that context. */
+typedef void (*graft_release)(void *user, const void *data, size_t size);
+
 /* Of graft_module_load. */
 typedef struct graft_load_options {
   size_t size;
@@ -242,6 +246,14 @@ typedef struct graft_load_options {
   const char *folder; /* where a text's companion or a model's external data lies; NULL: in the folder of the file, and
                          of what comes from memory no other file is opened. No name leads out of it, by a link neither
                        */
+  /* graft_module_load_memory: the bytes are not copied but lent, and neither change nor go before `release` (NULL: they
+   * outlive every module that shares them), which is called once whatever comes (but for
+   * options that are refused): with the last tensor that lies in them, before the function returns where it fails or
+   * nothing lies in them (other formats than .gfb are read and let go). Of a .gfb not at a multiple of 64 bytes what
+   * cannot be used where it lies is copied, with a warning. */
+  bool borrow;
+  graft_release release;
+  void *release_user;
 } graft_load_options;
 
 /* A module without graphs and tensors. NULL with a diagnostic: no memory. */
@@ -295,7 +307,7 @@ GRAFT_API graft_context *graft_module_get_context(const graft_module *module);
 GRAFT_API uint32_t graft_module_graph_count(const graft_module *module);
 /* 0 is the entry; NULL past the last one. */
 GRAFT_API graft_graph *graft_module_get_graph(const graft_module *module, uint32_t index);
-/* NULL with a diagnostic: no memory, no name. That no two graphs have one name is checked by the verifier. */
+/* NULL with a diagnostic: no memory, no name, or one that another graph has (GRAFT_NAME). */
 GRAFT_API graft_graph *graft_graph_create(graft_module *module, const char *name);
 
 /* ---- tensors ------------------------------------------------------------------------------------------------------
@@ -331,7 +343,8 @@ GRAFT_API graft_tensor_kind graft_tensor_get_kind(const graft_module *module, gr
 GRAFT_API graft_type graft_tensor_get_type(const graft_module *module, graft_tensor tensor);
 /* The bytes, C order; NULL when out of memory, elided (a text that kept only the hash), or no such tensor. */
 GRAFT_API const void *graft_tensor_get_data(graft_module *module, graft_tensor tensor);
-/* Replaces the bytes (copied); the type stays. GRAFT_INVALID_ARGUMENT: no such tensor, no data. */
+/* Replaces the bytes (copied); the type stays. GRAFT_INVALID_ARGUMENT: no such tensor, no data; GRAFT_TYPE: a scale or
+ * zero point that a node reading it cannot compute with. */
 GRAFT_API graft_status graft_tensor_set_data(graft_module *module, graft_tensor tensor, const void *data);
 /* Element `index` of fill(name, lo, hi), as float. */
 GRAFT_API float graft_fill_element(const char *name, uint64_t index, double lo, double hi);
@@ -396,21 +409,26 @@ typedef struct graft_node_options {
 } graft_node_options;
 
 /* Every builder gives GRAFT_NONE (or another status than GRAFT_OK) and a diagnostic when it is given what is not in the
- * graph, a NULL that it needs, or there is no memory, and then has added nothing. Texts are copied, and may be those
- * that graft itself gave. */
+ * graph, a NULL that it needs, what the verifier would refuse, or there is no memory, and then has added nothing. Texts
+ * are copied, and may be those that graft itself gave. Removing, renaming and the like: edit.h, which also says what
+ * only the verifier can find. */
+/* GRAFT_NAME: a tensor, or an input or result of the graph, has the name. */
 GRAFT_API graft_value graft_input_add(graft_graph *graph, const char *name, const graft_type *type);
 /* The graph's single handle of a module tensor. */
 GRAFT_API graft_value graft_tensor_value(graft_graph *graph, graft_tensor tensor);
 /* A rank-0 constant, one for each value and dtype. */
 GRAFT_API graft_value graft_scalar(graft_graph *graph, graft_dtype dtype, double value);
-/* Adds a node and infers its result types. GRAFT_NONE when the operands contradict the op. */
+/* Adds a node and infers its result types. GRAFT_NONE when the operands contradict the op, or are defined after the
+ * place where it is inserted, or an attribute is a graph that does not come after this one. */
 GRAFT_API graft_node graft_node_create(graft_graph *graph, const graft_node_options *options);
-/* The same for the common case, giving the first result: op, operands up to GRAFT_NONE-padded `count`, attributes. */
+/* The same for the common case, giving the first result, which there must be: op, operands up to GRAFT_NONE-padded
+ * `count`, attributes. */
 GRAFT_API graft_value graft_build(graft_graph *graph, const char *op, const graft_value *operands, uint32_t count,
                                   const graft_attr *attrs, uint32_t attr_count);
 /* Adds an output, `name` of the interface. GRAFT_NAME: another one is called so. */
 GRAFT_API graft_status graft_output_add(graft_graph *graph, const char *name, graft_value value);
-/* At the end of a step `tensor` takes `value`; the verifier refuses a second update of one tensor. */
+/* At the end of a step `tensor` takes `value`. GRAFT_INVALID_ARGUMENT: it is a constant, or updated already;
+ * GRAFT_TYPE: the value has another type. */
 GRAFT_API graft_status graft_update_add(graft_graph *graph, graft_tensor tensor, graft_value value);
 
 /* ---- inspection and editing ----------------------------------------------------------------------------------------
@@ -431,7 +449,9 @@ GRAFT_API uint32_t graft_node_result_count(const graft_graph *graph, graft_node 
 GRAFT_API graft_value graft_node_result(const graft_graph *graph, graft_node node, uint32_t index);
 /* False when the node has no such attribute, or is none. Lists are borrowed until attributes are added. */
 GRAFT_API bool graft_node_attr(const graft_graph *graph, graft_node node, const char *name, graft_attr *attr);
-/* Both infer the node's results again; GRAFT_INVALID_ARGUMENT: no such node, operand or value. */
+/* Both infer the node's results again; those who read them keep their types, which the pass infer-types brings up to
+ * date and the verifier holds against them. GRAFT_INVALID_ARGUMENT: no such node, operand or value, or one that is
+ * defined after the node. */
 GRAFT_API graft_status graft_node_set_attr(graft_graph *graph, graft_node node, const graft_attr *attr);
 /* Puts another value into an operand's place; GRAFT_NONE: the optional operand goes. */
 GRAFT_API graft_status graft_node_set_operand(graft_graph *graph, graft_node node, uint32_t slot, graft_value value);
@@ -466,8 +486,9 @@ GRAFT_API graft_node graft_value_node(const graft_graph *graph, graft_value valu
 GRAFT_API graft_tensor graft_value_tensor(const graft_graph *graph, graft_value value);
 /* 0 of what is no value. */
 GRAFT_API uint32_t graft_value_use_count(const graft_graph *graph, graft_value value);
-/* Every use of `from`, outputs and updates too, becomes one of `to`: O(uses). GRAFT_INVALID_ARGUMENT: one is no value;
- * GRAFT_TYPE: their types differ. */
+/* Every use of `from`, outputs and updates too, becomes one of `to`: O(uses). GRAFT_INVALID_ARGUMENT: one is no value,
+ * or `to` is defined after a node that would read it (a node that itself reads `from`: see
+ * graft_value_replace_uses_except); GRAFT_TYPE: their types differ, or a node that reads `from` cannot take `to`. */
 GRAFT_API graft_status graft_value_replace_uses(graft_graph *graph, graft_value from, graft_value to);
 /* How many inputs the graph has. */
 GRAFT_API uint32_t graft_input_count(const graft_graph *graph);

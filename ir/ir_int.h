@@ -43,6 +43,7 @@ struct graft_module {
   bool tensor_names_built;
   gr_map constants; /* content hash -> tensor, of merged constants */
   GR_VEC(graft_graph *) graphs;
+  gr_map graph_names;    /* string -> graph, where there are many (index.c) */
   GR_VEC(gr_spec) specs; /* 0 is none */
   GR_VEC(gr_spec_ref) spec_refs;
   gr_map spec_ids;
@@ -52,6 +53,8 @@ struct graft_module {
   uint32_t records_known;
   gr_map whys; /* gr_name -> string (gr_why) */
   gr_undo undo;
+  void *user; /* the embedder's, and what ends it */
+  void (*destroy_user)(void *user);
   uint64_t given;        /* bytes that the limits grow by, as long as it lives (budget_int.h) */
   atomic_int runs;       /* running.c */
   bool landing;          /* updates of a run are being written */

@@ -57,6 +57,12 @@ static graft_module *read_as(const gr_format *format, gr_source *in) {
   return NULL;
 }
 
+static gr_buffer *copy_of(graft_context *c, const void *bytes, size_t size) {
+  gr_buffer *b = gr_buffer_alloc(c, size);
+  if (b && size) memcpy(b->data, bytes, size);
+  return b;
+}
+
 /* Releases `file`. */
 static graft_module *load(graft_context *c, gr_buffer *file, const char *name, const char *folder,
                           const graft_load_options *o) {
@@ -68,8 +74,8 @@ static graft_module *load(graft_context *c, gr_buffer *file, const char *name, c
   if (!gr_spend(c, (gr_loc){.file = name}, file->size)) {
     const bool told = o->format != GRAFT_FORMAT_AUTO;
     const gr_format *format = told ? format_at(o->format) : detect(file->data, file->size);
-    if (format && format->moves && gr_file_mapped(file)) {
-      in.file = gr_file_read(c, name, false);
+    if (format && format->moves && file->release) {
+      in.file = gr_file_mapped(file) ? gr_file_read(c, name, false) : copy_of(c, file->data, file->size);
       gr_buffer_release(c, file);
     }
     m = in.file ? read_as(format, &in) : NULL;
@@ -114,14 +120,16 @@ graft_module *graft_module_load_memory(graft_context *c, const void *bytes, size
   graft_load_options o = {.size = sizeof o};
   if (gr_take_options(c, &o, sizeof o, options)) return NULL;
   if (!name) name = "";
-  if (!bytes && size) return gr_error(c, GRAFT_INVALID_ARGUMENT, (gr_loc){.file = name}, "there are no bytes"), NULL;
+  if (!bytes && size) {
+    if (o.borrow) gr_release(o.release, o.release_user, bytes, 0);
+    return gr_error(c, GRAFT_INVALID_ARGUMENT, (gr_loc){.file = name}, "there are no bytes"), NULL;
+  }
   const uint64_t given = gr_given_so_far(c);
   gr_call_begin(c);
   gr_progress(c, "load", 0, 0);
   gr_given(c, size);
-  gr_buffer *copy = gr_buffer_create(c, size);
-  if (copy && size) memcpy(copy->data, bytes, size);
-  return loaded(c, given, copy ? load(c, copy, name, o.folder, &o) : NULL);
+  gr_buffer *file = o.borrow ? gr_buffer_borrow(c, bytes, size, o.release, o.release_user) : copy_of(c, bytes, size);
+  return loaded(c, given, file ? load(c, file, name, o.folder, &o) : NULL);
 }
 
 /* ---- writing ---- */

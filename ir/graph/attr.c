@@ -75,16 +75,26 @@ bool gr_attr_check(const gr_op_info *op, uint32_t slot, const graft_attr *a, cha
   return true;
 }
 
-graft_status gr_attr_given(graft_module *m, const graft_attr *a, gr_loc where) {
+graft_status gr_attr_given(graft_module *m, const graft_graph *g, const graft_attr *a, gr_loc where) {
   graft_context *c = m->context;
   if (!a || !a->name || !a->name[0]) return gr_error(c, GRAFT_INVALID_ARGUMENT, where, "an attribute without a name");
   const bool missing = (a->kind == GRAFT_ATTR_STRING && !a->as.s) ||
                        (a->kind == GRAFT_ATTR_INTS && a->count && !a->as.ints) ||
                        (a->kind == GRAFT_ATTR_FLOATS && a->count && !a->as.floats);
-  if ((unsigned)a->kind > GRAFT_ATTR_GRAPH || missing)
-    return gr_error(c, GRAFT_INVALID_ARGUMENT, where, "attribute '%s' has no value", a->name);
+  if ((unsigned)a->kind > GRAFT_ATTR_GRAPH)
+    return gr_error(c, GRAFT_INVALID_ARGUMENT, where, "attribute '%s' is of kind %u, which is none", a->name,
+                    (unsigned)a->kind);
+  if (missing) return gr_error(c, GRAFT_INVALID_ARGUMENT, where, "attribute '%s' has no value", a->name);
   if (a->kind == GRAFT_ATTR_DTYPE && (unsigned)a->as.dtype >= GRAFT_DTYPE_COUNT)
-    return gr_error(c, GRAFT_INVALID_ARGUMENT, where, "attribute '%s' is no dtype", a->name);
+    return gr_error(c, GRAFT_INVALID_ARGUMENT, where, "attribute '%s' is dtype %u, which is none", a->name,
+                    (unsigned)a->as.dtype);
+  if (a->kind != GRAFT_ATTR_GRAPH) return GRAFT_OK;
+  if (a->as.graph >= m->graphs.len)
+    return gr_error(c, GRAFT_INVALID_ARGUMENT, where, "attribute '%s' is graph %u, the module has %u", a->name,
+                    a->as.graph, m->graphs.len);
+  if (!g || a->as.graph <= g->index)
+    return gr_error(c, GRAFT_INVALID_ARGUMENT, where,
+                    "attribute '%s' is a graph that does not come after the node's own", a->name);
   return GRAFT_OK;
 }
 
@@ -176,16 +186,21 @@ static uint64_t hash_attr(const graft_attr *a, bool with_name) {
   return hash_value(a, with_name ? h ^ gr_hash_bytes(a->name, strlen(a->name)) : h);
 }
 
-static bool rehash(graft_module *m) {
-  gr_attr_table *t = &m->attrs;
-  uint32_t count = t->slot_count ? t->slot_count * 2 : 64;
-  uint32_t *slots = gr_calloc(m->context, count, sizeof *slots);
-  if (!slots) return false;
+/* Every set into free slots. */
+static void place_all(const gr_attr_table *t, uint32_t *slots, uint32_t count) {
   for (uint32_t id = 0; id < t->sets.len; id++) {
     uint32_t i = t->sets.data[id].hash & (count - 1);
     while (slots[i]) i = (i + 1) & (count - 1);
     slots[i] = id + 1;
   }
+}
+
+static bool rehash(graft_module *m) {
+  gr_attr_table *t = &m->attrs;
+  uint32_t count = t->slot_count ? t->slot_count * 2 : 64;
+  uint32_t *slots = gr_calloc(m->context, count, sizeof *slots);
+  if (!slots) return false;
+  place_all(t, slots, count);
   gr_free(m->context, t->slots, (size_t)t->slot_count * sizeof *slots);
   t->slots = slots;
   t->slot_count = count;
@@ -301,6 +316,33 @@ uint32_t gr_attrs_intern(graft_module *m, gr_attr_builder *b, const gr_op_info *
   t->sets.data[t->sets.len++] = set;
   t->slots[i] = t->sets.len;
   return t->sets.len - 1;
+}
+
+void gr_attrs_drop_graph(graft_module *m, uint32_t graph) {
+  gr_attr_table *t = &m->attrs;
+  for (uint32_t id = 0; id < t->sets.len; id++) {
+    gr_attr_set *s = &t->sets.data[id];
+    gr_attr *items = t->items.data + s->first;
+    bool changed = false;
+    for (uint32_t i = 0; i < s->count; i++) {
+      if (items[i].kind != GRAFT_ATTR_GRAPH || items[i].as.i < graph) continue;
+      if (items[i].as.i == graph) /* a set that nothing has any more */
+        items[i] = (gr_attr){.name = items[i].name, .kind = GRAFT_ATTR_NONE};
+      else
+        items[i].as.i--;
+      changed = true;
+    }
+    if (!changed) continue;
+    uint64_t h = s->count; /* sets that name graphs are few; as gr_attrs_intern computes it */
+    for (uint32_t i = 0; i < s->count; i++) {
+      graft_attr a = gr_attr_public(m, NULL, id, i);
+      h = gr_mix(h + hash_attr(&a, items[i].name != 0));
+    }
+    s->hash = (uint32_t)h;
+  }
+  if (!t->slot_count) return;
+  memset(t->slots, 0, t->slot_count * sizeof *t->slots);
+  place_all(t, t->slots, t->slot_count);
 }
 
 const gr_attr *gr_attrs_get(const graft_module *m, uint32_t set, uint32_t *count) {

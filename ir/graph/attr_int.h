@@ -46,15 +46,18 @@ void gr_attrs_begin_from(gr_attr_builder *b, const graft_module *m, const gr_op_
 #define GR_ATTR_MESSAGE_SIZE 320
 /* The value against the row: is the word one of its words, each number in its range? False with a message. */
 bool gr_attr_check(const gr_op_info *op, uint32_t slot, const graft_attr *a, char *message, size_t size);
+/* One from outside: it has a name, a kind that exists, and what it points to; a graph is one after `g`, that of the
+ * node (NULL: none is). */
+graft_status gr_attr_given(graft_module *m, const graft_graph *g, const graft_attr *a, gr_loc where);
 /* Checks name, kind (an int stands for a float; none where allowed), and the value against the row: its words, its
  * range. `where` is for the diagnostic. */
-/* One from outside: it has a name, a kind that exists, and what it points to. */
-graft_status gr_attr_given(graft_module *m, const graft_attr *a, gr_loc where);
 graft_status gr_attrs_set(graft_module *m, gr_attr_builder *b, const gr_op_info *op, const graft_attr *attr,
                           gr_loc where);
 /* The set's id, or GRAFT_NONE with a diagnostic (a required attribute missing, a list's number out of range, no
  * memory). */
 uint32_t gr_attrs_intern(graft_module *m, gr_attr_builder *b, const gr_op_info *op, gr_loc where);
+/* A graph goes that no node names: those after it get the number before theirs, in every set. Needs no memory. */
+void gr_attrs_drop_graph(graft_module *m, uint32_t graph);
 /* The attributes of a set, in order; `*count` of them. */
 const gr_attr *gr_attrs_get(const graft_module *m, uint32_t set, uint32_t *count);
 /* Attribute `slot` in the public form; strings and lists borrowed. op NULL: opaque. */

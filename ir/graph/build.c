@@ -1,6 +1,6 @@
 /* The public builder: nodes from names of ops and attributes. */
 #include "ir/graph/budget_int.h"
-#include "ir/ir_int.h"
+#include "ir/graph/graph_impl.h"
 
 #include <string.h>
 
@@ -90,7 +90,7 @@ static graft_status check_options(graft_graph *g, const graft_node_options *o, g
     if (!gr_is_node(g, o->from[i]))
       return gr_error(c, GRAFT_INVALID_ARGUMENT, where, "what it is made from (%u) is no node of the graph", i);
   for (uint32_t i = 0; i < o->attr_count; i++) {
-    graft_status status = gr_attr_given(g->module, &o->attrs[i], where);
+    graft_status status = gr_attr_given(g->module, g, &o->attrs[i], where);
     if (status != GRAFT_OK) return status;
   }
   return GRAFT_OK;
@@ -122,6 +122,20 @@ static uint32_t make_record(graft_graph *g, const graft_node_options *o) {
   return id;
 }
 
+/* A node that does not go to the end may come before what it reads. */
+static graft_status check_order(graft_graph *g, const graft_node_options *o, gr_loc where) {
+  graft_status status = GRAFT_OK;
+  for (uint32_t i = 0; o->insert && !status && i < o->operand_count; i++)
+    status = gr_check_defined(g, o->operands[i], o->before, where);
+  for (uint32_t i = 0; o->insert && !status && i < o->rest_count; i++)
+    status = gr_check_defined(g, o->rest[i], o->before, where);
+  return status;
+}
+
+static uint32_t outputs_of(const graft_module *m, int64_t graph) {
+  return (uint64_t)graph < m->graphs.len ? m->graphs.data[graph]->outputs.len : 0;
+}
+
 /* Of options that are good, with all operands in one list. */
 static graft_node create(graft_graph *g, const graft_node_options *o, const graft_value *operands, gr_loc where) {
   graft_module *m = g->module;
@@ -146,6 +160,7 @@ static graft_node create(graft_graph *g, const graft_node_options *o, const graf
   if (d.result_count == 0) {
     d.result_count = op ? gr_op_required_results(op) : 1;
     if (d.op == GR_OP_split) gr_attr_ints(m, d.attrs, GR_ATTR(split, split_sizes), &d.result_count);
+    if (d.op == GR_OP_if) d.result_count = outputs_of(m, gr_attr_int(m, d.attrs, GR_ATTR(if, then_branch)));
   }
   if ((d.provenance = make_record(g, o)) == GRAFT_NONE) return GRAFT_NONE;
   gr_name *names = NULL;
@@ -178,7 +193,7 @@ static graft_node create_joined(graft_graph *g, const graft_node_options *o) {
   graft_context *c = g->module->context;
   gr_loc where = gr_module_loc(g->module);
   where.node = o->name ? o->name : o->op;
-  if (check_options(g, o, where) != GRAFT_OK) return GRAFT_NONE;
+  if (check_options(g, o, where) != GRAFT_OK || check_order(g, o, where) != GRAFT_OK) return GRAFT_NONE;
   if (o->rest_count == 0) return create(g, o, o->operands, where);
   const size_t size = ((size_t)o->operand_count + o->rest_count) * sizeof(graft_value);
   graft_value *all = gr_alloc(c, size);
@@ -190,24 +205,36 @@ static graft_node create_joined(graft_graph *g, const graft_node_options *o) {
   return n;
 }
 
+static graft_node create_whole(graft_graph *g, const graft_node_options *o, bool wants_result) {
+  graft_module *m = g->module;
+  gr_edit edit = gr_edit_begin(m);
+  graft_node n = create_joined(g, o);
+  if (n != GRAFT_NONE && wants_result && gr_result(g, n, 0) == GRAFT_NONE) {
+    gr_loc where = gr_module_loc(m);
+    where.node = o->op;
+    gr_error(m->context, GRAFT_TYPE, where, "the node has no result: how many is said by graft_node_create");
+    n = GRAFT_NONE;
+  }
+  if (n != GRAFT_NONE && gr_check_scales(g, n) != GRAFT_OK) n = GRAFT_NONE;
+  return gr_edit_end(m, edit, n == GRAFT_NONE ? GRAFT_TYPE : GRAFT_OK) ? GRAFT_NONE : n;
+}
+
 graft_node graft_node_create(graft_graph *g, const graft_node_options *given) {
   if (!GR_LIVE(g, GRAPH)) return GRAFT_NONE;
-  graft_module *m = g->module;
   graft_node_options o = {.size = sizeof o};
-  if (gr_take_options(m->context, &o, sizeof o, given)) return GRAFT_NONE;
-  gr_edit edit = gr_edit_begin(m);
-  graft_node n = create_joined(g, &o);
-  return gr_edit_end(m, edit, n == GRAFT_NONE ? GRAFT_TYPE : GRAFT_OK) ? GRAFT_NONE : n;
+  if (gr_take_options(g->module->context, &o, sizeof o, given)) return GRAFT_NONE;
+  return create_whole(g, &o, false);
 }
 
 graft_value graft_build(graft_graph *g, const char *op, const graft_value *operands, uint32_t count,
                         const graft_attr *attrs, uint32_t attr_count) {
+  if (!GR_LIVE(g, GRAPH)) return GRAFT_NONE;
   graft_node_options o = {.size = sizeof o,
                           .op = op,
                           .operands = operands,
                           .operand_count = count,
                           .attrs = attrs,
                           .attr_count = attr_count};
-  graft_node n = graft_node_create(g, &o);
+  graft_node n = create_whole(g, &o, true);
   return n == GRAFT_NONE ? GRAFT_NONE : gr_result(g, n, 0);
 }

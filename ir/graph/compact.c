@@ -18,6 +18,7 @@ typedef struct dense {
   GR_VEC(uint32_t) spec_of_value;
   GR_VEC(uint32_t) origin_of_use;
   GR_VEC(uint32_t) origin_of_value;
+  GR_VEC(void *) users;
   maps map;
 } dense;
 
@@ -141,7 +142,8 @@ static graft_status make_dense(graft_graph *g, const uint32_t *tensors, dense *d
   map->uses = new_map(c, g->uses.len);
   map->values = new_map(c, g->values.len);
   if (!map->uses || !map->values || !gr_vec_reserve(c, &d->nodes, g->live) ||
-      !gr_vec_reserve(c, &d->uses, g->uses.len) || !gr_vec_reserve(c, &d->values, g->values.len))
+      !gr_vec_reserve(c, &d->uses, g->uses.len) || !gr_vec_reserve(c, &d->values, g->values.len) ||
+      !gr_vec_reserve(c, &d->users, g->users.len ? g->live : 0u))
     return GRAFT_NO_MEMORY;
   for (uint32_t i = 0; i < g->inputs.len; i++) add_value(g, d, map, g->inputs.data[i], i);
   for (graft_tensor t = 0; t < g->tensor_values.len; t++) {
@@ -158,6 +160,7 @@ static graft_status make_dense(graft_graph *g, const uint32_t *tensors, dense *d
     node.prev = id ? id - 1 : GRAFT_NONE;
     node.next = id + 1 < g->live ? id + 1 : GRAFT_NONE;
     d->nodes.data[d->nodes.len++] = node;
+    if (g->users.len) d->users.data[d->users.len++] = n < g->users.len ? g->users.data[n] : NULL;
   }
   uint32_t updates = 0;
   for (uint32_t i = 0; i < g->outputs.len; i++) add_use(g, d, map, g->outputs.data[i].use, GR_USER_OUTPUT | i);
@@ -202,12 +205,15 @@ static void take_dense(graft_graph *g, const uint32_t *tensors, dense *d) {
   TAKE(spec_of_value);
   TAKE(origin_of_use);
   TAKE(origin_of_value);
+  TAKE(users);
 #undef TAKE
   g->edits++;
   g->first = g->live ? 0 : GRAFT_NONE;
   g->last = g->live ? g->live - 1 : GRAFT_NONE;
   gr_map_free(c, &g->names);
   g->names_built = false;
+  gr_map_free(c, &g->updated);
+  gr_vec_free(c, &g->order);
 }
 
 static void drop_dense(const graft_graph *g, dense *d) {
@@ -221,6 +227,7 @@ static void drop_dense(const graft_graph *g, dense *d) {
   gr_vec_free(c, &d->spec_of_value);
   gr_vec_free(c, &d->origin_of_use);
   gr_vec_free(c, &d->origin_of_value);
+  gr_vec_free(c, &d->users);
 }
 
 static void compact_tensors(graft_module *m, const uint32_t *tensors, uint32_t kept) {

@@ -29,7 +29,7 @@ static void link_use(graft_graph *g, uint32_t use, graft_value value) {
   if (value != GRAFT_NONE) gr_link_use(g, use, GRAFT_NONE, gr_value_at(g, value)->first_use);
 }
 
-static void change_use(graft_graph *g, uint32_t use, graft_value value) {
+void gr_change_use(graft_graph *g, uint32_t use, graft_value value) {
   gr_undo_unlinking(g, use);
   gr_unlink_use(g, use);
   link_use(g, use, value);
@@ -37,17 +37,17 @@ static void change_use(graft_graph *g, uint32_t use, graft_value value) {
 }
 
 /* One use that belongs to an output or update, which has room. */
-static uint32_t lone_use(graft_graph *g, uint32_t user, graft_value value) {
+uint32_t gr_lone_use(graft_graph *g, uint32_t user, graft_value value) {
   gr_undo_length(g, GR_USES);
   uint32_t use = g->uses.len++;
   g->uses.data[use] = (gr_use){GRAFT_NONE, user, GRAFT_NONE, GRAFT_NONE};
-  change_use(g, use, value);
+  gr_change_use(g, use, value);
   return use;
 }
 
 graft_status gr_use_set(graft_graph *g, uint32_t use, graft_value v) {
   if (!gr_undo_room(g->module, 2)) return GRAFT_NO_MEMORY;
-  change_use(g, use, v);
+  gr_change_use(g, use, v);
   return GRAFT_OK;
 }
 
@@ -107,9 +107,9 @@ graft_value graft_input_add(graft_graph *g, const char *name, const graft_type *
   if (!gr_type_given(m->context, type, where)) return GRAFT_NONE;
   gr_name n = gr_name_split(m, name, strlen(name));
   if (n.base == GRAFT_NONE) return GRAFT_NONE;
-  /* A number below the base's next one (x_1 after x_2) may still be free. */
-  if (n.number < m->strings.items.data[n.base].next_number && gr_find_value(g, n) != GRAFT_NONE)
-    return gr_error(m->context, GRAFT_NAME, where, "the name of the input is taken"), GRAFT_NONE;
+  bool used;
+  if (gr_name_used(m, g, n, &used) != GRAFT_OK) return GRAFT_NONE;
+  if (used) return gr_error(m->context, GRAFT_NAME, where, "the name of the input is taken"), GRAFT_NONE;
   gr_edit edit = gr_edit_begin(m);
   graft_value v = gr_input_add(g, n, type);
   return gr_edit_end(m, edit, v == GRAFT_NONE ? GRAFT_NO_MEMORY : GRAFT_OK) ? GRAFT_NONE : v;
@@ -137,15 +137,17 @@ gr_name gr_value_get_name(const graft_graph *g, graft_value v) {
   return value->def_kind == GR_DEF_TENSOR ? g->module->tensors.data[value->def].name : value->name;
 }
 
-graft_value gr_find_value(graft_graph *g, gr_name name) {
+/* The input or result of this name, or GRAFT_NONE. False: no memory. */
+static bool find_own(graft_graph *g, gr_name name, graft_value *found) {
   graft_module *m = g->module;
+  *found = GRAFT_NONE;
   if (!g->names_built) {
-    if (!gr_undo_room_for_names(m) || !gr_map_reserve(m->context, &g->names, g->values.len)) return GRAFT_NONE;
-    gr_undo_built(m, g);
+    if (!gr_undo_room_for_names(m) || !gr_map_reserve(m->context, &g->names, g->values.len)) return false;
+    gr_undo_built(m, g, GR_NAMES_VALUES);
     for (graft_value v = 0; v < g->values.len; v++) {
       const gr_value *value = &g->values.data[v];
       if ((value->def_kind == GR_DEF_NODE && value->type != GRAFT_NONE) || value->def_kind == GR_DEF_INPUT)
-        if (!gr_map_put(m->context, &g->names, name_key(value->name), v)) return GRAFT_NONE;
+        if (!gr_map_put(m->context, &g->names, name_key(value->name), v)) return false;
     }
     g->names_built = true;
   }
@@ -153,10 +155,30 @@ graft_value gr_find_value(graft_graph *g, gr_name name) {
   if (v < g->values.len) {
     const gr_value *value = &g->values.data[v]; /* names of values that are gone or renamed linger in the map */
     if ((value->def_kind == GR_DEF_NODE || value->def_kind == GR_DEF_INPUT) && gr_name_equal(value->name, name))
-      return v;
+      *found = v;
   }
-  graft_tensor t = gr_find_tensor(m, name);
+  return true;
+}
+
+graft_value gr_find_value(graft_graph *g, gr_name name) {
+  graft_value v;
+  if (!find_own(g, name, &v)) return GRAFT_NONE;
+  if (v != GRAFT_NONE) return v;
+  graft_tensor t = gr_find_tensor(g->module, name);
   return t == GRAFT_NONE ? GRAFT_NONE : gr_handle(g, t);
+}
+
+graft_status gr_name_used(graft_module *m, graft_graph *g, gr_name name, bool *used) {
+  *used = false;
+  if (name.number >= m->strings.items.data[name.base].next_number) return GRAFT_OK; /* nothing was ever called so */
+  const uint32_t errors = gr_error_count(m->context);
+  *used = gr_find_tensor(m, name) != GRAFT_NONE;
+  for (uint32_t i = g ? g->index : 0; i < (g ? g->index + 1 : m->graphs.len) && !*used; i++) {
+    graft_value v;
+    if (!find_own(m->graphs.data[i], name, &v)) return GRAFT_NO_MEMORY;
+    *used = v != GRAFT_NONE;
+  }
+  return gr_error_count(m->context) == errors ? GRAFT_OK : GRAFT_NO_MEMORY;
 }
 
 graft_status gr_value_rename(graft_graph *g, graft_value v, gr_name name) {
@@ -291,7 +313,7 @@ graft_node gr_node_add(graft_graph *g, const gr_node_desc *d) {
     goto done;
   }
   if (!gr_vec_reserve(c, &g->nodes, 1u) || !gr_vec_reserve(c, &g->uses, operand_count) ||
-      !gr_vec_reserve(c, &g->values, d->result_count))
+      !gr_vec_reserve(c, &g->values, d->result_count) || (g->order.len && !gr_vec_reserve(c, &g->order, 1u)))
     goto done;
   gr_node node = {.op = d->op,
                   .attrs = d->attrs,
@@ -307,6 +329,8 @@ graft_node gr_node_add(graft_graph *g, const gr_node_desc *d) {
     goto done;
   }
   g->nodes.data[g->nodes.len++] = node;
+  if (g->order.len) g->order.len++;
+  if (g->users.len > id) g->users.data[id] = NULL;
   for (uint32_t i = 0; i < operand_count; i++) {
     g->uses.data[g->uses.len++] = (gr_use){GRAFT_NONE, id, GRAFT_NONE, GRAFT_NONE};
     link_use(g, g->uses.len - 1, d->operands[i]);
@@ -323,14 +347,14 @@ static void drop_operands(graft_graph *g, graft_node n) {
   gr_node *node = gr_node_at(g, n);
   for (uint32_t i = 0; i < node->operand_count; i++) {
     uint32_t use = node->first_use + i;
-    change_use(g, use, GRAFT_NONE);
+    gr_change_use(g, use, GRAFT_NONE);
     if (gr_spec_of_use(g, use) == 0) continue;
     gr_undo_item(g, GR_SPEC_OF_USE, use);
     g->spec_of_use.data[use] = 0;
   }
 }
 
-static void kill_value(graft_graph *g, graft_value v) {
+void gr_kill_value(graft_graph *g, graft_value v) {
   gr_undo_item(g, GR_VALUES, v);
   gr_value_at(g, v)->def_kind = GR_DEF_DEAD;
   if (gr_spec_of_value(g, v) == 0) return;
@@ -378,7 +402,7 @@ graft_status gr_node_become(graft_graph *g, graft_node n, const gr_node_desc *d)
     for (uint32_t i = 0; i < operand_count; i++)
       g->uses.data[g->uses.len++] = (gr_use){GRAFT_NONE, n, GRAFT_NONE, GRAFT_NONE};
   }
-  for (uint32_t i = 0; i < operand_count; i++) change_use(g, node->first_use + i, d->operands[i]);
+  for (uint32_t i = 0; i < operand_count; i++) gr_change_use(g, node->first_use + i, d->operands[i]);
   node->op = d->op;
   node->attrs = d->attrs;
   node->operand_count = operand_count;
@@ -396,7 +420,7 @@ graft_status gr_node_become(graft_graph *g, graft_node n, const gr_node_desc *d)
       if (spec &&
           (gr_spec_set_value(g, first + i, spec) || gr_spec_set_origin(g, (gr_spec_ref){true, first + i}, origin)))
         status = GRAFT_NO_MEMORY;
-      kill_value(g, old_first + i);
+      gr_kill_value(g, old_first + i);
       if (!name_known(g, name, first + i)) status = GRAFT_NO_MEMORY;
     }
     if (status == GRAFT_OK && !add_results(g, n, d, types, old_results)) status = GRAFT_NO_MEMORY;
@@ -416,7 +440,7 @@ graft_status gr_node_become(graft_graph *g, graft_node n, const gr_node_desc *d)
       v->type = types[i];
       v->name = name;
     }
-    for (uint32_t i = d->result_count; i < old_results; i++) kill_value(g, node->first_result + i);
+    for (uint32_t i = d->result_count; i < old_results; i++) gr_kill_value(g, node->first_result + i);
     node->result_count = d->result_count;
   }
 done:
@@ -428,56 +452,9 @@ void gr_node_erase(graft_graph *g, graft_node n) {
   gr_node *node = gr_node_at(g, n);
   if (!gr_undo_room(g->module, 2 + 2 * ((uint64_t)node->operand_count + node->result_count))) return;
   drop_operands(g, n);
-  for (uint32_t i = 0; i < node->result_count; i++) kill_value(g, node->first_result + i);
+  for (uint32_t i = 0; i < node->result_count; i++) gr_kill_value(g, node->first_result + i);
   gr_undo_unordering(g, n);
   gr_unlink_node(g, n);
   gr_undo_item(g, GR_NODES, n);
   node->op = GRAFT_NONE;
-}
-
-/* ---- outputs and updates ---- */
-
-#define MAX_LOOKED_THROUGH 1000u
-
-graft_status graft_output_add(graft_graph *g, const char *name, graft_value value) {
-  if (!GR_LIVE(g, GRAPH)) return GRAFT_INVALID_ARGUMENT;
-  graft_module *m = g->module;
-  gr_loc where = gr_module_loc(m);
-  where.node = name;
-  if (!name || !name[0]) return gr_error(m->context, GRAFT_INVALID_ARGUMENT, where, "an output needs a name");
-  if (!gr_is_value(g, value))
-    return gr_error(m->context, GRAFT_INVALID_ARGUMENT, where, "the output is no value of the graph");
-  uint32_t id = gr_intern(m, name, strlen(name));
-  /* Of thousands the verifier tells in one go: here it would be quadratic. */
-  for (uint32_t i = 0; i < g->outputs.len && g->outputs.len < MAX_LOOKED_THROUGH; i++)
-    if (g->outputs.data[i].name == id) return gr_error(m->context, GRAFT_NAME, where, "another output has this name");
-  if (id == GRAFT_NONE || !gr_vec_reserve(m->context, &g->outputs, 1u) || !gr_vec_reserve(m->context, &g->uses, 1u) ||
-      !gr_undo_room(m, 4))
-    return GRAFT_NO_MEMORY;
-  gr_undo_length(g, GR_OUTPUTS);
-  uint32_t use = lone_use(g, GR_USER_OUTPUT | g->outputs.len, value);
-  g->outputs.data[g->outputs.len++] = (gr_output){use, id};
-  return GRAFT_OK;
-}
-
-graft_status graft_update_add(graft_graph *g, graft_tensor tensor, graft_value value) {
-  if (!GR_LIVE(g, GRAPH)) return GRAFT_INVALID_ARGUMENT;
-  graft_context *c = g->module->context;
-  if (!gr_is_tensor(g->module, tensor) || !gr_is_value(g, value))
-    return gr_error(c, GRAFT_INVALID_ARGUMENT, gr_module_loc(g->module),
-                    "an update of no tensor, or with no value of the graph");
-  if (gr_handle(g, tensor) == GRAFT_NONE || !gr_vec_reserve(c, &g->updates, 1u) || !gr_vec_reserve(c, &g->uses, 1u) ||
-      !gr_undo_room(g->module, 4))
-    return GRAFT_NO_MEMORY;
-  gr_undo_length(g, GR_UPDATES);
-  uint32_t use = lone_use(g, GR_USER_UPDATE | g->updates.len, value);
-  g->updates.data[g->updates.len++] = (gr_update){use, tensor};
-  return GRAFT_OK;
-}
-
-void gr_update_erase(graft_graph *g, uint32_t index) {
-  if (!gr_undo_room(g->module, 2)) return;
-  change_use(g, g->updates.data[index].use, GRAFT_NONE);
-  gr_undo_item(g, GR_UPDATES, index);
-  g->updates.data[index].tensor = GRAFT_NONE;
 }

@@ -79,9 +79,12 @@ struct graft_graph {
   GR_VEC(uint32_t)
   origin_of_use, origin_of_value; /* strings, 0: not known: what annotated; in no file, for --explain */
   uint32_t first, last, live;     /* nodes in order; how many */
-  uint64_t edits; /* counts changes of nodes, values, inputs, outputs and updates, those taken back too */
-  gr_map names;   /* gr_name -> value, built on first use */
+  uint64_t edits;         /* counts changes of nodes, values, inputs, outputs and updates, those taken back too */
+  GR_VEC(uint64_t) order; /* labels by node (order.c); empty, or as long as nodes */
+  GR_VEC(void *) users;   /* an embedder's, by node; may be shorter than nodes: NULL from there on (user.c) */
+  gr_map names;           /* gr_name -> value, built on first use */
   bool names_built;
+  gr_map output_names, updated; /* string -> output, tensor -> update, where there are many (index.c) */
 };
 
 static inline gr_node *gr_node_at(const graft_graph *g, graft_node n) { return &g->nodes.data[n]; }
@@ -166,6 +169,13 @@ bool gr_tensor_is_read(const graft_module *m, graft_tensor t);
 graft_value gr_input_add(graft_graph *g, gr_name name, const graft_type *type);
 graft_value gr_find_value(graft_graph *g, gr_name name); /* inputs, results, tensors' handles; GRAFT_NONE */
 graft_status gr_value_rename(graft_graph *g, graft_value v, gr_name name);
+/* An operand is defined before who reads it: refuses, with the reader's name, what is not so. `n` GRAFT_NONE: a node to
+ * be at the end. */
+graft_status gr_check_defined(graft_graph *g, graft_value operand, graft_node n, gr_loc where);
+/* The node's results inferred again, of an op that the table knows; `*changed` counts those of another type. */
+graft_status gr_node_infer(graft_graph *g, graft_node n, uint32_t *changed);
+/* Do its operands still give results of the types that they have? GRAFT_TYPE with a diagnostic. */
+graft_status gr_node_agrees(graft_graph *g, graft_node n);
 graft_status gr_value_set_type(graft_graph *g, graft_value v, uint32_t type);
 graft_status gr_node_set_provenance(graft_graph *g, graft_node n, uint32_t record);
 gr_name gr_value_get_name(const graft_graph *g, graft_value v);

@@ -1,5 +1,5 @@
 /* The public view of a graph, and single edits. */
-#include "ir/ir_int.h"
+#include "ir/graph/graph_impl.h"
 
 #include <string.h>
 
@@ -142,7 +142,7 @@ static graft_status set_attr(graft_graph *g, graft_node n, const graft_attr *att
 graft_status graft_node_set_attr(graft_graph *g, graft_node n, const graft_attr *attr) {
   if (!GR_LIVE(g, GRAPH)) return GRAFT_INVALID_ARGUMENT;
   if (!gr_is_node(g, n)) return no_such(g, "node");
-  graft_status status = gr_attr_given(g->module, attr, gr_node_loc(g, n));
+  graft_status status = gr_attr_given(g->module, g, attr, gr_node_loc(g, n));
   if (status != GRAFT_OK) return status;
   gr_edit edit = gr_edit_begin(g->module);
   return gr_edit_end(g->module, edit, set_attr(g, n, attr));
@@ -153,8 +153,11 @@ graft_status graft_node_set_operand(graft_graph *g, graft_node n, uint32_t slot,
   if (!gr_is_node(g, n)) return no_such(g, "node");
   if (value != GRAFT_NONE && !gr_is_value(g, value)) return no_such(g, "value");
   if (slot > 0xFFFF) return gr_error(g->module->context, GRAFT_INVALID_ARGUMENT, gr_node_loc(g, n), "no such operand");
+  graft_status status = gr_check_defined(g, value, n, gr_node_loc(g, n));
+  if (status != GRAFT_OK) return status;
   gr_edit edit = gr_edit_begin(g->module);
-  return gr_edit_end(g->module, edit, change(g, n, gr_node_at(g, n)->attrs, slot, value));
+  status = change(g, n, gr_node_at(g, n)->attrs, slot, value);
+  return gr_edit_end(g->module, edit, status ? status : gr_check_scales(g, n));
 }
 
 graft_status graft_node_erase(graft_graph *g, graft_node n) {
@@ -166,6 +169,15 @@ graft_status graft_node_erase(graft_graph *g, graft_node n) {
   gr_edit edit = gr_edit_begin(g->module);
   gr_node_erase(g, n);
   return gr_edit_end(g->module, edit, GRAFT_OK);
+}
+
+graft_status gr_check_defined(graft_graph *g, graft_value operand, graft_node n, gr_loc where) {
+  const graft_node d = operand == GRAFT_NONE || n == GRAFT_NONE ? GRAFT_NONE : gr_value_node(g, operand);
+  if (d == GRAFT_NONE) return GRAFT_OK;
+  if (!gr_order_know(g)) return GRAFT_NO_MEMORY;
+  if (gr_comes_before(g, d, n)) return GRAFT_OK;
+  return gr_error(g->module->context, GRAFT_INVALID_ARGUMENT, where, "operand %%%s is defined later",
+                  gr_value_label(g, operand));
 }
 
 static size_t nothing(char *buffer, size_t size) {
@@ -209,16 +221,6 @@ uint32_t graft_value_use_count(const graft_graph *g, graft_value v) {
   uint32_t n = 0, first = gr_is_value(g, v) ? gr_value_at(g, v)->first_use : GRAFT_NONE;
   for (uint32_t u = first; u != GRAFT_NONE; u = gr_use_at(g, u)->next) n++;
   return n;
-}
-
-graft_status graft_value_replace_uses(graft_graph *g, graft_value from, graft_value to) {
-  if (!GR_LIVE(g, GRAPH)) return GRAFT_INVALID_ARGUMENT;
-  if (!gr_is_value(g, from) || !gr_is_value(g, to)) return no_such(g, "value");
-  if (!gr_type_compatible(gr_type_of(g, from), gr_type_of(g, to)))
-    return gr_error(g->module->context, GRAFT_TYPE, gr_value_loc(g, from), "the values have different types");
-  gr_edit edit = gr_edit_begin(g->module);
-  gr_replace_uses(g, from, to);
-  return gr_edit_end(g->module, edit, GRAFT_OK);
 }
 
 uint32_t graft_input_count(const graft_graph *g) {

@@ -41,6 +41,10 @@ void gr_graph_free(graft_context *c, graft_graph *g) {
   gr_vec_free(c, &g->origin_of_use);
   gr_vec_free(c, &g->origin_of_value);
   gr_map_free(c, &g->names);
+  gr_vec_free(c, &g->order);
+  gr_vec_free(c, &g->users);
+  gr_map_free(c, &g->output_names);
+  gr_map_free(c, &g->updated);
   gr_handle_end(g, sizeof *g);
 }
 
@@ -51,6 +55,7 @@ void graft_module_destroy(graft_module *m) {
     gr_error(c, GRAFT_INVALID_ARGUMENT, gr_module_loc(m), "a session runs on the module: it cannot be destroyed");
     return;
   }
+  if (m->destroy_user) m->destroy_user(m->user);
   for (uint32_t i = 0; i < m->graphs.len; i++) gr_graph_free(c, m->graphs.data[i]);
   for (uint32_t i = 0; i < m->tensors.len; i++) gr_buffer_release(c, m->tensors.data[i].buffer);
   gr_vec_free(c, &m->graphs);
@@ -65,6 +70,7 @@ void graft_module_destroy(graft_module *m) {
   gr_vec_free(c, &m->tensors);
   gr_map_free(c, &m->tensor_names);
   gr_map_free(c, &m->constants);
+  gr_map_free(c, &m->graph_names);
   gr_vec_free(c, &m->specs);
   gr_vec_free(c, &m->spec_refs);
   gr_map_free(c, &m->spec_ids);
@@ -84,18 +90,29 @@ graft_graph *graft_module_get_graph(const graft_module *m, uint32_t index) {
   return GR_IS(m, MODULE) && index < m->graphs.len ? m->graphs.data[index] : NULL;
 }
 
+graft_status gr_graph_name_free(graft_module *m, const char *name, uint32_t *string) {
+  gr_loc where = gr_module_loc(m);
+  uint32_t other = GRAFT_NONE;
+  if (!name || !name[0]) return gr_error(m->context, GRAFT_INVALID_ARGUMENT, where, "a graph needs a name");
+  *string = gr_intern(m, name, strlen(name));
+  if (*string == GRAFT_NONE || !gr_index_find(m, NULL, GR_NAMES_GRAPHS, *string, &other)) return GRAFT_NO_MEMORY;
+  if (other == GRAFT_NONE) return GRAFT_OK;
+  return gr_error(m->context, GRAFT_NAME, where, "another graph is called '%s'", name);
+}
+
 graft_graph *graft_graph_create(graft_module *m, const char *name) {
   if (!GR_LIVE(m, MODULE)) return NULL;
-  if (!name || !name[0])
-    return gr_error(m->context, GRAFT_INVALID_ARGUMENT, gr_module_loc(m), "a graph needs a name"), NULL;
+  uint32_t string;
+  if (gr_graph_name_free(m, name, &string) != GRAFT_OK) return NULL;
   graft_graph *g = gr_calloc(m->context, 1, sizeof *g);
   if (!g) return NULL;
   gr_handle_begin(g, GR_HANDLE_GRAPH, m->context);
   g->module = m;
   g->index = m->graphs.len;
   g->first = g->last = GRAFT_NONE;
-  g->name = gr_intern(m, name, strlen(name));
-  if (g->name == GRAFT_NONE || !gr_undo_room(m, 1) || !gr_vec_push(m->context, &m->graphs, g)) {
+  g->name = string;
+  if (!gr_index_put(m, NULL, GR_NAMES_GRAPHS, string, g->index) || !gr_undo_room(m, 1) ||
+      !gr_vec_push(m->context, &m->graphs, g)) {
     gr_handle_end(g, sizeof *g);
     return NULL;
   }

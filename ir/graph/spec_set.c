@@ -108,7 +108,7 @@ static graft_status set(graft_graph *g, graft_place place, const graft_spec *giv
     return gr_error(c, GRAFT_RULE, where, "only data and weights are quantized, not statistics, states or parameters");
   if ((spec.attr_count && !spec.attrs) || (spec.place_count && !spec.places))
     return refuse(g, "the spec's attributes or places are missing");
-  for (uint32_t i = 0; i < spec.attr_count && !status; i++) status = gr_attr_given(m, &spec.attrs[i], where);
+  for (uint32_t i = 0; i < spec.attr_count && !status; i++) status = gr_attr_given(m, NULL, &spec.attrs[i], where);
   if (status) return status;
   const graft_value v = at.is_value ? at.id : gr_use_at(g, at.id)->value;
   uint32_t id = 0;

@@ -1,6 +1,6 @@
 /* Tensors: shared copy-on-write buffers, tensors made by formula, constants merged by content. */
 #include "ir/graph/budget_int.h"
-#include "ir/ir_int.h"
+#include "ir/graph/graph_impl.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -52,7 +52,7 @@ void gr_buffer_release(graft_context *c, gr_buffer *b) {
     b->release(b);
   else if (!b->one_block)
     gr_free(c, (char *)b->data - b->lead, b->size + LINE - 1);
-  gr_free(c, b, b->one_block ? DATA_OFFSET + b->size : sizeof *b);
+  gr_free(c, b, b->one_block ? DATA_OFFSET + b->size : sizeof *b + b->behind);
 }
 
 size_t gr_tensor_bytes(const graft_module *m, graft_tensor t) {
@@ -98,7 +98,7 @@ graft_tensor gr_tensor_add(graft_module *m, gr_name name, graft_tensor_kind kind
 graft_tensor gr_find_tensor(graft_module *m, gr_name name) {
   if (!m->tensor_names_built) {
     if (!gr_undo_room_for_names(m) || !gr_map_reserve(m->context, &m->tensor_names, m->tensors.len)) return GRAFT_NONE;
-    gr_undo_built(m, NULL);
+    gr_undo_built(m, NULL, GR_NAMES_TENSORS);
     for (graft_tensor t = 0; t < m->tensors.len; t++)
       if (!m->tensors.data[t].erased && !gr_map_put(m->context, &m->tensor_names, name_key(m->tensors.data[t].name), t))
         return GRAFT_NONE;
@@ -117,8 +117,8 @@ graft_status gr_tensor_rename(graft_module *m, graft_tensor tensor, gr_name name
 }
 
 /* Name, kind and type of a tensor from outside. */
-static bool begin(graft_module *m, const char *name, graft_tensor_kind kind, const graft_type *type, gr_name *unique,
-                  uint32_t *id) {
+bool gr_tensor_begin(graft_module *m, const char *name, graft_tensor_kind kind, const graft_type *type, gr_name *unique,
+                     uint32_t *id) {
   gr_loc where = gr_module_loc(m);
   where.node = name;
   if (!name || !name[0] || (unsigned)kind > GRAFT_CONSTANT) {
@@ -141,7 +141,7 @@ static graft_tensor create(graft_module *m, const char *name, graft_tensor_kind 
                            const void *data) {
   gr_name unique;
   uint32_t id;
-  if (!begin(m, name, kind, type, &unique, &id)) return GRAFT_NONE;
+  if (!gr_tensor_begin(m, name, kind, type, &unique, &id)) return GRAFT_NONE;
   size_t size = (size_t)graft_type_elements(type) * graft_dtype_size(type->dtype);
   if (size && !data) {
     gr_error(m->context, GRAFT_INVALID_ARGUMENT, (gr_loc){.node = name}, "a tensor needs data");
@@ -159,7 +159,7 @@ static graft_tensor fill(graft_module *m, const char *name, graft_tensor_kind ki
                          double hi) {
   gr_name unique;
   uint32_t id;
-  if (!begin(m, name, kind, type, &unique, &id)) return GRAFT_NONE;
+  if (!gr_tensor_begin(m, name, kind, type, &unique, &id)) return GRAFT_NONE;
   if (!gr_is_float(type->dtype)) {
     gr_error(m->context, GRAFT_TYPE, (gr_loc){.node = name}, "only tensors of floats can be filled");
     return GRAFT_NONE;
@@ -325,7 +325,7 @@ graft_status graft_tensor_set_data(graft_module *m, graft_tensor tensor, const v
   if (size) memcpy(b->data, data, size);
   gr_edit edit = gr_edit_begin(m);
   gr_tensor_set_buffer(m, tensor, b, 0);
-  return gr_edit_end(m, edit, GRAFT_OK);
+  return gr_edit_end(m, edit, gr_tensor_check_readers(m, tensor));
 }
 
 uint64_t gr_tensor_hash(graft_module *m, graft_tensor tensor) {
@@ -348,7 +348,7 @@ bool gr_tensor_is_read(const graft_module *m, graft_tensor tensor) {
 }
 
 void gr_tensor_erase(graft_module *m, graft_tensor tensor) {
-  if (!gr_undo_room(m, 1 + 2 * (uint64_t)m->graphs.len)) return;
+  if (!gr_undo_room(m, 1 + 3 * (uint64_t)m->graphs.len)) return;
   gr_tensor *t = &m->tensors.data[tensor];
   gr_undo_tensor(m, tensor);
   gr_buffer_release(m->context, t->buffer);
@@ -359,8 +359,7 @@ void gr_tensor_erase(graft_module *m, graft_tensor tensor) {
     graft_graph *g = m->graphs.data[i];
     graft_value v = tensor < g->tensor_values.len ? g->tensor_values.data[tensor] : GRAFT_NONE;
     if (v == GRAFT_NONE || !gr_unused(g, v)) continue;
-    gr_undo_item(g, GR_VALUES, v);
-    gr_value_at(g, v)->def_kind = GR_DEF_DEAD;
+    gr_kill_value(g, v);
     gr_undo_item(g, GR_HANDLES, tensor);
     g->tensor_values.data[tensor] = GRAFT_NONE;
   }

@@ -10,6 +10,7 @@ typedef struct gr_buffer {
   uint32_t refs;
   bool one_block;                      /* the data lie behind this struct */
   uint8_t lead;                        /* bytes of the data's own allocation before them */
+  uint8_t behind;                      /* bytes behind this struct that are for who releases (borrow.c) */
   void (*release)(struct gr_buffer *); /* NULL: data was allocated with the context */
 } gr_buffer;
 
@@ -71,6 +72,13 @@ gr_buffer *gr_buffer_create(graft_context *c, size_t size); /* zeroed; one refer
 gr_buffer *gr_buffer_alloc(graft_context *c, size_t size);
 gr_buffer *gr_buffer_retain(gr_buffer *b);
 void gr_buffer_release(graft_context *c, gr_buffer *b);
+/* Bytes of the embedder's: `release` (NULL: none) is called once, when the last reference goes, or at once where the
+ * result is NULL: no memory. */
+gr_buffer *gr_buffer_borrow(graft_context *c, const void *data, size_t size, graft_release release, void *user);
+/* What borrows makes sure of: a release is due whatever comes. */
+static inline void gr_release(graft_release release, void *user, const void *data, size_t size) {
+  if (release) release(user, data, size);
+}
 /* The tensor takes another buffer of the right size (one reference is taken over). */
 void gr_tensor_set_buffer(graft_module *m, graft_tensor t, gr_buffer *buffer, uint64_t offset);
 /* Bytes for writing: copied first when shared or borrowed. */

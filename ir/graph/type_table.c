@@ -2,12 +2,19 @@
 #include "ir/ir_int.h"
 
 bool gr_type_given(graft_context *c, const graft_type *t, gr_loc where) {
-  bool sound = t && (unsigned)t->dtype < GRAFT_DTYPE_COUNT && t->rank >= -1;
-  if (sound && t->rank > GRAFT_MAX_RANK)
+  if (!t) return gr_error(c, GRAFT_INVALID_ARGUMENT, where, "a type is missing"), false;
+  if ((unsigned)t->dtype >= GRAFT_DTYPE_COUNT)
+    return gr_error(c, GRAFT_INVALID_ARGUMENT, where, "dtype %u is none", (unsigned)t->dtype), false;
+  if (t->rank > GRAFT_MAX_RANK)
     return gr_error(c, GRAFT_UNSUPPORTED, where, "rank %d, at most %d is supported", t->rank, GRAFT_MAX_RANK), false;
-  for (int32_t i = 0; sound && i < t->rank; i++) sound = t->dims[i] >= -1;
-  if (!sound) gr_error(c, GRAFT_INVALID_ARGUMENT, where, "this is no type");
-  return sound;
+  if (t->rank < -1)
+    return gr_error(c, GRAFT_INVALID_ARGUMENT, where, "rank %d is none, nor unknown (-1)", t->rank), false;
+  for (int32_t i = 0; i < t->rank; i++)
+    if (t->dims[i] < -1)
+      return gr_error(c, GRAFT_INVALID_ARGUMENT, where, "extent %jd of axis %d is none, nor unknown (-1)",
+                      (intmax_t)t->dims[i], i),
+             false;
+  return true;
 }
 
 static uint32_t hash_type(const graft_type *t) {

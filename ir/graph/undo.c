@@ -15,10 +15,12 @@ typedef enum kind {               /* the words of an entry, after which come gra
                     LINKED,       /* use */
                     UNLINKED,     /* use, value, prev, next */
                     MOVED,        /* from, to, last use */
+                    ORDERED,      /* node */
+                    GRAPH_NAME,   /* old name */
                     UNORDERED,    /* node, prev, next */
                     NUMBER,       /* string, old number */
                     PUT,          /* key (two words), old value, map */
-                    BUILT,        /* */
+                    BUILT,        /* map */
                     TENSOR,       /* bytes…, tensor */
                     TENSOR_ADDED, /* */
                     GRAPH_ADDED   /* */
@@ -28,7 +30,7 @@ _Static_assert(sizeof(gr_tensor) / 4 + 3 <= GR_UNDO_WORDS, "an entry fits");
 
 /* An array of the graph as it is seen here: its header is copied in and out, since the item's type is not known. */
 typedef struct any_array {
-  uint32_t *data;
+  void *data;
   uint32_t len, cap;
   uint32_t words; /* of an item */
   void *header;
@@ -55,13 +57,14 @@ static any_array array_of(graft_graph *g, uint32_t which) {
     CASE(GR_SPEC_OF_VALUE, spec_of_value);
     CASE(GR_ORIGIN_OF_USE, origin_of_use);
     CASE(GR_ORIGIN_OF_VALUE, origin_of_value);
+    CASE(GR_NODE_USERS, users);
   }
 #undef CASE
   memcpy(&a, a.header, HEADER);
   return a;
 }
 
-static void set_array(any_array a, uint32_t *data, uint32_t len, uint32_t cap) {
+static void set_array(any_array a, void *data, uint32_t len, uint32_t cap) {
   any_array now = {.data = data, .len = len, .cap = cap};
   memcpy(a.header, &now, HEADER);
 }
@@ -117,7 +120,7 @@ void gr_undo_item(graft_graph *g, gr_array_of array, uint32_t index) {
     put(m, &g->values.data[index], sizeof *g->values.data / 4);
   } else {
     const any_array a = array_of(g, array);
-    put(m, a.data + (size_t)index * a.words, a.words);
+    put(m, (const char *)a.data + (size_t)index * a.words * 4, a.words);
   }
   ENTRY(m, g, ITEM, index, array);
 }
@@ -164,6 +167,13 @@ void gr_undo_unordering(graft_graph *g, graft_node n) {
   ENTRY(g->module, g, UNORDERED, n, gr_node_at(g, n)->prev, gr_node_at(g, n)->next);
 }
 
+void gr_undo_ordered(graft_graph *g, graft_node n) {
+  g->edits++;
+  ENTRY(g->module, g, ORDERED, n);
+}
+
+void gr_undo_graph_name(graft_graph *g) { ENTRY(g->module, g, GRAPH_NAME, g->name); }
+
 void gr_undo_number(graft_module *m, uint32_t string) {
   ENTRY(m, NULL, NUMBER, string, m->strings.items.data[string].next_number);
 }
@@ -185,14 +195,22 @@ void gr_undo_graph_added(graft_module *m) {
   if (m->undo.open) end(m, NULL, GRAPH_ADDED);
 }
 
-void gr_undo_built(graft_module *m, graft_graph *g) { ENTRY(m, NULL, BUILT, g ? g->index : GRAFT_NONE); }
+void gr_undo_built(graft_module *m, graft_graph *g, gr_names_of which) { ENTRY(m, g, BUILT, which); }
 
-static gr_map *map_of(graft_module *m, graft_graph *g, gr_names_of which) {
-  return which == GR_NAMES_VALUES ? &g->names : which == GR_NAMES_TENSORS ? &m->tensor_names : &m->constants;
+gr_map *gr_map_of(graft_module *m, graft_graph *g, gr_names_of which) {
+  switch (which) {
+  case GR_NAMES_VALUES: return &g->names;
+  case GR_NAMES_OUTPUTS: return &g->output_names;
+  case GR_UPDATED: return &g->updated;
+  case GR_NAMES_TENSORS: return &m->tensor_names;
+  case GR_NAMES_GRAPHS: return &m->graph_names;
+  case GR_CONSTANTS: break;
+  }
+  return &m->constants;
 }
 
 bool gr_undo_put(graft_module *m, graft_graph *g, gr_names_of which, uint64_t key, uint32_t value) {
-  gr_map *map = map_of(m, g, which);
+  gr_map *map = gr_map_of(m, g, which);
   uint32_t old = m->undo.open ? gr_map_get(map, key) : GRAFT_NONE;
   if (old != GRAFT_NONE) { /* a new key may stay: it leads to what is not called so */
     if (!gr_undo_room(m, 1)) return false;
@@ -232,6 +250,8 @@ static void remove_added(graft_graph *g, graft_node n) {
   g->uses.len = node->first_use;
   g->values.len = node->first_result;
   g->nodes.len = n;
+  if (g->order.len) g->order.len = n;
+  if (g->users.len > n) g->users.len = n;
   trim_specs(g);
 }
 
@@ -250,10 +270,10 @@ static void restore_array(graft_graph *g, const uint32_t *w) {
   set_array(a, pointer(w), w[2], w[3]);
 }
 
-static void forget_names(graft_module *m, uint32_t graph) {
-  graft_graph *g = graph == GRAFT_NONE ? NULL : m->graphs.data[graph];
-  gr_map_free(m->context, map_of(m, g, g ? GR_NAMES_VALUES : GR_NAMES_TENSORS));
-  *(g ? &g->names_built : &m->tensor_names_built) = false;
+static void forget_names(graft_module *m, graft_graph *g, gr_names_of which) {
+  gr_map_free(m->context, gr_map_of(m, g, which));
+  if (which == GR_NAMES_VALUES && g) g->names_built = false;
+  if (which == GR_NAMES_TENSORS) m->tensor_names_built = false;
 }
 
 /* Takes the last entry off; with `back`, the change too. */
@@ -268,7 +288,7 @@ static void pop(graft_module *m, bool back) {
     const uint32_t index = w[0];
     const any_array a = array_of(g, w[1]);
     w = take(m, a.words);
-    if (back) memcpy(a.data + (size_t)index * a.words, w, a.words * sizeof *w);
+    if (back) memcpy((char *)a.data + (size_t)index * a.words * 4, w, a.words * sizeof *w);
     return;
   }
   case LENGTH: {
@@ -305,6 +325,14 @@ static void pop(graft_module *m, bool back) {
     w = take(m, 3);
     if (back) move_back(g, w[0], w[1], w[2]);
     return;
+  case ORDERED:
+    w = take(m, 1);
+    if (back) gr_unlink_node(g, w[0]);
+    return;
+  case GRAPH_NAME:
+    w = take(m, 1);
+    if (back) g->name = w[0];
+    return;
   case UNORDERED:
     w = take(m, 3);
     if (back) gr_link_node(g, w[0], w[1], w[2]);
@@ -317,12 +345,12 @@ static void pop(graft_module *m, bool back) {
     w = take(m, 4);
     uint64_t key;
     memcpy(&key, w, sizeof key);
-    if (back) gr_map_put(m->context, map_of(m, g, (gr_names_of)w[3]), key, w[2]); /* the key is there: no memory */
+    if (back) gr_map_put(m->context, gr_map_of(m, g, (gr_names_of)w[3]), key, w[2]); /* the key is there: no memory */
     return;
   }
   case BUILT:
     w = take(m, 1);
-    if (back) forget_names(m, w[0]);
+    if (back) forget_names(m, g, (gr_names_of)w[0]);
     return;
   case TENSOR: {
     w = take(m, 1);

@@ -53,10 +53,19 @@ typedef enum gr_array_of {
   GR_SPEC_OF_USE,
   GR_SPEC_OF_VALUE,
   GR_ORIGIN_OF_USE,
-  GR_ORIGIN_OF_VALUE
+  GR_ORIGIN_OF_VALUE,
+  GR_NODE_USERS
 } gr_array_of;
 
-typedef enum gr_names_of { GR_NAMES_VALUES, GR_NAMES_TENSORS, GR_CONSTANTS } gr_names_of; /* maps with stale entries */
+/* Maps with stale entries: who finds one looks whether it still holds. */
+typedef enum gr_names_of {
+  GR_NAMES_VALUES,
+  GR_NAMES_TENSORS,
+  GR_CONSTANTS,
+  GR_NAMES_OUTPUTS, /* the last three: index.c */
+  GR_NAMES_GRAPHS,
+  GR_UPDATED
+} gr_names_of;
 
 /* No entry takes more words than this; room for `entries` of them. False: no memory, an entry was lost before, or a
  * session runs on the module, which is an error. */
@@ -73,12 +82,15 @@ void gr_undo_unlinking(graft_graph *g, uint32_t use); /* … is going to be take
 /* All uses of `from`, the last being `last`, went to the front of those of `to`. */
 void gr_undo_moved(graft_graph *g, graft_value from, graft_value to, uint32_t last);
 void gr_undo_unordering(graft_graph *g, graft_node n); /* the node is going to leave the order */
+void gr_undo_ordered(graft_graph *g, graft_node n);    /* it has come back to it, elsewhere */
+void gr_undo_graph_name(graft_graph *g);               /* is going to change */
 void gr_undo_number(graft_module *m, uint32_t string); /* the next number of a name's base changes */
 void gr_undo_tensor(graft_module *m, graft_tensor t);  /* its record is going to change, or its bytes */
 void gr_undo_tensor_added(graft_module *m);
 void gr_undo_graph_added(graft_module *m);
-void gr_undo_built(graft_module *m, graft_graph *g); /* the map of the names of values, or of tensors (`g` NULL) */
+void gr_undo_built(graft_module *m, graft_graph *g, gr_names_of which); /* the map is going to be made */
 /* gr_map_put of a map whose entries are looked at before they are believed. */
 bool gr_undo_put(graft_module *m, graft_graph *g, gr_names_of which, uint64_t key, uint32_t value);
+gr_map *gr_map_of(graft_module *m, graft_graph *g, gr_names_of which); /* `g` NULL where it is the module's */
 
 #endif

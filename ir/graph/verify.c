@@ -42,7 +42,9 @@ static bool check_attrs(checker *v, const char *label, const gr_op_info *info, u
     return FAIL(10, label, "%u attributes, %s has %u", count, info->name, info->attr_count), false;
   for (uint32_t i = 0; i < count; ++i) {
     const gr_attr *a = &attrs[i];
-    /* V11: an attribute that is a graph names one after the graph that the node is in. */
+    /* V11: an attribute that is a graph names one of the module, after the graph that the node is in. */
+    if (a->kind == GRAFT_ATTR_GRAPH && (uint64_t)a->as.i >= v->module->graphs.len)
+      return FAIL(11, label, "graph %jd, the module has %u", (intmax_t)a->as.i, v->module->graphs.len), false;
     if (a->kind == GRAFT_ATTR_GRAPH && a->as.i <= (int64_t)v->g->index)
       return FAIL(11, label, "the graph '%s' inside of '%s', which is it or comes after it",
                   gr_string_text(v->module, v->module->graphs.data[a->as.i]->name),

@@ -39,8 +39,7 @@ static void check_pools(gr_verifier *v) {
     if (a->kind > GRAFT_ATTR_GRAPH || a->name >= m->strings.items.len ||
         (list && !gr_in_range(a->as.list.offset, a->as.list.count, pool)) ||
         (a->kind == GRAFT_ATTR_STRING && !is_text(m, a)) ||
-        (a->kind == GRAFT_ATTR_DTYPE && (uint64_t)a->as.i >= GRAFT_DTYPE_COUNT) ||
-        (a->kind == GRAFT_ATTR_GRAPH && (uint64_t)a->as.i >= m->graphs.len))
+        (a->kind == GRAFT_ATTR_DTYPE && (uint64_t)a->as.i >= GRAFT_DTYPE_COUNT)) /* graphs: V11, sets outlive them */
       gr_verify_fail(v, 1, "", "attribute %u is out of range", i);
   }
   for (uint32_t i = 0; i < m->specs.len; ++i) {

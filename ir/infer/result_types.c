@@ -98,3 +98,48 @@ graft_status gr_result_types(graft_graph *g, const gr_node_desc *d, uint32_t ope
   }
   return status;
 }
+/* The node's results inferred again: set, or only held against those that it has. */
+static graft_status again(graft_graph *g, graft_node n, bool set, uint32_t *changed) {
+  const gr_node node = *gr_node_at(g, n);
+  graft_context *c = g->module->context;
+  if (node.op >= GR_OP_COUNT) return GRAFT_OK; /* an opaque node's types are what its reader said */
+  const size_t operands_size = ((size_t)node.operand_count + 1) * sizeof(graft_value);
+  const size_t types_size = ((size_t)node.result_count + 1) * sizeof(uint32_t);
+  graft_value inline_operands[INLINE_COUNT], *operands = inline_operands;
+  uint32_t inline_types[INLINE_COUNT] = {0}, *types = inline_types;
+  if (node.operand_count >= INLINE_COUNT) operands = gr_alloc(c, operands_size);
+  if (node.result_count >= INLINE_COUNT) types = gr_alloc(c, types_size);
+  graft_status status = operands && types ? GRAFT_OK : GRAFT_NO_MEMORY;
+  if (!status) {
+    gr_node_desc d = {.op = node.op,
+                      .attrs = node.attrs,
+                      .operands = operands,
+                      .operand_count = node.operand_count,
+                      .result_count = node.result_count,
+                      .where = gr_node_loc(g, n)};
+    for (uint32_t i = 0; i < node.operand_count; i++) operands[i] = gr_operand(g, n, i);
+    for (uint32_t i = 0; i < node.result_count && i < 32; i++)
+      if (gr_result(g, n, i) == GRAFT_NONE) d.absent_results |= 1u << i;
+    status = gr_result_types(g, &d, node.operand_count, types);
+  }
+  for (uint32_t i = 0; i < node.result_count && !status; i++) {
+    graft_value v = gr_result(g, n, i);
+    if (v == GRAFT_NONE || gr_value_at(g, v)->type == types[i]) continue;
+    ++*changed;
+    if (set)
+      status = gr_value_set_type(g, v, types[i]);
+    else if (!gr_type_compatible(gr_type_of(g, v), &g->module->types.data[types[i]]))
+      status = gr_error(c, GRAFT_TYPE, gr_node_loc(g, n), "%s: its result %u would be of another type",
+                        gr_op_text(g->module, node.op), i);
+  }
+  if (operands != inline_operands) gr_free(c, operands, operands_size);
+  if (types != inline_types) gr_free(c, types, types_size);
+  return status;
+}
+
+graft_status gr_node_infer(graft_graph *g, graft_node n, uint32_t *changed) { return again(g, n, true, changed); }
+
+graft_status gr_node_agrees(graft_graph *g, graft_node n) {
+  uint32_t changed = 0;
+  return again(g, n, false, &changed);
+}

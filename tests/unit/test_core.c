@@ -218,10 +218,11 @@ START_TEST(an_opaque_node_keeps_its_types_when_it_is_edited) {
   const graft_type types[2] = {graft_type_make(GRAFT_F32, 2, (int64_t[]){3, -1}), graft_type_make(GRAFT_I64, 0, NULL)};
   graft_node_options o = {
       .size = sizeof o, .op = "vendor.two", .operands = &input, .operand_count = 1, .result_count = 2, .types = types};
+  const graft_value relu = op1("relu", input);
   graft_node n = graft_node_create(graph, &o);
   graft_attr level = {.name = "level", .kind = GRAFT_ATTR_INT, .as.i = 3};
   ck_assert_int_eq(graft_node_set_attr(graph, n, &level), GRAFT_OK);
-  ck_assert_int_eq(graft_node_set_operand(graph, n, 1, op1("relu", input)), GRAFT_OK);
+  ck_assert_int_eq(graft_node_set_operand(graph, n, 1, relu), GRAFT_OK);
   for (uint32_t i = 0; i < 2; i++) {
     graft_type t = graft_value_get_type(graph, graft_node_result(graph, n, i));
     ck_assert_mem_eq(&t, &types[i], sizeof t);

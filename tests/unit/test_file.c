@@ -129,9 +129,9 @@ START_TEST(a_format_may_be_asked_for) {
 END_TEST
 
 START_TEST(what_is_loaded_is_verified) {
-  const char *two = "graft 1\ntensor %n: i64[] buffer = 0\ngraph main() {\n  return\n"
-                    "  update %n = 1: i64\n  update %n = 2: i64\n}\n";
-  ck_assert_ptr_null(parse(two, "two"));
+  const char *inside =
+      "graft 1\ngraph main(%x: f32[1]) {\n  %y = \"vendor.op\"(%x) {body: @main}: f32[1]\n  return %y\n}\n";
+  ck_assert_ptr_null(parse(inside, "inside"));
   ck_assert_int_eq(graft_diagnostic_get(context, 0).code, GRAFT_VERIFY);
 }
 END_TEST

@@ -39,7 +39,7 @@ static void build_network(void) {
   graft_tensor e = gr_tensor_add(module, elided, GRAFT_CONSTANT, gr_type_intern(module, &four), NULL, 0);
   module->tensors.data[e].hash = 12345;
 
-  graft_graph *g = graft_graph_create(module, "main");
+  graft_graph *g = graft_graph_create(module, "main"), *body = graft_graph_create(module, "body");
   graft_value x = graft_input_add(g, "x", &image);
   graft_build(g, "relu", &x, 1, NULL, 0); /* to be erased: ids in memory and in the file differ */
   graft_value y = graft_build(
@@ -97,7 +97,6 @@ static void build_network(void) {
   uint32_t parents[] = {gr_record_intern(module, &first, NULL), source};
   gr_node_at(g, conv)->provenance = gr_record_intern(module, &r, parents);
 
-  graft_graph *body = graft_graph_create(module, "body");
   graft_type any = graft_type_make(GRAFT_F32, -1, NULL), rows = TYPE(GRAFT_F32, -1, 2);
   graft_value a = graft_input_add(body, "a", &any), b = graft_input_add(body, "b", &rows);
   graft_output_add(body, "sum", graft_build(body, "add", (graft_value[]){a, b}, 2, NULL, 0));

@@ -191,8 +191,10 @@ START_TEST(v10_attributes_of_another_op) {
 }
 END_TEST
 START_TEST(v11_graph_inside_itself) {
-  const graft_attr a = {.name = "body", .kind = GRAFT_ATTR_GRAPH, .as.graph = 0};
-  graft_build(graph, "vendor.loop", &relu, 1, &a, 1);
+  const graft_attr a = {.name = "body", .kind = GRAFT_ATTR_GRAPH, .as.graph = 1};
+  graft_graph_create(module, "inner");
+  const graft_value loop = graft_build(graph, "vendor.loop", &relu, 1, &a, 1);
+  module->attrs.items.data[module->attrs.sets.data[node_of(loop)->attrs].first].as.i = 0;
   fails("V11", "vendor.loop", "the graph 'main' inside of 'main'");
 }
 END_TEST
@@ -328,9 +330,10 @@ static void integers(double scale, int32_t zero_point) {
   const graft_type type = graft_type_make(GRAFT_U8, 1, (int64_t[]){3});
   const graft_value q = graft_input_add(graph, "q", &type), one = graft_scalar(graph, GRAFT_F32, 1),
                     zero = graft_scalar(graph, GRAFT_I32, 0);
-  const graft_value operands[] = {
-      q, q, graft_scalar(graph, GRAFT_F32, scale), graft_scalar(graph, GRAFT_I32, zero_point), one, zero, one, zero};
-  graft_build(graph, "quantized.add", operands, 8, NULL, 0);
+  const graft_value operands[] = {q, q, one, zero, one, zero, one, zero};
+  const graft_node n = graft_value_node(graph, graft_build(graph, "quantized.add", operands, 8, NULL, 0));
+  gr_use_set(graph, gr_node_at(graph, n)->first_use + 2, graft_scalar(graph, GRAFT_F32, scale));
+  gr_use_set(graph, gr_node_at(graph, n)->first_use + 3, graft_scalar(graph, GRAFT_I32, zero_point));
 }
 START_TEST(v22_scale) {
   integers(0, 0);

@@ -26,6 +26,8 @@ typedef struct loader {
   gr_gfb_tables t;
   cursors at;
   gr_buffer *file;
+  gr_buffer *tables; /* the file's beginning where it can be read; NULL: in the file */
+  uint32_t copied;   /* tensors that do not lie as their elements must */
   uint64_t data_start;
   uint64_t entries;     /* so far, in all graphs' tables by tensor */
   uint64_t tensors_end; /* of the data that belongs to the tensors so far */
@@ -217,6 +219,20 @@ static graft_status check_hash(loader *l, uint32_t i) {
   return DAMAGED(l, "the data of tensor '%s' does not have the hash it was written with", name);
 }
 
+/* The tensor borrows from the file, but for what memory that an embedder lent does not have in its place. */
+static bool place_bytes(loader *l, gr_tensor *t, uint64_t offset, uint64_t size, size_t element) {
+  const char *bytes = (const char *)l->file->data + l->data_start + offset;
+  if (size == 0 || (uintptr_t)bytes % element == 0) {
+    t->buffer = gr_buffer_retain(l->file);
+    t->offset = l->data_start + offset;
+    return true;
+  }
+  t->buffer = gr_buffer_alloc(l->c, (size_t)size);
+  if (t->buffer) memcpy(t->buffer->data, bytes, (size_t)size);
+  l->copied++;
+  return t->buffer != NULL;
+}
+
 /* Tensors keep their numbers, too. */
 static graft_status load_tensors(loader *l, bool check_hashes) {
   graft_module *m = l->m;
@@ -233,8 +249,7 @@ static graft_status load_tensors(loader *l, bool check_hashes) {
     if (in->source == GR_TENSOR_DATA) {
       graft_status status = check_bytes(l, i, dtype, size);
       if (status) return status;
-      t.buffer = gr_buffer_retain(l->file);
-      t.offset = l->data_start + in->offset;
+      if (!place_bytes(l, &t, in->offset, size, graft_dtype_size(dtype))) return GRAFT_NO_MEMORY;
     } else if (in->source == GR_TENSOR_FILL) {
       if (!gr_is_float(dtype) || !read_name(l, in->fill, in->fill_number, &t.fill) || is_odd_nan(in->lo) ||
           is_odd_nan(in->hi))
@@ -519,10 +534,25 @@ static graft_status load_tables(loader *l, bool check_hashes) {
   return GRAFT_OK;
 }
 
+/* Bytes of the FlatBuffer that a file begins with, as far as the file goes. */
+static size_t tables_size(const void *file, size_t size) {
+  uint32_t length;
+  if (size < sizeof length) return size;
+  memcpy(&length, file, sizeof length);
+  return length < size - sizeof length ? length + sizeof length : size;
+}
+
 /* The FlatBuffer, the version, and whether the file ends where it says. */
 static graft_status open_file(loader *l) {
   size_t end = 0;
-  const char *error = gr_gfb_decode(l->file->data, l->file->size, &l->t, &end);
+  const void *start = l->file->data;
+  if ((uintptr_t)start % 8 != 0) { /* lent by an embedder: the tables are copied, tensors where they must */
+    const size_t size = tables_size(start, l->file->size);
+    if (!(l->tables = gr_buffer_alloc(l->c, size))) return GRAFT_NO_MEMORY;
+    if (size) memcpy(l->tables->data, start, size);
+    start = l->tables->data;
+  }
+  const char *error = gr_gfb_decode(start, l->tables ? l->tables->size : l->file->size, &l->t, &end);
   if (error) return DAMAGED(l, "%s", error);
   if (l->t.version < 1 || l->t.version > GR_GFB_VERSION) {
     return gr_error(l->c, GRAFT_UNSUPPORTED, l->where, "version %u of .gfb; this library reads versions 1 to %u",
@@ -562,12 +592,16 @@ graft_module *gr_gfb_load(graft_context *c, gr_buffer *file, const char *name, b
   graft_module *m = l->m;
   if (m) {
     graft_status status = load_all(l, check_hashes);
+    if (!status && l->copied)
+      gr_warning(c, GRAFT_OK, l->where, "%u of %u tensors do not lie in memory as their elements must: they are copied",
+                 l->copied, m->tensors.len);
     m->file = status ? 0 : gr_intern(m, name, strlen(name));
     if (status || m->file == GRAFT_NONE) {
       graft_module_destroy(m);
       m = NULL;
     }
   }
+  gr_buffer_release(c, l->tables);
   gr_free(c, l, sizeof *l);
   return m;
 }

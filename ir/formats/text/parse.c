@@ -407,12 +407,12 @@ static bool parse_graph(parser *p) {
 static bool make_graph(parser *p, scanned_graph *scanned) {
   const char *name = gr_parse_string(p, &scanned->name);
   if (!name) return false;
-  uint32_t index = p->module->graphs.len;
-  graft_graph *g = scanned->graph = graft_graph_create(p->module, name);
-  if (!g) return false;
-  if (gr_map_get(&p->graph_names, g->name) != GRAFT_NONE)
+  const uint32_t index = p->module->graphs.len, string = gr_intern(p->module, name, strlen(name));
+  if (string != GRAFT_NONE && gr_map_get(&p->graph_names, string) != GRAFT_NONE)
     return gr_parse_fail(p, GRAFT_NAME, &scanned->name, "another graph is called '%s'", name);
-  return gr_map_put(p->context, &p->graph_names, g->name, index);
+  graft_graph *g = string == GRAFT_NONE ? NULL : graft_graph_create(p->module, name);
+  scanned->graph = g;
+  return g && gr_map_put(p->context, &p->graph_names, string, index);
 }
 
 /* Room for what the lines of a text begin with, two operands a node. A line has 16 bytes at least, or so it is assumed,
