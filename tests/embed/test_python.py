@@ -100,6 +100,44 @@ class Python(unittest.TestCase):
         with self.assertRaises(KeyError):
             conv.attr("no such")
 
+    def test_where_nodes_come_from(self):
+        module = graft.load(DATA / "digits.onnx")
+        module.run_passes("prepare-qat{quantizer=xnnpack}")
+        conv = next(n for n in module.main.nodes if n.op == "conv2d")
+        self.assertEqual(conv.source, "/features/features.0/Conv")
+        self.assertEqual(conv.attrs["padding"], conv.attr("padding"))
+        made = conv.provenance
+        self.assertEqual((made.rule, bool(made.parents)), ("fuse_conv_bn_qat", True))
+        self.assertEqual(made.parents[0].source, "/features/features.0/Conv")
+        self.assertIn(conv, [n for n, slot in conv.operands[0].users if slot == 0])
+        self.assertTrue(any(t.name.endswith("running_mean") for t, v in module.main.updates))
+        self.assertEqual(module.main.name, "main")
+
+    def test_clones(self):
+        module = graft.load(DATA / "digits.onnx")
+        copy = module.clone()
+        self.assertEqual(hash(copy), hash(module))
+        name = next(t.name for t in module.tensors if t.kind == "parameter")
+        self.assertEqual(address(copy.tensor(name).numpy()), address(module.tensor(name).numpy()))
+        copy.tensor(name).set(np.zeros(copy.tensor(name).shape, np.float32))
+        self.assertNotEqual(float(np.abs(module.tensor(name).numpy()).max()), 0)
+        del module
+        gc.collect()
+        copy.run_passes("to-eval")
+
+    def test_limits_and_cancelling(self):
+        text = b"graft 1\ntensor %w: f32[1000, 1000] parameter = fill(\"w\", -1.0, 1.0)\ngraph main(%x: f32[1, 1000]) {\n  %y = linear(%x, %w)\n  return %y as \"y\"\n}\n"
+        with self.assertRaises(graft.Error) as e:
+            graft.load(text, context=graft.Context(max_work=10000)).run_passes("prepare{quantizer=xnnpack},convert")
+        self.assertEqual(e.exception.status, graft.lib.GRAFT_LIMIT)
+        module = graft.load(text)
+        module.context.cancel()
+        with self.assertRaises(graft.Error) as e:
+            module.run_passes("prepare{quantizer=xnnpack},convert")
+        self.assertEqual(e.exception.status, graft.lib.GRAFT_CANCELLED)
+        module.context.resume()
+        module.run_passes("prepare{quantizer=xnnpack},convert")
+
     def test_layers(self):
         module = graft.load(DATA / "digits.onnx")
         module.run_passes("to-eval,prepare{quantizer=xnnpack,per-channel=true}")

@@ -82,6 +82,13 @@ class Context:
         self._pointer = ffi.gc(pointer, lib.graft_context_destroy)
         self.warnings = []
 
+    def cancel(self):
+        """Ends what the context does, from any thread: the call raises Error (GRAFT_CANCELLED), as do later ones until resume."""
+        lib.graft_context_cancel(self._pointer)
+
+    def resume(self):
+        lib.graft_context_resume(self._pointer)
+
     def _take(self):
         said = []
         for i in range(lib.graft_diagnostic_count(self._pointer)):

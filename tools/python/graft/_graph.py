@@ -33,6 +33,16 @@ def attribute(attr):
     return value.graph
 
 
+Provenance = collections.namedtuple("Provenance", "source pass_ rule equals parents")
+Provenance.__doc__ = "graft_provenance, in graft/inspect.h; `parents` are those that the node was made of, as Provenance."
+
+
+def provenance(module, record):
+    p = lib.graft_record_get(module._pointer, record)
+    parents = [p.parents[i] for i in range(p.parent_count)]
+    return Provenance(text(p.source), text(getattr(p, "pass")), text(p.rule), text(p.equals), [provenance(module, r) for r in parents])
+
+
 class _Member:
     """Something of a graph or module, by its index."""
 
@@ -113,6 +123,18 @@ class Value(_Member):
         return None if t == NONE else Tensor(self._owner.module, t)
 
     @property
+    def users(self):
+        """Nodes that read it, with the operand's slot, as often as they do."""
+        graph, found = self._owner._pointer, []
+        use = lib.graft_value_first_use(graph, self.index)
+        while use != NONE:
+            user = lib.graft_use_get(graph, use)
+            if user.kind == lib.GRAFT_USER_NODE:
+                found.append((Node(self._owner, user.node), user.index))
+            use = lib.graft_use_next(graph, use)
+        return found[::-1]
+
+    @property
     def use_count(self):
         return lib.graft_value_use_count(self._owner._pointer, self.index)
 
@@ -145,6 +167,27 @@ class Node(_Member):
         if not lib.graft_node_attr(self._owner._pointer, self.index, encoded(name), found):
             raise KeyError(name)
         return attribute(found)
+
+    @property
+    def attrs(self):
+        """All attributes, defaults too."""
+        found, pointer = ffi.new("graft_attr *"), self._owner._pointer
+        attrs = {}
+        for i in range(lib.graft_node_attr_count(pointer, self.index)):
+            if lib.graft_node_attr_get(pointer, self.index, i, found):
+                attrs[text(found.name)] = attribute(found)
+        return attrs
+
+    @property
+    def source(self):
+        """Its name in the source network, also of what passes made of it; "": it has none there."""
+        return text(lib.graft_node_source(self._owner._pointer, self.index))
+
+    @property
+    def provenance(self):
+        """Where it comes from; None: nothing is known."""
+        record = lib.graft_node_get_record(self._owner._pointer, self.index)
+        return provenance(self._owner.module, record) if record else None
 
     def has_mark(self, mark):
         return bool(lib.graft_node_has_mark(self._owner._pointer, self.index, encoded(mark)))
@@ -184,6 +227,17 @@ class Graph:
         while n != NONE:
             yield Node(self, n)
             n = lib.graft_node_next(self._pointer, n)
+
+    @property
+    def name(self):
+        return text(lib.graft_graph_get_name(self._pointer))
+
+    @property
+    def updates(self):
+        """What tensors take at the end of a step: pairs of Tensor and Value."""
+        pairs = ((lib.graft_update_tensor(self._pointer, i), lib.graft_update_value(self._pointer, i))
+                 for i in range(lib.graft_update_count(self._pointer)))
+        return [(Tensor(self.module, t), Value(self, v)) for t, v in pairs if t != NONE]
 
     @property
     def inputs(self):

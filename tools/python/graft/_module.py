@@ -60,6 +60,18 @@ class Module:
     def __hash__(self):
         return lib.graft_module_hash(self._pointer)
 
+    def clone(self):
+        """A copy in the same context; weights are shared until one of the two changes them."""
+        return Module(self.context, self.context._check_pointer(lib.graft_module_clone(ffi.NULL, self._pointer)))
+
+    @property
+    def tensors(self):
+        """All of them, in order."""
+        t = lib.graft_tensor_first(self._pointer)
+        while t != NONE:
+            yield Tensor(self, t)
+            t = lib.graft_tensor_next(self._pointer, t)
+
     def tensor(self, name):
         """KeyError: no tensor is called so."""
         t = lib.graft_tensor_find(self._pointer, encoded(name))
