@@ -6,7 +6,8 @@
  *
  * Errors are values. A function that can fail returns a status, NULL or GRAFT_NONE, and leaves at least one diagnostic
  * in the context. The library never prints, exits or aborts on input and has no global state: two contexts can work
- * in two threads; one context belongs to one thread at a time.
+ * in two threads; one context belongs to one thread at a time, and its modules with it, but for sessions with contexts
+ * of their own, which may run on one module in several threads (runtime.h).
  *
  * Handles (contexts, modules, graphs, sessions, sets of rules, …) know what they are and whether they live. A NULL, a
  * handle of another kind and a destroyed one are errors (GRAFT_INVALID_ARGUMENT, NULL, GRAFT_NONE) with a diagnostic

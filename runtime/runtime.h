@@ -33,9 +33,8 @@
  * code (which it keeps for later sessions, up to its own limit), some bytes of OpenMP's for each thread, and the stacks
  * of graft's own threads.
  *
- * Runs are deterministic, with
- * `reference` also in the number of threads; random ops (dropout in training) draw from a counter-based generator with
- * the session's seed. */
+ * Runs are deterministic, with `reference` also in the number of threads; random ops (dropout in training) draw from a
+ * counter-based generator with the session's seed. */
 #ifndef GRAFT_RUNTIME_H
 #define GRAFT_RUNTIME_H
 

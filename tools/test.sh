@@ -23,4 +23,4 @@ ninja -C build-tsan $(printf 'tests/unit/test_%s ' $threads)
 meson test -C build --no-rebuild --print-errorlogs --timeout-multiplier 4
 meson test -C build-asan --no-rebuild --print-errorlogs --timeout-multiplier 8
 # shellcheck disable=SC2086
-meson test -C build-tsan --no-rebuild --print-errorlogs --timeout-multiplier 8 $threads
+CK_TIMEOUT_MULTIPLIER=10 meson test -C build-tsan --no-rebuild --print-errorlogs --timeout-multiplier 8 $threads

@@ -129,7 +129,7 @@ START_TEST(looking_is_no_change) {
   ck_assert_int_eq(graft_tensor_set_data(module, total, other), GRAFT_OK);
   ck_assert_int_eq(graft_module_verify(module), GRAFT_OK);
   ck_assert_int_eq(graft_module_print(module, GRAFT_FORMAT_TEXT, &text, &length), GRAFT_OK);
-  graft_free(context, text, length + 1);
+  graft_free(context, text, length);
   ck_assert_int_eq(graft_run_passes(module, "verify", NULL), GRAFT_OK);
   ck_assert_uint_eq(graft_build(graph, "no-such", &x, 9, NULL, 0), GRAFT_NONE);
   graft_diagnostics_clear(context);

@@ -208,6 +208,37 @@ START_TEST(updates_land_where_nobody_else_runs) {
 }
 END_TEST
 
+/* One session is ended from another thread, in the middle of its step; the other one goes on. */
+START_TEST(a_session_is_cancelled_from_another_thread) {
+  graft_context *own = graft_context_create(NULL), *others = graft_context_create(NULL);
+  graft_module *m = parse(context, waiting);
+  graft_graph *g = graft_module_get_graph(m, 0);
+  meeting meet = {0}, none = {.leave = 1};
+  meet.session = make(g, &meet, own, _i != 0);
+  graft_session *other = make(g, &none, others, true);
+  pthread_t thread;
+  ck_assert_int_eq(pthread_create(&thread, NULL, run_waiting, &meet), 0);
+  while (!atomic_load(&meet.inside)) sched_yield();
+  graft_context_cancel(own);
+  if (_i != 0) ck_assert_int_eq(run_once(other), GRAFT_OK);
+  atomic_store(&meet.leave, 1);
+  pthread_join(thread, NULL);
+  ck_assert_int_eq(meet.status, GRAFT_CANCELLED);
+  ck_assert_ptr_null(graft_session_get_output(meet.session, 0, NULL));
+  ck_assert_float_eq(((const float *)graft_tensor_get_data(m, 0))[1], 0);
+  ck_assert_int_eq(run_once(other), GRAFT_OK);
+  graft_context_resume(own);
+  graft_diagnostics_clear(own);
+  ck_assert_int_eq(run_once(meet.session), GRAFT_OK);
+  ck_assert_float_eq(((const float *)graft_tensor_get_data(m, 0))[1], _i == 0 ? 2 : 0);
+  graft_session_destroy(meet.session);
+  graft_session_destroy(other);
+  graft_module_destroy(m);
+  graft_context_destroy(own);
+  graft_context_destroy(others);
+}
+END_TEST
+
 START_TEST(errors_are_the_sessions_contexts) {
   graft_context *own = graft_context_create(NULL);
   graft_session *s = graft_session_create(
@@ -230,6 +261,7 @@ int main(void) {
   tcase_set_timeout(tc, 120);
   tcase_add_loop_test(tc, sessions_of_one_module_run_beside_each_other, 0, 2);
   tcase_add_loop_test(tc, updates_land_where_nobody_else_runs, 0, 4);
+  tcase_add_loop_test(tc, a_session_is_cancelled_from_another_thread, 0, 2);
   tcase_add_test(tc, errors_are_the_sessions_contexts);
   suite_add_tcase(s, tc);
   SRunner *r = srunner_create(s);
