@@ -97,10 +97,11 @@ static bool equal_tensors(graft_module *m, graft_tensor a, graft_tensor b) {
 static graft_status replace_tensor(graft_module *m, graft_tensor from, graft_tensor to) {
   for (uint32_t i = 0; i < m->graphs.len; i++) {
     graft_graph *g = m->graphs.data[i];
-    if (from >= g->tensor_values.len || g->tensor_values.data[from] == GRAFT_NONE) continue;
-    graft_value handle = gr_handle(g, to);
+    const graft_value old = gr_handle_of(g, from);
+    if (old == GRAFT_NONE) continue;
+    const graft_value handle = gr_handle(g, to);
     if (handle == GRAFT_NONE) return GRAFT_NO_MEMORY;
-    gr_replace_uses(g, g->tensor_values.data[from], handle);
+    gr_replace_uses(g, old, handle);
   }
   return GRAFT_OK;
 }

@@ -101,8 +101,9 @@ static bool drain(sweep *s) {
   return true;
 }
 
-/* Does anything but the tensor's own update read its handle in this graph? */
-static bool has_reader(const graft_graph *g, graft_tensor t, graft_value handle) {
+/* Does anything but the tensor's own update read its handle? */
+static bool has_reader(const graft_graph *g, graft_value handle) {
+  const graft_tensor t = gr_value_tensor(g, handle);
   for (uint32_t u = gr_value_at(g, handle)->first_use; u != GRAFT_NONE; u = gr_use_at(g, u)->next) {
     uint32_t user = gr_use_at(g, u)->user;
     if ((user & GR_USER_UPDATE) != GR_USER_UPDATE || g->updates.data[user & GR_USER_INDEX].tensor != t) return true;
@@ -113,9 +114,10 @@ static bool has_reader(const graft_graph *g, graft_tensor t, graft_value handle)
 static bool mark_roots(sweep *s) {
   for (uint32_t i = 0; i < s->module->graphs.len; i++) {
     const graft_graph *g = s->module->graphs.data[i];
-    for (uint32_t t = 0; t < g->tensor_values.len; t++)
-      if (g->tensor_values.data[t] != GRAFT_NONE && has_reader(g, t, g->tensor_values.data[t]))
-        s->tensor_flags[t] |= HAS_READER;
+    for (uint32_t k = 0; k < g->handles.len; k++) {
+      const graft_value v = gr_handle_at(g, k);
+      if (v != GRAFT_NONE && has_reader(g, v)) s->tensor_flags[gr_value_tensor(g, v)] |= HAS_READER;
+    }
   }
   for (uint32_t i = 0; i < s->module->graphs.len; i++) {
     const graft_graph *g = s->module->graphs.data[i];
@@ -165,16 +167,19 @@ static graft_status erase_unused_tensors(gr_pass *p) {
   if (!used) return GRAFT_NO_MEMORY;
   for (uint32_t i = 0; i < m->graphs.len; i++) {
     const graft_graph *g = m->graphs.data[i];
-    for (uint32_t t = 0; t < g->tensor_values.len; t++)
-      if (g->tensor_values.data[t] != GRAFT_NONE && !gr_unused(g, g->tensor_values.data[t])) used[t] = 1;
+    for (uint32_t k = 0; k < g->handles.len; k++) {
+      const graft_value v = gr_handle_at(g, k);
+      if (v != GRAFT_NONE && !gr_unused(g, v)) used[gr_value_tensor(g, v)] = 1;
+    }
     for (uint32_t u = 0; u < g->updates.len; u++)
       if (g->updates.data[u].tensor != GRAFT_NONE) used[g->updates.data[u].tensor] = 1;
   }
+  uint8_t *unused = used;
   for (uint32_t t = 0; t < count; t++) {
-    if (used[t] || m->tensors.data[t].erased) continue;
-    gr_tensor_erase(m, t);
-    gr_count(p, "tensors removed", 1);
+    unused[t] = !used[t] && !m->tensors.data[t].erased;
+    if (unused[t]) gr_count(p, "tensors removed", 1);
   }
+  gr_tensors_erase(m, unused);
   gr_free(p->context, used, (size_t)count + 1);
   return GRAFT_OK;
 }

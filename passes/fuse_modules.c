@@ -72,7 +72,7 @@ static graft_status take_name(fuser *f, const gr_fusion *one) {
 static bool is_shared(const fuser *f, graft_tensor t, const graft_graph *own, graft_node n) {
   for (uint32_t i = 0; i < f->m->graphs.len; i++) {
     const graft_graph *g = f->m->graphs.data[i];
-    const graft_value v = t < g->tensor_values.len ? g->tensor_values.data[t] : GRAFT_NONE;
+    const graft_value v = gr_handle_of(g, t);
     for (uint32_t u = v == GRAFT_NONE ? GRAFT_NONE : gr_value_at(g, v)->first_use; u != GRAFT_NONE;
          u = gr_use_at(g, u)->next)
       if (g != own || gr_use_at(g, u)->user != n) return true;

@@ -401,7 +401,7 @@ static graft_status free_names(part *p) {
     const char *name = gr_text(&p->text, "%s.%s", p->name, suffixes[i]);
     if (!name) return GRAFT_NO_MEMORY;
     const graft_tensor t = graft_tensor_find(p->m, name);
-    const graft_value v = t == GRAFT_NONE || t >= p->g->tensor_values.len ? GRAFT_NONE : p->g->tensor_values.data[t];
+    const graft_value v = t == GRAFT_NONE ? GRAFT_NONE : gr_handle_of(p->g, t);
     if (v == GRAFT_NONE || v >= p->values || p->map[v] == GRAFT_NONE) continue;
     const graft_status s = gr_tensor_rename(p->m, t, gr_name_derived(p->m, p->m->tensors.data[t].name));
     if (s) return s;

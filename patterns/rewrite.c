@@ -438,8 +438,8 @@ static graft_status settle(driver *d) {
 static bool tensor_unused(const graft_module *m, graft_tensor t) {
   for (uint32_t i = 0; i < m->graphs.len; i++) {
     const graft_graph *g = m->graphs.data[i];
-    if (t < g->tensor_values.len && g->tensor_values.data[t] != GRAFT_NONE && !gr_unused(g, g->tensor_values.data[t]))
-      return false;
+    const graft_value v = gr_handle_of(g, t);
+    if (v != GRAFT_NONE && !gr_unused(g, v)) return false;
   }
   return true;
 }
@@ -458,8 +458,7 @@ static uint8_t *updated_tensors(pt_rewriter *r) {
 /* What is said of the old tensor's handle is said of the new one's. */
 static graft_status move_spec(pt_rewriter *r, const pt_takeover *t) {
   graft_graph *g = r->g;
-  graft_value from = t->old < g->tensor_values.len ? g->tensor_values.data[t->old] : GRAFT_NONE,
-              to = gr_handle(g, t->tensor);
+  graft_value from = gr_handle_of(g, t->old), to = gr_handle(g, t->tensor);
   if (from == GRAFT_NONE || !r->specs) return GRAFT_OK;
   uint32_t spec = gr_spec_of_value(g, from);
   if (to == GRAFT_NONE || (r->refs && !gr_vec_push(r->c, &r->moved_values, ((pt_moved){from, to}))))

@@ -52,7 +52,7 @@ static bool is_read_elsewhere(const graft_graph *g, graft_tensor t) {
   const graft_module *m = g->module;
   for (uint32_t i = 0; i < m->graphs.len; i++) {
     const graft_graph *other = m->graphs.data[i];
-    const graft_value v = other != g && t < other->tensor_values.len ? other->tensor_values.data[t] : GRAFT_NONE;
+    const graft_value v = other == g ? GRAFT_NONE : gr_handle_of(other, t);
     if (v != GRAFT_NONE && !gr_unused(other, v)) return true;
   }
   return false;

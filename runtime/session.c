@@ -247,9 +247,10 @@ static bool is_made(const gr_tensor *t) { return t->buffer || t->source != GR_TE
 /* Tensors of a graph that are made by formula. */
 static graft_status make_tensors(graft_session *s, graft_graph *g) {
   graft_module *m = g->module;
-  for (graft_tensor t = 0; t < g->tensor_values.len && t < m->tensors.len; t++) {
-    const graft_value v = g->tensor_values.data[t];
-    if (v == GRAFT_NONE || gr_unused(g, v) || is_made(&m->tensors.data[t])) continue;
+  for (uint32_t i = 0; i < g->handles.len; i++) {
+    const graft_value v = gr_handle_at(g, i);
+    const graft_tensor t = v == GRAFT_NONE ? GRAFT_NONE : gr_value_tensor(g, v);
+    if (t == GRAFT_NONE || gr_unused(g, v) || is_made(&m->tensors.data[t])) continue;
     const graft_status status = gr_run_begin(m, GR_RUN_LANDS, s->context); /* nobody may read meanwhile */
     if (status != GRAFT_OK) return status;
     const bool made = graft_tensor_get_data(m, t) != NULL;

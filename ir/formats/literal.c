@@ -47,8 +47,9 @@ static void keep_named(const graft_graph *g, uint8_t *literal) {
 void gr_literals_find(graft_module *m, uint8_t *literal) {
   for (uint32_t k = 0; k < m->graphs.len; k++) {
     const graft_graph *g = m->graphs.data[k];
-    for (graft_tensor t = 0; t < g->tensor_values.len; t++) {
-      graft_value v = g->tensor_values.data[t];
+    for (uint32_t i = 0; i < g->handles.len; i++) {
+      const graft_value v = gr_handle_at(g, i);
+      const graft_tensor t = v == GRAFT_NONE ? GRAFT_NONE : gr_value_tensor(g, v);
       if (v != GRAFT_NONE && !literal[t] && !gr_unused(g, v) && scalar(m, t)) literal[t] = 1;
     }
   }

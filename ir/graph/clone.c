@@ -113,9 +113,10 @@ static bool copy_graph(graft_module *to, const graft_graph *from) {
   g->first = from->first;
   g->last = from->last;
   g->live = from->live;
+  g->handles.taken = from->handles.taken;
   return COPY(c, &g->nodes, &from->nodes) && COPY(c, &g->uses, &from->uses) && COPY(c, &g->values, &from->values) &&
          COPY(c, &g->inputs, &from->inputs) && COPY(c, &g->outputs, &from->outputs) &&
-         COPY(c, &g->updates, &from->updates) && COPY(c, &g->tensor_values, &from->tensor_values) &&
+         COPY(c, &g->updates, &from->updates) && COPY(c, &g->handles, &from->handles) &&
          COPY(c, &g->spec_of_use, &from->spec_of_use) && COPY(c, &g->spec_of_value, &from->spec_of_value) &&
          COPY(c, &g->origin_of_use, &from->origin_of_use) && COPY(c, &g->origin_of_value, &from->origin_of_value);
 }

@@ -14,6 +14,7 @@ typedef struct dense {
   GR_VEC(gr_node) nodes;
   GR_VEC(gr_use) uses;
   GR_VEC(gr_value) values;
+  gr_tensor_handles handles;
   GR_VEC(uint32_t) spec_of_use;
   GR_VEC(uint32_t) spec_of_value;
   GR_VEC(uint32_t) origin_of_use;
@@ -28,7 +29,7 @@ static uint32_t *new_map(graft_context *c, uint32_t n) {
   return map;
 }
 
-static void add_value(graft_graph *g, dense *d, maps *map, graft_value v, uint32_t def) {
+static void add_value(const graft_graph *g, dense *d, maps *map, graft_value v, uint32_t def) {
   gr_value value = *gr_value_at(g, v);
   value.def = def & 0x3FFFFFFFu;
   value.first_use = GRAFT_NONE;
@@ -136,7 +137,27 @@ static bool move_origins(const graft_graph *g, dense *d) {
   return true;
 }
 
-static graft_status make_dense(graft_graph *g, const uint32_t *tensors, dense *d) {
+/* Numbers the handles in the order of their tensors. */
+static bool move_handles(const graft_graph *g, const uint32_t *tensors, dense *d, gr_held_list *held) {
+  if (!gr_handles_list(g, held)) return false;
+  uint32_t count = 0, end = 0;
+  for (uint32_t i = 0; i < held->len; i++) {
+    const graft_tensor now = tensors[held->data[i].tensor];
+    if (now == GRAFT_NONE) continue;
+    count++;
+    end = now + 1;
+  }
+  if (!gr_handles_create(g->module->context, &d->handles, count, end)) return false;
+  for (uint32_t i = 0; i < held->len; i++) {
+    const graft_tensor now = tensors[held->data[i].tensor];
+    if (now == GRAFT_NONE) continue;
+    add_value(g, d, &d->map, held->data[i].value, now);
+    gr_handles_put(&d->handles, now, d->map.values[held->data[i].value]);
+  }
+  return true;
+}
+
+static graft_status make_dense(graft_graph *g, const uint32_t *tensors, dense *d, gr_held_list *held) {
   graft_context *c = g->module->context;
   maps *map = &d->map;
   map->uses = new_map(c, g->uses.len);
@@ -146,10 +167,7 @@ static graft_status make_dense(graft_graph *g, const uint32_t *tensors, dense *d
       !gr_vec_reserve(c, &d->users, g->users.len ? g->live : 0u))
     return GRAFT_NO_MEMORY;
   for (uint32_t i = 0; i < g->inputs.len; i++) add_value(g, d, map, g->inputs.data[i], i);
-  for (graft_tensor t = 0; t < g->tensor_values.len; t++) {
-    graft_value v = g->tensor_values.data[t];
-    if (v != GRAFT_NONE && tensors[t] != GRAFT_NONE) add_value(g, d, map, v, tensors[t]);
-  }
+  if (!move_handles(g, tensors, d, held)) return GRAFT_NO_MEMORY;
   for (graft_node n = g->first; n != GRAFT_NONE; n = gr_node_at(g, n)->next) {
     gr_node node = *gr_node_at(g, n);
     uint32_t id = d->nodes.len, first_use = d->uses.len, first_result = d->values.len;
@@ -183,14 +201,6 @@ static void take_dense(graft_graph *g, const uint32_t *tensors, dense *d) {
   }
   g->updates.len = updates;
   for (uint32_t i = 0; i < g->inputs.len; i++) g->inputs.data[i] = i;
-  uint32_t handles = 0;
-  for (graft_tensor t = 0; t < g->tensor_values.len; t++) {
-    graft_value v = g->tensor_values.data[t];
-    if (tensors[t] == GRAFT_NONE) continue;
-    g->tensor_values.data[tensors[t]] = v == GRAFT_NONE ? GRAFT_NONE : map->values[v];
-    handles = tensors[t] + 1;
-  }
-  g->tensor_values.len = handles;
 #define TAKE(field) \
   gr_vec_free(c, &g->field); \
   memcpy(&g->field, &d->field, sizeof d->field); \
@@ -201,6 +211,7 @@ static void take_dense(graft_graph *g, const uint32_t *tensors, dense *d) {
   TAKE(nodes);
   TAKE(uses);
   TAKE(values);
+  TAKE(handles);
   TAKE(spec_of_use);
   TAKE(spec_of_value);
   TAKE(origin_of_use);
@@ -223,6 +234,7 @@ static void drop_dense(const graft_graph *g, dense *d) {
   gr_vec_free(c, &d->nodes);
   gr_vec_free(c, &d->uses);
   gr_vec_free(c, &d->values);
+  gr_vec_free(c, &d->handles);
   gr_vec_free(c, &d->spec_of_use);
   gr_vec_free(c, &d->spec_of_value);
   gr_vec_free(c, &d->origin_of_use);
@@ -256,14 +268,16 @@ graft_status graft_module_compact(graft_module *m) {
   uint32_t *tensors = new_map(c, m->tensors.len), kept = 0;
   const size_t bytes = ((size_t)m->tensors.len + 1) * 4;
   dense *all = gr_calloc(c, m->graphs.len, sizeof *all);
+  gr_held_list held = {0};
   graft_status status = tensors && all ? GRAFT_OK : GRAFT_NO_MEMORY;
   for (graft_tensor t = 0; t < m->tensors.len && status == GRAFT_OK; t++)
     if (!m->tensors.data[t].erased) tensors[t] = kept++;
   for (uint32_t i = 0; i < m->graphs.len && status == GRAFT_OK; i++)
-    status = make_dense(m->graphs.data[i], tensors, &all[i]);
+    status = make_dense(m->graphs.data[i], tensors, &all[i], &held);
   for (uint32_t i = 0; i < m->graphs.len && status == GRAFT_OK; i++) take_dense(m->graphs.data[i], tensors, &all[i]);
   for (uint32_t i = 0; all && i < m->graphs.len && status != GRAFT_OK; i++) drop_dense(m->graphs.data[i], &all[i]);
   if (status == GRAFT_OK) compact_tensors(m, tensors, kept);
+  gr_vec_free(c, &held);
   gr_free(c, all, m->graphs.len * sizeof *all);
   gr_free(c, tensors, bytes);
   return status;

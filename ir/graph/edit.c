@@ -106,7 +106,7 @@ graft_status gr_tensor_check_readers(graft_module *m, graft_tensor t) {
   graft_status status = GRAFT_OK;
   for (uint32_t i = 0; i < m->graphs.len; i++) {
     graft_graph *g = m->graphs.data[i];
-    const graft_value v = t < g->tensor_values.len ? g->tensor_values.data[t] : GRAFT_NONE;
+    const graft_value v = gr_handle_of(g, t);
     for (uint32_t u = v == GRAFT_NONE ? v : gr_value_at(g, v)->first_use; u != GRAFT_NONE && !status;
          u = gr_use_at(g, u)->next)
       if (gr_user_is_node(gr_use_at(g, u)->user)) status = gr_check_scales(g, gr_use_at(g, u)->user);

@@ -1,4 +1,4 @@
-/* Adding to a graph and reading it: inputs, nodes, handles of tensors, outputs, updates, names. */
+/* Adding to a graph and reading it: inputs, nodes, outputs, updates, names. */
 #include "ir/graph/graph_impl.h"
 
 #include <stdio.h>
@@ -75,8 +75,7 @@ static bool name_known(graft_graph *g, gr_name name, graft_value v) {
   return !g->names_built || gr_undo_put(g->module, g, GR_NAMES_VALUES, name_key(name), v);
 }
 
-/* The caller writes down that there are more values. */
-static graft_value value_add(graft_graph *g, uint32_t type, gr_def kind, uint32_t def, gr_name name) {
+graft_value gr_value_add(graft_graph *g, uint32_t type, gr_def kind, uint32_t def, gr_name name) {
   gr_value v = {.type = type, .def = def & 0x3FFFFFFFu, .def_kind = kind, .first_use = GRAFT_NONE, .name = name};
   if (g->values.len >= 0x3FFFFFFFu) return gr_no_memory(g->module->context), GRAFT_NONE;
   if (!gr_vec_push(g->module->context, &g->values, v)) return GRAFT_NONE;
@@ -90,7 +89,7 @@ graft_value gr_input_add(graft_graph *g, gr_name name, const graft_type *type) {
   if (id == GRAFT_NONE || !gr_undo_room(m, 3) || !gr_vec_reserve(m->context, &g->inputs, 1u)) return GRAFT_NONE;
   gr_name_taken(m, name);
   gr_undo_length(g, GR_VALUES);
-  graft_value v = value_add(g, id, GR_DEF_INPUT, g->inputs.len, name);
+  graft_value v = gr_value_add(g, id, GR_DEF_INPUT, g->inputs.len, name);
   if (v == GRAFT_NONE || !name_known(g, name, v)) return GRAFT_NONE;
   gr_undo_length(g, GR_INPUTS);
   g->inputs.data[g->inputs.len++] = v;
@@ -113,23 +112,6 @@ graft_value graft_input_add(graft_graph *g, const char *name, const graft_type *
   gr_edit edit = gr_edit_begin(m);
   graft_value v = gr_input_add(g, n, type);
   return gr_edit_end(m, edit, v == GRAFT_NONE ? GRAFT_NO_MEMORY : GRAFT_OK) ? GRAFT_NONE : v;
-}
-
-graft_value gr_handle(graft_graph *g, graft_tensor t) {
-  graft_context *c = g->module->context;
-  if (t >= g->tensor_values.len) {
-    uint32_t old = g->tensor_values.len;
-    if (!gr_vec_reserve(c, &g->tensor_values, t + 1 - old)) return GRAFT_NONE;
-    for (uint32_t i = old; i <= t; i++) g->tensor_values.data[i] = GRAFT_NONE;
-    g->tensor_values.len = t + 1;
-  }
-  if (g->tensor_values.data[t] == GRAFT_NONE) {
-    if (!gr_undo_room(g->module, 2)) return GRAFT_NONE;
-    gr_undo_length(g, GR_VALUES);
-    gr_undo_item(g, GR_HANDLES, t);
-    g->tensor_values.data[t] = value_add(g, g->module->tensors.data[t].type, GR_DEF_TENSOR, t, (gr_name){0, 0});
-  }
-  return g->tensor_values.data[t];
 }
 
 gr_name gr_value_get_name(const graft_graph *g, graft_value v) {
@@ -292,7 +274,7 @@ static bool add_results(graft_graph *g, graft_node n, const gr_node_desc *d, con
       }
       if (name.base == GRAFT_NONE) return false;
     }
-    graft_value v = value_add(g, types[i], GR_DEF_NODE, n, name);
+    graft_value v = gr_value_add(g, types[i], GR_DEF_NODE, n, name);
     if (v == GRAFT_NONE || (types[i] != GRAFT_NONE && !name_known(g, name, v))) return false;
   }
   return true;
@@ -413,7 +395,7 @@ graft_status gr_node_become(graft_graph *g, graft_node n, const gr_node_desc *d)
     gr_undo_length(g, GR_VALUES);
     for (uint32_t i = 0; i < old_results && status == GRAFT_OK; i++) {
       gr_name name = g->values.data[old_first + i].name;
-      if (value_add(g, types[i], GR_DEF_NODE, n, name) == GRAFT_NONE) status = GRAFT_NO_MEMORY;
+      if (gr_value_add(g, types[i], GR_DEF_NODE, n, name) == GRAFT_NONE) status = GRAFT_NO_MEMORY;
       gr_replace_uses(g, old_first + i, first + i);
       uint32_t spec = gr_spec_of_value(g, old_first + i);
       uint32_t origin = gr_spec_origin(g, (gr_spec_ref){true, old_first + i});

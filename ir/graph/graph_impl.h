@@ -60,6 +60,8 @@ static inline void gr_unlink_node(graft_graph *g, graft_node n) {
   g->live--;
 }
 
+/* graph.c; the caller writes down that there are more values. GRAFT_NONE: no memory. */
+graft_value gr_value_add(graft_graph *g, uint32_t type, gr_def kind, uint32_t def, gr_name name);
 void gr_graph_free(graft_context *c, graft_graph *g); /* module.c */
 /* The string of a name that no graph has; GRAFT_INVALID_ARGUMENT, GRAFT_NAME: it is empty or taken (module.c). */
 graft_status gr_graph_name_free(graft_module *m, const char *name, uint32_t *string);

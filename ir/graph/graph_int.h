@@ -62,6 +62,14 @@ typedef struct gr_update {
   graft_tensor tensor; /* GRAFT_NONE: erased */
 } gr_update;
 
+/* A graph's handles of tensors (tensor_handle.c): a table with free slots, in no order. */
+#define GR_HANDLE_GONE (GRAFT_NONE - 1u) /* in a slot whose handle was erased; GRAFT_NONE: never taken */
+typedef struct gr_tensor_handles {
+  graft_value *data; /* laid out as a GR_VEC */
+  uint32_t len, cap;
+  uint32_t taken; /* slots that are not GRAFT_NONE, at least: what is taken back is not counted off */
+} gr_tensor_handles;
+
 struct graft_graph {
   GR_HANDLE;
   graft_module *module;
@@ -73,9 +81,9 @@ struct graft_graph {
   GR_VEC(graft_value) inputs;
   GR_VEC(gr_output) outputs;
   GR_VEC(gr_update) updates;
-  GR_VEC(graft_value) tensor_values; /* by tensor: its handle here, GRAFT_NONE: not used yet */
-  GR_VEC(uint32_t) spec_of_use;      /* by use; shorter than uses means 0 from there on; 0: no spec */
-  GR_VEC(uint32_t) spec_of_value;    /* by value */
+  gr_tensor_handles handles;
+  GR_VEC(uint32_t) spec_of_use;   /* by use; shorter than uses means 0 from there on; 0: no spec */
+  GR_VEC(uint32_t) spec_of_value; /* by value */
   GR_VEC(uint32_t)
   origin_of_use, origin_of_value; /* strings, 0: not known: what annotated; in no file, for --explain */
   uint32_t first, last, live;     /* nodes in order; how many */
@@ -162,7 +170,32 @@ graft_status gr_node_become(graft_graph *g, graft_node n, const gr_node_desc *de
 void gr_node_erase(graft_graph *g, graft_node n); /* results must be unused */
 graft_status gr_use_set(graft_graph *g, uint32_t use, graft_value v);
 void gr_replace_uses(graft_graph *g, graft_value from, graft_value to);
+/* The tensor's handle, made where the graph has none; GRAFT_NONE: no memory. */
 graft_value gr_handle(graft_graph *g, graft_tensor t);
+graft_value gr_handle_probe(const graft_graph *g, graft_tensor t); /* gr_handle_of, where a look is not enough */
+/* … GRAFT_NONE: the graph has none. O(1). */
+static inline graft_value gr_handle_of(const graft_graph *g, graft_tensor t) {
+  const graft_value v = t < g->handles.len ? g->handles.data[t] : GR_HANDLE_GONE;
+  return v == GRAFT_NONE || (v < g->values.len && gr_value_tensor(g, v) == t) ? v : gr_handle_probe(g, t);
+}
+/* All handles, in no order: those of slots 0 to handles.len - 1 that are not GRAFT_NONE. */
+static inline graft_value gr_handle_at(const graft_graph *g, uint32_t slot) {
+  return g->handles.data[slot] == GR_HANDLE_GONE ? GRAFT_NONE : g->handles.data[slot];
+}
+uint32_t gr_handle_slot(const graft_graph *g, graft_tensor t); /* of the tensor's handle; GRAFT_NONE: none */
+uint32_t gr_handle_count(const graft_graph *g);
+typedef struct gr_held {
+  graft_tensor tensor;
+  graft_value value;
+} gr_held;
+typedef GR_VEC(gr_held) gr_held_list;
+/* All handles in the order of their tensors, into a list that may have served before. False: no memory. */
+bool gr_handles_list(const graft_graph *g, gr_held_list *out);
+void gr_held_sort(gr_held_list *list);               /* by tensor */
+void gr_handle_erase(graft_graph *g, uint32_t slot); /* of an unused one; 3 entries */
+/* An empty table for `count` handles of tensors below `end`, and one of them into it, each tensor once. */
+bool gr_handles_create(graft_context *c, gr_tensor_handles *h, uint32_t count, uint32_t end);
+void gr_handles_put(gr_tensor_handles *h, graft_tensor t, graft_value v);
 /* Does a node, a result or the value of an update use the tensor's handle in any graph? */
 bool gr_tensor_is_read(const graft_module *m, graft_tensor t);
 /* An input of exactly this name, which the giver knows to be free. */

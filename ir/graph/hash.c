@@ -189,7 +189,7 @@ static bool put_graph(hasher *h, graft_graph *g) {
   for (uint32_t i = 0; i < g->updates.len; ++i) {
     const gr_update *u = &g->updates.data[i];
     if (u->tensor == GRAFT_NONE) continue;
-    const graft_value handle = u->tensor < g->tensor_values.len ? g->tensor_values.data[u->tensor] : GRAFT_NONE;
+    const graft_value handle = gr_handle_of(g, u->tensor);
     if (handle != GRAFT_NONE)
       put_operand(h, handle);
     else

@@ -35,7 +35,7 @@ void gr_graph_free(graft_context *c, graft_graph *g) {
   gr_vec_free(c, &g->inputs);
   gr_vec_free(c, &g->outputs);
   gr_vec_free(c, &g->updates);
-  gr_vec_free(c, &g->tensor_values);
+  gr_vec_free(c, &g->handles);
   gr_vec_free(c, &g->spec_of_use);
   gr_vec_free(c, &g->spec_of_value);
   gr_vec_free(c, &g->origin_of_use);
@@ -135,10 +135,8 @@ gr_memory gr_module_memory(const graft_module *m) {
   };
   for (uint32_t i = 0; i < m->graphs.len; i++) {
     const graft_graph *g = m->graphs.data[i];
-    size_t handles = 0;
-    for (uint32_t t = 0; t < g->tensor_values.len; t++) handles += g->tensor_values.data[t] != GRAFT_NONE;
-    handles *= sizeof *g->values.data;
-    n.tensors += handles + BYTES(g->tensor_values);
+    const size_t handles = gr_handle_count(g) * sizeof *g->values.data;
+    n.tensors += handles + BYTES(g->handles);
     n.graph += sizeof *g + BYTES(g->nodes) + BYTES(g->uses) + BYTES(g->values) - handles + BYTES(g->inputs) +
                BYTES(g->outputs) + BYTES(g->updates) + BYTES(g->spec_of_use) + BYTES(g->origin_of_use) +
                BYTES(g->origin_of_value) + BYTES(g->spec_of_value) + (size_t)g->names.slot_count * sizeof(gr_map_slot);

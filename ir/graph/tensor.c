@@ -341,27 +341,46 @@ uint64_t gr_tensor_hash(graft_module *m, graft_tensor tensor) {
 bool gr_tensor_is_read(const graft_module *m, graft_tensor tensor) {
   for (uint32_t i = 0; i < m->graphs.len; i++) {
     const graft_graph *g = m->graphs.data[i];
-    const graft_value v = tensor < g->tensor_values.len ? g->tensor_values.data[tensor] : GRAFT_NONE;
+    const graft_value v = gr_handle_of(g, tensor);
     if (v != GRAFT_NONE && !gr_unused(g, v)) return true;
   }
   return false;
 }
 
-void gr_tensor_erase(graft_module *m, graft_tensor tensor) {
-  if (!gr_undo_room(m, 1 + 3 * (uint64_t)m->graphs.len)) return;
+/* But for its handles; there is room for an entry. */
+static void erase_record(graft_module *m, graft_tensor tensor) {
   gr_tensor *t = &m->tensors.data[tensor];
   gr_undo_tensor(m, tensor);
   gr_buffer_release(m->context, t->buffer);
   t->buffer = NULL;
   t->source = GR_TENSOR_ELIDED;
   t->erased = 1;
+}
+
+void gr_tensor_erase(graft_module *m, graft_tensor tensor) {
+  if (!gr_undo_room(m, 1 + 3 * (uint64_t)m->graphs.len)) return;
+  erase_record(m, tensor);
   for (uint32_t i = 0; i < m->graphs.len; i++) { /* handles that nothing uses go with it */
     graft_graph *g = m->graphs.data[i];
-    graft_value v = tensor < g->tensor_values.len ? g->tensor_values.data[tensor] : GRAFT_NONE;
-    if (v == GRAFT_NONE || !gr_unused(g, v)) continue;
-    gr_kill_value(g, v);
-    gr_undo_item(g, GR_HANDLES, tensor);
-    g->tensor_values.data[tensor] = GRAFT_NONE;
+    const graft_value v = gr_handle_of(g, tensor);
+    if (v != GRAFT_NONE && gr_unused(g, v)) gr_handle_erase(g, gr_handle_slot(g, tensor));
+  }
+}
+
+void gr_tensors_erase(graft_module *m, const uint8_t *which) {
+  for (graft_tensor t = 0; t < m->tensors.len; t++) {
+    if (!which[t]) continue;
+    if (!gr_undo_room(m, 1)) return;
+    erase_record(m, t);
+  }
+  for (uint32_t i = 0; i < m->graphs.len; i++) {
+    graft_graph *g = m->graphs.data[i];
+    for (uint32_t slot = 0; slot < g->handles.len; slot++) {
+      const graft_value v = gr_handle_at(g, slot);
+      if (v == GRAFT_NONE || !which[gr_value_tensor(g, v)] || !gr_unused(g, v)) continue;
+      if (!gr_undo_room(m, 3)) return;
+      gr_handle_erase(g, slot);
+    }
   }
 }
 

@@ -86,6 +86,8 @@ void *gr_tensor_write(graft_module *m, graft_tensor t);
 size_t gr_tensor_bytes(const graft_module *m, graft_tensor t);
 uint64_t gr_tensor_hash(graft_module *m, graft_tensor t);
 void gr_tensor_erase(graft_module *m, graft_tensor t);
+/* All tensors whose byte is set, one a tensor, in O(tensors + handles). */
+void gr_tensors_erase(graft_module *m, const uint8_t *which);
 /* A rank-0 or rank-n constant equal to these bytes, merged with one the module has. */
 graft_tensor gr_constant(graft_module *m, const char *name, const graft_type *type, const void *data);
 

@@ -52,7 +52,7 @@ static any_array array_of(graft_graph *g, uint32_t which) {
     CASE(GR_INPUTS, inputs);
     CASE(GR_OUTPUTS, outputs);
     CASE(GR_UPDATES, updates);
-    CASE(GR_HANDLES, tensor_values);
+    CASE(GR_HANDLES, handles);
     CASE(GR_SPEC_OF_USE, spec_of_use);
     CASE(GR_SPEC_OF_VALUE, spec_of_value);
     CASE(GR_ORIGIN_OF_USE, origin_of_use);
@@ -268,6 +268,7 @@ static void restore_array(graft_graph *g, const uint32_t *w) {
   const any_array a = array_of(g, w[4]);
   gr_free(g->module->context, a.data, (size_t)a.cap * a.words * 4);
   set_array(a, pointer(w), w[2], w[3]);
+  if (w[4] == GR_HANDLES) g->handles.taken = g->handles.len; /* not known: the next one finds a new table */
 }
 
 static void forget_names(graft_module *m, graft_graph *g, gr_names_of which) {

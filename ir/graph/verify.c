@@ -287,6 +287,7 @@ graft_status graft_module_verify(graft_module *m) {
   for (uint32_t i = 0; status == GRAFT_OK && verifier.errors == 0 && i < m->graphs.len; ++i) status = check_graph(v, i);
   gr_free(c, verifier.name_offset, ((size_t)m->strings.items.len + 1) * sizeof *verifier.name_offset);
   gr_free(c, verifier.name_bits, (size_t)(verifier.name_bit_count / 64 + 1) * sizeof *verifier.name_bits);
+  gr_free(c, verifier.updated, gr_updated_words(m) * sizeof *verifier.updated);
   gr_map_free(c, &verifier.names);
   gr_free(c, v, sizeof *v);
   return status == GRAFT_OK && verifier.errors > 0 ? GRAFT_VERIFY : status;

@@ -75,13 +75,15 @@ static void check_ends(gr_verifier *v, const graft_graph *g, counts *c) {
     if (g->updates.data[i].tensor >= m->tensors.len) gr_verify_fail(v, 1, "", "update %u is out of range", i);
     check_lone_use(v, g, g->updates.data[i].use, GR_USER_UPDATE | i, c);
   }
-  for (uint32_t t = 0; t < g->tensor_values.len; ++t) {
-    const graft_value handle = g->tensor_values.data[t];
+  for (uint32_t i = 0; i < g->handles.len; ++i) {
+    const graft_value handle = gr_handle_at(g, i);
     if (handle == GRAFT_NONE) continue;
     if (handle >= g->values.len)
-      gr_verify_fail(v, 1, "", "the handle of tensor %u is out of range", t);
-    else if (gr_value_at(g, handle)->def_kind != GR_DEF_TENSOR || gr_value_at(g, handle)->def != t)
-      gr_verify_fail(v, 8, "", "the handle of tensor %u is another's", t);
+      gr_verify_fail(v, 1, "", "handle %u of a tensor is out of range", i);
+    else if (gr_value_at(g, handle)->def_kind != GR_DEF_TENSOR)
+      gr_verify_fail(v, 8, "", "handle %u is of no tensor", i);
+    else if (gr_handle_slot(g, gr_value_at(g, handle)->def) != i)
+      gr_verify_fail(v, 8, "", "handle %u is another's", i);
   }
   if (g->spec_of_use.len > g->uses.len || g->spec_of_value.len > g->values.len)
     gr_verify_fail(v, 1, "", "there are specs past the last value");
@@ -119,8 +121,8 @@ static bool check_value(gr_verifier *v, const graft_graph *g, graft_value i) {
     good = in_range && g->inputs.data[def] == i;
   } else {
     in_range = in_range && def < m->tensors.len;
-    good = in_range && m->tensors.data[def].erased == 0 && def < g->tensor_values.len &&
-           g->tensor_values.data[def] == i && value->type == m->tensors.data[def].type;
+    good = in_range && m->tensors.data[def].erased == 0 && gr_handle_of(g, def) == i &&
+           value->type == m->tensors.data[def].type;
   }
   if (!in_range)
     gr_verify_fail(v, 1, "", "value %u is out of range", i);
@@ -215,9 +217,8 @@ static graft_status check_outputs(gr_verifier *v, graft_graph *g) {
 static graft_status check_updates(gr_verifier *v, graft_graph *g) {
   graft_module *m = v->module;
   if (g->updates.len == 0) return GRAFT_OK;
-  const size_t words = m->tensors.len / 64 + 1;
-  uint64_t *updated = gr_calloc(m->context, words, sizeof *updated);
-  if (updated == NULL) return GRAFT_NO_MEMORY;
+  if (v->updated == NULL) v->updated = gr_calloc(m->context, gr_updated_words(m), sizeof *v->updated);
+  if (v->updated == NULL) return GRAFT_NO_MEMORY;
   for (uint32_t i = 0; i < g->updates.len; ++i) {
     const gr_update *u = &g->updates.data[i];
     if (u->tensor == GRAFT_NONE) continue;
@@ -233,10 +234,11 @@ static graft_status check_updates(gr_verifier *v, graft_graph *g) {
     else if (!gr_type_compatible(gr_type_of(g, value), gr_tensor_type(m, u->tensor)))
       gr_verify_fail(v, 17, gr_name_label(m, t->name), "the update %%%s has another type than the tensor",
                      gr_value_label(g, value));
-    if (gr_bit(updated, u->tensor)) gr_verify_fail(v, 17, gr_name_label(m, t->name), "the tensor is updated twice");
-    gr_bit_set(updated, u->tensor);
+    if (gr_bit(v->updated, u->tensor)) gr_verify_fail(v, 17, gr_name_label(m, t->name), "the tensor is updated twice");
+    gr_bit_set(v->updated, u->tensor);
   }
-  gr_free(m->context, updated, words * sizeof *updated);
+  for (uint32_t i = 0; i < g->updates.len; ++i)
+    if (g->updates.data[i].tensor != GRAFT_NONE) v->updated[g->updates.data[i].tensor / 64] = 0;
   return GRAFT_OK;
 }
 

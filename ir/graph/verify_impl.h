@@ -16,6 +16,7 @@ typedef struct gr_verifier {
   uint64_t name_bit_count;
   uint32_t *name_offset; /* by string: where its bits begin; they end where the next one's begin */
   gr_map names;
+  uint64_t *updated; /* a bit for each tensor, of the graph being looked at; none are set between graphs */
 } gr_verifier;
 
 /* Reports a broken constraint: "V7: ..." with the name of the node concerned, or "". */
@@ -28,6 +29,7 @@ bool gr_verify_name(gr_verifier *v, gr_name name, bool taken, graft_status *stat
 graft_status gr_verify_module(gr_verifier *v);
 graft_status gr_verify_graph(gr_verifier *v, graft_graph *g);
 
+static inline size_t gr_updated_words(const graft_module *m) { return m->tensors.len / 64 + 1; }
 static inline bool gr_in_range(uint64_t first, uint64_t count, uint64_t length) {
   return first <= length && count <= length - first;
 }

@@ -190,7 +190,7 @@ static void edit(fixture *f) {
   case 15: { /* a tensor's bytes, its name, or the tensor itself */
     graft_tensor t = below(f, m->tensors.len);
     if (m->tensors.data[t].erased) break;
-    const graft_value handle = t < g->tensor_values.len ? g->tensor_values.data[t] : GRAFT_NONE;
+    const graft_value handle = gr_handle_of(g, t);
     bool updated = false;
     for (uint32_t i = 0; i < g->updates.len; i++) updated |= g->updates.data[i].tensor == t;
     uint32_t which = below(f, 4); /* constants are found by their bytes, which stay */

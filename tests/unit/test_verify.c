@@ -161,7 +161,7 @@ START_TEST(v8_definition) {
 }
 END_TEST
 START_TEST(v8_two_handles) {
-  graph->tensor_values.data[mean_tensor] = weight;
+  graph->handles.data[gr_handle_slot(graph, mean_tensor)] = weight;
   fails("V8", "", "handle");
 }
 END_TEST
@@ -390,7 +390,7 @@ START_TEST(corrupted_words) {
                       REGION(graph->inputs),
                       REGION(graph->outputs),
                       REGION(graph->updates),
-                      REGION(graph->tensor_values),
+                      REGION(graph->handles),
                       REGION(graph->spec_of_use),
                       REGION(graph->spec_of_value),
                       REGION(module->attrs.items),

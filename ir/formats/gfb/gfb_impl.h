@@ -11,12 +11,7 @@ extern "C" {
 
 #define GR_GFB_ALIGNMENT 64u                    /* of each tensor's data */
 #define GR_GFB_NAN UINT64_C(0x7ff8000000000000) /* the only NaN that attributes are written as */
-/* A graph in memory has an entry for each tensor up to the last that it reads: so many of all graphs, or 16 for each
- * byte of the file. Neither does many graphs times many tensors make a small file take all memory, nor is such a file
- * written. */
-#define GR_GFB_MAX_ENTRIES (UINT64_C(1) << 28)
-#define GR_GFB_TOO_WIDE(entries, file_size) ((entries) > GR_GFB_MAX_ENTRIES && (entries) / 16 > (file_size))
-#define GR_GFB_MAX_BLOCK 0x7fffffffu /* FlatBuffers' own limit */
+#define GR_GFB_MAX_BLOCK 0x7fffffffu            /* FlatBuffers' own limit */
 
 typedef struct gr_gfb_type {
   uint32_t dtype;

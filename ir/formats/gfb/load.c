@@ -29,7 +29,6 @@ typedef struct loader {
   gr_buffer *tables; /* the file's beginning where it can be read; NULL: in the file */
   uint32_t copied;   /* tensors that do not lie as their elements must */
   uint64_t data_start;
-  uint64_t entries;     /* so far, in all graphs' tables by tensor */
   uint64_t tensors_end; /* of the data that belongs to the tensors so far */
   uint32_t *types;      /* the file's number -> the module's */
   uint64_t *sizes;      /* bytes of a tensor of each type */
@@ -330,7 +329,7 @@ static void link_use(graft_graph *g, uint32_t value, uint32_t user) {
   use->next = next;
 }
 
-/* Entries of the graph's table by tensor: up to the last one that it has a handle of. */
+/* All tensors that the graph has handles of are before this one. */
 static uint32_t tensors_read(const loader *l, const gr_gfb_graph *in) {
   uint32_t end = 0;
   for (uint32_t i = 0; i < in->handles; i++) {
@@ -340,14 +339,14 @@ static uint32_t tensors_read(const loader *l, const gr_gfb_graph *in) {
   return end;
 }
 
-static bool reserve_graph(loader *l, graft_graph *g, const gr_gfb_graph *in, uint32_t tensors) {
+static bool reserve_graph(loader *l, graft_graph *g, const gr_gfb_graph *in) {
   uint64_t values = (uint64_t)in->inputs + in->results + in->handles;
   uint64_t uses = (uint64_t)in->operands + in->outputs + in->updates;
   if (values >= GR_USER_INDEX || uses >= GR_USER_INDEX) return false;
   return gr_vec_reserve(l->c, &g->nodes, in->nodes) && gr_vec_reserve(l->c, &g->values, values) &&
          gr_vec_reserve(l->c, &g->uses, uses) && gr_vec_reserve(l->c, &g->inputs, in->inputs) &&
          gr_vec_reserve(l->c, &g->outputs, in->outputs) && gr_vec_reserve(l->c, &g->updates, in->updates) &&
-         gr_vec_reserve(l->c, &g->tensor_values, tensors);
+         gr_handles_create(l->c, &g->handles, in->handles, tensors_read(l, in));
 }
 
 /* Inputs, or all results; load_nodes says of which node. Each value is made where it stays. */
@@ -372,16 +371,14 @@ static graft_status load_values(loader *l, graft_graph *g, uint32_t count, gr_de
   return GRAFT_OK;
 }
 
-static graft_status load_handles(loader *l, graft_graph *g, uint32_t count, uint32_t tensors) {
-  if (tensors) memset(g->tensor_values.data, 0xff, tensors * sizeof *g->tensor_values.data);
-  g->tensor_values.len = tensors;
+static graft_status load_handles(loader *l, graft_graph *g, uint32_t count) {
   for (uint32_t i = 0; i < count; i++) {
     graft_tensor t = l->t.handles.data[l->at.handles++];
-    if (t >= tensors || g->tensor_values.data[t] != GRAFT_NONE) return DAMAGED(l, "handle %u of a tensor", i);
+    if (t >= l->m->tensors.len || gr_handle_of(g, t) != GRAFT_NONE) return DAMAGED(l, "handle %u of a tensor", i);
     gr_value v = {.type = l->m->tensors.data[t].type, .first_use = GRAFT_NONE};
     v.def_kind = GR_DEF_TENSOR;
     v.def = t & GR_USER_INDEX;
-    g->tensor_values.data[t] = g->values.len;
+    gr_handles_put(&g->handles, t, g->values.len);
     g->values.data[g->values.len++] = v;
   }
   return GRAFT_OK;
@@ -495,15 +492,12 @@ static graft_status load_graph(loader *l, uint32_t index) {
     return DAMAGED(l, "graph %u is larger than the tables", index);
   graft_graph *g = graft_graph_create(l->m, gr_string_text(l->m, in->name));
   if (!g) return GRAFT_NO_MEMORY;
-  const uint32_t tensors = tensors_read(l, in);
-  l->entries += tensors;
-  if (GR_GFB_TOO_WIDE(l->entries, l->file->size)) return DAMAGED(l, "too many graphs for so many tensors");
-  if (!reserve_graph(l, g, in, tensors)) return gr_no_memory(l->c);
+  if (!reserve_graph(l, g, in)) return gr_no_memory(l->c);
   graft_status status = load_values(l, g, in->inputs, GR_DEF_INPUT);
   if (!status) status = load_values(l, g, in->results, GR_DEF_NODE);
   for (uint32_t i = 0; i < in->inputs; i++) g->inputs.data[i] = i;
   g->inputs.len = in->inputs;
-  if (!status) status = load_handles(l, g, in->handles, tensors);
+  if (!status) status = load_handles(l, g, in->handles);
   if (!status) status = load_nodes(l, g, in);
   if (!status) status = load_ends(l, g, in);
   if (!status) status = load_annotations(l, g, in->use_specs, false);

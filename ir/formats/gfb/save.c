@@ -18,12 +18,11 @@ typedef struct saver {
   /* The file's number of each of the module's things, GRAFT_NONE: not met yet. */
   uint32_t *string_ids, *type_ids, *record_ids, *spec_ids;
   gr_gfb_listing listing;
-  uint32_t *handle_ids; /* by the file's tensor: its value in the graph being saved */
-  gr_map kind_ids;      /* op and attribute set -> kind */
-  gr_map text_ids;      /* hash of a text that the module's pool lacks (names of ops, attributes) -> string */
+  gr_held_list handles_kept; /* of the graph being saved, by the file's tensors */
+  gr_map kind_ids;           /* op and attribute set -> kind */
+  gr_map text_ids;           /* hash of a text that the module's pool lacks (names of ops, attributes) -> string */
   GR_VEC(uint32_t) stack;
   uint64_t data_length;
-  uint64_t entries; /* that the graphs' tables by tensor will have when the file is read */
   bool no_provenance;
   bool failed; /* no memory; reported */
 } saver;
@@ -245,10 +244,11 @@ static void mark_handles(graph_saver *gs) {
   mark_refs(gs, g->spec_of_value.data, g->spec_of_value.len);
   for (uint32_t i = 0; i < g->updates.len; i++) {
     graft_tensor t = g->updates.data[i].tensor;
-    if (t < g->tensor_values.len && g->tensor_values.data[t] != GRAFT_NONE) gs->value_ids[g->tensor_values.data[t]] = 0;
+    const graft_value v = t == GRAFT_NONE ? GRAFT_NONE : gr_handle_of(g, t);
+    if (v != GRAFT_NONE) gs->value_ids[v] = 0;
   }
-  for (graft_tensor t = 0; t < g->tensor_values.len; t++) {
-    graft_value v = g->tensor_values.data[t];
+  for (uint32_t i = 0; i < g->handles.len; i++) {
+    const graft_value v = gr_handle_at(g, i);
     if (v != GRAFT_NONE && (!gr_unused(g, v) || gr_spec_of_value(g, v))) gs->value_ids[v] = 0;
   }
 }
@@ -257,22 +257,21 @@ static void mark_handles(graph_saver *gs) {
 static void number_handles(graph_saver *gs, gr_gfb_graph *graph, uint32_t next) {
   saver *s = gs->s;
   const graft_graph *g = gs->g;
-  const uint32_t count = s->listing.tensors.len, *ids = s->listing.ids;
-  if (g->tensor_values.len) memset(s->handle_ids, 0xff, count * sizeof *s->handle_ids);
-  for (graft_tensor t = 0; t < g->tensor_values.len; t++) {
-    const graft_value v = g->tensor_values.data[t];
-    if (v != GRAFT_NONE && gs->value_ids[v] != GRAFT_NONE) s->handle_ids[ids[t]] = 0;
+  gr_held_list *kept = &s->handles_kept;
+  kept->len = 0;
+  for (uint32_t i = 0; i < g->handles.len; i++) {
+    const graft_value v = gr_handle_at(g, i);
+    if (v == GRAFT_NONE || gs->value_ids[v] == GRAFT_NONE) continue;
+    const gr_held held = {s->listing.ids[gr_value_tensor(g, v)], v};
+    s->failed |= !gr_vec_push(s->c, kept, held);
   }
-  for (uint32_t i = 0; g->tensor_values.len && i < count; i++) {
-    if (s->handle_ids[i] == GRAFT_NONE) continue;
-    s->handle_ids[i] = next++;
-    PUSH(s, handles, i);
+  gr_held_sort(kept);
+  for (uint32_t i = 0; i < kept->len; i++) {
+    const bool again = i > 0 && kept->data[i - 1].tensor == kept->data[i].tensor; /* equal literals are one */
+    gs->value_ids[kept->data[i].value] = again ? next - 1 : next++;
+    if (again) continue;
+    PUSH(s, handles, kept->data[i].tensor);
     graph->handles++;
-  }
-  if (graph->handles && !s->failed) s->entries += s->handles.data[s->handles.len - 1] + UINT64_C(1);
-  for (graft_tensor t = 0; t < g->tensor_values.len; t++) {
-    const graft_value v = g->tensor_values.data[t];
-    if (v != GRAFT_NONE && gs->value_ids[v] != GRAFT_NONE) gs->value_ids[v] = s->handle_ids[ids[t]];
   }
 }
 
@@ -396,6 +395,11 @@ static void add_value_spec(graph_saver *gs, graft_value v, gr_gfb_graph *graph) 
   graph->value_specs++;
 }
 
+static void add_handle_specs(graph_saver *gs, gr_gfb_graph *graph) {
+  const gr_held_list *kept = &gs->s->handles_kept;
+  for (uint32_t i = 0; i < kept->len; i++) add_value_spec(gs, kept->data[i].value, graph);
+}
+
 /* In the order of the file's numbers. */
 static void add_annotations(graph_saver *gs, gr_gfb_graph *graph) {
   const graft_graph *g = gs->g;
@@ -414,7 +418,7 @@ static void add_annotations(graph_saver *gs, gr_gfb_graph *graph) {
     const gr_node *node = gr_node_at(g, n);
     for (uint32_t i = 0; i < node->result_count; i++) add_value_spec(gs, node->first_result + i, graph);
   }
-  for (uint32_t t = 0; t < g->tensor_values.len; t++) add_value_spec(gs, g->tensor_values.data[t], graph);
+  add_handle_specs(gs, graph);
 }
 
 static void add_graph(saver *s, const graft_graph *g) {
@@ -443,7 +447,6 @@ static graft_status saver_fill(saver *s, graft_module *m, const graft_save_optio
   s->string_ids = new_ids(s, m->strings.items.len);
   s->type_ids = new_ids(s, m->types.len);
   s->failed |= !gr_gfb_list(&s->listing, m);
-  s->handle_ids = new_ids(s, s->listing.tensors.len);
   s->record_ids = new_ids(s, m->records.len);
   s->spec_ids = new_ids(s, m->specs.len);
   if (s->failed) return GRAFT_NO_MEMORY;
@@ -461,7 +464,7 @@ static void saver_free(saver *s) {
 #undef STRUCTS
   free_ids(s, s->string_ids, s->m->strings.items.len);
   free_ids(s, s->type_ids, s->m->types.len);
-  free_ids(s, s->handle_ids, s->listing.tensors.len);
+  gr_vec_free(s->c, &s->handles_kept);
   gr_gfb_listing_free(&s->listing, s->m);
   free_ids(s, s->record_ids, s->m->records.len);
   free_ids(s, s->spec_ids, s->m->specs.len);
@@ -501,10 +504,6 @@ static graft_status write_tables(saver *s, output *o) {
     return gr_error(s->c, GRAFT_UNSUPPORTED, gr_module_loc(s->m),
                     "the graph needs %llu bytes of tables, a .gfb file holds 2 GiB", (unsigned long long)size);
   }
-  if (GR_GFB_TOO_WIDE(s->entries, aligned(size) + s->data_length))
-    return gr_error(s->c, GRAFT_UNSUPPORTED, gr_module_loc(s->m),
-                    "%u graphs that read so many tensors do not fit a .gfb file: they would not be read again",
-                    s->graphs.len);
   gr_gfb_encode(&tables, put, o);
   return GRAFT_OK;
 }

@@ -27,8 +27,10 @@ static bool drop_consumed(gr_onnx *in) {
   if (!used) return false;
   for (uint32_t i = 0; i < m->graphs.len; i++) {
     const graft_graph *g = m->graphs.data[i];
-    for (uint32_t t = 0; t < g->tensor_values.len; t++)
-      if (g->tensor_values.data[t] != GRAFT_NONE && !gr_unused(g, g->tensor_values.data[t])) used[t] = 1;
+    for (uint32_t k = 0; k < g->handles.len; k++) {
+      const graft_value v = gr_handle_at(g, k);
+      if (v != GRAFT_NONE && !gr_unused(g, v)) used[gr_value_tensor(g, v)] = 1;
+    }
   }
   for (uint32_t i = 0; i < in->consumed.len; i++) {
     graft_tensor t = in->consumed.data[i];

@@ -3,7 +3,7 @@
  * copied where another role or, as state, another node reads it too. */
 #include "ir/formats/onnx/onnx_impl.h"
 
-enum { OTHER = 1, STATE = 2, WEIGHT = 4 }; /* roles that a tensor has */
+enum { OTHER = 1, STATE = 2, WEIGHT = 4, KEPT = 8 }; /* roles that a tensor has; KEPT: as state, after splitting */
 
 static gr_role role_of(const graft_graph *g, graft_node n, uint32_t slot) {
   const gr_op_info *op = gr_info(g, n);
@@ -13,9 +13,10 @@ static gr_role role_of(const graft_graph *g, graft_node n, uint32_t slot) {
 
 /* What nodes read each tensor for; outputs and nested graphs count as other readers. */
 static void find_roles(const graft_graph *g, uint8_t *roles) {
-  for (graft_tensor t = 0; t < g->tensor_values.len; t++) {
-    const graft_value v = g->tensor_values.data[t];
+  for (uint32_t i = 0; i < g->handles.len; i++) {
+    const graft_value v = gr_handle_at(g, i);
     if (v == GRAFT_NONE) continue;
+    const graft_tensor t = gr_value_tensor(g, v);
     for (uint32_t u = gr_value_at(g, v)->first_use; u != GRAFT_NONE; u = gr_use_at(g, u)->next) {
       const uint32_t user = gr_use_at(g, u)->user;
       if (!gr_user_is_node(user) && (user & GR_USER_UPDATE) == GR_USER_UPDATE) continue;
@@ -51,6 +52,21 @@ static bool give_own(gr_onnx *in, graft_graph *g, graft_node n, uint32_t u, graf
   return true;
 }
 
+/* Which of the first tensors a node has as its state, or the value of an update. */
+static void find_kept(const graft_graph *g, uint8_t *roles, uint32_t tensors) {
+  for (uint32_t i = 0; i < g->handles.len; i++) {
+    const graft_value v = gr_handle_at(g, i);
+    if (v == GRAFT_NONE || gr_value_tensor(g, v) >= tensors) continue;
+    bool state = false;
+    for (uint32_t u = gr_value_at(g, v)->first_use; u != GRAFT_NONE && !state; u = gr_use_at(g, u)->next) {
+      const uint32_t user = gr_use_at(g, u)->user;
+      state = gr_user_is_node(user) ? role_of(g, user, gr_use_slot(g, u)) == GR_STATISTICS
+                                    : (user & GR_USER_UPDATE) == GR_USER_UPDATE;
+    }
+    if (state) roles[gr_value_tensor(g, v)] |= KEPT;
+  }
+}
+
 bool gr_onnx_split_state(gr_onnx *in) {
   graft_module *m = in->module;
   const uint32_t tensors = m->tensors.len;
@@ -68,21 +84,11 @@ bool gr_onnx_split_state(gr_onnx *in) {
         roles[t] |= OTHER; /* the next node that has it as its state gets a copy */
       }
   }
+  for (uint32_t i = 0; good && i < m->graphs.len; i++) find_kept(m->graphs.data[i], roles, tensors);
   for (graft_tensor t = 0; good && t < tensors; t++) {
     gr_tensor *tensor = &m->tensors.data[t];
     if (tensor->erased || tensor->kind != GRAFT_BUFFER || !(roles[t] & STATE)) continue;
-    bool state = false;
-    for (uint32_t i = 0; i < m->graphs.len && !state; i++) {
-      const graft_graph *g = m->graphs.data[i];
-      const graft_value v = t < g->tensor_values.len ? g->tensor_values.data[t] : GRAFT_NONE;
-      for (uint32_t u = v == GRAFT_NONE ? GRAFT_NONE : gr_value_at(g, v)->first_use; u != GRAFT_NONE && !state;
-           u = gr_use_at(g, u)->next) {
-        const uint32_t user = gr_use_at(g, u)->user;
-        state = gr_user_is_node(user) ? role_of(g, user, gr_use_slot(g, u)) == GR_STATISTICS
-                                      : (user & GR_USER_UPDATE) == GR_USER_UPDATE;
-      }
-    }
-    if (!state) tensor->kind = roles[t] & WEIGHT ? GRAFT_PARAMETER : GRAFT_CONSTANT;
+    if (!(roles[t] & KEPT)) tensor->kind = roles[t] & WEIGHT ? GRAFT_PARAMETER : GRAFT_CONSTANT;
   }
   if (roles) gr_free(in->context, roles, (size_t)tensors + 1);
   return good;

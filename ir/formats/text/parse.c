@@ -425,7 +425,7 @@ static bool make_graphs(parser *p, uint32_t tensors) {
     uint32_t nodes = s->nodes < most ? s->nodes : most;
     if (!make_graph(p, s) || !gr_vec_reserve(p->context, &s->graph->nodes, nodes) ||
         !gr_vec_reserve(p->context, &s->graph->uses, 2u * nodes) ||
-        !gr_vec_reserve(p->context, &s->graph->values, nodes + tensors))
+        !gr_vec_reserve(p->context, &s->graph->values, nodes + (tensors < 2u * nodes ? tensors : 2u * nodes)))
       return false;
   }
   return gr_intern_reserve(p->module, tensors) && gr_vec_reserve(p->context, &p->module->tensors, tensors);

@@ -187,6 +187,7 @@ static void end(printer *p) {
   gr_vec_free(c, &p->record_stack);
   gr_free(c, p->spec, m->specs.len * sizeof *p->spec);
   gr_vec_free(c, &p->specs);
+  gr_vec_free(c, &p->handles);
   gr_vec_free(c, &p->types);
   gr_vec_free(c, &p->attrs);
   gr_map_free(c, &p->attr_ids);

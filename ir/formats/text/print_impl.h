@@ -35,6 +35,7 @@ typedef struct printer {
   GR_VEC(uint32_t) record_stack;
   uint32_t *spec;         /* by spec: its number in this graph */
   GR_VEC(uint32_t) specs; /* of this graph, in their numbers' order */
+  gr_held_list handles;   /* of this graph, if it has specs */
   GR_VEC(printed) types;  /* by type */
   GR_VEC(printed) attrs;
   gr_map attr_ids; /* op << 32 | set -> attrs */

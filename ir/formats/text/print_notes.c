@@ -118,10 +118,9 @@ static bool number_all(printer *p) {
     for (uint32_t i = 0; i < node->result_count; i++)
       if (!number(p, gr_spec_of_value(g, node->first_result + i))) return false;
   }
-  for (uint32_t i = 0; i < g->tensor_values.len; i++) {
-    graft_value v = g->tensor_values.data[i];
-    if (v != GRAFT_NONE && !number(p, gr_spec_of_value(g, v))) return false;
-  }
+  if (!gr_handles_list(g, &p->handles)) return false;
+  for (uint32_t i = 0; i < p->handles.len; i++)
+    if (!number(p, gr_spec_of_value(g, p->handles.data[i].value))) return false;
   return true;
 }
 
@@ -174,7 +173,7 @@ static void print_spec(printer *p, uint32_t id) {
 }
 
 bool gr_print_specs_begin(printer *p) {
-  p->specs.len = 0;
+  p->specs.len = p->handles.len = 0;
   return !gr_has_specs(p->graph) || number_all(p);
 }
 
@@ -182,9 +181,9 @@ void gr_print_specs(printer *p) {
   const graft_graph *g = p->graph;
   if (p->specs.len == 0) return;
   for (uint32_t i = 0; i < p->specs.len; i++) print_spec(p, p->specs.data[i]);
-  for (uint32_t i = 0; i < g->tensor_values.len; i++) {
-    graft_value v = g->tensor_values.data[i];
-    if (v == GRAFT_NONE || !gr_spec_of_value(g, v)) continue;
+  for (uint32_t i = 0; i < p->handles.len; i++) {
+    const graft_value v = p->handles.data[i].value;
+    if (!gr_spec_of_value(g, v)) continue;
     gr_print_text(p, "  value ");
     gr_print_name(p, gr_value_get_name(g, v));
     gr_print_place(p, gr_spec_of_value(g, v));
