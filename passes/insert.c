@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ir/graph/budget_int.h"
 #include "passes/quant_impl.h"
 #include "runtime/qparams.h"
 
@@ -354,7 +355,10 @@ static graft_value make_place(inserter *s, const place *p) {
   const group_state *st = &s->state[p->group];
   graft_dtype dtype = gr_type_of(s->g, p->x)->dtype;
   if (dtype != GRAFT_F32 && dtype != GRAFT_UNKNOWN) return fail(s, p, "it is not f32"), GRAFT_NONE;
-  if (make_qparams(s, p)) return GRAFT_NONE;
+  const gr_loc before = gr_budget_at(s->c, gr_value_loc(s->g, p->x)); /* a parameter for each channel may be many */
+  const graft_status made = make_qparams(s, p);
+  gr_budget_at(s->c, before);
+  if (made) return GRAFT_NONE;
   recipe *r = recipe_of(s, p->group);
   bool has_axis = gr_type_of(s->g, st->scale)->rank == 1;
   uint32_t type = type_id(s, p->x);

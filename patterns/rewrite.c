@@ -1,5 +1,6 @@
 /* Applies rules to a graph: rule by rule in listing order, nodes in graph order, each candidate looked at once. With a
  * fixed point, nodes near a rewrite are looked at again until nothing matches. */
+#include "ir/graph/budget_int.h"
 #include "patterns/rewrite_impl.h"
 #include "patterns/rules_impl.h"
 
@@ -288,7 +289,10 @@ static graft_status try_rule(driver *d, uint32_t index, graft_node n, uint32_t r
     }
     const gr_within *within = d->r.options->within;
     if (within && !is_within(within, &match)) continue;
-    graft_status status = apply(d, index, &match, n, &applied);
+    /* What is allocated meanwhile is for the match's root, which may be gone afterwards. */
+    const gr_loc before = gr_budget_at(d->r.g->module->context, gr_node_loc(d->r.g, n));
+    const graft_status status = apply(d, index, &match, n, &applied);
+    gr_budget_at(d->r.g->module->context, before);
     if (status != GRAFT_OK) return status;
     if (!applied) continue;
     if (within && !join(d, gr_within_of(within, n))) return GRAFT_NO_MEMORY;

@@ -351,8 +351,11 @@ static graft_status plan_nodes(gr_planner *p) {
     if (!p->needed[n] || p->done[n]) continue;
     if (p->fused[n])
       status = pass_fused(p);
-    else if (!p->prologue || all_fixed(p))
+    else if (!p->prologue || all_fixed(p)) {
+      const gr_loc before = gr_budget_at(p->context, gr_node_loc(g, n));
       status = plan_node(p);
+      gr_budget_at(p->context, before);
+    }
   }
   return status;
 }

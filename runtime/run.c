@@ -182,7 +182,7 @@ static uint64_t step_work(const graft_session *s, const gr_kernel_call *call) {
   return gr_work_of(work);
 }
 
-static graft_status run_step(graft_session *s, const gr_plan_step *step) {
+static graft_status compute_step(graft_session *s, const gr_plan_step *step) {
   const gr_plan *p = &s->plan;
   if (!s->depth) gr_progress(s->context, "run", (uint64_t)(step - p->steps.data), p->steps.len);
   const gr_node *node = gr_node_at(s->graph, step->node);
@@ -230,6 +230,14 @@ static graft_status run_step(graft_session *s, const gr_plan_step *step) {
     status = step->run ? step->run(&call) : run_opaque(s, step, &call);
   gr_scratch_reset(s->scratch);
   return status ? status : gr_spend(s->context, gr_node_loc(s->graph, step->node), 0);
+}
+
+/* What is allocated meanwhile is for the step's node. */
+static graft_status run_step(graft_session *s, const gr_plan_step *step) {
+  const gr_loc before = gr_budget_at(s->context, gr_node_loc(s->graph, step->node));
+  const graft_status status = compute_step(s, step);
+  gr_budget_at(s->context, before);
+  return status;
 }
 
 /* Is this step of the prologue done with the tensors as they are? Only where nothing else may lie where its result is.

@@ -30,6 +30,14 @@ static window read_window(const gr_kernel_call *k, bool transposed) {
   return w;
 }
 
+static bool is_small(const window *w, const graft_type *x, const graft_type *y, bool transposed) {
+  int64_t volume = x->dims[1] > y->dims[1] ? x->dims[1] : y->dims[1];
+  for (int32_t i = 0; i < x->rank - 2; i++)
+    if (!gr_dnnl_spans(&volume, transposed ? y->dims[2 + i] : x->dims[2 + i], w->before[i], w->after[i], w->stride[i]))
+      return false;
+  return true;
+}
+
 /* The weight as oneDNN numbers its axes: groups (where there are several), out, in, kernel. */
 static dnnl_memory_desc_t weight_desc(const graft_type *w, int64_t groups, bool transposed) {
   int64_t dims[DNNL_MAX_NDIMS], strides[DNNL_MAX_NDIMS], taps = gr_extent(w, 2, w->rank), next = taps;
@@ -58,6 +66,7 @@ bool gr_dnnl_plan_conv(gr_dnnl *d, const gr_kernel_call *k, const gr_request *r,
       transposed ? (double)k->operands[0].count / (double)x->dims[1] : (double)k->results[0].count / (double)y->dims[1];
   if (positions * (double)k->operands[1].count < WORTHWHILE || !gr_dnnl_start(d)) return false;
   window win = read_window(k, transposed);
+  if (!is_small(&win, x, y, transposed)) return false;
   dnnl_memory_desc_t src = gr_dnnl_type(x), dst = gr_dnnl_type(y), bias = {0};
   dnnl_memory_desc_t weight = weight_desc(w, gr_k_int(k, GR_ATTR_ND(conv, groups)), transposed);
   dnnl_memory_desc_t any_src = gr_dnnl_any(&src), any_dst = gr_dnnl_any(&dst), any_weight = gr_dnnl_any(&weight);

@@ -240,6 +240,15 @@ static bool has_gaps(const gr_integer *n) {
   return false;
 }
 
+static bool is_small(const gr_integer *n) {
+  int64_t volume = n->channels_in > n->channels_out ? n->channels_in : n->channels_out;
+  for (int i = 0; n->of != GR_OP_linear && i < n->axes; i++) {
+    const gr_integer_axis *a = &n->a[i];
+    if (!gr_dnnl_spans(&volume, n->transposed ? a->out : a->in, a->before, a->after, a->stride)) return false;
+  }
+  return true;
+}
+
 static bool lay_out(gr_integer *n, const gr_kernel_call *k, gr_answer *answer) {
   const graft_type *x = k->operands[GR_L_X].type, *other = k->operands[GR_L_OTHER].type, *y = k->results[0].type;
   if (!gr_integer_layout(n->all, x, &answer->operands[GR_L_X]) || !gr_integer_layout(n->all, y, &answer->results[0]) ||
@@ -260,7 +269,7 @@ static graft_status plan(gr_integer *n, const gr_kernel_call *k, gr_answer *answ
   const double positions =
       (double)(n->transposed ? k->operands[GR_L_X].count / n->channels_in : k->results[0].count / n->channels_out);
   if (positions * (double)k->operands[GR_L_WEIGHT].count < WORTHWHILE) return GRAFT_OK;
-  if (has_gaps(n)) return GRAFT_OK;
+  if (has_gaps(n) || !is_small(n)) return GRAFT_OK;
   int64_t row = n->channels_out;
   for (int i = 1; i < n->axes; i++) row *= a[i].out;
   n->kept = gr_scratch_create(n->all->context);

@@ -123,6 +123,10 @@ gr_dnnl_planner gr_dnnl_planner_of(uint32_t op); /* NULL: none */
 bool gr_dnnl_fits(const graft_type *t);
 /* The first operands and the first result are f32 and fit. */
 bool gr_dnnl_floats(const gr_kernel_call *k, uint32_t operands);
+/* May one more axis of a window's input (a transposed convolution's output) go to oneDNN, padded as it is? Its offsets
+ * are products of extents, padding, stride, channels and bytes in 32 bits, and it divides by what comes out. *volume
+ * begins as the number of channels. */
+bool gr_dnnl_spans(int64_t *volume, int64_t extent, int64_t before, int64_t after, int64_t stride);
 
 bool gr_dnnl_plan_conv(gr_dnnl *d, const gr_kernel_call *k, const gr_request *r, gr_dnnl_plan *p);
 bool gr_dnnl_plan_linear(gr_dnnl *d, const gr_kernel_call *k, const gr_request *r, gr_dnnl_plan *p);

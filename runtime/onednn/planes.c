@@ -34,8 +34,9 @@ bool gr_dnnl_plan_pool(gr_dnnl *d, const gr_kernel_call *k, const gr_request *r,
                 *stride = gr_k_ints(k, GR_ATTR_ND(avg_pool, stride), &axes);
   const int64_t *padding = gr_k_ints(k, GR_ATTR_ND(avg_pool, padding), &axes),
                 *dilation = gr_k_ints(k, GR_ATTR_ND(avg_pool, dilation), &axes);
+  int64_t volume = x->dims[1];
   for (uint32_t i = 0; i < axes; i++) {
-    if (dilation[i] != 1) return false;
+    if (dilation[i] != 1 || !gr_dnnl_spans(&volume, x->dims[2 + i], padding[i], padding[i], stride[i])) return false;
     /* Windows of ceil_mode that reach past the padding are counted otherwise there. */
     int64_t reach = (y->dims[2 + i] - 1) * stride[i] + kernel[i];
     if (reach > x->dims[2 + i] + 2 * padding[i]) return false;

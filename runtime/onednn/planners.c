@@ -33,3 +33,10 @@ bool gr_dnnl_floats(const gr_kernel_call *k, uint32_t operands) {
       return false;
   return k->results[0].type && k->results[0].type->dtype == GRAFT_F32 && gr_dnnl_fits(k->results[0].type);
 }
+
+bool gr_dnnl_spans(int64_t *volume, int64_t extent, int64_t before, int64_t after, int64_t stride) {
+  const int64_t most = INT32_MAX / 8, padded = extent + before + after;
+  if (padded > most / *volume || stride > most / *volume) return false;
+  if (padded > 1) *volume *= padded;
+  return true;
+}

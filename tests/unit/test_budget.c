@@ -108,6 +108,37 @@ START_TEST(sessions_obey_bytes) {
 }
 END_TEST
 
+START_TEST(what_a_run_allocates_names_the_node) { /* how much is known only when it runs */
+  options.max_bytes = 4 << 20;
+  graft_module *m = load("graft 1\n"
+                         "tensor %zero: i64[] constant = 0\n"
+                         "tensor %one: i64[] constant = 1\n"
+                         "graph main(%n: i64[]) {\n"
+                         "  %r = arange(%zero, %n, %one)\n"
+                         "  %y = neg(%r)\n"
+                         "  return %y\n"
+                         "}\n");
+  graft_session *s = graft_session_create(graft_module_get_graph(m, 0), NULL);
+  ck_assert_ptr_nonnull(s);
+  ck_assert_int_eq(graft_session_set_input(s, 0, &(graft_type){GRAFT_I64, 0, {0}}, &(int64_t){10000000}), GRAFT_OK);
+  ck_assert_int_eq(graft_session_run(s), GRAFT_LIMIT);
+  limited("r", "max_bytes (--max-memory)");
+  graft_session_destroy(s);
+  graft_module_destroy(m);
+}
+END_TEST
+
+START_TEST(parameters_of_many_channels_name_the_value) {
+  options.max_bytes = 4 << 20;
+  graft_module *m = load("graft 1\n"
+                         "tensor %w: f32[2000000, 1] parameter = fill(\"w\", -1.0, 1.0)\n"
+                         "graph main(%x: f32[1, 1]) {\n  %y = linear(%x, %w)\n  return %y\n}\n");
+  ck_assert_int_eq(graft_run_passes(m, "prepare{per-channel=true}", NULL), GRAFT_LIMIT);
+  limited("w", "max_bytes (--max-memory)");
+  graft_module_destroy(m);
+}
+END_TEST
+
 START_TEST(sessions_spend_no_work) {
   options.max_work = 1000; /* the text itself is less */
   graft_module *m = load("graft 1\ngraph main(%x: f32[1]) {\n  %e = expand(%x) {size: [2000000]}\n"
@@ -354,6 +385,8 @@ int main(int argc, char **argv) {
   tcase_add_test(tests, fills_are_bytes);
   tcase_add_test(tests, fills_are_work);
   tcase_add_test(tests, sessions_obey_bytes);
+  tcase_add_test(tests, what_a_run_allocates_names_the_node);
+  tcase_add_test(tests, parameters_of_many_channels_name_the_value);
   tcase_add_test(tests, sessions_spend_no_work);
   tcase_add_test(tests, nothing_is_read_without_end);
   tcase_add_test(tests, no_limits);
