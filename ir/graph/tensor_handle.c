@@ -5,6 +5,7 @@
  * tensor; where that slot is taken, or past the end, it is the first free one from a mixed place on. */
 #include "ir/graph/graph_impl.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,6 +46,7 @@ static uint32_t free_slot(const gr_tensor_handles *h, graft_tensor t) {
 
 void gr_handles_put(gr_tensor_handles *h, graft_tensor t, graft_value v) {
   const uint32_t slot = free_slot(h, t);
+  assert(h->data);
   h->taken += h->data[slot] == GRAFT_NONE;
   h->data[slot] = v;
 }
