@@ -259,7 +259,8 @@ typedef struct graft_load_options {
 
 /* A module without graphs and tensors. NULL with a diagnostic: no memory. */
 GRAFT_API graft_module *graft_module_create(graft_context *context);
-/* Ends the module, its graphs and tensors. NULL is fine. */
+/* Ends the module, its graphs and tensors. NULL is fine. While a session or passes run on it (within a callback of
+ * theirs) nothing happens, and a diagnostic says so. */
 GRAFT_API void graft_module_destroy(graft_module *module);
 /* Reads a module from a file, or from memory (`name` stands for the file in diagnostics, and is not opened). The result
  * has passed the verifier. NULL options: defaults. */
@@ -417,7 +418,8 @@ typedef struct graft_node_options {
 GRAFT_API graft_value graft_input_add(graft_graph *graph, const char *name, const graft_type *type);
 /* The graph's single handle of a module tensor. */
 GRAFT_API graft_value graft_tensor_value(graft_graph *graph, graft_tensor tensor);
-/* A rank-0 constant, one for each value and dtype. */
+/* A rank-0 constant, one for each value and dtype. Of integers a fraction is cut off, what is beyond the dtype is its
+ * least or greatest number, and NaN 0. */
 GRAFT_API graft_value graft_scalar(graft_graph *graph, graft_dtype dtype, double value);
 /* Adds a node and infers its result types. GRAFT_NONE when the operands contradict the op, or are defined after the
  * place where it is inserted, or an attribute is a graph that does not come after this one. */

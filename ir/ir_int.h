@@ -55,6 +55,7 @@ struct graft_module {
   gr_undo undo;
   void *user; /* the embedder's, and what ends it */
   void (*destroy_user)(void *user);
+  uint32_t pipelines;    /* that run on it: one, and those that its passes and callbacks run */
   uint64_t given;        /* bytes that the limits grow by, as long as it lives (budget_int.h) */
   atomic_int runs;       /* running.c */
   bool landing;          /* updates of a run are being written */

@@ -18,8 +18,9 @@
  * input, the dequantize before an output) is a layer of its own. Rules fuse more than can be seen here (conv + add,
  * moves between a dequantize and its reader): a backend that wants that runs `lower` before.
  *
- * Everything is borrowed, until the layers are destroyed or the module is changed, whichever is first; nothing here may
- * be asked of layers whose graph has been changed. One thread at a time, that of the context. */
+ * Everything is borrowed, until the layers are destroyed or the module is changed, whichever is first; after a change
+ * of nodes, values, inputs, outputs or updates graft_layers_get is GRAFT_INVALID_ARGUMENT, and they are to be made
+ * anew. One thread at a time, that of the context. */
 #ifndef GRAFT_LAYERS_H
 #define GRAFT_LAYERS_H
 
@@ -81,7 +82,7 @@ GRAFT_API graft_layers *graft_layers_create(graft_graph *graph);
 GRAFT_API void graft_layers_destroy(graft_layers *layers);
 GRAFT_API uint32_t graft_layers_count(const graft_layers *layers); /* 0 of NULL */
 /* Layer `index`, in graph order, into *layer, whose size the caller has set. GRAFT_INVALID_ARGUMENT with a diagnostic:
- * there is no such layer, or `layer` does not begin with its size. */
+ * there is no such layer, the graph has been changed, or `layer` does not begin with its size. */
 GRAFT_API graft_status graft_layers_get(const graft_layers *layers, uint32_t index, graft_quantized_layer *layer);
 
 #if defined(__cplusplus)

@@ -71,7 +71,8 @@ GRAFT_API uint32_t graft_pass_call_scope(const graft_pass_call *call, graft_node
  * graft_run_passes or graft_fuse_modules may; they run inside it). When it returns another status than GRAFT_OK, or an
  * error is among the diagnostics that came meanwhile, all that it changed is taken back and the run ends; a diagnostic
  * says which pass it was. What it leaves is verified, whatever `verify_each` says. Callbacks `before` and `after` see
- * it as any other. It may not compact the module (GRAFT_INVALID_ARGUMENT), nor destroy it. */
+ * it as any other. It may not compact the module, nor destroy it
+ * (GRAFT_INVALID_ARGUMENT), and runs within runs are at most 16 deep. */
 typedef struct graft_pass {
   size_t size;
   const char *name; /* in pipeline text: letters, digits and any of _-.:/+$; not that of another pass */

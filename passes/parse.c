@@ -192,7 +192,9 @@ static graft_status add_pass(gr_arena *arena, const gr_own *own, const gr_pipe_p
   *item = (gr_pipe_item){.info = info};
   *made = item;
   if (info->run) return GRAFT_OK;
-  if (depth == MAX_DEPTH) return gr_error(c, GRAFT_PASS, p->where, "the pipeline '%s' contains itself", info->name);
+  if (depth == MAX_DEPTH)
+    return gr_error(c, GRAFT_PASS, p->where, "the pipeline '%s' contains itself, or stands in more than %d others",
+                    info->name, MAX_DEPTH);
   return parse(arena, own, info->members, depth + 1, &item->members);
 }
 

@@ -13,6 +13,7 @@
 
 enum { PASS_WORK = 1024 }; /* of a pass that finds nothing to do */
 enum { MAX_OPEN = 16 };    /* named pipelines that are open at once; the compiler allows fewer */
+enum { MAX_NESTED = 16 };  /* runs of a module within passes and callbacks of others */
 
 typedef struct runner {
   graft_module *module;
@@ -180,8 +181,15 @@ static graft_status run_passes(graft_module *module, const char *pipeline, const
 
 graft_status graft_run_passes(graft_module *module, const char *pipeline, const graft_pass_options *options) {
   if (!GR_LIVE(module, MODULE)) return GRAFT_INVALID_ARGUMENT;
-  gr_call_begin(module->context);
-  return gr_call_end(module->context, run_passes(module, pipeline, options));
+  graft_context *c = module->context;
+  if (module->pipelines == MAX_NESTED) /* of a pass that runs itself there would be no end */
+    return gr_error(c, GRAFT_PASS, gr_module_loc(module), "passes that run passes: %d pipelines run already",
+                    MAX_NESTED);
+  gr_call_begin(c);
+  module->pipelines++;
+  const graft_status s = run_passes(module, pipeline, options);
+  module->pipelines--;
+  return gr_call_end(c, s);
 }
 
 graft_status graft_check_pipeline(graft_context *context, const char *pipeline, const graft_pass_options *options) {

@@ -92,7 +92,11 @@ graft_status gr_opaque_types(graft_context *c, graft_graph *g, graft_node n, con
                         gr_op_text(g->module, node->op));
     for (uint32_t i = 0; status == GRAFT_OK && i < node->result_count; i++) {
       const graft_type *t = &results[i];
-      if (t->rank >= 0 && t->rank <= GRAFT_MAX_RANK) results[i] = graft_type_make(t->dtype, t->rank, t->dims);
+      if (gr_result(g, n, i) == GRAFT_NONE) continue;
+      if (!gr_type_given(c, t, gr_node_loc(g, n)))
+        status = GRAFT_TYPE;
+      else if (t->rank >= 0)
+        results[i] = graft_type_make(t->dtype, t->rank, t->dims);
     }
   }
   gr_vec_free(c, &types);

@@ -76,7 +76,9 @@ static graft_status tell(graft_context *c, gr_loc where) {
   b->now.bytes = LOAD(b->live);
   b->now.work = LOAD(b->work);
   const uint32_t errors = c->errors;
+  b->telling = true;
   const graft_status status = b->progress(b->progress_user, &b->now);
+  b->telling = false;
   if (status != GRAFT_OK && c->errors == errors)
     gr_error(c, status, where, "the progress function ended the call: %s", graft_status_text(status));
   return status ? end(c, status) : GRAFT_OK;
@@ -104,7 +106,7 @@ graft_status gr_spend(graft_context *c, gr_loc where, uint64_t work) {
     if (plus(before, work) > most_work(b)) return too_much_work(c, where, work, before);
     ADD(b->work, work);
   }
-  if (!b->progress) return GRAFT_OK;
+  if (!b->progress || b->telling) return GRAFT_OK;
   const uint64_t since = work + AT_LEAST;
   if (b->told > since) {
     b->told -= since;

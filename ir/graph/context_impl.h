@@ -28,6 +28,7 @@ typedef struct gr_budget {
   void *progress_user;
   graft_progress now;
   uint64_t told; /* work until the progress function is called again */
+  bool telling;  /* it is at work: what it calls tells nobody */
 } gr_budget;
 
 /* For arena.c: `more` bytes are going to be allocated (false: they may not be, and it is reported), or are free. */

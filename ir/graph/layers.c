@@ -9,6 +9,7 @@
 struct graft_layers {
   GR_HANDLE;
   graft_graph *graph;
+  uint64_t edits; /* of the graph when it was looked at */
   gr_arena arena;
   GR_VEC(graft_quantized_layer) list;
 };
@@ -287,6 +288,7 @@ graft_layers *graft_layers_create(graft_graph *g) {
   if (ls) {
     gr_handle_begin(ls, GR_HANDLE_LAYERS, c);
     gr_handle_pin(ls->graph = g);
+    ls->edits = g->edits;
     gr_arena_init(&ls->arena, c);
   }
   const bool done = ls && taken && left && take(ls, taken, left);
@@ -311,6 +313,10 @@ uint32_t graft_layers_count(const graft_layers *ls) { return GR_IS(ls, LAYERS) ?
 graft_status graft_layers_get(const graft_layers *ls, uint32_t index, graft_quantized_layer *layer) {
   if (!GR_LIVE(ls, LAYERS) || !GR_LIVE_IN(ls->context, ls->graph, GRAPH)) return GRAFT_INVALID_ARGUMENT;
   graft_context *c = ls->context;
+  if (ls->edits != ls->graph->edits)
+    return gr_error(c, GRAFT_INVALID_ARGUMENT, gr_module_loc(ls->graph->module),
+                    "graph %s was changed since its layers were made: make them anew",
+                    gr_string_text(ls->graph->module, ls->graph->name));
   if (index >= ls->list.len)
     return gr_error(c, GRAFT_INVALID_ARGUMENT, gr_module_loc(ls->graph->module),
                     "there are %u layers, and no number %u", ls->list.len, index);

@@ -55,6 +55,10 @@ void graft_module_destroy(graft_module *m) {
     gr_error(c, GRAFT_INVALID_ARGUMENT, gr_module_loc(m), "a session runs on the module: it cannot be destroyed");
     return;
   }
+  if (m->pipelines) { /* a callback of a run: a pass, a quantizer, a predicate */
+    gr_error(c, GRAFT_INVALID_ARGUMENT, gr_module_loc(m), "passes run on the module: it cannot be destroyed");
+    return;
+  }
   if (m->destroy_user) m->destroy_user(m->user);
   for (uint32_t i = 0; i < m->graphs.len; i++) gr_graph_free(c, m->graphs.data[i]);
   for (uint32_t i = 0; i < m->tensors.len; i++) gr_buffer_release(c, m->tensors.data[i].buffer);

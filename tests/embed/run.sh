@@ -73,6 +73,13 @@ main_job $static
 cc -std=c17 $warnings $sanitize "$source/tests/embed/npu.c" -o "$work/npu" $shared -lm
 "$work/npu" digits.onnx digits.train.x.npy digits.test.x.npy digits.test.y.npy
 
+# One with a rule, a quantizer, a pass, a kernel and predicates of its own.
+# shellcheck disable=SC2086
+for how in "$shared" "$static"; do
+  cc -std=c17 $warnings $sanitize "$source/tests/embed/backend.c" -o "$work/backend" $how -lm
+  "$work/backend" >"$work/emitted" || { cat "$work/emitted"; exit 1; }
+done
+
 # What a backend does, as passes/BACKEND.md has it.
 sed '/^```c$/,/^```$/!d; /^```/d' "$source/passes/BACKEND.md" >"$work/emit.c"
 [ "$(wc -l <"$work/emit.c")" -le 60 ] || fail "passes/BACKEND.md: the program has more than 60 lines"

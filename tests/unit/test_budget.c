@@ -267,6 +267,27 @@ START_TEST(progress_gives_a_status) {
 }
 END_TEST
 
+/* It may not change modules, but may read one, which takes a while too. */
+static graft_status reading(void *user, const graft_progress *p) {
+  (void)p;
+  ++*(int *)user;
+  graft_module *m = load(product);
+  const graft_status status = m ? graft_run_passes(m, "canonicalize", NULL) : GRAFT_IO;
+  graft_module_destroy(m);
+  return status;
+}
+
+START_TEST(progress_is_not_told_of_itself) {
+  int calls = 0;
+  options.progress = reading;
+  options.progress_user = &calls;
+  graft_module *m = load(product);
+  ck_assert_int_eq(graft_run_passes(m, "canonicalize,dce", NULL), GRAFT_OK);
+  ck_assert_int_gt(calls, 1);
+  graft_module_destroy(m);
+}
+END_TEST
+
 START_TEST(a_pass_that_is_ended_changes_nothing) {
   options.progress = watch;
   give = GRAFT_OK;
@@ -392,6 +413,7 @@ int main(int argc, char **argv) {
   tcase_add_test(tests, no_limits);
   tcase_add_test(tests, passes_end_at_every_poll);
   tcase_add_test(tests, progress_gives_a_status);
+  tcase_add_test(tests, progress_is_not_told_of_itself);
   tcase_add_test(tests, a_pass_that_is_ended_changes_nothing);
   tcase_add_test(tests, cancelled_until_resumed);
   tcase_add_test(tests, updates_of_a_cancelled_step_do_not_land);

@@ -1,4 +1,5 @@
 /* What an embedder adds to graft, with the public headers alone: diagnostics, rules, quantizers, passes. */
+#include "ir/inspect.h"
 #include "passes/extend.h"
 #include "passes/modules.h"
 #include "passes/passes.h"
@@ -548,6 +549,49 @@ START_TEST(passes_of_ones_own_that_fail_leave_nothing) {
 }
 END_TEST
 
+static graft_status destroying(void *user, graft_module *m, graft_pass_call *call) {
+  (void)user, (void)call;
+  graft_module_destroy(m);
+  return GRAFT_OK;
+}
+static bool destroying_too(void *user, const graft_graph *g, const graft_value *values, uint32_t count) {
+  (void)user, (void)values, (void)count;
+  graft_module_destroy(graft_graph_get_module(g));
+  return true;
+}
+static graft_status annotating_away(void *user, graft_graph *g, graft_pass_call *call) {
+  return destroying(user, graft_graph_get_module(g), call);
+}
+static graft_status again(void *user, graft_module *m, graft_pass_call *call) {
+  (void)call;
+  return graft_run_passes(m, "again", user);
+}
+
+START_TEST(callbacks_do_not_pull_the_module_from_under_a_run) {
+  graft_pass passes[] = {{.size = sizeof *passes, .name = "destroy", .run = destroying},
+                         {.size = sizeof *passes, .name = "again", .run = again}};
+  const graft_predicate p = {.size = sizeof p, .name = "destroys", .arity = 1, .holds = destroying_too};
+  const graft_quantizer_callback q = {.size = sizeof q, .name = "away", .annotate = annotating_away};
+  static const char text[] = "# x\nrule away\nmatch\n  %y = relu(%x)\nwhere destroys(%x), no_spec(..)\n"
+                             "rewrite\n  %y = silu(%x)\n";
+  graft_rules *rules = graft_rules_create(context, false);
+  ck_assert_int_eq(graft_rules_add_predicate(rules, &p), GRAFT_OK);
+  ck_assert_int_eq(graft_rules_add(rules, text, sizeof text - 1, "away.pat"), GRAFT_OK);
+  const graft_rules *sets[] = {rules};
+  graft_pass_options o = {.size = sizeof o, .rules = sets, .rules_count = 1, .passes = passes, .pass_count = 2};
+  o.callbacks = &q;
+  o.callback_count = 1;
+  passes[1].user = &o;
+  const uint64_t before = graft_module_hash(module);
+  fails(graft_run_passes(module, "destroy", &o), GRAFT_INVALID_ARGUMENT, "it cannot be destroyed");
+  fails(graft_run_passes(module, "rewrite{rules=away}", &o), GRAFT_INVALID_ARGUMENT, "it cannot be destroyed");
+  fails(graft_run_passes(module, "annotate{quantizer=away}", &o), GRAFT_INVALID_ARGUMENT, "it cannot be destroyed");
+  fails(graft_run_passes(module, "again", &o), GRAFT_PASS, "passes that run passes");
+  ck_assert_uint_eq(graft_module_hash(module), before);
+  graft_rules_destroy(rules);
+}
+END_TEST
+
 START_TEST(passes_of_ones_own_have_names_of_their_own) {
   static const graft_option twice[] = {{.size = sizeof *twice, .name = "a"}, {.size = sizeof *twice, .name = "a"}},
                             wrong = {.size = sizeof wrong, .kind = GRAFT_OPTION_INT, .name = "a", .value = "many"},
@@ -740,6 +784,7 @@ int main(void) {
   tcase_add_test(t, pipelines_of_ones_own_open_up);
   tcase_add_test(t, options_of_ones_own_are_checked_before_any_pass_runs);
   tcase_add_test(t, passes_of_ones_own_that_fail_leave_nothing);
+  tcase_add_test(t, callbacks_do_not_pull_the_module_from_under_a_run);
   tcase_add_test(t, passes_of_ones_own_have_names_of_their_own);
   tcase_add_test(t, passes_of_ones_own_are_described);
   tcase_add_test(t, all_is_checked_before_a_module_is_looked_at);

@@ -185,6 +185,11 @@ START_TEST(misuse) {
   ck_assert_int_eq(graft_layers_get(f.layers, 1, &l), GRAFT_OK);
   ck_assert_str_eq(l.op, "as it was");
   ck_assert_uint_ne(l.node, GRAFT_NONE);
+  graft_graph *g = graft_module_get_graph(f.module, 0);
+  graft_diagnostics_clear(f.context);
+  ck_assert_uint_ne(graft_build(g, "relu", (graft_value[]){graft_input_get(g, 0)}, 1, NULL, 0), GRAFT_NONE);
+  ck_assert_int_eq(graft_layers_get(f.layers, 1, &l), GRAFT_INVALID_ARGUMENT); /* of the graph that was */
+  ck_assert_uint_eq(graft_diagnostic_count(f.context), 1);
   end(f);
 }
 END_TEST

@@ -311,6 +311,37 @@ static graft_status same_type(void *user, const graft_kernel_call *call, graft_t
   return GRAFT_OK;
 }
 
+static graft_status no_type(void *user, const graft_kernel_call *call, graft_type *types) {
+  (void)call;
+  types[0] = *(const graft_type *)user;
+  return GRAFT_OK;
+}
+
+START_TEST(a_kernel_that_infers_what_is_no_type_is_named) {
+  const graft_type bad[] = {{GRAFT_F32, 99, {1}}, {GRAFT_F32, 1, {-5}}, {(graft_dtype)77, 1, {3}}};
+  const char *const said[] = {"rank 99", "extent -5", "77"};
+  graft_value x = input("x", 1, 2, 0);
+  graft_node n = graft_node_create(graph, &(graft_node_options){.size = sizeof(graft_node_options),
+                                                                .op = "vendor.scale",
+                                                                .operands = &x,
+                                                                .operand_count = 1,
+                                                                .result_count = 1,
+                                                                .name = "scaled"});
+  graft_output_add(graph, "y", op1("relu", graft_node_result(graph, n, 0)));
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    graft_type type = bad[i];
+    const graft_kernel kernel = {
+        .size = sizeof kernel, .op = "vendor.scale", .infer = no_type, .run = double_it, .user = &type};
+    const graft_session_options options = {.size = sizeof options, .kernels = &kernel, .kernel_count = 1};
+    graft_session *s = graft_session_create(graph, &options); /* it may be planned with the first run */
+    ck_assert(!s || (graft_session_set_input(s, 0, &(graft_type){GRAFT_F32, 1, {2}}, (float[]){1, 2}) == GRAFT_OK &&
+                     graft_session_run(s) == GRAFT_TYPE));
+    ck_assert_msg(strncmp(last_error(), "scaled: ", 8) == 0 && strstr(last_error(), said[i]), "%s", last_error());
+    graft_session_destroy(s);
+  }
+}
+END_TEST
+
 START_TEST(opaque_ops_run_the_embedders_kernel) {
   graft_value x = input("x", 1, 2, 0);
   graft_attr factor = {.name = "factor", .kind = GRAFT_ATTR_FLOAT, .as.f = 3};
@@ -862,6 +893,7 @@ int main(void) {
   tcase_add_test(tc, dead_nodes_do_not_run_and_dead_inputs_do_not_matter);
   tcase_add_test(tc, elementwise_chains_use_one_array);
   tcase_add_test(tc, constants_are_dequantized_once);
+  tcase_add_test(tc, a_kernel_that_infers_what_is_no_type_is_named);
   tcase_add_test(tc, opaque_ops_run_the_embedders_kernel);
   tcase_add_test(tc, dropout_is_a_function_of_the_seed_and_the_step);
   tcase_add_test(tc, dropout_of_a_weight_is_drawn_in_every_run);
