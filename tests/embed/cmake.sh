@@ -1,4 +1,5 @@
 #!/bin/sh
+# shellcheck disable=SC2034,SC2154  # what installed.sh reads and sets
 # The installed library through its CMake package, from wherever the prefix was moved to: a project builds the example of the
 # README with each target and runs it; another minor version is refused.  usage: cmake.sh SOURCE_ROOT BUILD_ROOT
 set -eu

@@ -1,4 +1,5 @@
 #!/bin/sh
+# shellcheck disable=SC2034,SC2154  # what installed.sh reads and sets
 # Installs the library into a folder of its own, compiles the example of the README against it through pkg-config, as an
 # embedder would, shared and static, by each compiler that is here, as C and as C++, and runs it. What is installed stands
 # alone and exports graft_... only.  usage: run.sh SOURCE_ROOT BUILD_ROOT

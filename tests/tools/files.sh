@@ -89,10 +89,10 @@ is "$(grep -c relu out)" 1 "/dev/stdout"
 is "$(sed -n '1p;$p' mixed | tr '\n' ' ')" "before after " "/dev/stdout keeps what stands around it"
 is "$("$opt" small.gir -o /dev/fd/1 | grep -c relu)" 1 "/dev/fd/1 into a pipe"
 mkfifo pipe
-cat pipe >read &
+cat pipe >"read" &
 expect 0 "a pipe" "$opt" small.gir -o pipe
 wait $!
-is "$(grep -c relu read) $([ -p pipe ] && echo pipe)" "1 pipe" "a pipe"
+is "$(grep -c relu "read") $([ -p pipe ] && echo pipe)" "1 pipe" "a pipe"
 expect 0 "a device" "$opt" stored.gir -o /dev/null
 expect 1 "a device has no file beside it" "$opt" stored.gir --emit onnx --external-data -o /dev/null
 said "no file can lie beside a device" "external data of a device"
@@ -126,11 +126,12 @@ mkfifo signals/net.safetensors
 for signal in INT.2 TERM.15 HUP.1; do
   number=${signal#*.} signal=${signal%.*}
   perl -e '$SIG{INT} = $SIG{TERM} = $SIG{HUP} = "DEFAULT"; exec @ARGV' "$opt" stored.gir -o signals/net.gir 2>err &
-  for i in $(seq 600); do
-    ls -A signals | grep -q tmp && break
+  waited=0
+  until find signals -name '*tmp*' | grep -q .; do
+    waited=$((waited + 1))
+    [ $waited -lt 600 ] || fail "$signal: no temporary file was seen"
     sleep 0.05
   done
-  ls -A signals | grep -q tmp || fail "$signal: no temporary file was seen"
   kill -s $signal $!
   wait $!
   is $? $((128 + number)) "$signal: the exit status"
