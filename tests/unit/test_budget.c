@@ -120,7 +120,8 @@ START_TEST(what_a_run_allocates_names_the_node) { /* how much is known only when
                          "}\n");
   graft_session *s = graft_session_create(graft_module_get_graph(m, 0), NULL);
   ck_assert_ptr_nonnull(s);
-  ck_assert_int_eq(graft_session_set_input(s, 0, &(graft_type){GRAFT_I64, 0, {0}}, &(int64_t){10000000}), GRAFT_OK);
+  const int64_t n = 10000000;
+  ck_assert_int_eq(graft_session_set_input(s, 0, &(graft_type){GRAFT_I64, 0, {0}}, &n), GRAFT_OK);
   ck_assert_int_eq(graft_session_run(s), GRAFT_LIMIT);
   limited("r", "max_bytes (--max-memory)");
   graft_session_destroy(s);
@@ -145,7 +146,8 @@ START_TEST(sessions_spend_no_work) {
                          "  %y = mean(%e)\n  return %y\n}\n");
   graft_session *s = graft_session_create(graft_module_get_graph(m, 0), NULL);
   const graft_type type = {GRAFT_F32, 1, {1}};
-  ck_assert_int_eq(graft_session_set_input(s, 0, &type, &(float){2}), GRAFT_OK);
+  const float two = 2;
+  ck_assert_int_eq(graft_session_set_input(s, 0, &type, &two), GRAFT_OK);
   ck_assert_int_eq(graft_session_run(s), GRAFT_OK);
   ck_assert_float_eq(*(const float *)graft_session_get_output(s, 0, NULL), 2);
   graft_session_destroy(s);
