@@ -83,7 +83,7 @@ graft_status gr_check_rewrite(gr_pass *p) {
   graft_status s = names ? gr_pass_env_all_rules(p->env, &set) : gr_no_memory(p->context);
   if (!s && count == 0)
     s = gr_error(p->context, GRAFT_INVALID_ARGUMENT, where, "'%s' needs the option 'rules'", p->info->name);
-  for (uint32_t i = 0; i < count && !s; i++) s = gr_rules_check_name(set, names[i], where);
+  for (uint32_t i = 0; names && i < count && !s; i++) s = gr_rules_check_name(set, names[i], where);
   return s;
 }
 

@@ -214,7 +214,8 @@ static bool add_layer(graft_layers *ls, graft_node n, gr_tail tail, const char *
                              .node = n,
                              .last = tail.quantize == GRAFT_NONE ? n : tail.quantize,
                              .activation_node = tail.activation,
-                             .op = of == GRAFT_NONE ? op->name + strlen("quantized.") : gr_op_text(g->module, of),
+                             .op = lowered && of == GRAFT_NONE ? op->name + strlen("quantized.")
+                                                               : gr_op_text(g->module, of),
                              .integers = !in_float,
                              .in_float = in_float};
   if (tail.activation != GRAFT_NONE) l.activation = gr_op_text(g->module, gr_node_at(g, tail.activation)->op);
