@@ -67,12 +67,9 @@ static graft_pass_report begin_report(runner *r, const gr_pipe_step *step) {
                              .in = step->in ? step->in->name : ""};
 }
 
-static graft_status run_pass(runner *r, const gr_pipe_step *step, struct gr_pass_env *env) {
-  graft_context *c = r->module->context;
-  graft_pass_report report = begin_report(r, step);
-  graft_status s = call(r, r->options->before, "before", &report);
-  if (s) return s;
-  gr_pass pass = {.module = r->module,
+/* Of a step; without a module while its options are only checked. The caller frees `text`. */
+static gr_pass pass_of(graft_context *c, graft_module *module, const gr_pipe_step *step, gr_pass_env *env) {
+  gr_pass pass = {.module = module,
                   .context = c,
                   .info = step->info,
                   .values = step->values,
@@ -80,6 +77,15 @@ static graft_status run_pass(runner *r, const gr_pipe_step *step, struct gr_pass
                   .rest_count = step->rest_count,
                   .env = env};
   gr_arena_init(&pass.text, c);
+  return pass;
+}
+
+static graft_status run_pass(runner *r, const gr_pipe_step *step, struct gr_pass_env *env) {
+  graft_context *c = r->module->context;
+  graft_pass_report report = begin_report(r, step);
+  graft_status s = call(r, r->options->before, "before", &report);
+  if (s) return s;
+  gr_pass pass = pass_of(c, r->module, step, env);
   const uint32_t errors = gr_error_count(c);
   double start = now();
   gr_edit edit = gr_edit_begin(r->module);
@@ -139,13 +145,7 @@ static graft_status run_steps(runner *r, const gr_pipeline *pipeline, struct gr_
 /* What a pass can say of its options before any pass runs. */
 static graft_status check(graft_context *c, const gr_pipe_step *step, gr_pass_env *env) {
   if (step->kind != GR_STEP_PASS || !step->info->check) return GRAFT_OK;
-  gr_pass pass = {.context = c,
-                  .info = step->info,
-                  .values = step->values,
-                  .rest = step->rest,
-                  .rest_count = step->rest_count,
-                  .env = env};
-  gr_arena_init(&pass.text, c);
+  gr_pass pass = pass_of(c, NULL, step, env);
   const uint32_t errors = gr_error_count(c);
   const graft_status s = gr_outcome(c, errors, step->info->check(&pass));
   if (s) note_pass(c, step);

@@ -170,6 +170,11 @@ static graft_layer_value operand_of(const graft_graph *g, graft_node n, uint32_t
 
 /* ---- a layer ---- */
 
+/* Of the sums of channel c: what one more of them stands for. */
+static double step_of(const graft_layer_value *x, const graft_layer_value *w, uint32_t c) {
+  return (double)x->scales[0] * (double)w->scales[w->count > 1 ? c : 0];
+}
+
 /* Steps of the sums, by channel, and what follows from them; nothing where a scale is not known. */
 static bool add_numbers(graft_layers *ls, graft_quantized_layer *l) {
   const graft_layer_value *x = l->input, *w = l->weight, *b = l->bias;
@@ -182,15 +187,14 @@ static bool add_numbers(graft_layers *ls, graft_quantized_layer *l) {
   if (l->output.count == 1) {
     double *m = gr_arena_alloc(&ls->arena, gr_size3(l->channels, sizeof *m, 1));
     if (!m) return false;
-    for (uint32_t c = 0; c < l->channels; c++)
-      m[c] = (double)x->scales[0] * (double)w->scales[w->count > 1 ? c : 0] / (double)l->output.scales[0];
+    for (uint32_t c = 0; c < l->channels; c++) m[c] = step_of(x, w, c) / (double)l->output.scales[0];
     l->multipliers = m;
   }
   if (!b || !b->data || graft_type_elements(&b->type) != channels || (b->quantized && !b->count)) return true;
   int32_t *steps = gr_arena_alloc(&ls->arena, gr_size3(l->channels, sizeof *steps, 1));
   if (!steps) return false;
   for (uint32_t c = 0; c < l->channels; c++) {
-    const double step = (double)x->scales[0] * (double)w->scales[w->count > 1 ? c : 0];
+    const double step = step_of(x, w, c);
     const char *at = (const char *)b->data + c * graft_dtype_size(b->type.dtype);
     const uint32_t i = b->count > 1 ? c : 0;
     double v = gr_element_float(b->type.dtype, at);
