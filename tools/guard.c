@@ -14,9 +14,10 @@ static char paths[PLACES][LONGEST];
 static volatile sig_atomic_t taken[PLACES];
 
 void guard_temporary(const char *path, bool begins) {
+  size_t length = strlen(path);
   for (int i = 0; i < PLACES; i++) {
-    if (begins ? taken[i] || strlen(path) >= LONGEST : !taken[i] || strcmp(paths[i], path) != 0) continue;
-    if (begins) strcpy(paths[i], path);
+    if (begins ? taken[i] || length >= LONGEST : !taken[i] || strcmp(paths[i], path) != 0) continue;
+    if (begins) memcpy(paths[i], path, length + 1);
     taken[i] = begins; /* after the path, so that a signal finds all of it */
     return;
   }

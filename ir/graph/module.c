@@ -106,7 +106,7 @@ graft_status gr_graph_name_free(graft_module *m, const char *name, uint32_t *str
 
 graft_graph *graft_graph_create(graft_module *m, const char *name) {
   if (!GR_LIVE(m, MODULE)) return NULL;
-  uint32_t string;
+  uint32_t string = GRAFT_NONE;
   if (gr_graph_name_free(m, name, &string) != GRAFT_OK) return NULL;
   graft_graph *g = gr_calloc(m->context, 1, sizeof *g);
   if (!g) return NULL;
