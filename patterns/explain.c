@@ -234,8 +234,9 @@ graft_status gr_rules_explain(const graft_rules *rules, graft_graph *g, const ch
                               gr_evaluator evaluate, char **text, size_t *size) {
   *text = NULL;
   *size = 0;
+  const uint32_t errors = gr_error_count(g->module->context);
   explainer *x = begin(g, name, NULL, evaluate);
-  if (!x) return GRAFT_NAME;
+  if (!x) return gr_outcome(g->module->context, errors, GRAFT_NAME);
   gr_sink_format(&x->out, "%%%s is a %s\n", gr_node_label(g, x->node),
                  gr_op_text(g->module, gr_node_at(g, x->node)->op));
   say_annotations(x);
@@ -261,8 +262,9 @@ graft_status gr_quantizers_explain(const graft_quantizers *quantizers, uint32_t 
   if (!q) return gr_error(g->module->context, GRAFT_NAME, (gr_loc){0}, "there is no quantizer %u", index);
   graft_attr options[QZ_MAX_OPTIONS];
   qz_defaults(q, options);
+  const uint32_t errors = gr_error_count(g->module->context);
   explainer *x = begin(g, name, options, evaluate);
-  if (!x) return GRAFT_NAME;
+  if (!x) return gr_outcome(g->module->context, errors, GRAFT_NAME);
   if (q->rules.len == 0) gr_sink_format(&x->out, "%s has no rules\n", q->name);
   uint32_t tried = 0;
   for (uint32_t i = 0; x->cones && i < q->rules.len && !graft_is_annotated(g, x->node); i++) {

@@ -19,13 +19,16 @@ static void unmap(gr_buffer *b) { munmap(b->data, b->size); }
 
 bool gr_file_mapped(const gr_buffer *b) { return b->release == unmap; }
 
-static gr_buffer *map_file(graft_context *c, int fd, size_t size) {
+/* Into *to, which stays NULL for what cannot be mapped; false: no memory. */
+static bool map_file(graft_context *c, int fd, size_t size, gr_buffer **to) {
   gr_buffer *b = gr_alloc(c, sizeof *b);
-  if (!b) return NULL;
+  if (!b) return false;
   *b = (gr_buffer){.data = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0), .size = size, .refs = 1, .release = unmap};
-  if (b->data != MAP_FAILED) return b;
-  gr_free(c, b, sizeof *b);
-  return NULL;
+  if (b->data != MAP_FAILED)
+    *to = b;
+  else
+    gr_free(c, b, sizeof *b);
+  return true;
 }
 
 /* A buffer of `size` bytes that begins with the first `kept` of b, which is released. */
@@ -85,13 +88,14 @@ gr_buffer *gr_file_read_open(graft_context *c, int fd, const char *path, bool ma
   struct stat info;
   gr_buffer *b = NULL;
   size_t expected = 4096;
+  bool memory = true;
   if (fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && info.st_size >= 0) {
     expected = (size_t)info.st_size;
     gr_given(c, expected);
-    if (map && expected > 0) b = map_file(c, fd, expected);
+    if (map && expected > 0) memory = map_file(c, fd, expected, &b);
   }
   const gr_loc before = gr_budget_at(c, (gr_loc){.file = path}); /* of what never ends no more than the limit is read */
-  if (!b) b = read_to_end(c, fd, expected, path);
+  if (!b && memory) b = read_to_end(c, fd, expected, path);
   gr_budget_at(c, before);
   close(fd);
   return b;

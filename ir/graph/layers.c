@@ -286,6 +286,7 @@ static bool take(graft_layers *ls, bool *taken, uint32_t *left) {
 graft_layers *graft_layers_create(graft_graph *g) {
   if (!GR_LIVE(g, GRAPH)) return NULL;
   graft_context *c = g->module->context;
+  const uint32_t errors = gr_error_count(c);
   const size_t nodes = (size_t)g->nodes.len + 1;
   graft_layers *ls = gr_calloc(c, 1, sizeof *ls);
   bool *taken = gr_calloc(c, nodes, sizeof *taken);
@@ -299,7 +300,7 @@ graft_layers *graft_layers_create(graft_graph *g) {
   const bool done = ls && taken && left && take(ls, taken, left);
   gr_free(c, taken, nodes * sizeof *taken);
   gr_free(c, left, nodes * sizeof *left);
-  if (done) return ls;
+  if (done && gr_error_count(c) == errors) return ls; /* else a fill could not be made into data, say */
   graft_layers_destroy(ls);
   return NULL;
 }

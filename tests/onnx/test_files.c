@@ -4,6 +4,7 @@
 #include "ir/inspect.h"
 
 #include "fixture.h"
+#include "tests/unit/heap.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -278,22 +279,6 @@ END_TEST
 
 /* ---- memory ---- */
 
-typedef struct failing {
-  uint64_t left; /* allocations until one fails */
-} failing;
-
-static void *failing_allocator(void *user, void *pointer, size_t old_size, size_t new_size) {
-  failing *f = user;
-  (void)old_size;
-  if (new_size == 0) {
-    free(pointer);
-    return NULL;
-  }
-  if (f->left == 0) return NULL;
-  f->left--;
-  return realloc(pointer, new_size);
-}
-
 /* Whichever allocation fails: no module, a diagnostic, nothing lost. */
 START_TEST(out_of_memory) {
   bn_model(true);
@@ -306,9 +291,8 @@ START_TEST(out_of_memory) {
   unsigned char *bytes = model_pack(proto, &size);
   bool done = false;
   for (uint64_t i = 1; !done && i < 5000; i++) {
-    failing f = {i + 2};
-    graft_context_options options = {.size = sizeof options, .allocator = failing_allocator, .allocator_user = &f};
-    graft_context *small = graft_context_create(&options);
+    test_heap heap = {.fail_at = i, .forever = true};
+    graft_context *small = heap_context(&heap);
     if (!small) continue;
     gr_buffer *b = gr_buffer_create(small, size);
     if (b) memcpy(b->data, bytes, size);
@@ -318,6 +302,7 @@ START_TEST(out_of_memory) {
     done = loaded != NULL;
     graft_module_destroy(loaded);
     graft_context_destroy(small);
+    ck_assert_uint_eq(heap.live, 0);
   }
   free(bytes);
   ck_assert(done);
@@ -325,19 +310,6 @@ START_TEST(out_of_memory) {
 END_TEST
 
 /* ---- raw bytes ---- */
-
-typedef struct counter {
-  size_t live, peak;
-} counter;
-
-static void *counting_allocator(void *user, void *pointer, size_t old_size, size_t new_size) {
-  counter *k = user;
-  void *p = new_size ? realloc(pointer, new_size) : NULL;
-  if (!new_size) free(pointer);
-  k->live += new_size - old_size;
-  if (k->live > k->peak) k->peak = k->live;
-  return p;
-}
 
 enum { ROWS = 20011 };
 
@@ -378,9 +350,8 @@ START_TEST(raw_bytes_are_lent) {
   char path[128];
   snprintf(path, sizeof path, "%s/model/w.bin", directory);
   for (int way = 0; way < 3; way++) {
-    counter k = {0};
-    graft_context_options o = {.size = sizeof o, .allocator = counting_allocator, .allocator_user = &k};
-    graft_context *counted = graft_context_create(&o);
+    test_heap k = {0};
+    graft_context *counted = heap_context(&k);
     const graft_load_options options = {.size = sizeof options, .map = way == 2};
     m = way ? graft_module_load(counted, path, &options)
             : graft_module_load_memory(counted, bytes, size, "test.onnx", NULL);

@@ -1,28 +1,12 @@
-/* Every allocation of import fails once: an error, or the module that comes of it otherwise, byte for byte. Never a
- * module and an error that stands; and nothing leaks. */
+/* Every allocation of import fails, once and for good: an error, or the module that comes of it otherwise, byte for
+ * byte. Never a module and an error that stands; and nothing leaks. */
 #include "fixture.h"
+#include "tests/unit/heap.h"
+#include "tests/unit/scratch.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-typedef struct counter {
-  uint64_t calls, fail_at; /* fail_at 0: never */
-  size_t live;
-} counter;
-
-static void *allocate(void *user, void *pointer, size_t old_size, size_t new_size) {
-  counter *k = user;
-  if (new_size == 0) {
-    k->live -= old_size;
-    free(pointer);
-    return NULL;
-  }
-  if (++k->calls == k->fail_at) return NULL;
-  void *p = realloc(pointer, new_size);
-  if (p) k->live += new_size - old_size;
-  return p;
-}
 
 /* ---- models that between them take every handler ---- */
 
@@ -204,22 +188,32 @@ static void (*const models[])(void) = {windows, norms_and_products, quantized, c
 
 /* ---- the road ---- */
 
-/* The module as text, owned by the caller; NULL: an error stands. */
-static char *road(counter *k, const void *file, size_t file_size) {
-  graft_context *context = graft_context_create(
-      &(graft_context_options){.size = sizeof(graft_context_options), .allocator = allocate, .allocator_user = k});
+/* A file: bytes in memory, or a path, mapped or read. */
+typedef struct source {
+  const void *file;
+  size_t size;
+  const char *path;
+  bool map;
+} source;
+
+/* The module as text, owned by the caller; NULL: an error of memory stands. */
+static char *road(test_heap *k, const source *from) {
+  graft_context *context = heap_context(k);
   if (!context) return NULL;
   char *copy = NULL, *printed = NULL;
   size_t size = 0;
-  graft_module *module = graft_module_load_memory(context, file, file_size, "test.onnx", NULL);
+  const graft_load_options o = {.size = sizeof o, .map = from->map};
+  graft_module *module = from->path ? graft_module_load(context, from->path, &o)
+                                    : graft_module_load_memory(context, from->file, from->size, "test.onnx", NULL);
   const bool errors = graft_context_has_errors(context);
   ck_assert_msg((module == NULL) == errors, "allocation %llu: %s", (unsigned long long)k->fail_at,
                 errors ? "a module, and an error stands" : "no module, and no error");
-  if (k->fail_at == 0 && errors) {
+  if (errors) {
     char message[500];
-    graft_diagnostic d = graft_diagnostic_get(context, 0);
+    graft_diagnostic d = graft_diagnostic_get(context, graft_diagnostic_count(context) - 1);
     graft_diagnostic_format(&d, message, sizeof message);
-    ck_abort_msg("%s", message);
+    ck_assert_msg(k->fail_at && d.code == GRAFT_NO_MEMORY, "allocation %llu: %s", (unsigned long long)k->fail_at,
+                  message);
   }
   if (module && graft_module_print(module, GRAFT_FORMAT_TEXT, &printed, &size) == GRAFT_OK) {
     copy = malloc(size + 1);
@@ -232,23 +226,58 @@ static char *road(counter *k, const void *file, size_t file_size) {
   return copy;
 }
 
-START_TEST(every_allocation_may_fail) {
-  models[_i]();
-  size_t size;
-  unsigned char *file = model_pack(proto, &size);
-  counter whole = {0};
-  char *right = road(&whole, file, size);
+/* Each fails, once and for good. */
+static void fail_everywhere(const source *from) {
+  test_heap whole = {0};
+  char *right = road(&whole, from);
   ck_assert_ptr_nonnull(right);
   ck_assert_uint_eq(whole.live, 0);
-  for (uint64_t n = 1; n <= whole.calls; n++) {
-    counter k = {.fail_at = n};
-    char *made = road(&k, file, size);
-    ck_assert_msg(!made || strcmp(made, right) == 0, "allocation %llu: another module", (unsigned long long)n);
-    ck_assert_msg(k.live == 0, "allocation %llu: %zu bytes leak", (unsigned long long)n, k.live);
+  for (uint64_t n = 2; n < 2 * whole.calls + 2; n++) {
+    test_heap k = {.fail_at = n / 2, .forever = n % 2};
+    char *made = road(&k, from);
+    ck_assert_msg(!made || strcmp(made, right) == 0, "allocation %llu: another module", (unsigned long long)n / 2);
+    ck_assert_msg(k.live == 0, "allocation %llu: %zu bytes leak", (unsigned long long)n / 2, k.live);
     free(made);
   }
   free(right);
+}
+
+START_TEST(every_allocation_may_fail) {
+  models[_i]();
+  source from = {0};
+  unsigned char *file = model_pack(proto, &from.size);
+  from.file = file;
+  fail_everywhere(&from);
   free(file);
+}
+END_TEST
+
+/* Weights beside the model, read and mapped. */
+START_TEST(with_external_data) {
+  scratch_create();
+  Onnx__TensorProto *t = new_tensor("outside", 1, 1, INTS(3));
+  add_external(t, "location", "w.bin");
+  add_external(t, "offset", "4");
+  add_initializer(g, t);
+  add_input(g, "x", 1, 1, INTS(3));
+  add_node(g, "Add", "/a", NAMES("x", "outside"), NAMES("y"));
+  add_untyped_output(g, "y");
+  size_t size;
+  unsigned char *file = model_pack(proto, &size);
+  const float values[] = {9, 1, 2, 3};
+  const struct {
+    const char *name;
+    const void *bytes;
+    size_t size;
+  } files[] = {{"w.bin", values, sizeof values}, {"m.onnx", file, size}};
+  for (int i = 0; i < 2; i++) {
+    FILE *f = fopen(scratch_path(files[i].name), "wb");
+    ck_assert(f && fwrite(files[i].bytes, 1, files[i].size, f) == files[i].size && fclose(f) == 0);
+  }
+  free(file);
+  const source from = {.path = scratch_path("m.onnx"), .map = _i};
+  fail_everywhere(&from);
+  scratch_destroy();
 }
 END_TEST
 
@@ -258,6 +287,7 @@ int main(void) {
   tcase_add_checked_fixture(t, setup, teardown);
   tcase_set_timeout(t, 120);
   tcase_add_loop_test(t, every_allocation_may_fail, 0, (int)(sizeof models / sizeof *models));
+  tcase_add_loop_test(t, with_external_data, 0, 2);
   suite_add_tcase(s, t);
   return run_suite(s);
 }

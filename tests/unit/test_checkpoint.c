@@ -1,4 +1,5 @@
 /* What torch.save writes: files of state/make.py, and hostile ones that are made here. usage: test_checkpoint FOLDER */
+#include "heap.h"
 #include "ir/ir_int.h"
 #include "ir/state.h"
 #include "scratch.h"
@@ -567,25 +568,9 @@ START_TEST(truncations_and_flips) {
 }
 END_TEST
 
-/* ---- every allocation fails once ---- */
+/* ---- every allocation fails ---- */
 
-static struct {
-  uint64_t calls, fail_at;
-  size_t live;
-} heap;
-
-static void *allocate(void *user, void *pointer, size_t old_size, size_t new_size) {
-  (void)user;
-  if (new_size == 0) {
-    heap.live -= old_size;
-    free(pointer);
-    return NULL;
-  }
-  if (++heap.calls == heap.fail_at) return NULL;
-  void *p = realloc(pointer, new_size);
-  if (p) heap.live += new_size - old_size;
-  return p;
-}
+static test_heap heap;
 
 START_TEST(all_or_nothing_without_memory) {
   static const char *const names[] = {"plain", "version1", "nested", "several", "zip64", "class", "quantized", "views"};
@@ -594,27 +579,25 @@ START_TEST(all_or_nothing_without_memory) {
   graft_context *outer = context;
   uint64_t calls = 1;
   graft_status right = GRAFT_OK;
-  for (uint64_t n = 0; n <= calls; n++) {
-    context =
-        graft_context_create(&(graft_context_options){.size = sizeof(graft_context_options), .allocator = allocate});
+  for (uint64_t n = 0; n < 2 * calls + 2; n++) { /* each once and for good */
+    context = heap_context(&heap);
     graft_module *m = parse(network);
     const uint64_t before = graft_module_hash(m);
-    heap.calls = 0;
-    heap.fail_at = n;
+    heap_fail(&heap, n / 2, n % 2);
     const graft_status status = graft_state_load(m, path, &partial);
-    heap.fail_at = 0;
+    const uint64_t there = heap_fail(&heap, 0, false);
     if (n == 0) {
-      calls = heap.calls;
+      calls = there;
       right = status;
     }
-    ck_assert_msg((status != GRAFT_OK) == graft_context_has_errors(context), "%s, allocation %d: %s", names[_i], (int)n,
-                  said());
+    ck_assert_msg((status != GRAFT_OK) == graft_context_has_errors(context), "%s, allocation %d: %s", names[_i],
+                  (int)n / 2, said());
     ck_assert(status == right || status == GRAFT_NO_MEMORY);
     ck_assert_msg(status == GRAFT_OK || graft_module_hash(m) == before, "%s, allocation %d: half a state", names[_i],
                   (int)n);
     graft_module_destroy(m);
     graft_context_destroy(context);
-    ck_assert_msg(heap.live == 0, "%s, allocation %d: %zu bytes leak", names[_i], (int)n, heap.live);
+    ck_assert_msg(heap.live == 0, "%s, allocation %d: %zu bytes leak", names[_i], (int)n / 2, heap.live);
   }
   ck_assert_uint_gt(calls, 10);
   context = outer;

@@ -529,61 +529,6 @@ START_TEST(converted_graphs_are_matched) {
 }
 END_TEST
 
-/* ---- running out of memory ---- */
-
-typedef struct purse {
-  long left, live;
-} purse;
-
-static void *allocate(void *user, void *pointer, size_t old_size, size_t new_size) {
-  purse *p = user;
-  (void)old_size;
-  if (new_size == 0) {
-    p->live -= pointer != NULL;
-    free(pointer);
-    return NULL;
-  }
-  if (p->left-- <= 0) return NULL;
-  p->live += pointer == NULL;
-  return realloc(pointer, new_size);
-}
-
-/* At every allocation in turn: an error, and nothing is left behind. */
-START_TEST(running_out_of_memory_is_an_error) {
-  graft_context_destroy(context);
-  static purse p; /* the teardown frees with it */
-  p = (purse){.left = LONG_MAX};
-  const graft_context_options options = {.size = sizeof options, .allocator = allocate, .allocator_user = &p};
-  context = graft_context_create(&options);
-  first = read_text("graft 1\ntensor %w: f32[2] parameter = [1, 2]\n" FLOAT_GRAPH_BODY);
-  second = read_text("graft 1\n"
-                     "tensor %w: i8[2] constant = [1, 2]\n"
-                     "graph main(%x: f32[4]) {\n"
-                     "  %a = mul(%x, 2.0): f32[4]\n"
-                     "  %q = quantize_per_tensor(%a, 0.5, 0: i32): i8[4]\n"
-                     "  %d = dequantize_per_tensor(%q, 0.5, 0: i32): f32[4]\n"
-                     "  %e = dequantize_per_tensor(%w, 0.5, 0: i32): f32[2]\n"
-                     "  return %d, %e\n"
-                     "}\n");
-  const graft_type type = graft_type_make(GRAFT_F32, 1, (int64_t[]){4});
-  const float x[4] = {1, 2, 3, 4};
-  bool done = false;
-  for (long left = 0; !done; left++) {
-    ck_assert_int_lt(left, 2000);
-    graft_diagnostics_clear(context);
-    const long before = p.live;
-    p.left = left;
-    graft_compare *c = graft_compare_create(graft_module_get_graph(first, 0), graft_module_get_graph(second, 0), NULL);
-    done = c && graft_compare_step(c, &type, (const void *const[]){x}) == GRAFT_OK;
-    p.left = LONG_MAX;
-    if (!done) ck_assert(graft_context_has_errors(context));
-    graft_compare_destroy(c);
-    if (left > 0) /* what modules remember may grow, and of three dead handles a little is kept */
-      ck_assert_int_le(p.live, before + 2 + 3);
-  }
-}
-END_TEST
-
 /* ---- biases ---- */
 
 static const char float_layers[] = "graft 1\n"
@@ -707,7 +652,6 @@ int main(void) {
   tcase_add_test(tc, converted_graphs_are_matched);
   tcase_add_test(tc, integers_without_a_scale_are_fitted);
   tcase_add_test(tc, layers_that_are_not_compared_are_counted);
-  tcase_add_test(tc, running_out_of_memory_is_an_error);
   tcase_add_test(tc, biases_without_the_mean_of_the_own_error);
   tcase_add_test(tc, biases_need_the_option);
   tcase_add_test(tc, biases_that_are_shared_stay);

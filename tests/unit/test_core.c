@@ -1,4 +1,5 @@
 /* The core of the IR: names, interning, use lists, editing in place, compaction, tensors, annotations, provenance. */
+#include "heap.h"
 #include "ir/ir_int.h"
 
 #include <check.h>
@@ -437,19 +438,10 @@ START_TEST(the_closest_word_is_meant) {
 }
 END_TEST
 
-/* Fails the allocation number `left`. */
-static void *failing(void *user, void *pointer, size_t old_size, size_t new_size) {
-  int *left = user;
-  (void)old_size;
-  if (new_size == 0) return free(pointer), NULL;
-  return (*left)-- > 0 ? realloc(pointer, new_size) : NULL;
-}
-
 START_TEST(allocation_failure_is_an_error) {
-  for (int limit = 0;; limit++) {
-    int left = limit;
-    graft_context_options options = {.size = sizeof options, .allocator = failing, .allocator_user = &left};
-    graft_context *c = graft_context_create(&options);
+  for (uint64_t at = 1;; at++) {
+    test_heap heap = {.fail_at = at, .forever = true};
+    graft_context *c = heap_context(&heap);
     if (!c) continue;
     graft_module *m = graft_module_create(c);
     graft_graph *g = m ? graft_graph_create(m, "main") : NULL;
@@ -461,8 +453,9 @@ START_TEST(allocation_failure_is_an_error) {
     if (!ok) ck_assert_int_eq(graft_diagnostic_get(c, graft_diagnostic_count(c) - 1).code, GRAFT_NO_MEMORY);
     graft_module_destroy(m);
     graft_context_destroy(c);
+    ck_assert_uint_eq(heap.live, 0);
     if (ok) break;
-    ck_assert_int_lt(limit, 1000);
+    ck_assert_uint_lt(at, 1000);
   }
 }
 END_TEST

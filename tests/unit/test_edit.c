@@ -2,6 +2,7 @@
  * after a refusal, a lack of memory, or an edit taken back the module is the one before, byte for byte. */
 #include "ir/edit.h"
 
+#include "heap.h"
 #include "ir/graph/graph_impl.h"
 
 #include <check.h>
@@ -10,17 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static uint64_t calls, fail_at;
-
-static void *allocate(void *user, void *pointer, size_t old_size, size_t new_size) {
-  (void)old_size;
-  (void)user;
-  if (new_size == 0) {
-    free(pointer);
-    return NULL;
-  }
-  return fail_at && ++calls >= fail_at ? NULL : realloc(pointer, new_size);
-}
+static test_heap heap;
 
 static const char network[] = "graft 1\n"
                               "tensor %w: f32[2, 2] parameter = [0.5, -0.25, 0.125, 1.0]\n"
@@ -45,8 +36,8 @@ static graft_module *m;
 static graft_graph *g;
 
 static void setup(void) {
-  calls = fail_at = 0;
-  c = graft_context_create(&(graft_context_options){.size = sizeof(graft_context_options), .allocator = allocate});
+  heap = (test_heap){0};
+  c = heap_context(&heap);
   m = graft_module_load_memory(c, network, sizeof network - 1, "network", NULL);
   ck_assert_msg(m != NULL, "%s", graft_diagnostic_get(c, 0).message);
   g = graft_module_get_graph(m, 0);
@@ -450,10 +441,9 @@ START_TEST(files_are_read_in_place) {
   uint32_t failures = 0;
   for (uint64_t fail = _i < 4 ? 0 : 1; !read; fail++) {
     releases = 0;
-    calls = 0;
-    fail_at = fail;
+    heap_fail(&heap, fail, true);
     read = graft_module_load_memory(c, at, file.size, "lent", &o);
-    fail_at = 0;
+    heap_fail(&heap, 0, false);
     failures += !read;
     ck_assert_msg(read || graft_context_has_errors(c), "%lu: no diagnostic", (unsigned long)fail);
     ck_assert_uint_eq(releases, read && offset % 4 == 0 ? 0 : 1); /* at once where nothing is of use in its place */
@@ -611,10 +601,9 @@ START_TEST(random_edits_without_memory) {
   seed = (uint64_t)_i * 104729 + 5;
   for (int i = 0; i < 40; i++) {
     text before = written();
-    calls = 0;
-    fail_at = 1 + below(4);
+    heap_fail(&heap, 1 + below(4), true);
     const graft_status status = any_edit();
-    fail_at = 0;
+    heap_fail(&heap, 0, false);
     ck_assert_msg(status == GRAFT_OK || graft_diagnostic_count(c) > 0, "no diagnostic");
     graft_diagnostics_clear(c);
     sound();

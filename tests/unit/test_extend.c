@@ -1,4 +1,5 @@
 /* What an embedder adds to graft, with the public headers alone: diagnostics, rules, quantizers, passes. */
+#include "heap.h"
 #include "ir/inspect.h"
 #include "passes/extend.h"
 #include "passes/modules.h"
@@ -675,32 +676,13 @@ END_TEST
 
 /* ---- memory ---- */
 
-typedef struct meter {
-  uint64_t calls, fail_at;
-  bool forever;
-  size_t live;
-} meter;
-
-static void *metered(void *user, void *pointer, size_t old_size, size_t new_size) {
-  meter *m = user;
-  if (new_size && m->fail_at && ++m->calls >= m->fail_at && (m->forever || m->calls == m->fail_at)) return NULL;
-  void *p = NULL;
-  if (!new_size)
-    free(pointer);
-  else if (!(p = realloc(pointer, new_size)))
-    return NULL;
-  m->live += new_size - old_size;
-  return p;
-}
-
 /* Sets, a pass, a quantizer in C and one of a set, with one allocation that fails; true: it was never reached. */
 static bool survives(uint64_t at, bool forever) {
-  meter m = {0};
-  context = graft_context_create(
-      &(graft_context_options){.size = sizeof(graft_context_options), .allocator = metered, .allocator_user = &m});
+  test_heap m = {0};
+  context = heap_context(&m);
   module = graft_module_load_memory(context, network, sizeof network - 1, "n.gir", NULL);
   graph = graft_module_get_graph(module, 0);
-  m.fail_at = at, m.forever = forever;
+  heap_fail(&m, at, forever);
   graft_rules *rules = rules_of(context, RULE("to_gelu", "relu", "gelu"));
   graft_quantizers *q = quantizers_of(context, mine);
   const graft_rules *r = rules;
@@ -730,8 +712,7 @@ static bool survives(uint64_t at, bool forever) {
                               "replace{to=relu,names=\"a,b\"},annotate{quantizer=hand,skip-name=tail},clear-"
                               "annotations,annotate{quantizer=mine}",
                               &o);
-  const bool reached = m.calls >= at;
-  m.fail_at = 0;
+  const bool reached = heap_fail(&m, 0, false) >= at;
   ck_assert_msg(status ? graft_context_has_errors(context) : !graft_context_has_errors(context), "allocation %llu",
                 (unsigned long long)at);
   graft_diagnostics_clear(context);

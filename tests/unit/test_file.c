@@ -1,4 +1,5 @@
 /* Modules in files and in memory: formats told by content and extension, companions, failures that leave nothing. */
+#include "heap.h"
 #include "ir/ir_int.h"
 #include "scratch.h"
 
@@ -7,36 +8,17 @@
 
 static graft_context *context;
 
-/* An allocator that counts, checks sizes, and fails at a given call. */
-typedef struct meter {
-  size_t in_use;
-  uint64_t calls, fail_at; /* 0: never */
-} meter;
-
-static meter counter;
-
-static void *count(void *user, void *pointer, size_t old_size, size_t new_size) {
-  meter *m = user;
-  if (new_size && ++m->calls == m->fail_at) return NULL;
-  void *p = NULL;
-  if (new_size == 0)
-    free(pointer);
-  else if (!(p = realloc(pointer, new_size)))
-    return NULL;
-  m->in_use = m->in_use - (pointer ? old_size : 0) + new_size;
-  return p;
-}
+static test_heap heap;
 
 static void setup(void) {
-  counter = (meter){0};
-  context = graft_context_create(
-      &(graft_context_options){.size = sizeof(graft_context_options), .allocator = count, .allocator_user = &counter});
+  heap = (test_heap){0};
+  context = heap_context(&heap);
   scratch_create();
 }
 
 static void teardown(void) {
   graft_context_destroy(context);
-  ck_assert_uint_eq(counter.in_use, 0); /* every free named the size that was asked for */
+  ck_assert_uint_eq(heap.live, 0); /* every free named the size that was asked for */
   scratch_destroy();
 }
 
@@ -218,13 +200,12 @@ static void fail_everywhere(const char *text, graft_format format) {
     graft_module *m = parse(text, "a");
     ck_assert_ptr_nonnull(m);
     graft_module_destroy(m);
-    counter.fail_at = counter.calls + at;
+    heap_fail(&heap, at, false);
     char *bytes = NULL;
     size_t size = 0;
     m = parse(text, "a");
     bool done = m && graft_module_print(m, format, &bytes, &size) == GRAFT_OK;
-    bool reached = counter.calls >= counter.fail_at;
-    counter.fail_at = 0;
+    const bool reached = heap_fail(&heap, 0, false) >= at;
     ck_assert_msg(done != reached || done, "call %u", (unsigned)at);
     if (!done) ck_assert(graft_context_has_errors(context));
     graft_free(context, bytes, size);

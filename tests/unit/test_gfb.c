@@ -1,4 +1,5 @@
 /* .gfb: everything in a module survives, the second save equals the first, and damaged files are refused. */
+#include "heap.h"
 #include "ir/formats/file_int.h"
 #include "ir/formats/gfb/gfb_impl.h"
 #include "ir/formats/gfb/gfb_int.h"
@@ -396,31 +397,20 @@ START_TEST(many_graphs_and_tensors_are_read_again) {
 }
 END_TEST
 
-/* An allocator that fails at the n-th call: no leak, no crash, an error. */
-static size_t allocations_left;
-
-static void *failing(void *user, void *p, size_t old_size, size_t new_size) {
-  (void)user;
-  (void)old_size;
-  if (new_size == 0) return free(p), NULL;
-  if (allocations_left == 0) return NULL;
-  allocations_left--;
-  return realloc(p, new_size);
-}
-
+/* From the n-th call on there is no memory: no leak, no crash, an error. */
 START_TEST(memory_may_run_out_anywhere) {
   gr_buffer *file = print(module);
-  graft_context *c = graft_context_create(
-      &(graft_context_options){.size = sizeof(graft_context_options), .allocator = (allocations_left = 1000, failing)});
+  test_heap heap = {0};
+  graft_context *c = heap_context(&heap);
   bool done = false;
-  for (size_t n = 0; !done; n++) {
-    allocations_left = 10;
+  for (uint64_t n = 1; !done; n++) {
+    heap_fail(&heap, 0, false);
     graft_diagnostics_clear(c);
     gr_buffer *copy = gr_buffer_create(c, file->size);
     memcpy(copy->data, file->data, file->size);
-    allocations_left = n;
+    heap_fail(&heap, n, true);
     graft_module *m = gr_gfb_load(c, copy, "a.gfb", false);
-    allocations_left = m ? n : 0;
+    heap_fail(&heap, m ? n : 1, true);
     if (m && gr_gfb_save(m, NULL, scratch_path("a.gfb")) == GRAFT_OK) done = true;
     ck_assert(done || graft_context_has_errors(c));
     graft_module_destroy(m);
@@ -428,6 +418,7 @@ START_TEST(memory_may_run_out_anywhere) {
     ck_assert_uint_lt(n, 5000);
   }
   graft_context_destroy(c);
+  ck_assert_uint_eq(heap.live, 0);
   gr_buffer_release(context, file);
 }
 END_TEST

@@ -1,5 +1,6 @@
 /* Values kept in the kernels' layouts: where reorders stand, that results are those of the plain kernels, what hooks
  * see. Built only where oneDNN is. */
+#include "heap.h"
 #include "ir/ir_int.h"
 #include "runtime/session_impl.h"
 
@@ -364,16 +365,9 @@ START_TEST(hooks_get_data_or_times) {
 }
 END_TEST
 
-static void *failing(void *user, void *p, size_t old_size, size_t new_size) {
-  int64_t *left = user;
-  (void)old_size;
-  if (new_size == 0) return free(p), NULL;
-  return (*left)-- > 0 ? realloc(p, new_size) : NULL;
-}
-
 START_TEST(running_out_of_memory_is_an_error) {
-  int64_t left = INT64_MAX;
-  const graft_context_options options = {.size = sizeof options, .allocator = failing, .allocator_user = &left};
+  static test_heap heap; /* the teardown frees with it */
+  const graft_context_options options = {.size = sizeof options, .allocator = heap_allocate, .allocator_user = &heap};
   teardown();
   begin(&options);
   graft_value x = conv(input(17), 32);
@@ -382,15 +376,15 @@ START_TEST(running_out_of_memory_is_an_error) {
   float *data = random_data(17 * SIDE * SIDE);
   graft_session_options times = {.size = sizeof times, .after_node = no_hook, .after_node_times = true};
   bool done = false;
-  for (int64_t n = 0; n < 3000 && !done; n++) {
-    left = n;
+  for (uint64_t n = 1; n < 3000 && !done; n++) {
+    heap_fail(&heap, n, true);
     graft_session *s = graft_session_create(graph, n % 2 ? &times : NULL);
     if (s) {
       (void)graft_session_set_input(s, 0, &t, data);
       done = graft_session_run(s) == GRAFT_OK;
     }
     ck_assert(done != graft_context_has_errors(context));
-    left = INT64_MAX;
+    heap_fail(&heap, 0, false);
     graft_session_destroy(s);
     graft_diagnostics_clear(context);
   }

@@ -1,4 +1,5 @@
 /* Rule sets through the public API, --explain, and rules when memory runs out. */
+#include "heap.h"
 #include "ir/ir_int.h"
 #include "passes/passes.h"
 #include "patterns/rules_impl.h"
@@ -397,30 +398,10 @@ END_TEST
 
 /* ---- no memory ---- */
 
-typedef struct budget {
-  long left; /* allocations that still succeed */
-  long live;
-} budget;
-
-static void *limited(void *user, void *p, size_t old_size, size_t new_size) {
-  budget *b = user;
-  (void)old_size;
-  if (new_size == 0) {
-    b->live -= p != NULL;
-    free(p);
-    return NULL;
-  }
-  if (b->left-- <= 0) return NULL;
-  void *q = realloc(p, new_size);
-  b->live += q && !p;
-  return q;
-}
-
-/* Loads rules and applies them with `left` allocations; true when it all succeeded. */
-static bool attempt(long left) {
-  budget b = {.left = left};
-  graft_context_options o = {.size = sizeof o, .allocator = limited, .allocator_user = &b};
-  graft_context *c = graft_context_create(&o);
+/* Loads rules and applies them; from allocation `at` on there is no memory; true when it all succeeded. */
+static bool attempt(uint64_t at) {
+  test_heap heap = {.fail_at = at, .forever = true};
+  graft_context *c = heap_context(&heap);
   if (!c) return false;
   graft_rules *rules = graft_rules_create(c, true);
   graft_module *m = rules ? load(c) : NULL;
@@ -438,14 +419,14 @@ static bool attempt(long left) {
   graft_module_destroy(m);
   graft_rules_destroy(rules);
   graft_context_destroy(c);
-  ck_assert_int_eq(b.live, 0);
+  ck_assert_uint_eq(heap.live, 0);
   return ok;
 }
 
 START_TEST(every_allocation_may_fail) {
-  long n = 0;
+  uint64_t n = 1;
   while (!attempt(n)) n += n < 40 ? 1 : 1 + n / 97;
-  ck_assert_int_gt(n, 50);
+  ck_assert_uint_gt(n, 50);
 }
 END_TEST
 

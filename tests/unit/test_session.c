@@ -1,4 +1,5 @@
 /* Sessions: updates, memory shared by values, shapes given late, threads, opaque ops, errors. */
+#include "heap.h"
 #include "runtime/runtime.h"
 #include "runtime/session_impl.h"
 
@@ -668,29 +669,18 @@ START_TEST(results_do_not_depend_on_the_number_of_threads) {
 }
 END_TEST
 
-static void *failing(void *user, void *p, size_t old_size, size_t new_size) {
-  int64_t *left = user;
-  (void)old_size;
-  if (new_size == 0) {
-    free(p);
-    return NULL;
-  }
-  return (*left)-- > 0 ? realloc(p, new_size) : NULL;
-}
-
 START_TEST(running_out_of_memory_is_an_error) {
-  int64_t left = INT64_MAX;
+  static test_heap heap; /* the teardown frees with it */
   const graft_session_options threaded = {.size = sizeof threaded, .threads = 2};
-  graft_context_options options = {.size = sizeof options, .allocator = failing, .allocator_user = &left};
   teardown();
-  context = graft_context_create(&options);
+  context = heap_context(&heap);
   module = graft_module_create(context);
   graph = graft_graph_create(module, "main");
   build_random(7);
   float data[24] = {0};
   bool done = false;
-  for (int64_t n = 0; n < 2000 && !done; n++) {
-    left = n;
+  for (uint64_t n = 1; n < 2000 && !done; n++) {
+    heap_fail(&heap, n, true);
     graft_session *s = graft_session_create(graph, n % 2 ? NULL : &threaded);
     if (s) {
       for (uint32_t i = 0; i < 3; i++) {
@@ -702,8 +692,7 @@ START_TEST(running_out_of_memory_is_an_error) {
       ck_assert(done || status == GRAFT_NO_MEMORY);
     }
     ck_assert(done != graft_context_has_errors(context));
-    ck_assert(done || left <= 0);
-    left = INT64_MAX;
+    ck_assert(heap_fail(&heap, 0, false) >= n || done);
     graft_session_destroy(s);
     graft_diagnostics_clear(context);
   }

@@ -1,4 +1,5 @@
 /* State files: what is saved, what is loaded, what is said where the two differ, and that a failure changes nothing. */
+#include "heap.h"
 #include "ir/inspect.h"
 #include "ir/ir_int.h"
 #include "ir/state.h"
@@ -7,33 +8,16 @@
 #include <jansson.h>
 #include <math.h>
 
-static struct {
-  uint64_t calls, fail_at; /* fail_at 0: never */
-  size_t live;
-} heap;
-
-static void *allocate(void *user, void *pointer, size_t old_size, size_t new_size) {
-  (void)user;
-  if (new_size == 0) {
-    heap.live -= old_size;
-    free(pointer);
-    return NULL;
-  }
-  if (++heap.calls == heap.fail_at) return NULL;
-  void *p = realloc(pointer, new_size);
-  if (p) heap.live += new_size - old_size;
-  return p;
-}
+static test_heap heap;
 
 /* Jansson's allocator is global state, which only a test may set. */
-static void *allocate_for_jansson(size_t size) { return ++heap.calls == heap.fail_at ? NULL : malloc(size); }
+static void *allocate_for_jansson(size_t size) { return heap_refuses(&heap) ? NULL : malloc(size); }
 
 static graft_context *context;
 
 static void setup(void) {
   memset(&heap, 0, sizeof heap);
-  context =
-      graft_context_create(&(graft_context_options){.size = sizeof(graft_context_options), .allocator = allocate});
+  context = heap_context(&heap);
   scratch_create();
 }
 
@@ -426,20 +410,22 @@ START_TEST(wrong_calls_are_errors) {
 }
 END_TEST
 
-/* ---- every allocation fails once ---- */
+/* ---- every allocation fails, once and for good ---- */
+
+static uint64_t calls_of_load;
 
 /* What the module is afterwards must be all of it or nothing. */
-static graft_status load_once(const char *path, uint64_t fail_at, uint64_t before, uint64_t after) {
+static graft_status load_failing(const char *path, uint64_t fail_at, bool forever, uint64_t before, uint64_t after) {
   graft_diagnostics_clear(context);
   graft_module *m = parse(network);
-  heap.calls = 0;
-  heap.fail_at = fail_at;
+  heap_fail(&heap, fail_at, forever);
   const graft_status status = graft_state_load(m, path, NULL);
-  heap.fail_at = 0;
+  const uint64_t calls = heap_fail(&heap, 0, false);
   ck_assert_msg((status != GRAFT_OK) == graft_context_has_errors(context), "allocation %d: %s", (int)fail_at, said());
   ck_assert_msg(graft_module_hash(m) == (status ? before : after), "allocation %d: half a state", (int)fail_at);
   ck_assert_int_eq(graft_module_verify(m), GRAFT_OK);
   graft_module_destroy(m);
+  if (calls_of_load < calls) calls_of_load = calls;
   return status;
 }
 
@@ -452,10 +438,11 @@ START_TEST(all_or_nothing_without_memory) {
   const uint64_t after = graft_module_hash(m);
   ck_assert_int_eq(graft_state_save(m, path, NULL), GRAFT_OK);
   graft_module_destroy(m);
-  ck_assert_int_eq(load_once(path, 0, before, after), GRAFT_OK);
-  const uint64_t calls = heap.calls;
+  ck_assert_int_eq(load_failing(path, 0, false, before, after), GRAFT_OK);
+  const uint64_t calls = calls_of_load;
   uint64_t failures = 0;
-  for (uint64_t n = 1; n <= calls; n++) failures += load_once(path, n, before, after) != GRAFT_OK;
+  for (uint64_t n = 1; n <= calls; n++)
+    for (int forever = 0; forever < 2; forever++) failures += load_failing(path, n, forever, before, after) != GRAFT_OK;
   ck_assert_uint_gt(failures, 20);
 }
 END_TEST
@@ -463,16 +450,15 @@ END_TEST
 START_TEST(a_state_is_saved_whole_or_not_at_all) {
   graft_module *m = parse(network);
   const char *path = scratch_path("a.safetensors");
-  heap.calls = 0;
+  heap_fail(&heap, 0, false);
   ck_assert_int_eq(graft_state_save(m, path, NULL), GRAFT_OK);
   const uint64_t calls = heap.calls;
-  for (uint64_t n = 1; n <= calls; n++) {
+  for (uint64_t n = 2; n < 2 * calls + 2; n++) { /* each once and for good */
     unlink(path);
     graft_diagnostics_clear(context);
-    heap.calls = 0;
-    heap.fail_at = n;
+    heap_fail(&heap, n / 2, n % 2);
     const graft_status status = graft_state_save(m, path, NULL);
-    heap.fail_at = 0;
+    heap_fail(&heap, 0, false);
     ck_assert((status != GRAFT_OK) == graft_context_has_errors(context));
     ck_assert((status == GRAFT_OK) == (access(path, R_OK) == 0));
     if (status == GRAFT_OK) ck_assert_int_eq(graft_state_load(m, path, NULL), GRAFT_OK);

@@ -1,21 +1,12 @@
 /* Undo: after any edits the module is, byte for byte, the one before, or the one with the edits. */
+#include "heap.h"
 #include "ir/ir_int.h"
 
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
-static bool starved;
-
-static void *allocate(void *user, void *pointer, size_t old_size, size_t new_size) {
-  (void)old_size;
-  (void)user;
-  if (new_size == 0) {
-    free(pointer);
-    return NULL;
-  }
-  return starved ? NULL : realloc(pointer, new_size);
-}
+static test_heap heap;
 
 static const char network[] = "graft 1\n"
                               "tensor %w: f32[2, 2] parameter = [0.5, -0.25, 0.125, 1.0]\n"
@@ -39,8 +30,8 @@ typedef struct fixture {
 
 static fixture make(uint64_t seed) {
   fixture f = {.random = seed};
-  starved = false;
-  f.c = graft_context_create(&(graft_context_options){.size = sizeof(graft_context_options), .allocator = allocate});
+  heap_fail(&heap, 0, false);
+  f.c = heap_context(&heap);
   f.m = graft_module_load_memory(f.c, network, sizeof network - 1, "network", NULL);
   ck_assert_ptr_nonnull(f.m);
   f.g = graft_module_get_graph(f.m, 0);
@@ -270,9 +261,9 @@ START_TEST(without_memory_the_module_is_the_one_before) {
   char *before = printed(&f, &size);
   gr_edit edit = gr_edit_begin(f.m);
   edits(&f, 1 + below(&f, 30));
-  starved = true;
+  heap_fail(&heap, 1, true);
   edits(&f, 200); /* more than what fits into the room there is */
-  starved = false;
+  heap_fail(&heap, 0, false);
   edits(&f, 3); /* lost stays lost */
   ck_assert_int_eq(gr_edit_end(f.m, edit, GRAFT_OK), GRAFT_NO_MEMORY);
   ck_assert(graft_context_has_errors(f.c));

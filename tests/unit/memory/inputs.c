@@ -1,0 +1,75 @@
+/* What the roads go over. */
+#include "roads.h"
+
+const char road_network[] =
+    "graft 1\n"
+    "tensor %conv.weight: f32[2, 2, 1, 1] parameter = [0.5, -0.25, 0.125, 1.0]\n"
+    "tensor %conv.bias: f32[2] parameter = [0.1, -0.1]\n"
+    "tensor %fc.weight: f32[3, 2] parameter = fill(\"fc.weight\", -0.5, 0.5)\n"
+    "tensor %bn.running_mean: f32[2] buffer = [0.5, -0.5]\n"
+    "tensor %bn.running_var: f32[2] buffer = [0.25, 4.0]\n"
+    "graph main(%x: f32[2, 2, 2, 2]) {\n"
+    "  %conv = conv2d(%x, %conv.weight, %conv.bias): f32[2, 2, 2, 2] from \"conv\"\n"
+    "  %bn, %mean, %var = batch_norm(%conv, _, _, %bn.running_mean, %bn.running_var) {training: true}: "
+    "(f32[2, 2, 2, 2], f32[2], f32[2])\n"
+    "  %relu = relu(%bn): f32[2, 2, 2, 2]\n"
+    "  %sum = add(%relu, %relu): f32[2, 2, 2, 2]\n"
+    "  %pool = mean(%sum) {dim: [2, 3]}: f32[2, 2]\n"
+    "  %fc = linear(%pool, %fc.weight): f32[2, 3]\n"
+    "  return %fc as \"y\"\n"
+    "  update %bn.running_mean = %mean\n"
+    "  update %bn.running_var = %var\n"
+    "}\n";
+
+/* What the passes of rules and of constants find work in. */
+const char road_algebra[] = "graft 1\n"
+                            "tensor %w: f32[3] parameter = [1.0, 2.0, 3.0]\n"
+                            "tensor %k: f32[3] constant = [0.5, 0.25, 4.0]\n"
+                            "tensor %l: f32[3] constant = [0.5, 0.25, 4.0]\n"
+                            "graph main(%x: f32[2, 3]) {\n"
+                            "  %sum = add(%k, %l): f32[3]\n"
+                            "  %mul = mul(%x, %sum): f32[2, 3] from \"scale\"\n"
+                            "  %mul_1 = mul(%mul, %k): f32[2, 3]\n"
+                            "  %again = mul(%x, %sum): f32[2, 3]\n"
+                            "  %add = add(%mul_1, %again): f32[2, 3]\n"
+                            "  %mul_2 = mul(%add, %w): f32[2, 3]\n"
+                            "  %mul_3 = mul(%mul_2, %l): f32[2, 3]\n"
+                            "  %mul_4 = mul(%mul_3, %k): f32[2, 3]\n"
+                            "  %vendor = \"vendor.op\"(%mul_4) {level: 3, mode: \"fast\"}: f32[2, 3]\n"
+                            "  return %vendor as \"y\"\n"
+                            "}\n";
+
+/* Layers of all kinds: wide enough for the kernels of a backend, of which values keep their layout from one to the
+ * next. */
+const char road_layers[] = "graft 1\n"
+                           "tensor %first.weight: f32[16, 2, 3, 3] parameter = fill(\"first.weight\", -0.5, 0.5)\n"
+                           "tensor %first.bias: f32[16] parameter = fill(\"first.bias\", -0.1, 0.1)\n"
+                           "tensor %depth.weight: f32[16, 1, 3, 3] parameter = fill(\"depth.weight\", -0.5, 0.5)\n"
+                           "tensor %up.weight: f32[16, 4, 2, 2] parameter = fill(\"up.weight\", -0.5, 0.5)\n"
+                           "tensor %fc.weight: f32[3, 24] parameter = fill(\"fc.weight\", -0.5, 0.5)\n"
+                           "graph main(%x: f32[1, 2, 4, 4]) {\n"
+                           "  %first = conv2d(%x, %first.weight, %first.bias) {padding: [1, 1]} from \"first\"\n"
+                           "  %relu = relu(%first) from \"relu\"\n"
+                           "  %depth = conv2d(%relu, %depth.weight) {padding: [1, 1], groups: 16} from \"depth\"\n"
+                           "  %sum = add(%depth, %relu) from \"sum\"\n"
+                           "  %small = max_pool2d(%sum) {kernel_size: [2, 2], stride: [2, 2]} from \"small\"\n"
+                           "  %up = conv_transpose2d(%small, %up.weight) {stride: [2, 2], groups: 2} from \"up\"\n"
+                           "  %cat = cat(%up, %sum) {dim: 1} from \"cat\"\n"
+                           "  %mean = mean(%cat) {dim: [2, 3]} from \"mean\"\n"
+                           "  %fc = linear(%mean, %fc.weight) from \"fc\"\n"
+                           "  return %fc as \"y\"\n"
+                           "}\n";
+
+/* What a loop runs runs an if. */
+const char road_branches[] = "graft 1\n"
+                             "graph main(%x: f32[2]) {\n"
+                             "  %y = loop(3: i64, _, %x) {body: @body, carried: 1}: f32[2]\n"
+                             "  return %y\n"
+                             "}\n"
+                             "graph body(%i: i64[], %c: bool[], %s: f32[2]) {\n"
+                             "  %second = eq(%i, 1: i64): bool[]\n"
+                             "  %t = if(%second, %s) {then_branch: @then, else_branch: @else}: f32[2]\n"
+                             "  return %c, %t\n"
+                             "}\n"
+                             "graph then(%a: f32[2]) {\n  %m = mul(%a, 2.0): f32[2]\n  return %m\n}\n"
+                             "graph else(%b: f32[2]) {\n  %p = add(%b, 1.0): f32[2]\n  return %p\n}\n";
