@@ -44,6 +44,7 @@ struct graft_module {
   gr_map constants; /* content hash -> tensor, of merged constants */
   GR_VEC(graft_graph *) graphs;
   gr_map graph_names;    /* string -> graph, where there are many (index.c) */
+  gr_holders holders;    /* tensor -> graphs, where there are many (holders.c) */
   GR_VEC(gr_spec) specs; /* 0 is none */
   GR_VEC(gr_spec_ref) spec_refs;
   gr_map spec_ids;

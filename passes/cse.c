@@ -95,8 +95,8 @@ static bool equal_tensors(graft_module *m, graft_tensor a, graft_tensor b) {
 }
 
 static graft_status replace_tensor(graft_module *m, graft_tensor from, graft_tensor to) {
-  for (uint32_t i = 0; i < m->graphs.len; i++) {
-    graft_graph *g = m->graphs.data[i];
+  gr_holder_walk w = gr_holders_of(m, from);
+  for (graft_graph *g; (g = gr_holders_next(&w));) {
     const graft_value old = gr_handle_of(g, from);
     if (old == GRAFT_NONE) continue;
     const graft_value handle = gr_handle(g, to);

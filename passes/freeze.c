@@ -12,6 +12,11 @@
 /* Scaled weights are needed one after the other: their memory is used again. */
 enum { FORGET_ABOVE = 1 << 20 };
 
+typedef struct new_state {
+  graft_tensor tensor;
+  gr_buffer *buffer;
+} new_state;
+
 typedef struct freezer {
   gr_pass *pass;
   graft_graph *graph;
@@ -21,7 +26,9 @@ typedef struct freezer {
   const uint8_t *only; /* by tensor: the states that are meant; NULL: all */
   bool again;          /* observers of weights run once more, whatever they have seen */
   GR_VEC(graft_node) observers;
-  gr_notice *unseen; /* places that nothing was observed at */
+  GR_VEC(new_state) states; /* of observers that ran now, */
+  gr_map state_of;          /* and by tensor which of them */
+  gr_notice *unseen;        /* places that nothing was observed at */
 } freezer;
 
 typedef enum state_kind { SET, UNSET, SPOILT } state_kind;
@@ -62,7 +69,7 @@ static graft_status find_observers(freezer *f) {
 }
 
 /* One observer whose buffer is unset, or any where they run again: the state after it, when tensors alone give it. */
-static graft_status run_observer(freezer *f, graft_node n, gr_buffer **states) {
+static graft_status run_observer(freezer *f, graft_node n) {
   graft_graph *g = f->graph;
   graft_context *c = f->pass->context;
   graft_tensor t = f->root[n];
@@ -87,35 +94,33 @@ static graft_status run_observer(freezer *f, graft_node n, gr_buffer **states) {
   gr_buffer *copy = gr_buffer_alloc(c, size);
   if (!copy) return GRAFT_NO_MEMORY;
   memcpy(copy->data, state.data, size);
-  if (states[t])
-    gr_buffer_release(c, states[t]);
-  else
-    gr_count(f->pass, "weights observed", 1);
-  states[t] = copy;
   gr_cones_forget(f->cones, FORGET_ABOVE);
-  return GRAFT_OK;
+  const uint32_t before = gr_map_get(&f->state_of, t);
+  if (before != GRAFT_NONE) {
+    gr_buffer_release(c, f->states.data[before].buffer);
+    f->states.data[before].buffer = copy;
+    return GRAFT_OK;
+  }
+  gr_count(f->pass, "weights observed", 1);
+  if (gr_map_put(c, &f->state_of, t, f->states.len) && gr_vec_push(c, &f->states, ((new_state){t, copy})))
+    return GRAFT_OK;
+  gr_buffer_release(c, copy);
+  return GRAFT_NO_MEMORY;
 }
 
 /* States are written only after the last observer has run: values that were computed borrow from the buffers. */
 static graft_status run_observers(freezer *f) {
   graft_module *m = f->graph->module;
-  graft_context *c = f->pass->context;
-  size_t size = ((size_t)m->tensors.len + 1) * sizeof(gr_buffer *);
-  gr_buffer **states = gr_calloc(c, 1, size);
-  if (!states) return GRAFT_NO_MEMORY;
-  uint32_t count = m->tensors.len;
   graft_status s = GRAFT_OK;
-  for (uint32_t i = 0; !s && i < f->observers.len; i++) s = run_observer(f, f->observers.data[i], states);
+  for (uint32_t i = 0; !s && i < f->observers.len; i++) s = run_observer(f, f->observers.data[i]);
   gr_cones_destroy(f->cones);
   f->cones = NULL;
-  for (graft_tensor t = 0; t < count; t++) {
-    if (!states[t]) continue;
+  for (uint32_t i = 0; i < f->states.len; i++) {
     if (s)
-      gr_buffer_release(c, states[t]);
+      gr_buffer_release(f->pass->context, f->states.data[i].buffer);
     else
-      gr_tensor_set_buffer(m, t, states[t], 0);
+      gr_tensor_set_buffer(m, f->states.data[i].tensor, f->states.data[i].buffer, 0);
   }
-  gr_free(c, states, size);
   return s;
 }
 
@@ -154,6 +159,8 @@ static graft_status freeze(gr_pass *p, graft_graph *g, const uint8_t *only, bool
   if (!s) s = erase_observers(&f);
   gr_cones_destroy(f.cones);
   gr_vec_free(p->context, &f.observers);
+  gr_vec_free(p->context, &f.states);
+  gr_map_free(p->context, &f.state_of);
   gr_free(p->context, f.root, size);
   return s;
 }

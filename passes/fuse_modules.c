@@ -70,14 +70,10 @@ static graft_status take_name(fuser *f, const gr_fusion *one) {
 /* ---- tensors ---- */
 
 static bool is_shared(const fuser *f, graft_tensor t, const graft_graph *own, graft_node n) {
-  for (uint32_t i = 0; i < f->m->graphs.len; i++) {
-    const graft_graph *g = f->m->graphs.data[i];
-    const graft_value v = gr_handle_of(g, t);
-    for (uint32_t u = v == GRAFT_NONE ? GRAFT_NONE : gr_value_at(g, v)->first_use; u != GRAFT_NONE;
-         u = gr_use_at(g, u)->next)
-      if (g != own || gr_use_at(g, u)->user != n) return true;
-  }
-  return false;
+  const graft_value v = gr_handle_of(own, t);
+  for (uint32_t u = gr_value_at(own, v)->first_use; u != GRAFT_NONE; u = gr_use_at(own, u)->next)
+    if (gr_use_at(own, u)->user != n) return true;
+  return gr_tensor_is_read_beside(own, f->m, t);
 }
 
 static graft_status list_tensors(fuser *f, uint32_t fusion) {
@@ -157,7 +153,9 @@ static graft_status settle_tensors(fuser *f) {
 typedef struct work {
   fuser *f;
   graft_graph *g;
-  gr_within within; /* group: a fusion's number and one */
+  const uint32_t *here; /* those fusions, in their order; */
+  uint32_t count;
+  gr_within within; /* group: the place in `here` and one */
   const char *quantizer;
   bool qat;
 } work;
@@ -166,7 +164,7 @@ static const char *rules_of(const work *w, const gr_fusion *one) {
   return w->qat ? one->kind->qat : one->kind->evaluation;
 }
 
-static bool is_here(const work *w, uint32_t fusion) { return w->f->found.list.data[fusion].graph == w->g; }
+static const gr_fusion *fusion_at(const work *w, uint32_t place) { return &w->f->found.list.data[w->here[place]]; }
 
 static graft_status unfit(const work *w, uint32_t fusion, const char *why) {
   const gr_fused_part *part = part_of(w->f, fusion, 0);
@@ -197,14 +195,14 @@ static graft_status apply(work *w, const char *rules) {
   for (const char *s = rules; *s; s++) most += *s == ',';
   const char **names = gr_arena_alloc(&f->found.text, most * sizeof *names);
   gr_within within;
-  graft_status status = gr_within_begin(&within, w->g, f->found.list.len) && names ? GRAFT_OK : GRAFT_NO_MEMORY;
+  graft_status status = gr_within_begin(&within, w->g, w->count) && names ? GRAFT_OK : GRAFT_NO_MEMORY;
   while (!status && gr_list_next(&at, &item, &length))
     if (!(names[count++] = gr_arena_copy(&f->found.text, item, length))) status = GRAFT_NO_MEMORY;
   for (graft_node n = w->g->first; n != GRAFT_NONE && !status; n = gr_node_at(w->g, n)->next) {
     const uint32_t group = gr_within_of(&w->within, n);
-    if (!group || strcmp(rules_of(w, &f->found.list.data[group - 1]), rules) != 0) continue;
+    if (!group || strcmp(rules_of(w, fusion_at(w, group - 1)), rules) != 0) continue;
     within.group.data[n] = group;
-    const gr_sequence *kind = f->found.list.data[group - 1].kind;
+    const gr_sequence *kind = fusion_at(w, group - 1)->kind;
     where = w->qat ? kind->qat_where : kind->evaluation_where;
   }
   if (!status) status = rewrite(f, w->g, names, count, &within, where);
@@ -226,25 +224,24 @@ static int by_rules(const void *a, const void *b) { return strcmp(*(const char *
 /* Each list of rules once; a fusion that has rules and of which none applied cannot be fused. */
 static graft_status apply_all(work *w) {
   fuser *f = w->f;
-  const uint32_t count = f->found.list.len;
-  const char **lists = gr_alloc(f->c, (count + 1) * sizeof *lists);
+  const char **lists = gr_alloc(f->c, ((size_t)w->count + 1) * sizeof *lists);
   uint32_t used = 0;
   graft_status status = lists ? GRAFT_OK : GRAFT_NO_MEMORY;
-  for (uint32_t i = 0; i < count && !status; i++)
-    if (is_here(w, i) && f->done.data[i]) lists[used++] = rules_of(w, &f->found.list.data[i]);
+  for (uint32_t i = 0; i < w->count && !status; i++)
+    if (f->done.data[w->here[i]]) lists[used++] = rules_of(w, fusion_at(w, i));
   if (used) qsort(lists, used, sizeof *lists, by_rules);
   for (uint32_t i = 0; i < used && !status; i++)
     if (lists[i][0] && (i == 0 || strcmp(lists[i], lists[i - 1]) != 0)) status = apply(w, lists[i]);
-  for (uint32_t i = 0; i < count && !status; i++) {
+  for (uint32_t i = 0; i < w->count && !status; i++) {
     char why[400];
-    const char *rules = rules_of(w, &f->found.list.data[i]);
-    if (!is_here(w, i) || !f->done.data[i] || !rules[0] || w->within.rewrites.data[i + 1]) continue;
-    f->done.data[i] = 0;
+    const char *rules = rules_of(w, fusion_at(w, i));
+    if (!f->done.data[w->here[i]] || !rules[0] || w->within.rewrites.data[i + 1]) continue;
+    f->done.data[w->here[i]] = 0;
     (void)snprintf(why, sizeof why, "no rule of its sequence matches (%s), as --explain NODE --explain-rule RULE says",
                    rules);
-    status = unfit(w, i, why);
+    status = unfit(w, w->here[i], why);
   }
-  if (lists) gr_free(f->c, lists, (count + 1) * sizeof *lists);
+  if (lists) gr_free(f->c, lists, ((size_t)w->count + 1) * sizeof *lists);
   return status;
 }
 
@@ -277,10 +274,10 @@ static graft_status annotate(work *w, const gr_quantizer *q) {
   uint8_t *outcome = gr_calloc(f->c, nodes + 1u, 1);
   gr_option_text *options = gr_alloc(f->c, (p->rest_count + 1) * sizeof *options);
   graft_status status = scope && outcome && options ? GRAFT_OK : GRAFT_NO_MEMORY;
-  for (uint32_t i = 0; i < f->found.list.len && !status; i++) {
-    const gr_fusion *one = &f->found.list.data[i];
-    const bool given = is_here(w, i) && is_annotated(w, one);
-    for (uint32_t k = 0; k < one->count && is_here(w, i); k++) {
+  for (uint32_t i = 0; i < w->count && !status; i++) {
+    const gr_fusion *one = fusion_at(w, i);
+    const bool given = is_annotated(w, one);
+    for (uint32_t k = 0; k < one->count; k++) {
       const graft_node n = gr_fusion_part(&f->found, one, k)->node;
       if (given)
         outcome[n] = GR_ANNOTATED;
@@ -302,16 +299,15 @@ static graft_status annotate(work *w, const gr_quantizer *q) {
   o.evaluate = gr_pass_evaluator(p, &o.evaluate_user);
   gr_annotate_stats stats = {0};
   if (!status) status = gr_annotate(w->g, q, &o, &stats);
-  for (uint32_t i = 0; i < f->found.list.len && !status; i++) {
-    const gr_fusion *one = &f->found.list.data[i];
-    if (!is_here(w, i)) continue;
+  for (uint32_t i = 0; i < w->count && !status; i++) {
+    const gr_fusion *one = fusion_at(w, i);
     uint32_t taken = 0;
     for (uint32_t k = 0; k < one->count; k++) taken += outcome[gr_fusion_part(&f->found, one, k)->node] == GR_ANNOTATED;
     if (taken == one->count) continue;
     char why[200];
     (void)snprintf(why, sizeof why, "the quantizer %.80s takes %u of its %u parts", w->quantizer, taken, one->count);
-    f->done.data[i] = 0;
-    status = unfit(w, i, why);
+    f->done.data[w->here[i]] = 0;
+    status = unfit(w, w->here[i], why);
     if (!status) status = forget(w, one);
   }
   if (scope) gr_free(f->c, scope, (nodes + 1u) * sizeof *scope);
@@ -341,17 +337,17 @@ static graft_status finish(work *w, uint32_t fusion) {
   return status;
 }
 
-static graft_status fuse_graph(fuser *f, graft_graph *g, const char *name, const gr_quantizer *q) {
-  work w = {.f = f, .g = g, .quantizer = name, .qat = f->found.qat};
-  graft_status status = gr_within_begin(&w.within, g, f->found.list.len) ? GRAFT_OK : GRAFT_NO_MEMORY;
+static graft_status fuse_graph(fuser *f, graft_graph *g, const uint32_t *here, uint32_t count, const char *name,
+                               const gr_quantizer *q) {
+  work w = {.f = f, .g = g, .here = here, .count = count, .quantizer = name, .qat = f->found.qat};
+  graft_status status = gr_within_begin(&w.within, g, count) ? GRAFT_OK : GRAFT_NO_MEMORY;
   if (q && !status) status = annotate(&w, q);
-  for (uint32_t i = 0; i < f->found.list.len && !status; i++)
-    for (uint32_t k = 0; is_here(&w, i) && f->done.data[i] && k < f->found.list.data[i].count; k++)
-      w.within.group.data[part_of(f, i, k)->node] = i + 1;
+  for (uint32_t i = 0; i < count && !status; i++)
+    for (uint32_t k = 0; f->done.data[here[i]] && k < fusion_at(&w, i)->count; k++)
+      w.within.group.data[part_of(f, here[i], k)->node] = i + 1;
   if ((q || !w.qat) && !status) status = apply_all(&w);
   if (q && !status) status = gr_insert_fake_quant_within(f->pass, g, &w.within);
-  for (uint32_t i = 0; i < f->found.list.len && !status; i++)
-    if (is_here(&w, i)) status = finish(&w, i);
+  for (uint32_t i = 0; i < count && !status; i++) status = finish(&w, here[i]);
   gr_within_free(&w.within, f->c);
   return status;
 }
@@ -360,19 +356,30 @@ static graft_status fuse_graph(fuser *f, graft_graph *g, const char *name, const
 static graft_status check_nested(const fuser *f) {
   bool *nested = gr_nested_graphs(f->m);
   graft_status status = nested ? GRAFT_OK : gr_no_memory(f->c);
-  for (uint32_t i = 0; i < f->m->graphs.len && nested; i++)
-    for (uint32_t k = 0; nested[i] && k < f->found.list.len && !status; k++)
-      if (f->found.list.data[k].graph == f->m->graphs.data[i])
-        status = gr_error(f->c, GRAFT_PASS, gr_node_loc(f->m->graphs.data[i], part_of(f, k, 0)->node),
-                          "'%s' is in a graph that a node runs: it has no state to train with", part_of(f, k, 0)->name);
+  for (uint32_t k = 0; nested && k < f->found.list.len && !status; k++)
+    if (nested[f->found.list.data[k].graph->index])
+      status = gr_error(f->c, GRAFT_PASS, gr_node_loc(f->found.list.data[k].graph, part_of(f, k, 0)->node),
+                        "'%s' is in a graph that a node runs: it has no state to train with", part_of(f, k, 0)->name);
   if (nested) gr_free(f->c, nested, ((size_t)f->m->graphs.len + 1) * sizeof *nested);
   return status;
 }
 
-static bool has_fusions(const fuser *f, const graft_graph *g) {
-  for (uint32_t i = 0; i < f->found.list.len; i++)
-    if (f->found.list.data[i].graph == g) return true;
-  return false;
+/* Graph by graph, of each those that are in it. */
+static graft_status fuse_graphs(fuser *f, const char *name, const gr_quantizer *q) {
+  const uint32_t graphs = f->m->graphs.len, count = f->found.list.len;
+  const size_t size = ((size_t)graphs + 1 + count) * sizeof(uint32_t);
+  uint32_t *end = gr_calloc(f->c, 1, size), *list = end + graphs + 1; /* by graph: where its own end in `list` */
+  if (!end) return GRAFT_NO_MEMORY;
+  for (uint32_t i = 0; i < count; i++) end[f->found.list.data[i].graph->index + 1]++;
+  for (uint32_t i = 0; i < graphs; i++) end[i + 1] += end[i];
+  for (uint32_t i = 0; i < count; i++) list[end[f->found.list.data[i].graph->index]++] = i;
+  graft_status status = GRAFT_OK;
+  for (uint32_t i = 0; i < graphs && !status; i++) {
+    const uint32_t first = i ? end[i - 1] : 0;
+    if (end[i] > first) status = fuse_graph(f, f->m->graphs.data[i], list + first, end[i] - first, name, q);
+  }
+  gr_free(f->c, end, size);
+  return status;
 }
 
 static bool quantizes_in(const gr_pass *p) {
@@ -390,8 +397,7 @@ static graft_status fuse(fuser *f) {
     if (!status) status = list_tensors(f, i);
     if (!status) status = take_name(f, &f->found.list.data[i]);
   }
-  for (uint32_t i = 0; i < f->m->graphs.len && !status; i++)
-    if (has_fusions(f, f->m->graphs.data[i])) status = fuse_graph(f, f->m->graphs.data[i], q ? name : NULL, q);
+  if (!status) status = fuse_graphs(f, q ? name : NULL, q);
   return status ? status : settle_tensors(f);
 }
 

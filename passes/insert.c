@@ -45,9 +45,9 @@ typedef struct inserter {
   uint32_t pass_name;     /* string, for provenance */
   uint32_t state_name;    /* string that states are called as, with numbers */
   uint32_t scalar[2];     /* types f32[] and i32[] */
-  recipe *recipes;        /* by spec */
-  uint32_t recipe_count;
-  gr_buffer *fresh; /* the state before any step, shared by all that have the type; NULL: none yet */
+  recipe *recipes;        /* one for each spec of a group */
+  uint32_t *recipe_at;    /* by group */
+  gr_buffer *fresh;       /* the state before any step, shared by all that have the type; NULL: none yet */
   uint32_t fresh_type;
 } inserter;
 
@@ -113,9 +113,24 @@ static uint32_t node_attrs(const inserter *s, uint32_t op, const gr_spec *spec, 
   return gr_attrs_intern(s->m, &b, to, (gr_loc){0});
 }
 
+static graft_status number_recipes(inserter *s) {
+  const uint32_t groups = s->groups.list.len;
+  gr_map numbers = {0}; /* spec -> recipe */
+  s->recipes = gr_calloc(s->c, (size_t)groups + 1, sizeof *s->recipes);
+  s->recipe_at = gr_alloc(s->c, ((size_t)groups + 1) * sizeof *s->recipe_at);
+  bool ok = s->recipes && s->recipe_at;
+  for (uint32_t i = 0; i < groups && ok; i++) {
+    const uint32_t spec = s->groups.list.data[i].spec, known = gr_map_get(&numbers, spec);
+    s->recipe_at[i] = known == GRAFT_NONE ? numbers.used : known;
+    ok = known != GRAFT_NONE || gr_map_put(s->c, &numbers, spec, numbers.used);
+  }
+  gr_map_free(s->c, &numbers);
+  return ok ? GRAFT_OK : GRAFT_NO_MEMORY;
+}
+
 static recipe *recipe_of(const inserter *s, uint32_t group) {
-  uint32_t id = s->groups.list.data[group].spec;
-  recipe *r = &s->recipes[id];
+  const uint32_t id = s->groups.list.data[group].spec;
+  recipe *r = &s->recipes[s->recipe_at[group]];
   if (r->known) return r;
   const gr_spec *spec = gr_spec_get(s->m, id);
   *r = (recipe){.known = true, .is_spec = spec->kind == GR_SPEC_spec, .enabled = s->train};
@@ -603,8 +618,7 @@ static graft_status insert(gr_pass *p, graft_graph *g, const how *h) {
   if (status) return status;
   size_t groups = s.groups.list.len;
   s.state = gr_alloc(c, (groups + 1) * sizeof *s.state);
-  s.recipe_count = s.m->specs.len;
-  s.recipes = gr_calloc(c, (size_t)s.recipe_count + 1, sizeof *s.recipes);
+  status = number_recipes(&s);
   s.pass_name = gr_intern(s.m, p->info->name, strlen(p->info->name));
   static const char state_name[] = "activation_post_process";
   s.state_name = gr_intern(s.m, state_name, sizeof state_name - 1);
@@ -612,7 +626,7 @@ static graft_status insert(gr_pass *p, graft_graph *g, const how *h) {
   s.scalar[1] = gr_type_intern(s.m, &(graft_type){.dtype = GRAFT_I32});
   bool interned =
       s.pass_name != GRAFT_NONE && s.state_name != GRAFT_NONE && s.scalar[0] != GRAFT_NONE && s.scalar[1] != GRAFT_NONE;
-  status = s.state && s.recipes && interned ? GRAFT_OK : GRAFT_NO_MEMORY;
+  if (!status && (!s.state || !interned)) status = GRAFT_NO_MEMORY;
   if (!status) {
     memset(s.state, 0xFF, groups * sizeof *s.state); /* GRAFT_NONE throughout */
     forget_placed(&s);
@@ -623,7 +637,8 @@ static graft_status insert(gr_pass *p, graft_graph *g, const how *h) {
   if (s.state) gr_free(c, s.state, (groups + 1) * sizeof *s.state);
   if (s.edge_first) gr_free(c, s.edge_first, ((size_t)s.value_count + 2) * sizeof *s.edge_first);
   if (s.edges) gr_free(c, s.edges, ((size_t)s.edge_count + 1) * sizeof *s.edges);
-  if (s.recipes) gr_free(c, s.recipes, ((size_t)s.recipe_count + 1) * sizeof *s.recipes);
+  if (s.recipe_at) gr_free(c, s.recipe_at, (groups + 1) * sizeof *s.recipe_at);
+  if (s.recipes) gr_free(c, s.recipes, (groups + 1) * sizeof *s.recipes);
   if (s.fresh) gr_buffer_release(c, s.fresh);
   gr_vec_free(c, &s.moved);
   gr_groups_free(&s.groups);

@@ -105,39 +105,51 @@ static graft_status make_parameters(learner *l) {
   return s;
 }
 
-static graft_status learn(gr_pass *p, graft_graph *g, gr_notice *unseen) {
+static graft_status learn(learner *l, graft_graph *g, gr_notice *unseen) {
+  gr_pass *p = l->pass;
   graft_context *c = p->context;
-  learner l = {.pass = p, .g = g, .m = g->module, .node_count = g->nodes.len, .tensor_count = g->module->tensors.len};
-  const size_t nodes = (size_t)l.node_count + 1, tensors = (size_t)l.tensor_count + 1;
-  l.root = gr_alloc(c, nodes * sizeof *l.root);
-  l.chosen = gr_calloc(c, tensors, 1);
-  l.scale = gr_alloc(c, 2 * tensors * sizeof *l.scale);
-  graft_status s = l.root && l.chosen && l.scale ? GRAFT_OK : GRAFT_NO_MEMORY;
-  if (!s) {
-    memset(l.root, 0xFF, nodes * sizeof *l.root); /* GRAFT_NONE */
-    memset(l.scale, 0xFF, 2 * tensors * sizeof *l.scale);
-    l.zero_point = l.scale + tensors;
-    s = find_places(&l);
-  }
-  if (!s && l.places.len) {
+  l->g = g;
+  l->node_count = g->nodes.len;
+  const size_t size = ((size_t)l->node_count + 1) * sizeof *l->root;
+  l->root = gr_alloc(c, size);
+  if (!l->root) return GRAFT_NO_MEMORY;
+  memset(l->root, 0xFF, size); /* GRAFT_NONE */
+  graft_status s = find_places(l);
+  if (!s && l->places.len) {
     void *user;
     gr_evaluator evaluator = gr_pass_evaluator(p, &user);
-    s = gr_freeze_observers(p, g, l.chosen, unseen);
-    if (!s && !(l.cones = gr_cones_create(g, evaluator, user))) s = GRAFT_NO_MEMORY;
-    if (!s) s = make_parameters(&l);
-    gr_cones_destroy(l.cones);
+    s = gr_freeze_observers(p, g, l->chosen, unseen);
+    if (!s && !(l->cones = gr_cones_create(g, evaluator, user))) s = GRAFT_NO_MEMORY;
+    if (!s) s = make_parameters(l);
+    gr_cones_destroy(l->cones);
+    l->cones = NULL;
   }
-  gr_vec_free(c, &l.places);
-  gr_free(c, l.root, nodes * sizeof *l.root);
-  gr_free(c, l.chosen, tensors);
-  gr_free(c, l.scale, 2 * tensors * sizeof *l.scale);
+  for (uint32_t i = 0; i < l->places.len; i++) { /* as they were, for the next graph */
+    const graft_tensor t = l->root[l->places.data[i]];
+    l->chosen[t] = 0;
+    l->scale[t] = l->zero_point[t] = GRAFT_NONE;
+  }
+  l->places.len = 0;
+  gr_free(c, l->root, size);
   return s;
 }
 
 graft_status gr_pass_enable_param_learning(gr_pass *p) {
-  graft_status s = GRAFT_OK;
+  graft_context *c = p->context;
   gr_notice unseen = {0};
-  for (uint32_t i = 0; i < p->module->graphs.len && !s; i++) s = learn(p, p->module->graphs.data[i], &unseen);
+  learner l = {.pass = p, .m = p->module, .tensor_count = p->module->tensors.len};
+  const size_t tensors = (size_t)l.tensor_count + 1;
+  l.chosen = gr_calloc(c, tensors, 1);
+  l.scale = gr_alloc(c, 2 * tensors * sizeof *l.scale);
+  graft_status s = l.chosen && l.scale ? GRAFT_OK : GRAFT_NO_MEMORY;
+  if (!s) {
+    memset(l.scale, 0xFF, 2 * tensors * sizeof *l.scale);
+    l.zero_point = l.scale + tensors;
+  }
+  for (uint32_t i = 0; i < p->module->graphs.len && !s; i++) s = learn(&l, p->module->graphs.data[i], &unseen);
+  gr_vec_free(c, &l.places);
+  gr_free(c, l.chosen, tensors);
+  gr_free(c, l.scale, 2 * tensors * sizeof *l.scale);
   if (!s) gr_notice_warn(p, &unseen, "never observed, so that there is no scale to learn from and observing goes on");
   return s;
 }

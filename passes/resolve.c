@@ -17,9 +17,10 @@ typedef struct resolver {
   const uint32_t *scope;
   uint32_t uses, values; /* place i is use i, or value i - uses */
   uint32_t *parent;
-  uint32_t *end;      /* by place: where its chain of `shared` ends; NONE: not known yet */
-  uint32_t *group;    /* by root of a union: its group; NONE: not numbered yet */
-  uint32_t *class_of; /* by spec: equal where implicit sharing may join; NONE: never */
+  uint32_t *end;   /* by place: where its chain of `shared` ends; NONE: not known yet */
+  uint32_t *group; /* by root of a union: its group; NONE: not numbered yet */
+  gr_map class_of; /* spec -> class: equal where implicit sharing may join */
+  gr_map first;    /* kind and attributes -> class */
 } resolver;
 
 const char *gr_place_label(graft_graph *g, gr_spec_ref place, char *buffer, size_t size) {
@@ -170,21 +171,19 @@ static uint32_t class_attrs(resolver *r, const gr_spec *s) {
   return gr_attrs_intern(r->m, &b, op, (gr_loc){0});
 }
 
-/* Classes are numbered by their first spec. */
-static graft_status classify(resolver *r) {
-  gr_map first = {0}; /* kind and attributes -> spec */
-  graft_status status = GRAFT_OK;
-  for (uint32_t i = 1; i < r->m->specs.len && !status; i++) {
-    const gr_spec *s = gr_spec_get(r->m, i);
-    if (s->kind != GR_SPEC_spec && s->kind != GR_SPEC_fixed) continue;
-    uint32_t attrs = class_attrs(r, s);
-    uint64_t key = (uint64_t)s->kind << 32 | attrs;
-    uint32_t other = gr_map_get(&first, key);
-    r->class_of[i] = other == GRAFT_NONE ? i : other;
-    if (attrs == GRAFT_NONE || (other == GRAFT_NONE && !gr_map_put(r->c, &first, key, i))) status = GRAFT_NO_MEMORY;
-  }
-  gr_map_free(r->c, &first);
-  return status;
+/* A class is numbered by the first of its specs that is asked for; GRAFT_NONE: implicit sharing never joins it. */
+static graft_status class_of(resolver *r, uint32_t spec, uint32_t *class) {
+  const gr_spec *s = gr_spec_get(r->m, spec);
+  *class = GRAFT_NONE;
+  if (spec == 0 || (s->kind != GR_SPEC_spec && s->kind != GR_SPEC_fixed)) return GRAFT_OK;
+  *class = gr_map_get(&r->class_of, spec);
+  if (*class != GRAFT_NONE) return GRAFT_OK;
+  const uint32_t attrs = class_attrs(r, s);
+  if (attrs == GRAFT_NONE) return GRAFT_NO_MEMORY;
+  const uint64_t key = (uint64_t)gr_spec_get(r->m, spec)->kind << 32 | attrs;
+  *class = gr_map_get(&r->first, key);
+  if (*class == GRAFT_NONE && !gr_map_put(r->c, &r->first, key, *class = spec)) return GRAFT_NO_MEMORY;
+  return gr_map_put(r->c, &r->class_of, spec, *class) ? GRAFT_OK : GRAFT_NO_MEMORY;
 }
 
 /* Edges from one value with specs of one class, in one scope, and the value itself. */
@@ -222,15 +221,18 @@ static graft_status first_edge(resolver *r, firsts *seen, key_first k, uint32_t 
 static graft_status join_edge(resolver *r, firsts *seen, graft_node n, uint32_t use) {
   uint32_t value = gr_use_at(r->g, use)->value, of = r->uses + value, first;
   if (value == GRAFT_NONE || !gr_spec_of_use(r->g, use)) return GRAFT_OK;
-  key_first k = {value, r->class_of[spec_of(r, r->end[use])], r->scope[n], use};
-  if (k.class == GRAFT_NONE) return GRAFT_OK;
-  graft_status status = first_edge(r, seen, k, &first);
+  key_first k = {value, GRAFT_NONE, r->scope[n], use};
+  graft_status status = class_of(r, spec_of(r, r->end[use]), &k.class);
+  if (status || k.class == GRAFT_NONE) return status;
+  status = first_edge(r, seen, k, &first);
   if (status) return status;
+  uint32_t class = GRAFT_NONE;
   if (first != GRAFT_NONE)
     join(r, first, use);
-  else if (gr_spec_of_value(r->g, value) && r->class_of[spec_of(r, r->end[of])] == k.class && one_scope(r, of, use))
-    join(r, of, use);
-  return GRAFT_OK;
+  else if (gr_spec_of_value(r->g, value))
+    status = class_of(r, spec_of(r, r->end[of]), &class);
+  if (class == k.class && one_scope(r, of, use)) join(r, of, use);
+  return status;
 }
 
 static graft_status join_implicitly(resolver *r) {
@@ -284,7 +286,6 @@ static graft_status resolve(resolver *r, gr_groups *out) {
   graft_status status = GRAFT_OK;
   for (uint32_t p = 0; p < r->uses + r->values && !status; p++)
     if (spec_of(r, p)) status = follow(r, p);
-  if (!status) status = classify(r);
   if (!status) status = join_implicitly(r);
   return status ? status : number_all(r, out);
 }
@@ -293,7 +294,7 @@ graft_status gr_groups_resolve(graft_graph *g, const uint32_t *scope, gr_groups 
   graft_module *m = g->module;
   graft_context *c = m->context;
   resolver r = {.g = g, .m = m, .c = c, .scope = scope, .uses = g->uses.len, .values = g->values.len};
-  size_t places = (size_t)r.uses + r.values, specs = m->specs.len;
+  size_t places = (size_t)r.uses + r.values;
   graft_status status = GRAFT_NO_MEMORY;
   *out = (gr_groups){.context = c, .use_count = r.uses, .value_count = r.values};
   out->of_use = numbers(c, r.uses);
@@ -301,15 +302,15 @@ graft_status gr_groups_resolve(graft_graph *g, const uint32_t *scope, gr_groups 
   r.parent = numbers(c, places);
   r.end = numbers(c, places);
   r.group = numbers(c, places);
-  r.class_of = numbers(c, specs);
-  if (out->of_use && out->of_value && r.parent && r.end && r.group && r.class_of) {
+  if (out->of_use && out->of_value && r.parent && r.end && r.group) {
     for (uint32_t p = 0; p < places; p++) r.parent[p] = p;
     status = resolve(&r, out);
   }
   free_numbers(c, r.parent, places);
   free_numbers(c, r.end, places);
   free_numbers(c, r.group, places);
-  free_numbers(c, r.class_of, specs);
+  gr_map_free(c, &r.class_of);
+  gr_map_free(c, &r.first);
   if (status) gr_groups_free(out);
   return status;
 }

@@ -39,14 +39,17 @@ static void count_rewrites(gr_pass *p, const gr_rewrite_stats *stats) {
   if (stats->overlaps) gr_count(p, "overlaps", stats->overlaps);
 }
 
-/* `how`: what the options of the pass say; the rest is the pass's own. */
-static graft_status apply_rules(gr_pass *p, const char *rules, gr_rewrite_options how, gr_loc where) {
+/* `how`: what the options of the pass say; the rest is the pass's own. `live`: what is updated is no constant. */
+static graft_status apply_rules(gr_pass *p, const char *rules, gr_rewrite_options how, bool live, gr_loc where) {
   gr_arena arena;
   gr_arena_init(&arena, p->context);
   uint32_t count = 0;
   const char **names = gr_list_split(&arena, rules, &count);
   const graft_rules *set = names ? gr_pass_env_rules(p->env, names, count, p->module) : NULL;
   graft_status s = set ? GRAFT_OK : names ? GRAFT_RULE : gr_no_memory(p->context);
+  gr_updated updated = {0};
+  if (!s && live) s = gr_updated_find(&updated, p->module) ? GRAFT_OK : GRAFT_NO_MEMORY;
+  how.updated = live ? &updated : NULL;
   how.pass = p->info->name;
   how.marks = p->info->marks;
   how.where = where;
@@ -58,12 +61,13 @@ static graft_status apply_rules(gr_pass *p, const char *rules, gr_rewrite_option
     s = gr_rewrite(p->module->graphs.data[i], set, names, count, &how, &stats);
     count_rewrites(p, &stats);
   }
+  gr_updated_free(&updated, p->context);
   gr_arena_free(&arena);
   return s;
 }
 
 graft_status gr_apply_rules(gr_pass *p, const char *rules, gr_loc where) {
-  return apply_rules(p, rules, (gr_rewrite_options){0}, where);
+  return apply_rules(p, rules, (gr_rewrite_options){0}, false, where);
 }
 
 static uint64_t max_rewrites(const gr_pass *p) {
@@ -72,7 +76,7 @@ static uint64_t max_rewrites(const gr_pass *p) {
 }
 
 graft_status gr_settle_rules(gr_pass *p, const char *rules) {
-  return apply_rules(p, rules, (gr_rewrite_options){.live = true, .fixed_point = true}, (gr_loc){0});
+  return apply_rules(p, rules, (gr_rewrite_options){.fixed_point = true}, true, (gr_loc){0});
 }
 
 graft_status gr_check_rewrite(gr_pass *p) {
@@ -92,7 +96,7 @@ graft_status gr_pass_rewrite(gr_pass *p) {
   gr_rewrite_options how = {.fixed_point = gr_option_bool(p, "fixed-point"),
                             .max_rewrites = max_rewrites(p),
                             .report_overlaps = gr_option_bool(p, "overlaps")};
-  return apply_rules(p, gr_option_string(p, "rules"), how, gr_option_loc(p, "rules"));
+  return apply_rules(p, gr_option_string(p, "rules"), how, false, gr_option_loc(p, "rules"));
 }
 
 static uint64_t matches_of(const gr_pass *p, const char *rule) {
@@ -133,6 +137,6 @@ graft_status gr_pass_fuse_conv_bn_qat(gr_pass *p) {
 }
 
 graft_status gr_pass_canonicalize(gr_pass *p) {
-  gr_rewrite_options how = {.live = true, .fixed_point = true, .max_rewrites = max_rewrites(p)};
-  return apply_rules(p, "canonicalize", how, (gr_loc){0});
+  gr_rewrite_options how = {.fixed_point = true, .max_rewrites = max_rewrites(p)};
+  return apply_rules(p, "canonicalize", how, true, (gr_loc){0});
 }

@@ -33,10 +33,10 @@ struct gr_cones {
   GR_VEC(graft_value) stack;
   GR_VEC(graft_node) changes;
   gr_map by_value, by_call;
-  GR_VEC(uint32_t) large; /* entries computed since gr_pt_cones_trim */
-  size_t held;            /* bytes of what was computed */
-  GR_VEC(bool) written;   /* by tensor: an update writes it, so that it is not const; empty: nobody asked for that */
-  bool failed;            /* no memory to tell whether something is const, or fits */
+  GR_VEC(uint32_t) large;    /* entries computed since gr_pt_cones_trim */
+  size_t held;               /* bytes of what was computed */
+  const gr_updated *written; /* those are not const; NULL: nobody asked for that */
+  bool failed;               /* no memory to tell whether something is const, or fits */
 };
 
 bool gr_cones_failed(const gr_cones *k) { return k->failed; }
@@ -57,7 +57,6 @@ void gr_cones_destroy(gr_cones *k) {
   gr_vec_free(c, &k->entries);
   gr_vec_free(c, &k->large);
   gr_vec_free(c, &k->states);
-  gr_vec_free(c, &k->written);
   gr_vec_free(c, &k->inputs);
   gr_vec_free(c, &k->stack);
   gr_vec_free(c, &k->changes);
@@ -81,7 +80,7 @@ void gr_cones_forget(gr_cones *k, size_t above) {
 static uint8_t state_of(const gr_cones *k, graft_value v) {
   const graft_graph *g = k->graph;
   const gr_value *value = gr_value_at(g, v);
-  if (value->def_kind == GR_DEF_TENSOR && value->def < k->written.len && k->written.data[value->def]) return VARIABLE;
+  if (value->def_kind == GR_DEF_TENSOR && k->written && gr_is_updated(k->written, value->def)) return VARIABLE;
   if (value->def_kind == GR_DEF_TENSOR)
     return g->module->tensors.data[value->def].kind == GRAFT_CONSTANT ? CONSTANT : CONST;
   if (value->def_kind != GR_DEF_NODE) return VARIABLE;
@@ -122,19 +121,21 @@ static bool set_state(gr_cones *k, graft_node n) {
   return changed;
 }
 
-void gr_pt_cones_live(gr_cones *k) {
-  const graft_module *m = k->graph->module;
-  if (!gr_vec_reserve(m->context, &k->written, m->tensors.len)) {
-    k->failed = true;
-    return;
-  }
-  if (m->tensors.len) memset(k->written.data, 0, m->tensors.len * sizeof *k->written.data);
-  k->written.len = m->tensors.len;
-  for (uint32_t i = 0; i < m->graphs.len; i++)
-    for (uint32_t u = 0; u < m->graphs.data[i]->updates.len; u++) {
-      const graft_tensor t = m->graphs.data[i]->updates.data[u].tensor;
-      if (t != GRAFT_NONE) k->written.data[t] = true;
+void gr_pt_cones_live(gr_cones *k, const gr_updated *written) { k->written = written; }
+
+bool gr_updated_find(gr_updated *u, const graft_module *m) {
+  *u = (gr_updated){.count = m->tensors.len, .by_tensor = gr_calloc(m->context, (size_t)m->tensors.len + 1, 1)};
+  for (uint32_t i = 0; u->by_tensor && i < m->graphs.len; i++)
+    for (uint32_t k = 0; k < m->graphs.data[i]->updates.len; k++) {
+      const graft_tensor t = m->graphs.data[i]->updates.data[k].tensor;
+      if (t != GRAFT_NONE) u->by_tensor[t] = 1;
     }
+  return u->by_tensor;
+}
+
+void gr_updated_free(gr_updated *u, graft_context *c) {
+  gr_free(c, u->by_tensor, (size_t)u->count + 1);
+  *u = (gr_updated){0};
 }
 
 static bool begin(gr_cones *k) {

@@ -314,7 +314,7 @@ bool gr_pt_cones_can_compute(const gr_cones *k, graft_value v);
 uint32_t gr_pt_cones_entry(gr_cones *k, graft_value v); /* GRAFT_NONE with a diagnostic */
 uint32_t gr_pt_cones_call(gr_cones *k, uint32_t op, uint32_t attrs, const uint32_t *inputs, uint32_t count,
                           uint32_t result_count, gr_loc where);
-void gr_pt_cones_live(gr_cones *k); /* before anything is asked: what a graph updates is not const */
+void gr_pt_cones_live(gr_cones *k, const gr_updated *written); /* before anything is asked: those are not const */
 void gr_pt_cones_trim(gr_cones *k); /* after a rewrite: lets go of large data that became no tensor */
 uint32_t gr_pt_cones_bytes(gr_cones *k, const graft_type *type, const void *data);
 uint32_t gr_pt_cones_number(gr_cones *k, graft_dtype dtype, const graft_attr *number); /* it fits */

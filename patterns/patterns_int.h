@@ -220,12 +220,22 @@ static inline uint32_t gr_within_of(const gr_within *w, graft_node n) {
   return n < w->group.len ? w->group.data[n] : 0;
 }
 
+/* Tensors that some graph updates. Found once for all graphs of a module; it outlives those that are told. */
+typedef struct gr_updated {
+  uint8_t *by_tensor; /* later ones are updated by none */
+  uint32_t count;
+} gr_updated;
+bool gr_updated_find(gr_updated *u, const graft_module *m); /* false: no memory; gr_updated_free ends it either way */
+void gr_updated_free(gr_updated *u, graft_context *c);
+static inline bool gr_is_updated(const gr_updated *u, graft_tensor t) { return t < u->count && u->by_tensor[t]; }
+
 typedef struct gr_rewrite_options {
   const char *pass;      /* for provenance and messages */
   uint32_t marks;        /* of the nodes made, beside those that the rule names */
   gr_evaluator evaluate; /* NULL: rules with const lines fail */
   void *evaluate_user;
-  bool live;             /* what a graph updates is no constant: for rules whose result goes on being trained */
+  /* What graphs update is no constant: for rules whose result goes on being trained. NULL: it may be. */
+  const struct gr_updated *updated;
   bool fixed_point;      /* go on until nothing matches */
   uint64_t max_rewrites; /* more are an error: rules without an end; 0: enough for rules that have one */
   bool report_overlaps;  /* a warning for each match, on the graph as it was, that wants what an earlier one does */

@@ -439,26 +439,6 @@ static graft_status settle(driver *d) {
 
 /* ---- after the last rule ---- */
 
-static bool tensor_unused(const graft_module *m, graft_tensor t) {
-  for (uint32_t i = 0; i < m->graphs.len; i++) {
-    const graft_graph *g = m->graphs.data[i];
-    const graft_value v = gr_handle_of(g, t);
-    if (v != GRAFT_NONE && !gr_unused(g, v)) return false;
-  }
-  return true;
-}
-
-/* A byte for each tensor: some graph updates it. */
-static uint8_t *updated_tensors(pt_rewriter *r) {
-  uint8_t *updated = gr_calloc(r->c, r->m->tensors.len, 1);
-  for (uint32_t i = 0; updated && i < r->m->graphs.len; i++) {
-    const graft_graph *g = r->m->graphs.data[i];
-    for (uint32_t k = 0; k < g->updates.len; k++)
-      if (g->updates.data[k].tensor != GRAFT_NONE) updated[g->updates.data[k].tensor] = 1;
-  }
-  return updated;
-}
-
 /* What is said of the old tensor's handle is said of the new one's. */
 static graft_status move_spec(pt_rewriter *r, const pt_takeover *t) {
   graft_graph *g = r->g;
@@ -474,19 +454,18 @@ static graft_status move_spec(pt_rewriter *r, const pt_takeover *t) {
 
 /* A folded weight is called as the weight was, where nothing else needs that one. */
 static graft_status take_over(pt_rewriter *r) {
-  if (r->takeovers.len == 0) return GRAFT_OK;
-  uint32_t count = r->m->tensors.len;
-  uint8_t *updated = updated_tensors(r);
-  graft_status s = updated ? GRAFT_OK : GRAFT_NO_MEMORY;
+  graft_status s = GRAFT_OK;
   for (uint32_t i = 0; !s && i < r->takeovers.len; i++) {
     const pt_takeover *t = &r->takeovers.data[i];
-    if (r->m->tensors.data[t->old].erased || updated[t->old] || !tensor_unused(r->m, t->old)) continue;
+    graft_graph *updating;
+    if (r->m->tensors.data[t->old].erased || gr_tensor_is_read(r->m, t->old)) continue;
+    s = gr_tensor_updated_in(r->m, t->old, &updating);
+    if (s || updating) continue;
     s = move_spec(r, t);
     gr_name name = r->m->tensors.data[t->old].name;
     gr_tensor_erase(r->m, t->old);
     if (!s) s = gr_tensor_rename(r->m, t->tensor, name);
   }
-  gr_free(r->c, updated, count);
   return s;
 }
 
@@ -499,9 +478,9 @@ static bool begin(driver *d, graft_graph *g, const gr_rewrite_options *options, 
   r->options = options;
   r->stats = stats;
   r->specs = gr_has_specs(g);
-  for (uint32_t i = 1; i < g->module->specs.len; i++) r->refs |= g->module->specs.data[i].ref_count > 0;
+  r->refs = g->module->spec_refs.len > 0;
   r->cones = gr_cones_create(g, options->evaluate, options->evaluate_user);
-  if (r->cones && options->live) gr_pt_cones_live(r->cones);
+  if (r->cones && options->updated) gr_pt_cones_live(r->cones, options->updated);
   gr_matcher_init(&r->matcher, g, NULL, r->cones);
   r->matcher.turn = 1;
   d->limit = options->max_rewrites ? options->max_rewrites : 1000000 + 64 * (uint64_t)g->live;

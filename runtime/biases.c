@@ -47,17 +47,6 @@ graft_status gr_shifts_add(gr_shifts *s, const graft_node_done *done, const floa
   return GRAFT_OK;
 }
 
-/* A graph that a node runs, or another of the module, may read what one layer of this graph does. */
-static bool is_read_elsewhere(const graft_graph *g, graft_tensor t) {
-  const graft_module *m = g->module;
-  for (uint32_t i = 0; i < m->graphs.len; i++) {
-    const graft_graph *other = m->graphs.data[i];
-    const graft_value v = other == g ? GRAFT_NONE : gr_handle_of(other, t);
-    if (v != GRAFT_NONE && !gr_unused(other, v)) return true;
-  }
-  return false;
-}
-
 /* Its bias, as floats of its own; GRAFT_NONE: it has none, or that is quantized or shared. */
 static graft_tensor bias_of(const graft_graph *g, graft_node n, int64_t channels, graft_bias_correction *out) {
   const uint32_t slot = GR_OPERAND(conv2d, bias);
@@ -66,7 +55,8 @@ static graft_tensor bias_of(const graft_graph *g, graft_node n, int64_t channels
   if (v == GRAFT_NONE) {
     out->without_bias++;
   } else if (t == GRAFT_NONE || !gr_one_use(g, v) || gr_tensor_type(g->module, t)->dtype != GRAFT_F32 ||
-             graft_type_elements(gr_tensor_type(g->module, t)) != channels || is_read_elsewhere(g, t)) {
+             graft_type_elements(gr_tensor_type(g->module, t)) != channels ||
+             gr_tensor_is_read_beside(g, g->module, t)) { /* a graph that a node runs, or another of the module */
     out->not_stored++;
   } else {
     return t;

@@ -44,7 +44,7 @@ graft_status gr_place_outside(gr_planner *p) {
     bool input = value->def_kind == GR_DEF_INPUT;
     const graft_type *type = input ? &p->options->input_types[value->def] : gr_tensor_type(g->module, value->def);
     gr_storage s = {.place = input ? GR_PLACE_INPUT : GR_PLACE_TENSOR, .id = value->def};
-    s.fixed = !input && !p->updated[value->def];
+    s.fixed = !input && !gr_plan_updates(p, value->def);
     uint32_t id;
     if (!gr_type_bytes(type, &s.size))
       return gr_error(p->context, GRAFT_RUN, gr_value_loc(p->graph, v), "its type is not concrete");
@@ -210,7 +210,7 @@ static graft_status place_updates(gr_planner *p) {
     }
     const gr_storage *s = &p->plan->storages.data[place.storage];
     if (s->place == GR_PLACE_TENSOR && s->id == t) continue; /* a tensor that stays as it is */
-    if (s->place == GR_PLACE_TENSOR && p->updated[s->id]) status = move_to_copy(p, &place);
+    if (s->place == GR_PLACE_TENSOR && gr_plan_updates(p, s->id)) status = move_to_copy(p, &place);
     gr_store store = {.tensor = t, .storage = place.storage, .offset = place.offset};
     if (status != GRAFT_OK) return status;
     if (!gr_vec_push(p->context, &p->plan->stores, store)) return GRAFT_NO_MEMORY;

@@ -61,7 +61,8 @@ static const void *known_data(const gr_planner *p, graft_value v) {
   gr_storage *s = &p->plan->storages.data[slot->storage];
   if (s->place == GR_PLACE_KNOWN) return p->plan->known.data + s->offset + slot->offset;
   graft_module *m = p->graph->module;
-  if (s->place != GR_PLACE_TENSOR || m->tensors.data[s->id].kind != GRAFT_CONSTANT || p->updated[s->id]) return NULL;
+  if (s->place != GR_PLACE_TENSOR || m->tensors.data[s->id].kind != GRAFT_CONSTANT || gr_plan_updates(p, s->id))
+    return NULL;
   const char *data = graft_tensor_get_data(m, s->id);
   if (data && !s->shapes) { /* which must not change from here on */
     s->shapes = m->tensors.data[s->id].version;
@@ -363,7 +364,8 @@ static graft_status plan_nodes(gr_planner *p) {
 static graft_status walk(gr_planner *p) {
   graft_graph *g = p->graph;
   for (uint32_t i = 0; i < g->updates.len; i++)
-    if (g->updates.data[i].tensor != GRAFT_NONE) p->updated[g->updates.data[i].tensor] = true;
+    if (g->updates.data[i].tensor != GRAFT_NONE && !gr_map_put(p->context, &p->updated, g->updates.data[i].tensor, i))
+      return GRAFT_NO_MEMORY;
   mark_needed(p);
   graft_status status = gr_place_outside(p);
   for (int part = 1; status == GRAFT_OK && part >= 0; part--) {
@@ -383,17 +385,16 @@ static void drop_steps(graft_context *c, gr_plan_step *steps, uint32_t count) {
 
 graft_status gr_plan_begin(gr_plan *plan, graft_context *c, graft_graph *g, const gr_plan_options *options) {
   gr_planner p = {.plan = plan, .graph = g, .context = c, .options = options};
-  size_t nodes = (size_t)g->nodes.len + 1, tensors = (size_t)g->module->tensors.len + 1; /* never none */
+  size_t nodes = (size_t)g->nodes.len + 1; /* never none */
   *plan = (gr_plan){.context = c, .slot_count = g->values.len, .max_in = GR_MAX_OPERANDS, .max_out = GR_MAX_RESULTS};
   plan->slots = gr_alloc(c, ((size_t)plan->slot_count + 1) * sizeof *plan->slots);
   p.needed = gr_calloc(c, nodes, sizeof *p.needed);
   p.done = gr_calloc(c, nodes, sizeof *p.done);
   p.fused = gr_calloc(c, nodes, sizeof *p.fused);
-  p.updated = gr_calloc(c, tensors, sizeof *p.updated);
   p.reads = gr_calloc(c, (size_t)plan->slot_count + 1, sizeof *p.reads);
   p.scratch = gr_scratch_create(c);
   graft_status status = GRAFT_NO_MEMORY;
-  if (plan->slots && p.needed && p.done && p.fused && p.updated && p.reads && p.scratch) {
+  if (plan->slots && p.needed && p.done && p.fused && p.reads && p.scratch) {
     for (uint32_t i = 0; i < plan->slot_count; i++)
       plan->slots[i] = (gr_slot){.storage = GRAFT_NONE, .forms = GRAFT_NONE};
     status = options->reference
@@ -415,7 +416,7 @@ graft_status gr_plan_begin(gr_plan *plan, graft_context *c, graft_graph *g, cons
   gr_vec_free(c, &p.out);
   gr_scratch_destroy(p.scratch);
   gr_free(c, p.reads, ((size_t)plan->slot_count + 1) * sizeof *p.reads);
-  gr_free(c, p.updated, tensors * sizeof *p.updated);
+  gr_map_free(c, &p.updated);
   gr_free(c, p.fused, nodes * sizeof *p.fused);
   gr_free(c, p.done, nodes * sizeof *p.done);
   gr_free(c, p.needed, nodes * sizeof *p.needed);

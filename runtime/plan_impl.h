@@ -21,7 +21,7 @@ typedef struct gr_planner {
   bool *needed;     /* by node */
   bool *done;       /* by node: planned */
   bool *fused;      /* by node: runs within the step of one before */
-  bool *updated;    /* by tensor */
+  gr_map updated;   /* tensor -> update */
   uint32_t *reads;  /* by value: still to come */
   bool prologue;    /* the first walk */
   bool in_turn;     /* steps added now belong to the node at hand */
@@ -37,6 +37,10 @@ typedef struct gr_planner {
   bool late;                  /* types of its operands or results are known only when it runs */
   uint32_t random;
 } gr_planner;
+
+static inline bool gr_plan_updates(const gr_planner *p, graft_tensor t) {
+  return p->updated.used && gr_map_get(&p->updated, t) != GRAFT_NONE;
+}
 
 /* How a node's step runs. */
 typedef struct gr_way {

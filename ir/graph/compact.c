@@ -256,6 +256,7 @@ static void compact_tensors(graft_module *m, const uint32_t *tensors, uint32_t k
   m->tensors.len = kept;
   gr_map_free(c, &m->tensor_names);
   m->tensor_names_built = false;
+  gr_holders_drop(m);
   if (kept == 0) gr_map_free(c, &m->constants);
 }
 

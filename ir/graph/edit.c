@@ -90,22 +90,24 @@ graft_status graft_tensor_rename(graft_module *m, graft_tensor t, const char *na
   return gr_edit_end(m, edit, rename_tensor(m, t, name));
 }
 
-/* Which graph updates the tensor; NULL: none does. */
-static graft_status updated_in(graft_module *m, graft_tensor t, graft_graph **g) {
+graft_status gr_tensor_updated_in(graft_module *m, graft_tensor t, graft_graph **g) {
   *g = NULL;
-  for (uint32_t i = 0; i < m->graphs.len && !*g; i++) {
+  if (!gr_holders_ready(m)) return GRAFT_NO_MEMORY;
+  gr_holder_walk w = gr_holders_of(m, t);
+  for (graft_graph *one; !*g && (one = gr_holders_next(&w));) {
     uint32_t index;
-    if (!gr_index_find(m, m->graphs.data[i], GR_UPDATED, t, &index)) return GRAFT_NO_MEMORY;
-    if (index != GRAFT_NONE) *g = m->graphs.data[i];
+    if (!gr_index_find(m, one, GR_UPDATED, t, &index)) return GRAFT_NO_MEMORY;
+    if (index != GRAFT_NONE) *g = one;
   }
   return GRAFT_OK;
 }
 
 /* Nodes that compute in integers by a constant's numbers have them checked, where it becomes one, or other numbers. */
 graft_status gr_tensor_check_readers(graft_module *m, graft_tensor t) {
+  if (!gr_holders_ready(m)) return GRAFT_NO_MEMORY;
   graft_status status = GRAFT_OK;
-  for (uint32_t i = 0; i < m->graphs.len; i++) {
-    graft_graph *g = m->graphs.data[i];
+  gr_holder_walk w = gr_holders_of(m, t);
+  for (graft_graph *g; !status && (g = gr_holders_next(&w));) {
     const graft_value v = gr_handle_of(g, t);
     for (uint32_t u = v == GRAFT_NONE ? v : gr_value_at(g, v)->first_use; u != GRAFT_NONE && !status;
          u = gr_use_at(g, u)->next)
@@ -121,7 +123,7 @@ graft_status graft_tensor_set_kind(graft_module *m, graft_tensor t, graft_tensor
     return gr_error(m->context, GRAFT_INVALID_ARGUMENT, tensor_loc(m, t), "kind %u of a tensor is none",
                     (unsigned)kind);
   graft_graph *updating = NULL;
-  if (kind == GRAFT_CONSTANT && updated_in(m, t, &updating) != GRAFT_OK) return GRAFT_NO_MEMORY;
+  if (kind == GRAFT_CONSTANT && gr_tensor_updated_in(m, t, &updating) != GRAFT_OK) return GRAFT_NO_MEMORY;
   if (updating)
     return gr_error(m->context, GRAFT_INVALID_ARGUMENT, tensor_loc(m, t),
                     "graph '%s' updates the tensor: it can be no constant", gr_string_text(m, updating->name));
@@ -137,9 +139,10 @@ graft_status graft_tensor_erase(graft_module *m, graft_tensor t) {
   if (!GR_LIVE(m, MODULE)) return GRAFT_INVALID_ARGUMENT;
   if (!gr_is_tensor(m, t)) return no_such(m, "tensor");
   graft_graph *updating = NULL;
+  if (!gr_holders_ready(m)) return GRAFT_NO_MEMORY;
   if (gr_tensor_is_read(m, t))
     return gr_error(m->context, GRAFT_INVALID_ARGUMENT, tensor_loc(m, t), "the tensor is still read");
-  if (updated_in(m, t, &updating) != GRAFT_OK) return GRAFT_NO_MEMORY;
+  if (gr_tensor_updated_in(m, t, &updating) != GRAFT_OK) return GRAFT_NO_MEMORY;
   if (updating)
     return gr_error(m->context, GRAFT_INVALID_ARGUMENT, tensor_loc(m, t), "graph '%s' still updates the tensor",
                     gr_string_text(m, updating->name));
@@ -352,6 +355,7 @@ graft_status graft_graph_remove(graft_graph *g) {
   }
   m->graphs.len--;
   gr_map_free(c, &m->graph_names);
+  gr_holders_drop(m);
   memset(m->caches->inferred, 0, sizeof m->caches->inferred);
   gr_graph_free(c, g);
   return GRAFT_OK;

@@ -196,8 +196,37 @@ void gr_handle_erase(graft_graph *g, uint32_t slot); /* of an unused one; 3 entr
 /* An empty table for `count` handles of tensors below `end`, and one of them into it, each tensor once. */
 bool gr_handles_create(graft_context *c, gr_tensor_handles *h, uint32_t count, uint32_t end);
 void gr_handles_put(gr_tensor_handles *h, graft_tensor t, graft_value v);
-/* Does a node, a result or the value of an update use the tensor's handle in any graph? */
-bool gr_tensor_is_read(const graft_module *m, graft_tensor t);
+/* Does a node, a result or the value of an update use the tensor's handle in any graph? In any but this one? */
+bool gr_tensor_is_read(graft_module *m, graft_tensor t);
+graft_status gr_tensor_updated_in(graft_module *m, graft_tensor t, graft_graph **g); /* NULL: no graph updates it */
+bool gr_tensor_is_read_beside(const graft_graph *own, graft_module *m, graft_tensor t);
+
+/* Graphs that may hold a tensor's handle or update it, and no others where there are many (holders.c):
+ *
+ *     gr_holder_walk w = gr_holders_of(m, t);
+ *     for (graft_graph *g; (g = gr_holders_next(&w));) …look whether it does…
+ *
+ * Handles may be made and erased meanwhile. A graph may come twice. */
+typedef struct gr_holder {
+  uint32_t graph, next;
+} gr_holder;
+typedef struct gr_holders {
+  GR_VEC(uint32_t) last; /* by tensor: the entry before that where a walk begins; GRAFT_NONE: no graph does */
+  GR_VEC(gr_holder) entries;
+  bool built;
+} gr_holders;
+typedef struct gr_holder_walk {
+  graft_module *module;
+  graft_tensor tensor;
+  uint32_t at, now, before; /* entries: the next one, that of the last graph given, the one before that */
+  bool listed, begun;       /* not listed: all graphs, by number */
+} gr_holder_walk;
+bool gr_holders_ready(graft_module *m); /* lists them; false: no memory, a walk goes through all graphs then */
+gr_holder_walk gr_holders_of(graft_module *m, graft_tensor t);
+graft_graph *gr_holders_next(gr_holder_walk *w);     /* NULL: that was all */
+void gr_holders_keep(const gr_holder_walk *w);       /* the next walk begins with the graph that was given last */
+bool gr_holders_put(graft_graph *g, graft_tensor t); /* the graph is going to hold its handle; false: no memory */
+void gr_holders_drop(graft_module *m);
 /* An input of exactly this name, which the giver knows to be free. */
 graft_value gr_input_add(graft_graph *g, gr_name name, const graft_type *type);
 graft_value gr_find_value(graft_graph *g, gr_name name); /* inputs, results, tensors' handles; GRAFT_NONE */

@@ -75,6 +75,7 @@ void graft_module_destroy(graft_module *m) {
   gr_map_free(c, &m->tensor_names);
   gr_map_free(c, &m->constants);
   gr_map_free(c, &m->graph_names);
+  gr_holders_drop(m);
   gr_vec_free(c, &m->specs);
   gr_vec_free(c, &m->spec_refs);
   gr_map_free(c, &m->spec_ids);

@@ -338,11 +338,15 @@ uint64_t gr_tensor_hash(graft_module *m, graft_tensor tensor) {
   return t->hash;
 }
 
-bool gr_tensor_is_read(const graft_module *m, graft_tensor tensor) {
-  for (uint32_t i = 0; i < m->graphs.len; i++) {
-    const graft_graph *g = m->graphs.data[i];
-    const graft_value v = gr_handle_of(g, tensor);
-    if (v != GRAFT_NONE && !gr_unused(g, v)) return true;
+bool gr_tensor_is_read(graft_module *m, graft_tensor tensor) { return gr_tensor_is_read_beside(NULL, m, tensor); }
+
+bool gr_tensor_is_read_beside(const graft_graph *own, graft_module *m, graft_tensor tensor) {
+  gr_holder_walk w = gr_holders_of(m, tensor);
+  for (const graft_graph *g; (g = gr_holders_next(&w));) {
+    const graft_value v = g == own ? GRAFT_NONE : gr_handle_of(g, tensor);
+    if (v == GRAFT_NONE || gr_unused(g, v)) continue;
+    gr_holders_keep(&w);
+    return true;
   }
   return false;
 }
@@ -358,12 +362,14 @@ static void erase_record(graft_module *m, graft_tensor tensor) {
 }
 
 void gr_tensor_erase(graft_module *m, graft_tensor tensor) {
-  if (!gr_undo_room(m, 1 + 3 * (uint64_t)m->graphs.len)) return;
+  if (!gr_undo_room(m, 1)) return;
   erase_record(m, tensor);
-  for (uint32_t i = 0; i < m->graphs.len; i++) { /* handles that nothing uses go with it */
-    graft_graph *g = m->graphs.data[i];
+  gr_holder_walk w = gr_holders_of(m, tensor);
+  for (graft_graph *g; (g = gr_holders_next(&w));) { /* handles that nothing uses go with it */
     const graft_value v = gr_handle_of(g, tensor);
-    if (v != GRAFT_NONE && gr_unused(g, v)) gr_handle_erase(g, gr_handle_slot(g, tensor));
+    if (v == GRAFT_NONE || !gr_unused(g, v)) continue;
+    if (!gr_undo_room(m, 3)) return;
+    gr_handle_erase(g, gr_handle_slot(g, tensor));
   }
 }
 

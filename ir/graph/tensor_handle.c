@@ -84,7 +84,7 @@ static bool make_room(graft_graph *g) {
 graft_value gr_handle(graft_graph *g, graft_tensor t) {
   graft_value v = gr_handle_of(g, t);
   if (v != GRAFT_NONE) return v;
-  if (!gr_undo_room(g->module, 3) || !make_room(g)) return GRAFT_NONE;
+  if (!gr_undo_room(g->module, 3) || !make_room(g) || !gr_holders_put(g, t)) return GRAFT_NONE;
   gr_undo_length(g, GR_VALUES);
   v = gr_value_add(g, g->module->tensors.data[t].type, GR_DEF_TENSOR, t, (gr_name){0, 0});
   if (v == GRAFT_NONE) return GRAFT_NONE;

@@ -288,8 +288,10 @@ static void pop(graft_module *m, bool back) {
     w = take(m, 2);
     const uint32_t index = w[0];
     const any_array a = array_of(g, w[1]);
+    const bool held = w[1] == GR_HANDLES || w[1] == GR_UPDATES;
     w = take(m, a.words);
     if (back) memcpy((char *)a.data + (size_t)index * a.words * 4, w, a.words * sizeof *w);
+    if (back && held && w[a.words - 1] < GR_HANDLE_GONE) gr_holders_drop(m); /* it may have been listed meanwhile */
     return;
   }
   case LENGTH: {

@@ -18,9 +18,10 @@ typedef struct saver {
   /* The file's number of each of the module's things, GRAFT_NONE: not met yet. */
   uint32_t *string_ids, *type_ids, *record_ids, *spec_ids;
   gr_gfb_listing listing;
-  gr_held_list handles_kept; /* of the graph being saved, by the file's tensors */
-  gr_map kind_ids;           /* op and attribute set -> kind */
-  gr_map text_ids;           /* hash of a text that the module's pool lacks (names of ops, attributes) -> string */
+  gr_held_list handles_kept;  /* of the graph being saved, by the file's tensors */
+  GR_VEC(uint32_t) specs_met; /* in the graph being saved */
+  gr_map kind_ids;            /* op and attribute set -> kind */
+  gr_map text_ids;            /* hash of a text that the module's pool lacks (names of ops, attributes) -> string */
   GR_VEC(uint32_t) stack;
   uint64_t data_length;
   bool no_provenance;
@@ -373,6 +374,7 @@ static uint32_t spec_id(graph_saver *gs, uint32_t id) {
   entry.kind =
       kind_id(s, gr_spec_info(spec->kind)->name, gr_spec_info(spec->kind), GRAFT_NONE - spec->kind, spec->attrs);
   s->spec_ids[id] = s->specs.len;
+  PUSH(s, specs_met, id);
   PUSH(s, specs, entry);
   return s->spec_ids[id];
 }
@@ -403,8 +405,7 @@ static void add_handle_specs(graph_saver *gs, gr_gfb_graph *graph) {
 /* In the order of the file's numbers. */
 static void add_annotations(graph_saver *gs, gr_gfb_graph *graph) {
   const graft_graph *g = gs->g;
-  /* The same spec means other edges in another graph. */
-  memset(gs->s->spec_ids, 0xff, (size_t)gs->s->m->specs.len * sizeof *gs->s->spec_ids);
+  saver *s = gs->s;
   for (graft_node n = g->first; n != GRAFT_NONE; n = gr_node_at(g, n)->next) {
     const gr_node *node = gr_node_at(g, n);
     for (uint32_t i = 0; i < node->operand_count; i++) add_use_spec(gs, node->first_use + i, graph);
@@ -419,6 +420,9 @@ static void add_annotations(graph_saver *gs, gr_gfb_graph *graph) {
     for (uint32_t i = 0; i < node->result_count; i++) add_value_spec(gs, node->first_result + i, graph);
   }
   add_handle_specs(gs, graph);
+  /* The same spec means other edges in another graph. */
+  for (uint32_t i = 0; i < s->specs_met.len; i++) s->spec_ids[s->specs_met.data[i]] = GRAFT_NONE;
+  s->specs_met.len = 0;
 }
 
 static void add_graph(saver *s, const graft_graph *g) {
@@ -465,6 +469,7 @@ static void saver_free(saver *s) {
   free_ids(s, s->string_ids, s->m->strings.items.len);
   free_ids(s, s->type_ids, s->m->types.len);
   gr_vec_free(s->c, &s->handles_kept);
+  gr_vec_free(s->c, &s->specs_met);
   gr_gfb_listing_free(&s->listing, s->m);
   free_ids(s, s->record_ids, s->m->records.len);
   free_ids(s, s->spec_ids, s->m->specs.len);
