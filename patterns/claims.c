@@ -88,10 +88,20 @@ static bool excludes_all(const gr_expr *e) {
   return false;
 }
 
+/* No annotation is ever on a node that lives within one pass. */
+static bool is_passing(const gr_opset *ops) {
+  for (uint32_t i = 0; i < ops->count; i++) {
+    const gr_op_info *op = gr_pt_member_info(ops, i);
+    if (!op || !(op->families & GR_F_PASSING)) return false;
+  }
+  return ops->count > 0;
+}
+
 static bool check_node_claims(builder *b, uint32_t place) {
   const pt_vnode *n = &b->v->nodes[place];
   const pt_claims *c = &b->v->claims[place];
   char name[80] = "";
+  if (is_passing(n->call->ops)) return true;
   if (n->line) {
     const pt_name *of = n->line->results.data[0].range
                             ? &b->pattern->names.kind[PT_RANGE].data[n->line->results.data[0].name]

@@ -358,11 +358,15 @@ static bool const_of_another(builder *b, const pt_step *s, const pt_line *line) 
   return false;
 }
 
-/* Results of an `also` line that a node makes: made under a slot of their own, which then replaces them. */
+/* Results of an `also` line that a node makes, or of the root but its first ones: made under a slot of their own, which
+ * then replaces them. */
 static bool other_roots(builder *b, pt_step *s) {
+  bool in_place = false; /* the root becomes this node */
   for (uint32_t i = 0; i < s->result_count; i++) {
     uint16_t old = s->results[i], place = b->v->slot_node[old];
-    if (b->made[old] || place == 0 || place == PT_UNBOUND || !pt_is_root(b->v, place)) continue;
+    if (b->made[old] || place == PT_UNBOUND || !pt_is_root(b->v, place)) continue;
+    in_place |= place == 0 && b->v->slot_result[old] == 0;
+    if (place == 0 && in_place) continue;
     int slot = new_slot(b);
     if (slot < 0) return false;
     b->made[slot] = true;

@@ -13,7 +13,8 @@ enum {
 #include "ir/families.def"
 #undef FAMILY
   F_COMMUTES = GR_F_COMMUTES,
-  F_RANDOM = GR_F_RANDOM
+  F_RANDOM = GR_F_RANDOM,
+  F_PASSING = GR_F_PASSING
 };
 #define NO_AXIS (-1)
 #define ANY_COUNT (-1)

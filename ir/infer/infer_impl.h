@@ -28,7 +28,8 @@ typedef struct gr_rule {
   X(unsqueeze) X(expand) X(repeat) X(resize) X(grid_sampler) X(affine_grid_generator) X(roi_align) X(non_max_suppression) X(unique) X(dft) X(stft) X(mel_weight_matrix) X(linalg_det) X(flip) X(roll) X(reverse_sequence) X(eye) X(im2col) X(col2im) X(pixel_shuffle) X(pixel_unshuffle) X(triangle) X(slice) X(split) X(cat) X(pad) X(index_select) X(gather) X(gather_nd) X(scatter) \
   X(scatter_nd) X(nonzero) X(arange) X(numel) X(shape) X(to) X(quantize) \
   X(dequantize) X(choose_qparams) X(observe) X(qparams) X(fake_quantize) X(bn_scale) X(bn_shift) X(channel) \
-  X(quantized) X(quantized_cat) X(recurrent) X(attention) X(max_unpool) X(if) X(loop)
+  X(quantized) X(quantized_cat) X(recurrent) X(attention) X(max_unpool) X(if) X(loop) \
+  X(gradient) X(sum_to_size) X(sum_backward)
 // clang-format on
 #define GR_RULE_DECLARATION(name) bool gr_rule_##name(const gr_rule *r);
 GR_RULES(GR_RULE_DECLARATION)

@@ -27,9 +27,7 @@ static bool check_axis(const gr_rule *r, int constraint, int64_t dim, int32_t ra
   return gr_check_axis(r, constraint, "dim", dim, rank > 0 ? rank : 1, axis);
 }
 
-static bool reduced(const gr_rule *r, int constraint) {
-  const graft_type *x = gr_rule_operand(r, GR_OPERAND(sum, x));
-  graft_type *y = gr_rule_result(r);
+static bool reduced_to(const gr_rule *r, int constraint, const graft_type *x, graft_type *y) {
   uint32_t count;
   const int64_t *dims = gr_rule_ints(r, GR_ATTR(sum, dim), &count);
   const bool keepdim = gr_rule_int(r, GR_ATTR(sum, keepdim)) != 0;
@@ -46,6 +44,10 @@ static bool reduced(const gr_rule *r, int constraint) {
   }
   without(x, axes, keepdim, y);
   return true;
+}
+
+static bool reduced(const gr_rule *r, int constraint) {
+  return reduced_to(r, constraint, gr_rule_operand(r, GR_OPERAND(sum, x)), gr_rule_result(r));
 }
 
 bool gr_rule_reduce(const gr_rule *r) {
@@ -65,6 +67,23 @@ bool gr_rule_reduce_float(const gr_rule *r) {
   if (!gr_check_float(r, 1, GR_OPERAND(logsumexp, x))) return false;
   /* C2: dim lists axes of x, each once; an empty list means all. */
   return reduced(r, 2);
+}
+
+GR_SAME_ATTR(dim, sum, sum_backward);
+GR_SAME_ATTR(keepdim, sum, sum_backward);
+
+bool gr_rule_sum_backward(const gr_rule *r) {
+  const graft_type *dy = gr_rule_operand(r, GR_OPERAND(sum_backward, dy)),
+                   *like = gr_rule_operand(r, GR_OPERAND(sum_backward, like));
+  graft_type sum;
+  /* C1: dim lists axes of like, each once; an empty list means all. */
+  if (!reduced_to(r, 1, like, &sum)) return false;
+  /* C2: dy is what the sum of like would be. */
+  sum.dtype = dy->dtype;
+  if (!gr_type_compatible(&sum, dy)) return gr_infer_fail(r, 2, "dy has other extents than the sum of like");
+  *gr_rule_result(r) = *like;
+  gr_rule_result(r)->dtype = dy->dtype;
+  return true;
 }
 
 GR_SAME_ATTR(dim, argmax, argmin);

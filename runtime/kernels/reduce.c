@@ -184,14 +184,9 @@ GR_SAME_ATTR(dim, sum, amin);
 GR_SAME_ATTR(dim, sum, logsumexp);
 GR_SAME_ATTR(dim, sum, linalg_vector_norm);
 
-static reduction read_axes(const gr_kernel_call *k) {
+static reduction over_axes(const gr_kernel_call *k, const bool *reduce) {
   const graft_type *x = k->operands[0].type;
   reduction r = {.x = k->operands[0].data, .y = k->results[0].data, .results = k->results[0].count, .count = 1};
-  uint32_t count;
-  const int64_t *dims = gr_k_ints(k, GR_ATTR(sum, dim), &count);
-  bool reduce[GRAFT_MAX_RANK] = {false};
-  for (int32_t i = 0; i < x->rank; i++) reduce[i] = count == 0;
-  for (uint32_t i = 0; i < count && x->rank > 0; i++) reduce[gr_axis(dims[i], x->rank)] = true;
   int64_t stride[GRAFT_MAX_RANK], next = 1;
   for (int32_t i = x->rank; i-- > 0;) stride[i] = next, next *= x->dims[i];
   for (int32_t i = 0; i < x->rank; i++) {
@@ -212,17 +207,27 @@ static reduction read_axes(const gr_kernel_call *k) {
   return r;
 }
 
-static graft_status run(const gr_kernel_call *k, kind which, double ord) {
+static graft_status run_over(const gr_kernel_call *k, kind which, const bool *reduce, double ord) {
   const graft_dtype d = k->operands[0].type->dtype;
   const gr_range_function *function = functions[d][which];
   if (!function) return gr_kernel_no_dtype(k, d);
-  reduction r = read_axes(k);
+  reduction r = over_axes(k, reduce);
   r.ord = ord;
   if (r.results == 0) return GRAFT_OK;
   int64_t blocks;
   const int64_t n = which == LOGSUMEXP ? r.results : pieces(&r, &blocks), each = r.results / n * r.count;
   gr_parallel_for(k->threads, n, each > 0 && each < GRAIN ? GRAIN / each : 1, function[k->isa], &r);
   return GRAFT_OK;
+}
+
+static graft_status run(const gr_kernel_call *k, kind which, double ord) {
+  const int32_t rank = k->operands[0].type->rank;
+  bool reduce[GRAFT_MAX_RANK] = {false};
+  uint32_t count;
+  const int64_t *dims = gr_k_ints(k, GR_ATTR(sum, dim), &count);
+  for (int32_t i = 0; i < rank; i++) reduce[i] = count == 0;
+  for (uint32_t i = 0; i < count && rank > 0; i++) reduce[gr_axis(dims[i], rank)] = true;
+  return run_over(k, which, reduce, ord);
 }
 
 graft_status gr_kernel_sum(const gr_kernel_call *k) { return run(k, SUM, 0); }
@@ -247,4 +252,22 @@ graft_status gr_kernel_linalg_vector_norm(const gr_kernel_call *k) {
                        : ord == -INFINITY ? NORM_MIN
                                           : NORM;
   return run(k, special, ord);
+}
+
+/* ---- sum_to_size ---- */
+
+int64_t gr_alias_sum_to_size(const gr_kernel_call *k, uint32_t result, uint32_t *operand) {
+  (void)result;
+  *operand = 0;
+  return k->operands[0].type->rank == k->results[0].type->rank && gr_same_shape(k->operands[0].type, k->results[0].type)
+             ? 0
+             : -1;
+}
+
+graft_status gr_kernel_sum_to_size(const gr_kernel_call *k) {
+  const graft_type *x = k->operands[0].type, *y = k->results[0].type;
+  const int32_t added = x->rank - y->rank;
+  bool reduce[GRAFT_MAX_RANK] = {false};
+  for (int32_t i = 0; i < x->rank; i++) reduce[i] = i < added || x->dims[i] != y->dims[i - added];
+  return run_over(k, SUM, reduce, 0);
 }

@@ -166,6 +166,22 @@ graft_status gr_kernel_expand(const gr_kernel_call *k) {
   return broadcast(k);
 }
 
+/* An axis that was summed has stride 0. */
+graft_status gr_kernel_sum_backward(const gr_kernel_call *k) {
+  const graft_type *y = k->results[0].type;
+  uint32_t count;
+  const int64_t *dims = gr_k_ints(k, GR_ATTR(sum_backward, dim), &count);
+  bool summed[GRAFT_MAX_RANK];
+  int64_t strides[GRAFT_MAX_RANK], next = 1;
+  for (int32_t i = 0; i < y->rank; i++) summed[i] = count == 0;
+  for (uint32_t i = 0; i < count && y->rank > 0; i++) summed[gr_axis(dims[i], y->rank)] = true;
+  for (int32_t i = y->rank; i-- > 0;) {
+    strides[i] = summed[i] ? 0 : next;
+    if (!summed[i]) next *= y->dims[i];
+  }
+  return strided_copy(k, &k->results[0], &k->operands[0], 0, strides);
+}
+
 graft_status gr_kernel_repeat(const gr_kernel_call *k) {
   const graft_type *x = k->operands[0].type, *y = k->results[0].type;
   const int32_t more = y->rank - x->rank, last = y->rank - 1;
