@@ -66,12 +66,21 @@ struct graft_module {
 };
 
 /* No session runs on it, but one that writes its updates at this moment. */
-bool gr_module_changeable(const graft_module *m);
+static inline bool gr_module_changeable(const graft_module *m) {
+  return atomic_load_explicit(&m->runs, memory_order_acquire) == 0 || m->landing;
+}
+/* Most edits are asked of modules that nobody runs, and that have room. */
+static inline bool gr_undo_room(graft_module *m, uint64_t entries) {
+  const gr_undo *u = &m->undo;
+  const bool room = !u->open || (!u->lost && u->words.len + entries * GR_UNDO_WORDS <= u->words.cap);
+  return (room && gr_module_changeable(m)) || gr_undo_make_room(m, entries);
+}
 
 /* Of any number, as it comes from outside: a tensor that the module has? */
 static inline bool gr_is_tensor(const graft_module *m, graft_tensor t) {
   return t < m->tensors.len && !m->tensors.data[t].erased;
 }
+static inline void gr_tensor_renew(graft_module *m, gr_tensor *t) { t->version = ++m->last_version; }
 static inline const graft_type *gr_tensor_type(const graft_module *m, graft_tensor t) {
   return &m->types.data[m->tensors.data[t].type];
 }

@@ -181,7 +181,7 @@ static graft_status rewrite(fuser *f, graft_graph *g, const char *const *names, 
                             .count_rule = gr_count_rule_copied,
                             .count_user = f->pass};
   how.evaluate = gr_pass_evaluator(f->pass, &how.evaluate_user);
-  graft_status status = gr_rules_need(f->found.rules, names, count, f->m);
+  graft_status status = gr_rules_need_in(f->found.rules, names, count, g);
   return status ? status : gr_rewrite(g, f->found.rules, names, count, &how, NULL);
 }
 

@@ -270,6 +270,7 @@ graft_status gr_rules_check_name(const graft_rules *set, const char *name, gr_lo
  * that is not there, nor made by a rule that the names stand for. NULL module: all may; NULL names: all. What no name
  * fits is an error of gr_rewrite's. */
 graft_status gr_rules_need(graft_rules *set, const char *const *names, uint32_t count, const graft_module *module);
+graft_status gr_rules_need_in(graft_rules *set, const char *const *names, uint32_t count, const graft_graph *graph);
 
 /* Applies the named rules, rule by rule in this order, nodes in graph order. A name may be a rule or a file of rules
  * without its suffix ("canonicalize/gemm", or "canonicalize" for all of a folder). */

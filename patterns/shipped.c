@@ -54,13 +54,10 @@ typedef struct ops {
   bool there[GR_OP_COUNT];
 } ops;
 
-static void find_ops(const graft_module *m, ops *o) {
-  for (uint32_t i = 0; i < m->graphs.len; i++) {
-    const graft_graph *g = m->graphs.data[i];
-    for (graft_node n = g->first; n != GRAFT_NONE; n = gr_node_at(g, n)->next) {
-      uint32_t op = gr_node_at(g, n)->op;
-      if (op < GR_OP_COUNT) o->there[op] = true;
-    }
+static void find_ops(const graft_graph *g, ops *o) {
+  for (graft_node n = g->first; n != GRAFT_NONE; n = gr_node_at(g, n)->next) {
+    uint32_t op = gr_node_at(g, n)->op;
+    if (op < GR_OP_COUNT) o->there[op] = true;
   }
 }
 
@@ -103,22 +100,33 @@ static graft_status read_file(graft_rules *set, gr_shipped *rules, uint32_t coun
   return status;
 }
 
-graft_status gr_rules_need(graft_rules *set, const char *const *names, uint32_t count, const graft_module *module) {
-  ops o = {0};
-  if (module) find_ops(module, &o);
+/* `o`: ops that are there, to which those are added that rules make; NULL: all may be. */
+static graft_status need(graft_rules *set, const char *const *names, uint32_t count, ops *o) {
   graft_rules *ships = set->base ? set->base : set; /* what is read there stands behind all others here */
   for (uint32_t looked = 0, more = 1; more;) {
     for (; looked < graft_rules_count(set); looked++)
       for (uint32_t n = 0; n < count; n++)
-        if (gr_pt_name_fits(gr_pt_rules_at(set, looked), names[n])) add_made(gr_pt_rules_at(set, looked), &o);
+        if (o && gr_pt_name_fits(gr_pt_rules_at(set, looked), names[n])) add_made(gr_pt_rules_at(set, looked), o);
     for (uint32_t i = 0, k; i < ships->shipped.len; i = k) {
       for (k = i; k < ships->shipped.len && ships->shipped.data[k].file == ships->shipped.data[i].file;) k++;
-      graft_status status = read_file(ships, ships->shipped.data + i, k - i, names, count, module ? &o : NULL);
+      graft_status status = read_file(ships, ships->shipped.data + i, k - i, names, count, o);
       if (status != GRAFT_OK) return status;
     }
     more = graft_rules_count(set) > looked;
   }
   return GRAFT_OK;
+}
+
+graft_status gr_rules_need(graft_rules *set, const char *const *names, uint32_t count, const graft_module *module) {
+  ops o = {0};
+  for (uint32_t i = 0; module && i < module->graphs.len; i++) find_ops(module->graphs.data[i], &o);
+  return need(set, names, count, module ? &o : NULL);
+}
+
+graft_status gr_rules_need_in(graft_rules *set, const char *const *names, uint32_t count, const graft_graph *graph) {
+  ops o = {0};
+  find_ops(graph, &o);
+  return need(set, names, count, &o);
 }
 
 static void drop(void *set) { graft_rules_destroy(set); }

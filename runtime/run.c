@@ -19,7 +19,7 @@ static void watch(graft_session *s, uint32_t storage) {
 static graft_status check_shapes(const graft_session *s, gr_storage *storage) {
   const gr_tensor *t = &s->graph->module->tensors.data[storage->id];
   if (!storage->shapes || storage->shapes == t->version) return GRAFT_OK;
-  if (gr_hash_bytes((const char *)t->buffer->data + t->offset, storage->size) != storage->hash)
+  if (gr_hash_bytes((const char *)t->buffer->data + gr_tensor_offset(t), storage->size) != storage->hash)
     return gr_error(s->context, GRAFT_INVALID_ARGUMENT, (gr_loc){.module = s->graph->module, .name = t->name},
                     "shapes depend on this constant, and it was given other data: make a new session");
   storage->shapes = t->version;
@@ -326,7 +326,7 @@ static graft_status store_updates(graft_session *s) {
     const gr_store *store = &p->stores.data[i];
     size_t size = gr_tensor_bytes(m, store->tensor);
     const gr_tensor *t = &m->tensors.data[store->tensor]; /* whose buffer is its own by now */
-    if (size) memcpy((char *)t->buffer->data + t->offset, s->base[store->storage] + store->offset, size);
+    if (size) memcpy((char *)t->buffer->data + gr_tensor_offset(t), s->base[store->storage] + store->offset, size);
   }
   return GRAFT_OK;
 }

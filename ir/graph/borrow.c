@@ -43,10 +43,11 @@ static bool usable(graft_module *m, gr_loc where, const graft_type *type, const 
 
 static graft_tensor borrow(graft_module *m, const char *name, graft_tensor_kind kind, const graft_type *type,
                            const void *data, graft_release release, void *user) {
-  gr_name unique;
+  gr_name given, unique;
   uint32_t id;
   size_t size = 0;
-  if (!gr_tensor_begin(m, name, kind, type, &unique, &id) || !usable(m, (gr_loc){.node = name}, type, data, &size)) {
+  if (!gr_tensor_begin(m, name, kind, type, &given, &unique, &id) ||
+      !usable(m, (gr_loc){.node = name}, type, data, &size)) {
     gr_release(release, user, data, 0);
     return GRAFT_NONE;
   }

@@ -70,16 +70,18 @@ static bool copy_bytes(graft_module *to, const graft_module *from, graft_tensor 
   const gr_tensor *old = &from->tensors.data[t];
   gr_tensor *now = &to->tensors.data[t];
   const size_t size = gr_tensor_bytes(from, t);
-  uint64_t key = gr_mix((uint64_t)(uintptr_t)old->buffer + gr_mix(old->offset) + size);
+  uint64_t key = gr_mix((uint64_t)(uintptr_t)old->buffer + gr_mix(gr_tensor_offset(old)) + size);
   for (graft_tensor first; (first = gr_map_get(made, key)) != GRAFT_NONE; key++) {
     const gr_tensor *f = &from->tensors.data[first];
-    if (f->buffer != old->buffer || f->offset != old->offset || gr_tensor_bytes(from, first) != size) continue;
+    if (f->buffer != old->buffer || gr_tensor_offset(f) != gr_tensor_offset(old) ||
+        gr_tensor_bytes(from, first) != size)
+      continue;
     now->buffer = gr_buffer_retain(to->tensors.data[first].buffer);
     return true;
   }
   if (!gr_map_put(to->context, made, key, t)) return false;
   now->buffer = gr_buffer_alloc(to->context, size);
-  if (now->buffer && size) memcpy(now->buffer->data, (const char *)old->buffer->data + old->offset, size);
+  if (now->buffer && size) memcpy(now->buffer->data, (const char *)old->buffer->data + gr_tensor_offset(old), size);
   return now->buffer != NULL;
 }
 
@@ -92,7 +94,7 @@ static bool copy_tensors(graft_module *to, const graft_module *from) {
     tensor.buffer = NULL;
     if (to->context == from->context)
       tensor.buffer = gr_buffer_retain(buffer);
-    else
+    else if (tensor.source != GR_TENSOR_FILL)
       tensor.offset = 0;
     to->tensors.data[to->tensors.len++] = tensor;
     if (buffer && to->context != from->context) good = copy_bytes(to, from, t, &made);

@@ -92,6 +92,7 @@ graft_status graft_tensor_rename(graft_module *m, graft_tensor t, const char *na
 
 graft_status gr_tensor_updated_in(graft_module *m, graft_tensor t, graft_graph **g) {
   *g = NULL;
+  if (!m->tensors.data[t].updated) return GRAFT_OK;
   if (!gr_holders_ready(m)) return GRAFT_NO_MEMORY;
   gr_holder_walk w = gr_holders_of(m, t);
   for (graft_graph *one; !*g && (one = gr_holders_next(&w));) {

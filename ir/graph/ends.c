@@ -138,6 +138,7 @@ static graft_status check_update(graft_graph *g, graft_tensor tensor, graft_valu
   if (!gr_type_compatible(gr_type_of(g, value), gr_tensor_type(m, tensor)))
     return gr_error(m->context, GRAFT_TYPE, where, "the update %%%s has another type than the tensor",
                     gr_value_label(g, value));
+  if (!m->tensors.data[tensor].updated) return GRAFT_OK;
   if (!gr_index_find(m, g, GR_UPDATED, tensor, &other)) return GRAFT_NO_MEMORY;
   return other == GRAFT_NONE ? GRAFT_OK
                              : gr_error(m->context, GRAFT_INVALID_ARGUMENT, where, "the tensor is updated twice");
@@ -155,6 +156,7 @@ graft_status graft_update_add(graft_graph *g, graft_tensor tensor, graft_value v
   gr_undo_length(g, GR_UPDATES);
   uint32_t use = gr_lone_use(g, GR_USER_UPDATE | g->updates.len, value);
   g->updates.data[g->updates.len++] = (gr_update){use, tensor};
+  m->tensors.data[tensor].updated = 1;
   return GRAFT_OK;
 }
 

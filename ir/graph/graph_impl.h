@@ -77,8 +77,8 @@ graft_status gr_name_used(graft_module *m, graft_graph *g, gr_name name, bool *u
 /* V22, which else the verifier says: the constant scales and zero points of an integer op (verify_scales.c). */
 graft_status gr_check_scales(graft_graph *g, graft_node n);
 /* Name, kind and type of a tensor to be, from outside; false: refused with a diagnostic (tensor.c). */
-bool gr_tensor_begin(graft_module *m, const char *name, graft_tensor_kind kind, const graft_type *type, gr_name *unique,
-                     uint32_t *id);
+bool gr_tensor_begin(graft_module *m, const char *name, graft_tensor_kind kind, const graft_type *type, gr_name *given,
+                     gr_name *unique, uint32_t *id);
 /* The same of every node that reads the tensor (edit.c). */
 graft_status gr_tensor_check_readers(graft_module *m, graft_tensor t);
 

@@ -195,7 +195,15 @@ void gr_held_sort(gr_held_list *list);               /* by tensor */
 void gr_handle_erase(graft_graph *g, uint32_t slot); /* of an unused one; 3 entries */
 /* An empty table for `count` handles of tensors below `end`, and one of them into it, each tensor once. */
 bool gr_handles_create(graft_context *c, gr_tensor_handles *h, uint32_t count, uint32_t end);
-void gr_handles_put(gr_tensor_handles *h, graft_tensor t, graft_value v);
+void gr_handles_put_aside(gr_tensor_handles *h, graft_tensor t, graft_value v); /* where its own slot is taken */
+static inline void gr_handles_put(gr_tensor_handles *h, graft_tensor t, graft_value v) {
+  if (t < h->len && h->data[t] == GRAFT_NONE) {
+    h->data[t] = v;
+    h->taken++;
+  } else {
+    gr_handles_put_aside(h, t, v);
+  }
+}
 /* Does a node, a result or the value of an update use the tensor's handle in any graph? In any but this one? */
 bool gr_tensor_is_read(graft_module *m, graft_tensor t);
 graft_status gr_tensor_updated_in(graft_module *m, graft_tensor t, graft_graph **g); /* NULL: no graph updates it */

@@ -41,7 +41,3 @@ graft_status gr_run_go_on(graft_module *m, gr_run_kind kind, graft_context *c) {
 }
 
 void gr_run_landing(graft_module *m, bool landing) { m->landing = landing; }
-
-bool gr_module_changeable(const graft_module *m) {
-  return m->landing || atomic_load_explicit(&m->runs, memory_order_acquire) == 0;
-}

@@ -71,8 +71,6 @@ static bool name_known(graft_module *m, gr_name name, graft_tensor t) {
   return !m->tensor_names_built || gr_undo_put(m, NULL, GR_NAMES_TENSORS, name_key(name), t);
 }
 
-void gr_tensor_renew(graft_module *m, gr_tensor *t) { t->version = ++m->last_version; }
-
 static graft_tensor add_record(graft_module *m, gr_tensor t) {
   graft_context *c = m->context;
   const uint32_t id = m->tensors.len;
@@ -117,8 +115,8 @@ graft_status gr_tensor_rename(graft_module *m, graft_tensor tensor, gr_name name
 }
 
 /* Name, kind and type of a tensor from outside. */
-bool gr_tensor_begin(graft_module *m, const char *name, graft_tensor_kind kind, const graft_type *type, gr_name *unique,
-                     uint32_t *id) {
+bool gr_tensor_begin(graft_module *m, const char *name, graft_tensor_kind kind, const graft_type *type, gr_name *given,
+                     gr_name *unique, uint32_t *id) {
   gr_loc where = gr_module_loc(m);
   where.node = name;
   if (!name || !name[0] || (unsigned)kind > GRAFT_CONSTANT) {
@@ -130,18 +128,18 @@ bool gr_tensor_begin(graft_module *m, const char *name, graft_tensor_kind kind, 
     gr_error(m->context, GRAFT_TYPE, where, "a tensor needs a known shape and dtype");
     return false;
   }
-  gr_name split = gr_name_split(m, name, strlen(name));
-  if (split.base == GRAFT_NONE) return false;
-  *unique = gr_name_unique(m, split);
+  *given = gr_name_split(m, name, strlen(name));
+  if (given->base == GRAFT_NONE) return false;
+  *unique = gr_name_unique(m, *given);
   *id = gr_type_intern_at(m, type, (gr_loc){.file = gr_string_text(m, m->file), .node = name});
   return unique->base != GRAFT_NONE && *id != GRAFT_NONE;
 }
 
 static graft_tensor create(graft_module *m, const char *name, graft_tensor_kind kind, const graft_type *type,
                            const void *data) {
-  gr_name unique;
+  gr_name given, unique;
   uint32_t id;
-  if (!gr_tensor_begin(m, name, kind, type, &unique, &id)) return GRAFT_NONE;
+  if (!gr_tensor_begin(m, name, kind, type, &given, &unique, &id)) return GRAFT_NONE;
   size_t size = (size_t)graft_type_elements(type) * graft_dtype_size(type->dtype);
   if (size && !data) {
     gr_error(m->context, GRAFT_INVALID_ARGUMENT, (gr_loc){.node = name}, "a tensor needs data");
@@ -157,16 +155,18 @@ static graft_tensor create(graft_module *m, const char *name, graft_tensor_kind 
 
 static graft_tensor fill(graft_module *m, const char *name, graft_tensor_kind kind, const graft_type *type, double lo,
                          double hi) {
-  gr_name unique;
+  gr_name given, unique;
   uint32_t id;
-  if (!gr_tensor_begin(m, name, kind, type, &unique, &id)) return GRAFT_NONE;
+  if (!gr_tensor_begin(m, name, kind, type, &given, &unique, &id)) return GRAFT_NONE;
   if (!gr_is_float(type->dtype)) {
     gr_error(m->context, GRAFT_TYPE, (gr_loc){.node = name}, "only tensors of floats can be filled");
     return GRAFT_NONE;
   }
-  gr_tensor t = {.name = unique, .type = id, .kind = (uint8_t)kind, .source = GR_TENSOR_FILL, .lo = lo, .hi = hi};
-  t.fill = gr_name_split(m, name, strlen(name));
-  return t.fill.base == GRAFT_NONE ? GRAFT_NONE : add_record(m, t);
+  gr_tensor t = {.name = unique, .type = id, .kind = (uint8_t)kind, .source = GR_TENSOR_FILL};
+  t.lo = lo;
+  t.hi = hi;
+  t.fill = given;
+  return add_record(m, t);
 }
 
 graft_tensor graft_tensor_create(graft_module *m, const char *name, graft_tensor_kind kind, const graft_type *type,
@@ -258,7 +258,6 @@ static bool materialize(graft_module *m, gr_tensor *t) {
       gr_element_set_float(type->dtype, (char *)b->data + i * graft_dtype_size(type->dtype),
                            fill_value(seed, i, t->lo, t->hi));
   t->buffer = b;
-  t->offset = 0;
   return true;
 }
 
@@ -267,7 +266,7 @@ const void *graft_tensor_get_data(graft_module *m, graft_tensor tensor) {
   if (!gr_is_tensor(m, tensor)) return NULL;
   gr_tensor *t = &m->tensors.data[tensor];
   if (!t->buffer && (t->source != GR_TENSOR_FILL || !materialize(m, t))) return NULL;
-  return (const char *)t->buffer->data + t->offset;
+  return (const char *)t->buffer->data + gr_tensor_offset(t);
 }
 
 void gr_tensor_set_buffer(graft_module *m, graft_tensor tensor, gr_buffer *buffer, uint64_t offset) {
@@ -298,6 +297,7 @@ void *gr_tensor_write(graft_module *m, graft_tensor tensor) {
     gr_tensor_set_buffer(m, tensor, b, 0);
   }
   gr_tensor_renew(m, t);
+  t->offset = gr_tensor_offset(t);
   t->source = GR_TENSOR_DATA;
   t->hash = 0;
   return (char *)t->buffer->data + t->offset;
@@ -308,7 +308,7 @@ graft_tensor gr_tensor_copy(graft_module *m, graft_tensor tensor, graft_tensor_k
   const gr_tensor t = m->tensors.data[tensor];
   const gr_name name = gr_name_unique(m, t.name);
   if (name.base == GRAFT_NONE) return GRAFT_NONE;
-  return gr_tensor_add(m, name, kind, t.type, gr_buffer_retain(t.buffer), t.offset);
+  return gr_tensor_add(m, name, kind, t.type, gr_buffer_retain(t.buffer), gr_tensor_offset(&t));
 }
 
 graft_status graft_tensor_set_data(graft_module *m, graft_tensor tensor, const void *data) {

@@ -44,7 +44,7 @@ static uint32_t free_slot(const gr_tensor_handles *h, graft_tensor t) {
   return slot;
 }
 
-void gr_handles_put(gr_tensor_handles *h, graft_tensor t, graft_value v) {
+void gr_handles_put_aside(gr_tensor_handles *h, graft_tensor t, graft_value v) {
   const uint32_t slot = free_slot(h, t);
   assert(h->data);
   h->taken += h->data[slot] == GRAFT_NONE;
@@ -72,7 +72,7 @@ static bool make_room(graft_graph *g) {
   gr_tensor_handles *h = &g->handles, more;
   if ((h->taken + UINT64_C(1)) * 8 <= h->len * UINT64_C(7)) return true;
   const uint32_t count = gr_handle_count(g);
-  if (!with_slots(g->module->context, &more, count + (uint64_t)count / 2 + 8)) return false;
+  if (!with_slots(g->module->context, &more, 2 * (uint64_t)count + 8)) return false;
   for (uint32_t i = 0; i < h->len; i++)
     if (h->data[i] < GR_HANDLE_GONE) gr_handles_put(&more, gr_value_tensor(g, h->data[i]), h->data[i]);
   gr_undo_array(g, GR_HANDLES);

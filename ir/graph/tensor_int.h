@@ -20,14 +20,18 @@ typedef struct gr_tensor {
   uint8_t kind;   /* graft_tensor_kind */
   uint8_t source; /* gr_tensor_source */
   uint8_t erased;
-  uint8_t pad;
+  uint8_t updated;   /* a graph may update it; 0: none ever did */
   gr_buffer *buffer; /* NULL: a fill not yet read, or elided */
-  uint64_t offset;   /* in the buffer */
   uint64_t version;  /* differs whenever the bytes may; from 1 on */
   uint64_t hash;     /* xxHash64 of the bytes; 0: not known */
-  double lo, hi;     /* of a fill */
-  gr_name fill;      /* the name in its formula */
-} gr_tensor;         /* 80 bytes */
+  union {
+    uint64_t offset; /* in the buffer: gr_tensor_offset */
+    struct {         /* of a fill */
+      double lo, hi;
+      gr_name fill; /* the name in its formula */
+    };
+  };
+} gr_tensor; /* 64 bytes */
 
 /* A tensor's type and bytes outside any module: what an evaluator takes and gives. `data` NULL: an absent operand, or
  * one that is still to be made from others. A result owns one reference of its buffer; of an operand it may be NULL
@@ -57,8 +61,11 @@ extern const char *const gr_tensor_kinds[GR_TENSOR_KIND_COUNT];
 
 typedef enum gr_tensor_source { GR_TENSOR_DATA, GR_TENSOR_FILL, GR_TENSOR_ELIDED } gr_tensor_source;
 
+/* Where its bytes begin in the buffer; a fill has one of its own. */
+static inline uint64_t gr_tensor_offset(const gr_tensor *t) { return t->source == GR_TENSOR_FILL ? 0 : t->offset; }
+
 /* Its bytes are, or are going to be, others than any tensor of the module had. */
-void gr_tensor_renew(graft_module *m, gr_tensor *t);
+static inline void gr_tensor_renew(graft_module *m, gr_tensor *t);
 static inline const graft_type *gr_tensor_type(const graft_module *m, graft_tensor t);
 graft_tensor gr_find_tensor(graft_module *m, gr_name name);                   /* GRAFT_NONE: none */
 graft_status gr_tensor_rename(graft_module *m, graft_tensor t, gr_name name); /* to one that the giver knows free */

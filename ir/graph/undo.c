@@ -81,7 +81,7 @@ static bool room(graft_module *m, uint64_t entries) {
 
 bool gr_undo_room_for_names(graft_module *m) { return room(m, 1); }
 
-bool gr_undo_room(graft_module *m, uint64_t entries) {
+bool gr_undo_make_room(graft_module *m, uint64_t entries) {
   gr_undo *u = &m->undo;
   if (gr_module_changeable(m)) return room(m, entries);
   if (!u->refused)

@@ -70,9 +70,10 @@ typedef enum gr_names_of {
 /* No entry takes more words than this; room for `entries` of them. False: no memory, an entry was lost before, or a
  * session runs on the module, which is an error. */
 #define GR_UNDO_WORDS 24u
-bool gr_undo_room(graft_module *m, uint64_t entries);
-bool gr_undo_room_for_names(
-    graft_module *m); /* for gr_undo_built: looking up is no change, also while a session runs */
+static inline bool gr_undo_room(graft_module *m, uint64_t entries);
+bool gr_undo_make_room(graft_module *m, uint64_t entries); /* the same, where there is none, or no session may run */
+/* For gr_undo_built: looking up is no change, also while a session runs. */
+bool gr_undo_room_for_names(graft_module *m);
 void gr_undo_item(graft_graph *g, gr_array_of array, uint32_t index); /* the item is going to change */
 void gr_undo_length(graft_graph *g, gr_array_of array);               /* the array is going to grow */
 void gr_undo_array(graft_graph *g, gr_array_of array);                /* the array is given up: empty from here on */

@@ -138,7 +138,7 @@ static void check_tensor(gr_verifier *v, const gr_tensor *t, int64_t size) {
   /* V3: a tensor has a known type, and as many bytes as the type says. */
   if (size < 0)
     gr_verify_fail(v, 3, gr_name_label(m, t->name), "the tensor's type is not fully known");
-  else if (t->buffer != NULL && !gr_in_range(t->offset, (uint64_t)size, t->buffer->size))
+  else if (t->buffer != NULL && !gr_in_range(gr_tensor_offset(t), (uint64_t)size, t->buffer->size))
     gr_verify_fail(v, 3, gr_name_label(m, t->name), "the tensor has %zu bytes, its type wants %jd", t->buffer->size,
                    size);
   else if (t->buffer == NULL && t->source == GR_TENSOR_DATA && size > 0)
@@ -158,8 +158,8 @@ static graft_status check_tensors(gr_verifier *v) {
     const gr_tensor *t = &m->tensors.data[i];
     if (i + AHEAD < m->tensors.len) __builtin_prefetch(t[AHEAD].buffer);
     if (t->erased != 0) continue;
-    if (t->type >= m->types.len || t->name.base >= m->strings.items.len || t->fill.base >= m->strings.items.len ||
-        t->kind > GRAFT_CONSTANT || t->source > GR_TENSOR_ELIDED) {
+    if (t->type >= m->types.len || t->name.base >= m->strings.items.len || t->kind > GRAFT_CONSTANT ||
+        t->source > GR_TENSOR_ELIDED || (t->source == GR_TENSOR_FILL && t->fill.base >= m->strings.items.len)) {
       gr_verify_fail(v, 1, "", "tensor %u is out of range", i);
       continue;
     }

@@ -241,26 +241,27 @@ static graft_status load_tensors(loader *l, bool check_hashes) {
     if (in->type >= l->t.types.count || in->kind > GRAFT_CONSTANT || in->source > GR_TENSOR_ELIDED || in->name == 0)
       return DAMAGED(l, "tensor %u", i);
     uint64_t size = l->sizes[in->type];
-    gr_tensor t = {.type = l->types[in->type], .kind = (uint8_t)in->kind, .source = (uint8_t)in->source};
-    graft_dtype dtype = m->types.data[t.type].dtype;
+    gr_tensor *t = &m->tensors.data[m->tensors.len];
+    *t = (gr_tensor){.type = l->types[in->type], .kind = (uint8_t)in->kind, .source = (uint8_t)in->source};
+    graft_dtype dtype = m->types.data[t->type].dtype;
     if (size == UINT64_MAX) return DAMAGED(l, "the type of tensor %u", i);
-    if (!read_name(l, in->name, in->number, &t.name)) return DAMAGED(l, "the name of tensor %u", i);
+    if (!read_name(l, in->name, in->number, &t->name)) return DAMAGED(l, "the name of tensor %u", i);
     if (in->source == GR_TENSOR_DATA) {
       graft_status status = check_bytes(l, i, dtype, size);
       if (status) return status;
-      if (!place_bytes(l, &t, in->offset, size, graft_dtype_size(dtype))) return GRAFT_NO_MEMORY;
+      if (!place_bytes(l, t, in->offset, size, graft_dtype_size(dtype))) return GRAFT_NO_MEMORY;
     } else if (in->source == GR_TENSOR_FILL) {
-      if (!gr_is_float(dtype) || !read_name(l, in->fill, in->fill_number, &t.fill) || is_odd_nan(in->lo) ||
+      if (!gr_is_float(dtype) || !read_name(l, in->fill, in->fill_number, &t->fill) || is_odd_nan(in->lo) ||
           is_odd_nan(in->hi))
         return DAMAGED(l, "the fill of tensor %u", i);
-      t.lo = in->lo;
-      t.hi = in->hi;
+      t->lo = in->lo;
+      t->hi = in->hi;
     } else {
-      t.hash = in->hash;
+      t->hash = in->hash;
     }
-    gr_tensor_renew(m, &t);
-    m->tensors.data[m->tensors.len++] = t;
-    graft_status status = check_hashes && t.buffer ? check_hash(l, i) : GRAFT_OK;
+    gr_tensor_renew(m, t);
+    m->tensors.len++;
+    graft_status status = check_hashes && t->buffer ? check_hash(l, i) : GRAFT_OK;
     if (status) return status;
   }
   return GRAFT_OK;
@@ -332,6 +333,7 @@ static void link_use(graft_graph *g, uint32_t value, uint32_t user) {
 /* All tensors that the graph has handles of are before this one. */
 static uint32_t tensors_read(const loader *l, const gr_gfb_graph *in) {
   uint32_t end = 0;
+  if (l->m->tensors.len <= in->handles) return l->m->tensors.len;
   for (uint32_t i = 0; i < in->handles; i++) {
     const uint32_t t = l->t.handles.data[l->at.handles + i];
     if (t >= end && t < l->m->tensors.len) end = t + 1;
@@ -372,23 +374,29 @@ static graft_status load_values(loader *l, graft_graph *g, uint32_t count, gr_de
 }
 
 static graft_status load_handles(loader *l, graft_graph *g, uint32_t count) {
+  if (count == 0) return GRAFT_OK;
+  const uint32_t *tensors = l->t.handles.data + l->at.handles;
   for (uint32_t i = 0; i < count; i++) {
-    graft_tensor t = l->t.handles.data[l->at.handles++];
+    const graft_tensor t = tensors[i];
     if (t >= l->m->tensors.len || gr_handle_of(g, t) != GRAFT_NONE) return DAMAGED(l, "handle %u of a tensor", i);
-    gr_value v = {.type = l->m->tensors.data[t].type, .first_use = GRAFT_NONE};
-    v.def_kind = GR_DEF_TENSOR;
-    v.def = t & GR_USER_INDEX;
-    gr_handles_put(&g->handles, t, g->values.len);
-    g->values.data[g->values.len++] = v;
+    gr_value *v = &g->values.data[g->values.len];
+    *v = (gr_value){.type = l->m->tensors.data[t].type, .first_use = GRAFT_NONE};
+    v->def_kind = GR_DEF_TENSOR;
+    v->def = t & GR_USER_INDEX;
+    gr_handles_put(&g->handles, t, g->values.len++);
   }
+  l->at.handles += count;
   return GRAFT_OK;
 }
 
 /* Operands must be defined before: inputs, results of earlier nodes, handles. */
 static graft_status load_operands(loader *l, graft_graph *g, uint32_t count, uint32_t node, uint32_t defined,
                                   uint32_t handles) {
+  if (count == 0) return GRAFT_OK;
+  const uint32_t *operands = l->t.operands.data + l->at.operands;
+  l->at.operands += count;
   for (uint32_t i = 0; i < count; i++) {
-    uint32_t v = l->t.operands.data[l->at.operands++];
+    const uint32_t v = operands[i];
     bool absent = v == GRAFT_NONE && i + 1 < count; /* trailing absent ones are never kept */
     bool known = v < defined || (v >= handles && v < g->values.len);
     if (!absent && (!known || g->values.data[v].type == GRAFT_NONE))
@@ -458,6 +466,7 @@ static graft_status load_ends(loader *l, graft_graph *g, const gr_gfb_graph *in)
     const gr_gfb_update *u = &l->t.updates.data[l->at.updates++];
     if (!readable(g, u->value) || u->tensor >= l->m->tensors.len) return DAMAGED(l, "update %u", i);
     g->updates.data[g->updates.len++] = (gr_update){g->uses.len, u->tensor};
+    l->m->tensors.data[u->tensor].updated = 1;
     link_use(g, u->value, GR_USER_UPDATE | i);
   }
   return GRAFT_OK;
