@@ -80,8 +80,9 @@ GRAFT_API graft_status graft_tensor_set_kind(graft_module *module, graft_tensor 
  * or updates it. O(graphs). */
 GRAFT_API graft_status graft_tensor_erase(graft_module *module, graft_tensor tensor);
 /* Destroys the graph; those after it get the index before theirs, in attributes too. GRAFT_INVALID_ARGUMENT: a node
- * runs it (which is named); it is the entry, graph 0; a pass is at work. Not to be taken back. O(nodes) if any node of
- * the module runs a graph, else O(graphs). */
+ * runs it (which is named); it is the entry, graph 0; a pass is at work and the graph is not the last one, or a node
+ * ran it once. Not to be taken back but with a pass that fails. O(nodes) if any node of the module runs a graph, else
+ * O(graphs). */
 GRAFT_API graft_status graft_graph_remove(graft_graph *graph);
 
 /* ---- copies ---------------------------------------------------------------------------------------------------------

@@ -207,6 +207,7 @@ static const gr_option_value *find(const gr_pass *p, const char *name) {
 }
 
 bool gr_option_bool(const gr_pass *p, const char *name) { return find(p, name)->b; }
+double gr_option_float(const gr_pass *p, const char *name) { return find(p, name)->f; }
 int64_t gr_option_int(const gr_pass *p, const char *name) { return find(p, name)->i; }
 const char *gr_option_string(const gr_pass *p, const char *name) { return find(p, name)->s; }
 bool gr_option_given(const gr_pass *p, const char *name) { return find(p, name)->given; }

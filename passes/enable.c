@@ -6,6 +6,7 @@ static graft_status set_enabled(gr_pass *p, uint32_t family, bool enabled) {
   graft_status status = GRAFT_OK;
   for (uint32_t i = 0; i < p->module->graphs.len && !status; i++) {
     graft_graph *g = p->module->graphs.data[i];
+    if (!gr_graph_chosen(p, g)) continue;
     for (graft_node n = g->first; n != GRAFT_NONE && !status; n = gr_node_at(g, n)->next) {
       const gr_op_info *op = gr_info(g, n);
       const uint32_t slot = family == GR_F_OBSERVE ? GR_ATTR(observe, enabled) : GR_ATTR(fake_quantize, enabled);

@@ -29,12 +29,15 @@ static graft_status find_of(differ *d) {
   gr_pass *p = d->pass;
   const char *name = gr_option_string(p, "of");
   const gr_loc where = gr_option_loc(p, "of");
+  const graft_status s = gr_graph_to_train(p, &d->g);
+  if (s) return s;
   d->of = GRAFT_NONE;
-  for (uint32_t i = 0; i < d->m->graphs.len && d->of == GRAFT_NONE; i++) {
-    d->g = d->m->graphs.data[i];
-    d->of = graft_value_find(d->g, name);
-  }
-  if (d->of == GRAFT_NONE) return gr_error(p->context, GRAFT_NAME, where, "no value is called '%s'", name);
+  for (uint32_t i = 0; i < graft_output_count(d->g) && d->of == GRAFT_NONE; i++)
+    if (strcmp(graft_output_name(d->g, i), name) == 0) d->of = graft_output_get(d->g, i);
+  if (d->of == GRAFT_NONE) d->of = graft_value_find(d->g, name);
+  if (d->of == GRAFT_NONE)
+    return gr_error(p->context, GRAFT_NAME, where, "graph '%s' has no output or value '%s'", graft_graph_get_name(d->g),
+                    name);
   const graft_type *t = gr_type_of(d->g, d->of);
   if (t->rank == 0 && gr_is_float(t->dtype)) return GRAFT_OK;
   char text[GR_TYPE_SIZE];
@@ -53,20 +56,54 @@ static graft_status add_wrt(differ *d, const char *name, gr_loc where) {
   return gr_vec_push(c, &d->wrt, v) ? GRAFT_OK : GRAFT_NO_MEMORY;
 }
 
+/* Is the tensor called so, or does it stand in a module called so? Counts those that each name of the list selects. */
+static bool is_listed(const char *list, const char *tensor, uint32_t *found) {
+  const char *item;
+  size_t length;
+  bool listed = false;
+  for (uint32_t i = 0; gr_list_next(&list, &item, &length); i++)
+    if (strncmp(tensor, item, length) == 0 && (tensor[length] == '\0' || tensor[length] == '.')) listed = ++found[i];
+  return listed;
+}
+
+static bool warn_unfound(gr_pass *p, const char *option, const uint32_t *found) {
+  const char *list = gr_option_string(p, option), *item;
+  size_t length;
+  for (uint32_t i = 0; gr_list_next(&list, &item, &length); i++)
+    if (!found[i])
+      gr_warning(p->context, GRAFT_NAME, gr_option_loc(p, option),
+                 "%s: no parameter that the graph reads is called '%.*s' or stands below it", option, (int)length,
+                 item);
+  return true;
+}
+
+static bool is_to_be_trained(differ *d, graft_tensor t, uint32_t *train, uint32_t *freeze) {
+  const char *only = gr_option_string(d->pass, "train");
+  char name[512];
+  graft_tensor_name(d->m, t, name, sizeof name);
+  const bool meant = !only[0] || is_listed(only, name, train);
+  return !is_listed(gr_option_string(d->pass, "freeze"), name, freeze) && meant;
+}
+
 static graft_status add_parameters(differ *d) {
   gr_held_list all = {0};
-  graft_context *c = d->pass->context;
-  bool ok = gr_handles_list(d->g, &all);
+  gr_pass *p = d->pass;
+  graft_context *c = p->context;
+  const size_t most = strlen(gr_option_string(p, "train")) + strlen(gr_option_string(p, "freeze")) + 2;
+  uint32_t *found = gr_calloc(c, most, sizeof *found), *freeze = found + strlen(gr_option_string(p, "train")) + 1;
+  bool ok = found && gr_handles_list(d->g, &all);
   for (uint32_t i = 0; ok && i < all.len; i++) {
-    const gr_tensor *t = &d->m->tensors.data[all.data[i].tensor];
-    if (t->kind == GRAFT_PARAMETER && gr_is_float(gr_tensor_type(d->m, all.data[i].tensor)->dtype) &&
-        !gr_unused(d->g, all.data[i].value))
+    const graft_tensor t = all.data[i].tensor;
+    if (d->m->tensors.data[t].kind == GRAFT_PARAMETER && gr_is_float(gr_tensor_type(d->m, t)->dtype) &&
+        !gr_unused(d->g, all.data[i].value) && is_to_be_trained(d, t, found, freeze))
       ok = gr_vec_push(c, &d->wrt, all.data[i].value);
   }
+  if (ok) ok = warn_unfound(p, "train", found) && warn_unfound(p, "freeze", freeze);
+  if (found) gr_free(c, found, most * sizeof *found);
   gr_vec_free(c, &all);
   if (!ok) return GRAFT_NO_MEMORY;
   if (d->wrt.len) return GRAFT_OK;
-  return gr_error(c, GRAFT_PASS, gr_value_loc(d->g, d->of), "graph '%s' reads no parameter: there is nothing to train",
+  return gr_error(c, GRAFT_PASS, gr_value_loc(d->g, d->of), "graph '%s' reads no parameter that is to be trained",
                   graft_graph_get_name(d->g));
 }
 

@@ -241,6 +241,7 @@ static graft_status change_all(gr_pass *p, change what) {
   if (!nested) s = GRAFT_NO_MEMORY;
   for (uint32_t i = 0; !s && i < p->module->graphs.len; i++) {
     c.g = p->module->graphs.data[i];
+    if (!named && !gr_graph_chosen(p, c.g)) continue;
     if (training && nested[i]) /* it has no updates */
       warn_of_eval(&c);
     else

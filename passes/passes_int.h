@@ -85,6 +85,7 @@ bool gr_same_option(const char *a, const char *b); /* `-` and `_` are the same *
 /* Options by name; the row in passes.def must declare them with this kind. */
 bool gr_option_bool(const gr_pass *p, const char *name);
 int64_t gr_option_int(const gr_pass *p, const char *name);
+double gr_option_float(const gr_pass *p, const char *name);
 const char *gr_option_string(const gr_pass *p, const char *name); /* of a list the whole text */
 bool gr_option_given(const gr_pass *p, const char *name);
 /* Where the option's value stands, for a diagnostic; nowhere when it was not given. */
@@ -95,6 +96,11 @@ bool gr_list_next(const char **at, const char **item, size_t *length);
 
 /* The items as an array of strings; NULL: no memory. */
 const char **gr_list_split(gr_arena *arena, const char *list, uint32_t *count);
+
+/* Is the graph one that the list option `graph` means? "": all are; `!NAME`: all but that one. */
+bool gr_graph_chosen(const gr_pass *p, const graft_graph *g);
+/* The graph that the option `graph` names: without it the graph `train`, where there is none the first one. */
+graft_status gr_graph_to_train(const gr_pass *p, graft_graph **g);
 
 /* Adds to a statistic; `name` lives as long as the pass. */
 void gr_count(gr_pass *p, const char *name, uint64_t by);

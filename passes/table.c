@@ -1,4 +1,5 @@
 /* The pass table as data, and what the public interface tells about it. */
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,6 +10,8 @@
   { .kind = GR_OPTION_BOOL, .name = (n), .b = (value), .s = "" }
 #define INT(n, value) \
   { .kind = GR_OPTION_INT, .name = (n), .i = (value), .s = "", .most = INFINITY }
+#define FLOAT_IN(n, value, low, high) \
+  { .kind = GR_OPTION_FLOAT, .name = (n), .f = (value), .s = "", .least = (low), .most = (high) }
 #define STRING(n, value) \
   { .kind = GR_OPTION_STRING, .name = (n), .s = (value) }
 #define LIST(n, value) \

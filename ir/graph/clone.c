@@ -103,6 +103,23 @@ static bool copy_tensors(graft_module *to, const graft_module *from) {
   return good;
 }
 
+static bool copy_body(graft_graph *g, const graft_graph *from) {
+  graft_context *c = g->module->context;
+  g->first = from->first;
+  g->last = from->last;
+  g->live = from->live;
+  g->handles.taken = from->handles.taken;
+  return COPY(c, &g->nodes, &from->nodes) && COPY(c, &g->uses, &from->uses) && COPY(c, &g->values, &from->values) &&
+         COPY(c, &g->inputs, &from->inputs) && COPY(c, &g->outputs, &from->outputs) &&
+         COPY(c, &g->updates, &from->updates) && COPY(c, &g->handles, &from->handles);
+}
+
+static bool copy_specs(graft_graph *g, const graft_graph *from) {
+  graft_context *c = g->module->context;
+  return COPY(c, &g->spec_of_use, &from->spec_of_use) && COPY(c, &g->spec_of_value, &from->spec_of_value) &&
+         COPY(c, &g->origin_of_use, &from->origin_of_use) && COPY(c, &g->origin_of_value, &from->origin_of_value);
+}
+
 static bool copy_graph(graft_module *to, const graft_graph *from) {
   graft_context *c = to->context;
   graft_graph *g = gr_calloc(c, 1, sizeof *g);
@@ -112,15 +129,12 @@ static bool copy_graph(graft_module *to, const graft_graph *from) {
   g->module = to;
   g->index = from->index;
   g->name = from->name;
-  g->first = from->first;
-  g->last = from->last;
-  g->live = from->live;
-  g->handles.taken = from->handles.taken;
-  return COPY(c, &g->nodes, &from->nodes) && COPY(c, &g->uses, &from->uses) && COPY(c, &g->values, &from->values) &&
-         COPY(c, &g->inputs, &from->inputs) && COPY(c, &g->outputs, &from->outputs) &&
-         COPY(c, &g->updates, &from->updates) && COPY(c, &g->handles, &from->handles) &&
-         COPY(c, &g->spec_of_use, &from->spec_of_use) && COPY(c, &g->spec_of_value, &from->spec_of_value) &&
-         COPY(c, &g->origin_of_use, &from->origin_of_use) && COPY(c, &g->origin_of_value, &from->origin_of_value);
+  return copy_body(g, from) && copy_specs(g, from);
+}
+
+graft_graph *gr_graph_copy(const graft_graph *from, const char *name) {
+  graft_graph *g = graft_graph_create(from->module, name);
+  return g && copy_body(g, from) ? g : NULL;
 }
 
 graft_module *graft_module_clone(graft_context *c, const graft_module *m) {

@@ -336,9 +336,10 @@ graft_status graft_graph_remove(graft_graph *g) {
   graft_context *c = m->context;
   const uint32_t index = g->index;
   if (!gr_undo_room(m, 1)) return GRAFT_INVALID_ARGUMENT; /* a session runs */
-  if (m->undo.open)
-    return gr_error(c, GRAFT_INVALID_ARGUMENT, gr_module_loc(m), "a pass is at work: remove graphs before or after it");
   if (index == 0) return gr_error(c, GRAFT_INVALID_ARGUMENT, gr_module_loc(m), "the entry graph stays");
+  if (m->undo.open && index + 1 < m->graphs.len)
+    return gr_error(c, GRAFT_INVALID_ARGUMENT, gr_module_loc(m),
+                    "while a pass is at work the last graph alone can be removed");
   bool any;
   bool *naming = sets_naming(m, index, &any);
   if (!naming) return GRAFT_NO_MEMORY;
@@ -349,15 +350,19 @@ graft_status graft_graph_remove(graft_graph *g) {
   if (runs)
     return gr_error(c, GRAFT_INVALID_ARGUMENT, gr_node_loc(runner_graph, runner), "the node runs graph '%s'",
                     gr_string_text(m, g->name));
+  if (any && m->undo.open)
+    return gr_error(c, GRAFT_INVALID_ARGUMENT, gr_module_loc(m),
+                    "a pass is at work: remove graph '%s', which nodes have run, before or after it",
+                    gr_string_text(m, g->name));
   gr_attrs_drop_graph(m, index);
   for (uint32_t i = index; i + 1 < m->graphs.len; i++) {
     m->graphs.data[i] = m->graphs.data[i + 1];
     m->graphs.data[i]->index = i;
   }
-  m->graphs.len--;
+  m->graphs.data[m->graphs.len - 1] = g;
+  if (!gr_undo_graph_removing(m)) return GRAFT_NO_MEMORY;
   gr_map_free(c, &m->graph_names);
   gr_holders_drop(m);
   memset(m->caches->inferred, 0, sizeof m->caches->inferred);
-  gr_graph_free(c, g);
   return GRAFT_OK;
 }

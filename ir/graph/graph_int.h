@@ -277,6 +277,10 @@ uint32_t gr_node_may(const graft_graph *g, graft_node n);
 /* Has the op the attribute `training`, and is it set? */
 bool gr_is_training(const graft_graph *g, graft_node n);
 
+/* One more graph of the module, with the same nodes, values, outputs and updates under the same numbers, without
+ * annotations, inside an edit: what it has is taken back with it. NULL with a diagnostic. */
+graft_graph *gr_graph_copy(const graft_graph *from, const char *name);
+
 /* By graph: an attribute of a node names it, so that it is run inside another one. NULL: no memory. The caller's to
  * free: as many bytes as the module has graphs, and one. */
 bool *gr_nested_graphs(graft_module *m);

@@ -23,7 +23,8 @@ typedef enum kind {               /* the words of an entry, after which come gra
                     BUILT,        /* map */
                     TENSOR,       /* bytes…, tensor */
                     TENSOR_ADDED, /* */
-                    GRAPH_ADDED   /* */
+                    GRAPH_ADDED,  /* */
+                    GRAPH_REMOVED /* */
 } kind;
 
 _Static_assert(sizeof(gr_tensor) / 4 + 3 <= GR_UNDO_WORDS, "an entry fits");
@@ -193,6 +194,19 @@ void gr_undo_tensor_added(graft_module *m) {
 
 void gr_undo_graph_added(graft_module *m) {
   if (m->undo.open) end(m, NULL, GRAPH_ADDED);
+}
+
+bool gr_undo_graph_removing(graft_module *m) {
+  graft_graph *g = m->graphs.data[m->graphs.len - 1];
+  if (!m->undo.open) {
+    m->graphs.len--;
+    gr_graph_free(m->context, g);
+    return true;
+  }
+  if (!gr_undo_room(m, 1) || !gr_vec_push(m->context, &m->undo.removed, g)) return false;
+  end(m, NULL, GRAPH_REMOVED);
+  m->graphs.len--;
+  return true;
 }
 
 void gr_undo_built(graft_module *m, graft_graph *g, gr_names_of which) { ENTRY(m, g, BUILT, which); }
@@ -370,6 +384,9 @@ static void pop(graft_module *m, bool back) {
   case GRAPH_ADDED:
     if (back) gr_graph_free(m->context, m->graphs.data[--m->graphs.len]);
     return;
+  case GRAPH_REMOVED: /* the place that it had is still there */
+    if (back) m->graphs.data[m->graphs.len++] = m->undo.removed.data[--m->undo.removed.len];
+    return;
   }
 }
 
@@ -394,6 +411,8 @@ graft_status gr_edit_end(graft_module *m, gr_edit edit, graft_status status) {
   if (--u->open == 0) {
     while (u->owners) pop(m, false);
     u->words.len = 0;
+    while (u->removed.len) gr_graph_free(m->context, u->removed.data[--u->removed.len]);
+    gr_vec_free(m->context, &u->removed);
     if (u->words.cap > KEPT_WORDS) gr_vec_free(m->context, &u->words);
   }
   return status;

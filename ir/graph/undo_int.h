@@ -29,10 +29,11 @@ typedef struct gr_edit {
 /* A module's entries, newest last: the words of what was there before, then what kind of change it was. */
 typedef struct gr_undo {
   GR_VEC(uint32_t) words;
-  uint32_t open;   /* edits */
-  uint32_t owners; /* entries that hold a buffer or an array */
-  bool lost;       /* an entry could not be written */
-  bool refused;    /* … since a session runs on the module */
+  uint32_t open;                 /* edits */
+  uint32_t owners;               /* entries that hold a buffer or an array */
+  GR_VEC(graft_graph *) removed; /* graphs that went: they end with the last edit */
+  bool lost;                     /* an entry could not be written */
+  bool refused;                  /* … since a session runs on the module */
 } gr_undo;
 
 gr_edit gr_edit_begin(graft_module *m);
@@ -89,6 +90,9 @@ void gr_undo_number(graft_module *m, uint32_t string); /* the next number of a n
 void gr_undo_tensor(graft_module *m, graft_tensor t);  /* its record is going to change, or its bytes */
 void gr_undo_tensor_added(graft_module *m);
 void gr_undo_graph_added(graft_module *m);
+/* The last graph is going to leave the module, which it does here; it is freed when it cannot come back any more.
+ * False: no memory. */
+bool gr_undo_graph_removing(graft_module *m);
 void gr_undo_built(graft_module *m, graft_graph *g, gr_names_of which); /* the map is going to be made */
 /* gr_map_put of a map whose entries are looked at before they are believed. */
 bool gr_undo_put(graft_module *m, graft_graph *g, gr_names_of which, uint64_t key, uint32_t value);

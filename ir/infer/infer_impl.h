@@ -29,7 +29,7 @@ typedef struct gr_rule {
   X(scatter_nd) X(nonzero) X(arange) X(numel) X(shape) X(to) X(quantize) \
   X(dequantize) X(choose_qparams) X(observe) X(qparams) X(fake_quantize) X(bn_scale) X(bn_shift) X(channel) \
   X(quantized) X(quantized_cat) X(recurrent) X(attention) X(max_unpool) X(if) X(loop) \
-  X(gradient) X(sum_to_size) X(sum_backward)
+  X(gradient) X(sum_to_size) X(sum_backward) X(sgd) X(adam) X(clip_grad_norm)
 // clang-format on
 #define GR_RULE_DECLARATION(name) bool gr_rule_##name(const gr_rule *r);
 GR_RULES(GR_RULE_DECLARATION)

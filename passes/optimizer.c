@@ -1,0 +1,266 @@
+/* optimizer: each tensor whose gradient the graph gives takes a step. What an optimizer is says a row of the op table
+ * of the family `optimizer`: it reads the tensor, its gradient, the learning rate, how many steps were taken and what
+ * it remembers (statistics), and its results are what the tensor and what it remembers are next, in this order. */
+#include <stdio.h>
+#include <string.h>
+
+#include "ir/edit.h"
+#include "ir/formats/number_int.h"
+#include "passes/passes_int.h"
+
+GR_SAME_OPERAND(grad, sgd, adam);
+GR_SAME_OPERAND(lr, sgd, adam);
+GR_SAME_OPERAND(step, sgd, adam);
+GR_SAME_OPERAND(clip, sgd, adam);
+GR_SAME_OPERAND(clip, sgd, adamw);
+
+enum {
+  WEIGHT = GR_OPERAND(sgd, weight),
+  GRAD = GR_OPERAND(sgd, grad),
+  LR = GR_OPERAND(sgd, lr),
+  STEP = GR_OPERAND(sgd, step),
+  CLIP = GR_OPERAND(sgd, clip)
+};
+
+typedef struct place { /* a tensor to be trained */
+  graft_tensor tensor;
+  graft_value gradient;
+} place;
+
+typedef struct maker {
+  gr_pass *pass;
+  graft_module *m;
+  graft_graph *g;
+  uint32_t op, attrs;
+  graft_value lr, step, clip;
+  GR_VEC(place) places;
+} maker;
+
+static uint32_t op_of(const char *name) {
+  const uint32_t op = gr_op_find(name, strlen(name));
+  return op < GR_OP_COUNT && (gr_op_get(op)->families & GR_F_OPTIMIZER) ? op : GR_OP_COUNT;
+}
+
+graft_status gr_check_optimizer(gr_pass *p) {
+  const char *name = gr_option_string(p, "optimizer");
+  const uint32_t op = op_of(name);
+  gr_closest near = gr_closest_begin(name, strlen(name));
+  for (uint32_t i = 0; i < GR_OP_COUNT; i++)
+    if (gr_op_get(i)->families & GR_F_OPTIMIZER)
+      gr_closest_offer(&near, gr_op_get(i)->name, strlen(gr_op_get(i)->name));
+  if (op == GR_OP_COUNT)
+    return gr_error(p->context, GRAFT_NAME, gr_option_loc(p, "optimizer"), "there is no optimizer '%s'%s", name,
+                    gr_closest_hint(&near, ""));
+  if (!(gr_option_float(p, "lr") > 0))
+    return gr_error(p->context, GRAFT_INVALID_ARGUMENT, gr_option_loc(p, "lr"), "lr is %g: a learning rate is above 0",
+                    gr_option_float(p, "lr"));
+  const gr_op_info *info = gr_op_get(op);
+  for (uint32_t i = 0; i < p->rest_count; i++) {
+    bool known = false;
+    near = gr_closest_begin(p->rest[i].name, strlen(p->rest[i].name));
+    for (uint32_t k = 0; k < info->attr_count; k++) {
+      known |= gr_same_option(info->attrs[k].name, p->rest[i].name);
+      gr_closest_offer(&near, info->attrs[k].name, strlen(info->attrs[k].name));
+    }
+    if (!known)
+      return gr_error(p->context, GRAFT_NAME, p->rest[i].name_where, "'%s' has no option '%s'%s", name, p->rest[i].name,
+                      gr_closest_hint(&near, ""));
+  }
+  return GRAFT_OK;
+}
+
+static graft_status set_attr(gr_pass *p, gr_attr_builder *b, const gr_op_info *info, const gr_option_text *o) {
+  for (uint32_t k = 0; k < info->attr_count; k++) {
+    const gr_attr_decl *d = &info->attrs[k];
+    graft_attr a = {.name = d->name, .kind = d->kind};
+    if (!gr_same_option(d->name, o->name)) continue;
+    bool good = true;
+    if (d->kind == GRAFT_ATTR_BOOL) {
+      a.as.b = strcmp(o->value, "true") == 0;
+      good = a.as.b || strcmp(o->value, "false") == 0;
+    } else {
+      good = gr_number_parse(o->value, strlen(o->value), &a.as.f);
+    }
+    if (!good)
+      return gr_error(p->context, GRAFT_SYNTAX, o->value_where, "option '%s' takes %s, not '%s'", o->name,
+                      d->kind == GRAFT_ATTR_BOOL ? "true or false" : "a number", o->value);
+    return gr_attrs_set(p->module, b, info, &a, o->value_where);
+  }
+  return GRAFT_OK;
+}
+
+static graft_status read_attrs(maker *k) {
+  gr_pass *p = k->pass;
+  gr_attr_builder b;
+  graft_status s = GRAFT_OK;
+  gr_attrs_begin(&b, gr_op_get(k->op));
+  for (uint32_t i = 0; i < p->rest_count && !s; i++) s = set_attr(p, &b, gr_op_get(k->op), &p->rest[i]);
+  if (s) return s;
+  k->attrs = gr_attrs_intern(k->m, &b, gr_op_get(k->op), gr_option_loc(p, "optimizer"));
+  return k->attrs == GRAFT_NONE ? GRAFT_NO_MEMORY : GRAFT_OK;
+}
+
+/* The outputs NAME.grad, which go. */
+static graft_status take_gradients(maker *k) {
+  graft_graph *g = k->g;
+  graft_status s = GRAFT_OK;
+  for (uint32_t i = graft_output_count(g); i-- > 0 && !s;) {
+    char name[540];
+    const size_t length = strlen(graft_output_name(g, i));
+    if (length < 6 || length >= sizeof name || strcmp(graft_output_name(g, i) + length - 5, ".grad") != 0) continue;
+    (void)snprintf(name, sizeof name, "%.*s", (int)length - 5, graft_output_name(g, i));
+    const graft_tensor t = graft_tensor_find(k->m, name);
+    if (t == GRAFT_NONE) continue; /* of an input: not to be trained */
+    if (!gr_vec_push(k->pass->context, &k->places, ((place){t, graft_output_get(g, i)}))) return GRAFT_NO_MEMORY;
+    s = graft_output_remove(g, i);
+  }
+  for (uint32_t i = 0; i < k->places.len / 2; i++) { /* as the graph had them */
+    const place other = k->places.data[i];
+    k->places.data[i] = k->places.data[k->places.len - 1 - i];
+    k->places.data[k->places.len - 1 - i] = other;
+  }
+  if (!s && !k->places.len)
+    s = gr_error(k->pass->context, GRAFT_PASS, gr_module_loc(k->m),
+                 "the graph has no output NAME.grad of a tensor: run the pass gradient before");
+  return s;
+}
+
+/* A buffer that remembers something; one of this name and type goes on. */
+static graft_status buffer(maker *k, const char *name, const graft_type *type, const void *data, graft_value *v) {
+  graft_tensor t = graft_tensor_find(k->m, name);
+  if (t != GRAFT_NONE && !gr_type_equal(gr_tensor_type(k->m, t), type))
+    return gr_error(k->pass->context, GRAFT_NAME, gr_module_loc(k->m), "there is a tensor '%s' of another type", name);
+  if (t == GRAFT_NONE) t = graft_tensor_create(k->m, name, GRAFT_BUFFER, type, data);
+  *v = t == GRAFT_NONE ? GRAFT_NONE : gr_handle(k->g, t);
+  return *v == GRAFT_NONE ? GRAFT_NO_MEMORY : GRAFT_OK;
+}
+
+static graft_status zeros(maker *k, const char *name, const graft_type *type, graft_value *v) {
+  const size_t size = (size_t)graft_type_elements(type) * graft_dtype_size(type->dtype);
+  void *data = gr_calloc(k->pass->context, size + 1, 1);
+  if (!data) return GRAFT_NO_MEMORY;
+  const graft_status s = buffer(k, name, type, data, v);
+  gr_free(k->pass->context, data, size + 1);
+  return s;
+}
+
+static graft_value add_node(maker *k, uint32_t op, uint32_t attrs, const graft_value *operands, uint32_t count) {
+  const gr_node_desc d = {.op = op,
+                          .attrs = attrs,
+                          .operands = operands,
+                          .operand_count = count,
+                          .result_count = 1,
+                          .before = GRAFT_NONE,
+                          .where = gr_module_loc(k->m)};
+  const graft_node n = gr_node_add(k->g, &d);
+  return n == GRAFT_NONE ? GRAFT_NONE : gr_result(k->g, n, 0);
+}
+
+/* The learning rate, the step, and by what gradients are multiplied. */
+static graft_status make_common(maker *k) {
+  gr_pass *p = k->pass;
+  const graft_type number = graft_type_make(GRAFT_F32, 0, NULL), whole = graft_type_make(GRAFT_I64, 0, NULL);
+  const float lr = (float)gr_option_float(p, "lr");
+  const int64_t zero = 0;
+  gr_attr_builder b;
+  graft_status s = buffer(k, "optimizer.lr", &number, &lr, &k->lr);
+  if (!s) s = buffer(k, "optimizer.step", &whole, &zero, &k->step);
+  k->clip = GRAFT_NONE;
+  const double most = gr_option_float(p, "clip-norm");
+  if (s || most == 0) return s;
+  const graft_attr a = {.name = "max_norm", .kind = GRAFT_ATTR_FLOAT, .as.f = most};
+  const gr_op_info *info = gr_op_get(GR_OP_clip_grad_norm);
+  GR_VEC(graft_value) all = {0};
+  bool ok = true;
+  for (uint32_t i = 0; i < k->places.len && ok; i++) ok = gr_vec_push(p->context, &all, k->places.data[i].gradient);
+  gr_attrs_begin(&b, info);
+  s = ok ? gr_attrs_set(k->m, &b, info, &a, gr_option_loc(p, "clip-norm")) : GRAFT_NO_MEMORY;
+  const uint32_t attrs = s ? GRAFT_NONE : gr_attrs_intern(k->m, &b, info, gr_option_loc(p, "clip-norm"));
+  if (attrs != GRAFT_NONE) k->clip = add_node(k, GR_OP_clip_grad_norm, attrs, all.data, all.len);
+  gr_vec_free(p->context, &all);
+  return s ? s : k->clip == GRAFT_NONE ? GRAFT_NO_MEMORY : GRAFT_OK;
+}
+
+/* Does the op take a tensor of the type with these attributes, remembering all that it may or only what it must? */
+static bool takes(maker *k, const graft_type *type, bool optional) {
+  const gr_op_info *info = gr_op_get(k->op);
+  const graft_type *operands[GR_MAX_OPERANDS] = {0}, *lr = gr_type_of(k->g, k->lr), *step = gr_type_of(k->g, k->step);
+  graft_type results[GR_MAX_RESULTS];
+  char error[160];
+  uint32_t states = 0;
+  for (uint32_t i = 0; i < info->operand_count; i++) {
+    const bool state = info->operands[i].role == GR_STATISTICS && (optional || !info->operands[i].optional);
+    operands[i] = state || i == WEIGHT || i == GRAD ? type : i == LR ? lr : i == STEP ? step : NULL;
+    states += state;
+  }
+  gr_infer in = {.module = k->m,
+                 .op = k->op,
+                 .attrs = k->attrs,
+                 .operands = operands,
+                 .operand_count = info->operand_count,
+                 .results = results,
+                 .result_count = 1 + states,
+                 .error = error};
+  return gr_infer_types(&in);
+}
+
+static graft_status take_step(maker *k, const place *at) {
+  const gr_op_info *info = gr_op_get(k->op);
+  graft_graph *g = k->g;
+  const graft_type type = *gr_tensor_type(k->m, at->tensor);
+  graft_value operands[GR_MAX_OPERANDS];
+  graft_tensor states[GR_MAX_RESULTS];
+  uint32_t count = 0;
+  graft_status s = GRAFT_OK;
+  const bool optional = !takes(k, &type, false) && takes(k, &type, true);
+  for (uint32_t i = 0; i < info->operand_count && !s; i++) {
+    char name[600], of[512];
+    operands[i] = GRAFT_NONE;
+    if (info->operands[i].role != GR_STATISTICS || (info->operands[i].optional && !optional)) continue;
+    graft_tensor_name(k->m, at->tensor, of, sizeof of);
+    (void)snprintf(name, sizeof name, "%s.%s", of, info->operands[i].name);
+    s = zeros(k, name, &type, &operands[i]);
+    if (!s) states[count++] = gr_value_tensor(g, operands[i]);
+  }
+  if (s) return s;
+  operands[WEIGHT] = gr_handle(g, at->tensor);
+  operands[GRAD] = at->gradient;
+  operands[LR] = k->lr;
+  operands[STEP] = k->step;
+  operands[CLIP] = k->clip;
+  const gr_node_desc d = {.op = k->op,
+                          .attrs = k->attrs,
+                          .operands = operands,
+                          .operand_count = info->operand_count,
+                          .result_count = 1 + count,
+                          .before = GRAFT_NONE,
+                          .where = gr_value_loc(g, operands[WEIGHT])};
+  const graft_node n = gr_node_add(g, &d);
+  if (n == GRAFT_NONE) return GRAFT_PASS;
+  s = graft_update_add(g, at->tensor, gr_result(g, n, 0));
+  for (uint32_t i = 0; i < count && !s; i++) s = graft_update_add(g, states[i], gr_result(g, n, 1 + i));
+  gr_count(k->pass, "tensors trained", 1);
+  return s;
+}
+
+static graft_status count_step(maker *k) {
+  gr_attr_builder b;
+  gr_attrs_begin(&b, gr_op_get(GR_OP_add));
+  const uint32_t none = gr_attrs_intern(k->m, &b, gr_op_get(GR_OP_add), gr_module_loc(k->m));
+  const graft_value one = graft_scalar(k->g, GRAFT_I64, 1);
+  if (none == GRAFT_NONE || one == GRAFT_NONE) return GRAFT_NO_MEMORY;
+  const graft_value next = add_node(k, GR_OP_add, none, (graft_value[]){k->step, one}, 2);
+  return next == GRAFT_NONE ? GRAFT_NO_MEMORY : graft_update_add(k->g, gr_value_tensor(k->g, k->step), next);
+}
+
+graft_status gr_pass_optimizer(gr_pass *p) {
+  maker k = {.pass = p, .m = p->module, .op = op_of(gr_option_string(p, "optimizer"))};
+  graft_status s = gr_graph_to_train(p, &k.g);
+  if (!s) s = read_attrs(&k);
+  if (!s) s = take_gradients(&k);
+  if (!s) s = make_common(&k);
+  for (uint32_t i = 0; i < k.places.len && !s; i++) s = take_step(&k, &k.places.data[i]);
+  if (!s) s = count_step(&k);
+  gr_vec_free(p->context, &k.places);
+  return s;
+}
