@@ -121,6 +121,12 @@ static bool flows_through(const differ *d, graft_node n) {
   return !(gr_node_families(d->g, n) & GR_F_NOT_DIFFERENTIABLE);
 }
 
+/* Of a `like` only the extents count: no gradient flows to it. */
+static bool is_read(const differ *d, graft_node n, uint32_t slot) {
+  const gr_op_info *info = gr_info(d->g, n);
+  return !info || slot >= info->operand_count || info->operands[slot].role != GR_LIKE;
+}
+
 /* Forward: what changes with `wrt`. Of an unknown element type is taken that it is a float. */
 static void find_moving(differ *d) {
   const graft_graph *g = d->g;
@@ -130,7 +136,7 @@ static void find_moving(differ *d) {
     bool any = false;
     for (uint32_t i = 0; i < node->operand_count && !any; i++) {
       const graft_value v = gr_operand(g, n, i);
-      any = v != GRAFT_NONE && d->moves[v];
+      any = v != GRAFT_NONE && d->moves[v] && is_read(d, n, i);
     }
     if (!any || !flows_through(d, n)) continue;
     for (uint32_t i = 0; i < node->result_count; i++) {
@@ -215,7 +221,7 @@ static graft_status differentiate(differ *d, graft_node n) {
   graft_status s = GRAFT_OK;
   for (uint32_t i = 0; i < node.operand_count && !s; i++) {
     const graft_value v = gr_operand(g, n, i);
-    if (v != GRAFT_NONE && d->moves[v]) s = flow_to(d, v, gr_result(g, made, i), n);
+    if (v != GRAFT_NONE && d->moves[v] && is_read(d, n, i)) s = flow_to(d, v, gr_result(g, made, i), n);
   }
   return s;
 }

@@ -108,6 +108,7 @@ static bool gather_operands(pt_apply *a, const pt_step *s) {
   pt_rewriter *r = a->r;
   unsigned char bytes[8];
   graft_type type;
+  graft_attr number;
   r->operands.len = 0;
   for (uint32_t i = 0; i < s->operand_count; i++) {
     const pt_operand *o = &s->operands[i];
@@ -122,7 +123,7 @@ static bool gather_operands(pt_apply *a, const pt_step *s) {
       v = a->f->values[o->slot];
     } else {
       graft_tensor t =
-          gr_pt_apply_literal(a, s, o, &type, bytes) ? gr_constant(r->m, "scalar", &type, bytes) : GRAFT_NONE;
+          gr_pt_apply_literal(a, s, o, &type, bytes, &number) ? gr_constant(r->m, "scalar", &type, bytes) : GRAFT_NONE;
       if (t == GRAFT_NONE || (v = gr_handle(r->g, t)) == GRAFT_NONE) return false;
     }
     if (!gr_vec_push(r->c, &r->operands, v)) return false;

@@ -65,30 +65,44 @@ static bool slot_is_absent(const pt_apply *a, uint16_t slot) {
   return a->f->consts[slot] == GRAFT_NONE && a->f->values[slot] == GRAFT_NONE;
 }
 
-/* A number takes the type of the first operand that is none; f32 where there is no other. GRAFT_UNKNOWN: not known. */
-static graft_dtype literal_dtype(const pt_apply *a, const pt_step *s, const pt_operand *literal) {
-  if (literal->dtype != GRAFT_UNKNOWN) return literal->dtype;
-  for (uint32_t i = 0; i < s->operand_count; i++) {
-    const pt_operand *o = &s->operands[i];
-    graft_value v = GRAFT_NONE;
-    if (o->kind == PT_O_LITERAL) continue;
-    if (o->kind == PT_O_SLOT && a->f->consts[o->slot] != GRAFT_NONE)
-      return gr_pt_cones_dtype(a->r->cones, a->f->consts[o->slot]);
-    if (o->kind == PT_O_SLOT) v = a->f->values[o->slot];
-    for (uint32_t k = 0; o->kind == PT_O_RANGE && k < a->f->ranges[o->slot].count && v == GRAFT_NONE; k++)
-      v = pt_range_value(a, &a->f->ranges[o->slot], k);
-    if (v != GRAFT_NONE) return gr_type_of(a->r->g, v)->dtype;
-  }
-  return GRAFT_F32;
+/* GRAFT_UNKNOWN: not known; GRAFT_DTYPE_COUNT: there is no such operand, or it is a number. */
+static graft_dtype operand_dtype(const pt_apply *a, const pt_operand *o) {
+  graft_value v = GRAFT_NONE;
+  if (o->kind == PT_O_SLOT && a->f->consts[o->slot] != GRAFT_NONE)
+    return gr_pt_cones_dtype(a->r->cones, a->f->consts[o->slot]);
+  if (o->kind == PT_O_SLOT) v = a->f->values[o->slot];
+  for (uint32_t k = 0; o->kind == PT_O_RANGE && k < a->f->ranges[o->slot].count && v == GRAFT_NONE; k++)
+    v = pt_range_value(a, &a->f->ranges[o->slot], k);
+  return v == GRAFT_NONE ? GRAFT_DTYPE_COUNT : gr_type_of(a->r->g, v)->dtype;
 }
 
-/* False where the number is none of its type. */
+/* A number takes the type of the first operand that is none, a bool only where all others are (the condition of
+ * `where` says nothing of what it chooses from); f32 where there is no other. */
+static graft_dtype literal_dtype(const pt_apply *a, const pt_step *s, const pt_operand *literal) {
+  if (literal->dtype != GRAFT_UNKNOWN) return literal->dtype;
+  bool truths = false;
+  for (uint32_t i = 0; i < s->operand_count; i++) {
+    const graft_dtype d = operand_dtype(a, &s->operands[i]);
+    truths |= d == GRAFT_BOOL;
+    if (d != GRAFT_DTYPE_COUNT && d != GRAFT_BOOL) return d;
+  }
+  return truths ? GRAFT_BOOL : GRAFT_F32;
+}
+
+/* False where the number is none of its type, or what it is computed of is not known. */
 bool gr_pt_apply_literal(const pt_apply *a, const pt_step *s, const pt_operand *o, graft_type *type,
-                         unsigned char bytes[8]) {
+                         unsigned char bytes[8], graft_attr *number) {
   *type = (graft_type){.dtype = literal_dtype(a, s, o)};
-  if (gr_pt_number_as(o->number, type->dtype, bytes)) return true;
+  pt_eval e = pt_apply_evaluation(a);
+  if (!o->expr)
+    *number = *o->number;
+  else if (!gr_pt_eval_expr(&e, o->expr, number) ||
+           (number->kind != GRAFT_ATTR_INT && number->kind != GRAFT_ATTR_FLOAT) ||
+           (e.reading == PT_EXTENTS && number->kind == GRAFT_ATTR_INT && number->as.i < 0))
+    return PT_UNFIT(a, "an operand that is computed has no value, or is no number");
+  if (gr_pt_number_as(number, type->dtype, bytes)) return true;
   char text[64];
-  gr_pt_attr_text(o->number, text, sizeof text);
+  gr_pt_attr_text(number, text, sizeof text);
   return PT_UNFIT(a, "%s is no %s", text, graft_dtype_name(type->dtype));
 }
 
@@ -96,6 +110,7 @@ static bool gather_entries(pt_apply *a, const pt_step *s) {
   pt_rewriter *r = a->r;
   unsigned char bytes[8];
   graft_type type;
+  graft_attr number;
   r->entries.len = 0;
   for (uint32_t i = 0; i < s->operand_count; i++) {
     const pt_operand *o = &s->operands[i];
@@ -111,7 +126,8 @@ static bool gather_entries(pt_apply *a, const pt_step *s) {
     uint32_t e = GRAFT_NONE;
     bool absent = o->kind == PT_O_SLOT && slot_is_absent(a, o->slot);
     if (o->kind == PT_O_LITERAL)
-      e = gr_pt_apply_literal(a, s, o, &type, bytes) ? gr_pt_cones_number(r->cones, type.dtype, o->number) : GRAFT_NONE;
+      e = gr_pt_apply_literal(a, s, o, &type, bytes, &number) ? gr_pt_cones_number(r->cones, type.dtype, &number)
+                                                              : GRAFT_NONE;
     else if (!absent)
       e = slot_entry(a, o->slot);
     if ((!absent && e == GRAFT_NONE) || !gr_vec_push(r->c, &r->entries, e)) return false;

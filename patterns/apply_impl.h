@@ -72,7 +72,7 @@ bool gr_pt_apply_settle_root(pt_apply *a);
 
 /* A number of the rewrite in the type that its step gives it; false where it is none of that type. */
 bool gr_pt_apply_literal(const pt_apply *a, const pt_step *s, const pt_operand *o, graft_type *type,
-                         unsigned char bytes[8]);
+                         unsigned char bytes[8], graft_attr *number);
 bool gr_pt_apply_const(pt_apply *a, const pt_step *s);
 
 #endif

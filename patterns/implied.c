@@ -78,6 +78,8 @@ static bool of_expr(builder *b, const pt_step *s, const gr_expr *e) {
 static bool of_step(builder *b, const pt_step *s) {
   for (uint32_t i = 0; s->call && i < s->call->attrs.len; i++)
     if (s->call->attrs.data[i].value && !of_expr(b, s, s->call->attrs.data[i].value)) return false;
+  for (uint32_t i = 0; s->call && i < s->call->args.len; i++)
+    if (s->call->args.data[i].expr && !of_expr(b, s, s->call->args.data[i].expr)) return false;
   if (s->kind != PT_S_CONST) return true;
   if (s->line && s->line->expr && !of_expr(b, s, s->line->expr)) return false;
   if (!s->call && s->line && s->line->kind == PT_LINE_ALIAS)

@@ -31,6 +31,7 @@ static bool step_names(const pt_step *s, named_value *n) {
   for (uint32_t k = 0; k < s->operand_count; k++) {
     const pt_operand *o = &s->operands[k];
     if (o->kind == PT_O_SLOT ? o->slot == n->slot : o->kind == PT_O_RANGE && (int)o->slot == n->range) return true;
+    if (o->kind == PT_O_LITERAL && o->expr && expr_names(o->expr, names_it, n)) return true;
   }
   for (uint32_t k = 0; s->call && k < s->call->attrs.len; k++)
     if (s->call->attrs.data[k].value && expr_names(s->call->attrs.data[k].value, names_it, n)) return true;

@@ -50,6 +50,12 @@ static bool parse_arg(pt_parse *s, pt_arg *a) {
                                           : (graft_attr){.kind = GRAFT_ATTR_FLOAT, .as.f = l->token.as.f};
     gr_lex_next(l);
     return !gr_lex_accept(l, ':') || gr_lex_dtype(l, &a->dtype);
+  case GR_T_CAPTURE:
+  case '(':
+    if (!s->rewrite)
+      return fail(s, a->where, "a match has a number here, or a name: what is computed stands in `where`");
+    a->kind = PT_ARG_NUMBER;
+    return (a->expr = gr_pt_parse_expr(s)) != NULL;
   case GR_T_IDENT:
   case GR_T_FAMILY:
   case GR_T_STRING:
@@ -57,7 +63,7 @@ static bool parse_arg(pt_parse *s, pt_arg *a) {
     a->kind = PT_ARG_CALL;
     a->call = parse_call(s);
     return a->call != NULL;
-  default: gr_lex_unexpected(l, "an operand: %name, ..%rest, a number, _ or op(…)"); return false;
+  default: gr_lex_unexpected(l, "an operand: %name, ..%rest, a number, $attribute, _ or op(…)"); return false;
   }
 }
 

@@ -32,6 +32,9 @@ GRAFT_API const char *graft_rules_name(const graft_rules *rules, uint32_t index)
 GRAFT_API const char *graft_rules_doc(const graft_rules *rules, uint32_t index);
 /* The file's name as given to graft_rules_add; "qat/fuse_conv_bn_qat.pat" for rules that ship. */
 GRAFT_API const char *graft_rules_file(const graft_rules *rules, uint32_t index);
+/* Does some rule of the set say what flows back through the op (an index of the table)? Ops of the family
+ * "not_differentiable" need none: nothing flows through them. O(rules). */
+GRAFT_API bool graft_rules_have_gradient(const graft_rules *rules, uint32_t op);
 
 /* For each rule that looks at a node (called by its first result's name, or its source's): where it matches, or the
  * check that failed and why, or why its rewrite does not fit (tried, and taken back); before that the node's

@@ -126,10 +126,12 @@ typedef enum pt_step_kind {
 } pt_step_kind;
 
 typedef struct pt_operand {
-  enum { PT_O_SLOT, PT_O_RANGE, PT_O_LITERAL } kind;
+  enum { PT_O_SLOT, PT_O_RANGE, PT_O_LITERAL /* by number or expr */ } kind;
   uint16_t slot;     /* or range name */
-  graft_dtype dtype; /* of a literal; GRAFT_UNKNOWN: that of the first operand that is no literal */
+  graft_dtype dtype; /* of a literal; GRAFT_UNKNOWN: that of the first operand that is no literal and, if there is one,
+                        no bool */
   const graft_attr *number;
+  const gr_expr *expr; /* the number is what it gives; NULL: `number` */
 } pt_operand;
 
 #define PT_MAX_INPUTS 4

@@ -114,6 +114,11 @@ static bool add_operands(builder *b, pt_step *step, const pt_call *call, const g
       o->dtype = a->dtype;
       o->number = &a->number;
       break;
+    case PT_ARG_NUMBER:
+      if (!gr_pt_check_expr(b->parser, b->pattern, b->v, a->expr, false)) return false;
+      o->kind = PT_O_LITERAL;
+      o->expr = a->expr;
+      break;
     case PT_ARG_CALL: {
       int slot = add_call(b, a->call, NULL, condition, negate, is_const);
       if (slot < 0) return false;

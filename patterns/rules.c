@@ -289,4 +289,22 @@ const char *graft_rules_doc(const graft_rules *set, uint32_t i) {
 const char *graft_rules_file(const graft_rules *set, uint32_t i) {
   return i < graft_rules_count(set) ? gr_pt_rules_at(set, i)->file : NULL;
 }
+
+/* A rule of a gradient: its root is the node `gradient`, which reads a result of the op. */
+static bool is_gradient_of(const pt_variant *v, uint32_t op) {
+  const pt_vnode *root = &v->nodes[0];
+  if (!v->known || root->call->ops->index[GR_OP_gradient] == 0 || root->call->args.len == 0) return false;
+  const uint16_t y = root->operand_slots[0];
+  const uint16_t place = y == PT_UNBOUND ? PT_UNBOUND : v->slot_node[y];
+  return place != PT_UNBOUND && place != 0 && v->nodes[place].call->ops->index[op] != 0;
+}
+
+bool graft_rules_have_gradient(const graft_rules *set, uint32_t op) {
+  for (uint32_t i = 0; op < GR_OP_COUNT && i < graft_rules_count(set); i++) {
+    const gr_pattern *p = gr_pt_rules_at(set, i)->pattern;
+    for (uint32_t v = 0; v < p->variant_count; v++)
+      if (is_gradient_of(&p->variants[v], op)) return true;
+  }
+  return false;
+}
 uint64_t gr_rules_compared(const graft_rules *set) { return set->compared; }

@@ -161,7 +161,14 @@ struct gr_expr {
 
 struct pt_call;
 
-typedef enum pt_arg_kind { PT_ARG_VALUE, PT_ARG_RANGE, PT_ARG_ABSENT, PT_ARG_LITERAL, PT_ARG_CALL } pt_arg_kind;
+typedef enum pt_arg_kind {
+  PT_ARG_VALUE,
+  PT_ARG_RANGE,
+  PT_ARG_ABSENT,
+  PT_ARG_LITERAL,
+  PT_ARG_NUMBER,
+  PT_ARG_CALL
+} pt_arg_kind;
 
 typedef struct pt_arg {
   pt_arg_kind kind;
@@ -170,6 +177,7 @@ typedef struct pt_arg {
   struct pt_call *call;
   graft_dtype dtype; /* of a literal; GRAFT_UNKNOWN: any in a match, the other operands' in a rewrite */
   graft_attr number; /* of kind int or float */
+  gr_expr *expr;     /* of PT_ARG_NUMBER: what is a number while rewriting */
   gr_loc where;
 } pt_arg;
 

@@ -5,6 +5,7 @@
 
 #include "ir/formats/npy_int.h"
 #include "ir/inspect.h"
+#include "ir/op_table.h"
 #include "ir/state.h"
 #include "passes/passes_int.h"
 #include "patterns/patterns.h"
@@ -216,14 +217,6 @@ static void list_passes(void) {
   }
 }
 
-static void list_ops(void) {
-  for (uint32_t i = 0; i < graft_op_count(); i++) {
-    char signature[1024];
-    graft_op_signature(i, signature, sizeof signature);
-    printf("%s\n    %s\n", signature, graft_op_doc(i));
-  }
-}
-
 /* A text of several lines, each indented. */
 static void print_indented(const char *text) {
   while (*text) {
@@ -242,6 +235,21 @@ static graft_rules *read_rules(graft_context *context, const arguments *a) {
     return NULL;
   }
   return rules;
+}
+
+/* With a line that says what flows back: "gradient: rule", "none" or "not differentiable". */
+static bool list_ops(graft_context *context, const arguments *a) {
+  graft_rules *rules = read_rules(context, a);
+  for (uint32_t i = 0; rules && i < graft_op_count(); i++) {
+    char signature[1024];
+    graft_op_signature(i, signature, sizeof signature);
+    printf("%s\n    %s\n    gradient: %s\n", signature, graft_op_doc(i),
+           graft_op_is_in(i, "not_differentiable") ? "not differentiable"
+           : graft_rules_have_gradient(rules, i)   ? "rule"
+                                                   : "none");
+  }
+  graft_rules_destroy(rules);
+  return rules != NULL;
 }
 
 static bool list_patterns(graft_context *context, const arguments *a) {
@@ -329,8 +337,8 @@ static int list(graft_context *context, const arguments *a) {
   bool ok = true;
 #define ASKED(id) (a->lists & 1u << ((id)-LIST_PASSES))
   if (ASKED(LIST_PASSES)) list_passes();
-  if (ASKED(LIST_OPS)) list_ops();
-  if (ASKED(LIST_PATTERNS)) ok = list_patterns(context, a);
+  if (ASKED(LIST_OPS)) ok = list_ops(context, a);
+  if (ASKED(LIST_PATTERNS)) ok = list_patterns(context, a) && ok;
   if (ASKED(LIST_QUANTIZERS)) ok = list_quantizers(context, a) && ok;
 #undef ASKED
   cli_print_diagnostics(context, "ir-opt");
