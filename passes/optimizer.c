@@ -259,8 +259,8 @@ graft_status gr_pass_optimizer(gr_pass *p) {
   if (!s) s = read_attrs(&k);
   if (!s) s = take_gradients(&k);
   if (!s) s = make_common(&k);
+  if (!s) s = count_step(&k); /* before the optimizers: what a graph ends with may write to tensors in place */
   for (uint32_t i = 0; i < k.places.len && !s; i++) s = take_step(&k, &k.places.data[i]);
-  if (!s) s = count_step(&k);
   gr_vec_free(p->context, &k.places);
   return s;
 }

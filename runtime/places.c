@@ -138,7 +138,11 @@ graft_status gr_place_results(gr_planner *p, const gr_kernel_info *info, const g
         for (uint32_t j = 0; j < i && j < GR_MAX_RESULTS; j++)
           if (id == taken[j]) id = GRAFT_NONE;
       }
-      if (id == GRAFT_NONE) {
+      const uint32_t tensor = reuse ? gr_landing_storage(p, info, i) : GRAFT_NONE;
+      if (tensor != GRAFT_NONE) {
+        id = tensor;
+        if (!gr_vec_push(p->context, &p->plan->landed, p->plan->storages.data[id].id)) return GRAFT_NO_MEMORY;
+      } else if (id == GRAFT_NONE) {
         graft_status status = gr_add_storage(p, s, &id);
         if (status != GRAFT_OK) return status;
       } else {
@@ -230,6 +234,7 @@ graft_status gr_join_parts(gr_planner *p) {
       !gr_vec_reserve(p->context, &plan->events, first->events.len + then->events.len + 1u))
     return GRAFT_NO_MEMORY;
   plan->prologue = first->steps.len;
+  plan->landing = first->steps.len + (p->in_landing ? plan->landing : then->steps.len);
   plan->packs_only = true;
   for (uint32_t i = 0; i < first->steps.len; i++) {
     const gr_plan_step *step = &first->steps.data[i];

@@ -349,7 +349,9 @@ static graft_status plan_nodes(gr_planner *p) {
   graft_status status = GRAFT_OK;
   for (graft_node n = g->first; status == GRAFT_OK && n != GRAFT_NONE; n = gr_node_at(g, n)->next) {
     p->node = n;
-    if (!p->needed[n] || p->done[n]) continue;
+    if (!p->prologue && n == p->landing) status = gr_begin_landing(p);
+    p->node = n;
+    if (status != GRAFT_OK || !p->needed[n] || p->done[n]) continue;
     if (p->fused[n])
       status = pass_fused(p);
     else if (!p->prologue || all_fixed(p)) {
@@ -367,6 +369,7 @@ static graft_status walk(gr_planner *p) {
     if (g->updates.data[i].tensor != GRAFT_NONE && !gr_map_put(p->context, &p->updated, g->updates.data[i].tensor, i))
       return GRAFT_NO_MEMORY;
   mark_needed(p);
+  gr_find_landing(p);
   graft_status status = gr_place_outside(p);
   for (int part = 1; status == GRAFT_OK && part >= 0; part--) {
     p->prologue = part;
@@ -384,7 +387,7 @@ static void drop_steps(graft_context *c, gr_plan_step *steps, uint32_t count) {
 }
 
 graft_status gr_plan_begin(gr_plan *plan, graft_context *c, graft_graph *g, const gr_plan_options *options) {
-  gr_planner p = {.plan = plan, .graph = g, .context = c, .options = options};
+  gr_planner p = {.plan = plan, .graph = g, .context = c, .options = options, .landing = GRAFT_NONE};
   size_t nodes = (size_t)g->nodes.len + 1; /* never none */
   *plan = (gr_plan){.context = c, .slot_count = g->values.len, .max_in = GR_MAX_OPERANDS, .max_out = GR_MAX_RESULTS};
   plan->slots = gr_alloc(c, ((size_t)plan->slot_count + 1) * sizeof *plan->slots);
@@ -435,6 +438,7 @@ void gr_plan_end(gr_plan *p) {
   gr_vec_free(c, &p->steps);
   gr_vec_free(c, &p->copies);
   gr_vec_free(c, &p->stores);
+  gr_vec_free(c, &p->landed);
   gr_vec_free(c, &p->known);
   gr_vec_free(c, &p->outputs);
   gr_vec_free(c, &p->events);

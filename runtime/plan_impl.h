@@ -18,13 +18,15 @@ typedef struct gr_planner {
   graft_graph *graph;
   graft_context *context;
   const gr_plan_options *options;
-  bool *needed;     /* by node */
-  bool *done;       /* by node: planned */
-  bool *fused;      /* by node: runs within the step of one before */
-  gr_map updated;   /* tensor -> update */
-  uint32_t *reads;  /* by value: still to come */
-  bool prologue;    /* the first walk */
-  bool in_turn;     /* steps added now belong to the node at hand */
+  bool *needed;       /* by node */
+  bool *done;         /* by node: planned */
+  bool *fused;        /* by node: runs within the step of one before */
+  gr_map updated;     /* tensor -> update */
+  uint32_t *reads;    /* by value: still to come */
+  bool prologue;      /* the first walk */
+  bool in_turn;       /* steps added now belong to the node at hand */
+  graft_node landing; /* the optimizers at the graph's end begin here; GRAFT_NONE: there are none */
+  bool in_landing;
   gr_part parts[2]; /* what comes after the prologue; the prologue */
   gr_scratch *scratch;
   GR_VEC(const graft_type *) types; /* of the node's operands; NULL: absent */
@@ -72,6 +74,16 @@ void gr_end_reads(gr_planner *p);
 graft_status gr_place_ends(gr_planner *p);
 /* One list of steps; storages know when they end. */
 graft_status gr_join_parts(gr_planner *p);
+
+/* ---- landing.c ---- */
+
+/* The optimizers that the graph ends with, which may write to tensors in place: p->landing. */
+void gr_find_landing(gr_planner *p);
+/* Before the first of them: what they read, and what leaves the graph, is in C order. */
+graft_status gr_begin_landing(gr_planner *p);
+/* The storage of the tensor that result i of the node at hand is the next value of, where it may be written to it at
+ * once; else GRAFT_NONE. */
+uint32_t gr_landing_storage(const gr_planner *p, const gr_kernel_info *info, uint32_t i);
 
 /* ---- fuse.c ---- */
 

@@ -184,7 +184,7 @@ static uint64_t step_work(const graft_session *s, const gr_kernel_call *call) {
 
 static graft_status compute_step(graft_session *s, const gr_plan_step *step) {
   const gr_plan *p = &s->plan;
-  if (!s->depth) gr_progress(s->context, "run", (uint64_t)(step - p->steps.data), p->steps.len);
+  if (!s->depth && !s->landing) gr_progress(s->context, "run", (uint64_t)(step - p->steps.data), p->steps.len);
   const gr_node *node = gr_node_at(s->graph, step->node);
   const gr_place_of *args = &p->args.data[step->args];
   memset(s->in, 0, GR_MAX_OPERANDS * sizeof *s->in);
@@ -212,7 +212,8 @@ static graft_status compute_step(graft_session *s, const gr_plan_step *step) {
                          .seed = gr_mix(gr_mix(s->seed ^ gr_mix(s->step)) + step->random),
                          .graph = s->graph,
                          .node = step->node};
-  graft_status status = gr_spend(s->context, gr_node_loc(s->graph, step->node), step_work(s, &call));
+  graft_status status =
+      s->landing ? GRAFT_OK : gr_spend(s->context, gr_node_loc(s->graph, step->node), step_work(s, &call));
   if (status != GRAFT_OK) return status;
   if (step->control) return gr_control_run(s, &s->plan, step, &call, s->base, s->late);
   status = step->late ? gr_late_begin(&s->plan, step, &call, s->base, s->late) : GRAFT_OK;
@@ -229,7 +230,7 @@ static graft_status compute_step(graft_session *s, const gr_plan_step *step) {
   else
     status = step->run ? step->run(&call) : run_opaque(s, step, &call);
   gr_scratch_reset(s->scratch);
-  return status ? status : gr_spend(s->context, gr_node_loc(s->graph, step->node), 0);
+  return status || s->landing ? status : gr_spend(s->context, gr_node_loc(s->graph, step->node), 0);
 }
 
 /* What is allocated meanwhile is for the step's node. */
@@ -287,6 +288,31 @@ static graft_status run_event(graft_session *s, const gr_plan_event *e) {
   return status;
 }
 
+/* All tensors that updates go to can be written or, when one of them cannot, none is. They may lie elsewhere now. */
+static graft_status make_writable(graft_session *s) {
+  const gr_plan *p = &s->plan;
+  graft_module *m = s->graph->module;
+  if (p->stores.len + p->landed.len == 0) return GRAFT_OK;
+  gr_run_landing(m, true);
+  bool all = true;
+  for (uint32_t i = 0; i < p->stores.len && all; i++) all = gr_tensor_write(m, p->stores.data[i].tensor);
+  for (uint32_t i = 0; i < p->landed.len && all; i++) all = gr_tensor_write(m, p->landed.data[i]);
+  gr_run_landing(m, false);
+  return all ? GRAFT_OK : gr_no_memory(s->context);
+}
+
+/* The steps that come write to tensors: the last moment to fail or to be cancelled. */
+static graft_status begin_landing(graft_session *s) {
+  const gr_plan *p = &s->plan;
+  graft_status status = gr_spend(s->context, (gr_loc){0}, 0);
+  if (status == GRAFT_OK) status = make_writable(s);
+  for (uint32_t i = 0; i < p->storages.len && status == GRAFT_OK; i++)
+    if (p->storages.data[i].place == GR_PLACE_TENSOR && !p->storages.data[i].fixed)
+      s->base[i] = (char *)graft_tensor_get_data(s->graph->module, p->storages.data[i].id);
+  s->landing = status == GRAFT_OK;
+  return status;
+}
+
 /* The prologue or what comes after it; with a hook by the nodes, so that it hears of those that have no step too. */
 static graft_status run_part(graft_session *s, bool prologue) {
   const gr_plan *p = &s->plan;
@@ -294,6 +320,8 @@ static graft_status run_part(graft_session *s, bool prologue) {
   if (!s->after_node) {
     const uint32_t end = prologue ? p->prologue : p->steps.len;
     for (uint32_t i = prologue ? 0 : p->prologue; status == GRAFT_OK && i < end; i++) {
+      if (i == p->landing && !prologue) status = begin_landing(s);
+      if (status != GRAFT_OK) break;
       if (prologue && is_done(s, &p->steps.data[i])) continue;
       status = prologue ? run_fixed_step(s, &p->steps.data[i]) : run_step(s, &p->steps.data[i]);
       end_step(s, &p->steps.data[i]);
@@ -312,23 +340,16 @@ static graft_status run_prologue(graft_session *s) {
   return status;
 }
 
-/* All updates or, when one of the tensors cannot be written, none. */
-static graft_status store_updates(graft_session *s) {
+/* What waits in the session's own memory. */
+static void store_updates(graft_session *s) {
   const gr_plan *p = &s->plan;
   graft_module *m = s->graph->module;
-  if (p->stores.len == 0) return GRAFT_OK;
-  gr_run_landing(m, true);
-  bool all = true;
-  for (uint32_t i = 0; i < p->stores.len && all; i++) all = gr_tensor_write(m, p->stores.data[i].tensor);
-  gr_run_landing(m, false);
-  if (!all) return gr_no_memory(s->context);
   for (uint32_t i = 0; i < p->stores.len; i++) {
     const gr_store *store = &p->stores.data[i];
     size_t size = gr_tensor_bytes(m, store->tensor);
     const gr_tensor *t = &m->tensors.data[store->tensor]; /* whose buffer is its own by now */
     if (size) memcpy((char *)t->buffer->data + gr_tensor_offset(t), s->base[store->storage] + store->offset, size);
   }
-  return GRAFT_OK;
 }
 
 graft_status gr_session_run(graft_session *s) {
@@ -345,13 +366,17 @@ graft_status gr_session_run(graft_session *s) {
   status = resolve(s);
   if (status == GRAFT_OK && !s->prologue_done) status = run_prologue(s);
   if (status == GRAFT_OK) status = run_part(s, false);
+  s->landing = false;
   if (status != GRAFT_OK) return status;
   for (uint32_t i = 0; i < p->copies.len; i++) {
     const gr_copy *copy = &p->copies.data[i];
     memcpy(s->base[copy->to], s->base[copy->from] + copy->offset, p->storages.data[copy->to].size);
   }
-  status = s->keep_state ? GRAFT_OK : store_updates(s);
-  if (status != GRAFT_OK) return status;
+  if (!s->keep_state) {
+    if (p->landing == p->steps.len) status = make_writable(s);
+    if (status != GRAFT_OK) return status;
+    store_updates(s);
+  }
   s->step++;
   s->ran = true;
   return GRAFT_OK;

@@ -17,8 +17,9 @@
  * 4. `prologue_done`: what the prologue left in the arena was made from the tensors' versions seen. Another version, a
  *    failed prologue and a dropped plan clear it; no step behind the prologue writes there. A prologue of reorders of
  *    tensors alone (packs_only) repeats those whose tensor has another version, any other one all of its steps.
- * 5. Tensors are written in store_updates() alone, when every step has succeeded: first all are made writable,
- *    which may fail and changes no bytes, then all are written, which cannot.
+ * 5. Tensors are written when every step that may fail has succeeded: first all are made writable, which may fail and
+ *    changes no bytes; then the optimizers at the graph's end write to theirs (landing.c) and store_updates() to the
+ *    others, which cannot.
  * 6. `step` counts the runs that succeeded. It seeds random ops: a run that failed draws the same when it is repeated.
  * 7. The graph is only read, and nobody changes it, or a tensor, during a run (running_int.h); changed between runs it
  *    has another number of `edits`, and the session is of no more use but to read the last outputs from. Tensors made
@@ -114,6 +115,7 @@ graft_status gr_session_plan(graft_session *s) {
                              .no_reuse = s->no_reuse,
                              .no_views = s->writes_values,
                              .c_order = s->after_node && !s->times_only,
+                             .lands = !s->keep_state && !s->after_node,
                              .events = s->after_node != NULL};
   graft_status status = gr_plan_begin(&s->plan, s->context, s->graph, &options);
   if (status == GRAFT_OK) status = allocate(s);

@@ -109,6 +109,8 @@ typedef struct gr_plan {
   uint32_t max_in, max_out; /* operands and results of a step, and at least what kernels are promised */
   GR_VEC(gr_copy) copies;
   GR_VEC(gr_store) stores;
+  uint32_t landing;            /* from this step on tensors are written to: nothing behind it fails */
+  GR_VEC(graft_tensor) landed; /* those that steps write to themselves */
   GR_VEC(char) known;
   GR_VEC(gr_returned) outputs;
   size_t arena_size;
@@ -125,6 +127,7 @@ typedef struct gr_plan_options {
   bool reference, no_reuse;
   bool no_views; /* every result is written by a step, or known */
   bool events;
+  bool lands;   /* updates land, and nobody looks at what was there before */
   bool c_order; /* every value is in C order when its node's turn is over, and read from there */
 } gr_plan_options;
 
@@ -208,6 +211,7 @@ struct graft_session {
   gr_late *late;      /* by storage */
   uint64_t last_version;
   bool prologue_done; /* with the tensors as they are */
+  bool landing;       /* steps write to tensors at this moment: they are not interrupted */
   uint32_t base_count;
   gr_in *in; /* of the step at hand */
   gr_out *out;
