@@ -304,3 +304,67 @@ bool gr_rule_attention(const gr_rule *r) {
   y->dims[y->rank++] = from_end(value, 1);
   return true;
 }
+
+/* -- gradients of convolutions -- */
+
+GR_SAME_OPERAND(dy, conv_backward_input, conv_backward_weight);
+GR_SAME_OPERAND(like, conv_backward_input, conv_backward_weight);
+GR_SAME_ATTR(stride, conv_backward_input, conv_backward_weight);
+GR_SAME_ATTR(padding, conv_backward_input, conv_backward_weight);
+GR_SAME_ATTR(dilation, conv_backward_input, conv_backward_weight);
+GR_SAME_ATTR(groups, conv_backward_input, conv_backward_weight);
+
+/* Of the convolution of x and weight that dy is the gradient of; -1: not known. */
+static int32_t backward_axes(const graft_type *dy, const graft_type *x, const graft_type *weight) {
+  const int32_t rank = dy->rank >= 0 ? dy->rank : x->rank >= 0 ? x->rank : weight->rank;
+  return rank < 0 ? -1 : rank - 2;
+}
+
+bool gr_rule_conv_backward(const gr_rule *r) {
+  const graft_type *dy = gr_rule_operand(r, GR_OPERAND(conv_backward_input, dy)), *other = gr_rule_operand(r, 1),
+                   *like = gr_rule_operand(r, GR_OPERAND(conv_backward_input, like));
+  const bool of_input = r->in->op == GR_OP_conv_backward_input;
+  const graft_type *x = of_input ? like : other, *weight = of_input ? other : like;
+  uint32_t n[3];
+  const window win = {.stride = gr_rule_list(r, GR_ATTR(conv_backward_input, stride), &n[0]),
+                      .padding = gr_rule_list(r, GR_ATTR(conv_backward_input, padding), &n[1]),
+                      .dilation = gr_rule_list(r, GR_ATTR(conv_backward_input, dilation), &n[2]),
+                      .axes = backward_axes(dy, x, weight)};
+  const int64_t groups = gr_rule_int(r, GR_ATTR(conv_backward_input, groups));
+  /* C1: all operands have one rank, 3 to 5; stride, padding and dilation have an entry for each axis but the first two.
+   */
+  for (uint32_t i = 0; i < 3; ++i)
+    if (!gr_check_rank(r, 1, i, win.axes + 2)) return false;
+  const uint32_t axes = win.axes < 0 ? n[0] : (uint32_t)win.axes;
+  if (axes == 0 || axes > 3 || n[0] != axes || n[1] != axes || n[2] != axes)
+    return gr_infer_fail(r, 1, "%u axes, stride of %u, padding of %u, dilation of %u", axes, n[0], n[1], n[2]);
+  /* C2: the first two operands have the same float type. */
+  if (!gr_check_float(r, 2, 0) || !gr_check_float(r, 2, 1) || !gr_check_same_dtype(r, 2, 1, 0)) return false;
+  /* C3: x and dy have as many images; groups divides the channels of both; weight is [channels of dy, channels of x /
+   * groups, kernel...]. */
+  const int64_t images = extent(x, 0), in = extent(x, 1), out = extent(dy, 1);
+  if (images >= 0 && extent(dy, 0) >= 0 && images != extent(dy, 0))
+    return gr_infer_fail(r, 3, "x has %jd images, dy %jd", images, extent(dy, 0));
+  if (in >= 0 && in % groups != 0) return gr_infer_fail(r, 3, "groups is %jd, x has %jd channels", groups, in);
+  if (out >= 0 && out % groups != 0) return gr_infer_fail(r, 3, "groups is %jd, dy has %jd channels", groups, out);
+  if (out >= 0 && extent(weight, 0) >= 0 && out != extent(weight, 0))
+    return gr_infer_fail(r, 3, "weight has %jd output channels, dy %jd", extent(weight, 0), out);
+  if (in >= 0 && extent(weight, 1) >= 0 && in / groups != extent(weight, 1))
+    return gr_infer_fail(r, 3, "weight has %jd input channels per group, x has %jd", extent(weight, 1), in / groups);
+  for (int32_t i = 0; i < win.axes; ++i) {
+    const int64_t from = extent(x, i + 2), k = extent(weight, i + 2), to = extent(dy, i + 2);
+    /* C4: dy has at most as many entries along an axis as the convolution gives. */
+    if (k == 0) return gr_infer_fail(r, 4, "weight is empty");
+    if (from < 0 || k < 0 || to <= 0) continue;
+    int64_t padded, kernel, last;
+    if (__builtin_mul_overflow(win.padding[i], 2, &padded) || __builtin_add_overflow(padded, from, &padded) ||
+        __builtin_mul_overflow(win.dilation[i], k - 1, &kernel) ||
+        __builtin_mul_overflow(win.stride[i], to - 1, &last) || __builtin_add_overflow(last, kernel, &last) ||
+        last >= padded)
+      return gr_infer_fail(r, 4, "dy of %jd, stride %jd, kernel of %jd (dilation %jd), x of %jd (padding %jd)", to,
+                           win.stride[i], k, win.dilation[i], from, win.padding[i]);
+  }
+  *gr_rule_result(r) = *like;
+  gr_rule_result(r)->dtype = dy->dtype != GRAFT_UNKNOWN ? dy->dtype : other->dtype;
+  return true;
+}

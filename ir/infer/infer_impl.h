@@ -22,6 +22,7 @@ typedef struct gr_rule {
 
 // clang-format off
 #define GR_RULES(X) \
+  X(conv_backward) \
   X(conv) X(conv_transpose) X(linear) X(addmm) X(matmul) X(einsum) X(batch_norm) X(same) X(same_float) X(to_float) X(numeric) X(broadcast) X(pow) X(compare) X(number_pair) X(logical) X(integer_pair) X(float_test) X(prelu) X(where) \
   X(softmax) X(pool) X(adaptive_pool) X(reduce) X(reduce_number) X(reduce_float) X(arg) X(topk) X(cumsum) \
   X(layer_norm) X(group_norm) X(local_response_norm) X(normalize) X(loss) X(flatten) X(reshape) X(view) X(permute) X(transpose) X(squeeze) \

@@ -28,6 +28,7 @@ typedef struct gr_gemm {
   void *c;              /* product i is at c + i * m * n, rows n apart */
   const void *row_bias; /* m for each A, or NULL */
   const void *col_bias; /* n, or NULL */
+  bool add;             /* to what C holds; without bias */
   const void *user;     /* for the packing of B */
 } gr_gemm;
 

@@ -123,6 +123,61 @@ static double *by_definition(const geometry *g, const gr_array *x, const gr_arra
   return sum;
 }
 
+/* What flows to x and to the weight from dy, which flows to the convolution: each product's factors get dy times the
+ * other one. */
+static void gradients_by_definition(const geometry *g, const gr_array *x, const gr_array *w, const gr_array *dy,
+                                    const int64_t *y, double *dx, double *dw) {
+  const int64_t outs = g->groups * g->out, plane = y[0] * y[1] * y[2];
+  const int64_t taps = g->kernel[0] * g->kernel[1] * g->kernel[2], in = g->in;
+  for (int64_t n = 0; n < g->images * outs * plane * in * taps; n++) {
+    const int64_t t = n % taps, i = n / taps % in, p = n / taps / in % plane, o = n / taps / in / plane % outs;
+    const int64_t image = n / taps / in / plane / outs;
+    const int64_t at[3] = {p / y[2] / y[1], p / y[2] % y[1], p % y[2]};
+    const int64_t tap[3] = {t / g->kernel[2] / g->kernel[1], t / g->kernel[2] % g->kernel[1], t % g->kernel[2]};
+    int64_t source = (image * g->groups + o / g->out) * in + i;
+    bool inside = true;
+    for (int d = 0; d < 3; d++) {
+      const int64_t c = at[d] * g->stride[d] + tap[d] * g->dilation[d] - g->padding[d];
+      inside = inside && c >= 0 && c < g->x[d];
+      source = source * g->x[d] + c;
+    }
+    if (!inside) continue;
+    const double flows = (double)((const float *)dy->data)[(image * outs + o) * plane + p];
+    dx[source] += flows * (double)((const float *)w->data)[(o * in + i) * taps + t];
+    dw[(o * in + i) * taps + t] += flows * (double)((const float *)x->data)[source];
+  }
+}
+
+static void check_gradient(const char *name, const graft_attr *attrs, const gr_array *operands, const double *want) {
+  const uint32_t op = gr_op_find(name, strlen(name));
+  const gr_op_info *info = gr_op_get(op);
+  gr_attr_builder builder;
+  gr_array result;
+  gr_attrs_begin(&builder, info);
+  for (size_t i = 0; i < 4; i++)
+    ck_assert_int_eq(gr_attrs_set(module, &builder, info, &attrs[i], (gr_loc){0}), GRAFT_OK);
+  const uint32_t set = gr_attrs_intern(module, &builder, info, (gr_loc){0});
+  ck_assert_int_eq(gr_runtime_evaluate(NULL, module, op, set, operands, 3, &result, 1, (gr_loc){.node = name}),
+                   GRAFT_OK);
+  for (int64_t i = 0; i < graft_type_elements(&result.type); i++)
+    ck_assert_msg(fabs(want[i] - text_element(&result, i)) <= 1e-4 * (1 + fabs(want[i])),
+                  "%s: element %lld is %g, not %g", name, (long long)i, text_element(&result, i), want[i]);
+  gr_buffer_release(context, result.buffer);
+}
+
+static void check_gradients(const geometry *g, const graft_attr *attrs, const gr_array *x, const gr_array *w,
+                            graft_type result, const int64_t *y) {
+  gr_array dy = random_array(result);
+  double *dx = calloc((size_t)graft_type_elements(&x->type), sizeof *dx);
+  double *dw = calloc((size_t)graft_type_elements(&w->type), sizeof *dw);
+  gradients_by_definition(g, x, w, &dy, y, dx, dw);
+  check_gradient("conv_backward_input", attrs, (gr_array[]){dy, *w, *x}, dx);
+  check_gradient("conv_backward_weight", attrs, (gr_array[]){dy, *x, *w}, dw);
+  free(dx);
+  free(dw);
+  text_free(&dy, 1);
+}
+
 static void check_convolution(const geometry *g, uint32_t axes) {
   static const char *const names[2][3] = {{"conv1d", "conv2d", "conv3d"},
                                           {"conv_transpose1d", "conv_transpose2d", "conv_transpose3d"}};
@@ -155,6 +210,7 @@ static void check_convolution(const geometry *g, uint32_t axes) {
     for (int64_t i = 0; i < graft_type_elements(&result.type); i++)
       ck_assert_msg(fabs(want[i] - text_element(&result, i)) <= 1e-5 * (1 + fabs(want[i])),
                     "%s: element %lld is %g, not %g", name, (long long)i, text_element(&result, i), want[i]);
+    if (!g->transposed) check_gradients(g, attrs, &operands[0], &operands[1], result.type, y);
     free(want);
     gr_buffer_release(context, result.buffer);
   } else {
