@@ -38,8 +38,8 @@ typedef struct balance {
   gr_arena arena;
   GR_VEC(weight) weights;
   GR_VEC(scale) scales;
-  graft_tensor before;            /* tensors that the rule made come after */
-  uint32_t *weight_of, *scale_of; /* by tensor: its number from 1 */
+  graft_tensor before;        /* tensors that the rule made come after */
+  gr_map weight_of, scale_of; /* tensor -> its number */
 } balance;
 
 static int64_t channel(const weight *w, const side *s, int64_t row, int64_t column) {
@@ -59,10 +59,8 @@ static graft_tensor weight_below(const balance *b, graft_value v) {
 }
 
 static graft_status add_weight(balance *b, graft_tensor t, uint32_t *number) {
-  if (b->weight_of[t]) {
-    *number = b->weight_of[t] - 1;
-    return GRAFT_OK;
-  }
+  *number = gr_map_get(&b->weight_of, t);
+  if (*number != GRAFT_NONE) return GRAFT_OK;
   const graft_type type = *gr_tensor_type(b->m, t);
   const float *data = graft_tensor_get_data(b->m, t);
   weight w = {.tensor = t, .rows = type.dims[0], .columns = type.dims[1]};
@@ -76,19 +74,22 @@ static graft_status add_weight(balance *b, graft_tensor t, uint32_t *number) {
     w.reach[i] = most;
   }
   *number = b->weights.len;
-  b->weight_of[t] = *number + 1;
-  return gr_vec_push(b->pass->context, &b->weights, w) ? GRAFT_OK : GRAFT_NO_MEMORY;
+  graft_context *c = b->pass->context;
+  return gr_map_put(c, &b->weight_of, t, *number) && gr_vec_push(c, &b->weights, w) ? GRAFT_OK : GRAFT_NO_MEMORY;
 }
 
-static graft_status add_scale(balance *b, graft_tensor t) {
+static graft_status add_scale(balance *b, graft_tensor t, uint32_t *number) {
+  *number = gr_map_get(&b->scale_of, t);
+  if (*number != GRAFT_NONE) return GRAFT_OK;
   scale s = {.tensor = t, .channels = gr_tensor_type(b->m, t)->dims[0], .weights = {GRAFT_NONE, GRAFT_NONE}};
   s.value = gr_arena_alloc(&b->arena, 3 * (size_t)s.channels * sizeof *s.value);
   if (!s.value) return GRAFT_NO_MEMORY;
   s.first = s.value + s.channels;
   s.second = s.first + s.channels;
   for (int64_t i = 0; i < s.channels; i++) s.value[i] = 1.0;
-  b->scale_of[t] = b->scales.len + 1;
-  return gr_vec_push(b->pass->context, &b->scales, s) ? GRAFT_OK : GRAFT_NO_MEMORY;
+  *number = b->scales.len;
+  graft_context *c = b->pass->context;
+  return gr_map_put(c, &b->scale_of, t, *number) && gr_vec_push(c, &b->scales, s) ? GRAFT_OK : GRAFT_NO_MEMORY;
 }
 
 /* A `channel` node of the rule's: what reads it divides or multiplies a weight by the scale. */
@@ -98,14 +99,14 @@ static graft_status add_side(balance *b, graft_node n) {
   const graft_tensor w = weight_below(b, gr_operand(g, n, 1));
   const graft_value v = gr_result(g, n, 0);
   if (t == GRAFT_NONE || t < b->before || w == GRAFT_NONE || !gr_one_use(g, v)) return GRAFT_OK;
-  uint32_t number;
+  uint32_t number, middle;
   graft_status s = add_weight(b, w, &number);
-  if (!s && !b->scale_of[t]) s = add_scale(b, t);
+  if (!s) s = add_scale(b, t, &middle);
   if (s) return s;
   const int which = is_op(g, gr_use_at(g, gr_value_at(g, v)->first_use)->user, GR_OP_div) ? DIVIDED : MULTIPLIED;
   const uint32_t set = gr_attrs_of(g, n);
-  b->scales.data[b->scale_of[t] - 1].weights[which] = number;
-  b->weights.data[number].sides[which] = (side){.scale = b->scale_of[t] - 1,
+  b->scales.data[middle].weights[which] = number;
+  b->weights.data[number].sides[which] = (side){.scale = middle,
                                                 .axis = gr_attr_int(b->m, set, GR_ATTR(channel, axis)),
                                                 .groups = gr_attr_int(b->m, set, GR_ATTR(channel, groups))};
   return GRAFT_OK;
@@ -176,7 +177,7 @@ static bool is_first_of_pair(const balance *b, graft_node layer) {
   if (!is_op(b->g, maker, GR_OP_div)) return false;
   const graft_node by = gr_value_node(b->g, gr_operand(b->g, maker, 1));
   const graft_tensor t = is_op(b->g, by, GR_OP_channel) ? gr_value_tensor(b->g, gr_operand(b->g, by, 0)) : GRAFT_NONE;
-  return t != GRAFT_NONE && b->scale_of[t];
+  return t != GRAFT_NONE && gr_map_get(&b->scale_of, t) != GRAFT_NONE;
 }
 
 /* Goes through what keeps channels apart, to what stops it. */
@@ -232,14 +233,12 @@ graft_status gr_pass_equalize(gr_pass *p) {
   gr_notice norms = {0};
   const uint32_t before = p->module->tensors.len;
   graft_status s = gr_apply_rules(p, "equalize_pair", (gr_loc){0});
-  const size_t tensors = (size_t)p->module->tensors.len + 1;
   for (uint32_t i = 0; i < p->module->graphs.len && !s; i++) {
     balance b = {.pass = p, .g = p->module->graphs.data[i], .m = p->module, .before = before};
     gr_arena_init(&b.arena, c);
-    b.weight_of = gr_calloc(c, 2 * tensors, sizeof *b.weight_of);
-    b.scale_of = b.weight_of ? b.weight_of + tensors : NULL;
-    s = b.weight_of ? equalize(&b, &norms) : GRAFT_NO_MEMORY;
-    if (b.weight_of) gr_free(c, b.weight_of, 2 * tensors * sizeof *b.weight_of);
+    s = equalize(&b, &norms);
+    gr_map_free(c, &b.weight_of);
+    gr_map_free(c, &b.scale_of);
     gr_vec_free(c, &b.weights);
     gr_vec_free(c, &b.scales);
     gr_arena_free(&b.arena);

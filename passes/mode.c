@@ -208,11 +208,12 @@ static graft_status change_node(changer *c, graft_node n) {
 static graft_status change_graph(changer *c) {
   graft_graph *g = c->g;
   graft_status s = GRAFT_OK;
-  memset(c->update, 0xFF, ((size_t)c->tensor_count + 1) * sizeof *c->update); /* GRAFT_NONE */
   for (uint32_t i = 0; i < g->updates.len; i++)
     if (g->updates.data[i].tensor < c->tensor_count) c->update[g->updates.data[i].tensor] = THEIRS;
   for (graft_node n = g->first; !s && n != GRAFT_NONE; n = gr_node_at(g, n)->next)
     if (is_meant(c, gr_node_at(g, n)->op)) s = change_node(c, n);
+  for (uint32_t i = 0; i < g->updates.len; i++) /* as it was, for the next graph */
+    if (g->updates.data[i].tensor < c->tensor_count) c->update[g->updates.data[i].tensor] = GRAFT_NONE;
   return s;
 }
 
@@ -237,6 +238,7 @@ static graft_status change_all(gr_pass *p, change what) {
   if (!gr_selector_init(&c.names, p->module, named ? gr_option_string(p, "name") : "")) return GRAFT_NO_MEMORY;
   c.update = gr_alloc(p->context, size);
   graft_status s = c.update ? GRAFT_OK : GRAFT_NO_MEMORY;
+  if (!s) memset(c.update, 0xFF, size); /* GRAFT_NONE */
   bool *nested = s ? NULL : gr_nested_graphs(p->module);
   if (!nested) s = GRAFT_NO_MEMORY;
   for (uint32_t i = 0; !s && i < p->module->graphs.len; i++) {
