@@ -31,7 +31,29 @@ static double einsum_steps(graft_module *m, uint32_t attrs, const graft_type *co
 /* About as many multiply-adds as one element takes where it is no matter of a few instructions. */
 static double dearness(uint32_t op) {
   switch (op) {
-  case GR_OP_einsum: return 4;
+  case GR_OP_nll_loss:
+  case GR_OP_linalg_det:
+  case GR_OP_arange:
+  case GR_OP_to: return 2;
+  case GR_OP_exp: /* quick in f32, not in f64 */
+  case GR_OP_erf:
+  case GR_OP_sigmoid:
+  case GR_OP_silu:
+  case GR_OP_tanh:
+  case GR_OP_lstm:
+  case GR_OP_gru:
+  case GR_OP_rnn:
+  case GR_OP_normalize:
+  case GR_OP_cumsum:
+  case GR_OP_pad:
+  case GR_OP_gather:
+  case GR_OP_scatter:
+  case GR_OP_mel_weight_matrix: return 4;
+  case GR_OP_softplus:
+  case GR_OP_einsum:
+  case GR_OP_lp_pool1d:
+  case GR_OP_lp_pool2d:
+  case GR_OP_lp_pool3d:
   case GR_OP_log:
   case GR_OP_sin:
   case GR_OP_cos:
@@ -56,6 +78,7 @@ static double dearness(uint32_t op) {
   case GR_OP_logsumexp: return 8;
   case GR_OP_softmax:
   case GR_OP_log_softmax:
+  case GR_OP_cross_entropy_loss:
   case GR_OP_hardmax:
   case GR_OP_argmax:
   case GR_OP_argmin: return 16;
@@ -122,6 +145,55 @@ static double steps_an_element(graft_module *m, uint32_t op, uint32_t attrs, con
   return window < all ? window : all;
 }
 
+/* How many rows, or for 2 axes matrices, there are. */
+static double parts(const graft_type *t, int32_t axes) {
+  double n = 1;
+  for (int32_t i = 0; i < t->rank - axes; i++) n *= t->dims[i] > 0 ? (double)t->dims[i] : 0;
+  return n;
+}
+
+/* The parts of y along which each operand either goes on or stays: one where nothing is broadcast. */
+static double runs(const graft_type *const *operands, uint32_t count, const graft_type *y) {
+  int32_t run = y->rank;
+  for (uint32_t i = 0; i < count; i++) {
+    const graft_type *t = operands[i];
+    if (!t || t->rank == 0) continue;
+    int goes_on = -1;
+    for (int32_t axis = 0; axis < run; axis++) {
+      const int64_t extent = y->dims[y->rank - 1 - axis];
+      if (extent == 1) continue;
+      const int goes = axis < t->rank && t->dims[t->rank - 1 - axis] == extent;
+      if (goes_on >= 0 && goes != goes_on) run = axis;
+      goes_on = goes;
+    }
+  }
+  return parts(y, run);
+}
+
+/* What is begun anew for each part of a tensor, however small the part is. */
+static double beginnings(graft_module *m, uint32_t op, uint32_t attrs, const graft_type *const *operands,
+                         uint32_t count, const graft_type *y) {
+  const gr_op_info *info = gr_op_get(op);
+  const graft_type *x = count ? operands[0] : NULL;
+  if (!info || !x) return 0;
+  switch (op) {
+  case GR_OP_layer_norm:
+  case GR_OP_rms_norm: return 24 * parts(x, 1);
+  case GR_OP_tril:
+  case GR_OP_triu:
+  case GR_OP_cat:
+  case GR_OP_pad:
+  case GR_OP_repeat: return 8 * parts(y, 1);
+  case GR_OP_linalg_det: return 16 * parts(x, 2);
+  case GR_OP_matmul: return 32 * parts(y, 2);
+  case GR_OP_scaled_dot_product_attention: return 64 * parts(x, 2);
+  default: break;
+  }
+  if (info->families & GR_F_ELEMENTWISE) return 4 * runs(operands, count, y);
+  const int groups = info->families & GR_F_CONV ? gr_op_attr_slot(info, "groups", 6) : -1;
+  return groups >= 0 ? 16 * (double)gr_attr_int(m, attrs, (uint32_t)groups) : 0;
+}
+
 uint64_t gr_op_work(graft_module *m, uint32_t op, uint32_t attrs, const graft_type *const *operands, uint32_t count,
                     const graft_type *results, uint32_t result_count) {
   const double dear = dearness(op), sums = products(m, op, attrs, operands, count);
@@ -132,5 +204,6 @@ uint64_t gr_op_work(graft_module *m, uint32_t op, uint32_t attrs, const graft_ty
     const double each = i ? 1 : sums * steps_an_element(m, op, attrs, operands, count);
     work += elements(&results[i]) * (each > 1 ? each : 1);
   }
-  return gr_work_of(dear * (work > read ? work : read)) + 1;
+  const double begun = result_count ? beginnings(m, op, attrs, operands, count, &results[0]) : 0;
+  return gr_work_of(dear * (work > read ? work : read) + begun) + 1;
 }

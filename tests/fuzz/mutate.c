@@ -3,7 +3,8 @@
  * Exit status 1 when something did not hold; the bytes are then in FILE (default mutated.bin). -i: only the mutation of
  * this number, whose bytes are kept before they are tried. Run under the sanitizers.
  *
- * -k KIND: files of this kind alone, "rules", "quantizer", "pipeline", or "state": .safetensors and .pt by turns.
+ * -k KIND: files of this kind alone: "text" (.gir), "gfb", "onnx", "npy", "safetensors", "state" (.pt), "rules",
+ * "quantizer", "pipeline"; "module", the default: models and data by turns.
  *
  * mutate -f FILE [-k KIND]: one file as it is. */
 #include "seeds.h"
@@ -157,7 +158,7 @@ static const damage binary_ways[] = {change_number, change_number, change_number
                                      flip_bits,     flip_bits,     scribble,      cut,
                                      duplicate,     splice,        truncate_bytes};
 
-enum { TEXT, BINARY, ONNX, NPY, SAFETENSORS, STATE, RULES, QUANTIZER, PIPELINE, KINDS };
+enum { TEXT, BINARY, ONNX, NPY, SAFETENSORS, STATE, RULES, QUANTIZER, PIPELINE, KINDS, ALL };
 
 /* Half the damage to models is to what they say, not to their bytes. */
 static void do_damage(bytes *b, int kind, const seed *other) {
@@ -207,15 +208,22 @@ static const char *const kind_names[KINDS] = {".gir", ".gfb", ".onnx", ".npy",  
 static const struct {
   const char *name;
   attempt_kind kind;
-} words[] = {{"module", ATTEMPT_MODULE},    {"npy", ATTEMPT_NPY},     {"safetensors", ATTEMPT_SAFETENSORS},
-             {"state", ATTEMPT_STATE},      {"rules", ATTEMPT_RULES}, {"quantizer", ATTEMPT_QUANTIZER},
-             {"pipeline", ATTEMPT_PIPELINE}};
-static attempt_kind kind_given = ATTEMPT_MODULE; /* -k; of no word all that are modules or data */
+  int files; /* of which the seeds are, or ALL */
+} words[] = {{"module", ATTEMPT_MODULE, ALL},
+             {"text", ATTEMPT_MODULE, TEXT},
+             {"gfb", ATTEMPT_MODULE, BINARY},
+             {"onnx", ATTEMPT_MODULE, ONNX},
+             {"npy", ATTEMPT_NPY, NPY},
+             {"safetensors", ATTEMPT_SAFETENSORS, SAFETENSORS},
+             {"state", ATTEMPT_STATE, STATE},
+             {"rules", ATTEMPT_RULES, RULES},
+             {"quantizer", ATTEMPT_QUANTIZER, QUANTIZER},
+             {"pipeline", ATTEMPT_PIPELINE, PIPELINE}};
+static size_t kind_given; /* -k, of words */
 
 static bool take_kind(const char *word) {
-  for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
-    kind_given = words[i].kind;
-    if (strcmp(words[i].name, word) == 0) return true;
+  for (kind_given = 0; kind_given < sizeof words / sizeof *words; kind_given++) {
+    if (strcmp(words[kind_given].name, word) == 0) return true;
   }
   return false;
 }
@@ -224,13 +232,7 @@ static bool take_kind(const char *word) {
 static int kind_in_turn(unsigned i) {
   static const int turns[16] = {TEXT, BINARY, ONNX,        TEXT, BINARY, NPY,  TEXT,  BINARY,
                                 TEXT, BINARY, SAFETENSORS, TEXT, BINARY, ONNX, STATE, TEXT};
-  switch (kind_given) {
-  case ATTEMPT_RULES: return RULES;
-  case ATTEMPT_QUANTIZER: return QUANTIZER;
-  case ATTEMPT_PIPELINE: return PIPELINE;
-  case ATTEMPT_STATE: return i % 16 < 4 ? SAFETENSORS : STATE;
-  default: return turns[i % 16];
-  }
+  return words[kind_given].files == ALL ? turns[i % 16] : words[kind_given].files;
 }
 
 static int kind_of(const seed *s) {
@@ -356,7 +358,7 @@ int main(int argc, char **argv) {
     default: return 2;
     }
   }
-  if (file) return run_file(file, kind_given);
+  if (file) return run_file(file, words[kind_given].kind);
   signal(SIGALRM, too_slow);
   seed_list list = {0};
   for (int i = optind; i < argc; i++) seeds_read(&list, argv[i], 32768);

@@ -1,0 +1,4 @@
+# heading
+rule årÿÿÿÿÿle årÿÿøÿÿÿúôšßnÿÿspect(%x)
+rewrite
+  %y  `also` line
