@@ -2,6 +2,8 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "ir/formats/npy_int.h"
 #include "ir/inspect.h"
@@ -404,7 +406,8 @@ static bool write_tensor(graft_module *module, graft_tensor t, const char *direc
   return ok;
 }
 
-/* Names are checked first: a collision leaves nothing behind. */
+/* Names are checked first: a collision leaves nothing behind. Nor does a first tensor that cannot be had leave a new
+ * folder. */
 static int export_state(graft_module *module, const char *directory) {
   const uint32_t room = graft_tensor_count(module);
   uint32_t count = 0;
@@ -418,8 +421,11 @@ static int export_state(graft_module *module, const char *directory) {
   }
   const char *twice = ok ? cli_collision(paths, count) : NULL;
   if (twice) cli_fail(twice, "two tensors of the module would both be written to this file");
+  struct stat info;
+  const bool is_new = stat(directory, &info) != 0;
   ok = ok && !twice && cli_make_directory(directory);
   for (uint32_t i = 0; ok && i < count; i++) ok = write_tensor(module, tensors[i], directory);
+  if (!ok && is_new) rmdir(directory); /* what was written keeps it */
   for (uint32_t i = 0; paths && i < count; i++) free(paths[i]);
   free(paths);
   free(tensors);

@@ -77,5 +77,13 @@ expect 2 "a part of no state" "$opt" two.gir --state-module x
 expect 2 "nothing is loaded partly" "$opt" two.gir --save-state x.safetensors --partial-state
 said "partial-state needs --load-state" "nothing is loaded partly"
 
+# A tensor that cannot be had: no empty folder is left, and one that was there stays.
+printf 'graft 1\ntensor %%w: f32[1000000] parameter = fill("w", 0.0, 1.0)\ngraph main() {\n  %%y = relu(%%w)\n  return %%y\n}\n' >fill.gir
+expect 1 "export beyond the memory" "$opt" fill.gir --max-memory 1M --export-state made
+absent made "export beyond the memory"
+mkdir there
+expect 1 "export beyond the memory" "$opt" fill.gir --max-memory 1M --export-state there
+[ -d there ] || fail "export beyond the memory: a folder that was there is gone"
+
 [ "$failed" = 0 ] && echo "state files: all as they should be"
 exit "$failed"
