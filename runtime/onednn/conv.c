@@ -1,4 +1,4 @@
-/* Convolution and transposed convolution. */
+/* Convolution and transposed convolution, and what flows back through a convolution. */
 #include "runtime/onednn/onednn_impl.h"
 
 #include <string.h>
@@ -6,6 +6,14 @@
 GR_SAME_ATTR(stride, conv2d, conv_transpose2d);
 GR_SAME_ATTR(padding, conv2d, conv_transpose2d);
 GR_SAME_ATTR(groups, conv2d, conv_transpose2d);
+GR_SAME_ATTR(stride, conv2d, conv_backward_input);
+GR_SAME_ATTR(padding, conv2d, conv_backward_input);
+GR_SAME_ATTR(dilation, conv2d, conv_backward_input);
+GR_SAME_ATTR(groups, conv2d, conv_backward_input);
+GR_SAME_ATTR(stride, conv2d, conv_backward_weight);
+GR_SAME_ATTR(padding, conv2d, conv_backward_weight);
+GR_SAME_ATTR(dilation, conv2d, conv_backward_weight);
+GR_SAME_ATTR(groups, conv2d, conv_backward_weight);
 
 #define WORTHWHILE (1 << 17) /* multiplications below which the plain kernel is as fast */
 
@@ -90,5 +98,48 @@ bool gr_dnnl_plan_conv(gr_dnnl *d, const gr_kernel_call *k, const gr_request *r,
   gr_dnnl_add(p, DNNL_ARG_WEIGHTS, 1, false, &weight);
   if (b) gr_dnnl_add(p, DNNL_ARG_BIAS, 2, false, &bias);
   gr_dnnl_add(p, DNNL_ARG_DST, 0, true, &dst);
+  return true;
+}
+
+/* Does dy have all entries that the convolution gives? */
+static bool is_whole(const window *w, const graft_type *x, const graft_type *weight, const graft_type *dy) {
+  for (int32_t i = 0; i < x->rank - 2; i++) {
+    const int64_t reach = (weight->dims[2 + i] - 1) * (w->dilation[i] + 1) + 1;
+    if ((x->dims[2 + i] + w->before[i] + w->after[i] - reach) / w->stride[i] + 1 != dy->dims[2 + i]) return false;
+  }
+  return true;
+}
+
+bool gr_dnnl_plan_conv_backward(gr_dnnl *d, const gr_kernel_call *k, const gr_request *r, gr_dnnl_plan *p) {
+  const bool of_input = k->op == GR_OP_conv_backward_input;
+  const graft_type *dy = k->operands[0].type, *other = k->operands[1].type, *result = k->results[0].type;
+  const graft_type *x = of_input ? result : other, *w = of_input ? other : result;
+  (void)r;
+  if (!gr_dnnl_floats(k, 2)) return false;
+  const double positions = (double)k->operands[0].count / (double)dy->dims[1];
+  if (positions * (double)graft_type_elements(w) < WORTHWHILE || !gr_dnnl_start(d)) return false;
+  const window win = read_window(k, false);
+  if (!is_small(&win, x, dy, false) || !is_whole(&win, x, w, dy)) return false;
+  const dnnl_memory_desc_t src = gr_dnnl_type(x), dst = gr_dnnl_type(dy);
+  const dnnl_memory_desc_t weight = weight_desc(w, gr_k_int(k, GR_ATTR_ND(conv, groups)), false);
+  const dnnl_memory_desc_t any_src = gr_dnnl_any(&src), any_dst = gr_dnnl_any(&dst), any_weight = gr_dnnl_any(&weight);
+  dnnl_convolution_desc_t desc;
+  const dnnl_status_t status =
+      of_input
+          ? dnnl_dilated_convolution_backward_data_desc_init(&desc, dnnl_convolution_direct, &any_src, &any_weight,
+                                                             &any_dst, win.stride, win.dilation, win.before, win.after)
+          : dnnl_dilated_convolution_backward_weights_desc_init(&desc, dnnl_convolution_direct, &any_src, &any_weight,
+                                                                NULL, &any_dst, win.stride, win.dilation, win.before,
+                                                                win.after);
+  if (status != dnnl_success || dnnl_primitive_desc_create(&p->desc, &desc, d->attr, d->engine, NULL) != dnnl_success)
+    return false;
+  gr_dnnl_add(p, DNNL_ARG_DIFF_DST, 0, false, &dst);
+  if (of_input) {
+    gr_dnnl_add(p, DNNL_ARG_WEIGHTS, 1, false, &weight);
+    gr_dnnl_add(p, DNNL_ARG_DIFF_SRC, 0, true, &src);
+  } else {
+    gr_dnnl_add(p, DNNL_ARG_SRC, 1, false, &src);
+    gr_dnnl_add(p, DNNL_ARG_DIFF_WEIGHTS, 0, true, &weight);
+  }
   return true;
 }

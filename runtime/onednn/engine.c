@@ -6,7 +6,7 @@
 #include <omp.h>
 #include <string.h>
 
-enum { ALIGNMENT = 64 };
+enum { ALIGNMENT = 64, PART_GRAIN = 1 << 15 };
 
 int gr_dnnl_alone(void) {
   const int threads = omp_get_max_threads();
@@ -78,6 +78,7 @@ static void drop_pieces(gr_dnnl_kernel *kernel) {
     if (p->primitive) (void)dnnl_primitive_destroy(p->primitive);
   }
   kernel->pieces.len = 0;
+  kernel->parts = 0;
   kernel->scratchpad_size = 0;
 }
 
@@ -113,6 +114,10 @@ static bool make(gr_dnnl_kernel *kernel, const gr_dnnl_plan *p, gr_answer *answe
   if (answer && !tell_layouts(kernel->dnnl, p, answer)) return false;
   kernel->count = p->count;
   memcpy(kernel->args, p->args, sizeof kernel->args);
+  for (uint32_t i = 0; i < p->count; i++) {
+    const dnnl_memory_desc_t *best = dnnl_primitive_desc_query_md(p->desc, dnnl_query_exec_arg_md, p->args[i].arg);
+    if (p->args[i].result && best) kernel->part_size = dnnl_memory_desc_get_size(best);
+  }
   if (gr_dnnl_cut(kernel, p)) return true;
   drop_pieces(kernel);
   return gr_dnnl_add_piece(kernel, p, p->desc, at);
@@ -181,7 +186,25 @@ typedef struct run_job {
   const gr_kernel_call *k;
   char *scratchpads; /* one for each thread */
   size_t scratchpad_step;
+  char *parts; /* after the first, of a sum */
 } run_job;
+
+/* Where a piece's part of a result lies. */
+static char *result_of(const run_job *job, const gr_dnnl_piece *p, uint32_t slot) {
+  return p->part ? job->parts + (p->part - 1) * job->kernel->part_size : job->k->results[slot].data;
+}
+
+/* Elements [begin, end) of the result, which has the first part. */
+static void add_parts(void *user, int64_t begin, int64_t end, uint32_t worker) {
+  const run_job *job = user;
+  const int64_t count = (int64_t)(job->kernel->part_size / sizeof(float));
+  float *restrict y = job->k->results[0].data;
+  (void)worker;
+  for (uint32_t part = 0; part + 1 < job->kernel->parts; part++) {
+    const float *restrict x = (const float *)(const void *)job->parts + part * count;
+    for (int64_t i = begin; i < end; i++) y[i] += x[i];
+  }
+}
 
 static bool run_piece(const run_job *job, const gr_dnnl_piece *p, uint32_t worker) {
   const gr_dnnl_kernel *kernel = job->kernel;
@@ -190,7 +213,7 @@ static bool run_piece(const run_job *job, const gr_dnnl_piece *p, uint32_t worke
   int count = 0;
   for (uint32_t i = 0; i < kernel->count; i++) {
     const gr_dnnl_arg *a = &kernel->args[i];
-    char *data = a->result ? k->results[a->slot].data : (void *)k->operands[a->slot].data;
+    char *data = a->result ? result_of(job, p, a->slot) : (void *)k->operands[a->slot].data;
     if (dnnl_memory_set_data_handle(p->memory[i], data + p->at[i]) != dnnl_success) return false;
     args[count++] = (dnnl_exec_arg_t){a->arg, p->memory[i]};
   }
@@ -225,7 +248,13 @@ static graft_status run(void *prepared, const gr_kernel_call *k) {
     job.scratchpads = gr_scratch_alloc(k->scratch, gr_threads_count(k->threads), job.scratchpad_step);
     if (!job.scratchpads) return GRAFT_NO_MEMORY;
   }
+  if (kernel->parts > 1) {
+    job.parts = gr_scratch_alloc(k->scratch, kernel->parts - 1, kernel->part_size);
+    if (!job.parts) return GRAFT_NO_MEMORY;
+  }
   gr_parallel_for(k->threads, kernel->pieces.len, 1, run_pieces, &job);
+  if (kernel->parts > 1)
+    gr_parallel_for(k->threads, (int64_t)(kernel->part_size / sizeof(float)), PART_GRAIN, add_parts, &job);
   bool failed = false, met_nan = false;
   for (uint32_t i = 0; i < kernel->pieces.len; i++) {
     failed = failed || kernel->pieces.data[i].failed;

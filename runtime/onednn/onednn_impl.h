@@ -73,6 +73,7 @@ typedef struct gr_dnnl_piece {
   dnnl_primitive_t primitive;
   dnnl_memory_t memory[GR_DNNL_ARGS], scratchpad;
   size_t at[GR_DNNL_ARGS]; /* bytes from the begin of the array to the piece's slice */
+  uint32_t part;           /* of the sum that the result is */
   bool failed, met_nan;
 } gr_dnnl_piece;
 
@@ -82,6 +83,8 @@ typedef struct gr_dnnl_kernel {
   gr_dnnl_arg args[GR_DNNL_ARGS];
   uint32_t count;
   GR_VEC(gr_dnnl_piece) pieces;
+  uint32_t parts;           /* that the result is the sum of: those after the first have arrays of their own; 0: one */
+  size_t part_size;         /* bytes of the result */
   size_t scratchpad_size;   /* of each thread */
   gr_dnnl_careful *careful; /* instead, where a NaN was met; NULL: nothing comes after */
 } gr_dnnl_kernel;
@@ -129,6 +132,7 @@ bool gr_dnnl_floats(const gr_kernel_call *k, uint32_t operands);
 bool gr_dnnl_spans(int64_t *volume, int64_t extent, int64_t before, int64_t after, int64_t stride);
 
 bool gr_dnnl_plan_conv(gr_dnnl *d, const gr_kernel_call *k, const gr_request *r, gr_dnnl_plan *p);
+bool gr_dnnl_plan_conv_backward(gr_dnnl *d, const gr_kernel_call *k, const gr_request *r, gr_dnnl_plan *p);
 bool gr_dnnl_plan_linear(gr_dnnl *d, const gr_kernel_call *k, const gr_request *r, gr_dnnl_plan *p);
 bool gr_dnnl_plan_matmul(gr_dnnl *d, const gr_kernel_call *k, const gr_request *r, gr_dnnl_plan *p);
 bool gr_dnnl_plan_pool(gr_dnnl *d, const gr_kernel_call *k, const gr_request *r, gr_dnnl_plan *p);

@@ -3,14 +3,16 @@
  * the result with the rows of x that they see and the padding that is left there. A slice is dense: its elements follow
  * each other in memory, so that only addresses differ.
  *
- * How a step is cut depends on its size alone and not on the number of threads, and no sum is cut: results are the same
- * for any number of threads. */
+ * What flows back through a convolution is a sum over output channels or images, which one slice cannot have all of: it
+ * is cut into two parts, added up when all pieces are done. No other sum is cut. How a step is cut depends on its size
+ * alone and not on the number of threads: results are the same for any number of threads. */
 #include "runtime/onednn/onednn_impl.h"
 
 #include <string.h>
 
 #define LEAST_WORK (1 << 19) /* multiplications of a piece: as long as some wakings of a thread */
 #define MOST_PIECES 8
+#define MOST_PARTS 2      /* of a sum: each takes an array as large as the result */
 #define LEAST_CHANNELS 32 /* fewer would read x too often */
 #define LEAST_ROWS 8      /* of a product: fewer would read the weight too often */
 
@@ -49,6 +51,9 @@ static bool read_desc(dnnl_primitive_desc_t made, any_desc *desc, dnnl_primitive
 
 /* Where the descriptor holds an argument's; NULL: not one of those that can be cut. */
 static dnnl_memory_desc_t *desc_of(any_desc *d, dnnl_primitive_kind_t kind, int arg) {
+  if (kind == dnnl_convolution && arg == DNNL_ARG_DIFF_SRC) return &d->convolution.diff_src_desc;
+  if (kind == dnnl_convolution && arg == DNNL_ARG_DIFF_DST) return &d->convolution.diff_dst_desc;
+  if (kind == dnnl_convolution && arg == DNNL_ARG_DIFF_WEIGHTS) return &d->convolution.diff_weights_desc;
 #define OF(op) \
   (arg == DNNL_ARG_SRC       ? &d->op.src_desc \
    : arg == DNNL_ARG_WEIGHTS ? &d->op.weights_desc \
@@ -107,6 +112,7 @@ typedef struct way {
   int64_t units, least; /* least: units that a piece should have */
   int64_t step;         /* units of a piece */
   bool windows;         /* a unit of the result is a row, which sees some rows of x */
+  bool sums;            /* the result is the sum of what the pieces make */
   int axis[GR_DNNL_ARGS];
   int64_t each[GR_DNNL_ARGS];
 } way;
@@ -119,9 +125,15 @@ typedef struct cutter {
   way outer, inner; /* images or a batch; then channels or rows */
 } cutter;
 
+/* The argument, or what flows back to it. */
+static bool is_arg(const cutter *c, uint32_t i, int arg) {
+  const int diff = DNNL_ARG_DIFF_SRC - DNNL_ARG_SRC;
+  return c->plan->args[i].arg == arg || c->plan->args[i].arg == arg + diff;
+}
+
 static const dnnl_memory_desc_t *find(const cutter *c, int arg) {
   for (uint32_t i = 0; i < c->plan->count; i++)
-    if (c->plan->args[i].arg == arg) return &c->whole[i];
+    if (is_arg(c, i, arg)) return &c->whole[i];
   return NULL;
 }
 
@@ -133,7 +145,7 @@ static way not_cut(void) {
 
 static void along(const cutter *c, way *w, int arg, int axis, int64_t each) {
   for (uint32_t i = 0; i < c->plan->count; i++)
-    if (c->plan->args[i].arg == arg) w->axis[i] = axis, w->each[i] = each;
+    if (is_arg(c, i, arg)) w->axis[i] = axis, w->each[i] = each;
 }
 
 static void first_axis(const cutter *c, way *w) {
@@ -177,11 +189,31 @@ static void rows_of_images(const cutter *c, way *w) {
   along(c, w, DNNL_ARG_DST, 2, 1);
 }
 
+static bool is_forward(const cutter *c) {
+  if (c->kind != dnnl_convolution) return true;
+  const dnnl_prop_kind_t prop = c->desc.convolution.prop_kind;
+  return prop != dnnl_backward_data && prop != dnnl_backward_weights;
+}
+
+/* What flows to x is a sum over output channels (of its group), what flows to the weight one over images. */
+static void backward(cutter *c) {
+  const bool of_weight = c->desc.convolution.prop_kind == dnnl_backward_weights;
+  const bool grouped = find(c, DNNL_ARG_WEIGHTS)->ndims > find(c, DNNL_ARG_SRC)->ndims;
+  first_axis(c, &c->outer);
+  outputs(c, &c->inner);
+  c->outer.sums = of_weight;
+  c->inner.sums = !of_weight && !grouped;
+}
+
 static void choose_ways(cutter *c) {
   const dnnl_memory_desc_t *dst = find(c, DNNL_ARG_DST), *weight = find(c, DNNL_ARG_WEIGHTS);
   const int64_t *strides = dst->format_desc.blocking.strides;
   const bool side_by_side = dst->ndims > 2 && strides[1] < strides[2]; /* a position's channels */
   c->outer = c->inner = not_cut();
+  if (!is_forward(c)) {
+    backward(c);
+    return;
+  }
   switch (c->kind) {
   case dnnl_reorder:
     for (int axis = 0; axis < dst->ndims && c->inner.units < 2; axis++) {
@@ -252,14 +284,17 @@ static void divide_evenly(way *w, int64_t block, double most) {
   }
 }
 
+static double at_most(const way *w, double pieces) { return w->sums && pieces > MOST_PARTS ? MOST_PARTS : pieces; }
+
 /* Slices along the inner axis are dense only where there is one along the outer one. */
 static void divide(cutter *c) {
   double most = work(c) / LEAST_WORK;
   if (most > MOST_PIECES) most = MOST_PIECES;
   way *outer = &c->outer, *inner = &c->inner;
-  outer->step = most < 1 ? outer->units : (outer->units + (int64_t)most - 1) / (int64_t)most;
+  const double outer_most = at_most(outer, most);
+  outer->step = most < 1 ? outer->units : (outer->units + (int64_t)outer_most - 1) / (int64_t)outer_most;
   inner->step = inner->units;
-  if (outer->step == 1) divide_evenly(inner, unit_block(c, inner), most / (double)outer->units);
+  if (outer->step == 1) divide_evenly(inner, unit_block(c, inner), at_most(inner, most / (double)outer->units));
 }
 
 /* ---- pieces
@@ -356,6 +391,9 @@ bool gr_dnnl_cut(gr_dnnl_kernel *kernel, const gr_dnnl_plan *plan) {
                   as_wanted(&c, made, &p) && gr_dnnl_add_piece(kernel, plan, made, p.at);
       if (made) (void)dnnl_primitive_desc_destroy(made);
       if (!done) return false;
+      const int64_t of_sum = c.outer.sums ? outer / c.outer.step : c.inner.sums ? inner / c.inner.step : 0;
+      kernel->pieces.data[kernel->pieces.len - 1].part = (uint32_t)of_sum;
+      kernel->parts = (uint32_t)of_sum + 1;
     }
   return true;
 }
