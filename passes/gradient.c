@@ -163,6 +163,7 @@ static graft_value add_node(differ *d, uint32_t op, const graft_value *operands,
                              .operand_count = count,
                              .result_count = 1,
                              .provenance = provenance,
+                             .marks = d->pass->info->marks,
                              .before = GRAFT_NONE,
                              .where = where};
   if (desc.attrs == GRAFT_NONE) return GRAFT_NONE;
@@ -201,6 +202,7 @@ static graft_status differentiate(differ *d, graft_node n) {
                        .operand_count = d->operands.len,
                        .result_count = node.operand_count,
                        .provenance = node.provenance,
+                       .marks = d->pass->info->marks,
                        .before = GRAFT_NONE,
                        .where = gr_node_loc(g, n)};
   d->types.len = 0;

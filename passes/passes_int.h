@@ -134,6 +134,7 @@ graft_status gr_pipeline_check_text(graft_context *c, const char *text);
   graft_status gr_pass_##id(gr_pass *p); \
   graft_status gr_check_##id(gr_pass *p);
 #define MARKING_PASS(name, id, ...) graft_status gr_pass_##id(gr_pass *p);
+#define CHECKED_MARKING_PASS CHECKED_PASS
 #define OPEN_PASS(name, id, ...) \
   graft_status gr_pass_##id(gr_pass *p); \
   graft_status gr_check_##id(gr_pass *p);
@@ -142,6 +143,7 @@ graft_status gr_pipeline_check_text(graft_context *c, const char *text);
 #include "passes/passes.def"
 #undef PASS
 #undef CHECKED_PASS
+#undef CHECKED_MARKING_PASS
 #undef MARKING_PASS
 #undef OPEN_PASS
 #undef ALIAS

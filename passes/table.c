@@ -28,6 +28,8 @@
   {.name = (n), .run = gr_pass_##id, .marks = GR_MARK_##mark, .options = opts, .doc = (text)},
 #define CHECKED_PASS(n, id, opts, text) \
   {.name = (n), .run = gr_pass_##id, .check = gr_check_##id, .options = opts, .doc = (text)},
+#define CHECKED_MARKING_PASS(n, id, mark, opts, text) \
+  {.name = (n), .run = gr_pass_##id, .check = gr_check_##id, .marks = GR_MARK_##mark, .options = opts, .doc = (text)},
 #define OPEN_PASS(n, id, opts, text) \
   {.name = (n), .run = gr_pass_##id, .check = gr_check_##id, .open = true, .options = opts, .doc = (text)},
 #define ALIAS(n, rules, text) \

@@ -18,6 +18,24 @@ uint32_t gr_count_reads(const gr_planner *p, graft_value v) {
   return reads;
 }
 
+/* An operand of which a kernel sees the type alone (`like`) need not be there any more, where no hook is told of it. */
+static bool reads_data(const gr_planner *p, graft_node n, uint32_t slot, const gr_storage *s) {
+  const gr_op_info *info = gr_info(p->graph, n);
+  return !info || slot >= info->operand_count || info->operands[slot].role != GR_LIKE || p->options->events ||
+         s->place == GR_PLACE_LATE;
+}
+
+/* Of its elements, by nodes that are needed. */
+static uint32_t count_data_reads(const gr_planner *p, graft_value v, const gr_storage *s) {
+  uint32_t reads = 0;
+  for (uint32_t u = gr_value_at(p->graph, v)->first_use; u != GRAFT_NONE; u = gr_use_at(p->graph, u)->next) {
+    const uint32_t user = gr_use_at(p->graph, u)->user;
+    if (!gr_user_is_node(user)) return GR_FOREVER;
+    reads += p->needed[user] && reads_data(p, user, gr_use_slot(p->graph, u), s);
+  }
+  return reads;
+}
+
 graft_status gr_add_storage(gr_planner *p, gr_storage s, uint32_t *id) {
   *id = p->plan->storages.len;
   s.first = s.last = p->parts[s.fixed].steps.len;
@@ -32,7 +50,7 @@ void gr_place_value(gr_planner *p, graft_value v, uint32_t storage, size_t offse
                     const graft_type *type) {
   p->plan->slots[v] =
       (gr_slot){.storage = storage, .offset = offset, .type = *type, .layout = layout, .forms = GRAFT_NONE};
-  p->reads[v] = gr_count_reads(p, v);
+  p->reads[v] = count_data_reads(p, v, &p->plan->storages.data[storage]);
   add_reads(&p->plan->storages.data[storage], p->reads[v]);
 }
 
@@ -63,14 +81,19 @@ void gr_touch(gr_planner *p, uint32_t storage, bool prologue) {
     s->last = p->parts[prologue].steps.len;
 }
 
+bool gr_place_is_read(const gr_planner *p, uint32_t slot, uint32_t storage) {
+  return reads_data(p, p->node, slot, &p->plan->storages.data[storage]);
+}
+
 /* A read of a value may have been through any of its forms; none is needed when there is no other to come. */
 void gr_end_reads(gr_planner *p) {
   const gr_node *node = gr_node_at(p->graph, p->node);
   for (uint32_t i = 0; i < node->operand_count; i++) {
     graft_value v = gr_operand(p->graph, p->node, i);
     if (v == GRAFT_NONE) continue;
-    if (p->reads[v] < GR_FOREVER) p->reads[v]--;
     gr_storage *s = &p->plan->storages.data[p->plan->slots[v].storage];
+    if (!reads_data(p, p->node, i, s)) continue;
+    if (p->reads[v] < GR_FOREVER) p->reads[v]--;
     if (s->pending < GR_FOREVER) s->pending--;
     for (uint32_t f = p->plan->slots[v].forms; f != GRAFT_NONE; f = p->plan->forms.data[f].next) {
       s = &p->plan->storages.data[p->plan->forms.data[f].storage];
@@ -93,7 +116,7 @@ static uint32_t dying_storage(const gr_planner *p, uint32_t slot, uint32_t mask,
   if (s->place != GR_PLACE_ARENA || s->size != bytes || (s->fixed && !p->prologue)) return GRAFT_NONE;
   for (uint32_t i = 0; i < node->operand_count; i++) {
     const gr_place_of *other = &p->places.data[i];
-    if (other->value == GRAFT_NONE || other->storage != id) continue;
+    if (other->value == GRAFT_NONE || other->storage != id || !reads_data(p, p->node, i, s)) continue;
     if (i >= 8 || !(mask >> i & 1u) || other->offset != 0 || !gr_layout_equal(other->layout, result->layout) ||
         !gr_type_equal(&p->plan->slots[other->value].type, type))
       return GRAFT_NONE;

@@ -227,10 +227,14 @@ static graft_status place_operands(gr_planner *p, const gr_way *way) {
   for (uint32_t i = 0; i < gr_node_at(p->graph, p->node)->operand_count; i++) {
     const graft_value v = gr_operand(p->graph, p->node, i);
     gr_place_of place = {.value = GRAFT_NONE, .storage = GRAFT_NONE};
-    const graft_status status = v == GRAFT_NONE ? GRAFT_OK : gr_place_in(p, v, p->layouts.data[i], &place);
+    const gr_slot *slot = v == GRAFT_NONE ? NULL : &p->plan->slots[v];
+    graft_status status = GRAFT_OK;
+    if (slot && gr_place_is_read(p, i, slot->storage))
+      status = gr_place_in(p, v, p->layouts.data[i], &place);
+    else if (slot)
+      place = (gr_place_of){.value = v, .storage = slot->storage, .offset = slot->offset, .layout = slot->layout};
     if (status != GRAFT_OK) return status;
-    if (v != GRAFT_NONE && way->elements)
-      place.elements = place.layout.of ? way->elements : p->plan->slots[v].type.rank > 0;
+    if (slot && way->elements) place.elements = place.layout.of ? way->elements : slot->type.rank > 0;
     if (!gr_vec_push(p->context, &p->places, place)) return GRAFT_NO_MEMORY;
   }
   return GRAFT_OK;
@@ -254,7 +258,8 @@ static graft_status add_step(gr_planner *p, const gr_kernel_info *info, const gr
   if (call->operand_count > plan->max_in) plan->max_in = call->operand_count;
   if (call->result_count > plan->max_out) plan->max_out = call->result_count;
   for (uint32_t i = 0; i < call->operand_count; i++)
-    if (p->places.data[i].storage != GRAFT_NONE) gr_touch(p, p->places.data[i].storage, p->prologue);
+    if (p->places.data[i].storage != GRAFT_NONE && gr_place_is_read(p, i, p->places.data[i].storage))
+      gr_touch(p, p->places.data[i].storage, p->prologue);
   if (!gr_vec_reserve(p->context, &plan->args, p->places.len) || !gr_vec_reserve(p->context, &part->steps, 1u))
     return GRAFT_NO_MEMORY;
   for (uint32_t i = 0; i < p->places.len; i++) plan->args.data[plan->args.len++] = p->places.data[i];

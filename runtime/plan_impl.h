@@ -68,6 +68,8 @@ void gr_touch(gr_planner *p, uint32_t storage, bool prologue);
 graft_status gr_place_aliases(gr_planner *p, const gr_kernel_info *info, const gr_kernel_call *call, bool *done);
 /* Memory for the results of the step at hand, whose operands have places; with p->layouts. */
 graft_status gr_place_results(gr_planner *p, const gr_kernel_info *info, const gr_kernel_call *call, const gr_way *way);
+/* Does the node at hand read the elements of its operand in this slot, and not its type alone? */
+bool gr_place_is_read(const gr_planner *p, uint32_t slot, uint32_t storage);
 /* The node's operands have been read. */
 void gr_end_reads(gr_planner *p);
 /* The values that leave the graph: outputs, updates. */

@@ -13,7 +13,8 @@
 _Static_assert(GR_NOTE_INSERTED == (int)GR_MARK_INDEX_INSERTED &&
                    GR_NOTE_TRAINING_FORM == (int)GR_MARK_INDEX_TRAINING_FORM &&
                    GR_NOTE_CONVERTED == (int)GR_MARK_INDEX_CONVERTED && GR_NOTE_FUSED == (int)GR_MARK_INDEX_FUSED &&
-                   GR_NOTE_FROZEN == (int)GR_MARK_INDEX_FROZEN && (int)GR_MARK_COUNT == GR_NOTE_BY_MULTIPLICATION,
+                   GR_NOTE_FROZEN == (int)GR_MARK_INDEX_FROZEN && GR_NOTE_BACKWARD == (int)GR_MARK_INDEX_BACKWARD &&
+                   (int)GR_MARK_COUNT == GR_NOTE_BY_MULTIPLICATION,
                "notes.def begins with the marks");
 
 void gr_out_note(gr_out *w, gr_onnx_note note, const char *name) { GR_OUT_PUSH(w, w->notes[note], name); }
