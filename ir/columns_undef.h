@@ -15,6 +15,7 @@
 #undef OPT_VARIADIC
 #undef R
 #undef OPT_R
+#undef SAVED_R
 #undef R_IN
 #undef VARIADIC_R
 #undef BOOL

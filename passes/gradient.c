@@ -4,7 +4,7 @@
  * the order in which they are met. No op is known here: where a gradient flows is a matter of the family
  * not_differentiable and of element types, and what it is one of rules. */
 #include "ir/inspect.h"
-#include "passes/passes_impl.h"
+#include "passes/gradient_impl.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -23,6 +23,7 @@ typedef struct differ {
   GR_VEC(uint32_t) types;
   GR_VEC(graft_node) made;  /* the nodes `gradient`, and by the same index … */
   GR_VEC(graft_node) whose; /* … the nodes that they are of */
+  gr_saved_list saved;
 } differ;
 
 static graft_status find_of(differ *d) {
@@ -306,10 +307,9 @@ static graft_status add_outputs(differ *d) {
   return s;
 }
 
-static graft_status run(differ *d) {
+/* Arrays for the graph as it is now, and what changes with `wrt`. */
+static graft_status begin(differ *d) {
   graft_context *c = d->pass->context;
-  graft_status s = find_wrt(d);
-  if (s) return s;
   d->value_count = d->g->values.len;
   d->node_count = d->g->nodes.len;
   d->last = d->g->last;
@@ -318,11 +318,59 @@ static graft_status run(differ *d) {
   if (!d->moves || !d->flowing) return GRAFT_NO_MEMORY;
   for (uint32_t v = 0; v < d->value_count; v++) d->flowing[v] = GRAFT_NONE;
   find_moving(d);
+  return GRAFT_OK;
+}
+
+static void forget(differ *d) {
+  graft_context *c = d->pass->context;
+  gr_free(c, d->moves, d->value_count);
+  gr_free(c, d->flowing, d->value_count * sizeof *d->flowing);
+  d->moves = NULL;
+  d->flowing = NULL;
+}
+
+/* The value that stands where the node had one. */
+typedef struct place {
+  graft_node node; /* GRAFT_NONE: not a result */
+  uint32_t result;
+} place;
+
+static place place_of(const graft_graph *g, graft_value v) {
+  const graft_node n = gr_value_node(g, v);
+  return (place){n, n == GRAFT_NONE ? 0 : v - gr_node_at(g, n)->first_result};
+}
+
+/* Nodes get what their gradients read; values of such nodes are others then. */
+static graft_status save(differ *d) {
+  graft_context *c = d->pass->context;
+  const uint32_t count = d->wrt.len;
+  const place of = place_of(d->g, d->of);
+  place *wrt = gr_alloc(c, count * sizeof *wrt);
+  if (!wrt) return GRAFT_NO_MEMORY;
+  for (uint32_t i = 0; i < count; i++) wrt[i] = place_of(d->g, d->wrt.data[i]);
+  graft_status s = gr_saved_add(d->g, d->moves, of.node, &d->saved);
+  if (!s && d->saved.len) {
+    if (of.node != GRAFT_NONE) d->of = gr_result(d->g, of.node, of.result);
+    for (uint32_t i = 0; i < count; i++)
+      if (wrt[i].node != GRAFT_NONE) d->wrt.data[i] = gr_result(d->g, wrt[i].node, wrt[i].result);
+    forget(d);
+    s = begin(d);
+  }
+  gr_free(c, wrt, count * sizeof *wrt);
+  return s;
+}
+
+static graft_status run(differ *d) {
+  graft_status s = find_wrt(d);
+  if (!s) s = begin(d);
+  if (!s) s = save(d);
+  if (s) return s;
   s = go_back(d);
   if (!s) s = add_outputs(d);
   if (!s) s = gr_apply_rules(d->pass, "gradient", (gr_loc){0});
   if (!s) s = check_rules(d);
   if (!s) erase_unneeded(d);
+  if (!s) s = gr_saved_trim(d->g, &d->saved);
   if (!s) s = infer_types(d);
   return s;
 }
@@ -336,12 +384,12 @@ graft_status gr_pass_gradient(gr_pass *p) {
   differ d = {.pass = p, .m = p->module};
   graft_status s = find_of(&d);
   if (!s && d.g) s = run(&d);
-  gr_free(p->context, d.moves, d.value_count);
-  gr_free(p->context, d.flowing, d.value_count * sizeof *d.flowing);
+  forget(&d);
   gr_vec_free(p->context, &d.wrt);
   gr_vec_free(p->context, &d.operands);
   gr_vec_free(p->context, &d.types);
   gr_vec_free(p->context, &d.made);
   gr_vec_free(p->context, &d.whose);
+  gr_vec_free(p->context, &d.saved);
   return s;
 }

@@ -1,4 +1,4 @@
-/* Quantize, dequantize and fake-quantize on plain arrays, and the gradients of a learned step size.
+/* Quantize, dequantize and fake-quantize on plain arrays, and gradients: straight-through, of a learned step size.
  *
  * One definition: r = round(x / scale), half to even, as x times the float reciprocal; r is clamped so that r + zero
  * point lies in the range; the zero point is added in integers, exactly; NaN becomes the zero point. Clamping before
@@ -249,6 +249,34 @@ void gr_fake_quantize_f32(gr_isa isa, const float *x, int64_t count, float scale
     fake_quantize[isa](x, count, &r, y);
   } else {
     for (int64_t i = 0; i < count; i++) y[i] = (float)round_wide(x[i], r.inverse, r.low, r.high) * scale;
+  }
+}
+
+/* What is NaN has no code, and lets nothing through (as PyTorch). */
+GR_LOOP void straight_through_loop(const float *dy, const float *x, int64_t count, const rounding *q, float *dx) {
+  const rounding r = *q;
+  GR_IN_STEP
+  for (int64_t i = 0; i < count; i++) {
+    float code = x[i] * r.inverse;
+    code = code > -ROUNDER_MAX ? code : -ROUNDER_MAX;
+    code = code < ROUNDER_MAX ? code : ROUNDER_MAX;
+    code = (code + ROUNDER) - ROUNDER;
+    dx[i] = code >= r.low_float && code <= r.high_float ? dy[i] : 0.0f;
+  }
+}
+GR_CLONES(straight_through, (const float *dy, const float *x, int64_t count, const rounding *q, float *dx),
+          (dy, x, count, q, dx))
+
+void gr_fake_quantize_backward_f32(gr_isa isa, const float *dy, const float *x, int64_t count, float scale,
+                                   int32_t zero_point, gr_qrange range, float *dx) {
+  const rounding r = rounding_of(scale, zero_point, range);
+  if (r.small && r.low > -ROUNDER_MAX && r.high < ROUNDER_MAX) {
+    straight_through[isa](dy, x, count, &r, dx);
+    return;
+  }
+  for (int64_t i = 0; i < count; i++) {
+    const double code = (double)rintf(x[i] * r.inverse);
+    dx[i] = code >= (double)r.low && code <= (double)r.high ? dy[i] : 0.0f;
   }
 }
 

@@ -92,6 +92,12 @@ void gr_dequantize_f32(gr_isa isa, const void *x, graft_dtype dtype, int64_t cou
 void gr_fake_quantize_f32(gr_isa isa, const float *x, int64_t count, float scale, int32_t zero_point, gr_qrange range,
                           float *y);
 
+/* The straight-through gradient: dy where the code of x lies in the range before it is clamped, bounds included, else
+ * 0.
+ */
+void gr_fake_quantize_backward_f32(gr_isa isa, const float *dy, const float *x, int64_t count, float scale,
+                                   int32_t zero_point, gr_qrange range, float *dx);
+
 /* Learned step size (LSQ): output and gradients for one channel; the scale's and zero point's gradients are added up.
  */
 typedef struct gr_lsq {

@@ -52,6 +52,8 @@ enum {
   { .name = #n }
 #define OPT_R(n) \
   { .name = #n, .optional = true }
+#define SAVED_R(n) \
+  { .name = #n, .optional = true, .saved = true }
 #define R_IN(n, l, h) \
   { .name = #n, .low = (l), .high = (h) }
 #define VARIADIC_R(n) \

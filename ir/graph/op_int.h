@@ -82,6 +82,7 @@ typedef struct gr_operand_decl {
 typedef struct gr_result_decl {
   const char *name; /* NULL ends the list */
   bool optional, variadic;
+  bool saved;       /* optional, and what gradients read: the pass gradient adds it */
   double low, high; /* of GR_F_FIXED_RANGE: where its elements lie */
 } gr_result_decl;
 
@@ -205,6 +206,7 @@ int gr_op_operand_slot(const gr_op_info *op, const char *name, size_t length);
 #define OPT_VARIADIC(n) n
 #define R(n) n
 #define OPT_R(n) n
+#define SAVED_R(n) n
 #define R_IN(n, low, high) n
 #define VARIADIC_R(n) n
 #define BOOL(n, d) n

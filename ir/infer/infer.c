@@ -46,10 +46,11 @@ bool gr_check_arity(const gr_op_info *op, uint32_t operand_count, bool (*given)(
     if (i < operand_count && given(user, i)) continue;
     if (!op->operands[i].optional) return fail_any(&in, 1, "operand %s is missing", op->operands[i].name);
   }
-  /* A2: there are no more operands than declared, and none of a variadic operand is absent. */
+  /* A2: there are no more operands than declared, and none of a variadic operand is absent, but for `gradient`, which
+   * has one for each result. */
   if (operand_count > declared && !variadic)
     return fail_any(&in, 2, "%u operands, %s takes %u", operand_count, op->name, declared);
-  for (uint32_t i = declared; i < operand_count; ++i)
+  for (uint32_t i = declared; i < operand_count && !(op->families & GR_F_PASSING); ++i)
     if (!given(user, i)) return fail_any(&in, 2, "operand %u of %s is missing", i, op->operands[declared - 1].name);
   /* A3: the results are the required ones and any of the optional ones. */
   const uint32_t required = gr_op_required_results(op);

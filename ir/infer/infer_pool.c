@@ -69,6 +69,37 @@ bool gr_rule_pool(const gr_rule *r) {
   return true;
 }
 
+bool gr_rule_avg_pool_backward(const gr_rule *r) {
+  const graft_type *dy = gr_rule_operand(r, GR_OPERAND(avg_pool_backward, dy)),
+                   *like = gr_rule_operand(r, GR_OPERAND(avg_pool_backward, like));
+  uint32_t axes, strides, paddings, dilations;
+  const int64_t *kernel = gr_rule_list(r, GR_ATTR(avg_pool_backward, kernel_size), &axes),
+                *stride = gr_rule_list(r, GR_ATTR(avg_pool_backward, stride), &strides),
+                *padding = gr_rule_list(r, GR_ATTR(avg_pool_backward, padding), &paddings),
+                *dilation = gr_rule_list(r, GR_ATTR(avg_pool_backward, dilation), &dilations);
+  const int32_t rank = (int32_t)axes + 2;
+  /* C1: kernel_size, stride, padding and dilation have an entry for each axis of space, of which there are 1 to 3. */
+  if (axes < 1 || axes > 3 || strides != axes || paddings != axes || dilations != axes)
+    return gr_infer_fail(r, 1, "they have %u, %u, %u and %u", axes, strides, paddings, dilations);
+  /* C2: dy is of floats, and dy and like are [batch, channels, space...]. */
+  if (!gr_check_float(r, 2, GR_OPERAND(avg_pool_backward, dy)) ||
+      !gr_check_rank(r, 2, GR_OPERAND(avg_pool_backward, dy), rank) ||
+      !gr_check_rank(r, 2, GR_OPERAND(avg_pool_backward, like), rank))
+    return false;
+  /* C3: dy has the extents that the pool of like has. */
+  for (int32_t i = 0; i < rank && like->rank >= 0 && dy->rank >= 0; ++i) {
+    int64_t n = like->dims[i];
+    if (n >= 0 && i > 1)
+      n = count_windows(n, kernel[i - 2], stride[i - 2], padding[i - 2], dilation[i - 2],
+                        gr_rule_int(r, GR_ATTR(avg_pool_backward, ceil_mode)) != 0);
+    if (like->dims[i] >= 0 && dy->dims[i] >= 0 && n != dy->dims[i])
+      return gr_infer_fail(r, 3, "dy has %jd entries along axis %d, the pool %jd", dy->dims[i], i, n);
+  }
+  *gr_rule_result(r) = *like;
+  gr_rule_result(r)->dtype = dy->dtype;
+  return true;
+}
+
 bool gr_rule_adaptive_pool(const gr_rule *r) {
   const graft_type *x = gr_rule_operand(r, GR_OPERAND(adaptive_avg_pool2d, x));
   graft_type *y = gr_rule_result(r);

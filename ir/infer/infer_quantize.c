@@ -12,6 +12,9 @@ SAME_RANGE(dequantize_per_channel);
 SAME_RANGE(choose_qparams);
 SAME_RANGE(qparams);
 SAME_RANGE(fake_quantize);
+SAME_RANGE(fake_quantize_backward);
+GR_SAME_ATTR(axis, fake_quantize, fake_quantize_backward);
+GR_SAME_ATTR(groups, fake_quantize, fake_quantize_backward);
 GR_SAME_ATTR(axis, quantize_per_channel, dequantize_per_channel);
 GR_SAME_ATTR(groups, quantize_per_channel, dequantize_per_channel);
 GR_SAME_OPERAND(zero_point, quantize_per_channel, quantize_per_tensor);
@@ -32,19 +35,19 @@ static bool check_range(const gr_rule *r, int constraint) {
   return true;
 }
 
-/* Scale and zero point (operands 1 and 2) of x: types under one number, shapes under the next. `axis` NULL: per tensor.
+/* Scale and zero point (the operands behind x) of x: types under one number, shapes under the next. `axis` NULL: per
+ * tensor.
  */
-static bool check_qparams(const gr_rule *r, int types, int shapes, const int64_t *axis, int64_t groups) {
-  const graft_type *x = gr_rule_operand(r, GR_OPERAND(quantize_per_channel, x)),
-                   *scale = gr_rule_operand(r, GR_OPERAND(quantize_per_channel, scale)),
-                   *zero_point = gr_rule_operand(r, GR_OPERAND(quantize_per_channel, zero_point));
+static bool check_qparams_of(const gr_rule *r, uint32_t x_slot, int types, int shapes, const int64_t *axis,
+                             int64_t groups) {
+  const uint32_t scale_slot = x_slot + 1, zero_slot = x_slot + 2;
+  const graft_type *x = gr_rule_operand(r, x_slot), *scale = gr_rule_operand(r, scale_slot),
+                   *zero_point = gr_rule_operand(r, zero_slot);
   if (scale->dtype != GRAFT_F32 && scale->dtype != GRAFT_UNKNOWN)
     return gr_infer_fail(r, types, "scale is %s", graft_dtype_name(scale->dtype));
   if (zero_point->dtype != GRAFT_I32 && zero_point->dtype != GRAFT_UNKNOWN)
     return gr_infer_fail(r, types, "zero_point is %s", graft_dtype_name(zero_point->dtype));
-  if (axis == NULL)
-    return gr_check_rank(r, shapes, GR_OPERAND(quantize_per_channel, scale), 0) &&
-           gr_check_rank(r, shapes, GR_OPERAND(quantize_per_channel, zero_point), 0);
+  if (axis == NULL) return gr_check_rank(r, shapes, scale_slot, 0) && gr_check_rank(r, shapes, zero_slot, 0);
   int64_t n = -1;
   if (x->rank >= 0) {
     int32_t d;
@@ -56,8 +59,12 @@ static bool check_qparams(const gr_rule *r, int types, int shapes, const int64_t
     if (n >= 0 && !gr_extent_mul(&n, groups))
       return gr_infer_fail(r, shapes + 1, "groups is %jd, x has %jd entries along axis %d", groups, x->dims[d], d);
   }
-  return gr_check_vector(r, shapes, GR_OPERAND(quantize_per_channel, scale), &n, "channels") &&
-         gr_check_vector(r, shapes, GR_OPERAND(quantize_per_channel, zero_point), &n, "channels");
+  return gr_check_vector(r, shapes, scale_slot, &n, "channels") &&
+         gr_check_vector(r, shapes, zero_slot, &n, "channels");
+}
+
+static bool check_qparams(const gr_rule *r, int types, int shapes, const int64_t *axis, int64_t groups) {
+  return check_qparams_of(r, GR_OPERAND(quantize_per_channel, x), types, shapes, axis, groups);
 }
 
 static bool per_channel(const gr_rule *r) {
@@ -114,6 +121,25 @@ bool gr_rule_fake_quantize(const gr_rule *r) {
                      gr_rule_int(r, GR_ATTR(fake_quantize, groups))))
     return false;
   *gr_rule_result(r) = *gr_rule_operand(r, GR_OPERAND(fake_quantize, x));
+  return true;
+}
+
+bool gr_rule_fake_quantize_backward(const gr_rule *r) {
+  enum { DY = GR_OPERAND(fake_quantize_backward, dy), X_ = GR_OPERAND(fake_quantize_backward, x) };
+  const graft_type *x = gr_rule_operand(r, X_);
+  /* C1: dy and x have the same float type and shape. */
+  if (!gr_check_float(r, 1, X_) || !gr_check_same_dtype(r, 1, DY, X_)) return false;
+  if (!gr_type_compatible(gr_rule_operand(r, DY), x)) return gr_infer_fail(r, 1, "dy has another shape than x");
+  /* C2: quant_min is less than quant_max, both are in the range of dtype, which is i8, u8, i16 or i32. */
+  if (!check_range(r, 2)) return false;
+  /* C3: scale is f32 and zero_point i32. */
+  /* C4: without axis both have rank 0; with one they are vectors with groups entries for each of x along axis. */
+  /* C5: axis is an axis of x; groups of more than one need an axis other than 0 and divide axis 0. */
+  const int64_t axis = gr_rule_int(r, GR_ATTR(fake_quantize, axis));
+  if (!check_qparams_of(r, X_, 3, 4, gr_rule_is_none(r, GR_ATTR(fake_quantize, axis)) ? NULL : &axis,
+                        gr_rule_int(r, GR_ATTR(fake_quantize, groups))))
+    return false;
+  *gr_rule_result(r) = *x;
   return true;
 }
 

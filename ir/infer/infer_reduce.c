@@ -161,40 +161,75 @@ GR_SAME_ATTR(reduction, nll_loss, cross_entropy_loss);
 GR_SAME_OPERAND(target, nll_loss, cross_entropy_loss);
 GR_SAME_OPERAND(weight, nll_loss, cross_entropy_loss);
 
-bool gr_rule_loss(const gr_rule *r) {
-  const graft_type *x = gr_rule_operand(r, GR_OPERAND(nll_loss, x)),
-                   *target = gr_rule_operand(r, GR_OPERAND(nll_loss, target));
-  graft_type *y = gr_rule_result(r), each;
-  /* C1: x and weight have the same float type. */
-  if (!gr_check_float(r, 1, GR_OPERAND(nll_loss, x)) ||
-      !gr_check_same_dtype(r, 1, GR_OPERAND(nll_loss, weight), GR_OPERAND(nll_loss, x)))
-    return false;
-  /* C2: target is i32 or i64. */
+/* Constraints 1 to 4; `each`: the loss at each position. */
+static bool check_loss(const gr_rule *r, uint32_t x_slot, uint32_t target_slot, uint32_t weight_slot,
+                       graft_type *each) {
+  const graft_type *x = gr_rule_operand(r, x_slot), *target = gr_rule_operand(r, target_slot);
+  if (!gr_check_float(r, 1, x_slot) || !gr_check_same_dtype(r, 1, weight_slot, x_slot)) return false;
   if (target->dtype != GRAFT_I64 && target->dtype != GRAFT_I32 && target->dtype != GRAFT_UNKNOWN)
     return gr_infer_fail(r, 2, "target is %s", graft_dtype_name(target->dtype));
-  /* C3: x is [batch, classes, ...] or [classes], and target has its other axes. */
-  if (x->rank == 0) return gr_infer_fail(r, 3, "x has rank 0");
+  if (x->rank == 0) return gr_infer_fail(r, 3, "%s has rank 0", gr_rule_operand_name(r, x_slot));
   const int32_t axis = x->rank == 1 ? 0 : 1;
   int64_t classes = x->rank < 0 ? -1 : x->dims[axis];
-  each = *target;
+  *each = *target;
   if (x->rank >= 0) {
     graft_type own;
     without(x, 1u << axis, false, &own);
     if (target->rank >= 0 && target->rank != own.rank)
-      return gr_infer_fail(r, 3, "target has rank %d, x %d", target->rank, x->rank);
+      return gr_infer_fail(r, 3, "target has rank %d, %s %d", target->rank, gr_rule_operand_name(r, x_slot), x->rank);
     for (int32_t i = 0; i < own.rank && target->rank >= 0; ++i)
       if (!gr_extent_merge(&own.dims[i], target->dims[i]))
-        return gr_infer_fail(r, 3, "target has %jd entries along axis %d, x has %jd", target->dims[i], i, own.dims[i]);
-    each = own;
+        return gr_infer_fail(r, 3, "target has %jd entries along axis %d, %s has %jd", target->dims[i], i,
+                             gr_rule_operand_name(r, x_slot), own.dims[i]);
+    *each = own;
   }
+  each->dtype = x->dtype;
+  return gr_check_vector(r, 4, weight_slot, &classes, "classes");
+}
+
+/* One loss, or one at each position. */
+static void set_loss(const gr_rule *r, const graft_type *each, graft_type *y) {
+  *y = *each;
+  if (gr_rule_int(r, GR_ATTR(nll_loss, reduction)) != GR_loss_reduction_none) gr_type_set(y, each->dtype, 0);
+}
+
+bool gr_rule_loss(const gr_rule *r) {
+  graft_type each;
+  /* C1: x and weight have the same float type. */
+  /* C2: target is i32 or i64. */
+  /* C3: x is [batch, classes, ...] or [classes], and target has its other axes. */
   /* C4: weight is a vector of the classes. */
-  if (!gr_check_vector(r, 4, GR_OPERAND(nll_loss, weight), &classes, "classes")) return false;
-  if (gr_rule_int(r, GR_ATTR(nll_loss, reduction)) == GR_loss_reduction_none) {
-    *y = each;
-    y->dtype = x->dtype;
-  } else {
-    gr_type_set(y, x->dtype, 0);
-  }
-  if (r->in->result_count > 1) r->in->results[GR_RESULT(cross_entropy_loss, log_prob)] = *x;
+  if (!check_loss(r, GR_OPERAND(nll_loss, x), GR_OPERAND(nll_loss, target), GR_OPERAND(nll_loss, weight), &each))
+    return false;
+  set_loss(r, &each, gr_rule_result(r));
+  if (r->in->result_count > 1)
+    r->in->results[GR_RESULT(cross_entropy_loss, log_prob)] = *gr_rule_operand(r, GR_OPERAND(nll_loss, x));
+  return true;
+}
+
+GR_SAME_ATTR(reduction, nll_loss, nll_loss_backward);
+GR_SAME_ATTR(reduction, nll_loss, cross_entropy_loss_backward);
+GR_SAME_OPERAND(target, nll_loss_backward, cross_entropy_loss_backward);
+GR_SAME_OPERAND(weight, nll_loss_backward, cross_entropy_loss_backward);
+
+bool gr_rule_loss_backward(const gr_rule *r) {
+  enum { DY = GR_OPERAND(nll_loss_backward, dy), LIKE = GR_OPERAND(nll_loss_backward, like) };
+  enum { DLOG_PROB = GR_OPERAND(cross_entropy_loss_backward, dlog_prob) };
+  const graft_type *dy = gr_rule_operand(r, DY), *x = gr_rule_operand(r, LIKE);
+  graft_type each, loss;
+  /* C1: the operands but target have the same float type. */
+  /* C2: target is i32 or i64. */
+  /* C3: the scores are [batch, classes, ...] or [classes], and target has their other axes. */
+  /* C4: weight is a vector of the classes. */
+  if (!check_loss(r, LIKE, GR_OPERAND(nll_loss_backward, target), GR_OPERAND(nll_loss_backward, weight), &each) ||
+      !gr_check_same_dtype(r, 1, DY, LIKE) || !gr_check_same_dtype(r, 1, DLOG_PROB, LIKE))
+    return false;
+  /* C5: dy has the shape of the loss, dlog_prob that of the scores. */
+  set_loss(r, &each, &loss);
+  if (dy) loss.dtype = dy->dtype;
+  if (dy && !gr_type_compatible(&loss, dy)) return gr_infer_fail(r, 5, "dy has another shape than the loss");
+  const graft_type *more = r->in->op == GR_OP_cross_entropy_loss_backward ? gr_rule_operand(r, DLOG_PROB) : NULL;
+  if (more && !gr_type_compatible(x, more)) return gr_infer_fail(r, 5, "dlog_prob has another shape than log_prob");
+  *gr_rule_result(r) = *x;
   return true;
 }

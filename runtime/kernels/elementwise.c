@@ -334,14 +334,14 @@ graft_status gr_kernel_hardtanh(const gr_kernel_call *k) {
  * --------------------------------------------------------------------------------------------------------- */
 
 int64_t gr_alias_dropout(const gr_kernel_call *k, uint32_t result, uint32_t *operand) {
-  (void)result;
   *operand = 0;
-  return gr_k_bool(k, GR_ATTR(dropout, training)) ? -1 : 0;
+  return result != 0 || gr_k_bool(k, GR_ATTR(dropout, training)) ? -1 : 0;
 }
 
 typedef struct dropout {
   const void *x;
   void *y;
+  bool *mask;               /* which elements are kept; of the gradient it is what is read */
   uint64_t seed, threshold; /* an element is dropped where its random 53 bits are below */
   double scale;
 } dropout;
@@ -365,24 +365,65 @@ static void dropout_f64(void *user, int64_t begin, int64_t end, uint32_t worker)
   for (int64_t i = begin; i < end; i++) y[i] = x[i] * (dropped(d, i) ? 0.0 : d->scale);
 }
 
+static void dropout_mask(void *user, int64_t begin, int64_t end, uint32_t worker) {
+  const dropout *d = user;
+  (void)worker;
+  for (int64_t i = begin; i < end; i++) d->mask[i] = !dropped(d, i);
+}
+
+static void dropout_backward_f32(void *user, int64_t begin, int64_t end, uint32_t worker) {
+  const dropout *d = user;
+  const float *dy = d->x, scale = (float)d->scale;
+  float *dx = d->y;
+  (void)worker;
+  for (int64_t i = begin; i < end; i++) dx[i] = dy[i] * (d->mask[i] ? scale : 0.0f);
+}
+
+static void dropout_backward_f64(void *user, int64_t begin, int64_t end, uint32_t worker) {
+  const dropout *d = user;
+  const double *dy = d->x;
+  double *dx = d->y;
+  (void)worker;
+  for (int64_t i = begin; i < end; i++) dx[i] = dy[i] * (d->mask[i] ? d->scale : 0.0);
+}
+
+static graft_status run_dropout(const gr_kernel_call *k, dropout *d, gr_range_function f32, gr_range_function f64) {
+  const gr_in *x = &k->operands[0];
+  switch (x->type->dtype) {
+  case GRAFT_F32: gr_parallel_for(k->threads, x->count, GRAIN, f32, d); return GRAFT_OK;
+  case GRAFT_F64: gr_parallel_for(k->threads, x->count, GRAIN, f64, d); return GRAFT_OK;
+  default: return gr_kernel_no_dtype(k, x->type->dtype);
+  }
+}
+
+static double dropout_scale(double p) { return p < 1 ? 1 / (1 - p) : 0; }
+
 graft_status gr_kernel_dropout(const gr_kernel_call *k) {
   const gr_in *x = &k->operands[0];
+  const gr_out *mask = &k->results[GR_RESULT(dropout, mask)];
   double p = gr_k_float(k, GR_ATTR(dropout, p));
   if (!gr_k_bool(k, GR_ATTR(dropout, training))) {
     if (x->data != k->results[0].data) memcpy(k->results[0].data, x->data, gr_in_bytes(x));
+    if (mask->data) memset(mask->data, 1, (size_t)mask->count);
     return GRAFT_OK;
   }
   if (!(p >= 0 && p <= 1)) return gr_kernel_error(k, "p is %g, not a probability", p);
   dropout d = {.x = x->data,
                .y = k->results[0].data,
+               .mask = mask->data,
                .seed = k->seed,
                .threshold = (uint64_t)(p * 0x1p53),
-               .scale = p < 1 ? 1 / (1 - p) : 0};
-  switch (x->type->dtype) {
-  case GRAFT_F32: gr_parallel_for(k->threads, x->count, GRAIN, dropout_f32, &d); return GRAFT_OK;
-  case GRAFT_F64: gr_parallel_for(k->threads, x->count, GRAIN, dropout_f64, &d); return GRAFT_OK;
-  default: return gr_kernel_no_dtype(k, x->type->dtype);
-  }
+               .scale = dropout_scale(p)};
+  if (d.mask) gr_parallel_for(k->threads, x->count, GRAIN, dropout_mask, &d);
+  return run_dropout(k, &d, dropout_f32, dropout_f64);
+}
+
+graft_status gr_kernel_dropout_backward(const gr_kernel_call *k) {
+  dropout d = {.x = k->operands[GR_OPERAND(dropout_backward, dy)].data,
+               .y = k->results[0].data,
+               .mask = (bool *)(uintptr_t)k->operands[GR_OPERAND(dropout_backward, mask)].data,
+               .scale = dropout_scale(gr_k_float(k, GR_ATTR(dropout_backward, p)))};
+  return run_dropout(k, &d, dropout_backward_f32, dropout_backward_f64);
 }
 
 /* ---- to

@@ -18,6 +18,7 @@ typedef struct quantize_job {
   gr_channels channels;
   const float *scale;
   const int32_t *zero_point;
+  const char *dy; /* of a gradient, whose elements are as wide as x's */
   void (*run)(const struct quantize_job *job, const char *x, int64_t count, float scale, int32_t zero_point, char *y);
 } quantize_job;
 
@@ -44,6 +45,12 @@ static void run_dequantize(const quantize_job *job, const char *x, int64_t count
 
 static void run_fake_quantize(const quantize_job *job, const char *x, int64_t count, float scale, int32_t zp, char *y) {
   gr_fake_quantize_f32(job->isa, (const float *)(const void *)x, count, scale, zp, job->range, (float *)(void *)y);
+}
+
+static void run_fake_quantize_backward(const quantize_job *job, const char *x, int64_t count, float scale, int32_t zp,
+                                       char *y) {
+  gr_fake_quantize_backward_f32(job->isa, (const float *)(const void *)(job->dy + (x - job->x)),
+                                (const float *)(const void *)x, count, scale, zp, job->range, (float *)(void *)y);
 }
 
 /* Per tensor the work is cut by elements, per channel by runs of one channel. */
@@ -194,6 +201,27 @@ graft_status gr_kernel_fake_quantize(const gr_kernel_call *k) {
   if (x->type->dtype != GRAFT_F32) return gr_kernel_no_dtype(k, x->type->dtype);
   quantize_job job = {.dtype = (graft_dtype)gr_k_int(k, GR_ATTR(fake_quantize, dtype)), .run = run_fake_quantize};
   return quantize_common(k, &job);
+}
+
+/* Its operands are those of fake_quantize behind dy, its attributes the same. */
+graft_status gr_kernel_fake_quantize_backward(const gr_kernel_call *k) {
+  const gr_in *dy = &k->operands[GR_OPERAND(fake_quantize_backward, dy)];
+  GR_SAME_ATTR(quant_max, fake_quantize, fake_quantize_backward);
+  GR_SAME_ATTR(dtype, fake_quantize, fake_quantize_backward);
+  GR_SAME_ATTR(enabled, fake_quantize, fake_quantize_backward);
+  if (!gr_k_bool(k, GR_ATTR(fake_quantize_backward, enabled))) {
+    if (k->results[0].data != dy->data) memcpy(k->results[0].data, dy->data, gr_in_bytes(dy));
+    return GRAFT_OK;
+  }
+  if (dy->type->dtype != GRAFT_F32) return gr_kernel_no_dtype(k, dy->type->dtype);
+  gr_kernel_call forward = *k;
+  forward.op = GR_OP_fake_quantize;
+  forward.operands += GR_OPERAND(fake_quantize_backward, x);
+  forward.operand_count -= GR_OPERAND(fake_quantize_backward, x);
+  quantize_job job = {.dtype = (graft_dtype)gr_k_int(k, GR_ATTR(fake_quantize_backward, dtype)),
+                      .dy = dy->data,
+                      .run = run_fake_quantize_backward};
+  return quantize_common(&forward, &job);
 }
 
 /* ---- observe ---- */

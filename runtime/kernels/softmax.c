@@ -1,5 +1,5 @@
-/* softmax, log_softmax, hardmax. Sums are double: the order of the elements is then of no consequence to a float
- * result. */
+/* softmax, log_softmax, hardmax, and gradients. Sums are double: the order of the elements is then of no consequence to
+ * a float result. */
 #include "runtime/functions_impl.h"
 #include "runtime/kernel_impl.h"
 
@@ -8,7 +8,7 @@
 #define GRAIN 8192 /* elements read in a piece of work */
 
 typedef struct softmax {
-  const void *x;
+  const void *x, *dy; /* of a gradient x is what came out */
   void *y;
   int64_t extent, inner; /* elements of a line lie `inner` apart */
 } softmax;
@@ -67,10 +67,43 @@ SOFTMAX(double, f64, exp)
 LOG_SOFTMAX(float, f32, gr_exp_f32)
 LOG_SOFTMAX(double, f64, exp)
 
-static graft_status run(const gr_kernel_call *k, gr_range_function f32, gr_range_function f64) {
-  const gr_in *x = &k->operands[0];
+/* y (dy - sum(dy y)), and dy - exp(y) sum(dy) */
+#define BACKWARD(T, SUFFIX, EXP) \
+  static void softmax_backward_##SUFFIX(void *user, int64_t begin, int64_t end, uint32_t worker) { \
+    const softmax *s = user; \
+    (void)worker; \
+    for (int64_t line = begin; line < end; line++) { \
+      const int64_t at = line / s->inner * s->extent * s->inner + line % s->inner; \
+      const T *y = (const T *)s->x + at, *dy = (const T *)s->dy + at; \
+      T *dx = (T *)s->y + at; \
+      double sum = 0; \
+      for (int64_t i = 0; i < s->extent; i++) sum += (double)dy[i * s->inner] * (double)y[i * s->inner]; \
+      for (int64_t i = 0; i < s->extent; i++) \
+        dx[i * s->inner] = (T)((double)y[i * s->inner] * ((double)dy[i * s->inner] - sum)); \
+    } \
+  } \
+  static void log_softmax_backward_##SUFFIX(void *user, int64_t begin, int64_t end, uint32_t worker) { \
+    const softmax *s = user; \
+    (void)worker; \
+    for (int64_t line = begin; line < end; line++) { \
+      const int64_t at = line / s->inner * s->extent * s->inner + line % s->inner; \
+      const T *y = (const T *)s->x + at, *dy = (const T *)s->dy + at; \
+      T *dx = (T *)s->y + at; \
+      double sum = 0; \
+      for (int64_t i = 0; i < s->extent; i++) sum += (double)dy[i * s->inner]; \
+      for (int64_t i = 0; i < s->extent; i++) \
+        dx[i * s->inner] = (T)((double)dy[i * s->inner] - (double)EXP(y[i * s->inner]) * sum); \
+    } \
+  }
+BACKWARD(float, f32, gr_exp_f32)
+BACKWARD(double, f64, exp)
+
+/* Operand `of` is what has the axis dim; `dy`: what flows to it, or NULL. */
+static graft_status run_on(const gr_kernel_call *k, uint32_t of, const void *dy, gr_range_function f32,
+                           gr_range_function f64) {
+  const gr_in *x = &k->operands[of];
   if (x->count == 0) return GRAFT_OK;
-  softmax s = {.x = x->data, .y = k->results[0].data, .extent = 1, .inner = 1};
+  softmax s = {.x = x->data, .dy = dy, .y = k->results[0].data, .extent = 1, .inner = 1};
   if (x->type->rank > 0) {
     int32_t axis = gr_axis(gr_k_int(k, GR_ATTR(softmax, dim)), x->type->rank);
     s.extent = x->type->dims[axis];
@@ -84,8 +117,25 @@ static graft_status run(const gr_kernel_call *k, gr_range_function f32, gr_range
   }
 }
 
+static graft_status run(const gr_kernel_call *k, gr_range_function f32, gr_range_function f64) {
+  return run_on(k, 0, NULL, f32, f64);
+}
+
+static graft_status run_backward(const gr_kernel_call *k, gr_range_function f32, gr_range_function f64) {
+  GR_SAME_OPERAND(y, softmax_backward, log_softmax_backward);
+  return run_on(k, GR_OPERAND(softmax_backward, y), k->operands[GR_OPERAND(softmax_backward, dy)].data, f32, f64);
+}
+
 GR_SAME_ATTR(dim, softmax, log_softmax);
 GR_SAME_ATTR(dim, softmax, hardmax);
+GR_SAME_ATTR(dim, softmax, softmax_backward);
+GR_SAME_ATTR(dim, softmax, log_softmax_backward);
 graft_status gr_kernel_softmax(const gr_kernel_call *k) { return run(k, softmax_f32, softmax_f64); }
 graft_status gr_kernel_log_softmax(const gr_kernel_call *k) { return run(k, log_softmax_f32, log_softmax_f64); }
 graft_status gr_kernel_hardmax(const gr_kernel_call *k) { return run(k, hardmax_f32, hardmax_f64); }
+graft_status gr_kernel_softmax_backward(const gr_kernel_call *k) {
+  return run_backward(k, softmax_backward_f32, softmax_backward_f64);
+}
+graft_status gr_kernel_log_softmax_backward(const gr_kernel_call *k) {
+  return run_backward(k, log_softmax_backward_f32, log_softmax_backward_f64);
+}

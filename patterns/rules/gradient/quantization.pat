@@ -1,0 +1,27 @@
+# Fake-quantization, and dropout.
+
+# y = dequantize(quantize(x)):  dx = dy where the code of x lies in the range before it is clamped, else 0
+#
+# Straight through (Bengio et al. 2013): rounding counts as the identity. No gradient of the scale is asked for.
+rule gradient_fake_quantize
+match
+  context %y = fake_quantize(%x, %scale, %zero) {..$how}
+  %dx = gradient(%y, %dy)
+rewrite
+  %dx = fake_quantize_backward(%dy, %x, %scale, %zero) {..$how}
+
+# y = x mask / (1 - p):  dx = dy mask / (1 - p),   with the mask that was drawn
+rule gradient_dropout
+match
+  context %y, %mask = dropout(%x) {training: true, p: $p}
+  %dx = gradient(%y, %dy)
+rewrite
+  %dx = dropout_backward(%dy, %mask) {p: $p}
+
+# y = x, in evaluation:  dx = dy
+rule gradient_dropout_off
+match
+  context %y = dropout(%x) {training: false}
+  %dx = gradient(%y, %dy)
+rewrite
+  %dx = %dy
