@@ -32,7 +32,7 @@ typedef struct gr_rule {
   X(quantized) X(quantized_cat) X(recurrent) X(attention) X(max_unpool) X(if) X(loop) \
   X(gradient) X(sum_to_size) X(sum_backward) X(sgd) X(adam) X(clip_grad_norm) \
   X(batch_norm_backward) X(bn_scale_backward) X(max_pool_backward) X(avg_pool_backward) X(adaptive_avg_pool_backward) \
-  X(loss_backward) X(softmax_backward) X(fake_quantize_backward) X(dropout) X(dropout_backward)
+  X(loss_backward) X(softmax_backward) X(fake_quantize_backward) X(dropout) X(dropout_backward) X(pointwise_loss) X(pointwise_loss_backward)
 // clang-format on
 #define GR_RULE_DECLARATION(name) bool gr_rule_##name(const gr_rule *r);
 GR_RULES(GR_RULE_DECLARATION)

@@ -13,6 +13,8 @@ SAME_RANGE(choose_qparams);
 SAME_RANGE(qparams);
 SAME_RANGE(fake_quantize);
 SAME_RANGE(fake_quantize_backward);
+SAME_RANGE(fake_quantize_learnable_backward);
+GR_SAME_ATTR(groups, fake_quantize, fake_quantize_learnable_backward);
 GR_SAME_ATTR(axis, fake_quantize, fake_quantize_backward);
 GR_SAME_ATTR(groups, fake_quantize, fake_quantize_backward);
 GR_SAME_ATTR(axis, quantize_per_channel, dequantize_per_channel);
@@ -45,7 +47,8 @@ static bool check_qparams_of(const gr_rule *r, uint32_t x_slot, int types, int s
                    *zero_point = gr_rule_operand(r, zero_slot);
   if (scale->dtype != GRAFT_F32 && scale->dtype != GRAFT_UNKNOWN)
     return gr_infer_fail(r, types, "scale is %s", graft_dtype_name(scale->dtype));
-  if (zero_point->dtype != GRAFT_I32 && zero_point->dtype != GRAFT_UNKNOWN)
+  const bool learned = zero_point->dtype == GRAFT_F32 && r->in->op == GR_OP_fake_quantize_learnable_backward;
+  if (zero_point->dtype != GRAFT_I32 && zero_point->dtype != GRAFT_UNKNOWN && !learned)
     return gr_infer_fail(r, types, "zero_point is %s", graft_dtype_name(zero_point->dtype));
   if (axis == NULL) return gr_check_rank(r, shapes, scale_slot, 0) && gr_check_rank(r, shapes, zero_slot, 0);
   int64_t n = -1;
@@ -132,7 +135,7 @@ bool gr_rule_fake_quantize_backward(const gr_rule *r) {
   if (!gr_type_compatible(gr_rule_operand(r, DY), x)) return gr_infer_fail(r, 1, "dy has another shape than x");
   /* C2: quant_min is less than quant_max, both are in the range of dtype, which is i8, u8, i16 or i32. */
   if (!check_range(r, 2)) return false;
-  /* C3: scale is f32 and zero_point i32. */
+  /* C3: scale is f32 and zero_point i32; where it is learned it may be f32. */
   /* C4: without axis both have rank 0; with one they are vectors with groups entries for each of x along axis. */
   /* C5: axis is an axis of x; groups of more than one need an axis other than 0 and divide axis 0. */
   const int64_t axis = gr_rule_int(r, GR_ATTR(fake_quantize, axis));
@@ -140,6 +143,10 @@ bool gr_rule_fake_quantize_backward(const gr_rule *r) {
                         gr_rule_int(r, GR_ATTR(fake_quantize, groups))))
     return false;
   *gr_rule_result(r) = *x;
+  for (uint32_t i = 1; i < r->in->result_count; ++i) {
+    r->in->results[i] = *gr_rule_operand(r, GR_OPERAND(fake_quantize_learnable_backward, scale));
+    r->in->results[i].dtype = GRAFT_F32;
+  }
   return true;
 }
 

@@ -128,3 +128,43 @@ bool gr_rule_dropout_backward(const gr_rule *r) {
   *gr_rule_result(r) = *gr_rule_operand(r, GR_OPERAND(dropout_backward, dy));
   return true;
 }
+
+/* Constraints 1 and 2 of losses whose x is the operand `slot`. */
+static bool check_pointwise(const gr_rule *r, uint32_t slot) {
+  const graft_type *x = gr_rule_operand(r, slot);
+  for (uint32_t i = slot; i < r->in->operand_count; ++i) {
+    const graft_type *t = gr_rule_operand(r, i);
+    graft_type both = {0};
+    int32_t axis;
+    if (!gr_check_float(r, 1, i) || !gr_check_same_dtype(r, 1, i, slot)) return false;
+    if (t == NULL) continue;
+    if (i == slot + 1 && !check_same_shape(r, 2, i, slot, "target and x")) return false;
+    if (!gr_type_broadcast(x, t, &both, &axis) ||
+        (x->rank >= 0 && !(both.dtype = x->dtype, gr_type_compatible(&both, x))))
+      return gr_infer_fail(r, 2, "%s does not broadcast to x", i == slot + 2 ? "weight" : "pos_weight");
+  }
+  return true;
+}
+
+bool gr_rule_pointwise_loss(const gr_rule *r) {
+  const graft_type *x = gr_rule_operand(r, GR_OPERAND(mse_loss, x));
+  /* C1: all operands have the same float type. */
+  /* C2: target has the shape of x, weight and pos_weight broadcast to it. */
+  if (!check_pointwise(r, GR_OPERAND(mse_loss, x))) return false;
+  *gr_rule_result(r) = *x;
+  if (gr_rule_int(r, GR_ATTR(mse_loss, reduction)) != GR_loss_reduction_none)
+    gr_type_set(gr_rule_result(r), x->dtype, 0);
+  return true;
+}
+
+bool gr_rule_pointwise_loss_backward(const gr_rule *r) {
+  const uint32_t x_slot = GR_OPERAND(mse_loss_backward, x), dy = GR_OPERAND(mse_loss_backward, dy);
+  /* C1: all operands have the same float type. */
+  /* C2: target has the shape of x, weight and pos_weight broadcast to it. */
+  if (!gr_check_same_dtype(r, 1, dy, x_slot) || !check_pointwise(r, x_slot)) return false;
+  /* C3: dy has the shape of the loss. */
+  const bool none = gr_rule_int(r, GR_ATTR(mse_loss_backward, reduction)) == GR_loss_reduction_none;
+  if (none ? !check_same_shape(r, 3, dy, x_slot, "dy and x") : !gr_check_rank(r, 3, dy, 0)) return false;
+  *gr_rule_result(r) = *gr_rule_operand(r, x_slot);
+  return true;
+}

@@ -16,6 +16,37 @@ match
 rewrite
   %dx = cross_entropy_loss_backward(%dy?, %p, %target, %w?, %dp?) {..$how}
 
+# y = (x - t)^2, or their sum or mean over n:  dx = 2 dy (x - t),  or that / n,  dt = -dx
+rule gradient_mse_loss
+match
+  context %y = mse_loss(%x, %t) {..$how}
+  %dx, %dt = gradient(%y, %dy)
+rewrite
+  %d = mse_loss_backward(%dy, %x, %t) {..$how}
+  %dx = %d
+  %dt = neg(%d)
+
+# y = |x - t|, or their sum or mean over n:  dx = dy sign(x - t),  or that / n,  dt = -dx
+rule gradient_l1_loss
+match
+  context %y = l1_loss(%x, %t) {..$how}
+  %dx, %dt = gradient(%y, %dy)
+rewrite
+  %d = l1_loss_backward(%dy, %x, %t) {..$how}
+  %dx = %d
+  %dt = neg(%d)
+
+# y = w ((1 - t) x + (1 + (p - 1) t) log(1 + exp(-x))), or their sum or mean over n:
+#   dx = dy w ((1 - t) - (1 + (p - 1) t) / (1 + exp(x))),  or that / n
+#
+# What is right, and weights, are given: nothing flows to them.
+rule gradient_binary_cross_entropy_with_logits
+match
+  context %y = binary_cross_entropy_with_logits(%x, %t, %w?, %p?) {..$how}
+  %dx = gradient(%y, %dy)
+rewrite
+  %dx = binary_cross_entropy_with_logits_backward(%dy, %x, %t, %w?, %p?) {..$how}
+
 # y = softmax(x):  dx = y (dy - sum(dy y))
 rule gradient_softmax
 match

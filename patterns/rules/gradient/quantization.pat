@@ -10,6 +10,17 @@ match
 rewrite
   %dx = fake_quantize_backward(%dy, %x, %scale, %zero) {..$how}
 
+# y = dequantize(quantize(x)), with a scale that is learned:  dx as above,  dscale = sum(dy ((y - x) / scale)) where the code lies
+#   in the range, sum(dy (bound - zero)) where it was clamped
+#
+# LSQ (Esser et al. 2020). The zero point is an integer, and nothing flows to it.
+rule gradient_fake_quantize_learnable
+match
+  context %y = fake_quantize(%x, %scale, %zero) {..$how}
+  %dx, %dscale = gradient(%y, %dy)
+rewrite
+  %dx, %dscale = fake_quantize_learnable_backward(%dy, %x, %scale, %zero) {..$how}
+
 # y = x mask / (1 - p):  dx = dy mask / (1 - p),   with the mask that was drawn
 rule gradient_dropout
 match
