@@ -295,6 +295,7 @@ bool gr_pt_holds(pt_eval *e, const gr_expr *x); /* it is true */
 /* Notes why something failed, when anyone wants to know; always false. */
 bool gr_pt_reason(const gr_matcher *m, const char *format, ...) __attribute__((format(printf, 2, 3)));
 bool gr_pt_eval_list_function(pt_eval *e, const gr_expr *x, graft_attr *out);
+bool gr_pt_eval_einsum(pt_eval *e, const gr_expr *x, graft_attr *out); /* equation.c */
 bool gr_pt_eval_each(pt_eval *e, const gr_expr *x, graft_attr *out);
 bool gr_pt_eval_custom(pt_eval *e, const gr_expr *x, graft_attr *out);
 /* %x, or %xs[0]; GRAFT_NONE: absent. */

@@ -12,6 +12,7 @@
 #define FLOAT GRAFT_ATTR_FLOAT
 #define DTYPE GRAFT_ATTR_DTYPE
 #define INTS GRAFT_ATTR_INTS
+#define STRING GRAFT_ATTR_STRING
 static const pt_function_info functions[] = {
 #define PREDICATE(name, params, result, doc) {#name, params, result, doc},
 #include "patterns/predicates.def"
@@ -482,6 +483,7 @@ bool gr_pt_eval_function(pt_eval *e, const gr_expr *x, graft_attr *out) {
   case PT_F_range:
   case PT_F_sum:
   case PT_F_product: return gr_pt_eval_list_function(e, x, out);
+  case PT_F_einsum_backward: return gr_pt_eval_einsum(e, x, out);
   case PT_F_min:
   case PT_F_max: return eval_min_max(e, x, out);
   case PT_F_length:

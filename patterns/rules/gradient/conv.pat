@@ -27,3 +27,69 @@ rewrite
       else -($more[length($stride) - 1 - $i / 2] / $stride[length($stride) - 1 - $i / 2]))} if some($i in range(length($stride)), $more[$i] >= $stride[$i]) else %all
   %dw = conv_backward_weight(%x, %dy, %w) {stride: $stride, padding: $padding, dilation: $dilation, groups: $groups}
   %db? = sum(%dy) {dim: concat([0], map($i in range(length($stride)), $i + 2))}
+
+# y is bilinear in dy and w, as the convolution is in its operands:  d(dy) = conv1d(dy2, w),  dw of that convolution
+rule gradient_conv_backward_input_1d
+match
+  context %y = conv_backward_input(%d, %w, %like) {stride: $stride, padding: $padding, dilation: $dilation, groups: $groups}
+  %dd, %dw = gradient(%y, %dy)
+where
+  length($stride) == 1
+rewrite
+  %dd = conv1d(%dy, %w) {stride: $stride, padding: $padding, dilation: $dilation, groups: $groups}
+  %dw = conv_backward_weight(%d, %dy, %w) {stride: $stride, padding: $padding, dilation: $dilation, groups: $groups}
+
+# y is bilinear in dy and x:  d(dy) = conv1d(x, dy2),  dx as of a convolution with the weight dy2
+rule gradient_conv_backward_weight_1d
+match
+  context %y = conv_backward_weight(%d, %x, %like) {stride: $stride, padding: $padding, dilation: $dilation, groups: $groups}
+  %dd, %dx = gradient(%y, %dy)
+where
+  length($stride) == 1
+rewrite
+  %dd = conv1d(%x, %dy) {stride: $stride, padding: $padding, dilation: $dilation, groups: $groups}
+  %dx = conv_backward_input(%d, %dy, %x) {stride: $stride, padding: $padding, dilation: $dilation, groups: $groups}
+
+# y is bilinear in dy and w, as the convolution is in its operands:  d(dy) = conv2d(dy2, w),  dw of that convolution
+rule gradient_conv_backward_input_2d
+match
+  context %y = conv_backward_input(%d, %w, %like) {stride: $stride, padding: $padding, dilation: $dilation, groups: $groups}
+  %dd, %dw = gradient(%y, %dy)
+where
+  length($stride) == 2
+rewrite
+  %dd = conv2d(%dy, %w) {stride: $stride, padding: $padding, dilation: $dilation, groups: $groups}
+  %dw = conv_backward_weight(%d, %dy, %w) {stride: $stride, padding: $padding, dilation: $dilation, groups: $groups}
+
+# y is bilinear in dy and x:  d(dy) = conv2d(x, dy2),  dx as of a convolution with the weight dy2
+rule gradient_conv_backward_weight_2d
+match
+  context %y = conv_backward_weight(%d, %x, %like) {stride: $stride, padding: $padding, dilation: $dilation, groups: $groups}
+  %dd, %dx = gradient(%y, %dy)
+where
+  length($stride) == 2
+rewrite
+  %dd = conv2d(%x, %dy) {stride: $stride, padding: $padding, dilation: $dilation, groups: $groups}
+  %dx = conv_backward_input(%d, %dy, %x) {stride: $stride, padding: $padding, dilation: $dilation, groups: $groups}
+
+# y is bilinear in dy and w, as the convolution is in its operands:  d(dy) = conv3d(dy2, w),  dw of that convolution
+rule gradient_conv_backward_input_3d
+match
+  context %y = conv_backward_input(%d, %w, %like) {stride: $stride, padding: $padding, dilation: $dilation, groups: $groups}
+  %dd, %dw = gradient(%y, %dy)
+where
+  length($stride) == 3
+rewrite
+  %dd = conv3d(%dy, %w) {stride: $stride, padding: $padding, dilation: $dilation, groups: $groups}
+  %dw = conv_backward_weight(%d, %dy, %w) {stride: $stride, padding: $padding, dilation: $dilation, groups: $groups}
+
+# y is bilinear in dy and x:  d(dy) = conv3d(x, dy2),  dx as of a convolution with the weight dy2
+rule gradient_conv_backward_weight_3d
+match
+  context %y = conv_backward_weight(%d, %x, %like) {stride: $stride, padding: $padding, dilation: $dilation, groups: $groups}
+  %dd, %dx = gradient(%y, %dy)
+where
+  length($stride) == 3
+rewrite
+  %dd = conv3d(%x, %dy) {stride: $stride, padding: $padding, dilation: $dilation, groups: $groups}
+  %dx = conv_backward_input(%d, %dy, %x) {stride: $stride, padding: $padding, dilation: $dilation, groups: $groups}

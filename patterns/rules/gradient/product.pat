@@ -83,3 +83,32 @@ rewrite
   %dinput = mul(%dy, to(%b) {dtype: dtype(%mat1)})
   %dmat1 = matmul(%scaled, transpose(%mat2) {dim0: 0, dim1: 1})
   %dmat2 = matmul(transpose(%mat1) {dim0: 0, dim1: 1}, %scaled)
+
+# y = einsum(a):  da = einsum(dy), with the equation turned round
+rule gradient_einsum_of_one
+match
+  context %y = einsum(%a) {equation: $e}
+  %da = gradient(%y, %dy)
+rewrite
+  %da = einsum(%dy) {equation: einsum_backward($e, 0)}
+
+# y = einsum(a, b):  da = einsum(dy, b),  db = einsum(dy, a)
+#
+# The sums of products go to each operand from dy and the other one: the axes that it lacks are summed.
+rule gradient_einsum_of_two
+match
+  context %y = einsum(%a, %b) {equation: $e}
+  %da, %db = gradient(%y, %dy)
+rewrite
+  %da = einsum(%dy, %b) {equation: einsum_backward($e, 0)}
+  %db = einsum(%dy, %a) {equation: einsum_backward($e, 1)}
+
+# y = einsum(a, b, c):  da = einsum(dy, b, c),  db = einsum(dy, a, c),  dc = einsum(dy, a, b)
+rule gradient_einsum_of_three
+match
+  context %y = einsum(%a, %b, %c) {equation: $e}
+  %da, %db, %dc = gradient(%y, %dy)
+rewrite
+  %da = einsum(%dy, %b, %c) {equation: einsum_backward($e, 0)}
+  %db = einsum(%dy, %a, %c) {equation: einsum_backward($e, 1)}
+  %dc = einsum(%dy, %a, %b) {equation: einsum_backward($e, 2)}
