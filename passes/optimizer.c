@@ -25,12 +25,13 @@ enum {
 typedef struct place { /* a tensor to be trained */
   graft_tensor tensor;
   graft_value gradient;
+  graft_tensor sum; /* of the parts' gradients, where the step has parts */
 } place;
 
 typedef struct maker {
   gr_pass *pass;
   graft_module *m;
-  graft_graph *g;
+  graft_graph *g; /* that the updates are in */
   uint32_t op, attrs;
   graft_value lr, step, clip;
   GR_VEC(place) places;
@@ -111,7 +112,8 @@ static graft_status take_gradients(maker *k) {
     (void)snprintf(name, sizeof name, "%.*s", (int)length - 5, graft_output_name(g, i));
     const graft_tensor t = graft_tensor_find(k->m, name);
     if (t == GRAFT_NONE) continue; /* of an input: not to be trained */
-    if (!gr_vec_push(k->pass->context, &k->places, ((place){t, graft_output_get(g, i)}))) return GRAFT_NO_MEMORY;
+    if (!gr_vec_push(k->pass->context, &k->places, ((place){t, graft_output_get(g, i), GRAFT_NONE})))
+      return GRAFT_NO_MEMORY;
     s = graft_output_remove(g, i);
   }
   for (uint32_t i = 0; i < k->places.len / 2; i++) { /* as the graph had them */
@@ -154,6 +156,21 @@ static graft_value add_node(maker *k, uint32_t op, uint32_t attrs, const graft_v
                           .where = gr_module_loc(k->m)};
   const graft_node n = gr_node_add(k->g, &d);
   return n == GRAFT_NONE ? GRAFT_NONE : gr_result(k->g, n, 0);
+}
+
+static graft_value plain_node(maker *k, uint32_t op, const graft_value *operands, uint32_t count) {
+  gr_attr_builder b;
+  gr_attrs_begin(&b, gr_op_get(op));
+  const uint32_t none = gr_attrs_intern(k->m, &b, gr_op_get(op), gr_module_loc(k->m));
+  return none == GRAFT_NONE ? GRAFT_NONE : add_node(k, op, none, operands, count);
+}
+
+/* sum / parts, in the sum's dtype; *count: parts in the dtype of the last one. */
+static graft_value mean_of(maker *k, graft_value sum, graft_value parts, graft_value *count) {
+  const graft_attr dtype = {.name = "dtype", .kind = GRAFT_ATTR_DTYPE, .as.dtype = gr_type_of(k->g, sum)->dtype};
+  if (*count == GRAFT_NONE || gr_type_of(k->g, *count)->dtype != dtype.as.dtype)
+    *count = graft_build(k->g, "to", &parts, 1, &dtype, 1);
+  return *count == GRAFT_NONE ? GRAFT_NONE : plain_node(k, GR_OP_div, (graft_value[]){sum, *count}, 2);
 }
 
 /* The learning rate, the step, and by what gradients are multiplied. */
@@ -243,14 +260,59 @@ static graft_status take_step(maker *k, const place *at) {
   return s;
 }
 
-static graft_status count_step(maker *k) {
-  gr_attr_builder b;
-  gr_attrs_begin(&b, gr_op_get(GR_OP_add));
-  const uint32_t none = gr_attrs_intern(k->m, &b, gr_op_get(GR_OP_add), gr_module_loc(k->m));
+/* A number of steps or parts is one more. */
+static graft_status count_up(maker *k, graft_value number) {
   const graft_value one = graft_scalar(k->g, GRAFT_I64, 1);
-  if (none == GRAFT_NONE || one == GRAFT_NONE) return GRAFT_NO_MEMORY;
-  const graft_value next = add_node(k, GR_OP_add, none, (graft_value[]){k->step, one}, 2);
-  return next == GRAFT_NONE ? GRAFT_NO_MEMORY : graft_update_add(k->g, gr_value_tensor(k->g, k->step), next);
+  if (one == GRAFT_NONE) return GRAFT_NO_MEMORY;
+  const graft_value next = plain_node(k, GR_OP_add, (graft_value[]){number, one}, 2);
+  return next == GRAFT_NONE ? GRAFT_NO_MEMORY : graft_update_add(k->g, gr_value_tensor(k->g, number), next);
+}
+
+/* ---- parts ---- */
+
+/* To the tensor that v is the handle of: zeros. */
+static graft_status clear(maker *k, graft_value v) {
+  const graft_value zero = plain_node(k, GR_OP_zeros_like, &v, 1);
+  return zero == GRAFT_NONE ? GRAFT_NO_MEMORY : graft_update_add(k->g, gr_value_tensor(k->g, v), zero);
+}
+
+/* What the graph computes is added up in buffers NAME.grad, and optimizer.parts counts; the step is a graph of its own,
+ * `apply`, which takes the mean and begins anew. */
+static graft_status split_off(maker *k, graft_value *parts) {
+  graft_module *m = k->m;
+  const graft_type whole = graft_type_make(GRAFT_I64, 0, NULL);
+  graft_status s = buffer(k, "optimizer.parts", &whole, &(int64_t){0}, parts);
+  if (!s) s = count_up(k, *parts);
+  for (uint32_t i = 0; i < k->places.len && !s; i++) {
+    place *at = &k->places.data[i];
+    char name[540], of[512];
+    graft_value sum = GRAFT_NONE, next;
+    graft_tensor_name(m, at->tensor, of, sizeof of);
+    (void)snprintf(name, sizeof name, "%s.grad", of);
+    s = zeros(k, name, gr_type_of(k->g, at->gradient), &sum);
+    if (s) break;
+    next = plain_node(k, GR_OP_add, (graft_value[]){sum, at->gradient}, 2);
+    s = next == GRAFT_NONE ? GRAFT_NO_MEMORY : graft_update_add(k->g, gr_value_tensor(k->g, sum), next);
+    at->sum = gr_value_tensor(k->g, sum);
+  }
+  const graft_tensor count = s ? GRAFT_NONE : gr_value_tensor(k->g, *parts);
+  if (!s) k->g = graft_graph_create(m, "apply");
+  if (!s && !k->g) s = GRAFT_NAME;
+  if (!s) *parts = gr_handle(k->g, count);
+  graft_value divisor = GRAFT_NONE;
+  for (uint32_t i = 0; i < k->places.len && !s; i++) {
+    place *at = &k->places.data[i];
+    const graft_value sum = gr_handle(k->g, at->sum);
+    at->gradient = sum == GRAFT_NONE ? GRAFT_NONE : mean_of(k, sum, *parts, &divisor);
+    if (at->gradient == GRAFT_NONE) s = GRAFT_NO_MEMORY;
+  }
+  return s;
+}
+
+static graft_status begin_anew(maker *k, graft_value parts) {
+  graft_status s = clear(k, parts);
+  for (uint32_t i = 0; i < k->places.len && !s; i++) s = clear(k, gr_handle(k->g, k->places.data[i].sum));
+  return s;
 }
 
 graft_status gr_pass_optimizer(gr_pass *p) {
@@ -258,8 +320,12 @@ graft_status gr_pass_optimizer(gr_pass *p) {
   graft_status s = gr_graph_to_train(p, &k.g);
   if (!s) s = read_attrs(&k);
   if (!s) s = take_gradients(&k);
+  const bool accumulates = gr_option_bool(p, "accumulate");
+  graft_value parts = GRAFT_NONE;
+  if (!s && accumulates) s = split_off(&k, &parts);
   if (!s) s = make_common(&k);
-  if (!s) s = count_step(&k); /* before the optimizers: what a graph ends with may write to tensors in place */
+  if (!s) s = count_up(&k, k.step); /* before the optimizers: what a graph ends with may write to tensors in place */
+  if (!s && accumulates) s = begin_anew(&k, parts);
   for (uint32_t i = 0; i < k.places.len && !s; i++) s = take_step(&k, &k.places.data[i]);
   gr_vec_free(p->context, &k.places);
   return s;

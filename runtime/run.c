@@ -301,10 +301,20 @@ static graft_status make_writable(graft_session *s) {
   return all ? GRAFT_OK : gr_no_memory(s->context);
 }
 
+/* Who is to have a look before anything lands. */
+static graft_status inspect(graft_session *s) {
+  graft_module *m = s->graph->module;
+  if (!s->inspector) return GRAFT_OK;
+  gr_run_pause(m, s->kind);
+  const graft_status status = s->inspector(s->inspector_user, s), again = gr_run_go_on(m, s->kind, s->context);
+  return again != GRAFT_OK ? again : status;
+}
+
 /* The steps that come write to tensors: the last moment to fail or to be cancelled. */
 static graft_status begin_landing(graft_session *s) {
   const gr_plan *p = &s->plan;
-  graft_status status = gr_spend(s->context, (gr_loc){0}, 0);
+  graft_status status = inspect(s);
+  if (status == GRAFT_OK) status = gr_spend(s->context, (gr_loc){0}, 0);
   if (status == GRAFT_OK) status = make_writable(s);
   for (uint32_t i = 0; i < p->storages.len && status == GRAFT_OK; i++)
     if (p->storages.data[i].place == GR_PLACE_TENSOR && !p->storages.data[i].fixed)
@@ -373,7 +383,8 @@ graft_status gr_session_run(graft_session *s) {
     memcpy(s->base[copy->to], s->base[copy->from] + copy->offset, p->storages.data[copy->to].size);
   }
   if (!s->keep_state) {
-    if (p->landing == p->steps.len) status = make_writable(s);
+    if (p->landing == p->steps.len) status = inspect(s);
+    if (status == GRAFT_OK && p->landing == p->steps.len) status = make_writable(s);
     if (status != GRAFT_OK) return status;
     store_updates(s);
   }

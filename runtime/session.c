@@ -404,6 +404,20 @@ void gr_session_seed(graft_session *s, uint64_t seed) {
   s->step = 0;
 }
 
+void gr_session_inspect(graft_session *s, gr_inspector inspector, void *user) {
+  s->inspector = inspector;
+  s->inspector_user = user;
+}
+
+const void *gr_session_result(const graft_session *s, uint32_t index, graft_type *type) {
+  const gr_plan *p = &s->plan;
+  const gr_returned *output = &p->outputs.data[index];
+  *type = p->slots[output->value].type;
+  for (uint32_t i = 0; i < p->copies.len; i++) /* which come at the end */
+    if (p->copies.data[i].to == output->storage) return s->base[p->copies.data[i].from] + p->copies.data[i].offset;
+  return s->base[output->storage] + output->offset;
+}
+
 /* The limits grow by the inputs, which are not ours. */
 static void take_given(graft_session *s) {
   uint64_t given = 0;

@@ -7,6 +7,7 @@
 #include "runtime/backend_impl.h"
 #include "runtime/kernel_impl.h"
 #include "runtime/runtime.h"
+#include "runtime/runtime_int.h"
 
 /* Memory that one value or several share. */
 typedef enum gr_place {
@@ -163,8 +164,6 @@ graft_status gr_control_run(graft_session *s, gr_plan *p, const gr_plan_step *st
                             char **base, gr_late *late);
 /* A session for a graph that a node of `outer`'s runs: with its kernels and its threads (session.c). */
 graft_session *gr_session_nested(graft_session *outer, graft_graph *g);
-/* Of the next run's random ops. */
-void gr_session_seed(graft_session *s, uint64_t seed);
 
 /* Gives the arena storages their offsets; sets arena_size. `reuse` false: no two overlap. */
 graft_status gr_plan_memory(gr_plan *p, bool reuse);
@@ -193,6 +192,8 @@ struct graft_session {
   gr_run_kind kind;
   graft_node_hook after_node;
   void *after_node_user;
+  gr_inspector inspector; /* NULL: none */
+  void *inspector_user;
   uint64_t seed, step; /* steps done */
   uint64_t given;      /* bytes of inputs that were set */
   gr_threads *threads; /* NULL: one */

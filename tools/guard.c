@@ -60,3 +60,27 @@ void guard_begin(void) {
   handle(SIGTERM);
   handle(SIGHUP);
 }
+
+/* ---- an end that can wait ---- */
+
+static volatile sig_atomic_t interrupted;
+
+/* The second one does not wait. */
+static void wait_for_end(int number) {
+  struct sigaction ours = {.sa_handler = ended, .sa_flags = (int)(SA_RESETHAND | SA_NODEFER)};
+  interrupted = 1;
+  sigemptyset(&ours.sa_mask);
+  sigaction(number, &ours, NULL);
+}
+
+void guard_defer(void) {
+  struct sigaction before, ours = {.sa_handler = wait_for_end, .sa_flags = SA_RESTART};
+  sigemptyset(&ours.sa_mask);
+  if (sigaction(SIGINT, NULL, &before) == 0 && before.sa_handler != SIG_IGN) sigaction(SIGINT, &ours, NULL);
+}
+
+bool guard_interrupted(void) { return interrupted != 0; }
+
+void guard_end(void) {
+  if (interrupted) raise(SIGINT);
+}

@@ -10,5 +10,10 @@
 void guard_begin(void);
 /* A temporary file begins or ends: what a signal removes. */
 void guard_temporary(const char *path, bool begins);
+/* From now on the first SIGINT is only noted, so that what runs can be brought to an end. */
+void guard_defer(void);
+bool guard_interrupted(void);
+/* If one was noted, the command ends by it now, as it would have. */
+void guard_end(void);
 
 #endif

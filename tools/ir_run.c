@@ -6,14 +6,17 @@
 #include "ir/formats/foreign_int.h"
 #include "ir/formats/npy_int.h"
 #include "ir/graph/printable_int.h"
+#include "ir/inspect.h"
 #include "ir/ir_int.h"
 #include "runtime/runtime.h"
 #include "tools/cli.h"
 #include "tools/compare.h"
 #include "tools/feeds.h"
+#include "tools/guard.h"
 #include "tools/labels.h"
 #include "tools/nodes.h"
 #include "tools/progress.h"
+#include "tools/training.h"
 
 enum {
   INPUT = 256,
@@ -33,6 +36,19 @@ enum {
   JSON,
   NODE_DATA,
   CORRECT_BIASES,
+  GRAPH,
+  EPOCHS,
+  SHUFFLE,
+  ACCUMULATE,
+  SCHEDULE,
+  WARMUP,
+  FREEZE_BN_AFTER,
+  STOP_OBSERVERS_AFTER,
+  VALIDATE,
+  VALIDATE_LABELS,
+  CHECKPOINT,
+  RESUME,
+  LOG,
   MAX_MEMORY,
   MAX_WORK
 };
@@ -58,6 +74,20 @@ static const cli_option option_table[] = {
     {CORRECT_BIASES, "correct-biases", "OUT",
      "write B to OUT, its biases without the mean of the error that each layer makes by itself"},
     {BAD, "bad", "DB", "a layer is bad below this signal to noise (default 20)"},
+    {GRAPH, "graph", "NAME", "run this graph of the module (default the first)"},
+    {EPOCHS, "epochs", "N", "train: run the graph `train` over the inputs, and over --labels, N times"},
+    {SHUFFLE, "shuffle", "SEED", "in an order that follows from SEED and the epoch (default: as the rows are)"},
+    {ACCUMULATE, "accumulate", "N", "a step takes N batches (of a graph made by train-step{accumulate=true})"},
+    {SCHEDULE, "schedule", "S",
+     "the rate: constant; step,EPOCHS[,FACTOR]: after so many epochs each times FACTOR (0.1); cosine[,LEAST]"},
+    {WARMUP, "warmup", "N", "in the first N steps the rate rises to where the schedule has it"},
+    {FREEZE_BN_AFTER, "freeze-bn-after", "N", "after N steps batch norms keep their statistics"},
+    {STOP_OBSERVERS_AFTER, "stop-observers-after", "N", "after N steps observers keep their state"},
+    {VALIDATE, "validate", "NAME=A.npy...", "after each epoch run the first graph on these inputs"},
+    {VALIDATE_LABELS, "validate-labels", "F.npy", "its labels, for the accuracy"},
+    {CHECKPOINT, "checkpoint", "OUT", "write the module after each epoch, and when interrupted (behind a step)"},
+    {RESUME, "resume", NULL, "MODULE is a checkpoint: go on behind its last step, to the same bytes in the end"},
+    {LOG, "log", "F.csv", "a row a step: step, epoch, loss, accuracy, rate, loss and accuracy of validation"},
     CLI_LIMITS(MAX_MEMORY, MAX_WORK),
     {0, NULL, NULL, NULL},
 };
@@ -69,6 +99,8 @@ static const char examples[] =
     "  ir-run int8.gfb --input x=test.x.npy --batch 60 --labels test.y.npy\n"
     "  ir-run net.onnx --compare int8.gfb --input x=a.npy --report e.html  which layer breaks the network\n"
     "  ir-run net.onnx --random 1 --extent 8 --steps 20 --timing  where the time goes, at batch 8\n"
+    "  ir-run step.gfb --epochs 3 --batch 32 --shuffle 1 --input x=train.x.npy --labels train.y.npy \\\n"
+    "         --validate x=test.x.npy --validate-labels test.y.npy -o trained.gfb   step.gfb: by ir-opt's train-step\n"
     "\n"
     "All --input lists have the same length; without one there is one step. With neither --output-dir, --labels nor "
     "-o\n"
@@ -78,7 +110,8 @@ static const char examples[] =
 
 typedef struct arguments {
   const cli_command *command;
-  const char *module, *output_dir, *state_out, *labels;
+  const char *module, *output_dir, *state_out, *labels, *graph;
+  training_options training;
   feeds feeds;
   nodes_options nodes;
   compare_options compare;
@@ -105,12 +138,46 @@ static bool parse_decibels(arguments *a, const char *text) {
   return false;
 }
 
-static bool parse_seed(arguments *a, const char *text) {
+static bool parse_seed(const arguments *a, const char *option, const char *text, uint64_t *seed) {
   char *end;
-  a->feeds.seed = strtoull(text, &end, 10);
+  *seed = strtoull(text, &end, 10);
   if (*text >= '0' && *text <= '9' && !*end) return true;
-  cli_usage_error(a->command, "--random takes a number, not '%s'", text);
+  cli_usage_error(a->command, "--%s takes a number, not '%s'", option, text);
   return false;
+}
+
+/* Options of training; -1: it is none of them. */
+static int set_training(arguments *a, int id, const char *argument) {
+  training_options *o = &a->training;
+  graft_train_options *t = &o->train;
+  switch (id) {
+  case EPOCHS: return parse_count(a, "--epochs", argument, INT32_MAX, &t->epochs);
+  case SHUFFLE: o->any = t->shuffle = true; return parse_seed(a, "shuffle", argument, &t->seed);
+  case ACCUMULATE: o->any = true; return parse_count(a, "--accumulate", argument, INT32_MAX, &t->accumulate);
+  case SCHEDULE: o->any = true; return training_schedule(o, a->command, argument);
+  case WARMUP: o->any = true; return parse_count(a, "--warmup", argument, INT64_MAX, &t->warmup);
+  case FREEZE_BN_AFTER:
+    o->any = true;
+    return parse_count(a, "--freeze-bn-after", argument, INT64_MAX, &t->freeze_bn_after);
+  case STOP_OBSERVERS_AFTER:
+    o->any = true;
+    return parse_count(a, "--stop-observers-after", argument, INT64_MAX, &t->stop_observers_after);
+  case VALIDATE: o->any = true; return cli_list_add(&o->validation, argument);
+  case VALIDATE_LABELS:
+    o->any = true;
+    o->validation_labels = argument;
+    return true;
+  case CHECKPOINT:
+    o->any = true;
+    o->checkpoint = argument;
+    return true;
+  case RESUME: return o->any = t->resume = true;
+  case LOG:
+    o->any = true;
+    o->log = argument;
+    return true;
+  default: return -1;
+  }
 }
 
 static bool set_option(void *user, int id, const char *argument) {
@@ -124,7 +191,8 @@ static bool set_option(void *user, int id, const char *argument) {
   case MAX_WORK: return cli_limit(a->command, "max-work", argument, 1000, &a->limits.max_work);
   case BATCH: return parse_count(a, "--batch", argument, INT32_MAX, &a->feeds.batch);
   case STEPS: return parse_count(a, "--steps", argument, INT32_MAX, &a->feeds.steps);
-  case RANDOM: return a->feeds.random = true, parse_seed(a, argument);
+  case RANDOM: return a->feeds.random = true, parse_seed(a, "random", argument, &a->feeds.seed);
+  case GRAPH: a->graph = argument; return true;
   case EXTENT: return cli_list_add(&a->feeds.extents, argument);
   case LABELS: a->labels = argument; return true;
   case THREADS:
@@ -140,8 +208,15 @@ static bool set_option(void *user, int id, const char *argument) {
   case CORRECT_BIASES: a->compare.corrected = argument; return true;
   case BAD: return parse_decibels(a, argument);
   case DUMP_VALUES: a->nodes.dump = argument; return true;
-  default: return false;
+  default: return set_training(a, id, argument) > 0;
   }
+}
+
+static int check_training(const arguments *a) {
+  const char *with = a->output_dir ? "output-dir" : a->compare.other ? "compare" : a->graph ? "graph" : NULL;
+  if (a->nodes.values || a->nodes.dump || a->timing) with = a->timing ? "timing" : "values";
+  if (a->training.train.epochs && with) return cli_usage_error(a->command, "--epochs goes without --%s", with);
+  return training_check(&a->training, a->command, &a->feeds);
 }
 
 static int check_compare(const arguments *a) {
@@ -271,7 +346,8 @@ static bool prepare(runner *r) {
   double start = cli_now();
   r->module = cli_load(r->context, a->module);
   if (!r->module || !gr_warn_foreign(r->module)) return false;
-  r->graph = graft_module_get_graph(r->module, 0);
+  r->graph = a->graph ? graft_module_find_graph(r->module, a->graph) : graft_module_get_graph(r->module, 0);
+  if (!r->graph && a->graph) return cli_fail(a->module, "the module has no graph '%s'", a->graph) == EXIT_DONE;
   if (!r->graph) return cli_fail(a->module, "the module has no graph") == EXIT_DONE;
   if (!feeds_begin(r->feeds, r->context, r->graph, a->module)) return false;
   if (a->labels && !labels_read(&r->labels, r->context, a->labels)) return false;
@@ -344,6 +420,16 @@ static int run(graft_context *context, arguments *a) {
   return ok ? EXIT_DONE : EXIT_FAILED;
 }
 
+static int train(graft_context *context, arguments *a) {
+  graft_module *m = cli_load(context, a->module);
+  const graft_save_options save = {.size = sizeof save};
+  const bool ok = m && gr_warn_foreign(m) && training_run(&a->training, m, &a->feeds, a->labels, a->threads) &&
+                  (!a->state_out || cli_save(m, a->state_out, &save));
+  cli_print_diagnostics(context, strcmp(a->module, "-") == 0 ? "<stdin>" : a->module);
+  graft_module_destroy(m);
+  return ok ? EXIT_DONE : EXIT_FAILED;
+}
+
 int main(int argc, char **argv) {
   arguments a = {.threads = 1, .compare = {.bad = 20, .weights = true}};
   cli_command command = {.name = "ir-run",
@@ -359,13 +445,18 @@ int main(int argc, char **argv) {
   if (status < 0 && argc - first > 1) status = cli_usage_error(&command, "one MODULE, not also '%s'", argv[first + 1]);
   if (status < 0) status = feeds_check(&a.feeds, &command);
   if (status < 0) status = check_compare(&a);
+  if (status < 0) status = check_training(&a);
   if (status < 0) {
     a.module = a.compare.against = argv[first];
     a.compare.threads = a.threads;
     graft_context *context = cli_context(&a.limits);
-    status = context ? run(context, &a) : cli_fail("ir-run", "out of memory");
+    status = !context                  ? cli_fail("ir-run", "out of memory")
+             : a.training.train.epochs ? train(context, &a)
+                                       : run(context, &a);
     graft_context_destroy(context);
+    guard_end();
   }
   feeds_free(&a.feeds);
+  training_free(&a.training);
   return cli_end(&command, status);
 }

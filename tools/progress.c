@@ -16,7 +16,7 @@ void progress_begin(progress *p, const char *unit) {
   p->on = isatty(STDERR_FILENO) && !(terminal && strcmp(terminal, "dumb") == 0);
 }
 
-static void duration(double seconds, char *text, size_t size) {
+void progress_duration(double seconds, char *text, size_t size) {
   const long long s = (long long)(seconds + 0.5);
   if (s < 60)
     snprintf(text, size, "%lld s", s);
@@ -35,13 +35,22 @@ void progress_show(progress *p, int64_t done, int64_t total) {
   snprintf(speed, sizeof speed, rate < 100 ? "%.3g/s" : "%.0f/s", rate);
   if (total > done) {
     char time[32];
-    duration((double)(total - done) / rate, time, sizeof time);
+    progress_duration((double)(total - done) / rate, time, sizeof time);
     snprintf(left, sizeof left, ", %s left", time);
   }
   if (total)
     fprintf(stderr, "\r%lld of %lld %s, %s%s\033[K", (long long)done, (long long)total, p->unit, speed, left);
   else
     fprintf(stderr, "\r%lld %s, %s\033[K", (long long)done, p->unit, speed);
+  fflush(stderr);
+  p->shown = now;
+  p->drawn = true;
+}
+
+void progress_text(progress *p, const char *text) {
+  const double now = cli_now();
+  if (!p->on || (p->drawn && now - p->shown < every)) return;
+  fprintf(stderr, "\r%s\033[K", text);
   fflush(stderr);
   p->shown = now;
   p->drawn = true;

@@ -172,20 +172,28 @@ static const char *find_parts(header *h, const unsigned char *bytes, size_t size
   return NULL;
 }
 
+/* The header; where the data begin. */
+static graft_status read_header(graft_context *c, const void *bytes, size_t size, const char *name, header *h,
+                                size_t *start) {
+  const gr_loc where = {.file = name};
+  const char *error = find_parts(h, bytes, size, start);
+  if (!error) error = parse_header(h);
+  if (error) return gr_error(c, GRAFT_FORMAT, where, "%s", error);
+  const int64_t elements = graft_type_elements(&h->type);
+  const size_t width = graft_dtype_size(h->type.dtype);
+  if (elements < 0 || (uint64_t)elements > (size - *start) / width || (size_t)elements * width != size - *start)
+    return gr_error(c, GRAFT_FORMAT, where, "the shape does not fit the %zu bytes of data", size - *start);
+  return GRAFT_OK;
+}
+
 graft_status gr_npy_parse(graft_context *c, const void *bytes, size_t size, const char *name, graft_type *type,
                           gr_buffer **buffer) {
-  gr_loc where = {.file = name};
   header h = {0};
   size_t start = 0;
-  const char *error = find_parts(&h, bytes, size, &start);
-  if (error) return gr_error(c, GRAFT_FORMAT, where, "%s", error);
-  error = parse_header(&h);
-  if (error) return gr_error(c, GRAFT_FORMAT, where, "%s", error);
-  int64_t elements = graft_type_elements(&h.type);
-  size_t width = graft_dtype_size(h.type.dtype);
-  if (elements < 0 || (uint64_t)elements > (size - start) / width || (size_t)elements * width != size - start) {
-    return gr_error(c, GRAFT_FORMAT, where, "the shape does not fit the %zu bytes of data", size - start);
-  }
+  const graft_status status = read_header(c, bytes, size, name, &h, &start);
+  if (status != GRAFT_OK) return status;
+  const int64_t elements = graft_type_elements(&h.type);
+  const size_t width = graft_dtype_size(h.type.dtype);
   gr_buffer *b = gr_buffer_alloc(c, size - start);
   if (!b) return GRAFT_NO_MEMORY;
   const unsigned char *data = (const unsigned char *)bytes + start;
@@ -210,6 +218,26 @@ graft_status gr_npy_read(graft_context *c, const char *path, graft_type *type, g
   gr_buffer *file = gr_file_read(c, path, false);
   if (!file) return GRAFT_IO;
   graft_status status = gr_npy_parse(c, file->data, file->size, path, type, buffer);
+  gr_buffer_release(c, file);
+  return status;
+}
+
+graft_status gr_npy_map(graft_context *c, const char *path, graft_type *type, gr_buffer **buffer, const void **data) {
+  gr_buffer *file = gr_file_read(c, path, true);
+  if (!file) return GRAFT_IO;
+  header h = {0};
+  size_t start = 0;
+  graft_status status = read_header(c, file->data, file->size, path, &h, &start);
+  const bool as_it_is = (!h.fortran || h.type.rank < 2) && !h.swapped && h.type.dtype != GRAFT_BOOL &&
+                        start % graft_dtype_size(h.type.dtype) == 0;
+  if (status == GRAFT_OK && as_it_is) {
+    *type = h.type;
+    *buffer = file;
+    *data = (const char *)file->data + start;
+    return GRAFT_OK;
+  }
+  if (status == GRAFT_OK) status = gr_npy_parse(c, file->data, file->size, path, type, buffer);
+  if (status == GRAFT_OK) *data = (*buffer)->data;
   gr_buffer_release(c, file);
   return status;
 }

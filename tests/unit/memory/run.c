@@ -1,5 +1,6 @@
 /* Sessions: plans, steps that train, threads, pools, kernels and backends of the embedder's, a context of their own. */
 #include "passes/passes.h"
+#include "passes/train.h"
 #include "roads.h"
 #include "runtime/runtime.h"
 
@@ -142,7 +143,53 @@ static graft_status own_backend(trial *t) {
                       .size = sizeof(graft_session_options), .threads = 1, .backends = backends, .backend_count = 1});
 }
 
+static const char least_squares[] = "graft 1\n"
+                                    "tensor %fc.weight: f32[2, 3] parameter = fill(\"w\", -1.0, 1.0)\n"
+                                    "graph main(%x: f32[?, 3], %labels: i64[?, 1]) {\n"
+                                    "  %y = linear(%x, %fc.weight)\n"
+                                    "  %t = to(%labels) {dtype: f32}\n"
+                                    "  %e = sub(%y, %t)\n"
+                                    "  %q = mul(%e, %e)\n"
+                                    "  %cost = mean(%q)\n"
+                                    "  return %y, %cost\n"
+                                    "}\n";
+
+static graft_status step_done(void *user, const graft_train_state *state) {
+  (void)state;
+  road_step(user);
+  return GRAFT_OK;
+}
+
+/* Each step is done or not at all; the rate goes back to what it was, and shuffling and labels of another dtype take
+ * memory of their own. */
+static graft_status loop(trial *t) {
+  road_load_for_sure(t);
+  float x[12];
+  const uint8_t labels[4] = {0, 1, 1, 0};
+  for (int i = 0; i < 12; i++) x[i] = (float)(i % 5) * 0.25f - 0.5f;
+  graft_train_input data[] = {
+      {.size = sizeof *data, .name = "x", .type = graft_type_make(GRAFT_F32, 2, (int64_t[]){4, 3}), .data = x},
+      {.size = sizeof *data,
+       .name = "labels",
+       .type = graft_type_make(GRAFT_U8, 2, (int64_t[]){4, 1}),
+       .data = labels}};
+  const graft_train_options o = {.size = sizeof o,
+                                 .inputs = data,
+                                 .input_count = 2,
+                                 .epochs = 2,
+                                 .batch = 2,
+                                 .shuffle = true,
+                                 .schedule = GRAFT_SCHEDULE_COSINE,
+                                 .after_step = step_done,
+                                 .after_step_user = t};
+  road_step(t);
+  const graft_status s = graft_train(t->m, &o);
+  if (s == GRAFT_OK) append_module(&t->out, t->m);
+  return s;
+}
+
 static const road roads[] = {
+    {"trained", loop, least_squares, "train-step{loss=cost,momentum=0.9}", NULL, 0},
     {"float", session, road_network, NULL, NULL, 0},
     {"training", session, road_network, "prepare-qat", NULL, 0},
     {"training, per channel", session, road_network, "prepare-qat{per-channel=true}", NULL, 0},

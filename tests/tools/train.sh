@@ -1,0 +1,119 @@
+#!/bin/sh
+# ir-run --epochs: what is written, told and refused; that it goes on where it was stopped. usage: train.sh IR_OPT IR_RUN
+opt=$(realpath "$1") run=$(realpath "$2")
+dir=$(mktemp -d) || exit 1
+trap 'rm -rf "$dir"' EXIT
+cd "$dir" || exit 1
+failed=0
+
+fail() { echo "FAIL $1"; sed 's/^/     /' err; failed=$((failed + 1)); }
+
+# expect STATUS WHAT COMMAND...: standard output in `out`, standard error in `err`
+expect() {
+  want=$1 what=$2
+  shift 2
+  "$@" >out 2>err </dev/null
+  got=$?
+  [ "$got" = "$want" ] || fail "$what: exit status $got, expected $want"
+}
+said() { grep -q -e "$1" err || fail "$2: standard error lacks '$1'"; }
+same() { cmp -s "$1" "$2" || fail "$3: $1 and $2 differ"; }
+lines() { [ "$(wc -l <"$1")" = "$2" ] || fail "$3: $1 has $(wc -l <"$1") lines, expected $2"; }
+
+cat >net.gir <<'GIR'
+graft 1
+tensor %fc.weight: f32[3, 8] parameter = fill("fc.weight", -0.4, 0.4)
+tensor %fc.bias: f32[3] parameter = fill("fc.bias", -0.1, 0.1)
+graph main(%x: f32[?, 8], %labels: i64[?, 1]) {
+  %y = linear(%x, %fc.weight, %fc.bias): f32[?, 3]
+  %t = to(%labels) {dtype: f32}: f32[?, 1]
+  %e = sub(%y, %t): f32[?, 3]
+  %q = mul(%e, %e): f32[?, 3]
+  %cost = mean(%q): f32[]
+  return %y, %cost
+}
+GIR
+# Data: 40 rows of fills, and whole numbers as labels.
+cat >data.gir <<'GIR'
+graft 1
+tensor %x: f32[40, 8] constant = fill("x", -1.0, 1.0)
+tensor %l: f32[40, 1] constant = fill("l", 0.0, 2.99)
+graph main() {
+  %a = abs(%x): f32[40, 8]
+  %b = sub(%x, %a): f32[40, 8]
+  %c = add(%b, %a): f32[40, 8]
+  %labels = to(%l) {dtype: u8}: u8[40, 1]
+  return %c as "x", %labels as "labels"
+}
+GIR
+expect 0 "data" "$run" data.gir --output-dir .
+expect 0 "train-step" "$opt" net.gir --passes 'train-step{loss=cost,lr=0.02,momentum=0.9}' -o step.gfb
+train() { "$run" "$@" --batch 4 --input x=x.0.npy --labels labels.0.npy; }
+
+# -- what is written and told
+expect 0 "training" train step.gfb --epochs 3 --shuffle 5 --schedule cosine,0.001 --warmup 4 --log log.csv -o whole.gfb \
+  --validate x=x.0.npy --validate-labels labels.0.npy
+said 'epoch 3 of 3, step 30 of 30: loss .*validation loss' "an epoch's line"
+said 'samples/s' "an epoch's line"
+lines err 3 "a line an epoch"
+lines log.csv 31 "a row a step"
+grep -q '^step,epoch,loss,accuracy,rate' log.csv || fail "the log's head"
+first=$(sed -n 2p log.csv | cut -d, -f3) last=$(sed -n 31p log.csv | cut -d, -f3)
+awk "BEGIN { exit !($last < $first) }" || fail "the loss does not fall: $first, then $last"
+expect 0 "the same again" train step.gfb --epochs 3 --shuffle 5 --schedule cosine,0.001 --warmup 4 -o again.gfb --threads 2
+same whole.gfb again.gfb "two runs"
+expect 0 "another order" train step.gfb --epochs 3 --shuffle 6 --schedule cosine,0.001 --warmup 4 -o other.gfb
+cmp -s whole.gfb other.gfb && fail "the seed changes nothing"
+expect 0 "without --epochs: the first graph" "$run" whole.gfb --random 1
+grep -q loss out && fail "without --epochs: the first graph"
+expect 0 "another graph" "$run" whole.gfb --graph train --random 1
+grep -q 'step 0  loss' out || fail "another graph: it has a loss"
+
+# -- it is stopped, and goes on
+expect 0 "unbroken" train step.gfb --epochs 400 --shuffle 5 --schedule step,100,0.5 -o unbroken.gfb
+# A shell without job control has background commands ignore SIGINT: they get it by a group of their own.
+python3 - "$run" >err 2>&1 <<'PY' || fail "a SIGINT ends it behind a step"
+import os, signal, subprocess, sys, time
+p = subprocess.Popen([sys.argv[1], 'step.gfb', '--epochs', '400', '--shuffle', '5', '--schedule', 'step,100,0.5', '--batch', '4',
+                      '--input', 'x=x.0.npy', '--labels', 'labels.0.npy', '--checkpoint', 'ck.gfb', '--log', 'stopped.csv'],
+                     stderr=subprocess.PIPE, text=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler))
+end = time.time() + 20
+while time.time() < end and not (os.path.exists('stopped.csv') and sum(1 for _ in open('stopped.csv')) > 25):
+    time.sleep(0.001)
+p.send_signal(signal.SIGINT)
+said = p.communicate()[1]
+print(said)
+assert p.returncode == -signal.SIGINT, p.returncode
+assert 'interrupted behind step' in said and 'error' not in said
+PY
+expect 0 "resuming" train ck.gfb --resume --epochs 400 --shuffle 5 --schedule step,100,0.5 --checkpoint ck.gfb --log stopped.csv -o resumed.gfb
+same unbroken.gfb resumed.gfb "resumed"
+same ck.gfb resumed.gfb "the last checkpoint"
+lines stopped.csv 4001 "a log that goes on"
+
+# -- parts
+expect 0 "parts" "$opt" net.gir --passes 'train-step{loss=cost,lr=0.02,accumulate=true}' -o parts.gfb
+expect 0 "parts" train parts.gfb --epochs 2 --accumulate 5 --log parts.csv
+lines parts.csv 5 "a row for all parts"
+expect 1 "parts of a step that has none" train step.gfb --epochs 2 --accumulate 5
+said 'train-step{accumulate=true}' "parts of a step that has none"
+
+# -- what is refused
+expect 1 "no graph train" train net.gir --epochs 1
+said "no graph is called 'train'" "no graph train"
+expect 1 "too few rows" "$run" step.gfb --epochs 1 --batch 41 --input x=x.0.npy --labels labels.0.npy
+said 'x: 40 rows of data, but a step takes 41' "too few rows"
+expect 1 "no labels" "$run" step.gfb --epochs 1 --batch 4 --input x=x.0.npy
+said 'labels: there are no data for this input' "no labels"
+expect 1 "not the input's shape" "$run" step.gfb --epochs 1 --batch 4 --input x=labels.0.npy --labels labels.0.npy
+said 'x: the data are' "not the input's shape"
+expect 2 "no batch" "$run" step.gfb --epochs 1 --input x=x.0.npy
+expect 2 "no epochs" "$run" step.gfb --batch 4 --input x=x.0.npy --checkpoint ck.gfb
+expect 2 "no such schedule" train step.gfb --epochs 1 --schedule linear
+said 'cosine' "no such schedule"
+expect 2 "half a schedule" train step.gfb --epochs 1 --schedule step
+expect 1 "no such graph" "$run" step.gfb --graph tain --input x=x.0.npy
+expect 1 "nowhere to write" train step.gfb --epochs 1 --checkpoint nowhere/ck.gfb
+[ -e nowhere ] && fail "nowhere to write: it was made"
+
+[ $failed = 0 ] && echo "ok" || exit 1
