@@ -11,7 +11,8 @@ one); TEXT: only rows that have it. Run it with a Python that has `onnx` and, fo
 Rows: the float network in evaluation, batch norms folded, and its int8 form (prepared, calibrated, converted, u8-activations) exported as
 QDQ, both as the same file for graft and ONNX Runtime, where graft runs the int8 one lowered; the QDQ file without the
 Clips that stand between dequantize and quantize, which slow ONNX Runtime down; and the forward of one training step
-prepared for quantization-aware training, beside PyTorch's FX mode (the same network, no gradients).
+prepared for quantization-aware training, beside PyTorch's FX mode (the same network, no gradients); and a whole step of it, with loss,
+gradients and SGD.
 """
 import argparse, os, statistics, subprocess, sys, tempfile, time
 
@@ -109,7 +110,7 @@ def main():
         for name in a.networks:
             trained = os.path.join(a.models, name + ".onnx")
             f = lambda suffix: os.path.join(d, name + suffix)
-            graft = lambda file, passes: lambda threads: [step, file, passes, threads]
+            graft = lambda file, passes, *batch: lambda threads: [step, file, passes, threads, *batch]
             peer = lambda file: lambda threads: ["node", os.path.join(here, "step_onnxruntime.js"), a.runtime, file, threads]
             def row(what, ours, theirs):
                 if a.only in what: compare(what, a.blocks, ours, theirs)
@@ -128,5 +129,8 @@ def main():
             if torch:
                 row(f"{name} QAT forward", graft(trained, "prepare-qat{quantizer=xnnpack,per-channel=true}"),
                     lambda threads: [sys.executable, os.path.join(here, "step_torch.py"), name, threads])
+                for batch in ("1", "8"):
+                    row(f"{name} QAT step, batch {batch}", graft(trained, "prepare-qat{quantizer=xnnpack,per-channel=true},train-step{lr=0.01,momentum=0.9}", batch),
+                        lambda threads: [sys.executable, os.path.join(here, "step_torch.py"), name, threads, batch])
 
 if __name__ == "__main__": main()

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""step_torch.py NETWORK THREADS: what step.c is, with PyTorch: the forward of one training step of resnet18 or mobilenet_v2
-(torchvision's topologies) prepared for quantization-aware training in FX mode, weights per channel, without gradients."""
+"""step_torch.py NETWORK THREADS [BATCH]: what step.c is, with PyTorch: the forward of one training step of resnet18 or mobilenet_v2
+(torchvision's topologies) prepared for quantization-aware training in FX mode, weights per channel, without gradients. With BATCH the
+whole step: forward, cross entropy, backward, SGD with momentum."""
 import sys, time, warnings, torch
 from torch import nn
 from torch.ao.quantization import get_default_qat_qconfig_mapping
@@ -49,15 +50,23 @@ def main():
     warnings.filterwarnings("ignore")
     print("ready", flush=True)
     sys.stdin.readline()
-    x = torch.rand(1, 3, 224, 224) * 4.7 - 2.1
+    batch = int(sys.argv[3]) if len(sys.argv) > 3 else 1
+    x = torch.rand(batch, 3, 224, 224) * 4.7 - 2.1
     net = prepare_qat_fx({"resnet18": resnet18, "mobilenet_v2": mobilenet_v2}[name]().train(), get_default_qat_qconfig_mapping("fbgemm"), (x,))
+    step = lambda: net(x)
+    if len(sys.argv) > 3:
+        optimizer, labels = torch.optim.SGD(net.parameters(), lr=0.01, momentum=0.9), torch.arange(batch)
+        def step():
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(net(x), labels).backward()
+            optimizer.step()
     print("open", flush=True)
-    with torch.no_grad():
+    with torch.set_grad_enabled(len(sys.argv) > 3):
         for line in sys.stdin:
             times = []
             for _ in range(int(line)):
                 start = time.perf_counter()
-                net(x)
+                step()
                 times.append("%.1f" % ((time.perf_counter() - start) * 1e6))
             print(*times, flush=True)
 
