@@ -110,11 +110,48 @@ static bool is_whole(const window *w, const graft_type *x, const graft_type *wei
   return true;
 }
 
+typedef struct backward {
+  bool of_input;
+  dnnl_memory_desc_t src, weight, dst; /* as they are wanted */
+  window win;
+} backward;
+
+static bool make_backward(const gr_dnnl *d, const backward *b, dnnl_primitive_desc_t *made) {
+  dnnl_convolution_desc_t desc;
+  const window *w = &b->win;
+  const dnnl_status_t status =
+      b->of_input
+          ? dnnl_dilated_convolution_backward_data_desc_init(&desc, dnnl_convolution_direct, &b->src, &b->weight,
+                                                             &b->dst, w->stride, w->dilation, w->before, w->after)
+          : dnnl_dilated_convolution_backward_weights_desc_init(&desc, dnnl_convolution_direct, &b->src, &b->weight,
+                                                                NULL, &b->dst, w->stride, w->dilation, w->before,
+                                                                w->after);
+  return status == dnnl_success && dnnl_primitive_desc_create(made, &desc, d->attr, d->engine, NULL) == dnnl_success;
+}
+
+/* In the layout that x, or dy, comes in, if there is a fast implementation; of one image in the one that can be cut. */
+static bool make_as_it_lies(const gr_dnnl *d, const gr_request *r, const backward *any, const dnnl_memory_desc_t *src,
+                            const dnnl_memory_desc_t *dst, dnnl_primitive_desc_t *made) {
+  const uint32_t layout = r->layouts[any->of_input ? 0 : 1];
+  const char *name = "";
+  backward b = *any;
+  if (!layout || src->dims[0] == 1) return false;
+  if (b.of_input)
+    b.dst = gr_dnnl_in_layout(d, layout, dst);
+  else
+    b.src = gr_dnnl_in_layout(d, layout, src);
+  if (!make_backward(d, &b, made)) return false;
+  (void)dnnl_primitive_desc_query(*made, dnnl_query_impl_info_str, 0, &name);
+  if (strncmp(name, "jit", 3) == 0 || strncmp(name, "brg", 3) == 0) return true;
+  (void)dnnl_primitive_desc_destroy(*made);
+  *made = NULL;
+  return false;
+}
+
 bool gr_dnnl_plan_conv_backward(gr_dnnl *d, const gr_kernel_call *k, const gr_request *r, gr_dnnl_plan *p) {
   const bool of_input = k->op == GR_OP_conv_backward_input;
   const graft_type *dy = k->operands[0].type, *other = k->operands[1].type, *result = k->results[0].type;
   const graft_type *x = of_input ? result : other, *w = of_input ? other : result;
-  (void)r;
   if (!gr_dnnl_floats(k, 2)) return false;
   const double positions = (double)k->operands[0].count / (double)dy->dims[1];
   if (positions * (double)graft_type_elements(w) < WORTHWHILE || !gr_dnnl_start(d)) return false;
@@ -122,17 +159,12 @@ bool gr_dnnl_plan_conv_backward(gr_dnnl *d, const gr_kernel_call *k, const gr_re
   if (!is_small(&win, x, dy, false) || !is_whole(&win, x, w, dy)) return false;
   const dnnl_memory_desc_t src = gr_dnnl_type(x), dst = gr_dnnl_type(dy);
   const dnnl_memory_desc_t weight = weight_desc(w, gr_k_int(k, GR_ATTR_ND(conv, groups)), false);
-  const dnnl_memory_desc_t any_src = gr_dnnl_any(&src), any_dst = gr_dnnl_any(&dst), any_weight = gr_dnnl_any(&weight);
-  dnnl_convolution_desc_t desc;
-  const dnnl_status_t status =
-      of_input
-          ? dnnl_dilated_convolution_backward_data_desc_init(&desc, dnnl_convolution_direct, &any_src, &any_weight,
-                                                             &any_dst, win.stride, win.dilation, win.before, win.after)
-          : dnnl_dilated_convolution_backward_weights_desc_init(&desc, dnnl_convolution_direct, &any_src, &any_weight,
-                                                                NULL, &any_dst, win.stride, win.dilation, win.before,
-                                                                win.after);
-  if (status != dnnl_success || dnnl_primitive_desc_create(&p->desc, &desc, d->attr, d->engine, NULL) != dnnl_success)
-    return false;
+  const backward any = {.of_input = of_input,
+                        .src = gr_dnnl_any(&src),
+                        .weight = gr_dnnl_any(&weight),
+                        .dst = gr_dnnl_any(&dst),
+                        .win = win};
+  if (!make_as_it_lies(d, r, &any, &src, &dst, &p->desc) && !make_backward(d, &any, &p->desc)) return false;
   gr_dnnl_add(p, DNNL_ARG_DIFF_DST, 0, false, &dst);
   if (of_input) {
     gr_dnnl_add(p, DNNL_ARG_WEIGHTS, 1, false, &weight);

@@ -314,6 +314,54 @@ START_TEST(updated_weights_are_seen) {
 }
 END_TEST
 
+/* What flows back takes values in the layouts that forward steps made them in; of one image, and of several. */
+START_TEST(gradients_of_values_in_layouts) {
+  char text[1400];
+  snprintf(text, sizeof text,
+           "graft 1\n"
+           "tensor %%p1: f32[64, 16, 3, 3] parameter = fill(\"p1\", -0.1, 0.1)\n"
+           "tensor %%p2: f32[32, 64, 3, 3] parameter = fill(\"p2\", -0.1, 0.1)\n"
+           "graph main(%%x: f32[%d, 16, 28, 28]) {\n"
+           "  %%y = conv2d(%%x, %%p1) {padding: [1, 1]}\n"
+           "  %%r = relu(%%y)\n"
+           "  %%z = conv2d(%%r, %%p2) {stride: [2, 2], padding: [1, 1]}\n"
+           "  %%d = mul(%%z, %%z)\n"
+           "  %%a = conv_backward_input(%%d, %%p2, %%r) {stride: [2, 2], padding: [1, 1], dilation: [1, 1]}\n"
+           "  %%b = conv_backward_weight(%%d, %%r, %%p2) {stride: [2, 2], padding: [1, 1], dilation: [1, 1]}\n"
+           "  %%c = conv_backward_weight(%%a, %%x, %%p1) {stride: [1, 1], padding: [1, 1], dilation: [1, 1]}\n"
+           "  return %%a, %%b, %%c\n"
+           "}\n",
+           _i == 0 ? 1 : 5);
+  graft_module *m = graft_module_load_memory(context, text, strlen(text), "text", NULL);
+  ck_assert_ptr_nonnull(m);
+  graft_graph *g = graft_module_get_graph(m, 0);
+  const graft_type x_type = graft_value_get_type(g, graft_input_get(g, 0));
+  float *x = random_data(&x_type);
+  graft_session *s[4];
+  for (uint32_t i = 0; i < 4; i++) {
+    const graft_session_options options = {.size = sizeof options, .reference = i == 0, .threads = i ? i : 1};
+    s[i] = graft_session_create(g, &options);
+    ck_assert_int_eq(graft_session_set_input(s[i], 0, &x_type, x), GRAFT_OK);
+    ck_assert_int_eq(graft_session_run(s[i]), GRAFT_OK);
+  }
+  for (uint32_t k = 0; k < 3; k++) {
+    graft_type type;
+    const float *want = graft_session_get_output(s[0], k, &type), *one = graft_session_get_output(s[1], k, NULL);
+    const int64_t n = graft_type_elements(&type);
+    double largest = 0;
+    for (int64_t i = 0; i < n; i++) largest = fmax(largest, fabs((double)want[i]));
+    for (int64_t i = 0; i < n; i++)
+      ck_assert_msg(fabs((double)one[i] - (double)want[i]) <= 1e-5 * largest, "result %u, element %lld", k,
+                    (long long)i);
+    for (uint32_t i = 2; i < 4; i++)
+      ck_assert_int_eq(memcmp(graft_session_get_output(s[i], k, NULL), one, (size_t)n * sizeof *one), 0);
+  }
+  for (uint32_t i = 0; i < 4; i++) graft_session_destroy(s[i]);
+  graft_module_destroy(m);
+  free(x);
+}
+END_TEST
+
 int main(void) {
   Suite *suite = suite_create("onednn");
   TCase *tc = tcase_create("onednn");
@@ -322,6 +370,7 @@ int main(void) {
   tcase_set_timeout(tc, 60);
   tcase_add_loop_test(tc, same_as_the_plain_kernel, 0, (int)(sizeof cases / sizeof *cases));
   tcase_add_test(tc, updated_weights_are_seen);
+  tcase_add_loop_test(tc, gradients_of_values_in_layouts, 0, 2);
   suite_add_tcase(suite, tc);
   SRunner *runner = srunner_create(suite);
   srunner_run_all(runner, CK_NORMAL);
