@@ -1,5 +1,5 @@
 #!/bin/sh
-# The main job on two real networks: installs what is missing, builds, then float -> QAT form -> calibrated -> int8 ->
+# The main job on two real networks: installs what is missing, builds, then float -> QAT form -> trained -> int8 ->
 # integers -> ONNX, with what each stage costs and what it does to the accuracy, and a page of where error is born.
 # usage: sh tools/demo.sh   (build folder: build-release; results: build-release/demo)
 set -eu
@@ -39,11 +39,13 @@ timed $opt $data/digits.onnx --passes to-eval -o $out/digits.float.gfb
 line "import, to-eval" "$seconds s, $(size $out/digits.float.gfb)"
 timed $ir_run $out/digits.float.gfb --input x=$data/digits.test.x.npy --batch 1 --labels $data/digits.test.y.npy
 line "float accuracy, 360 test images" "$(accuracy)   ($seconds s)"
-timed $opt $data/digits.onnx --passes 'prepare-qat{quantizer=xnnpack,per-channel=true}' -o $out/digits.qat.gfb
-line "prepare-qat" "$seconds s"
-timed $ir_run $out/digits.qat.gfb --input x=$data/digits.train.x.npy --batch 32 -o $out/digits.calibrated.gfb
-line "statistics, 44 batches of 32" "$seconds s"
-timed $opt $out/digits.calibrated.gfb --passes to-eval,convert -o $out/digits.int8.gfb
+timed $opt $data/digits.onnx --passes 'prepare-qat{quantizer=xnnpack,per-channel=true},train-step{lr=0.01,momentum=0.9}' -o $out/digits.step.gfb
+line "prepare-qat, train-step" "$seconds s"
+timed $ir_run $out/digits.step.gfb --epochs 1 --batch 32 --shuffle 1 --input x=$data/digits.train.x.npy --labels $data/digits.train.y.npy -o $out/digits.trained.gfb
+line "one epoch of 44 steps of 32" "$seconds s"
+timed $ir_run $out/digits.trained.gfb --input x=$data/digits.test.x.npy --batch 1 --labels $data/digits.test.y.npy
+line "accuracy with fake quantization" "$(accuracy)   ($seconds s)"
+timed $opt $out/digits.trained.gfb --passes to-eval,convert -o $out/digits.int8.gfb
 line "convert" "$seconds s, $(size $out/digits.int8.gfb)"
 timed $ir_run $out/digits.int8.gfb --input x=$data/digits.test.x.npy --batch 1 --labels $data/digits.test.y.npy
 line "int8 accuracy" "$(accuracy)   ($seconds s)"
