@@ -297,7 +297,8 @@ static graft_status add_outputs(differ *d) {
     graft_value_name(g, v, name, sizeof name);
     if (d->flowing[v] == GRAFT_NONE) {
       s = gr_error(d->pass->context, GRAFT_PASS, gr_value_loc(g, v),
-                   "'%s' has no gradient: '%s' does not change with it", name, gr_option_string(d->pass, "of"));
+                   "'%s' has no gradient: '%s' does not change with it (freeze=%s leaves it as it is)", name,
+                   gr_option_string(d->pass, "of"), name);
       continue;
     }
     (void)snprintf(text, sizeof text, "%s.grad", name);
