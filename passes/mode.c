@@ -171,6 +171,7 @@ static graft_status set_frozen(changer *c, graft_node n, bool frozen) {
 
 /* Does the change look at the op? */
 static bool is_meant(const changer *c, uint32_t op) {
+  if (op == GR_OP_batch_norm_backward) return false; /* it follows */
   return c->what == TO_EVAL || c->what == TO_TRAIN ? op < GR_OP_COUNT : op == GR_OP_batch_norm;
 }
 
@@ -205,6 +206,20 @@ static graft_status change_node(changer *c, graft_node n) {
   return s ? s : set_training(c, n, trains);
 }
 
+/* What flows back through a batch norm is computed in its mode. */
+static graft_status follow(changer *c, graft_node n) {
+  graft_graph *g = c->g;
+  const graft_value of = gr_operand(g, n, GR_OPERAND(batch_norm_backward, batch_mean));
+  const graft_node forward = of == GRAFT_NONE ? GRAFT_NONE : gr_value_node(g, of);
+  graft_attr mode, attr;
+  if (forward == GRAFT_NONE || gr_node_at(g, forward)->op != GR_OP_batch_norm ||
+      !graft_node_attr(g, forward, "training", &mode) || !graft_node_attr(g, n, "training", &attr) ||
+      attr.as.b == mode.as.b)
+    return GRAFT_OK;
+  attr.as.b = mode.as.b;
+  return graft_node_set_attr(g, n, &attr);
+}
+
 static graft_status change_graph(changer *c) {
   graft_graph *g = c->g;
   graft_status s = GRAFT_OK;
@@ -212,6 +227,8 @@ static graft_status change_graph(changer *c) {
     if (g->updates.data[i].tensor < c->tensor_count) c->update[g->updates.data[i].tensor] = THEIRS;
   for (graft_node n = g->first; !s && n != GRAFT_NONE; n = gr_node_at(g, n)->next)
     if (is_meant(c, gr_node_at(g, n)->op)) s = change_node(c, n);
+  for (graft_node n = g->first; !s && n != GRAFT_NONE; n = gr_node_at(g, n)->next)
+    if (gr_node_at(g, n)->op == GR_OP_batch_norm_backward) s = follow(c, n);
   for (uint32_t i = 0; i < g->updates.len; i++) /* as it was, for the next graph */
     if (g->updates.data[i].tensor < c->tensor_count) c->update[g->updates.data[i].tensor] = GRAFT_NONE;
   return s;

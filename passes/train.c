@@ -35,6 +35,7 @@ typedef struct trainer {
   graft_graph *train, *apply, *first; /* apply: NULL: the optimizer is in train */
   graft_session *training, *applying, *validating;
   gr_table data, validation;
+  gr_score score;
   graft_tensor lr, counter;
   int64_t validation_rows;              /* of which the first graph takes no other number; 0: any */
   uint32_t loss_at, validation_loss_at; /* outputs; GRAFT_NONE: none */
@@ -194,7 +195,7 @@ static graft_status inspect(void *user, graft_session *session) {
   char what[160];
   (void)snprintf(what, sizeof what, "the loss of step %" PRId64 " (epoch %" PRId64 ") is %g; the step was not done",
                  t->state.step + 1, t->state.epoch, t->loss);
-  return gr_blame(t->train, &t->data, &t->session_options, t->seed, what);
+  return gr_blame(t->train, graft_output_get(t->train, t->loss_at), &t->data, &t->session_options, t->seed, what);
 }
 
 static graft_status make_session(trainer *t, graft_graph *g, graft_session **session) {
@@ -255,8 +256,16 @@ static graft_status validate(trainer *t) {
     right.sum += (double)hits;
     right.of += hits < 0 ? 0 : (double)count;
     state->validated += count;
-    if (t->validation_loss_at == GRAFT_NONE) continue;
-    y = graft_session_get_output(t->validating, t->validation_loss_at, &result);
+    if (t->score.m) {
+      y = graft_session_get_output(t->validating, t->score.output, &result);
+      const graft_type type = result;
+      y = gr_score_run(&t->score, v, &t->session_options, &type, y, &result);
+      if (!y) return GRAFT_RUN;
+    } else if (t->validation_loss_at != GRAFT_NONE) {
+      y = graft_session_get_output(t->validating, t->validation_loss_at, &result);
+    } else {
+      continue;
+    }
     loss.sum += gr_element_float(result.dtype, y) * (double)count;
     loss.of += (double)count;
   }
@@ -393,6 +402,8 @@ static graft_status begin(trainer *t) {
   if (!s && o->schedule == GRAFT_SCHEDULE_COSINE && o->warmup >= t->state.steps)
     s = refuse(t, "the warm-up leaves no steps for the schedule");
   t->validation_loss_at = find_validation_loss(t);
+  if (!s && o->validation_count && t->validation_loss_at == GRAFT_NONE)
+    s = gr_score_begin(&t->score, t->train, t->first, graft_output_get(t->train, t->loss_at), &t->validation);
   return s ? s : forget_parts(t);
 }
 
@@ -406,6 +417,7 @@ static graft_status train(trainer *t) {
     if (!s) s = take_step(t);
   }
   end_sessions(t);
+  gr_score_end(&t->score);
   gr_table_end(&t->data);
   gr_table_end(&t->validation);
   return s;

@@ -51,8 +51,8 @@ typedef struct graft_train_state {
   double rate;           /* that the step had */
   double epoch_loss, epoch_accuracy; /* mean over the epoch's steps of this call so far */
   bool epoch_ended;                  /* this was its last step, and validation has run */
-  /* Then: rows of the validation data; mean loss, where the first graph has a result `loss` or the value that is the
-   * loss; accuracy as above. */
+  /* Then: rows of the validation data; mean loss, where the loss is a result of the first graph too or an op of such a
+   * result and the labels alone; accuracy as above. */
   int64_t validated;
   double validation_loss, validation_accuracy;
 } graft_train_state;

@@ -72,6 +72,14 @@ static graft_status take_column(gr_table *t, graft_graph *g, const graft_train_i
     column->input = k;
     if (want.dtype != GRAFT_UNKNOWN) column->most.dtype = want.dtype;
   }
+  const graft_graph *train = graft_module_find_graph(g->module, "train");
+  for (uint32_t k = 0; column->input == GRAFT_NONE && t->labels == i && train && k < graft_input_count(train); k++) {
+    char name[512];
+    graft_value_name(train, graft_input_get(train, k), name, sizeof name);
+    const graft_type want = graft_value_get_type(train, graft_input_get(train, k));
+    if (strcmp(name, from->name) == 0 && !misfit(&(graft_type){.dtype = want.dtype, .rank = -1}, &from->type, 0))
+      column->most.dtype = want.dtype;
+  }
   if (column->input == GRAFT_NONE && t->labels != i)
     return gr_error(c, GRAFT_NAME, where, "the graph '%s' has no such input", graft_graph_get_name(g));
   if (!bytes_of(&column->most, &column->size)) return gr_no_memory(c);

@@ -20,6 +20,8 @@ static unsigned look(const graft_type *type, const void *data) {
 }
 
 typedef struct search {
+  graft_node loss; /* what comes behind it follows from it */
+  bool over;
   graft_node node; /* GRAFT_NONE: not found yet */
   unsigned found;
 } search;
@@ -28,7 +30,8 @@ typedef struct search {
 static graft_status look_at(void *user, const graft_node_done *done) {
   search *s = user;
   unsigned before = 0, after = 0;
-  if (s->node != GRAFT_NONE || done->once) return GRAFT_OK;
+  if (s->over || s->node != GRAFT_NONE || done->once) return GRAFT_OK;
+  s->over = done->node == s->loss;
   for (uint32_t i = 0; i < done->operand_count; i++) before |= look(&done->operand_types[i], done->operands[i]);
   for (uint32_t i = 0; i < done->result_count; i++) after |= look(&done->result_types[i], done->results[i]);
   if (!(after & ~before) || (before & IS_NAN)) return GRAFT_OK;
@@ -58,9 +61,9 @@ static graft_status blame_source(graft_graph *g, const gr_table *t, const char *
   return gr_error(g->module->context, GRAFT_RUN, gr_module_loc(g->module), "%s", what);
 }
 
-graft_status gr_blame(graft_graph *g, gr_table *t, const graft_session_options *options, uint64_t seed,
-                      const char *what) {
-  search found = {.node = GRAFT_NONE};
+graft_status gr_blame(graft_graph *g, graft_value loss, gr_table *t, const graft_session_options *options,
+                      uint64_t seed, const char *what) {
+  search found = {.loss = graft_value_node(g, loss), .node = GRAFT_NONE};
   graft_session_options o = *options;
   o.after_node = look_at;
   o.after_node_user = &found;
