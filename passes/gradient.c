@@ -183,6 +183,22 @@ static graft_status flow_to(differ *d, graft_value v, graft_value dx, graft_node
   return dx == GRAFT_NONE ? GRAFT_NO_MEMORY : GRAFT_OK;
 }
 
+/* Of an op with any number of results (split) something flows to each: zeros where nothing does. */
+static bool fill_holes(differ *d, graft_node n) {
+  const graft_graph *g = d->g;
+  const gr_op_info *info = gr_info(g, n);
+  if (!info || !info->result_count || !info->results[info->result_count - 1].variadic) return true;
+  const uint32_t provenance = gr_node_at(g, n)->provenance;
+  for (uint32_t i = 0; i < gr_node_at(g, n)->result_count; i++) {
+    graft_value y = gr_result(g, n, i);
+    if (y == GRAFT_NONE || d->operands.data[i + 1] != GRAFT_NONE || !gr_is_float(gr_type_of(g, y)->dtype)) continue;
+    y = add_node(d, GR_OP_zeros_like, &y, 1, provenance, gr_node_loc(g, n));
+    if (y == GRAFT_NONE) return false;
+    d->operands.data[i + 1] = y;
+  }
+  return true;
+}
+
 static graft_status differentiate(differ *d, graft_node n) {
   graft_graph *g = d->g;
   graft_context *c = d->pass->context;
@@ -196,6 +212,7 @@ static graft_status differentiate(differ *d, graft_node n) {
     if (!gr_vec_push(c, &d->operands, dy)) return GRAFT_NO_MEMORY;
   }
   if (!any || !flows_through(d, n)) return GRAFT_OK;
+  if (!fill_holes(d, n)) return GRAFT_NO_MEMORY;
   while (d->operands.data[d->operands.len - 1] == GRAFT_NONE) d->operands.len--;
   gr_node_desc desc = {.op = GR_OP_gradient,
                        .attrs = no_attrs(d, GR_OP_gradient),

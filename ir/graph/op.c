@@ -178,6 +178,13 @@ uint32_t gr_op_find(const char *name, size_t length) {
   return GR_OP_COUNT;
 }
 
+uint32_t gr_op_forward(uint32_t op) {
+  static const char ending[] = "_backward";
+  const size_t length = name_lengths[op], end = sizeof ending - 1;
+  if (length <= end || memcmp(table[op].name + length - end, ending, end) != 0) return GR_OP_COUNT;
+  return gr_op_find(table[op].name, length - end);
+}
+
 uint32_t gr_family_find(const char *name, size_t length) {
   for (size_t i = 0; i < GR_FAMILY_COUNT; i++)
     if (is(gr_families[i].name, name, length)) return gr_families[i].mask;

@@ -138,6 +138,9 @@ const gr_op_info *gr_spec_info(uint32_t kind); /* kind < GR_SPEC_KIND_COUNT */
 uint32_t gr_spec_kind_find(const char *name, size_t length);
 /* GR_OP_COUNT when the table has no such op. */
 uint32_t gr_op_find(const char *name, size_t length);
+/* The op that this one is the gradient of: slice of slice_backward; GR_OP_COUNT where it is none. Their attributes have
+ * the same slots. */
+uint32_t gr_op_forward(uint32_t op);
 /* Families by the name rules use ("conv", "q"); 0 when unknown. */
 uint32_t gr_family_find(const char *name, size_t length);
 /* ---- ops that compute in integers ---- */

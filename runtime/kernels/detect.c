@@ -118,6 +118,12 @@ static double at(const align *a, const char *map, int64_t i) {
                                         : (double)((const float *)(const void *)map)[i];
 }
 
+/* The boxes of one roi, cut into bins. */
+typedef struct bins {
+  int64_t image, rows, columns; /* samples of a bin */
+  double left, top, wide, tall; /* of the first one */
+} bins;
+
 /* A bin: the mean of its samples, or the largest share of a corner of one. */
 static double bin(const align *a, const char *map, double top, double left, double tall, double wide, int64_t rows,
                   int64_t columns) {
@@ -142,30 +148,33 @@ static double bin(const align *a, const char *map, double top, double left, doub
   return a->largest ? most : sum / (samples > 1 ? samples : 1);
 }
 
+static bins bins_of(const align *a, int64_t roi) {
+  const double offset = a->aligned ? 0.5 : 0;
+  double v[5];
+  for (int64_t i = 0; i < 5; i++) v[i] = at(&(align){.x = a->rois}, a->rois->data, roi * 5 + i);
+  bins b = {.image = (int64_t)v[0], .left = v[1] * a->scale - offset, .top = v[2] * a->scale - offset};
+  b.wide = v[3] * a->scale - offset - b.left;
+  b.tall = v[4] * a->scale - offset - b.top;
+  if (!a->aligned) b.wide = fmax(b.wide, 1), b.tall = fmax(b.tall, 1);
+  b.wide /= (double)a->width;
+  b.tall /= (double)a->height;
+  b.rows = a->sampling > 0 ? a->sampling : b.tall > 0 ? (int64_t)ceil(b.tall) : 0;
+  b.columns = a->sampling > 0 ? a->sampling : b.wide > 0 ? (int64_t)ceil(b.wide) : 0;
+  return b;
+}
+
 static void align_rois(void *user, int64_t begin, int64_t end, uint32_t worker) {
   const align *a = user;
   const size_t size = graft_dtype_size(a->x->type->dtype);
   (void)worker;
   for (int64_t map = begin; map < end; map++) { /* of a roi and a channel */
-    const double offset = a->aligned ? 0.5 : 0;
-    double v[5];
-    for (int64_t i = 0; i < 5; i++) v[i] = at(&(align){.x = a->rois}, a->rois->data, map / a->channels * 5 + i);
-    const double left = v[1] * a->scale - offset, top = v[2] * a->scale - offset;
-    double wide = v[3] * a->scale - offset - left, tall = v[4] * a->scale - offset - top;
-    if (!a->aligned) wide = fmax(wide, 1), tall = fmax(tall, 1);
-    wide /= (double)a->width;
-    tall /= (double)a->height;
-    const int64_t rows = a->sampling > 0 ? a->sampling
-                         : tall > 0      ? (int64_t)ceil(tall)
-                                         : 0,
-                  columns = a->sampling > 0 ? a->sampling
-                            : wide > 0      ? (int64_t)ceil(wide)
-                                            : 0;
+    const bins b = bins_of(a, map / a->channels);
     const char *x = (const char *)a->x->data +
-                    (size_t)(((int64_t)v[0] * a->channels + map % a->channels) * a->in_height * a->in_width) * size;
+                    (size_t)((b.image * a->channels + map % a->channels) * a->in_height * a->in_width) * size;
     for (int64_t i = 0; i < a->height * a->width; i++) {
       const int64_t row = i / a->width, column = i % a->width;
-      const double value = bin(a, x, top + (double)row * tall, left + (double)column * wide, tall, wide, rows, columns);
+      const double value =
+          bin(a, x, b.top + (double)row * b.tall, b.left + (double)column * b.wide, b.tall, b.wide, b.rows, b.columns);
       if (size == sizeof(double))
         ((double *)a->y->data)[map * a->height * a->width + i] = value;
       else
@@ -174,30 +183,106 @@ static void align_rois(void *user, int64_t begin, int64_t end, uint32_t worker) 
   }
 }
 
-graft_status gr_kernel_roi_align(const gr_kernel_call *k) {
-  const graft_type *x = k->operands[0].type;
-  align a = {.x = &k->operands[0],
-             .rois = &k->operands[1],
-             .y = &k->results[0],
-             .height = gr_k_int(k, GR_ATTR(roi_align, pooled_height)),
-             .width = gr_k_int(k, GR_ATTR(roi_align, pooled_width)),
-             .sampling = gr_k_int(k, GR_ATTR(roi_align, sampling_ratio)),
-             .channels = x->dims[1],
-             .in_height = x->dims[2],
-             .in_width = x->dims[3],
-             .scale = gr_k_float(k, GR_ATTR(roi_align, spatial_scale)),
-             .aligned = gr_k_bool(k, GR_ATTR(roi_align, aligned)),
-             .largest = gr_k_int(k, GR_ATTR(roi_align, mode)) == GR_roi_mode_max};
-  if (a.y->count == 0) return GRAFT_OK;
-  if (a.in_height == 0 || a.in_width == 0) return gr_kernel_error(k, "x has no elements");
-  for (int64_t i = 0; i < a.rois->count; i++) {
-    const double v = at(&(align){.x = a.rois}, a.rois->data, i);
-    if (i % 5 == 0 && !(v >= 0 && v < (double)x->dims[0]))
+static align read_align(const gr_kernel_call *k, const gr_in *x) {
+  return (align){.x = x,
+                 .rois = &k->operands[k->op == GR_OP_roi_align ? 1 : 2],
+                 .y = &k->results[0],
+                 .height = gr_k_int(k, GR_ATTR(roi_align, pooled_height)),
+                 .width = gr_k_int(k, GR_ATTR(roi_align, pooled_width)),
+                 .sampling = gr_k_int(k, GR_ATTR(roi_align, sampling_ratio)),
+                 .channels = x->type->dims[1],
+                 .in_height = x->type->dims[2],
+                 .in_width = x->type->dims[3],
+                 .scale = gr_k_float(k, GR_ATTR(roi_align, spatial_scale)),
+                 .aligned = gr_k_bool(k, GR_ATTR(roi_align, aligned)),
+                 .largest = gr_k_int(k, GR_ATTR(roi_align, mode)) == GR_roi_mode_max};
+}
+
+static graft_status check_rois(const gr_kernel_call *k, const align *a) {
+  for (int64_t i = 0; i < a->rois->count; i++) {
+    const double v = at(&(align){.x = a->rois}, a->rois->data, i);
+    if (i % 5 == 0 && !(v >= 0 && v < (double)a->x->type->dims[0]))
       return gr_kernel_error(k, "roi %lld is of image %g, there are %lld", (long long)(i / 5), v,
-                             (long long)x->dims[0]);
-    if (!(fabs(v * a.scale) < 0x1p15)) /* each adds samples, where their number is not given */
+                             (long long)a->x->type->dims[0]);
+    if (!(fabs(v * a->scale) < 0x1p15)) /* each adds samples, where their number is not given */
       return gr_kernel_error(k, "roi %lld is too large", (long long)(i / 5));
   }
+  return GRAFT_OK;
+}
+
+graft_status gr_kernel_roi_align(const gr_kernel_call *k) {
+  align a = read_align(k, &k->operands[0]);
+  if (a.y->count == 0) return GRAFT_OK;
+  if (a.in_height == 0 || a.in_width == 0) return gr_kernel_error(k, "x has no elements");
+  const graft_status fits = check_rois(k, &a);
+  if (fits != GRAFT_OK) return fits;
   gr_parallel_for(k->threads, a.rois->type->dims[0] * a.channels, 1, align_rois, &a);
+  return GRAFT_OK;
+}
+
+/* ---- backward: of the means ---- */
+
+GR_SAME_ATTR(spatial_scale, roi_align, roi_align_backward);
+GR_SAME_ATTR(pooled_height, roi_align, roi_align_backward);
+GR_SAME_ATTR(pooled_width, roi_align, roi_align_backward);
+GR_SAME_ATTR(sampling_ratio, roi_align, roi_align_backward);
+GR_SAME_ATTR(aligned, roi_align, roi_align_backward);
+GR_SAME_ATTR(mode, roi_align, roi_align_backward);
+
+typedef struct spreading {
+  align a;
+  const gr_in *dy;
+} spreading;
+
+static void spread_bin(const align *a, void *map, double top, double left, const bins *b, double each) {
+  for (int64_t i = 0; i < b->rows; i++) {
+    int64_t y[2], x[2];
+    double v[2], h[2];
+    if (!corners(top + ((double)i + 0.5) * b->tall / (double)b->rows, a->in_height, y, v)) continue;
+    for (int64_t j = 0; j < b->columns; j++) {
+      if (!corners(left + ((double)j + 0.5) * b->wide / (double)b->columns, a->in_width, x, h)) continue;
+      for (int c = 0; c < 4; c++) {
+        const int64_t place = y[c / 2] * a->in_width + x[c % 2];
+        if (a->y->type->dtype == GRAFT_F64)
+          ((double *)map)[place] += v[c / 2] * h[c % 2] * each;
+        else
+          ((float *)map)[place] += (float)(v[c / 2] * h[c % 2] * each);
+      }
+    }
+  }
+}
+
+/* Of channels [begin, end), in every image: each is one thread's. */
+static void spread_rois(void *user, int64_t begin, int64_t end, uint32_t worker) {
+  const spreading *s = user;
+  const align *a = &s->a;
+  const size_t size = graft_dtype_size(a->y->type->dtype);
+  (void)worker;
+  for (int64_t channel = begin; channel < end; channel++)
+    for (int64_t roi = 0; roi < a->rois->type->dims[0]; roi++) {
+      const bins b = bins_of(a, roi);
+      const double samples = (double)b.rows * (double)b.columns;
+      const int64_t from = (roi * a->channels + channel) * a->height * a->width;
+      char *map = (char *)a->y->data + (size_t)((b.image * a->channels + channel) * a->in_height * a->in_width) * size;
+      for (int64_t i = 0; i < a->height * a->width; i++) {
+        const double dy = a->y->type->dtype == GRAFT_F64 ? ((const double *)s->dy->data)[from + i]
+                                                         : (double)((const float *)s->dy->data)[from + i];
+        spread_bin(a, map, b.top + (double)(i / a->width) * b.tall, b.left + (double)(i % a->width) * b.wide, &b,
+                   dy / (samples > 1 ? samples : 1));
+      }
+    }
+}
+
+graft_status gr_kernel_roi_align_backward(const gr_kernel_call *k) {
+  const gr_out *dx = &k->results[0];
+  const gr_in like = {.type = dx->type, .count = dx->count};
+  spreading s = {.a = read_align(k, &like), .dy = &k->operands[0]};
+  if (s.a.largest) return gr_kernel_error(k, "what flows back through the largest shares is not known");
+  if (dx->type->dtype != GRAFT_F32 && dx->type->dtype != GRAFT_F64) return gr_kernel_no_dtype(k, dx->type->dtype);
+  memset(dx->data, 0, gr_out_bytes(dx));
+  if (dx->count == 0 || s.dy->count == 0) return GRAFT_OK;
+  const graft_status fits = check_rois(k, &s.a);
+  if (fits != GRAFT_OK) return fits;
+  gr_parallel_for(k->threads, s.a.channels, 1, spread_rois, &s);
   return GRAFT_OK;
 }

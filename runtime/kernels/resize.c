@@ -182,8 +182,7 @@ static void extrapolate(const gr_kernel_call *k, const axis *axes, int32_t rank,
   }
 }
 
-static float scale_of(const gr_kernel_call *k, const double *scales, int32_t d, int64_t in, int64_t out) {
-  const gr_in *factors = &k->operands[GR_OPERAND(resize, factors)];
+static float scale_of(const gr_in *factors, const double *scales, int32_t d, int64_t in, int64_t out) {
   if (scales) return (float)scales[d];
   return factors->data ? ((const float *)factors->data)[d] : (float)out / (float)in;
 }
@@ -200,38 +199,53 @@ graft_status gr_measure_resize(const gr_kernel_call *k, graft_type *results) {
   return GRAFT_OK;
 }
 
+static how read_how(const gr_kernel_call *k) {
+  return (how){.mode = gr_k_int(k, GR_ATTR(resize, mode)),
+               .coordinates = gr_k_int(k, GR_ATTR(resize, coordinates)),
+               .rounding = gr_k_int(k, GR_ATTR(resize, rounding)),
+               .a = gr_k_float(k, GR_ATTR(resize, cubic_coeff_a)),
+               .exclude = gr_k_bool(k, GR_ATTR(resize, exclude_outside)),
+               .antialias = gr_k_bool(k, GR_ATTR(resize, antialias))};
+}
+
+/* What the entries of y are made of along each axis; those that stay have no index. `factors`: the operand. */
+static graft_status plan_axes(const gr_kernel_call *k, const graft_type *x, const graft_type *y, const gr_in *factors,
+                              axis *axes, int64_t *changed) {
+  uint32_t count;
+  const double *scales = gr_k_floats(k, GR_ATTR(resize, scales), &count);
+  const double *roi = gr_k_floats(k, GR_ATTR(resize, roi), &count);
+  const how h = read_how(k);
+  const int32_t rank = x->rank;
+  for (int32_t d = 0; d < rank; d++) {
+    axes[d] = (axis){.in = x->dims[d], .out = y->dims[d]};
+    const float scale = scale_of(factors, scales, d, axes[d].in, axes[d].out);
+    if (!(scale > 0)) return gr_kernel_error(k, "factor %d is %g", d, (double)scale);
+    const bool same = axes[d].in == axes[d].out && scale == 1 && h.coordinates != GR_coordinates_tf_crop_and_resize;
+    if (same) continue;
+    ++*changed;
+    if (!plan_axis(k, &h, &axes[d], scale, roi ? (float)roi[d] : 0, roi ? (float)roi[rank + d] : 0))
+      return GRAFT_NO_MEMORY;
+  }
+  return GRAFT_OK;
+}
+
 graft_status gr_kernel_resize(const gr_kernel_call *k) {
   const gr_in *x = &k->operands[0];
   const gr_out *y = &k->results[0];
   const int32_t rank = x->type->rank;
-  uint32_t count;
-  const double *scales = gr_k_floats(k, GR_ATTR(resize, scales), &count);
-  const double *roi = gr_k_floats(k, GR_ATTR(resize, roi), &count);
-  const how h = {.mode = gr_k_int(k, GR_ATTR(resize, mode)),
-                 .coordinates = gr_k_int(k, GR_ATTR(resize, coordinates)),
-                 .rounding = gr_k_int(k, GR_ATTR(resize, rounding)),
-                 .a = gr_k_float(k, GR_ATTR(resize, cubic_coeff_a)),
-                 .exclude = gr_k_bool(k, GR_ATTR(resize, exclude_outside)),
-                 .antialias = gr_k_bool(k, GR_ATTR(resize, antialias))};
+  const int64_t coordinates = gr_k_int(k, GR_ATTR(resize, coordinates));
   const size_t size = graft_dtype_size(x->type->dtype);
   if (y->count == 0) return GRAFT_OK;
   if (x->count == 0) return gr_kernel_error(k, "x has no elements to interpolate");
-  if (h.coordinates == GR_coordinates_tf_crop_and_resize && x->type->dtype != GRAFT_F32 && x->type->dtype != GRAFT_F64)
+  if (coordinates == GR_coordinates_tf_crop_and_resize && x->type->dtype != GRAFT_F32 && x->type->dtype != GRAFT_F64)
     return gr_kernel_no_dtype(k, x->type->dtype);
   axis axes[GRAFT_MAX_RANK] = {0};
   const char *from = x->data;
   int64_t extents[GRAFT_MAX_RANK], changed = 0, made = 0;
-  for (int32_t d = 0; d < rank; d++) {
-    extents[d] = x->type->dims[d];
-    axes[d] = (axis){.in = extents[d], .out = y->type->dims[d]};
-    const float scale = scale_of(k, scales, d, axes[d].in, axes[d].out);
-    if (!(scale > 0)) return gr_kernel_error(k, "factor %d is %g", d, (double)scale);
-    const bool same = axes[d].in == axes[d].out && scale == 1 && h.coordinates != GR_coordinates_tf_crop_and_resize;
-    if (same) continue;
-    changed++;
-    if (!plan_axis(k, &h, &axes[d], scale, roi ? (float)roi[d] : 0, roi ? (float)roi[rank + d] : 0))
-      return GRAFT_NO_MEMORY;
-  }
+  const graft_status planned =
+      plan_axes(k, x->type, y->type, &k->operands[GR_OPERAND(resize, factors)], axes, &changed);
+  if (planned != GRAFT_OK) return planned;
+  for (int32_t d = 0; d < rank; d++) extents[d] = x->type->dims[d];
   if (changed == 0) memcpy(y->data, x->data, gr_out_bytes(y));
   for (int32_t d = 0; d < rank; d++) {
     if (!axes[d].index) continue;
@@ -250,7 +264,75 @@ graft_status gr_kernel_resize(const gr_kernel_call *k) {
                     &p);
     from = to;
   }
-  if (h.coordinates == GR_coordinates_tf_crop_and_resize)
+  if (coordinates == GR_coordinates_tf_crop_and_resize)
     extrapolate(k, axes, rank, gr_k_float(k, GR_ATTR(resize, extrapolation_value)));
+  return GRAFT_OK;
+}
+
+/* ---- backward: the same taps, the other way, from the last axis to the first ---- */
+
+GR_SAME_ATTR(scales, resize, resize_backward);
+GR_SAME_ATTR(mode, resize, resize_backward);
+GR_SAME_ATTR(coordinates, resize, resize_backward);
+GR_SAME_ATTR(rounding, resize, resize_backward);
+GR_SAME_ATTR(cubic_coeff_a, resize, resize_backward);
+GR_SAME_ATTR(exclude_outside, resize, resize_backward);
+GR_SAME_ATTR(antialias, resize, resize_backward);
+GR_SAME_ATTR(roi, resize, resize_backward);
+
+/* Parts [begin, end) before the axis: x is of dy's extents there, y of dx's. */
+#define SPREAD(T, S) \
+  static void spread_##S(void *user, int64_t begin, int64_t end, uint32_t worker) { \
+    const pass *p = user; \
+    const axis *a = p->along; \
+    (void)worker; \
+    for (int64_t part = begin; part < end; part++) { \
+      const T *dy = (const T *)(const void *)p->x + part * a->out * p->inner; \
+      T *dx = (T *)(void *)p->y + part * a->in * p->inner; \
+      memset(dx, 0, (size_t)(a->in * p->inner) * sizeof(T)); \
+      for (int64_t i = 0; i < a->out; i++, dy += p->inner) { \
+        if (a->outside && a->outside[i]) continue; \
+        for (int64_t t = 0; t < a->taps; t++) { \
+          const T weight = a->weight ? (T)a->weight[i * a->taps + t] : 1; \
+          T *to = dx + a->index[i * a->taps + t] * p->inner; \
+          for (int64_t j = 0; j < p->inner; j++) to[j] += weight * dy[j]; \
+        } \
+      } \
+    } \
+  }
+SPREAD(float, f32)
+SPREAD(double, f64)
+
+graft_status gr_kernel_resize_backward(const gr_kernel_call *k) {
+  const gr_in *dy = &k->operands[0];
+  const gr_out *dx = &k->results[0];
+  const int32_t rank = dx->type->rank;
+  const graft_dtype dtype = dx->type->dtype;
+  const size_t size = graft_dtype_size(dtype);
+  if (dtype != GRAFT_F32 && dtype != GRAFT_F64) return gr_kernel_no_dtype(k, dtype);
+  memset(dx->data, 0, gr_out_bytes(dx));
+  if (dx->count == 0 || dy->count == 0) return GRAFT_OK;
+  axis axes[GRAFT_MAX_RANK] = {0};
+  int64_t extents[GRAFT_MAX_RANK], changed = 0, made = 0;
+  const graft_status planned =
+      plan_axes(k, dx->type, dy->type, &k->operands[GR_OPERAND(resize_backward, factors)], axes, &changed);
+  if (planned != GRAFT_OK) return planned;
+  if (changed == 0) memcpy(dx->data, dy->data, gr_out_bytes(dx));
+  for (int32_t d = 0; d < rank; d++) extents[d] = dy->type->dims[d];
+  const char *from = dy->data;
+  for (int32_t d = rank; d-- > 0;) {
+    if (!axes[d].index) continue;
+    extents[d] = axes[d].in;
+    int64_t outer = 1, inner = 1;
+    for (int32_t i = 0; i < rank; i++) *(i < d ? &outer : i > d ? &inner : &(int64_t){1}) *= extents[i];
+    char *to = dx->data;
+    if (++made < changed) to = gr_scratch_alloc(k->scratch, (size_t)(outer * axes[d].in * inner), size);
+    if (!to) return GRAFT_NO_MEMORY;
+    pass p = {.x = from, .y = to, .along = &axes[d], .inner = inner, .size = size};
+    const int64_t each = inner * axes[d].out * axes[d].taps;
+    gr_parallel_for(k->threads, outer, each < GRAIN ? 1 + GRAIN / (each + 1) : 1,
+                    dtype == GRAFT_F64 ? spread_f64 : spread_f32, &p);
+    from = to;
+  }
   return GRAFT_OK;
 }

@@ -94,3 +94,11 @@ where
   is_float(%x)
 rewrite
   %dx = cumsum(%dy) {dim: $dim, exclusive: $exclusive, reverse: not $reverse}
+
+# y = det(x):  dx = dy times the cofactors
+rule gradient_det
+match
+  context %y = linalg_det(%x)
+  %dx = gradient(%y, %dy)
+rewrite
+  %dx = linalg_det_backward(%dy, %x)
