@@ -298,10 +298,6 @@ static int32_t lsq_gradient_zero_point(const gr_lsq *p) {
   return lsq_clamp(p, (double)(p->zero_point + 0.5f));
 }
 
-void gr_lsq_forward(gr_isa isa, const float *x, int64_t count, const gr_lsq *p, float *y) {
-  gr_fake_quantize_f32(isa, x, count, p->scale, lsq_zero_point(p), p->range, y);
-}
-
 void gr_lsq_backward(const float *x, const float *grad_y, int64_t count, const gr_lsq *p, float *grad_x,
                      double *grad_scale, double *grad_zero_point) {
   const rounding b = rounding_of(p->scale, lsq_gradient_zero_point(p), p->range);

@@ -98,7 +98,7 @@ void gr_fake_quantize_f32(gr_isa isa, const float *x, int64_t count, float scale
 void gr_fake_quantize_backward_f32(gr_isa isa, const float *dy, const float *x, int64_t count, float scale,
                                    int32_t zero_point, gr_qrange range, float *dx);
 
-/* Learned step size (LSQ): output and gradients for one channel; the scale's and zero point's gradients are added up.
+/* Learned step size (LSQ): gradients for one channel; the scale's and zero point's gradients are added up.
  */
 typedef struct gr_lsq {
   float scale, zero_point; /* learned: the zero point is rounded and clamped before use */
@@ -107,7 +107,6 @@ typedef struct gr_lsq {
   bool per_tensor; /* PyTorch's gradients then take another zero point where it is negative or not an integer */
 } gr_lsq;
 
-void gr_lsq_forward(gr_isa isa, const float *x, int64_t count, const gr_lsq *p, float *y);
 void gr_lsq_backward(const float *x, const float *grad_y, int64_t count, const gr_lsq *p, float *grad_x,
                      double *grad_scale, double *grad_zero_point);
 

@@ -1,5 +1,6 @@
-/* observers FILE.json: runs PyTorch's own observers, fake-quants and LSQ cases (../shared/oracle/README.md) through the
- * runtime's arithmetic. Prints `ok NAME` or `FAIL NAME: why` for each case; exit status 1 if any failed. */
+/* observers FILE.json: runs PyTorch's own observers and fake-quants (../shared/oracle/README.md) through the runtime's
+ * arithmetic, and LSQ through its ops. Prints `ok NAME` or `FAIL NAME: why` for each case; exit status 1 if any failed.
+ */
 #include <jansson.h>
 #include <math.h>
 #include <stdarg.h>
@@ -8,6 +9,7 @@
 #include <string.h>
 
 #include "runtime/quant_int.h"
+#include "runtime/runtime.h"
 
 static char why[300];
 
@@ -279,38 +281,77 @@ static bool close_to(const char *what, const json_t *want, const float *got, dou
   return true;
 }
 
+/* The case as a graph: fake_quantize with the zero point as it is used, and what flows back through it. */
+static void write_graph(const json_t *c, const graft_type *type, int64_t scales, char *text, size_t size) {
+  const json_t *axis = json_object_get(c, "axis");
+  char x[128], n[32], how[160];
+  int used = snprintf(x, sizeof x, "f32[");
+  for (int32_t i = 0; i < type->rank; i++)
+    used += snprintf(x + used, sizeof x - (size_t)used, "%s%lld", i ? ", " : "", (long long)type->dims[i]);
+  snprintf(x + used, sizeof x - (size_t)used, "]");
+  snprintf(n, sizeof n, json_is_integer(axis) ? "[%lld]" : "[]", (long long)scales);
+  used = snprintf(how, sizeof how, "dtype: i32, quant_min: %lld, quant_max: %lld",
+                  (long long)number_of(c, "quant_min", -128), (long long)number_of(c, "quant_max", 127));
+  if (json_is_integer(axis)) snprintf(how + used, sizeof how - (size_t)used, ", axis: %lld", json_integer_value(axis));
+  snprintf(text, size,
+           "graft 1\ngraph main(%%x: %s, %%dy: %s, %%s: f32%s, %%z: f32%s, %%rounded: i32%s) {\n"
+           "  %%y = fake_quantize(%%x, %%s, %%rounded) {%s}\n"
+           "  %%dx, %%ds, %%dz = fake_quantize_learnable_backward(%%dy, %%x, %%s, %%z) {%s, grad_factor: %.9g}\n"
+           "  return %%y, %%dx, %%ds, %%dz\n}\n",
+           x, x, n, n, n, how, how, number_of(c, "grad_factor", 1.0));
+}
+
+static bool run_graph(graft_context *context, const json_t *c, const graft_type *type, int64_t scales, const float *x,
+                      const float *dy, const float *s, const float *z, const int32_t *rounded, graft_module **m,
+                      graft_session **session) {
+  static char text[2000];
+  graft_type parameter = {.dtype = GRAFT_F32, .rank = json_is_integer(json_object_get(c, "axis")) ? 1 : 0}, integer;
+  parameter.dims[0] = scales;
+  integer = parameter;
+  integer.dtype = GRAFT_I32;
+  write_graph(c, type, scales, text, sizeof text);
+  *m = graft_module_load_memory(context, text, strlen(text), "case", NULL);
+  *session = *m ? graft_session_create(graft_module_get_graph(*m, 0), NULL) : NULL;
+  if (*session && graft_session_set_input(*session, 0, type, x) == GRAFT_OK &&
+      graft_session_set_input(*session, 1, type, dy) == GRAFT_OK &&
+      graft_session_set_input(*session, 2, &parameter, s) == GRAFT_OK &&
+      graft_session_set_input(*session, 3, &parameter, z) == GRAFT_OK &&
+      graft_session_set_input(*session, 4, &integer, rounded) == GRAFT_OK && graft_session_run(*session) == GRAFT_OK)
+    return true;
+  const uint32_t said = graft_diagnostic_count(context);
+  return fail("%s", said ? graft_diagnostic_get(context, said - 1).message : "cannot be run");
+}
+
 static bool run_learnable(const json_t *c) {
   const json_t *fx = json_object_get(c, "x"), *fg = json_object_get(c, "grad_y");
-  const json_t *axis = json_object_get(c, "axis"), *scale = json_object_get(c, "scale");
-  const json_t *zero_point = json_object_get(c, "zero_point");
+  const json_t *scale = json_object_get(c, "scale"), *zero_point = json_object_get(c, "zero_point");
   graft_type type;
   int64_t count;
   if (!type_of(json_object_get(fx, "shape"), &type)) return false;
-  gr_channels ch = gr_channels_whole(&type);
-  if (json_is_integer(axis) && !gr_channels_make(&type, json_integer_value(axis), 1, &ch)) return fail("axis");
-  int64_t n = gr_channels_total(ch);
-  if ((int64_t)json_array_size(scale) != n || (int64_t)json_array_size(zero_point) != n) return fail("scales");
+  const size_t n = json_array_size(scale);
+  if (json_array_size(zero_point) != n) return fail("scales");
   float *x = fill(string_of(fx, "fill"), fx, &type, &count), *dy = fill(string_of(fg, "fill"), fg, &type, &count);
-  float *y = allocate((size_t)count, sizeof *y), *dx = allocate((size_t)count, sizeof *dx);
-  double *ds = allocate((size_t)n, sizeof *ds), *dz = allocate((size_t)n, sizeof *dz);
-  for (int64_t r = 0; r < ch.outer * ch.count; r++) {
-    int64_t at = r * ch.inner, k = r % ch.count;
-    gr_lsq p = {.scale = (float)json_number_value(json_array_get(scale, (size_t)k)),
-                .zero_point = (float)json_number_value(json_array_get(zero_point, (size_t)k)),
-                .range = {(int64_t)number_of(c, "quant_min", -128), (int64_t)number_of(c, "quant_max", 127)},
-                .grad_factor = (float)number_of(c, "grad_factor", 1.0),
-                .per_tensor = !json_is_integer(axis)};
-    gr_lsq_forward(gr_isa_best(), x + at, ch.inner, &p, y + at);
-    gr_lsq_backward(x + at, dy + at, ch.inner, &p, dx + at, &ds[k], &dz[k]);
+  float *s = allocate(n, sizeof *s), *z = allocate(n, sizeof *z);
+  int32_t *rounded = allocate(n, sizeof *rounded);
+  for (size_t k = 0; k < n; k++) {
+    s[k] = (float)json_number_value(json_array_get(scale, k));
+    z[k] = (float)json_number_value(json_array_get(zero_point, k));
+    rounded[k] =
+        (int32_t)fmin(fmax(rint((double)z[k]), number_of(c, "quant_min", -128)), number_of(c, "quant_max", 127));
   }
-  float *both = allocate(2 * (size_t)n, sizeof *both);
-  for (int64_t k = 0; k < n; k++) both[k] = (float)ds[k], both[n + k] = (float)dz[k];
-  bool good = (int64_t)json_array_size(json_object_get(c, "y")) == count &&
-              close_to("y", json_object_get(c, "y"), y, 1e-6) &&
-              close_to("grad_x", json_object_get(c, "grad_x"), dx, 1e-6) &&
-              close_to("grad_scale", json_object_get(c, "grad_scale"), both, 1e-5) &&
-              close_to("grad_zero_point", json_object_get(c, "grad_zero_point"), both + n, 1e-5);
-  free(x), free(dy), free(y), free(dx), free(ds), free(dz), free(both);
+  graft_context *context = graft_context_create(NULL);
+  graft_module *m;
+  graft_session *session;
+  bool good = run_graph(context, c, &type, (int64_t)n, x, dy, s, z, rounded, &m, &session) &&
+              (int64_t)json_array_size(json_object_get(c, "y")) == count;
+  static const char *const results[] = {"y", "grad_x", "grad_scale", "grad_zero_point"};
+  for (uint32_t i = 0; good && i < 4; i++)
+    good = close_to(results[i], json_object_get(c, results[i]), graft_session_get_output(session, i, NULL),
+                    i < 2 ? 1e-6 : 1e-5);
+  graft_session_destroy(session);
+  graft_module_destroy(m);
+  graft_context_destroy(context);
+  free(x), free(dy), free(s), free(z), free(rounded);
   return good;
 }
 
