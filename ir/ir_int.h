@@ -56,6 +56,7 @@ struct graft_module {
   gr_undo undo;
   void *user; /* the embedder's, and what ends it */
   void (*destroy_user)(void *user);
+  uint64_t edits;        /* those of its graphs, and tensors and graphs that were added */
   uint32_t pipelines;    /* that run on it: one, and those that its passes and callbacks run */
   uint64_t given;        /* bytes that the limits grow by, as long as it lives (budget_int.h) */
   atomic_int runs;       /* running.c */
@@ -65,8 +66,9 @@ struct graft_module {
   gr_module_caches *caches;
 };
 
-/* No session runs on it, but one that writes its updates at this moment. */
+/* No session runs on it, but one that writes its updates at this moment, and nobody is called who only looks. */
 static inline bool gr_module_changeable(const graft_module *m) {
+  if (((const gr_context_head *)(const void *)m->context)->held) return false;
   return atomic_load_explicit(&m->runs, memory_order_acquire) == 0 || m->landing;
 }
 /* Most edits are asked of modules that nobody runs, and that have room. */

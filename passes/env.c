@@ -26,6 +26,14 @@ static graft_status check_sets(graft_context *c, const graft_pass_options *o) {
   return GRAFT_OK;
 }
 
+/* They are neither changed nor destroyed meanwhile. */
+static void use_sets(gr_pass_env *env, bool begins) {
+  const graft_pass_options *o = env->options;
+  for (uint32_t i = 0; i < o->rules_count; i++) gr_rules_use(o->rules[i], begins);
+  for (uint32_t i = 0; i < o->quantizers_count; i++) gr_quantizers_use(o->quantizers[i], begins);
+  env->uses_sets = begins;
+}
+
 graft_status gr_pass_env_init(gr_pass_env *env, graft_context *c, const graft_pass_options *o) {
   *env = (gr_pass_env){.context = c, .options = o};
   gr_arena_init(&env->own.arena, c);
@@ -35,11 +43,14 @@ graft_status gr_pass_env_init(gr_pass_env *env, graft_context *c, const graft_pa
     return gr_error(c, GRAFT_INVALID_ARGUMENT, (gr_loc){0},
                     "the options count files, sets, predicates, passes or callbacks that are not there");
   const graft_status status = check_sets(c, o);
-  return status ? status : gr_own_begin(&env->own, c, o);
+  if (status) return status;
+  use_sets(env, true);
+  return gr_own_begin(&env->own, c, o);
 }
 
 void gr_pass_env_free(gr_pass_env *env) {
   graft_context *c = env->context;
+  if (env->uses_sets) use_sets(env, false);
   for (uint32_t i = 0; i < env->mappings.len; i++) graft_rules_destroy(env->mappings.data[i].rules);
   gr_vec_free(c, &env->mappings);
   if (env->own_rules) graft_rules_destroy(env->rules);

@@ -91,7 +91,8 @@ typedef struct graft_pass {
 GRAFT_API size_t graft_pass_describe(const graft_pass *pass, char *buffer, size_t size);
 
 /* A quantizer in C: `annotate{quantizer=NAME}`, or prepare and prepare-qat with it, call `annotate` for each graph that
- * no node runs. It says by graft_annotate (patterns.h) what is quantized, and changes nothing else.
+ * no node runs. It says by graft_annotate (patterns.h) what is quantized, and changes nothing else: with a change of
+ * graphs it fails.
  *
  * The options of annotate hold for it: what it annotates on nodes that scope=, name=, type=, skip-name= or skip-type=
  * leave out, and what it shares or derives across scopes or from such places, is taken away again, with the places that

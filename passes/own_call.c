@@ -258,11 +258,15 @@ graft_status gr_own_quantizer_annotate(gr_pass *p, graft_graph *g, const gr_own_
               .values_before = g->values.len};
   const size_t size = ((size_t)k.uses_before + k.values_before + 1) * sizeof *k.before;
   const uint32_t errors = gr_error_count(c);
+  const uint64_t edits = g->module->edits;
   k.before = gr_alloc(c, size);
   if (!k.before) return GRAFT_NO_MEMORY;
   for (uint32_t i = 0; i < k.uses_before; i++) k.before[i] = gr_spec_of_use(g, i);
   for (uint32_t i = 0; i < k.values_before; i++) k.before[k.uses_before + i] = gr_spec_of_value(g, i);
   graft_status status = q->plain ? q->plain(q->user, g) : q->annotate(q->user, g, &call);
+  if (!status && g->module->edits != edits)
+    status = gr_error(c, GRAFT_INVALID_ARGUMENT, gr_module_loc(g->module),
+                      "the quantizer '%s' changed the module: it may annotate, and nothing else", q->name);
   if (!status && gr_error_count(c) == errors) status = settle(&k, q->name);
   gr_free(c, k.before, size);
   return status;

@@ -59,7 +59,9 @@ typedef struct graft_pass_report {
   uint32_t layer_count;
 } graft_pass_report;
 
-/* Another status than GRAFT_OK ends the run with it, and a diagnostic says so. */
+/* Another status than GRAFT_OK, or an error among the diagnostics that it leaves, ends the run with it, and a
+ * diagnostic says so. It may change the module, which the pass before and the one after are not told of; not destroy
+ * it. */
 typedef graft_status (*graft_pass_callback)(void *user, graft_module *module, const graft_pass_report *report);
 
 /* Of graft_run_passes. */

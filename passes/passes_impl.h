@@ -19,6 +19,7 @@ typedef struct gr_pass_env {
   const graft_pass_options *options;
   gr_own own;
   graft_rules *rules; /* NULL: not read yet */
+  bool uses_sets;     /* of the options */
   bool own_rules;     /* with files, sets or predicates of the options; else the context's */
   graft_quantizers *quantizers;
   GR_VEC(gr_mapping) mappings; /* of the pass fuse-modules */

@@ -39,7 +39,7 @@ static graft_status call(const runner *r, graft_pass_callback callback, const ch
   graft_status s = callback ? callback(r->options->user, r->module, report) : GRAFT_OK;
   if (s && gr_error_count(c) == errors)
     gr_error(c, s, (gr_loc){0}, "the run was ended %s '%s': %s", when, report->name, graft_status_text(s));
-  return s;
+  return gr_outcome(c, errors, s);
 }
 
 static graft_status verify(runner *r, const gr_pass_info *info, graft_pass_report *report) {
@@ -182,6 +182,7 @@ static graft_status run_passes(graft_module *module, const char *pipeline, const
 graft_status graft_run_passes(graft_module *module, const char *pipeline, const graft_pass_options *options) {
   if (!GR_LIVE(module, MODULE)) return GRAFT_INVALID_ARGUMENT;
   graft_context *c = module->context;
+  if (gr_looks_only(c, "no passes can be run")) return GRAFT_INVALID_ARGUMENT;
   if (module->pipelines == MAX_NESTED) /* of a pass that runs itself there would be no end */
     return gr_error(c, GRAFT_PASS, gr_module_loc(module), "passes that run passes: %d pipelines run already",
                     MAX_NESTED);

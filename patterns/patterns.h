@@ -18,7 +18,8 @@ typedef struct graft_rules graft_rules;
 
 /* A set with the rules that ship, or an empty one. NULL with a diagnostic on failure. */
 GRAFT_API graft_rules *graft_rules_create(graft_context *context, bool builtin);
-GRAFT_API void graft_rules_destroy(graft_rules *rules); /* NULL is fine */
+/* NULL is fine. While passes run with the set it stays, and an error says so; nothing can be added to it either. */
+GRAFT_API void graft_rules_destroy(graft_rules *rules);
 /* Adds the rules of a text; `name` stands for the file in diagnostics, and rules of it can be listed by it. On failure
  * nothing is added and diagnostics say where the text is wrong. */
 GRAFT_API graft_status graft_rules_add(graft_rules *rules, const char *text, size_t size, const char *name);
@@ -46,7 +47,8 @@ GRAFT_API graft_status graft_rules_explain(const graft_rules *rules, graft_graph
 
 /* A predicate in C, for conditions of rules and quantizers: `where mine(%x, %y)`. It is called with as many values as
  * `arity` says, all there (over an absent one it is false), must always give the same answer for the same graph, and
- * changes nothing. `name` is copied: lower-case letters, digits, _. Add predicates before the files that use them. */
+ * only looks: to change, run or destroy anything of the context is an error then, which fails the pass. `name` is
+ * copied: lower-case letters, digits, _. Add predicates before the files that use them. */
 typedef struct graft_predicate {
   size_t size;
   const char *name;
@@ -64,7 +66,8 @@ typedef struct graft_quantizers graft_quantizers;
 
 /* The same for sets of quantizers; the pass `annotate{quantizer=NAME}` uses them. A file holds one quantizer. */
 GRAFT_API graft_quantizers *graft_quantizers_create(graft_context *context, bool builtin);
-GRAFT_API void graft_quantizers_destroy(graft_quantizers *quantizers); /* NULL is fine */
+/* As graft_rules_destroy. */
+GRAFT_API void graft_quantizers_destroy(graft_quantizers *quantizers);
 /* As graft_rules_add, of the text of a quantizer. */
 GRAFT_API graft_status graft_quantizers_add(graft_quantizers *quantizers, const char *text, size_t size,
                                             const char *name);

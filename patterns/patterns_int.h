@@ -264,6 +264,8 @@ graft_rules *gr_rules_create_over(graft_rules *base);
 /* Adds the rules and sequences of a set that outlives this one, without reading them again; what ships is left out. */
 graft_status gr_rules_borrow(graft_rules *set, const graft_rules *from);
 const graft_context *gr_rules_context(const graft_rules *set);
+/* A run of passes that has the set begins or ends: meanwhile it is neither changed nor destroyed. */
+void gr_rules_use(const graft_rules *set, bool begins);
 /* GRAFT_NAME, with the nearest one: no rule, file or folder is called so (whether it was read yet or not). */
 graft_status gr_rules_check_name(const graft_rules *set, const char *name, gr_loc where);
 /* Reads those that the names stand for, files and folders too, and that may match in the module: the others need an op

@@ -15,6 +15,7 @@ bool gr_quantizers_knows(const graft_quantizers *quantizers, const char *name); 
 /* Adds the quantizers of a set that outlives this one, without reading them again; those that ship are left out. */
 graft_status gr_quantizers_borrow(graft_quantizers *quantizers, const graft_quantizers *from);
 const graft_context *gr_quantizers_context(const graft_quantizers *quantizers);
+void gr_quantizers_use(const graft_quantizers *quantizers, bool begins); /* as gr_rules_use */
 /* All names: those that ship, too. */
 void gr_quantizers_offer(const graft_quantizers *quantizers, gr_closest *near);
 /* GRAFT_NONE as index: no quantizer is called so. */

@@ -11,6 +11,7 @@ struct graft_quantizers {
   GR_VEC(gr_quantizer *) all; /* those of other sets too, which have another owner */
   gr_named names;
   gr_customs customs;
+  uint32_t in_use; /* runs of passes that have it */
   bool others; /* names of quantizers that ship are taken, whether or not they were read */
 };
 
@@ -46,8 +47,20 @@ graft_quantizers *gr_quantizers_create_pending(graft_context *context) {
   return set;
 }
 
+/* Passes run with it, or somebody only looks: then it stays as it is. */
+static bool fixed(const graft_quantizers *set, const char *what) {
+  if (gr_looks_only(set->context, what)) return true;
+  if (set->in_use) gr_error(set->context, GRAFT_INVALID_ARGUMENT, (gr_loc){0}, "%s: passes run with it", what);
+  return set->in_use > 0;
+}
+
+void gr_quantizers_use(const graft_quantizers *set, bool begins) {
+  uint32_t *in_use = &((graft_quantizers *)(uintptr_t)set)->in_use; /* the one thing of it that a run changes */
+  *in_use = begins ? *in_use + 1 : *in_use - 1;
+}
+
 void graft_quantizers_destroy(graft_quantizers *set) {
-  if (!set || !GR_LIVE(set, QUANTIZERS)) return;
+  if (!set || !GR_LIVE(set, QUANTIZERS) || fixed(set, "the set of quantizers cannot be destroyed")) return;
   for (uint32_t i = 0; i < set->all.len; i++)
     if (set->all.data[i]->owner == set) qz_destroy(set->all.data[i]);
   gr_vec_free(set->context, &set->all);
@@ -118,7 +131,8 @@ static graft_status add(graft_quantizers *set, const char *text, size_t size, co
 }
 
 graft_status graft_quantizers_add(graft_quantizers *set, const char *text, size_t size, const char *name) {
-  if (!GR_LIVE(set, QUANTIZERS)) return GRAFT_INVALID_ARGUMENT;
+  if (!GR_LIVE(set, QUANTIZERS) || fixed(set, "nothing can be added to the set of quantizers"))
+    return GRAFT_INVALID_ARGUMENT;
   return add(set, text, size, name, false);
 }
 
@@ -130,7 +144,8 @@ void gr_quantizers_offer(const graft_quantizers *set, gr_closest *near) {
 }
 
 graft_status graft_quantizers_add_predicate(graft_quantizers *set, const graft_predicate *predicate) {
-  if (!GR_LIVE(set, QUANTIZERS)) return GRAFT_INVALID_ARGUMENT;
+  if (!GR_LIVE(set, QUANTIZERS) || fixed(set, "nothing can be added to the set of quantizers"))
+    return GRAFT_INVALID_ARGUMENT;
   return gr_customs_add(set->context, &set->customs, predicate);
 }
 

@@ -193,8 +193,20 @@ static graft_status add(graft_rules *set, const char *text, size_t size, const c
   return status;
 }
 
+/* Passes run with it, or somebody only looks: then it stays as it is. */
+static bool fixed(const graft_rules *set, const char *what) {
+  if (gr_looks_only(set->context, what)) return true;
+  if (set->in_use) gr_error(set->context, GRAFT_INVALID_ARGUMENT, (gr_loc){0}, "%s: passes run with it", what);
+  return set->in_use > 0;
+}
+
+void gr_rules_use(const graft_rules *set, bool begins) {
+  uint32_t *in_use = &((graft_rules *)(uintptr_t)set)->in_use; /* the one thing of it that a run changes */
+  *in_use = begins ? *in_use + 1 : *in_use - 1;
+}
+
 graft_status graft_rules_add(graft_rules *set, const char *text, size_t size, const char *name) {
-  if (!GR_LIVE(set, RULES)) return GRAFT_INVALID_ARGUMENT;
+  if (!GR_LIVE(set, RULES) || fixed(set, "nothing can be added to the set of rules")) return GRAFT_INVALID_ARGUMENT;
   return add(set, text, size, name, NULL);
 }
 
@@ -203,7 +215,7 @@ graft_status gr_rules_add_shipped(graft_rules *set, const gr_shipped *rules) {
 }
 
 graft_status graft_rules_add_predicate(graft_rules *set, const graft_predicate *predicate) {
-  if (!GR_LIVE(set, RULES)) return GRAFT_INVALID_ARGUMENT;
+  if (!GR_LIVE(set, RULES) || fixed(set, "nothing can be added to the set of rules")) return GRAFT_INVALID_ARGUMENT;
   return gr_customs_add(set->context, &set->customs, predicate);
 }
 
@@ -260,7 +272,7 @@ graft_rules *gr_rules_create_pending(graft_context *context) {
 }
 
 void graft_rules_destroy(graft_rules *set) {
-  if (!set || !GR_LIVE(set, RULES)) return;
+  if (!set || !GR_LIVE(set, RULES) || fixed(set, "the set of rules cannot be destroyed")) return;
   graft_context *c = set->context;
   for (uint32_t i = 0; i < set->files.len; i++) free_file(c, set->files.data[i]);
   gr_vec_free(c, &set->files);

@@ -32,6 +32,7 @@ struct graft_rules {
   GR_VEC(gr_sequence *) sequences;
   bool sequences_read; /* those that ship */
   gr_customs customs;
+  uint32_t in_use; /* runs of passes that have it */
   uint64_t compared;
   GR_VEC(gr_shipped) shipped; /* in the order of the build; empty: the set is without them */
   gr_named shipped_names;

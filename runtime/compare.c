@@ -458,8 +458,15 @@ graft_compare *graft_compare_create(graft_graph *a, graft_graph *b, const graft_
   return NULL;
 }
 
+/* A callback of one of its runs calls it. */
+static bool is_running(const graft_compare *c) {
+  if (c->running)
+    gr_error(c->context, GRAFT_INVALID_ARGUMENT, (gr_loc){0}, "the comparison is running at this moment");
+  return c->running;
+}
+
 void graft_compare_destroy(graft_compare *c) {
-  if (!c || !GR_LIVE(c, COMPARE)) return;
+  if (!c || !GR_LIVE(c, COMPARE) || is_running(c)) return;
   graft_session_destroy(c->of_a);
   graft_session_destroy(c->of_b);
   end_pairs(c);
@@ -510,17 +517,22 @@ static graft_status step(graft_compare *c, const graft_type *types, const void *
 graft_status graft_compare_step(graft_compare *c, const graft_type *types, const void *const *data) {
   if (!GR_LIVE(c, COMPARE) || !GR_LIVE_IN(c->context, c->a, GRAPH) || !GR_LIVE_IN(c->context, c->b, GRAPH))
     return GRAFT_INVALID_ARGUMENT;
+  if (is_running(c)) return GRAFT_INVALID_ARGUMENT;
   for (uint32_t i = 0; i < c->a->inputs.len; i++)
     if (!types || !data || (!data[i] && graft_type_elements(&types[i]) != 0))
       return gr_error(c->context, GRAFT_INVALID_ARGUMENT, (gr_loc){0}, "input %u has no type or no data", i);
   const uint32_t errors = gr_error_count(c->context);
   c->steps++;
-  return gr_outcome(c->context, errors, step(c, types, data));
+  c->running = true;
+  const graft_status status = gr_outcome(c->context, errors, step(c, types, data));
+  c->running = false;
+  return status;
 }
 
 graft_status graft_compare_correct_biases(graft_compare *c, graft_bias_correction *out) {
   if (!GR_LIVE(c, COMPARE) || !GR_LIVE_IN(c->context, c->a, GRAPH) || !GR_LIVE_IN(c->context, c->b, GRAPH))
     return GRAFT_INVALID_ARGUMENT;
+  if (is_running(c)) return GRAFT_INVALID_ARGUMENT;
   const uint32_t errors = gr_error_count(c->context);
   graft_bias_correction all = {.size = sizeof all};
   if (out && gr_check_place(c->context, out, sizeof *out)) return GRAFT_INVALID_ARGUMENT;

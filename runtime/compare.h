@@ -89,7 +89,7 @@ typedef struct graft_layer {
 
 /* NULL with a diagnostic: no memory, a graph that cannot be run, graphs of two contexts. NULL options: defaults. */
 GRAFT_API graft_compare *graft_compare_create(graft_graph *a, graft_graph *b, const graft_compare_options *options);
-/* Ends the comparison; the graphs stay. NULL is fine. */
+/* Ends the comparison; the graphs stay. NULL is fine. From within one of its own runs it is refused. */
 GRAFT_API void graft_compare_destroy(graft_compare *compare);
 /* One step; types and data of a's inputs. Those of b are found by name; it may have fewer. */
 GRAFT_API graft_status graft_compare_step(graft_compare *compare, const graft_type *types, const void *const *data);

@@ -77,6 +77,7 @@ struct graft_compare {
   GR_HANDLE;
   graft_graph *a, *b; /* pinned; they may be dead when the comparison is called */
   graft_session *of_a, *of_b;
+  bool running; /* a step or correction, in which the embedder's callbacks may be */
   gr_matches matches;
   gr_weights weights;
   pair *pairs;

@@ -363,6 +363,7 @@ static void store_updates(graft_session *s) {
 }
 
 graft_status gr_session_run(graft_session *s) {
+  const uint32_t errors = gr_error_count(s->context);
   graft_status status = gr_session_check(s);
   if (status != GRAFT_OK) return status;
   s->ran = false;
@@ -377,6 +378,7 @@ graft_status gr_session_run(graft_session *s) {
   if (status == GRAFT_OK && !s->prologue_done) status = run_prologue(s);
   if (status == GRAFT_OK) status = run_part(s, false);
   s->landing = false;
+  if (status == GRAFT_OK) status = gr_outcome(s->context, errors, status); /* a callback left an error, and said OK */
   if (status != GRAFT_OK) return status;
   for (uint32_t i = 0; i < p->copies.len; i++) {
     const gr_copy *copy = &p->copies.data[i];

@@ -71,8 +71,9 @@ typedef struct graft_kernel_call {
   uint32_t *taken;
 } graft_kernel_call;
 
-/* The embedder's kernel for an op that the table does not know (of one that it knows: refused), by name. Both callbacks
- * leave a diagnostic of their own or none: the session adds one that names the node. */
+/* The embedder's kernel for an op that the table does not know (of one that it knows: refused, as is a second one for
+ * an op), by name. An error that a callback leaves in the session's context fails the run, whatever it gives back. Both
+ * callbacks leave a diagnostic of their own or none: the session adds one that names the node. */
 typedef struct graft_kernel {
   size_t size; /* of all in a list the same */
   const char *op;

@@ -105,6 +105,13 @@ typedef struct gr_option_text {
   gr_loc name_where, value_where;
 } gr_option_text;
 
+/* While the embedder is called where it may only look (a predicate, a progress function), what belongs to the context
+ * is not changed, run or destroyed. `who`: of whom messages speak. Gives what was before, which a second call puts
+ * back. */
+const char *gr_look_only(graft_context *c, const char *who);
+/* Is it so? Then an error says that it is no time for `what`. */
+bool gr_looks_only(graft_context *c, const char *what);
+
 /* Adds an error and gives `code` back: `return gr_error(c, GRAFT_FORMAT, where, "…")`. */
 graft_status gr_error(graft_context *c, graft_status code, gr_loc where, const char *format, ...)
     __attribute__((format(printf, 4, 5)));

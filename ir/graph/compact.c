@@ -219,6 +219,7 @@ static void take_dense(graft_graph *g, const uint32_t *tensors, dense *d) {
   TAKE(users);
 #undef TAKE
   g->edits++;
+  g->module->edits++;
   g->first = g->live ? 0 : GRAFT_NONE;
   g->last = g->live ? g->live - 1 : GRAFT_NONE;
   gr_map_free(c, &g->names);

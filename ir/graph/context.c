@@ -3,6 +3,7 @@
 #include "ir/graph/keep_int.h"
 #include "ir/graph/temporary_int.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -76,8 +77,21 @@ void gr_context_keep(graft_context *c, void *thing, void (*drop)(void *thing)) {
   c->drop_kept = drop;
 }
 
+_Static_assert(offsetof(graft_context, held) == offsetof(gr_context_head, held), "a context begins with its head");
+
+const char *gr_look_only(graft_context *c, const char *who) {
+  const char *before = c->held;
+  c->held = who;
+  return before;
+}
+
+bool gr_looks_only(graft_context *c, const char *what) {
+  if (c->held) gr_error(c, GRAFT_INVALID_ARGUMENT, (gr_loc){0}, "%s: %s", what, c->held);
+  return c->held != NULL;
+}
+
 void graft_context_destroy(graft_context *c) {
-  if (!GR_IS(c, CONTEXT)) return;
+  if (!GR_IS(c, CONTEXT) || gr_looks_only(c, "the context cannot be destroyed")) return;
   c->tag |= GR_DEAD;
   c->handles.closing = true;
   if (c->handles.live == 0) gr_context_free(c);

@@ -49,6 +49,7 @@ typedef struct gr_handles {
 
 struct graft_context {
   GR_HANDLE; /* its own */
+  const char *held;
   gr_handles handles;
   graft_allocator allocator;
   void *allocator_user;
@@ -57,7 +58,8 @@ struct graft_context {
   GR_VEC(gr_diagnostic_text) diagnostics;
   uint32_t max_diagnostics;
   uint32_t dropped;        /* past the maximum */
-  uint32_t errors;         /* also those whose diagnostic could not be kept */
+  uint32_t errors;         /* also those whose diagnostic could not be kept, and those that were cleared */
+  uint32_t cleared;        /* of them */
   uint32_t last_of_memory; /* `errors` after the last error of memory; 0: none */
   bool out_of_memory;      /* reported once, from static text */
   bool muted;              /* errors are answers just now, and not kept */

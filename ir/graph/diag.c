@@ -162,7 +162,7 @@ graft_diagnostic graft_diagnostic_get(const graft_context *c, uint32_t index) {
   return d;
 }
 
-bool graft_context_has_errors(const graft_context *c) { return GR_IS(c, CONTEXT) && c->errors > 0; }
+bool graft_context_has_errors(const graft_context *c) { return GR_IS(c, CONTEXT) && c->errors != c->cleared; }
 bool gr_mute(graft_context *c, bool muted) {
   bool before = c->muted;
   c->muted = muted;
@@ -223,8 +223,7 @@ void gr_diagnostics_drop(graft_context *c) {
     gr_free(c, c->diagnostics.data[i].text, c->diagnostics.data[i].text_size);
   c->diagnostics.len = 0;
   c->dropped = 0;
-  c->errors = 0;
-  c->last_of_memory = 0;
+  c->cleared = c->errors;
   c->out_of_memory = false;
   c->budget.refused = false;
 }

@@ -38,6 +38,12 @@ typedef enum gr_handle_kind {
   uint32_t pins; /* handles that point to this one: its memory is kept as long as they live */ \
   graft_context *context
 
+/* What a context begins with: the rest of it is private to graph/ (context_impl.h). */
+typedef struct gr_context_head {
+  GR_HANDLE;
+  const char *held; /* who of the embedder's is called and only looks (gr_look_only); NULL: nobody */
+} gr_context_head;
+
 /* A new one, of zeroed memory from the context, and its end, after everything that belongs to it was freed: `size` is
  * that of its struct. The context lives at least as long as its last handle. */
 void gr_handle_begin(void *handle, gr_handle_kind kind, graft_context *c);

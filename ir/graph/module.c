@@ -51,6 +51,7 @@ void gr_graph_free(graft_context *c, graft_graph *g) {
 void graft_module_destroy(graft_module *m) {
   if (!m || !GR_LIVE(m, MODULE)) return;
   graft_context *c = m->context;
+  if (gr_looks_only(c, "the module cannot be destroyed")) return;
   if (!gr_module_changeable(m)) {
     gr_error(c, GRAFT_INVALID_ARGUMENT, gr_module_loc(m), "a session runs on the module: it cannot be destroyed");
     return;
@@ -59,7 +60,11 @@ void graft_module_destroy(graft_module *m) {
     gr_error(c, GRAFT_INVALID_ARGUMENT, gr_module_loc(m), "passes run on the module: it cannot be destroyed");
     return;
   }
-  if (m->destroy_user) m->destroy_user(m->user);
+  void (*const end)(void *) = m->destroy_user;
+  m->destroy_user = NULL;
+  m->pipelines++; /* it does not end twice */
+  if (end) end(m->user);
+  m->pipelines--;
   for (uint32_t i = 0; i < m->graphs.len; i++) gr_graph_free(c, m->graphs.data[i]);
   for (uint32_t i = 0; i < m->tensors.len; i++) gr_buffer_release(c, m->tensors.data[i].buffer);
   gr_vec_free(c, &m->graphs);

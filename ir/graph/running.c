@@ -1,6 +1,8 @@
 /* The runs that a module is in: a count of those that read it, or -1 for one that will write. */
 #include "ir/graph/running_int.h"
 
+#include "ir/graph/context_impl.h"
+
 enum { LANDS = -1 };
 
 static graft_status refuse(const graft_module *m, graft_context *c, const char *why) {
@@ -12,6 +14,7 @@ static bool replace(graft_module *m, int from, int to) {
 }
 
 graft_status gr_run_begin(graft_module *m, gr_run_kind kind, graft_context *c) {
+  if (kind == GR_RUN_LANDS && m->context->held) return refuse(m, c, m->context->held);
   if (kind == GR_RUN_LANDS)
     return replace(m, 0, LANDS)
                ? GRAFT_OK

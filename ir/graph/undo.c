@@ -72,6 +72,11 @@ static void set_array(any_array a, void *data, uint32_t len, uint32_t cap) {
 
 /* ---- writing down ---- */
 
+static inline void edited(graft_graph *g) {
+  g->edits++;
+  g->module->edits++;
+}
+
 static bool room(graft_module *m, uint64_t entries) {
   gr_undo *u = &m->undo;
   if (!u->open) return true;
@@ -85,7 +90,7 @@ bool gr_undo_room_for_names(graft_module *m) { return room(m, 1); }
 bool gr_undo_make_room(graft_module *m, uint64_t entries) {
   gr_undo *u = &m->undo;
   if (gr_module_changeable(m)) return room(m, entries);
-  if (!u->refused)
+  if (!u->refused && !gr_looks_only(m->context, "the module cannot be changed"))
     gr_error(m->context, GRAFT_INVALID_ARGUMENT, gr_module_loc(m),
              "a session runs on the module: it cannot be changed");
   if (u->open) u->lost = u->refused = true;
@@ -113,7 +118,7 @@ static void end(graft_module *m, const graft_graph *g, kind k) {
 /* Nodes and values change most: they are copied as what they are. */
 void gr_undo_item(graft_graph *g, gr_array_of array, uint32_t index) {
   graft_module *m = g->module;
-  if (array <= GR_UPDATES) g->edits++;
+  if (array <= GR_UPDATES) edited(g);
   if (!m->undo.open) return;
   if (array == GR_NODES) {
     put(m, &g->nodes.data[index], sizeof *g->nodes.data / 4);
@@ -127,7 +132,7 @@ void gr_undo_item(graft_graph *g, gr_array_of array, uint32_t index) {
 }
 
 void gr_undo_length(graft_graph *g, gr_array_of array) {
-  if (array >= GR_INPUTS && array <= GR_UPDATES) g->edits++; /* more values may be handles, which look-ups make */
+  if (array >= GR_INPUTS && array <= GR_UPDATES) edited(g); /* more values may be handles, which look-ups make */
   ENTRY(g->module, g, LENGTH, array_of(g, array).len, array);
 }
 
@@ -143,33 +148,33 @@ void gr_undo_array(graft_graph *g, gr_array_of array) {
 }
 
 void gr_undo_added(graft_graph *g, graft_node n) {
-  g->edits++;
+  edited(g);
   ENTRY(g->module, g, ADDED, n);
 }
 void gr_undo_linked(graft_graph *g, uint32_t use) {
-  g->edits++;
+  edited(g);
   ENTRY(g->module, g, LINKED, use);
 }
 
 void gr_undo_unlinking(graft_graph *g, uint32_t use) {
   const gr_use *u = gr_use_at(g, use);
   if (u->value == GRAFT_NONE) return;
-  g->edits++;
+  edited(g);
   ENTRY(g->module, g, UNLINKED, use, u->value, u->prev, u->next);
 }
 
 void gr_undo_moved(graft_graph *g, graft_value from, graft_value to, uint32_t last) {
-  g->edits++;
+  edited(g);
   ENTRY(g->module, g, MOVED, from, to, last);
 }
 
 void gr_undo_unordering(graft_graph *g, graft_node n) {
-  g->edits++;
+  edited(g);
   ENTRY(g->module, g, UNORDERED, n, gr_node_at(g, n)->prev, gr_node_at(g, n)->next);
 }
 
 void gr_undo_ordered(graft_graph *g, graft_node n) {
-  g->edits++;
+  edited(g);
   ENTRY(g->module, g, ORDERED, n);
 }
 
@@ -189,10 +194,12 @@ void gr_undo_tensor(graft_module *m, graft_tensor t) {
 }
 
 void gr_undo_tensor_added(graft_module *m) {
+  m->edits++;
   if (m->undo.open) end(m, NULL, TENSOR_ADDED);
 }
 
 void gr_undo_graph_added(graft_module *m) {
+  m->edits++;
   if (m->undo.open) end(m, NULL, GRAPH_ADDED);
 }
 

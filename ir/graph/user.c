@@ -27,9 +27,11 @@ void *graft_node_get_user(const graft_graph *g, graft_node n) {
 
 graft_status graft_module_set_user(graft_module *m, void *user, void (*destroy)(void *user)) {
   if (!GR_LIVE(m, MODULE)) return GRAFT_INVALID_ARGUMENT;
-  if (m->destroy_user) m->destroy_user(m->user);
+  void (*const end)(void *) = m->destroy_user;
+  void *const old = m->user;
   m->user = user;
   m->destroy_user = destroy;
+  if (end) end(old);
   return GRAFT_OK;
 }
 
