@@ -56,6 +56,7 @@ struct graft_module {
   gr_undo undo;
   void *user; /* the embedder's, and what ends it */
   void (*destroy_user)(void *user);
+  gr_map pure;           /* ops of the embedder's that only compute, while passes run that know them */
   uint64_t edits;        /* those of its graphs, and tensors and graphs that were added */
   uint32_t pipelines;    /* that run on it: one, and those that its passes and callbacks run */
   uint64_t given;        /* bytes that the limits grow by, as long as it lives (budget_int.h) */

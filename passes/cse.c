@@ -15,8 +15,9 @@ typedef struct merger {
 static bool commuted(const graft_graph *g, graft_node n) {
   const gr_op_info *info = gr_info(g, n);
   const gr_node *node = gr_node_at(g, n);
-  return (info->families & GR_F_COMMUTES) && node->operand_count == 2 && gr_operand(g, n, 0) > gr_operand(g, n, 1) &&
-         !gr_spec_of_use(g, node->first_use) && !gr_spec_of_use(g, node->first_use + 1);
+  return info && (info->families & GR_F_COMMUTES) && node->operand_count == 2 &&
+         gr_operand(g, n, 0) > gr_operand(g, n, 1) && !gr_spec_of_use(g, node->first_use) &&
+         !gr_spec_of_use(g, node->first_use + 1);
 }
 
 static uint32_t ordered_slot(bool swap, uint32_t i) { return swap ? 1 - i : i; }
@@ -54,7 +55,8 @@ static bool equal_nodes(const graft_graph *g, graft_node a, graft_node b) {
 }
 
 static bool may_merge(const merger *m, const graft_graph *g, graft_node n) {
-  return (gr_node_may(g, n) & GR_MAY_MERGE) && (!m->families || (gr_info(g, n)->families & m->families));
+  const gr_op_info *info = gr_info(g, n);
+  return (gr_node_may(g, n) & GR_MAY_MERGE) && (!m->families || (info && (info->families & m->families)));
 }
 
 static graft_status visit(merger *m, graft_graph *g, graft_node n) {

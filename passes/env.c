@@ -34,18 +34,51 @@ static void use_sets(gr_pass_env *env, bool begins) {
   env->uses_sets = begins;
 }
 
+static graft_status take_kernels(gr_pass_env *env) {
+  graft_context *c = env->context;
+  const graft_pass_options *o = env->options;
+  if (!o->kernel_count) return GRAFT_OK;
+  env->kernels.kernels = gr_arena_alloc(&env->own.arena, o->kernel_count * sizeof *env->kernels.kernels);
+  if (!env->kernels.kernels) return GRAFT_NO_MEMORY;
+  for (uint32_t i = 0; i < o->kernel_count; i++) {
+    graft_kernel *k = &env->kernels.kernels[i];
+    const graft_status status = gr_own_kernel_take(c, o->kernels, i, env->kernels.kernels, k);
+    if (status) return status;
+    if (k->pure && !k->infer)
+      return gr_error(c, GRAFT_INVALID_ARGUMENT, (gr_loc){0},
+                      "kernel %u: that of a pure op, %s, is computed with in passes: it needs `infer`", (unsigned)i,
+                      k->op);
+    k->op = gr_arena_copy(&env->own.arena, k->op, strlen(k->op));
+    if (!k->op) return GRAFT_NO_MEMORY;
+    env->kernels.count++;
+  }
+  return GRAFT_OK;
+}
+
 graft_status gr_pass_env_init(gr_pass_env *env, graft_context *c, const graft_pass_options *o) {
   *env = (gr_pass_env){.context = c, .options = o};
   gr_arena_init(&env->own.arena, c);
   if ((o->pattern_file_count && !o->pattern_files) || (o->quantizer_file_count && !o->quantizer_files) ||
       (o->predicate_count && !o->predicates) || (o->rules_count && !o->rules) ||
-      (o->quantizers_count && !o->quantizers) || (o->pass_count && !o->passes) || (o->callback_count && !o->callbacks))
+      (o->quantizers_count && !o->quantizers) || (o->pass_count && !o->passes) ||
+      (o->callback_count && !o->callbacks) || (o->kernel_count && !o->kernels))
     return gr_error(c, GRAFT_INVALID_ARGUMENT, (gr_loc){0},
-                    "the options count files, sets, predicates, passes or callbacks that are not there");
+                    "the options count files, sets, predicates, passes, callbacks or kernels that are not there");
   const graft_status status = check_sets(c, o);
   if (status) return status;
   use_sets(env, true);
-  return gr_own_begin(&env->own, c, o);
+  const graft_status own = gr_own_begin(&env->own, c, o);
+  return own ? own : take_kernels(env);
+}
+
+graft_status gr_pass_env_pure(const gr_pass_env *env, graft_module *m) {
+  for (uint32_t i = 0; i < env->kernels.count; i++) {
+    const graft_kernel *k = &env->kernels.kernels[i];
+    if (!k->pure) continue;
+    const uint32_t name = gr_intern(m, k->op, strlen(k->op));
+    if (name == GRAFT_NONE || !gr_map_put(env->context, &m->pure, GR_OP_COUNT + name, i)) return GRAFT_NO_MEMORY;
+  }
+  return GRAFT_OK;
 }
 
 void gr_pass_env_free(gr_pass_env *env) {
@@ -166,7 +199,6 @@ graft_status gr_pass_env_read(gr_pass_env *env) {
 }
 
 gr_evaluator gr_pass_evaluator(const gr_pass *p, void **user) {
-  (void)p;
-  *user = NULL;
+  *user = p->env ? &p->env->kernels : NULL;
   return gr_runtime_evaluate_finite;
 }

@@ -78,9 +78,19 @@ static graft_status replace(folder *f, graft_graph *g, graft_node n, uint32_t i,
   return GRAFT_OK;
 }
 
+/* A kernel of the embedder's may give another type than the graph has. */
+static graft_status check(const folder *f, const graft_graph *g, graft_node n, uint32_t i) {
+  const graft_value v = gr_result(g, n, i);
+  if (v == GRAFT_NONE || gr_info(g, n) || gr_type_equal(gr_type_of(g, v), &f->results.data[i].type)) return GRAFT_OK;
+  return gr_error(f->pass->context, GRAFT_TYPE, gr_node_loc(g, n),
+                  "the kernel of %s gives result %u another type than the graph has",
+                  gr_op_text(g->module, gr_node_at(g, n)->op), (unsigned)i);
+}
+
 static graft_status fold(folder *f, graft_graph *g, graft_node n) {
   graft_status s = evaluate(f, g, n);
   if (s) return s;
+  for (uint32_t i = 0; i < f->results.len && !s; i++) s = check(f, g, n, i);
   for (uint32_t i = 0; i < f->results.len; i++) {
     if (!s) s = replace(f, g, n, i, &f->results.data[i]);
     if (f->results.data[i].buffer) gr_buffer_release(f->pass->context, f->results.data[i].buffer);

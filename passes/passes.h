@@ -94,6 +94,11 @@ typedef struct graft_pass_options {
   uint32_t pass_count;
   const struct graft_quantizer_callback *callbacks;
   uint32_t callback_count;
+  /* Kernels for the embedder's own ops (runtime.h), which must be `pure` to be computed with: by fold-constants, by
+   * `const` lines and numbers of rules. Nodes of an op that has none, or none that is pure, are never folded, merged or
+   * removed. */
+  const struct graft_kernel *kernels;
+  uint32_t kernel_count;
 } graft_pass_options;
 
 /* Runs the passes in order over all graphs of the module. The whole text, with all that graft_check_pipeline looks at,

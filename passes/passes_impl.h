@@ -5,6 +5,7 @@
 #include "passes/own_impl.h"
 #include "passes/passes_int.h"
 #include "patterns/patterns_int.h"
+#include "runtime/own_kernel_int.h"
 
 /* ---- one run (env.c): rules and quantizers that ship, of the options' sets and of their files, read on first use; the
  * embedder's passes ---- */
@@ -19,8 +20,9 @@ typedef struct gr_pass_env {
   const graft_pass_options *options;
   gr_own own;
   graft_rules *rules; /* NULL: not read yet */
-  bool uses_sets;     /* of the options */
-  bool own_rules;     /* with files, sets or predicates of the options; else the context's */
+  gr_own_kernels kernels;
+  bool uses_sets; /* of the options */
+  bool own_rules; /* with files, sets or predicates of the options; else the context's */
   graft_quantizers *quantizers;
   GR_VEC(gr_mapping) mappings; /* of the pass fuse-modules */
 } gr_pass_env;
@@ -28,6 +30,8 @@ typedef struct gr_pass_env {
 /* Checks the options. The caller frees it, whatever it gives. */
 graft_status gr_pass_env_init(gr_pass_env *env, graft_context *c, const graft_pass_options *options);
 void gr_pass_env_free(gr_pass_env *env);
+/* Says to the module which of the kernels' ops are pure (its field `pure`). */
+graft_status gr_pass_env_pure(const gr_pass_env *env, graft_module *m);
 /* All that is read on first use. */
 graft_status gr_pass_env_read(gr_pass_env *env);
 /* Of what ships some is not read yet. */

@@ -173,7 +173,12 @@ static graft_status run_passes(graft_module *module, const char *pipeline, const
   s = begin(&env, &compiled, module->context, pipeline, &known);
   runner r = {.module = module, .options = &known};
   for (uint32_t i = 0; i < compiled.steps.len; i++) r.count += compiled.steps.data[i].kind != GR_STEP_END;
+  const gr_map pure = module->pure; /* of a run that this one is within */
+  module->pure = (gr_map){0};
+  if (!s) s = gr_pass_env_pure(&env, module);
   if (!s) s = run_steps(&r, &compiled, &env);
+  gr_map_free(module->context, &module->pure);
+  module->pure = pure;
   gr_pipeline_free(&compiled);
   gr_pass_env_free(&env);
   return s;

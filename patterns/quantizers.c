@@ -12,7 +12,7 @@ struct graft_quantizers {
   gr_named names;
   gr_customs customs;
   uint32_t in_use; /* runs of passes that have it */
-  bool others; /* names of quantizers that ship are taken, whether or not they were read */
+  bool others;     /* names of quantizers that ship are taken, whether or not they were read */
 };
 
 static graft_status add(graft_quantizers *set, const char *text, size_t size, const char *name, bool checked);

@@ -460,8 +460,7 @@ graft_compare *graft_compare_create(graft_graph *a, graft_graph *b, const graft_
 
 /* A callback of one of its runs calls it. */
 static bool is_running(const graft_compare *c) {
-  if (c->running)
-    gr_error(c->context, GRAFT_INVALID_ARGUMENT, (gr_loc){0}, "the comparison is running at this moment");
+  if (c->running) gr_error(c->context, GRAFT_INVALID_ARGUMENT, (gr_loc){0}, "the comparison is running at this moment");
   return c->running;
 }
 

@@ -3,6 +3,7 @@
 
 #include "ir/graph/budget_int.h"
 #include "runtime/chain_impl.h"
+#include "runtime/own_kernel_int.h"
 
 #include <string.h>
 
@@ -89,11 +90,14 @@ static graft_status allocate(evaluation *e, gr_array *results, uint32_t count, g
 }
 
 /* All operands are there. */
-static graft_status run_op(bool finite, graft_module *m, uint32_t op, uint32_t attrs, const gr_array *operands,
-                           uint32_t operand_count, gr_array *results, uint32_t result_count, gr_loc where) {
+static graft_status run_op(const gr_own_kernels *own, bool finite, graft_module *m, uint32_t op, uint32_t attrs,
+                           const gr_array *operands, uint32_t operand_count, gr_array *results, uint32_t result_count,
+                           gr_loc where) {
   graft_context *c = m->context;
   const gr_kernel_info *kernel = gr_kernel_get(op);
+  const graft_kernel *mine = op < GR_OP_COUNT ? NULL : gr_own_kernel_find(own, gr_op_text(m, op));
   evaluation e;
+  if (mine) return gr_own_kernel_evaluate(mine, m, attrs, operands, operand_count, results, result_count, where);
   if (!kernel) return gr_error(c, GRAFT_RUN, where, "there is no kernel for %s", gr_op_text(m, op));
   graft_status status = begin(&e, c, operands, operand_count, result_count) ? GRAFT_OK : GRAFT_NO_MEMORY;
   gr_kernel_call call = {.context = c,
@@ -135,8 +139,9 @@ static graft_status run_chain(bool finite, graft_module *m, const gr_unmade *op,
   return status;
 }
 
-static graft_status evaluate(bool finite, graft_module *m, uint32_t op, uint32_t attrs, const gr_array *operands,
-                             uint32_t operand_count, gr_array *results, uint32_t result_count, gr_loc where) {
+static graft_status evaluate(const gr_own_kernels *own, bool finite, graft_module *m, uint32_t op, uint32_t attrs,
+                             const gr_array *operands, uint32_t operand_count, gr_array *results, uint32_t result_count,
+                             gr_loc where) {
   graft_context *c = m->context;
   for (uint32_t i = 0; i < result_count; i++) results[i] = (gr_array){0};
   const gr_unmade last = {op, attrs, operands, operand_count},
@@ -147,15 +152,15 @@ static graft_status evaluate(bool finite, graft_module *m, uint32_t op, uint32_t
     const graft_status status = run_chain(finite, m, &last, &results[0], where, &done);
     if (status || done) return status;
   }
-  if (!from) return run_op(finite, m, op, attrs, operands, operand_count, results, result_count, where);
+  if (!from) return run_op(own, finite, m, op, attrs, operands, operand_count, results, result_count, where);
   gr_array first = {0}, *whole = gr_alloc(c, operand_count * sizeof *whole);
   graft_status status =
-      whole ? evaluate(finite, m, from->op, from->attrs, from->operands, from->operand_count, &first, 1, where)
+      whole ? evaluate(own, finite, m, from->op, from->attrs, from->operands, from->operand_count, &first, 1, where)
             : GRAFT_NO_MEMORY;
   if (!status) {
     memcpy(whole, operands, operand_count * sizeof *whole);
     whole[0] = first;
-    status = run_op(finite, m, op, attrs, whole, operand_count, results, result_count, where);
+    status = run_op(own, finite, m, op, attrs, whole, operand_count, results, result_count, where);
   }
   gr_buffer_release(c, first.buffer);
   gr_free(c, whole, operand_count * sizeof *whole);
@@ -163,23 +168,23 @@ static graft_status evaluate(bool finite, graft_module *m, uint32_t op, uint32_t
 }
 
 /* What is allocated meanwhile is for `where`. */
-static graft_status evaluate_at(bool finite, graft_module *m, uint32_t op, uint32_t attrs, const gr_array *operands,
-                                uint32_t operand_count, gr_array *results, uint32_t result_count, gr_loc where) {
+static graft_status evaluate_at(const gr_own_kernels *own, bool finite, graft_module *m, uint32_t op, uint32_t attrs,
+                                const gr_array *operands, uint32_t operand_count, gr_array *results,
+                                uint32_t result_count, gr_loc where) {
   const gr_loc before = gr_budget_at(m->context, where);
-  const graft_status status = evaluate(finite, m, op, attrs, operands, operand_count, results, result_count, where);
+  const graft_status status =
+      evaluate(own, finite, m, op, attrs, operands, operand_count, results, result_count, where);
   gr_budget_at(m->context, before);
   return status;
 }
 
 graft_status gr_runtime_evaluate(void *user, graft_module *m, uint32_t op, uint32_t attrs, const gr_array *operands,
                                  uint32_t operand_count, gr_array *results, uint32_t result_count, gr_loc where) {
-  (void)user;
-  return evaluate_at(false, m, op, attrs, operands, operand_count, results, result_count, where);
+  return evaluate_at(user, false, m, op, attrs, operands, operand_count, results, result_count, where);
 }
 
 graft_status gr_runtime_evaluate_finite(void *user, graft_module *m, uint32_t op, uint32_t attrs,
                                         const gr_array *operands, uint32_t operand_count, gr_array *results,
                                         uint32_t result_count, gr_loc where) {
-  (void)user;
-  return evaluate_at(true, m, op, attrs, operands, operand_count, results, result_count, where);
+  return evaluate_at(user, true, m, op, attrs, operands, operand_count, results, result_count, where);
 }

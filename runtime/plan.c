@@ -175,7 +175,8 @@ static graft_status describe(gr_planner *p, gr_kernel_call *call) {
 
 static bool can_know(const gr_planner *p, const gr_kernel_call *call) {
   const gr_op_info *info = gr_op_get(call->op);
-  if (!(gr_node_may(p->graph, p->node) & GR_MAY_PRECOMPUTE) || call->result_count > GR_MAX_RESULTS) return false;
+  if (!info || !(gr_node_may(p->graph, p->node) & GR_MAY_PRECOMPUTE) || call->result_count > GR_MAX_RESULTS)
+    return false;
   for (uint32_t i = 0; i < call->result_count; i++) {
     const gr_out *r = &call->results[i];
     if (r->type && (r->count > KNOWN_MAX ||
@@ -287,7 +288,7 @@ static graft_status plan_step(gr_planner *p, const gr_kernel_info *info, const g
 static bool all_fixed(const gr_planner *p) {
   const gr_node *node = gr_node_at(p->graph, p->node);
   uint32_t present = 0;
-  if (!(gr_node_may(p->graph, p->node) & GR_MAY_PRECOMPUTE)) return false;
+  if (!gr_info(p->graph, p->node) || !(gr_node_may(p->graph, p->node) & GR_MAY_PRECOMPUTE)) return false;
   for (uint32_t i = 0; i < node->operand_count; i++) {
     graft_value v = gr_operand(p->graph, p->node, i);
     if (v == GRAFT_NONE) continue;

@@ -81,6 +81,11 @@ typedef struct graft_kernel {
   graft_status (*infer)(void *user, const graft_kernel_call *call, graft_type *types);
   graft_status (*run)(void *user, const graft_kernel_call *call);
   void *user;
+  /* Results follow from operands and attributes alone, and nothing else happens. Passes (graft_pass_options.kernels)
+   * then compute nodes whose operands are constants beforehand (fold-constants, rules), merge equal ones (cse) and
+   * remove those that nothing reads (dce). There `call` has a graph that holds this node alone, and `infer` is needed.
+   */
+  bool pure;
 } graft_kernel;
 
 /* Other kernels for ops that the table knows: a session offers each step to its backends, in the order of the list,

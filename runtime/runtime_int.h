@@ -6,8 +6,9 @@
 #include "runtime/runtime.h"
 
 /* Runs one op once: infers the result types, allocates the results' buffers and runs the reference kernel. Absent
- * results: ask for fewer (`result_count`); results[i].type is set by it. `user` is unused (pass NULL). On failure no
- * result holds a buffer and a diagnostic is left. Of type gr_evaluator (evaluate.c). */
+ * results: ask for fewer (`result_count`); results[i].type is set by it. `user`: the embedder's kernels
+ * (own_kernel_int.h), or NULL. On failure no result holds a buffer and a diagnostic is left. Of type gr_evaluator
+ * (evaluate.c). */
 graft_status gr_runtime_evaluate(void *user, graft_module *m, uint32_t op, uint32_t attrs, const gr_array *operands,
                                  uint32_t operand_count, gr_array *results, uint32_t result_count, gr_loc where);
 /* The same, but to quantize NaN or an infinity is an error: an integer would hide it. What passes compute with. */

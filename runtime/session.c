@@ -28,6 +28,7 @@
  * next run. */
 #include "ir/graph/budget_int.h"
 #include "ir/graph/options_int.h"
+#include "runtime/own_kernel_int.h"
 #include "runtime/session_impl.h"
 
 #include <string.h>
@@ -179,32 +180,20 @@ static void free_name(graft_context *c, const char *name) {
   if (name) gr_free(c, (char *)name, strlen(name) + 1);
 }
 
-static graft_status copy_kernel(graft_session *s, const graft_kernel *kernels, uint32_t i) {
-  graft_context *c = s->context;
-  graft_kernel k = {.size = sizeof k};
-  const graft_status taken = gr_take_item(c, &k, sizeof k, kernels, i, "kernel");
-  if (taken) return taken;
-  const size_t length = k.op ? strlen(k.op) : 0;
-  if (!length || !k.run)
-    return gr_error(c, GRAFT_INVALID_ARGUMENT, (gr_loc){0}, "kernel %u has no op or nothing to run", (unsigned)i);
-  if (gr_op_find(k.op, length) != GR_OP_COUNT)
-    return gr_error(c, GRAFT_INVALID_ARGUMENT, (gr_loc){0}, "%s is an op of the table: its kernel cannot be replaced",
-                    k.op);
-  for (uint32_t other = 0; other < i; other++)
-    if (strcmp(s->kernels[other].op, k.op) == 0)
-      return gr_error(c, GRAFT_INVALID_ARGUMENT, (gr_loc){0}, "kernel %u: there is one for %s already", (unsigned)i, k.op);
-  s->kernels[i] = k;
-  s->kernels[i].op = copy_name(c, k.op);
-  return s->kernels[i].op ? GRAFT_OK : GRAFT_NO_MEMORY;
-}
-
 static graft_status copy_kernels(graft_session *s, const graft_kernel *kernels, uint32_t count) {
   if (count == 0) return GRAFT_OK;
   s->kernels = gr_calloc(s->context, count, sizeof *s->kernels);
   if (!s->kernels) return GRAFT_NO_MEMORY;
   s->kernel_count = count;
   graft_status status = GRAFT_OK;
-  for (uint32_t i = 0; i < count && !status; i++) status = copy_kernel(s, kernels, i);
+  for (uint32_t i = 0; i < count && !status; i++) {
+    graft_kernel k = {0};
+    status = gr_own_kernel_take(s->context, kernels, i, s->kernels, &k);
+    if (status) break;
+    s->kernels[i] = k;
+    s->kernels[i].op = copy_name(s->context, k.op);
+    if (!s->kernels[i].op) status = GRAFT_NO_MEMORY;
+  }
   return status;
 }
 

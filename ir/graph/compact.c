@@ -264,7 +264,7 @@ static void compact_tensors(graft_module *m, const uint32_t *tensors, uint32_t k
 graft_status graft_module_compact(graft_module *m) {
   if (!GR_LIVE(m, MODULE)) return GRAFT_INVALID_ARGUMENT;
   graft_context *c = m->context;
-  if (m->undo.open) /* what is written down are numbers */
+  if (m->undo.open || m->pipelines) /* what is written down are numbers */
     return gr_error(c, GRAFT_INVALID_ARGUMENT, gr_module_loc(m), "a pass is at work: compact before or after it");
   if (!gr_undo_room(m, 0)) return GRAFT_INVALID_ARGUMENT;
   uint32_t *tensors = new_map(c, m->tensors.len), kept = 0;

@@ -11,7 +11,11 @@ bool gr_is_training(const graft_graph *g, graft_node n) {
 
 uint32_t gr_node_may(const graft_graph *g, graft_node n) {
   const gr_op_info *info = gr_info(g, n);
-  if (!info || ((info->families & GR_F_RANDOM) && gr_is_training(g, n))) return 0;
+  if (!info)
+    return gr_map_get(&g->module->pure, gr_node_at(g, n)->op) == GRAFT_NONE
+               ? 0
+               : GR_MAY_ERASE | GR_MAY_MERGE | GR_MAY_PRECOMPUTE | GR_MAY_FOLD;
+  if ((info->families & GR_F_RANDOM) && gr_is_training(g, n)) return 0;
   if (info->families & GR_F_CONTROL) return GR_MAY_ERASE; /* what its graphs hold is not looked at */
   return GR_MAY_ERASE | GR_MAY_MERGE | GR_MAY_PRECOMPUTE | (info->families & QUANTIZATION ? 0 : GR_MAY_FOLD);
 }

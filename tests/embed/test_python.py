@@ -191,6 +191,50 @@ class Python(unittest.TestCase):
             module.run_passes("rewrite{rules=mine},dce", pattern_files=[rule])
             self.assertEqual(len(module.main), 1)
 
+    def test_sets_of_rules_and_quantizers(self):
+        module = graft.load(b"graft 1\ngraph main(%x: f32[2]) {\n  %a = relu(%x)\n  %b = relu(%a)\n  return %b as \"y\"\n}\n")
+        rule = "# relu(relu(x)) ==> relu(x)\nrule mine\nmatch\n  %a = relu(%x)\n  %y = relu(%a)\nwhere\n  no_spec(..)\nrewrite\n  %y = relu(%x)\n"
+        rules = graft.Rules(module.context, rule)
+        self.assertEqual(rules.names, ["mine"])
+        with self.assertRaises(graft.Error):
+            rules.add(rule)
+        for _ in range(2):
+            module.run_passes("rewrite{rules=mine},dce", rules=[rules])
+        self.assertEqual(len(module.main), 1)
+        quantizers = graft.Quantizers(module.context, "quantizer own \"of a test\"\nspec activation { dtype: u8, quant_min: 0, quant_max: 255 }\n"
+                                      "rule relu\nmatch\n  %y = relu(%x)\nannotate\n  %y = activation\n")
+        module.run_passes("prepare{quantizer=own}", quantizers=[quantizers])
+        self.assertIn("observe", [n.op for n in module.main.nodes])
+        other = graft.load(RELU)
+        with self.assertRaises(graft.Error) as e:
+            other.run_passes("dce", rules=[rules])
+        self.assertIn("another context", str(e.exception))
+
+    def test_own_passes(self):
+        module = graft.load(RELU)
+        seen = []
+
+        def rename(module, call):
+            seen.append((call.option("to"), [n.op for n in module.main.nodes]))
+            status = graft.lib.graft_graph_rename(module.main._pointer, call.option("to").encode())
+            if status:
+                raise ValueError("no such name")
+            call.count("graphs renamed")
+            if call.option("to") == "bad":
+                raise RuntimeError("of my own")
+
+        own = graft.Pass("rename", rename, doc="another name", to="first")
+        reports = module.run_passes("verify,rename,dce,rename{to=second}", passes=[own])
+        self.assertEqual(module.main.name, "second")
+        self.assertEqual(seen, [("first", ["mul", "relu"]), ("second", ["mul", "relu"])])
+        self.assertEqual(reports[1].statistics, {"graphs renamed": 1})
+        after = hash(module)
+        with self.assertRaises(RuntimeError):
+            module.run_passes("rename{to=bad}", passes=[own])
+        self.assertEqual((module.main.name, hash(module)), ("second", after))
+        with self.assertRaises(graft.Error):
+            module.run_passes("rename{no-such=1}", passes=[own])
+
     def test_forms(self):
         module = graft.load(RELU)
         again = graft.load(module.dumps("binary"))

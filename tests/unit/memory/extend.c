@@ -6,6 +6,7 @@
 #include "passes/passes.h"
 #include "patterns/patterns.h"
 #include "roads.h"
+#include "runtime/runtime.h"
 
 static const char rules[] = "# relu ==> silu\n#\n# For this test.\n"
                             "rule to_silu\n"
@@ -134,6 +135,41 @@ static graft_status extended(trial *t, bool run) {
   return s;
 }
 
+static const char folded[] = "graft 1\n"
+                             "tensor %k: f32[3] constant = [1.0, 2.0, -3.0]\n"
+                             "graph main(%x: f32[3]) {\n"
+                             "  %a = \"vendor.scale\"(%k) {by: 3}: f32[3]\n"
+                             "  %b = mul(%x, %a)\n"
+                             "  return %b\n"
+                             "}\n";
+
+static graft_status same_types(void *user, const graft_kernel_call *call, graft_type *types) {
+  (void)user;
+  types[0] = call->operand_types[0];
+  return GRAFT_OK;
+}
+
+static graft_status scale(void *user, const graft_kernel_call *call) {
+  graft_attr by;
+  (void)user;
+  if (!graft_node_attr(call->graph, call->node, "by", &by)) return GRAFT_RUN;
+  for (int i = 0; i < 3; i++) ((float *)call->results[0])[i] = (float)by.as.i * ((const float *)call->operands[0])[i];
+  return GRAFT_OK;
+}
+
+/* Passes compute with a kernel. */
+static graft_status pure(trial *t) {
+  road_load_for_sure(t);
+  const graft_kernel kernel = {
+      .size = sizeof kernel, .op = "vendor.scale", .infer = same_types, .run = scale, .pure = true};
+  road_step(t);
+  const graft_status s = graft_run_passes(
+      t->m, t->road->pipeline,
+      &(graft_pass_options){.size = sizeof(graft_pass_options), .kernels = &kernel, .kernel_count = 1});
+  if (!s) append_module(&t->out, t->m);
+  return s;
+}
+
 static graft_status run(trial *t) { return extended(t, true); }
 static graft_status check(trial *t) { return extended(t, false); }
 
@@ -143,6 +179,7 @@ static const road roads[] = {
     {"own quantizer", run, road_network, NULL, "to-eval,prepare{quantizer=hand,most=90},convert", 0},
     {"quantizer set", run, road_network, NULL, "prepare-qat{quantizer=mine,bits=8},to-eval,convert", 0},
     {"rule set with what ships", run, road_network, "to-eval", "mine,annotate{quantizer=mine}", 0},
+    {"own kernel in passes", pure, folded, NULL, "fold-constants", 0},
     {"check", check, road_network, NULL, "mine{names=\"a,b\"},prepare{quantizer=hand,most=90},convert", 0},
 };
 

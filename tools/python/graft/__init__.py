@@ -15,10 +15,11 @@ diagnostics. All of the C API is there too: `graft.lib` and `graft.ffi` (cffi), 
 """
 
 from ._core import Context, Diagnostic, Error, ffi, lib, library_path, version
+from ._extend import Pass, PassCall, Quantizers, Rules
 from ._graph import Graph, Layer, Node, Provenance, Quantized, Tensor, Value
 from ._module import Module, PassReport, load
 from ._session import Session
 
 __version__ = version()
-__all__ = ["Context", "Diagnostic", "Error", "Graph", "Layer", "Module", "Node", "PassReport", "Provenance", "Quantized", "Session", "Tensor", "Value",
+__all__ = ["Context", "Diagnostic", "Error", "Graph", "Layer", "Module", "Node", "Pass", "PassCall", "PassReport", "Provenance", "Quantized", "Quantizers", "Rules", "Session", "Tensor", "Value",
            "ffi", "lib", "library_path", "load", "version"]

@@ -79,8 +79,11 @@ class Module:
             raise KeyError(name)
         return Tensor(self, t)
 
-    def run_passes(self, pipeline, verify_each=False, pattern_files=(), quantizer_files=()):
-        """graft_run_passes: `pipeline` is text, "prepare{quantizer=xnnpack},convert". Gives what ran, as PassReports."""
+    def run_passes(self, pipeline, verify_each=False, pattern_files=(), quantizer_files=(), rules=(), quantizers=(), passes=()):
+        """graft_run_passes: `pipeline` is text, "prepare{quantizer=xnnpack},convert". Gives what ran, as PassReports.
+
+        Beside what ships it knows the rules and quantizers of files and of sets (graft.Rules, graft.Quantizers), and the passes
+        (graft.Pass) that are given."""
         reports, failed = [], []
 
         @ffi.callback("graft_pass_callback")
@@ -98,6 +101,15 @@ class Module:
         options = ffi.new("graft_pass_options *", {"size": ffi.sizeof("graft_pass_options"), "verify_each": verify_each, "after": after})
         options.pattern_files, options.pattern_file_count = lists[0], len(keep[0])
         options.quantizer_files, options.quantizer_file_count = lists[1], len(keep[1])
+        kept = []
+        for name, sets in (("rules", rules), ("quantizers", quantizers)):
+            kept.append(ffi.new("graft_%s *[]" % name, [s._pointer for s in sets]))
+            setattr(options, name, kept[-1])
+            setattr(options, name + "_count", len(sets))
+        own = ffi.new("graft_pass[]", len(passes))
+        for p, given in zip(passes, own):
+            p._fill(given, self, failed, kept)
+        options.passes, options.pass_count = own, len(passes)
         status = lib.graft_run_passes(self._pointer, encoded(pipeline), options)
         if failed:
             self.context._take()
