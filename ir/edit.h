@@ -8,8 +8,7 @@
  *
  * - types further downstream, when an operand, an attribute, or a constant that a shape comes from changes (V12: the
  * pass infer-types computes them again);
- * - nodes that run a graph whose inputs or outputs have changed (V12);
- * - annotations that refer to the edge or value of a node that was erased (V18).
+ * - nodes that run a graph whose inputs or outputs have changed (V12).
  *
  * Functions of a graph or module that is NULL do nothing and give GRAFT_INVALID_ARGUMENT, 0 or NULL. As everywhere, one
  * context and its modules belong to one thread at a time. */

@@ -459,7 +459,9 @@ GRAFT_API bool graft_node_attr(const graft_graph *graph, graft_node node, const 
 GRAFT_API graft_status graft_node_set_attr(graft_graph *graph, graft_node node, const graft_attr *attr);
 /* Puts another value into an operand's place; GRAFT_NONE: the optional operand goes. */
 GRAFT_API graft_status graft_node_set_operand(graft_graph *graph, graft_node node, uint32_t slot, graft_value value);
-/* The node's results must be unused. Erasing a node twice is GRAFT_INVALID_ARGUMENT, as any node that is not there. */
+/* The node's results must be unused, and no spec of another place may refer to its operands or results
+ * (annotations.h): GRAFT_INVALID_ARGUMENT. Erasing a node twice is GRAFT_INVALID_ARGUMENT, as any node that is not
+ * there. */
 GRAFT_API graft_status graft_node_erase(graft_graph *graph, graft_node node);
 /* A node's name is its first result's. Into `buffer` as snprintf does; "" of what is not there. */
 GRAFT_API size_t graft_node_name(const graft_graph *graph, graft_node node, char *buffer, size_t size);

@@ -45,22 +45,29 @@ const gr_spec_ref *gr_spec_refs(const graft_module *m, uint32_t spec) {
   } \
   if (!gr_undo_room(g->module, 1)) return GRAFT_NO_MEMORY; \
   gr_undo_item(g, id, index); \
-  (array).data[index] = (spec); \
-  return GRAFT_OK
+  (array).data[index] = (spec)
 
 graft_status gr_spec_set_use(graft_graph *g, uint32_t use, uint32_t spec) {
+  const uint32_t old = gr_spec_of_use(g, use);
   SET(g->spec_of_use, GR_SPEC_OF_USE, use, g->uses.len, spec);
+  gr_referred_change(g, old, spec);
+  return GRAFT_OK;
 }
 
 graft_status gr_spec_set_value(graft_graph *g, graft_value v, uint32_t spec) {
+  const uint32_t old = gr_spec_of_value(g, v);
   SET(g->spec_of_value, GR_SPEC_OF_VALUE, v, g->values.len, spec);
+  gr_referred_change(g, old, spec);
+  return GRAFT_OK;
 }
 
 graft_status gr_spec_set_origin(graft_graph *g, gr_spec_ref place, uint32_t origin) {
   if (place.is_value) {
     SET(g->origin_of_value, GR_ORIGIN_OF_VALUE, place.id, g->values.len, origin);
+    return GRAFT_OK;
   }
   SET(g->origin_of_use, GR_ORIGIN_OF_USE, place.id, g->uses.len, origin);
+  return GRAFT_OK;
 }
 
 uint32_t gr_spec_origin(const graft_graph *g, gr_spec_ref place) {
@@ -103,6 +110,7 @@ graft_status gr_spec_move_uses(graft_graph *g, uint32_t from, uint32_t to, uint3
 
 void gr_spec_clear(graft_graph *g) {
   if (!gr_undo_room(g->module, 4)) return;
+  gr_referred_forget(g);
   for (uint32_t a = GR_SPEC_OF_USE; a <= GR_ORIGIN_OF_VALUE; a++) gr_undo_array(g, (gr_array_of)a);
   g->spec_of_use.len = g->spec_of_value.len = g->origin_of_use.len = g->origin_of_value.len = 0;
 }

@@ -29,6 +29,12 @@ uint32_t gr_spec_origin(const graft_graph *g, gr_spec_ref place);
 /* A node's operands got uses of other numbers: specs anywhere that refer to them do so by those. O(specs). */
 graft_status gr_spec_move_uses(graft_graph *g, uint32_t from, uint32_t to, uint32_t count);
 void gr_spec_clear(graft_graph *g);
+/* GRAFT_INVALID_ARGUMENT with a diagnostic: the spec of a place that is not the node's refers to one of its operands or
+ * results. O(its operands, results and their references), and O(places) the first time (referred.c). */
+graft_status gr_referred_elsewhere(graft_graph *g, graft_node n);
+/* For whoever changes the specs of a graph: of one place from `old` to `now`, or in another way. */
+void gr_referred_change(graft_graph *g, uint32_t old, uint32_t now);
+void gr_referred_forget(graft_graph *g);
 bool gr_has_specs(const graft_graph *g);
 /* The use or value that a place is; id GRAFT_NONE: there is none. */
 gr_spec_ref gr_spec_place(const graft_graph *g, graft_place place);

@@ -212,6 +212,7 @@ static void take_dense(graft_graph *g, const uint32_t *tensors, dense *d) {
   TAKE(uses);
   TAKE(values);
   TAKE(handles);
+  gr_referred_forget(g);
   TAKE(spec_of_use);
   TAKE(spec_of_value);
   TAKE(origin_of_use);

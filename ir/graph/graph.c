@@ -332,6 +332,7 @@ static void drop_operands(graft_graph *g, graft_node n) {
     gr_change_use(g, use, GRAFT_NONE);
     if (gr_spec_of_use(g, use) == 0) continue;
     gr_undo_item(g, GR_SPEC_OF_USE, use);
+    gr_referred_change(g, gr_spec_of_use(g, use), 0);
     g->spec_of_use.data[use] = 0;
   }
 }
@@ -341,6 +342,7 @@ void gr_kill_value(graft_graph *g, graft_value v) {
   gr_value_at(g, v)->def_kind = GR_DEF_DEAD;
   if (gr_spec_of_value(g, v) == 0) return;
   gr_undo_item(g, GR_SPEC_OF_VALUE, v);
+  gr_referred_change(g, gr_spec_of_value(g, v), 0);
   g->spec_of_value.data[v] = 0;
 }
 

@@ -86,11 +86,13 @@ struct graft_graph {
   GR_VEC(uint32_t) spec_of_value; /* by value */
   GR_VEC(uint32_t)
   origin_of_use, origin_of_value; /* strings, 0: not known: what annotated; in no file, for --explain */
-  uint32_t first, last, live;     /* nodes in order; how many */
-  uint64_t edits;         /* counts changes of nodes, values, inputs, outputs and updates, those taken back too */
-  GR_VEC(uint64_t) order; /* labels by node (order.c); empty, or as long as nodes */
-  GR_VEC(void *) users;   /* an embedder's, by node; may be shorter than nodes: NULL from there on (user.c) */
-  gr_map names;           /* gr_name -> value, built on first use */
+  gr_map referred;                /* uses and values that specs refer to (referred.c) */
+  bool referred_known;
+  uint32_t first, last, live; /* nodes in order; how many */
+  uint64_t edits;             /* counts changes of nodes, values, inputs, outputs and updates, those taken back too */
+  GR_VEC(uint64_t) order;     /* labels by node (order.c); empty, or as long as nodes */
+  GR_VEC(void *) users;       /* an embedder's, by node; may be shorter than nodes: NULL from there on (user.c) */
+  gr_map names;               /* gr_name -> value, built on first use */
   bool names_built;
   gr_map output_names, updated; /* string -> output, tensor -> update, where there are many (index.c) */
 };

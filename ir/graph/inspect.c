@@ -166,6 +166,8 @@ graft_status graft_node_erase(graft_graph *g, graft_node n) {
   for (uint32_t i = 0; i < gr_node_at(g, n)->result_count; i++)
     if (!gr_unused(g, gr_node_at(g, n)->first_result + i))
       return gr_error(g->module->context, GRAFT_INVALID_ARGUMENT, gr_node_loc(g, n), "its results are still used");
+  const graft_status referred = gr_referred_elsewhere(g, n);
+  if (referred != GRAFT_OK) return referred;
   gr_edit edit = gr_edit_begin(g->module);
   gr_node_erase(g, n);
   return gr_edit_end(g->module, edit, GRAFT_OK);

@@ -41,6 +41,7 @@ void gr_graph_free(graft_context *c, graft_graph *g) {
   gr_vec_free(c, &g->origin_of_use);
   gr_vec_free(c, &g->origin_of_value);
   gr_map_free(c, &g->names);
+  gr_map_free(c, &g->referred);
   gr_vec_free(c, &g->order);
   gr_vec_free(c, &g->users);
   gr_map_free(c, &g->output_names);

@@ -258,6 +258,7 @@ static void *pointer(const uint32_t *words) {
 
 /* Specs are never said of uses and values past the end. */
 static void trim_specs(graft_graph *g) {
+  gr_referred_forget(g);
   if (g->spec_of_use.len > g->uses.len) g->spec_of_use.len = g->uses.len;
   if (g->spec_of_value.len > g->values.len) g->spec_of_value.len = g->values.len;
   if (g->origin_of_use.len > g->uses.len) g->origin_of_use.len = g->uses.len;
@@ -289,6 +290,7 @@ static void restore_array(graft_graph *g, const uint32_t *w) {
   const any_array a = array_of(g, w[4]);
   gr_free(g->module->context, a.data, (size_t)a.cap * a.words * 4);
   set_array(a, pointer(w), w[2], w[3]);
+  gr_referred_forget(g);
   if (w[4] == GR_HANDLES) g->handles.taken = g->handles.len; /* not known: the next one finds a new table */
 }
 
@@ -307,11 +309,13 @@ static void pop(graft_module *m, bool back) {
   switch (what) {
   case ITEM: {
     w = take(m, 2);
-    const uint32_t index = w[0];
-    const any_array a = array_of(g, w[1]);
+    const uint32_t index = w[0], which = w[1];
+    const any_array a = array_of(g, which);
     const bool held = w[1] == GR_HANDLES || w[1] == GR_UPDATES;
     w = take(m, a.words);
-    if (back) memcpy((char *)a.data + (size_t)index * a.words * 4, w, a.words * sizeof *w);
+    if (!back) return;
+    memcpy((char *)a.data + (size_t)index * a.words * 4, w, a.words * sizeof *w);
+    if (which == GR_SPEC_OF_USE || which == GR_SPEC_OF_VALUE) gr_referred_forget(g);
     if (back && held && w[a.words - 1] < GR_HANDLE_GONE) gr_holders_drop(m); /* it may have been listed meanwhile */
     return;
   }
