@@ -315,6 +315,7 @@ static graft_status begin_landing(graft_session *s) {
   const gr_plan *p = &s->plan;
   graft_status status = inspect(s);
   if (status == GRAFT_OK) status = gr_spend(s->context, (gr_loc){0}, 0);
+  if (status == GRAFT_OK) status = gr_outcome(s->context, s->errors, status); /* a callback left one, and said OK */
   if (status == GRAFT_OK) status = make_writable(s);
   for (uint32_t i = 0; i < p->storages.len && status == GRAFT_OK; i++)
     if (p->storages.data[i].place == GR_PLACE_TENSOR && !p->storages.data[i].fixed)
@@ -363,7 +364,7 @@ static void store_updates(graft_session *s) {
 }
 
 graft_status gr_session_run(graft_session *s) {
-  const uint32_t errors = gr_error_count(s->context);
+  s->errors = gr_error_count(s->context);
   graft_status status = gr_session_check(s);
   if (status != GRAFT_OK) return status;
   s->ran = false;
@@ -378,7 +379,7 @@ graft_status gr_session_run(graft_session *s) {
   if (status == GRAFT_OK && !s->prologue_done) status = run_prologue(s);
   if (status == GRAFT_OK) status = run_part(s, false);
   s->landing = false;
-  if (status == GRAFT_OK) status = gr_outcome(s->context, errors, status); /* a callback left an error, and said OK */
+  if (status == GRAFT_OK && p->landing == p->steps.len) status = gr_outcome(s->context, s->errors, status);
   if (status != GRAFT_OK) return status;
   for (uint32_t i = 0; i < p->copies.len; i++) {
     const gr_copy *copy = &p->copies.data[i];

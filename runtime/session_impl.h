@@ -212,6 +212,7 @@ struct graft_session {
   gr_late *late;      /* by storage */
   uint64_t last_version;
   bool prologue_done; /* with the tensors as they are */
+  uint32_t errors;    /* of the context, when the run began */
   bool landing;       /* steps write to tensors at this moment: they are not interrupted */
   uint32_t base_count;
   gr_in *in; /* of the step at hand */

@@ -59,8 +59,8 @@ static graft_session *open_with(const void *kernels, uint32_t count) {
 
 START_TEST(lists_are_read_by_the_size_of_their_first_element) {
   float one = 1, two = 2;
-  newer_kernel kernels[2] = {{{sizeof(newer_kernel), "vendor.one", NULL, add_one, &one}, 0},
-                             {{sizeof(newer_kernel), "vendor.two", NULL, add_one, &two}, 0}};
+  newer_kernel kernels[2] = {{{sizeof(newer_kernel), "vendor.one", NULL, add_one, &one, false}, 0},
+                             {{sizeof(newer_kernel), "vendor.two", NULL, add_one, &two, false}, 0}};
   graft_session *s = open_with(kernels, 2);
   ck_assert_ptr_nonnull(s);
   const graft_type type = graft_type_make(GRAFT_F32, 1, (int64_t[]){2});
