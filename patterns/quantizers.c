@@ -55,7 +55,7 @@ static bool fixed(const graft_quantizers *set, const char *what) {
 }
 
 void gr_quantizers_use(const graft_quantizers *set, bool begins) {
-  uint32_t *in_use = &((graft_quantizers *)(uintptr_t)set)->in_use; /* the one thing of it that a run changes */
+  uint32_t *in_use = &((graft_quantizers *)set)->in_use; /* the one thing of it that a run changes */
   *in_use = begins ? *in_use + 1 : *in_use - 1;
 }
 

@@ -201,7 +201,7 @@ static bool fixed(const graft_rules *set, const char *what) {
 }
 
 void gr_rules_use(const graft_rules *set, bool begins) {
-  uint32_t *in_use = &((graft_rules *)(uintptr_t)set)->in_use; /* the one thing of it that a run changes */
+  uint32_t *in_use = &((graft_rules *)set)->in_use; /* the one thing of it that a run changes */
   *in_use = begins ? *in_use + 1 : *in_use - 1;
 }
 
