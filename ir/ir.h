@@ -115,8 +115,8 @@ typedef struct graft_progress {
   uint64_t work, bytes; /* spent by the call so far; held now */
 } graft_progress;
 /* Called now and then from within calls that take long, in the thread that made the call: some thousand times a second,
- * so it has to be quick, and only looks: to change,
- * run or destroy anything of the context is GRAFT_INVALID_ARGUMENT then, and the call fails with that. Another status
+ * so it has to be quick, and only looks: to change, run
+ * passes on or destroy what was there before is GRAFT_INVALID_ARGUMENT, and the call fails with that. Another status
  * than GRAFT_OK ends the call with that status, as graft_context_cancel does with GRAFT_CANCELLED. */
 typedef graft_status (*graft_progress_function)(void *user, const graft_progress *progress);
 

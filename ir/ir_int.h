@@ -56,6 +56,7 @@ struct graft_module {
   gr_undo undo;
   void *user; /* the embedder's, and what ends it */
   void (*destroy_user)(void *user);
+  uint64_t made_in;      /* the call of one who only looks; 0: none */
   gr_map pure;           /* ops of the embedder's that only compute, while passes run that know them */
   uint64_t edits;        /* those of its graphs, and tensors and graphs that were added */
   uint32_t pipelines;    /* that run on it: one, and those that its passes and callbacks run */
@@ -67,9 +68,14 @@ struct graft_module {
   gr_module_caches *caches;
 };
 
+/* Somebody is called who only looks, and it was there before that. */
+static inline bool gr_only_looked_at(const graft_module *m) {
+  const gr_looking *l = &((const gr_context_head *)(const void *)m->context)->looking;
+  return l->who && l->number != m->made_in;
+}
 /* No session runs on it, but one that writes its updates at this moment, and nobody is called who only looks. */
 static inline bool gr_module_changeable(const graft_module *m) {
-  if (((const gr_context_head *)(const void *)m->context)->held) return false;
+  if (gr_only_looked_at(m)) return false;
   return atomic_load_explicit(&m->runs, memory_order_acquire) == 0 || m->landing;
 }
 /* Most edits are asked of modules that nobody runs, and that have room. */

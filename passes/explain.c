@@ -20,7 +20,10 @@ graft_status graft_rules_explain(const graft_rules *rules, graft_graph *graph, c
                                  char **text, size_t *size) {
   if (!ready(rules, GR_HANDLE_RULES, graph, text, size, __func__)) return GRAFT_INVALID_ARGUMENT;
   if (rule && !gr_explain_known(rules, NULL, NULL, 0, graph->module->context, rule)) return GRAFT_NAME;
-  return gr_rules_explain(rules, graph, node, rule, gr_runtime_evaluate, text, size);
+  gr_rules_use(rules, true);
+  const graft_status status = gr_rules_explain(rules, graph, node, rule, gr_runtime_evaluate, text, size);
+  gr_rules_use(rules, false);
+  return status;
 }
 
 graft_status graft_quantizers_explain(const graft_quantizers *quantizers, uint32_t index, graft_graph *graph,
@@ -29,5 +32,9 @@ graft_status graft_quantizers_explain(const graft_quantizers *quantizers, uint32
   if (rule && index < graft_quantizers_count(quantizers) &&
       !gr_explain_known(NULL, quantizers, &index, 1, graph->module->context, rule))
     return GRAFT_NAME;
-  return gr_quantizers_explain(quantizers, index, graph, node, rule, gr_runtime_evaluate, text, size);
+  gr_quantizers_use(quantizers, true);
+  const graft_status status =
+      gr_quantizers_explain(quantizers, index, graph, node, rule, gr_runtime_evaluate, text, size);
+  gr_quantizers_use(quantizers, false);
+  return status;
 }

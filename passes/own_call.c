@@ -267,7 +267,7 @@ graft_status gr_own_quantizer_annotate(gr_pass *p, graft_graph *g, const gr_own_
   if (!status && g->module->edits != edits)
     status = gr_error(c, GRAFT_INVALID_ARGUMENT, gr_module_loc(g->module),
                       "the quantizer '%s' changed the module: it may annotate, and nothing else", q->name);
-  if (!status && gr_error_count(c) == errors) status = settle(&k, q->name);
+  if (!status && !gr_error_stands(c, errors)) status = settle(&k, q->name);
   gr_free(c, k.before, size);
   return status;
 }

@@ -37,7 +37,7 @@ static graft_status call(const runner *r, graft_pass_callback callback, const ch
   graft_context *c = r->module->context;
   const uint32_t errors = gr_error_count(c);
   graft_status s = callback ? callback(r->options->user, r->module, report) : GRAFT_OK;
-  if (s && gr_error_count(c) == errors)
+  if (s && !gr_error_stands(c, errors))
     gr_error(c, s, (gr_loc){0}, "the run was ended %s '%s': %s", when, report->name, graft_status_text(s));
   return gr_outcome(c, errors, s);
 }
@@ -93,7 +93,7 @@ static graft_status run_pass(runner *r, const gr_pipe_step *step, struct gr_pass
   s = gr_spend(c, (gr_loc){0}, PASS_WORK);
   if (!s) s = step->info->run(&pass);
   report.seconds = now() - start;
-  if (s && gr_error_count(c) == errors)
+  if (s && !gr_error_stands(c, errors))
     gr_error(c, s, (gr_loc){0}, "the pass '%s' failed: %s", step->info->name, graft_status_text(s));
   s = gr_outcome(c, errors, s);
   if (!s && (r->options->verify_each || step->info->own || ALWAYS_VERIFY)) s = verify(r, step->info, &report);
@@ -187,7 +187,7 @@ static graft_status run_passes(graft_module *module, const char *pipeline, const
 graft_status graft_run_passes(graft_module *module, const char *pipeline, const graft_pass_options *options) {
   if (!GR_LIVE(module, MODULE)) return GRAFT_INVALID_ARGUMENT;
   graft_context *c = module->context;
-  if (gr_looks_only(c, "no passes can be run")) return GRAFT_INVALID_ARGUMENT;
+  if (gr_only_looks(c, module, "no passes can be run")) return GRAFT_INVALID_ARGUMENT;
   if (module->pipelines == MAX_NESTED) /* of a pass that runs itself there would be no end */
     return gr_error(c, GRAFT_PASS, gr_module_loc(module), "passes that run passes: %d pipelines run already",
                     MAX_NESTED);

@@ -258,9 +258,9 @@ bool gr_pt_eval_custom(pt_eval *e, const gr_expr *x, graft_attr *out) {
   for (uint32_t i = 0; i < x->arg_count; i++)
     if ((values[i] = gr_pt_eval_value(e, x->args[i])) == GRAFT_NONE) return true;
   const graft_graph *g = e->match->matcher->graph;
-  const char *held = gr_look_only(g->module->context, "a predicate is asked, which only looks");
+  const gr_looking before = gr_look_only(g->module->context, "a predicate is asked, which only looks");
   out->as.b = x->custom->holds(x->custom->user, g, values, x->arg_count);
-  gr_look_only(g->module->context, held);
+  gr_look_again(g->module->context, before);
   if (!out->as.b) gr_pt_reason(e->match->matcher, "%s is false", x->custom->name);
   return true;
 }

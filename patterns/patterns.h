@@ -47,7 +47,7 @@ GRAFT_API graft_status graft_rules_explain(const graft_rules *rules, graft_graph
 
 /* A predicate in C, for conditions of rules and quantizers: `where mine(%x, %y)`. It is called with as many values as
  * `arity` says, all there (over an absent one it is false), must always give the same answer for the same graph, and
- * only looks: to change, run or destroy anything of the context is an error then, which fails the pass. `name` is
+ * only looks: to change, run passes on or destroy what was there before is an error, which fails the pass. `name` is
  * copied: lower-case letters, digits, _. Add predicates before the files that use them. */
 typedef struct graft_predicate {
   size_t size;

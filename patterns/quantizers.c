@@ -47,10 +47,9 @@ graft_quantizers *gr_quantizers_create_pending(graft_context *context) {
   return set;
 }
 
-/* Passes run with it, or somebody only looks: then it stays as it is. */
+/* While it is read, or passes run with it, it stays as it is. */
 static bool fixed(const graft_quantizers *set, const char *what) {
-  if (gr_looks_only(set->context, what)) return true;
-  if (set->in_use) gr_error(set->context, GRAFT_INVALID_ARGUMENT, (gr_loc){0}, "%s: passes run with it", what);
+  if (set->in_use) gr_error(set->context, GRAFT_INVALID_ARGUMENT, (gr_loc){0}, "%s: it is in use", what);
   return set->in_use > 0;
 }
 
@@ -133,7 +132,10 @@ static graft_status add(graft_quantizers *set, const char *text, size_t size, co
 graft_status graft_quantizers_add(graft_quantizers *set, const char *text, size_t size, const char *name) {
   if (!GR_LIVE(set, QUANTIZERS) || fixed(set, "nothing can be added to the set of quantizers"))
     return GRAFT_INVALID_ARGUMENT;
-  return add(set, text, size, name, false);
+  gr_quantizers_use(set, true);
+  const graft_status status = add(set, text, size, name, false);
+  gr_quantizers_use(set, false);
+  return status;
 }
 
 void gr_quantizers_offer(const graft_quantizers *set, gr_closest *near) {

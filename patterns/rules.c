@@ -193,10 +193,9 @@ static graft_status add(graft_rules *set, const char *text, size_t size, const c
   return status;
 }
 
-/* Passes run with it, or somebody only looks: then it stays as it is. */
+/* While it is read, or passes run with it, it stays as it is. */
 static bool fixed(const graft_rules *set, const char *what) {
-  if (gr_looks_only(set->context, what)) return true;
-  if (set->in_use) gr_error(set->context, GRAFT_INVALID_ARGUMENT, (gr_loc){0}, "%s: passes run with it", what);
+  if (set->in_use) gr_error(set->context, GRAFT_INVALID_ARGUMENT, (gr_loc){0}, "%s: it is in use", what);
   return set->in_use > 0;
 }
 
@@ -207,7 +206,10 @@ void gr_rules_use(const graft_rules *set, bool begins) {
 
 graft_status graft_rules_add(graft_rules *set, const char *text, size_t size, const char *name) {
   if (!GR_LIVE(set, RULES) || fixed(set, "nothing can be added to the set of rules")) return GRAFT_INVALID_ARGUMENT;
-  return add(set, text, size, name, NULL);
+  gr_rules_use(set, true);
+  const graft_status status = add(set, text, size, name, NULL);
+  gr_rules_use(set, false);
+  return status;
 }
 
 graft_status gr_rules_add_shipped(graft_rules *set, const gr_shipped *rules) {

@@ -109,9 +109,9 @@ graft_status gr_own_kernel_evaluate(const graft_kernel *kernel, const graft_modu
   if (status) return status;
   graft_module *module = graft_module_create(c);
   graft_graph *g = module ? alone(module, m, kernel->op, attrs, operands, operand_count, result_count) : NULL;
-  const char *held = gr_look_only(c, "a kernel is at work in a pass, and only looks");
+  const gr_looking before = gr_look_only(c, "a kernel is at work in a pass, and only looks");
   status = g ? run(g, kernel, operands, operand_count, results, result_count) : GRAFT_NO_MEMORY;
-  gr_look_only(c, held);
+  gr_look_again(c, before);
   graft_module_destroy(module);
   status = gr_outcome(c, errors, status);
   if (status) gr_note(c, where, "computing %s beforehand", kernel->op);

@@ -103,7 +103,7 @@ static graft_status call_hook(graft_session *s, const graft_node_done *done) {
   gr_run_pause(m, s->kind);
   const graft_status status = s->after_node(s->after_node_user, done), again = gr_run_go_on(m, s->kind, s->context);
   if (again != GRAFT_OK) return again;
-  return status == GRAFT_OK || gr_error_count(s->context) > errors
+  return status == GRAFT_OK || gr_error_stands(s->context, errors)
              ? status
              : gr_error(s->context, status, gr_node_loc(s->graph, done->node), "after_node ended the run here");
 }

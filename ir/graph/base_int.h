@@ -105,12 +105,12 @@ typedef struct gr_option_text {
   gr_loc name_where, value_where;
 } gr_option_text;
 
-/* While the embedder is called where it may only look (a predicate, a progress function), what belongs to the context
- * is not changed, run or destroyed. `who`: of whom messages speak. Gives what was before, which a second call puts
- * back. */
-const char *gr_look_only(graft_context *c, const char *who);
-/* Is it so? Then an error says that it is no time for `what`. */
-bool gr_looks_only(graft_context *c, const char *what);
+/* While the embedder is called where it may only look (a predicate, a progress function), the context and modules that
+ * were there before are not changed, run by passes, or destroyed. `who`: of whom messages speak. */
+gr_looking gr_look_only(graft_context *c, const char *who);
+void gr_look_again(graft_context *c, gr_looking before); /* what gr_look_only gave */
+/* Is it so of the module (NULL: of the context)? Then an error says that it is no time for `what`. */
+bool gr_only_looks(graft_context *c, const graft_module *m, const char *what);
 
 /* Adds an error and gives `code` back: `return gr_error(c, GRAFT_FORMAT, where, "…")`. */
 graft_status gr_error(graft_context *c, graft_status code, gr_loc where, const char *format, ...)
@@ -132,6 +132,8 @@ void gr_diagnostics_sort(graft_context *c, uint32_t from);
 bool gr_mute(graft_context *c, bool muted);
 /* The first muted error from now on is written into `text`, until another call; NULL: no more. */
 void gr_overhear(graft_context *c, char *text, size_t size);
+/* Are there errors since then that nobody has cleared? */
+bool gr_error_stands(const graft_context *c, uint32_t errors_before);
 /* What a function that others call gives back, as the last net: GRAFT_OK never goes with an error that was not there
  * when it began, nor a failure with none; and whatever ran out of memory is GRAFT_NO_MEMORY. */
 graft_status gr_outcome(graft_context *c, uint32_t errors_before, graft_status status);

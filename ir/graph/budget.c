@@ -76,13 +76,13 @@ static graft_status tell(graft_context *c, gr_loc where) {
   b->now.bytes = LOAD(b->live);
   b->now.work = LOAD(b->work);
   const uint32_t errors = c->errors;
-  const char *held = gr_look_only(c, "a progress function is at work, which only looks");
+  const gr_looking before = gr_look_only(c, "a progress function is at work, which only looks");
   b->telling = true;
   graft_status status = b->progress(b->progress_user, &b->now);
   b->telling = false;
-  gr_look_only(c, held);
+  gr_look_again(c, before);
   if (status == GRAFT_OK) status = gr_outcome(c, errors, status);
-  if (status != GRAFT_OK && c->errors == errors)
+  if (status != GRAFT_OK && !gr_error_stands(c, errors))
     gr_error(c, status, where, "the progress function ended the call: %s", graft_status_text(status));
   return status ? end(c, status) : GRAFT_OK;
 }

@@ -2,6 +2,7 @@
 #include "ir/graph/context_impl.h"
 #include "ir/graph/keep_int.h"
 #include "ir/graph/temporary_int.h"
+#include "ir/ir_int.h"
 
 #include <stddef.h>
 #include <stdlib.h>
@@ -77,21 +78,24 @@ void gr_context_keep(graft_context *c, void *thing, void (*drop)(void *thing)) {
   c->drop_kept = drop;
 }
 
-_Static_assert(offsetof(graft_context, held) == offsetof(gr_context_head, held), "a context begins with its head");
+_Static_assert(offsetof(graft_context, looking) == offsetof(gr_context_head, looking), "it begins with its head");
 
-const char *gr_look_only(graft_context *c, const char *who) {
-  const char *before = c->held;
-  c->held = who;
+gr_looking gr_look_only(graft_context *c, const char *who) {
+  const gr_looking before = c->looking;
+  c->looking = (gr_looking){who, ++c->looks};
   return before;
 }
 
-bool gr_looks_only(graft_context *c, const char *what) {
-  if (c->held) gr_error(c, GRAFT_INVALID_ARGUMENT, (gr_loc){0}, "%s: %s", what, c->held);
-  return c->held != NULL;
+void gr_look_again(graft_context *c, gr_looking before) { c->looking = before; }
+
+bool gr_only_looks(graft_context *c, const graft_module *m, const char *what) {
+  if (!c->looking.who || (m && !gr_only_looked_at(m))) return false;
+  gr_error(c, GRAFT_INVALID_ARGUMENT, (gr_loc){0}, "%s: %s", what, c->looking.who);
+  return true;
 }
 
 void graft_context_destroy(graft_context *c) {
-  if (!GR_IS(c, CONTEXT) || gr_looks_only(c, "the context cannot be destroyed")) return;
+  if (!GR_IS(c, CONTEXT) || gr_only_looks(c, NULL, "the context cannot be destroyed")) return;
   c->tag |= GR_DEAD;
   c->handles.closing = true;
   if (c->handles.live == 0) gr_context_free(c);

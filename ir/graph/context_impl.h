@@ -49,7 +49,8 @@ typedef struct gr_handles {
 
 struct graft_context {
   GR_HANDLE; /* its own */
-  const char *held;
+  gr_looking looking;
+  uint64_t looks; /* so far */
   gr_handles handles;
   graft_allocator allocator;
   void *allocator_user;

@@ -207,7 +207,12 @@ static graft_status last_error(const graft_context *c) {
   return GRAFT_NO_MEMORY;
 }
 
+bool gr_error_stands(const graft_context *c, uint32_t errors_before) {
+  return c->errors != (errors_before < c->cleared ? c->cleared : errors_before);
+}
+
 graft_status gr_outcome(graft_context *c, uint32_t errors_before, graft_status status) {
+  if (errors_before < c->cleared) errors_before = c->cleared;
   if (status == GRAFT_OK) return c->errors == errors_before ? GRAFT_OK : last_error(c);
   if (c->errors == errors_before) return gr_error(c, status, (gr_loc){0}, "%s", graft_status_text(status));
   if (c->last_of_memory > errors_before) return GRAFT_NO_MEMORY; /* whatever the one who went without it called it */

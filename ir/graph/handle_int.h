@@ -38,10 +38,16 @@ typedef enum gr_handle_kind {
   uint32_t pins; /* handles that point to this one: its memory is kept as long as they live */ \
   graft_context *context
 
+/* A call of the embedder's in which it only looks (gr_look_only). */
+typedef struct gr_looking {
+  const char *who; /* NULL: none */
+  uint64_t number;
+} gr_looking;
+
 /* What a context begins with: the rest of it is private to graph/ (context_impl.h). */
 typedef struct gr_context_head {
   GR_HANDLE;
-  const char *held; /* who of the embedder's is called and only looks (gr_look_only); NULL: nobody */
+  gr_looking looking;
 } gr_context_head;
 
 /* A new one, of zeroed memory from the context, and its end, after everything that belongs to it was freed: `size` is

@@ -13,6 +13,8 @@ graft_module *graft_module_create(graft_context *c) {
   graft_module *m = gr_calloc(c, 1, sizeof *m);
   if (!m) return NULL;
   gr_handle_begin(m, GR_HANDLE_MODULE, c);
+  const gr_looking *looking = &((const gr_context_head *)(const void *)c)->looking;
+  m->made_in = looking->who ? looking->number : 0;
   gr_attr_builder none = {.count = 0};
   gr_record no_record = {0};
   gr_spec no_spec = {0};
@@ -52,7 +54,7 @@ void gr_graph_free(graft_context *c, graft_graph *g) {
 void graft_module_destroy(graft_module *m) {
   if (!m || !GR_LIVE(m, MODULE)) return;
   graft_context *c = m->context;
-  if (gr_looks_only(c, "the module cannot be destroyed")) return;
+  if (gr_only_looks(c, m, "the module cannot be destroyed")) return;
   if (!gr_module_changeable(m)) {
     gr_error(c, GRAFT_INVALID_ARGUMENT, gr_module_loc(m), "a session runs on the module: it cannot be destroyed");
     return;

@@ -14,7 +14,7 @@ static bool replace(graft_module *m, int from, int to) {
 }
 
 graft_status gr_run_begin(graft_module *m, gr_run_kind kind, graft_context *c) {
-  if (kind == GR_RUN_LANDS && m->context->held) return refuse(m, c, m->context->held);
+  if (kind == GR_RUN_LANDS && gr_only_looked_at(m)) return refuse(m, c, m->context->looking.who);
   if (kind == GR_RUN_LANDS)
     return replace(m, 0, LANDS)
                ? GRAFT_OK

@@ -90,7 +90,7 @@ bool gr_undo_room_for_names(graft_module *m) { return room(m, 1); }
 bool gr_undo_make_room(graft_module *m, uint64_t entries) {
   gr_undo *u = &m->undo;
   if (gr_module_changeable(m)) return room(m, entries);
-  if (!u->refused && !gr_looks_only(m->context, "the module cannot be changed"))
+  if (!u->refused && !gr_only_looks(m->context, m, "the module cannot be changed"))
     gr_error(m->context, GRAFT_INVALID_ARGUMENT, gr_module_loc(m),
              "a session runs on the module: it cannot be changed");
   if (u->open) u->lost = u->refused = true;

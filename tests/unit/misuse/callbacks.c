@@ -196,9 +196,7 @@ static graft_status run(const char *pipeline, graft_pass_options o) {
 
 /* ---- predicates only look ---- */
 
-static const deed looking[] = {ADDS_A_NODE,     ANNOTATES,        SETS_DATA,          RUNS_PASSES,
-                               ADDS_A_RULE,     ADDS_A_PREDICATE, ADDS_A_QUANTIZER,   ENDS_THE_RULES,
-                               ENDS_THE_MODULE, ENDS_THE_CONTEXT, ENDS_THE_QUANTIZERS};
+static const deed looking[] = {ADDS_A_NODE, ANNOTATES, SETS_DATA, RUNS_PASSES, ENDS_THE_MODULE, ENDS_THE_CONTEXT};
 enum { LOOKING = sizeof looking / sizeof *looking };
 
 START_TEST(a_predicate_only_looks) {
@@ -211,6 +209,19 @@ START_TEST(a_predicate_only_looks) {
   ck_assert_ptr_null(text);
   in_predicate = NOTHING;
   ck_assert_int_eq(run("rewrite{rules=to_silu}", NO_OPTIONS), GRAFT_OK);
+}
+END_TEST
+
+/* The set that is asked is in use, for passes or for an explanation. */
+START_TEST(a_set_stays_while_it_is_asked) {
+  const deed deeds[] = {ADDS_A_RULE, ADDS_A_PREDICATE, ENDS_THE_RULES};
+  for (size_t i = 0; i < sizeof deeds / sizeof *deeds; i++) {
+    char *text = NULL;
+    size_t size = 0;
+    in_predicate = deeds[i];
+    refused(run("rewrite{rules=to_silu}", NO_OPTIONS), "it is in use");
+    refused(graft_rules_explain(rules, graph, "y", NULL, &text, &size), "it is in use");
+  }
 }
 END_TEST
 
@@ -243,7 +254,7 @@ START_TEST(a_quantizer_only_annotates) {
   in_callback = ADDS_A_NODE;
   refused(run("annotate{quantizer=hand}", NO_OPTIONS), "the quantizer 'hand' changed the module");
   in_callback = ENDS_THE_QUANTIZERS;
-  refused(run("annotate{quantizer=hand}", NO_OPTIONS), "the set of quantizers cannot be destroyed: passes run with it");
+  refused(run("annotate{quantizer=hand}", NO_OPTIONS), "the set of quantizers cannot be destroyed: it is in use");
   in_callback = ADDS_A_QUANTIZER;
   refused(run("annotate{quantizer=hand}", NO_OPTIONS), "nothing can be added to the set of quantizers");
   in_callback = ANNOTATES;
@@ -258,7 +269,7 @@ START_TEST(sets_stay_while_passes_run) {
   static const struct {
     deed what;
     const char *said;
-  } cases[] = {{ENDS_THE_RULES, "the set of rules cannot be destroyed: passes run with it"},
+  } cases[] = {{ENDS_THE_RULES, "the set of rules cannot be destroyed: it is in use"},
                {ADDS_A_RULE, "nothing can be added to the set of rules"},
                {ADDS_A_PREDICATE, "nothing can be added to the set of rules"},
                {ENDS_THE_QUANTIZERS, "the set of quantizers cannot be destroyed"},
@@ -394,6 +405,7 @@ int main(void) {
   TCase *t = tcase_create("callbacks");
   tcase_add_checked_fixture(t, setup, teardown);
   tcase_add_loop_test(t, a_predicate_only_looks, 0, LOOKING);
+  tcase_add_test(t, a_set_stays_while_it_is_asked);
   tcase_add_loop_test(t, progress_only_looks, 0, LOOKING);
   tcase_add_test(t, a_quantizer_only_annotates);
   tcase_add_test(t, sets_stay_while_passes_run);
