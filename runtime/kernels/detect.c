@@ -267,7 +267,8 @@ static void spread_rois(void *user, int64_t begin, int64_t end, uint32_t worker)
       for (int64_t i = 0; i < a->height * a->width; i++) {
         const double dy = a->y->type->dtype == GRAFT_F64 ? ((const double *)s->dy->data)[from + i]
                                                          : (double)((const float *)s->dy->data)[from + i];
-        spread_bin(a, map, b.top + (double)(i / a->width) * b.tall, b.left + (double)(i % a->width) * b.wide, &b,
+        const int64_t row = i / a->width, column = i % a->width;
+        spread_bin(a, map, b.top + (double)row * b.tall, b.left + (double)column * b.wide, &b,
                    dy / (samples > 1 ? samples : 1));
       }
     }
