@@ -194,7 +194,7 @@ static void set_loss(const gr_rule *r, const graft_type *each, graft_type *y) {
 }
 
 bool gr_rule_loss(const gr_rule *r) {
-  graft_type each;
+  graft_type each = {0};
   /* C1: x and weight have the same float type. */
   /* C2: target is i32 or i64. */
   /* C3: x is [batch, classes, ...] or [classes], and target has its other axes. */
@@ -216,7 +216,7 @@ bool gr_rule_loss_backward(const gr_rule *r) {
   enum { DY = GR_OPERAND(nll_loss_backward, dy), LIKE = GR_OPERAND(nll_loss_backward, like) };
   enum { DLOG_PROB = GR_OPERAND(cross_entropy_loss_backward, dlog_prob) };
   const graft_type *dy = gr_rule_operand(r, DY), *x = gr_rule_operand(r, LIKE);
-  graft_type each, loss;
+  graft_type each = {0}, loss;
   /* C1: the operands but target have the same float type. */
   /* C2: target is i32 or i64. */
   /* C3: the scores are [batch, classes, ...] or [classes], and target has their other axes. */
