@@ -341,7 +341,8 @@ int64_t gr_alias_dropout(const gr_kernel_call *k, uint32_t result, uint32_t *ope
 typedef struct dropout {
   const void *x;
   void *y;
-  bool *mask;               /* which elements are kept; of the gradient it is what is read */
+  bool *mask;               /* which elements are kept */
+  const bool *kept;         /* of the gradient: what is read */
   uint64_t seed, threshold; /* an element is dropped where its random 53 bits are below */
   double scale;
 } dropout;
@@ -376,7 +377,7 @@ static void dropout_backward_f32(void *user, int64_t begin, int64_t end, uint32_
   const float *dy = d->x, scale = (float)d->scale;
   float *dx = d->y;
   (void)worker;
-  for (int64_t i = begin; i < end; i++) dx[i] = dy[i] * (d->mask[i] ? scale : 0.0f);
+  for (int64_t i = begin; i < end; i++) dx[i] = dy[i] * (d->kept[i] ? scale : 0.0f);
 }
 
 static void dropout_backward_f64(void *user, int64_t begin, int64_t end, uint32_t worker) {
@@ -384,7 +385,7 @@ static void dropout_backward_f64(void *user, int64_t begin, int64_t end, uint32_
   const double *dy = d->x;
   double *dx = d->y;
   (void)worker;
-  for (int64_t i = begin; i < end; i++) dx[i] = dy[i] * (d->mask[i] ? d->scale : 0.0);
+  for (int64_t i = begin; i < end; i++) dx[i] = dy[i] * (d->kept[i] ? d->scale : 0.0);
 }
 
 static graft_status run_dropout(const gr_kernel_call *k, dropout *d, gr_range_function f32, gr_range_function f64) {
@@ -421,7 +422,7 @@ graft_status gr_kernel_dropout(const gr_kernel_call *k) {
 graft_status gr_kernel_dropout_backward(const gr_kernel_call *k) {
   dropout d = {.x = k->operands[GR_OPERAND(dropout_backward, dy)].data,
                .y = k->results[0].data,
-               .mask = (bool *)(uintptr_t)k->operands[GR_OPERAND(dropout_backward, mask)].data,
+               .kept = k->operands[GR_OPERAND(dropout_backward, mask)].data,
                .scale = dropout_scale(gr_k_float(k, GR_ATTR(dropout_backward, p)))};
   return run_dropout(k, &d, dropout_backward_f32, dropout_backward_f64);
 }

@@ -72,9 +72,9 @@ graft_status gr_kernel_fake_quantize_learnable_backward(const gr_kernel_call *k)
   const int64_t count = k->operands[SLOT(x)].count, scales = k->operands[SLOT(scale)].count;
   float *dscale = k->results[GR_RESULT(fake_quantize_learnable_backward, dscale)].data;
   float *dzero = k->results[GR_RESULT(fake_quantize_learnable_backward, dzero_point)].data;
-  job j;
+  job j = {0};
   const graft_status status = begin(k, &j);
-  if (status) return status;
+  if (status || !j.dx) return status;
   const int64_t pieces = j.by_channel ? scales : (count + GRAIN - 1) / GRAIN;
   j.sums = gr_scratch_alloc(k->scratch, (size_t)(2 * pieces), sizeof *j.sums);
   if (!j.sums) return GRAFT_NO_MEMORY;

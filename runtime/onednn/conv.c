@@ -105,7 +105,8 @@ bool gr_dnnl_plan_conv(gr_dnnl *d, const gr_kernel_call *k, const gr_request *r,
 static bool is_whole(const window *w, const graft_type *x, const graft_type *weight, const graft_type *dy) {
   for (int32_t i = 0; i < x->rank - 2; i++) {
     const int64_t reach = (weight->dims[2 + i] - 1) * (w->dilation[i] + 1) + 1;
-    if ((x->dims[2 + i] + w->before[i] + w->after[i] - reach) / w->stride[i] + 1 != dy->dims[2 + i]) return false;
+    const int64_t stride = w->stride[i] > 0 ? w->stride[i] : 1; /* which inference has seen to */
+    if ((x->dims[2 + i] + w->before[i] + w->after[i] - reach) / stride + 1 != dy->dims[2 + i]) return false;
   }
   return true;
 }
