@@ -46,8 +46,9 @@ typedef struct graft_train_state {
   int64_t step, steps;   /* taken since training began, those before `resume` too; all */
   int64_t taken, rows;   /* steps, and rows of data, of this call */
   double seconds;        /* since the call began */
-  double loss, accuracy; /* of the step's rows; accuracy: the share of rows whose largest entry of the graph's first
-                          * result, f32 of two axes, is the label, an integer */
+  double loss;           /* of the step's rows */
+  double accuracy;       /* the share of rows whose largest entry of the graph's first result, f32 of two axes, is the
+                          * label, an integer */
   double rate;           /* that the step had */
   double epoch_loss, epoch_accuracy; /* mean over the epoch's steps of this call so far */
   bool epoch_ended;                  /* this was its last step, and validation has run */
@@ -78,10 +79,10 @@ typedef struct graft_train_options {
   double
       schedule_least; /* COSINE: the rate that half a wave goes down to by the last step, from the end of the warm-up */
   int64_t warmup;     /* steps at the beginning in which the rate rises, evenly, to where the schedule has it */
-  int64_t freeze_bn_after, stop_observers_after; /* steps after which freeze-bn runs, and
-                                                  * disable-observers{graph=train}; 0: never */
-  const graft_train_input *validation;           /* after each epoch: for the inputs of the first graph, and labels */
-  uint32_t validation_count;                     /* 0: none */
+  int64_t freeze_bn_after;             /* steps after which freeze-bn runs; 0: never */
+  int64_t stop_observers_after;        /* steps after which disable-observers{graph=train} does; 0: never */
+  const graft_train_input *validation; /* after each epoch: for the inputs of the first graph, and labels */
+  uint32_t validation_count;           /* 0: none */
   /* Threads, kernels, backends, `reference`, seed of both graphs' sessions; hooks, context and input types are not
    * taken. NULL: defaults. */
   const struct graft_session_options *session;
