@@ -63,7 +63,7 @@ static bool is_listed(const char *list, const char *tensor, uint32_t *found) {
   size_t length;
   bool listed = false;
   for (uint32_t i = 0; gr_list_next(&list, &item, &length); i++)
-    if (strncmp(tensor, item, length) == 0 && (tensor[length] == '\0' || tensor[length] == '.')) listed = ++found[i];
+    if (gr_is_or_below(tensor, item, length)) listed = ++found[i];
   return listed;
 }
 

@@ -19,15 +19,9 @@ bool gr_graph_chosen(const gr_pass *p, const graft_graph *g) {
   return !excluded && (named || !any);
 }
 
-static graft_graph *find(const graft_module *m, const char *name) {
-  for (uint32_t i = 0; i < m->graphs.len; i++)
-    if (strcmp(graft_graph_get_name(m->graphs.data[i]), name) == 0) return m->graphs.data[i];
-  return NULL;
-}
-
 graft_status gr_graph_to_train(const gr_pass *p, graft_graph **g) {
   const char *name = gr_option_string(p, "graph");
-  *g = find(p->module, name[0] ? name : "train");
+  *g = graft_module_find_graph(p->module, name[0] ? name : "train");
   if (!*g && !name[0] && p->module->graphs.len) *g = p->module->graphs.data[0];
   if (*g) return GRAFT_OK;
   return gr_error(p->context, GRAFT_NAME, gr_option_loc(p, "graph"),

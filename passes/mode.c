@@ -275,10 +275,6 @@ static graft_status change_all(gr_pass *p, change what) {
 
 /* ---- constants that training is to change ---- */
 
-static bool is_named(const char *name, const char *item, size_t length) {
-  return strncmp(name, item, length) == 0 && (name[length] == 0 || name[length] == '.');
-}
-
 /* Float constants of these names, or of the modules called so, become parameters: an importer cannot tell the scale of
  * a layer norm from a number that the network's author wrote down. */
 static graft_status make_parameters(gr_pass *p) {
@@ -292,7 +288,7 @@ static graft_status make_parameters(gr_pass *p) {
       char name[512];
       if (!gr_is_float(gr_tensor_type(m, t)->dtype)) continue;
       graft_tensor_name(m, t, name, sizeof name);
-      if (!is_named(name, item, length)) continue;
+      if (!gr_is_or_below(name, item, length)) continue;
       found = found || tensor->kind != GRAFT_BUFFER;
       if (tensor->kind != GRAFT_CONSTANT) continue;
       tensor->kind = GRAFT_PARAMETER;

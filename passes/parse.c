@@ -229,6 +229,10 @@ graft_status gr_pipeline_parse(gr_arena *arena, const gr_own *own, const char *t
 
 /* ---- lists ---- */
 
+bool gr_is_or_below(const char *name, const char *item, size_t length) {
+  return strncmp(name, item, length) == 0 && (name[length] == '\0' || name[length] == '.');
+}
+
 bool gr_list_next(const char **at, const char **item, size_t *length) {
   for (const char *s = *at; s;) {
     const char *comma = strchr(s, ',');

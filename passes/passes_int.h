@@ -94,6 +94,9 @@ gr_loc gr_option_loc(const gr_pass *p, const char *name);
  * empty items are skipped. False: no more. */
 bool gr_list_next(const char **at, const char **item, size_t *length);
 
+/* Is the tensor or node called so, or does it stand in a module called so? */
+bool gr_is_or_below(const char *name, const char *item, size_t length);
+
 /* The items as an array of strings; NULL: no memory. */
 const char **gr_list_split(gr_arena *arena, const char *list, uint32_t *count);
 

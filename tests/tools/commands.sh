@@ -1,22 +1,8 @@
 #!/bin/sh
 # The commands' contract: options, exit status, what is written and what is not. usage: commands.sh IR_OPT IR_RUN
 opt=$(realpath "$1") run=$(realpath "$2")
-dir=$(mktemp -d) || exit 1
-trap 'rm -rf "$dir"' EXIT
-cd "$dir" || exit 1
-failed=0
-
-fail() { echo "FAIL $1"; sed 's/^/     /' err; failed=$((failed + 1)); }
-
-# expect STATUS WHAT COMMAND...: standard output in `out`, standard error in `err`
-expect() {
-  want=$1 what=$2
-  shift 2
-  "$@" >out 2>err </dev/null
-  got=$?
-  [ "$got" = "$want" ] || fail "$what: exit status $got, expected $want"
-}
-said() { grep -q -e "$1" err || fail "$2: standard error lacks '$1'"; }
+# shellcheck source=tests/tools/expect.sh
+. "$(dirname "$0")/expect.sh"
 printed() { grep -q -e "$1" out || fail "$2: standard output lacks '$1'"; }
 not_printed() { ! grep -q -e "$1" out || fail "$2: standard output has '$1'"; }
 absent() { [ ! -e "$1" ] || fail "$2: $1 was written"; }

@@ -3,20 +3,8 @@
 # signal, output that is lost is an error, an input that shrinks changes nothing, what others wrote cannot act on a
 # terminal. usage: files.sh IR_OPT IR_RUN IR_DIFF
 opt=$(realpath "$1") run=$(realpath "$2") differ=$(realpath "$3")
-dir=$(mktemp -d) || exit 1
-trap 'chmod -R u+w "$dir"; rm -rf "$dir"' EXIT
-cd "$dir" || exit 1
-failed=0
-
-fail() { echo "FAIL $1"; [ ! -s err ] || sed 's/^/     /' err; failed=$((failed + 1)); }
-expect() {
-  want=$1 what=$2
-  shift 2
-  "$@" >out 2>err </dev/null
-  got=$?
-  [ "$got" = "$want" ] || fail "$what: exit status $got, expected $want"
-}
-said() { grep -q -e "$1" err || fail "$2: standard error lacks '$1'"; }
+# shellcheck source=tests/tools/expect.sh
+. "$(dirname "$0")/expect.sh"
 is() { [ "$1" = "$2" ] || fail "$3: $1, expected $2"; }
 nothing_left() { # beside what is named in the second argument
   is "$(ls -A "$1" | tr '\n' ' ')" "$2" "$3: what is in $1"

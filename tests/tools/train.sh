@@ -1,22 +1,8 @@
 #!/bin/sh
 # ir-run --epochs: what is written, told and refused; that it goes on where it was stopped. usage: train.sh IR_OPT IR_RUN
 opt=$(realpath "$1") run=$(realpath "$2")
-dir=$(mktemp -d) || exit 1
-trap 'rm -rf "$dir"' EXIT
-cd "$dir" || exit 1
-failed=0
-
-fail() { echo "FAIL $1"; sed 's/^/     /' err; failed=$((failed + 1)); }
-
-# expect STATUS WHAT COMMAND...: standard output in `out`, standard error in `err`
-expect() {
-  want=$1 what=$2
-  shift 2
-  "$@" >out 2>err </dev/null
-  got=$?
-  [ "$got" = "$want" ] || fail "$what: exit status $got, expected $want"
-}
-said() { grep -q -e "$1" err || fail "$2: standard error lacks '$1'"; }
+# shellcheck source=tests/tools/expect.sh
+. "$(dirname "$0")/expect.sh"
 same() { cmp -s "$1" "$2" || fail "$3: $1 and $2 differ"; }
 lines() { [ "$(wc -l <"$1")" = "$2" ] || fail "$3: $1 has $(wc -l <"$1") lines, expected $2"; }
 
