@@ -146,31 +146,12 @@ static graft_status zeros(maker *k, const char *name, const graft_type *type, gr
   return s;
 }
 
-static graft_value add_node(maker *k, uint32_t op, uint32_t attrs, const graft_value *operands, uint32_t count) {
-  const gr_node_desc d = {.op = op,
-                          .attrs = attrs,
-                          .operands = operands,
-                          .operand_count = count,
-                          .result_count = 1,
-                          .before = GRAFT_NONE,
-                          .where = gr_module_loc(k->m)};
-  const graft_node n = gr_node_add(k->g, &d);
-  return n == GRAFT_NONE ? GRAFT_NONE : gr_result(k->g, n, 0);
-}
-
-static graft_value plain_node(maker *k, uint32_t op, const graft_value *operands, uint32_t count) {
-  gr_attr_builder b;
-  gr_attrs_begin(&b, gr_op_get(op));
-  const uint32_t none = gr_attrs_intern(k->m, &b, gr_op_get(op), gr_module_loc(k->m));
-  return none == GRAFT_NONE ? GRAFT_NONE : add_node(k, op, none, operands, count);
-}
-
 /* sum / parts, in the sum's dtype; *count: parts in the dtype of the last one. */
 static graft_value mean_of(maker *k, graft_value sum, graft_value parts, graft_value *count) {
   const graft_attr dtype = {.name = "dtype", .kind = GRAFT_ATTR_DTYPE, .as.dtype = gr_type_of(k->g, sum)->dtype};
   if (*count == GRAFT_NONE || gr_type_of(k->g, *count)->dtype != dtype.as.dtype)
     *count = graft_build(k->g, "to", &parts, 1, &dtype, 1);
-  return *count == GRAFT_NONE ? GRAFT_NONE : plain_node(k, GR_OP_div, (graft_value[]){sum, *count}, 2);
+  return *count == GRAFT_NONE ? GRAFT_NONE : graft_build(k->g, "div", (graft_value[]){sum, *count}, 2, NULL, 0);
 }
 
 /* The learning rate, the step, and by what gradients are multiplied. */
@@ -179,23 +160,18 @@ static graft_status make_common(maker *k) {
   const graft_type number = graft_type_make(GRAFT_F32, 0, NULL), whole = graft_type_make(GRAFT_I64, 0, NULL);
   const float lr = (float)gr_option_float(p, "lr");
   const int64_t zero = 0;
-  gr_attr_builder b;
   graft_status s = buffer(k, "optimizer.lr", &number, &lr, &k->lr);
   if (!s) s = buffer(k, "optimizer.step", &whole, &zero, &k->step);
   k->clip = GRAFT_NONE;
   const double most = gr_option_float(p, "clip-norm");
   if (s || most == 0) return s;
   const graft_attr a = {.name = "max_norm", .kind = GRAFT_ATTR_FLOAT, .as.f = most};
-  const gr_op_info *info = gr_op_get(GR_OP_clip_grad_norm);
   GR_VEC(graft_value) all = {0};
   bool ok = true;
   for (uint32_t i = 0; i < k->places.len && ok; i++) ok = gr_vec_push(p->context, &all, k->places.data[i].gradient);
-  gr_attrs_begin(&b, info);
-  s = ok ? gr_attrs_set(k->m, &b, info, &a, gr_option_loc(p, "clip-norm")) : GRAFT_NO_MEMORY;
-  const uint32_t attrs = s ? GRAFT_NONE : gr_attrs_intern(k->m, &b, info, gr_option_loc(p, "clip-norm"));
-  if (attrs != GRAFT_NONE) k->clip = add_node(k, GR_OP_clip_grad_norm, attrs, all.data, all.len);
+  if (ok) k->clip = graft_build(k->g, "clip_grad_norm", all.data, all.len, &a, 1);
   gr_vec_free(p->context, &all);
-  return s ? s : k->clip == GRAFT_NONE ? GRAFT_NO_MEMORY : GRAFT_OK;
+  return k->clip == GRAFT_NONE ? GRAFT_NO_MEMORY : GRAFT_OK;
 }
 
 /* Does the op take a tensor of the type with these attributes, remembering all that it may or only what it must? */
@@ -264,7 +240,7 @@ static graft_status take_step(maker *k, const place *at) {
 static graft_status count_up(maker *k, graft_value number) {
   const graft_value one = graft_scalar(k->g, GRAFT_I64, 1);
   if (one == GRAFT_NONE) return GRAFT_NO_MEMORY;
-  const graft_value next = plain_node(k, GR_OP_add, (graft_value[]){number, one}, 2);
+  const graft_value next = graft_build(k->g, "add", (graft_value[]){number, one}, 2, NULL, 0);
   return next == GRAFT_NONE ? GRAFT_NO_MEMORY : graft_update_add(k->g, gr_value_tensor(k->g, number), next);
 }
 
@@ -272,7 +248,7 @@ static graft_status count_up(maker *k, graft_value number) {
 
 /* To the tensor that v is the handle of: zeros. */
 static graft_status clear(maker *k, graft_value v) {
-  const graft_value zero = plain_node(k, GR_OP_zeros_like, &v, 1);
+  const graft_value zero = graft_build(k->g, "zeros_like", &v, 1, NULL, 0);
   return zero == GRAFT_NONE ? GRAFT_NO_MEMORY : graft_update_add(k->g, gr_value_tensor(k->g, v), zero);
 }
 
@@ -291,7 +267,7 @@ static graft_status split_off(maker *k, graft_value *parts) {
     (void)snprintf(name, sizeof name, "%s.grad", of);
     s = zeros(k, name, gr_type_of(k->g, at->gradient), &sum);
     if (s) break;
-    next = plain_node(k, GR_OP_add, (graft_value[]){sum, at->gradient}, 2);
+    next = graft_build(k->g, "add", (graft_value[]){sum, at->gradient}, 2, NULL, 0);
     s = next == GRAFT_NONE ? GRAFT_NO_MEMORY : graft_update_add(k->g, gr_value_tensor(k->g, sum), next);
     at->sum = gr_value_tensor(k->g, sum);
   }
