@@ -61,6 +61,12 @@ static graft_status refuse(const trainer *t, const char *why) {
 
 /* ---- what is trained ---- */
 
+/* Numbers that training keeps in the module: a file may have anything under these names. */
+static bool holds_number(const trainer *t, graft_tensor at, graft_dtype dtype) {
+  const graft_type *type = gr_tensor_type(t->m, at);
+  return type->dtype == dtype && type->rank == 0 && graft_tensor_get_kind(t->m, at) != GRAFT_CONSTANT;
+}
+
 static uint32_t output_of(const graft_graph *g, const char *name) {
   for (uint32_t i = 0; i < graft_output_count(g); i++)
     if (strcmp(graft_output_name(g, i), name) == 0) return i;
@@ -69,7 +75,7 @@ static uint32_t output_of(const graft_graph *g, const char *name) {
 
 static bool is_number(const graft_graph *g, uint32_t output) {
   const graft_type t = graft_value_get_type(g, graft_output_get(g, output));
-  return t.rank <= 0 && gr_is_float(t.dtype);
+  return t.rank == 0 && gr_is_float(t.dtype);
 }
 
 static graft_status find_graphs(trainer *t) {
@@ -83,10 +89,11 @@ static graft_status find_graphs(trainer *t) {
     return gr_error(t->context, GRAFT_NAME, where, "the graph 'train' has no output 'loss' that is one number");
   t->lr = graft_tensor_find(t->m, "optimizer.lr");
   t->counter = graft_tensor_find(t->m, "optimizer.step");
-  if (t->lr == GRAFT_NONE || t->counter == GRAFT_NONE || gr_tensor_type(t->m, t->lr)->dtype != GRAFT_F32 ||
-      gr_tensor_type(t->m, t->counter)->dtype != GRAFT_I64)
+  if (t->lr == GRAFT_NONE || t->counter == GRAFT_NONE || !holds_number(t, t->lr, GRAFT_F32) ||
+      !holds_number(t, t->counter, GRAFT_I64))
     return gr_error(t->context, GRAFT_NAME, where,
-                    "there are no buffers 'optimizer.lr' and 'optimizer.step': run the pass optimizer before");
+                    "there are no buffers 'optimizer.lr', f32[], and 'optimizer.step', i64[]: run the pass optimizer "
+                    "before");
   if (t->o.accumulate > 1 && !t->apply)
     return gr_error(t->context, GRAFT_INVALID_ARGUMENT, where,
                     "steps of several batches need a graph 'apply': train-step{accumulate=true}");
@@ -96,10 +103,10 @@ static graft_status find_graphs(trainer *t) {
   return GRAFT_OK;
 }
 
-static graft_status read_number(trainer *t, graft_tensor of, double *x) {
+static graft_status read_number(trainer *t, graft_tensor of, void *x) {
   const void *data = graft_tensor_get_data(t->m, of);
   if (!data) return GRAFT_NO_MEMORY;
-  *x = gr_element_float(gr_tensor_type(t->m, of)->dtype, data);
+  memcpy(x, data, graft_dtype_size(gr_tensor_type(t->m, of)->dtype));
   return GRAFT_OK;
 }
 
@@ -118,29 +125,39 @@ static graft_status set_rate(trainer *t, double rate) {
 /* Where training began, and where it is. */
 static graft_status find_start(trainer *t) {
   static const char name[] = "optimizer.start";
+  const gr_loc counter = {.node = "optimizer.step"};
   graft_tensor at = graft_tensor_find(t->m, name);
-  double counted, start = 0;
+  int64_t counted = 0, start = 0;
+  float rate = 0;
   graft_status s = read_number(t, t->counter, &counted);
-  if (!s) s = read_number(t, t->lr, &t->rate);
+  if (!s) s = read_number(t, t->lr, &rate);
+  t->rate = (double)rate;
   if (!s && !(t->rate > 0 && t->rate < INFINITY))
     s = gr_error(t->context, GRAFT_INVALID_ARGUMENT, (gr_loc){.node = "optimizer.lr"},
                  "the learning rate is %g: it is above 0", t->rate);
-  if (!s && at != GRAFT_NONE && gr_tensor_type(t->m, at)->dtype != GRAFT_I64)
-    s = gr_error(t->context, GRAFT_NAME, (gr_loc){.node = name}, "there is a tensor of this name and another type");
+  if (!s && at != GRAFT_NONE && !holds_number(t, at, GRAFT_I64))
+    s = gr_error(t->context, GRAFT_NAME, (gr_loc){.node = name}, "there is a tensor of this name that is no i64[]");
   if (s) return s;
   if (t->o.resume) {
     if (at != GRAFT_NONE) s = read_number(t, at, &start);
   } else {
-    const graft_type type = graft_type_make(GRAFT_I64, 0, NULL);
-    const int64_t from = (int64_t)counted;
     start = counted;
+  }
+  if (!s && (counted < 0 || counted > INT64_MAX - t->state.steps))
+    s = gr_error(t->context, GRAFT_INVALID_ARGUMENT, counter, "%" PRId64 " steps were never taken", counted);
+  if (!s && (start < 0 || start > counted))
+    s = gr_error(t->context, GRAFT_INVALID_ARGUMENT, counter,
+                 "step %" PRId64 ", but training began behind step %" PRId64 " ('%s')", counted, start, name);
+  if (s) return s;
+  if (!t->o.resume) {
+    const graft_type type = graft_type_make(GRAFT_I64, 0, NULL);
     if (at != GRAFT_NONE)
-      s = write_bytes(t, at, &from, sizeof from);
-    else if (from && graft_tensor_create(t->m, name, GRAFT_BUFFER, &type, &from) == GRAFT_NONE)
+      s = write_bytes(t, at, &start, sizeof start);
+    else if (start && graft_tensor_create(t->m, name, GRAFT_BUFFER, &type, &start) == GRAFT_NONE)
       s = GRAFT_NO_MEMORY;
   }
-  t->start = (int64_t)start;
-  t->state.step = (int64_t)counted - t->start;
+  t->start = start;
+  t->state.step = counted - start;
   return s;
 }
 
@@ -395,10 +412,10 @@ static graft_status begin(trainer *t) {
                     (gr_loc){.node = t->data.count ? t->data.columns[0].from.name : NULL},
                     "%" PRId64 " rows of data, but a step takes %" PRId64, t->data.rows, o->batch * o->accumulate);
   if (o->epochs > INT64_MAX / t->steps_of_epoch) return refuse(t, "so many epochs cannot be counted");
-  s = find_start(t);
   t->state.size = sizeof t->state;
   t->state.epochs = o->epochs;
   t->state.steps = o->epochs * t->steps_of_epoch;
+  s = find_start(t);
   if (!s && o->schedule == GRAFT_SCHEDULE_COSINE && o->warmup >= t->state.steps)
     s = refuse(t, "the warm-up leaves no steps for the schedule");
   t->validation_loss_at = find_validation_loss(t);

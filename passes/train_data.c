@@ -138,6 +138,10 @@ static graft_status convert(gr_table *t, const gr_column *c, int64_t row, const 
       continue;
     }
     const int64_t x = gr_element_int(a, from);
+    if (a == GRAFT_U64 && x < 0)
+      return gr_error(t->context, GRAFT_RUN, (gr_loc){.node = c->from.name},
+                      "row %" PRId64 " of the data has %" PRIu64 ", which the input's %s does not", row, (uint64_t)x,
+                      graft_dtype_name(b));
     if (x < low || x > high)
       return gr_error(t->context, GRAFT_RUN, (gr_loc){.node = c->from.name},
                       "row %" PRId64 " of the data has %" PRId64 ", which the input's %s does not", row, x,

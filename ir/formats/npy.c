@@ -228,9 +228,9 @@ graft_status gr_npy_map(graft_context *c, const char *path, graft_type *type, gr
   header h = {0};
   size_t start = 0;
   graft_status status = read_header(c, file->data, file->size, path, &h, &start);
-  const bool as_it_is = (!h.fortran || h.type.rank < 2) && !h.swapped && h.type.dtype != GRAFT_BOOL &&
-                        start % graft_dtype_size(h.type.dtype) == 0;
-  if (status == GRAFT_OK && as_it_is) {
+  const bool as_it_is = status == GRAFT_OK && (!h.fortran || h.type.rank < 2) && !h.swapped &&
+                        h.type.dtype != GRAFT_BOOL && start % graft_dtype_size(h.type.dtype) == 0;
+  if (as_it_is) {
     *type = h.type;
     *buffer = file;
     *data = (const char *)file->data + start;

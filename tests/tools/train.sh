@@ -98,6 +98,13 @@ expect 2 "no epochs" "$run" step.gfb --batch 4 --input x=x.0.npy --checkpoint ck
 expect 2 "no such schedule" train step.gfb --epochs 1 --schedule linear
 said 'cosine' "no such schedule"
 expect 2 "half a schedule" train step.gfb --epochs 1 --schedule step
+: >empty.npy
+head -c 100 x.0.npy >head.npy
+head -c 900 x.0.npy >short.npy
+for file in empty head short; do # mapped, but not believed
+  expect 1 "a file that is cut short" "$run" step.gfb --epochs 1 --batch 4 --input x=$file.npy --labels labels.0.npy
+  said "$file.npy: error: " "a file that is cut short"
+done
 expect 1 "no such graph" "$run" step.gfb --graph tain --input x=x.0.npy
 expect 1 "nowhere to write" train step.gfb --epochs 1 --checkpoint nowhere/ck.gfb
 [ -e nowhere ] && fail "nowhere to write: it was made"

@@ -385,6 +385,70 @@ START_TEST(what_is_wrong_is_named) {
 }
 END_TEST
 
+/* What a file may have under the names of the numbers that training keeps: none of it is believed. */
+START_TEST(numbers_that_training_keeps_are_checked) {
+  static const char rest[] = "tensor %w: f32[] parameter = 1.0\n"
+                             "graph main(%x: f32[?, 4], %labels: i64[?]) {\n  %y = mul(%x, %w)\n  return %y\n}\n"
+                             "graph train(%x: f32[?, 4], %labels: i64[?]) {\n"
+                             "  %y = mul(%x, %w)\n  %l = mean(%y)\n  return %y, %l as \"loss\"\n}\n";
+  static const char rate[] = "tensor %optimizer.lr: f32[] buffer = 0.1\n",
+                    step[] = "tensor %optimizer.step: i64[] buffer = 3\n";
+  static const struct {
+    const char *a, *b, *c;
+    bool resume;
+    graft_status status; /* GRAFT_OK: it trains */
+    const char *node, *text;
+  } cases[] = {
+      {rate, step, "", true, GRAFT_OK, NULL, NULL},
+      {"tensor %optimizer.lr: f32[0] buffer = []\n", step, "", false, GRAFT_NAME, "", "'optimizer.lr', f32[]"},
+      {"tensor %optimizer.lr: f32[2] buffer = [1, 1]\n", step, "", false, GRAFT_NAME, "", "'optimizer.lr', f32[]"},
+      {"tensor %optimizer.lr: f64[] buffer = 0.1\n", step, "", false, GRAFT_NAME, "", "'optimizer.lr', f32[]"},
+      {"tensor %optimizer.lr: f32[] constant = 0.1\n", step, "", false, GRAFT_NAME, "", "'optimizer.lr', f32[]"},
+      {rate, "tensor %optimizer.step: i64[0] buffer = []\n", "", false, GRAFT_NAME, "", "'optimizer.step', i64[]"},
+      {rate, "tensor %optimizer.step: i64[] buffer = -1\n", "", false, GRAFT_INVALID_ARGUMENT, "optimizer.step",
+       "-1 steps were never taken"},
+      {rate, "tensor %optimizer.step: i64[] buffer = -9223372036854775808\n", "", true, GRAFT_INVALID_ARGUMENT,
+       "optimizer.step", "were never taken"},
+      {rate, "tensor %optimizer.step: i64[] buffer = 9223372036854775807\n", "", false, GRAFT_INVALID_ARGUMENT,
+       "optimizer.step", "were never taken"},
+      {rate, step, "tensor %optimizer.start: i64[] buffer = 4\n", true, GRAFT_INVALID_ARGUMENT, "optimizer.step",
+       "step 3, but training began behind step 4"},
+      {rate, step, "tensor %optimizer.start: i64[] buffer = 4\n", false, GRAFT_OK, NULL, NULL},
+      {rate, step, "tensor %optimizer.start: i64[] buffer = -9223372036854775808\n", true, GRAFT_INVALID_ARGUMENT,
+       "optimizer.step", "step 3, but"},
+      {rate, step, "tensor %optimizer.start: i64[0] buffer = []\n", false, GRAFT_NAME, "optimizer.start", "no i64[]"},
+      {rate, step, "tensor %optimizer.start: i64[] constant = 1\n", false, GRAFT_NAME, "optimizer.start", "no i64[]"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    char text[2048];
+    world w;
+    setup(&w);
+    (void)snprintf(text, sizeof text, "graft 1\n%s%s%s%s", cases[i].a, cases[i].b, cases[i].c, rest);
+    load(&w, text, "verify");
+    w.o.resume = cases[i].resume;
+    if (cases[i].status)
+      expect_error(&w, cases[i].status, cases[i].node, cases[i].text);
+    else
+      ck_assert_int_eq(train(&w), GRAFT_OK);
+    teardown(&w);
+  }
+}
+END_TEST
+
+/* What an integer of the data is in the input's dtype is not guessed. */
+START_TEST(labels_that_the_input_does_not_have_are_refused) {
+  world w;
+  uint64_t labels[ROWS] = {0};
+  setup(&w);
+  w.data[1].type.dtype = GRAFT_U64;
+  w.data[1].data = labels;
+  ck_assert_int_eq(train(&w), GRAFT_OK);
+  labels[1] = UINT64_MAX; /* as i64: -1 */
+  expect_error(&w, GRAFT_RUN, "labels", "row 1 of the data has 18446744073709551615");
+  teardown(&w);
+}
+END_TEST
+
 START_TEST(a_loss_that_is_no_number_is_refused_and_its_node_named) {
   world w;
   setup(&w);
@@ -419,6 +483,8 @@ static Suite *suite(void) {
   tcase_add_test(t, validation_runs_behind_each_epoch_on_all_rows);
   tcase_add_test(t, the_loss_of_validation_is_that_of_training);
   tcase_add_test(t, what_is_wrong_is_named);
+  tcase_add_test(t, numbers_that_training_keeps_are_checked);
+  tcase_add_test(t, labels_that_the_input_does_not_have_are_refused);
   tcase_add_test(t, a_loss_that_is_no_number_is_refused_and_its_node_named);
   suite_add_tcase(s, t);
   return s;
