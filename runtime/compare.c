@@ -413,6 +413,7 @@ static graft_status prepare(graft_compare *c, const graft_compare_options *o) {
   graft_session_options options = {.size = sizeof options,
                                    .threads = o->threads,
                                    .reference = o->reference,
+                                   .seed = o->seed,
                                    .kernels = o->kernels,
                                    .kernel_count = o->kernel_count,
                                    .keep_state = true,

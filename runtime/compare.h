@@ -47,7 +47,8 @@ typedef struct graft_compare_options {
    */
   const graft_backend *const *backends;
   uint32_t backend_count;
-  bool biases; /* for graft_compare_correct_biases: means of errors are kept */
+  bool biases;   /* for graft_compare_correct_biases: means of errors are kept */
+  uint64_t seed; /* of random ops, of both alike */
 } graft_compare_options;
 
 /* Of b against a, all elements of all steps together. */

@@ -77,7 +77,9 @@ bool comparison_begin(comparison *c, graft_context *context, graft_graph *a, con
   warn_training(options->other, b);
   if (!read_folded(c, context)) return false;
   const graft_compare_options all = {.size = sizeof all,
-                                     .threads = options->threads,
+                                     .threads = options->session.threads,
+                                     .reference = options->session.reference,
+                                     .seed = options->session.seed,
                                      .bad = options->bad,
                                      .biases = options->corrected != NULL,
                                      .folded = c->folded ? graft_module_get_graph(c->folded, 0) : NULL};

@@ -7,11 +7,11 @@
 #include "tools/feeds.h"
 
 typedef struct compare_options {
-  const char *other;   /* B; NULL: nothing is compared */
-  const char *against; /* A */
-  const char *passes;  /* that B goes through first, or NULL */
-  bool weights;        /* integers of B against floats of A, too */
-  uint32_t threads;
+  const char *other;                                 /* B; NULL: nothing is compared */
+  const char *against;                               /* A */
+  const char *passes;                                /* that B goes through first, or NULL */
+  bool weights;                                      /* integers of B against floats of A, too */
+  graft_session_options session;                     /* threads, reference, seed of both */
   double bad;                                        /* dB */
   const char *report, *json, *node_data, *corrected; /* files to be written, or NULL */
 } compare_options;

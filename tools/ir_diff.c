@@ -80,7 +80,7 @@ static bool set_option(void *user, int id, const char *argument) {
     return true;
   case THREADS:
     if (!parse_number(a, "--threads", argument, 1, 1024, &number)) return false;
-    a->compare.threads = (uint32_t)number;
+    a->compare.session.threads = (uint32_t)number;
     return true;
   default: return false;
   }
@@ -216,7 +216,7 @@ static int run(graft_context *context, arguments *a) {
 }
 
 int main(int argc, char **argv) {
-  arguments a = {.compare = {.bad = 20, .threads = 1}};
+  arguments a = {.compare = {.bad = 20, .session = {.threads = 1}}};
   cli_command command = {.name = "ir-diff",
                          .usage = "A [B] [--input NAME=A.npy[,B.npy...]]... [options]",
                          .summary = "Runs two modules on the same inputs and says where and how far they differ.",

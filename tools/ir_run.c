@@ -22,6 +22,8 @@ enum {
   INPUT = 256,
   OUTPUT_DIR,
   THREADS,
+  REFERENCE,
+  SEED,
   TIMING,
   BATCH,
   LABELS,
@@ -63,6 +65,8 @@ static const cli_option option_table[] = {
     {STEPS, "steps", "N", "so many steps of random inputs (default 1)"},
     {LABELS, "labels", "F.npy", "print how often the first result's largest entry is the label"},
     {THREADS, "threads", "N", "use N threads (default 1)"},
+    {REFERENCE, "reference", NULL, "the plain kernels alone: the same bytes for every number of threads"},
+    {SEED, "seed", "SEED", "of random ops, dropout in training (default 0): the same SEED draws the same"},
     {TIMING, "timing", NULL, "tables of the time it took, and each node with its kernel (standard error)"},
     {VALUES, "values", NULL, "a table of each value: min, max, mean, NaN, zeros"},
     {DUMP_VALUES, "dump-values", "DIR",
@@ -115,7 +119,7 @@ typedef struct arguments {
   feeds feeds;
   nodes_options nodes;
   compare_options compare;
-  uint32_t threads;
+  graft_session_options session; /* threads, reference, seed */
   bool timing;
   cli_limits limits;
 } arguments;
@@ -197,8 +201,10 @@ static bool set_option(void *user, int id, const char *argument) {
   case LABELS: a->labels = argument; return true;
   case THREADS:
     if (!parse_count(a, "--threads", argument, 1024, &count)) return false;
-    a->threads = (uint32_t)count;
+    a->session.threads = (uint32_t)count;
     return true;
+  case REFERENCE: return a->session.reference = true;
+  case SEED: return parse_seed(a, "seed", argument, &a->session.seed);
   case TIMING: return a->timing = a->nodes.timing = true;
   case VALUES: return a->nodes.values = true;
   case COMPARE: a->compare.other = argument; return true;
@@ -355,7 +361,7 @@ static bool prepare(runner *r) {
   r->read_seconds = cli_now() - start;
   if (a->compare.other) return comparison_begin(&r->comparison, r->context, r->graph, r->feeds, &a->compare);
   start = cli_now();
-  graft_session_options options = {.size = sizeof options, .threads = a->threads};
+  graft_session_options options = a->session;
   if (a->nodes.timing || a->nodes.values || a->nodes.dump) {
     r->nodes = nodes_create(r->graph, &a->nodes);
     if (!r->nodes) return false;
@@ -423,7 +429,7 @@ static int run(graft_context *context, arguments *a) {
 static int train(graft_context *context, arguments *a) {
   graft_module *m = cli_load(context, a->module);
   const graft_save_options save = {.size = sizeof save};
-  const bool ok = m && gr_warn_foreign(m) && training_run(&a->training, m, &a->feeds, a->labels, a->threads) &&
+  const bool ok = m && gr_warn_foreign(m) && training_run(&a->training, m, &a->feeds, a->labels, &a->session) &&
                   (!a->state_out || cli_save(m, a->state_out, &save));
   cli_print_diagnostics(context, strcmp(a->module, "-") == 0 ? "<stdin>" : a->module);
   graft_module_destroy(m);
@@ -431,7 +437,7 @@ static int train(graft_context *context, arguments *a) {
 }
 
 int main(int argc, char **argv) {
-  arguments a = {.threads = 1, .compare = {.bad = 20, .weights = true}};
+  arguments a = {.session = {.size = sizeof a.session, .threads = 1}, .compare = {.bad = 20, .weights = true}};
   cli_command command = {.name = "ir-run",
                          .usage = "MODULE [--input NAME=A.npy[,B.npy...]]... [options]",
                          .summary = "Runs a module and writes its results, and its state when it trains or observes.",
@@ -448,7 +454,7 @@ int main(int argc, char **argv) {
   if (status < 0) status = check_training(&a);
   if (status < 0) {
     a.module = a.compare.against = argv[first];
-    a.compare.threads = a.threads;
+    a.compare.session = a.session;
     graft_context *context = cli_context(&a.limits);
     status = !context                  ? cli_fail("ir-run", "out of memory")
              : a.training.train.epochs ? train(context, &a)

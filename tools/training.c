@@ -206,10 +206,10 @@ static bool read_files(const training_options *o, graft_module *m, const feeds *
   return ok;
 }
 
-bool training_run(training_options *o, graft_module *m, const feeds *inputs, const char *labels, uint32_t threads) {
+bool training_run(training_options *o, graft_module *m, const feeds *inputs, const char *labels,
+                  const graft_session_options *session) {
   teller t = {.o = o, .m = m, .ok = true};
   files training, validation = {0};
-  const graft_session_options session = {.size = sizeof session, .threads = threads};
   graft_train_options train = o->train;
   bool ok = read_files(o, m, inputs, labels, &training, &validation) && open_log(&t);
   train.size = sizeof train;
@@ -218,7 +218,7 @@ bool training_run(training_options *o, graft_module *m, const feeds *inputs, con
   train.validation = validation.inputs;
   train.validation_count = validation.count;
   train.batch = inputs->batch;
-  train.session = &session;
+  train.session = session;
   train.after_step = after_step;
   train.after_step_user = &t;
   if (o->checkpoint) guard_defer();

@@ -17,9 +17,11 @@ typedef struct training_options {
 bool training_schedule(training_options *o, const cli_command *command, const char *text);
 /* -1, or the exit status of a usage error. `inputs`: of --input; `labels`: of --labels. */
 int training_check(const training_options *o, const cli_command *command, const feeds *inputs);
-/* Trains the module with the files of `inputs` and `labels` (NULL: none). False: said, or in the diagnostics. An
- * interrupt ends it behind a step, where there is a checkpoint, which then is written: guard_interrupted. */
-bool training_run(training_options *o, graft_module *m, const feeds *inputs, const char *labels, uint32_t threads);
+/* Trains the module with the files of `inputs` and `labels` (NULL: none), in sessions like `session`. False: said, or
+ * in the diagnostics. An interrupt ends it behind a step, where there is a checkpoint, which then is written:
+ * guard_interrupted. */
+bool training_run(training_options *o, graft_module *m, const feeds *inputs, const char *labels,
+                  const graft_session_options *session);
 void training_free(training_options *o);
 
 #endif

@@ -497,7 +497,7 @@ expect 2 "run: threads" "$run" net.gir --threads many
 expect 2 "run: an input twice" "$run" net.gir --input x=data/a.npy --input x=data/a.npy
 expect 2 "run: lists of different length" "$run" net.gir --input x=data/a.npy,data/a.npy --input y=data/a.npy
 expect 0 "run: help" "$run" --help
-for option in input output-dir output threads timing batch labels random extent steps values dump-values; do printed "--$option" "run: help"; done
+for option in input output-dir output threads reference seed timing batch labels random extent steps values dump-values; do printed "--$option" "run: help"; done
 expect 1 "run: no such input" "$run" net.gir --input z=data/a.npy --output-dir never
 said "no input called 'z'" "run: no such input"
 absent never "run: no such input"
@@ -542,6 +542,8 @@ expect 0 "run: state to standard output" "$run" net.gir --input x=data/a.npy -o 
 printed "^tensor %count: f32\[\] buffer = 1.0" "run: state to standard output"
 expect 0 "run: threads" "$run" net.gir --input x=data/a.npy --threads 2
 cmp -s out one || fail "two threads give other results"
+expect 0 "run: plain kernels" "$run" net.gir --input x=data/a.npy --reference --timing
+grep -qi 'onednn' err && fail "run: --reference has oneDNN's kernels"
 
 # -- ir-run: random inputs, values
 expect 2 "random: no number" "$run" net.gir --random x

@@ -84,6 +84,80 @@ lines parts.csv 5 "a row for all parts"
 expect 1 "parts of a step that has none" train step.gfb --epochs 2 --accumulate 5
 said 'train-step{accumulate=true}' "parts of a step that has none"
 
+# -- random ops, and the plain kernels: what a run draws follows from --seed and the number of the step
+cat >drop.gir <<'GIR'
+graft 1
+tensor %conv.weight: f32[16, 3, 3, 3] parameter = fill("conv.weight", -0.3, 0.3)
+tensor %bn.weight: f32[16] parameter = fill("bn.weight", 0.5, 1.5)
+tensor %bn.bias: f32[16] parameter = fill("bn.bias", -0.1, 0.1)
+tensor %bn.running_mean: f32[16] buffer = fill("bn.running_mean", -0.1, 0.1)
+tensor %bn.running_var: f32[16] buffer = fill("bn.running_var", 0.5, 1.5)
+tensor %fc.weight: f32[3, 16] parameter = fill("drop.fc.weight", -0.4, 0.4)
+graph main(%image: f32[?, 3, 24, 24]) {
+  %c = conv2d(%image, %conv.weight) {padding: [1, 1]}: f32[?, 16, 24, 24]
+  %b = batch_norm(%c, %bn.weight, %bn.bias, %bn.running_mean, %bn.running_var): f32[?, 16, 24, 24]
+  %r = relu(%b): f32[?, 16, 24, 24]
+  %d = dropout(%r) {p: 0.3}: f32[?, 16, 24, 24]
+  %m = mean(%d) {dim: [2, 3]}: f32[?, 16]
+  %e = dropout(%m): f32[?, 16]
+  %y = linear(%e, %fc.weight): f32[?, 3]
+  return %y
+}
+GIR
+cat >images.gir <<'GIR'
+graft 1
+tensor %x: f32[18, 3, 24, 24] constant = fill("images", -1.0, 1.0)
+tensor %l: f32[18] constant = fill("classes", 0.0, 2.99)
+graph main() {
+  %a = abs(%x): f32[18, 3, 24, 24]
+  %b = sub(%x, %a): f32[18, 3, 24, 24]
+  %c = add(%b, %a): f32[18, 3, 24, 24]
+  %labels = to(%l) {dtype: u8}: u8[18]
+  return %c as "image", %labels as "classes"
+}
+GIR
+expect 0 "images" "$run" images.gir --output-dir .
+expect 0 "train-step with dropout" "$opt" drop.gir --passes 'train-step{optimizer=adam,lr=0.01}' -o drop.gfb
+drop() { "$run" "$@" --batch 4 --input image=image.0.npy --labels classes.0.npy; }
+expect 0 "dropout" drop drop.gfb --epochs 3 --shuffle 1 --seed 7 --log one.csv -o one.gfb
+expect 0 "dropout again" drop drop.gfb --epochs 3 --shuffle 1 --seed 7 --log two.csv -o two.gfb
+same one.gfb two.gfb "dropout of one seed"
+same one.csv two.csv "dropout of one seed: the log"
+expect 0 "dropout of another seed" drop drop.gfb --epochs 3 --shuffle 1 --seed 8 --log other.csv -o other.gfb
+cmp -s one.csv other.csv && fail "dropout: the seed changes nothing"
+expect 0 "dropout without a seed" drop drop.gfb --epochs 3 --shuffle 1 --log none.csv
+expect 0 "dropout of seed 0" drop drop.gfb --epochs 3 --shuffle 1 --seed 0 --log zero.csv
+same none.csv zero.csv "seed 0 is the default"
+expect 0 "dropout, an epoch" drop drop.gfb --epochs 1 --shuffle 1 --seed 7 --log parts.csv --checkpoint part.gfb
+expect 0 "dropout, resumed" drop part.gfb --resume --epochs 3 --shuffle 1 --seed 7 --log parts.csv -o resumed.gfb
+same one.gfb resumed.gfb "dropout, resumed"
+same one.csv parts.csv "dropout, resumed: the log"
+expect 0 "plain kernels" drop drop.gfb --epochs 2 --seed 7 --reference --log plain1.csv -o plain1.gfb
+expect 0 "plain kernels, two threads" drop drop.gfb --epochs 2 --seed 7 --reference --threads 2 --log plain2.csv -o plain2.gfb
+same plain1.gfb plain2.gfb "plain kernels for one and two threads"
+same plain1.csv plain2.csv "plain kernels for one and two threads: the log"
+
+# -- the same of a run without training
+step() { "$run" drop.gfb --graph train --input image=image.0.npy --input labels=classes64.0.npy --output-dir "$@"; }
+cat >classes.gir <<'GIR'
+graft 1
+tensor %l: f32[18] constant = fill("classes", 0.0, 2.99)
+graph main() {
+  %labels = to(%l) {dtype: i64}: i64[18]
+  return %labels as "classes64"
+}
+GIR
+expect 0 "classes" "$run" classes.gir --output-dir .
+expect 0 "a step" step a --seed 3
+expect 0 "the same step" step b --seed 3
+expect 0 "a step of another seed" step c --seed 4
+same a/loss.0.npy b/loss.0.npy "a step of one seed"
+cmp -s a/loss.0.npy c/loss.0.npy && fail "a step: the seed changes nothing"
+expect 0 "a plain step" step d --seed 3 --reference
+expect 0 "a plain step of two threads" step e --seed 3 --reference --threads 2
+same d/loss.0.npy e/loss.0.npy "plain kernels in a step"
+expect 2 "a seed that is none" step f --seed x
+
 # -- what is refused
 expect 1 "no graph train" train net.gir --epochs 1
 said "no graph is called 'train'" "no graph train"
