@@ -5,6 +5,8 @@
 
 #include "passes/quant_impl.h"
 
+enum { LARGE = 1 << 16 }; /* bytes */
+
 typedef struct recomputer {
   gr_pass *pass;
   graft_graph *g;
@@ -34,6 +36,14 @@ static bool has_statistics(const gr_op_info *info) {
   return false;
 }
 
+/* Is keeping it worth a second look? A small result would cost a node and free next to nothing; where the extents are
+ * not known yet, it may be large. */
+static bool is_large(const graft_graph *g, graft_node n) {
+  const graft_type *type = gr_type_of(g, gr_result(g, n, 0));
+  const int64_t elements = graft_type_elements(type), size = (int64_t)graft_dtype_size(type->dtype);
+  return elements < 0 || !size || elements >= LARGE / size;
+}
+
 /* Of nodes that can be computed a second time at all. */
 static bool can_be(const graft_graph *g, graft_node n) {
   const uint32_t effects = GR_F_OBSERVE | GR_F_QPARAMS | GR_F_OPTIMIZER | GR_F_CONTROL;
@@ -41,18 +51,21 @@ static bool can_be(const graft_graph *g, graft_node n) {
          (gr_node_may(g, n) & GR_MAY_MERGE);
 }
 
+static bool is(const char *list, const char *word) { return strcmp(list, word) == 0; }
+
 static graft_status choose(recomputer *r) {
   gr_pass *p = r->pass;
   const graft_graph *g = r->g;
   const char *list = gr_option_string(p, "recompute");
-  const bool all = strcmp(list, "auto") == 0;
+  const bool all = is(list, "auto");
   gr_selector names;
   graft_status s = gr_selector_init(&names, p->module, all ? "" : list) ? GRAFT_OK : GRAFT_NO_MEMORY;
   for (graft_node n = g->first; n != GRAFT_NONE && !s; n = gr_node_at(g, n)->next) {
     const gr_op_info *info = gr_info(g, n);
     if (!can_be(g, n)) continue;
     if (all)
-      r->chosen[n] = (!(info->families & GR_F_LAYER) || has_statistics(info)) && has_one_activation(g, n);
+      r->chosen[n] =
+          (!(info->families & GR_F_LAYER) || has_statistics(info)) && has_one_activation(g, n) && is_large(g, n);
     else
       s = gr_selector_has(&names, r->g, n, &r->chosen[n]);
   }
@@ -134,7 +147,7 @@ static graft_status run(recomputer *r) {
 graft_status gr_pass_recompute(gr_pass *p) {
   graft_context *c = p->context;
   recomputer r = {.pass = p};
-  if (!gr_option_string(p, "recompute")[0]) return GRAFT_OK;
+  if (is(gr_option_string(p, "recompute"), "none") || !gr_option_string(p, "recompute")[0]) return GRAFT_OK;
   graft_status s = gr_graph_to_train(p, &r.g);
   if (s) return s;
   r.node_count = r.g->nodes.len;

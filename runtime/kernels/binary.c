@@ -318,33 +318,54 @@ graft_status gr_kernel_ge(const gr_kernel_call *k) { return run_ordered(k, le_ta
 /* ---- where: `other` everywhere, then x where the condition says so; elements move by their size ---- */
 
 #define SELECT(T) \
-  static void copy_##T(void *yy, const void *aa, const void *bb, int64_t n, int64_t sa, int64_t sb) { \
+  GR_LOOP void copy_##T##_loop(void *yy, const void *aa, const void *bb, int64_t n, int64_t sa, int64_t sb) { \
     T *y = yy; \
     const T *other = bb; \
     (void)aa, (void)sa; \
-    for (int64_t i = 0; i < n; i++) y[i] = other[i * sb]; \
+    if (sb) { \
+      memcpy(y, other, (size_t)n * sizeof *y); \
+    } else { \
+      for (int64_t i = 0; i < n; i++) y[i] = *other; \
+    } \
   } \
-  static void select_##T(void *yy, const void *aa, const void *bb, int64_t n, int64_t sa, int64_t sb) { \
+  GR_ONE(copy_##T, INNER_PARAMETERS, (y, a, b, n, sa, sb)) \
+  GR_LOOP void select_##T##_loop(void *yy, const void *aa, const void *bb, int64_t n, int64_t sa, int64_t sb) { \
     T *y = yy; \
     const uint8_t *condition = aa; \
     const T *x = bb; \
-    for (int64_t i = 0; i < n; i++) y[i] = condition[i * sa] ? x[i * sb] : y[i]; \
-  }
+    if (!sa) { \
+      if (*condition) copy_##T##_loop(y, x, x, n, sb, sb); \
+    } else if (sb) { \
+      GR_IN_STEP \
+      for (int64_t i = 0; i < n; i++) { \
+        const T chosen = x[i], before = y[i]; /* both are read, so that the loop has no branch */ \
+        y[i] = condition[i] ? chosen : before; \
+      } \
+    } else { \
+      const T chosen = *x; \
+      GR_IN_STEP \
+      for (int64_t i = 0; i < n; i++) { \
+        const T before = y[i]; \
+        y[i] = condition[i] ? chosen : before; \
+      } \
+    } \
+  } \
+  GR_CLONES(select_##T, INNER_PARAMETERS, (y, a, b, n, sa, sb))
 SELECT(uint8_t)
 SELECT(uint16_t)
 SELECT(uint32_t)
 SELECT(uint64_t)
 
 graft_status gr_kernel_select(const gr_kernel_call *k) {
-  static const inner_function copies[] = {
+  static const inner_function *const copies[] = {
       [1] = copy_uint8_t, [2] = copy_uint16_t, [4] = copy_uint32_t, [8] = copy_uint64_t};
-  static const inner_function selects[] = {
+  static const inner_function *const selects[] = {
       [1] = select_uint8_t, [2] = select_uint16_t, [4] = select_uint32_t, [8] = select_uint64_t};
   const gr_in *condition = &k->operands[0], *x = &k->operands[1], *other = &k->operands[2];
   if (condition->type->dtype != GRAFT_BOOL) return gr_kernel_no_dtype(k, condition->type->dtype);
   if (x->type->dtype != other->type->dtype) return gr_kernel_no_dtype(k, other->type->dtype);
   size_t size = graft_dtype_size(x->type->dtype);
-  broadcast(k->threads, copies[size], &k->results[0], other, other);
-  broadcast(k->threads, selects[size], &k->results[0], condition, x);
+  broadcast(k->threads, copies[size][k->isa], &k->results[0], other, other);
+  broadcast(k->threads, selects[size][k->isa], &k->results[0], condition, x);
   return GRAFT_OK;
 }

@@ -4,35 +4,48 @@
 
 #include <math.h>
 
-/* Results of a row whose windows reach over no end of the input, where no index is asked for: [first, last). */
+/* Results of a row whose windows reach over no end of the input: [first, last). */
 static void inside_row(const gr_pool *p, int64_t *first, int64_t *last) {
   const gr_pool_axis *a = &p->a[2];
   const int64_t reach = (a->kernel - 1) * a->dilation + 1, spare = a->in + a->padding - reach;
   *first = *last = 0;
-  if (p->adaptive || p->indices || spare < 0) return;
+  if (p->adaptive || spare < 0) return;
   const int64_t begin = (a->padding + a->stride - 1) / a->stride, end = spare / a->stride + 1;
   *last = end < a->out ? end : a->out;
   *first = begin < *last ? begin : *last;
 }
 
-/* One tap of a row of maxima: the elements that `stride` apart belong to results that follow each other. */
+/* One tap of a row of maxima: the elements that `stride` apart belong to results that follow each other. `at` has the
+ * positions of the maxima, of which the tap's first is `from`; or is NULL. */
 #define MAX_TAP(D, T, IS_NAN) \
-  GR_LOOP void max_tap_by_##D(const T *x, int64_t stride, int64_t count, T *y) { \
-    GR_IN_STEP \
-    for (int64_t i = 0; i < count; i++) { \
-      const T v = x[i * stride]; \
-      y[i] = v > y[i] || IS_NAN(v) ? v : y[i]; \
+  GR_LOOP void max_tap_by_##D(const T *x, int64_t stride, int64_t count, T *y, int64_t *at, int64_t from) { \
+    if (at) { \
+      GR_IN_STEP \
+      for (int64_t i = 0; i < count; i++) { \
+        const T v = x[i * stride], max = y[i]; \
+        const bool more = v > max || IS_NAN(v); \
+        const int64_t before = at[i]; \
+        y[i] = more ? v : max; \
+        at[i] = more ? from + i * stride : before; \
+      } \
+    } else { \
+      GR_IN_STEP \
+      for (int64_t i = 0; i < count; i++) { \
+        const T v = x[i * stride]; \
+        y[i] = v > y[i] || IS_NAN(v) ? v : y[i]; \
+      } \
     } \
   } \
-  GR_LOOP void max_tap_##D##_loop(const T *x, int64_t stride, int64_t count, T *y) { \
+  GR_LOOP void max_tap_##D##_loop(const T *x, int64_t stride, int64_t count, T *y, int64_t *at, int64_t from) { \
     if (stride == 1) \
-      max_tap_by_##D(x, 1, count, y); \
+      max_tap_by_##D(x, 1, count, y, at, from); \
     else if (stride == 2) \
-      max_tap_by_##D(x, 2, count, y); \
+      max_tap_by_##D(x, 2, count, y, at, from); \
     else \
-      max_tap_by_##D(x, stride, count, y); \
+      max_tap_by_##D(x, stride, count, y, at, from); \
   } \
-  CLONES_##D(max_tap_##D, (const T *x, int64_t stride, int64_t count, T *y), (x, stride, count, y))
+  CLONES_##D(max_tap_##D, (const T *x, int64_t stride, int64_t count, T *y, int64_t *at, int64_t from), \
+             (x, stride, count, y, at, from))
 #define CLONES_F32 GR_CLONES
 #define CLONES_I8 GR_CLONES
 #define CLONES_U8 GR_CLONES
@@ -44,9 +57,8 @@ static void inside_row(const gr_pool *p, int64_t *first, int64_t *last) {
 #define CLONES_U32 GR_ONE
 #define CLONES_U64 GR_ONE
 
-/* As PyTorch: the first of equal elements, and the last NaN where there is one. Where a row of windows lies inside and
- * nobody asks for indices, a tap is taken for the whole row at once: each result meets the same elements in the same
- * order. */
+/* As PyTorch: the first of equal elements, and the last NaN where there is one. Where a row of windows lies inside, a
+ * tap is taken for the whole row at once: each result meets the same elements in the same order. */
 #define MAX_POOL(D, T, LOWEST, IS_NAN) \
   MAX_TAP(D, T, IS_NAN) \
   static void max_window_##D(const gr_pool *p, const T *x, int64_t d, int64_t h, int64_t w, int64_t at) { \
@@ -67,18 +79,22 @@ static void inside_row(const gr_pool *p, int64_t *first, int64_t *last) {
     ((T *)p->y)[at] = max; \
     if (p->indices) p->indices[at] = best; \
   } \
-  static void max_row_##D(const gr_pool *p, const T *x, int64_t d, int64_t h, int64_t first, int64_t last, T *y) { \
+  static void max_row_##D(const gr_pool *p, const T *x, int64_t d, int64_t h, int64_t first, int64_t last, T *y, \
+                          int64_t *at) { \
     const gr_pool_axis *a = p->a; \
     int64_t d0, d1, h0, h1, n; \
     gr_pool_window(p, 0, d, &d0, &d1, &n); \
     gr_pool_window(p, 1, h, &h0, &h1, &n); \
+    const int64_t begin = first * a[2].stride - a[2].padding; \
     for (int64_t w = first; w < last; w++) y[w] = LOWEST; \
+    for (int64_t w = first; w < last && at; w++) \
+      at[w] = (d0 * a[1].in + h0) * a[2].in + begin + (w - first) * a[2].stride; \
     for (int64_t i = d0; i < d1; i += a[0].dilation) \
       for (int64_t j = h0; j < h1; j += a[1].dilation) \
-        for (int64_t l = 0; l < a[2].kernel; l++) \
-          max_tap_##D[p->isa](x + (i * a[1].in + j) * a[2].in + first * a[2].stride - a[2].padding + \
-                                  l * a[2].dilation, \
-                              a[2].stride, last - first, y + first); \
+        for (int64_t l = 0; l < a[2].kernel; l++) { \
+          const int64_t from = (i * a[1].in + j) * a[2].in + begin + l * a[2].dilation; \
+          max_tap_##D[p->isa](x + from, a[2].stride, last - first, y + first, at ? at + first : NULL, from); \
+        } \
   } \
   static void max_pool_##D(void *user, int64_t begin, int64_t end, uint32_t worker) { \
     const gr_pool *p = user; \
@@ -92,7 +108,7 @@ static void inside_row(const gr_pool *p, int64_t *first, int64_t *last) {
       for (int64_t d = 0; d < a[0].out; d++) \
         for (int64_t h = 0; h < a[1].out && !gr_cancelled(p->context); h++, at += a[2].out) { \
           for (int64_t w = 0; w < first; w++) max_window_##D(p, x, d, h, w, at + w); \
-          if (first < last) max_row_##D(p, x, d, h, first, last, (T *)p->y + at); \
+          if (first < last) max_row_##D(p, x, d, h, first, last, (T *)p->y + at, p->indices ? p->indices + at : NULL); \
           for (int64_t w = last; w < a[2].out; w++) max_window_##D(p, x, d, h, w, at + w); \
         } \
     } \
