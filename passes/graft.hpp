@@ -20,6 +20,7 @@
 #include <string_view>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "layers.h"
 #include "ops.h"
@@ -27,6 +28,7 @@
 #include "patterns.h"
 #include "runtime.h"
 #include "state.h"
+#include "train.h"
 
 namespace graft {
 
@@ -284,6 +286,76 @@ public:
     const void *data = graft_session_get_output(get(), i, &t);
     return elements<T>(t, data);
   }
+};
+
+/* ---- training ---- */
+
+/* The training loop (train.h) of a module with a graph `train`:
+ *
+ *     graft::training training;
+ *     training.input("x", graft::span<const float>(images), {1000, 1, 8, 8});
+ *     training.input("labels", graft::span<const std::int64_t>(labels), {1000});
+ *     training.options.epochs = 3;
+ *     training.options.batch = 32;
+ *     if (!training.run(module, [&](const graft_train_state &s) -> graft::status {
+ *           return s.epoch_ended ? module.save("checkpoint.gfb") : GRAFT_OK; // anything else ends training with it
+ *         })) …
+ */
+class training {
+public:
+  graft_train_options options = {};   /* all but sizes, data, session and after_step */
+  graft_session_options session = {}; /* threads, seed, reference, … */
+
+  /* Data by the name of the input, which as the elements is borrowed: until the last run. GRAFT_TYPE: there are not as
+   * many as the shape has. */
+  template <class T> status input(const char *name, span<const T> data, std::initializer_list<std::int64_t> shape) {
+    return add(inputs_, name, type(dtype_of<T>::value, shape), data.data(), data.size());
+  }
+  /* The same for validation, after each epoch. */
+  template <class T>
+  status validation(const char *name, span<const T> data, std::initializer_list<std::int64_t> shape) {
+    return add(validation_, name, type(dtype_of<T>::value, shape), data.data(), data.size());
+  }
+
+  status run(module &m) const { return run(m, nullptr, nullptr); }
+  /* Told of each step: a function of a graft_train_state that gives a status. */
+  template <class F> status run(module &m, F &&after_step) const {
+    using function = std::remove_reference_t<F>;
+    return run(
+        m,
+        [](void *user, const graft_train_state *state) -> graft_status {
+          return static_cast<status>((*static_cast<function *>(user))(*state)).code();
+        },
+        const_cast<std::remove_const_t<function> *>(&after_step));
+  }
+
+private:
+  static status add(std::vector<graft_train_input> &to, const char *name, const graft_type &type, const void *data,
+                    std::size_t count) {
+    if (graft_type_elements(&type) != static_cast<std::int64_t>(count)) return GRAFT_TYPE;
+    graft_train_input input = {};
+    input.size = sizeof input;
+    input.name = name;
+    input.type = type;
+    input.data = data;
+    to.push_back(input);
+    return GRAFT_OK;
+  }
+  status run(module &m, graft_train_function after_step, void *user) const {
+    graft_session_options in = session;
+    graft_train_options all = options;
+    in.size = sizeof in;
+    all.size = sizeof all;
+    all.inputs = inputs_.data();
+    all.input_count = static_cast<std::uint32_t>(inputs_.size());
+    all.validation = validation_.data();
+    all.validation_count = static_cast<std::uint32_t>(validation_.size());
+    all.session = &in;
+    all.after_step = after_step;
+    all.after_step_user = user;
+    return graft_train(m.get(), &all);
+  }
+  std::vector<graft_train_input> inputs_, validation_;
 };
 
 /* ---- rules and quantizers ---- */

@@ -61,7 +61,7 @@ main_job() { # FLAGS...
   # shellcheck disable=SC2086
   c++ -std=c++17 -fno-exceptions -fno-rtti $warnings $sanitize "$source/tests/embed/main_job.cc" -o "$work/main_job" "$@"
   rm -f "$work/digits.cc.gfb"
-  "$work/main_job" digits.onnx digits.train.x.npy digits.test.x.npy digits.test.y.npy "$work/digits.cc.gfb"
+  "$work/main_job" digits.onnx digits.train.x.npy digits.train.y.npy digits.test.x.npy digits.test.y.npy "$work/digits.cc.gfb"
   [ -s "$work/digits.cc.gfb" ]
 }
 # shellcheck disable=SC2086

@@ -6,6 +6,7 @@
 import gc
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import tempfile
@@ -47,6 +48,91 @@ class Python(unittest.TestCase):
             self.assertEqual(done.stdout.count("i8 weight"), 5)
             self.assertIn(b"DequantizeLinear", out.read_bytes())
             self.assertIn("dequantize_per_channel", [n.op for n in graft.load(out).main.nodes])
+
+    def train(self, module, **options):
+        x, y = (np.load(DATA / ("digits.%s.npy" % n), mmap_mode="r") for n in ("train.x", "train.y"))
+        return module.train({"x": x, "labels": y}, **dict(dict(batch=32, epochs=2, shuffle=True, seed=1, schedule="cosine"), **options))
+
+    def step(self, prepare="prepare-qat{quantizer=xnnpack},"):
+        module = graft.load(DATA / "digits.onnx")
+        module.run_passes(prepare + "train-step{lr=0.01}")
+        return module
+
+    def test_training(self):
+        module, steps = self.step(), []
+        test = {"x": np.load(DATA / "digits.test.x.npy"), "labels": np.load(DATA / "digits.test.y.npy")}
+        epochs = self.train(module, validation=test, after_step=steps.append)
+        self.assertEqual([(e.epoch, e.step) for e in epochs], [(1, 44), (2, 88)])
+        self.assertEqual([s.step for s in steps], list(range(1, 89)))
+        self.assertEqual(epochs[0].epoch_loss, np.cumsum([s.loss for s in steps[:44]])[-1] / 44)
+        self.assertTrue(np.isnan(steps[0].validation_loss) and epochs[1].validated == 360)
+        self.assertGreater(epochs[1].validation_accuracy, 0.95)
+        self.assertGreater(steps[0].rate, steps[-1].rate)
+        module.run_passes("to-eval,convert")
+        right = np.mean(module.session().run(test["x"])["y"].argmax(1) == test["labels"])
+        self.assertLess(abs(right - epochs[1].validation_accuracy), 3 / 360)
+
+    def test_training_stops_and_goes_on(self):
+        whole = self.step()
+        self.train(whole)
+
+        class Mine(Exception):
+            pass
+
+        def asks(state):
+            return state.step == 20
+
+        def fails(state):
+            raise Mine(state.step)
+
+        def interrupts(state):
+            if state.step == 50:
+                os.kill(os.getpid(), signal.SIGINT)
+
+        with tempfile.TemporaryDirectory() as folder:
+            file = pathlib.Path(folder) / "checkpoint.gfb"
+            self.assertEqual(self.train(self.step(), after_step=asks, checkpoint=file), [])
+            with self.assertRaises(KeyboardInterrupt):
+                self.train(graft.load(file), after_step=interrupts, checkpoint=file, resume=True)
+            counted = graft.load(file).tensor("optimizer.step").numpy()
+            self.assertIn(int(counted), (50, 51))
+            module = graft.load(file)
+            with self.assertRaises(Mine) as e:
+                self.train(module, after_step=fails, resume=True)
+            self.assertEqual(e.exception.args, (int(counted) + 1,))
+            self.assertFalse(module.context._take())
+            last = self.train(module, checkpoint=file, resume=True)
+            self.assertEqual([(e.epoch, e.step) for e in last], [(2, 88)])
+            self.assertEqual(module.dumps("binary"), whole.dumps("binary"))
+            self.assertEqual(file.read_bytes(), graft.load(whole.dumps("binary")).dumps("binary"))
+            with self.assertRaises(graft.Error):
+                self.train(self.step(), checkpoint=pathlib.Path(folder) / "no" / "such.gfb")
+
+    def test_training_refuses(self):
+        module = self.step(prepare="")
+        x, y = np.ones((64, 1, 8, 8), np.float32), np.zeros(64, np.int64)
+        before = module.dumps("binary")
+        y[40] = 10
+        with self.assertRaises(graft.Error) as e:
+            module.train({"x": x, "labels": y}, epochs=1, batch=64)
+        self.assertIn("loss", [d.node for d in e.exception.diagnostics])
+        self.assertEqual(module.dumps("binary"), before)
+        bad = x.copy()
+        bad[3, 0, 1, 1] = np.nan
+        for data, options, error, said in (({"x": x}, {}, graft.Error, "labels: there are no data"), ({"x": x, "labels": y[:5]}, {}, graft.Error, "5 rows"),
+                                           ({"x": bad, "labels": y * 0}, {}, graft.Error, "x: the data of this input are not finite"),
+                                           ({"x": x, "labels": y}, {"batch": 0}, graft.Error, "at least 1"),
+                                           ({"x": x, "labels": y}, {"schedule": "linear"}, KeyError, "linear"),
+                                           ({"x": x, "labels": y}, {"no_such": 1}, KeyError, "no_such"),
+                                           ({"x": x.astype("complex64"), "labels": y}, {}, TypeError, "complex64"),
+                                           ({"x": x, "labels": y}, {"session": {"threads": "two"}}, TypeError, "")):
+            with self.assertRaises(error) as e:
+                module.train(data, **dict(dict(epochs=1, batch=64), **options))
+            self.assertIn(said, str(e.exception))
+        self.assertEqual(module.dumps("binary"), before)
+        with self.assertRaises(graft.Error) as e:
+            graft.load(DATA / "digits.onnx").train({"x": x}, epochs=1, batch=1)
+        self.assertIn("train-step", str(e.exception))
 
     def test_inputs_are_read_where_they_are(self):
         session = graft.load(RELU).session()

@@ -19,7 +19,8 @@ from ._extend import Pass, PassCall, Quantizers, Rules
 from ._graph import Graph, Layer, Node, Provenance, Quantized, Tensor, Value
 from ._module import Module, PassReport, load
 from ._session import Session
+from ._train import TrainState
 
 __version__ = version()
-__all__ = ["Context", "Diagnostic", "Error", "Graph", "Layer", "Module", "Node", "Pass", "PassCall", "PassReport", "Provenance", "Quantized", "Quantizers", "Rules", "Session", "Tensor", "Value",
+__all__ = ["Context", "Diagnostic", "Error", "Graph", "Layer", "Module", "Node", "Pass", "PassCall", "PassReport", "Provenance", "Quantized", "Quantizers", "Rules", "Session", "Tensor", "TrainState", "Value",
            "ffi", "lib", "library_path", "load", "version"]

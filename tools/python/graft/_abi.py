@@ -5,7 +5,7 @@ import re
 
 # In the order in which they include each other. ops.h has inline functions alone, which are no part of the ABI.
 HEADERS = ["ir.h", "annotations.h", "edit.h", "inspect.h", "op_table.h", "layers.h", "state.h", "patterns.h", "passes.h", "extend.h",
-           "modules.h", "quantized_modules.h", "qparams.h", "numbers.h", "runtime.h", "compare.h"]
+           "modules.h", "quantized_modules.h", "qparams.h", "numbers.h", "runtime.h", "compare.h", "train.h"]
 
 
 def _folders(root):

@@ -6,6 +6,7 @@ import functools
 from ._core import Context, encoded, ffi, lib, text
 from ._graph import NONE, Graph, Tensor
 from ._session import Session
+from ._train import train
 
 _FORMATS = {"auto": lib.GRAFT_FORMAT_AUTO, "text": lib.GRAFT_FORMAT_TEXT, "binary": lib.GRAFT_FORMAT_BINARY,
             "onnx": lib.GRAFT_FORMAT_ONNX, "json": lib.GRAFT_FORMAT_JSON, "dot": lib.GRAFT_FORMAT_DOT}
@@ -116,6 +117,17 @@ class Module:
             raise failed[0]
         self.context._check(status)
         return reports
+
+    def train(self, data, validation=None, after_step=None, checkpoint=None, session=None, **options):
+        """graft_train: runs the graph `train` (run_passes("train-step{…}")) over arrays by the names of its inputs, labels too,
+        which are read where they are (mapped files, numpy.load(…, mmap_mode="r"), as well). Gives the TrainState behind each epoch.
+
+        Options are those of graft_train_options by name: epochs and batch, shuffle=True with a seed, schedule= a word
+        ("cosine"), warmup, resume, …; `session` has those of Session: dict(threads=2, seed=1). `validation`: arrays for the first
+        graph, and labels, after each epoch. after_step(state) is told of each step: where it gives True training ends behind it,
+        and what it raises comes out of here. `checkpoint`: a file that the module is saved to after each epoch and where
+        after_step or KeyboardInterrupt ends it; loaded, it goes on with resume=True. The module is as the last step left it, whatever ends it."""
+        return train(self, data, validation or {}, after_step, checkpoint, session, options)
 
     def verify(self):
         """Raises graft.Error where the module breaks a constraint."""
