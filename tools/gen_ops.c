@@ -459,6 +459,24 @@ static void put_roles(FILE *f, const gr_op_info *op) {
   }
 }
 
+/* Why an op has neither a gradient rule nor the family `not_differentiable`; NULL: it has. */
+static const char *without_gradient(const char *op) {
+#define WITHOUT(name, why) \
+  if (strcmp(op, name) == 0) return why;
+#include "patterns/rules/gradient/without.def"
+#undef WITHOUT
+  return NULL;
+}
+
+static void put_gradient(FILE *f, const gr_op_info *op) {
+  const char *why = without_gradient(op->name);
+  fputs("Gradient: ", f);
+  if (why)
+    fprintf(f, "none (%s).", why);
+  else
+    fputs((op->families & GR_F_NOT_DIFFERENTIABLE) ? "not differentiable." : "by a rule.", f);
+}
+
 /* The words and ranges of attributes. */
 static void put_values(FILE *f, const gr_op_info *op) {
   for (int i = 0; i < op->attr_count; ++i) {
@@ -485,6 +503,7 @@ static void put_op(FILE *f, uint32_t index) {
   put_families(f, op->families);
   if (op->weight_axis >= 0) fprintf(f, "Output channels are axis %d of the weight. ", op->weight_axis);
   put_roles(f, op);
+  put_gradient(f, op);
   fputs("\n\n", f);
   put_values(f, op);
   put_constraints(f, 'C', rule_of[index]);
@@ -498,7 +517,8 @@ static void write_reference(FILE *f) {
         "names\n"
         "the constraint that is broken: `conv2d: C3: weight has 4 input channels per group, x has 3`. What is unknown "
         "(an\n"
-        "extent, a rank, an opaque node's type) breaks none.\n\n"
+        "extent, a rank, an opaque node's type) breaks none. What the pass `gradient` makes of an op is a rule\n"
+        "(`patterns/rules/gradient`), unless the op says that it has none.\n\n"
         "Every op:\n\n",
         f);
   put_constraints(f, 'A', "");

@@ -239,16 +239,28 @@ static graft_rules *read_rules(graft_context *context, const arguments *a) {
   return rules;
 }
 
-/* With a line that says what flows back: "gradient: rule", "none" or "not differentiable". */
+/* Why an op has no gradient rule, where it is not declared not differentiable. */
+static const char *without_gradient(const char *op) {
+#define WITHOUT(name, why) \
+  if (strcmp(op, name) == 0) return why;
+#include "patterns/rules/gradient/without.def"
+#undef WITHOUT
+  return "no rule";
+}
+
+/* With a line that says what flows back: "gradient: rule", "none (WHY)" or "not differentiable". */
 static bool list_ops(graft_context *context, const arguments *a) {
   graft_rules *rules = read_rules(context, a);
   for (uint32_t i = 0; rules && i < graft_op_count(); i++) {
     char signature[1024];
     graft_op_signature(i, signature, sizeof signature);
-    printf("%s\n    %s\n    gradient: %s\n", signature, graft_op_doc(i),
-           graft_op_is_in(i, "not_differentiable") ? "not differentiable"
-           : graft_rules_have_gradient(rules, i)   ? "rule"
-                                                   : "none");
+    printf("%s\n    %s\n    gradient: ", signature, graft_op_doc(i));
+    if (graft_op_is_in(i, "not_differentiable"))
+      printf("not differentiable\n");
+    else if (graft_rules_have_gradient(rules, i))
+      printf("rule\n");
+    else
+      printf("none (%s)\n", without_gradient(graft_op_name(i)));
   }
   graft_rules_destroy(rules);
   return rules != NULL;

@@ -11,7 +11,7 @@ static const struct {
   const char *op, *reason;
 } without[] = {
 #define WITHOUT(op, reason) {op, reason},
-#include "without.def"
+#include "patterns/rules/gradient/without.def"
 #undef WITHOUT
 };
 enum { COUNT = sizeof without / sizeof *without };

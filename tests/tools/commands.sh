@@ -91,6 +91,9 @@ printed "^convert{observe-weights=false, qparams=trained|observer, bias-overflow
 printed "^prepare-qat{" "list of passes"
 expect 0 "list of ops" "$opt" --list-ops
 printed "^conv2d(x, weight, bias?)" "list of ops"
+printed "^    gradient: rule$" "list of ops"
+printed "^    gradient: not differentiable$" "list of ops"
+printed "^    gradient: none (the gradient of a graph" "list of ops"
 expect 0 "list of rules" "$opt" --list-patterns
 printed "^fold_conv_bn" "list of rules"
 expect 0 "list of quantizers" "$opt" --list-quantizers
