@@ -2,36 +2,16 @@
  *
  * A program starts at the root and walks from users to producers. The first pass emits the structure alone (ops of the
  * nodes, reached through the operands that lines make), so that most candidates fail on an op; the second the rest:
- * operands, results, attributes; then comparisons that need names of other lines; then conditions. */
-#include "patterns/patterns_impl.h"
+ * operands, results, attributes; then comparisons that need names of other lines; then conditions. What emits them is
+ * in compile_code.c. */
+#include "patterns/compile_impl.h"
 
 #include <stdio.h>
 #include <string.h>
 
-typedef struct builder {
-  gr_parser *parser;
-  gr_pattern *pattern;
-  pt_variant *variant;
-  pt_items items;   /* flattened */
-  uint32_t *parent; /* by value name: union-find over aliases */
-  bool *absent, *used;
-  GR_VEC(pt_vnode) nodes;
-  GR_VEC(pt_instr) code;
-  GR_VEC(gr_loc) code_where;
-  GR_VEC(gr_expr *) wheres;
-  GR_VEC(const pt_group *) where_in;
-  uint32_t *order; /* nodes in visit order */
-  uint32_t visited;
-  uint32_t *place;  /* by node: its position in the order; GRAFT_NONE: not visited */
-  bool *slot_bound; /* while emitting */
-  uint32_t commutes, also;
-  GR_VEC(uint32_t) block; /* by node: the number of its `unless`, from 1 on; 0: matched */
-  uint32_t blocks;        /* so many; the one being read while nodes are added */
-  uint32_t in_block;      /* while nodes are added: their `unless` */
-  bool *outer;            /* by slot: a matched line names it */
-} builder;
+typedef pt_compile_builder builder;
 
-static bool error_at(const gr_parser *p, gr_loc where, const char *message) {
+bool gr_compile_error(const gr_parser *p, gr_loc where, const char *message) {
   gr_error(p->context, GRAFT_RULE, where, "%s", message);
   return false;
 }
@@ -69,9 +49,9 @@ static bool join_aliases(builder *b) {
     const pt_item *item = &b->items.data[i];
     if (item->kind != PT_ITEM_LINE || item->line->kind == PT_LINE_CALL) continue;
     const pt_line *line = item->line;
-    if (line->kind == PT_LINE_EXPR) return error_at(b->parser, line->where, "a match has no computed values");
+    if (line->kind == PT_LINE_EXPR) return gr_compile_error(b->parser, line->where, "a match has no computed values");
     if (line->results.data[0].range)
-      return error_at(b->parser, line->where, "a rest cannot be joined with another name");
+      return gr_compile_error(b->parser, line->where, "a rest cannot be joined with another name");
     uint32_t to = find(b, (uint32_t)line->results.data[0].name);
     if (line->kind == PT_LINE_ABSENT) {
       b->absent[to] = true;
@@ -108,7 +88,7 @@ static bool fill_args(builder *b, uint32_t node, const pt_call *call) {
     } else if (a->kind == PT_ARG_RANGE) {
       uint16_t *rest = &b->nodes.data[node].rest, *rest2 = &b->nodes.data[node].rest2;
       if (i + 1 == call->args.len && *rest == PT_UNBOUND) continue; /* what is left */
-      if (*rest2 != PT_UNBOUND) return error_at(b->parser, a->where, "more than two ..%rests in one line");
+      if (*rest2 != PT_UNBOUND) return gr_compile_error(b->parser, a->where, "more than two ..%rests in one line");
       *(*rest == PT_UNBOUND ? rest : rest2) = (uint16_t)i;
     } else if (a->kind == PT_ARG_CALL) {
       slots[i] = b->variant->slot_count++;
@@ -131,17 +111,17 @@ static int add_node(builder *b, const pt_call *call, const pt_line *line, uint16
   for (uint32_t i = 0; line && i < line->results.len; i++) {
     const pt_result *r = &line->results.data[i];
     if (r->range && i + 1 != line->results.len) {
-      error_at(b->parser, r->where, "..%rest must be the last result");
+      gr_compile_error(b->parser, r->where, "..%rest must be the last result");
       return -1;
     }
     n.result_slots[i] = r->range ? PT_UNBOUND : slot_of(b, r->name);
     if (!r->range && n.result_slots[i] == 0) {
-      error_at(b->parser, r->where, "a name that stands for nothing here cannot be made by a line");
+      gr_compile_error(b->parser, r->where, "a name that stands for nothing here cannot be made by a line");
       return -1;
     }
   }
   if (b->nodes.len >= PT_MAX_NODES_MATCHED) {
-    error_at(b->parser, call->where, "too many nodes in one pattern");
+    gr_compile_error(b->parser, call->where, "too many nodes in one pattern");
     return -1;
   }
   uint32_t at = b->nodes.len;
@@ -213,203 +193,6 @@ static void find_optional(builder *b) {
   v->slot_optional[0] = true;
 }
 
-/* ---- code ---- */
-
-static bool emit(builder *b, pt_code code, uint32_t a, uint32_t slot, uint32_t c, gr_loc where) {
-  pt_instr i = {.code = (uint8_t)code, .a = (uint16_t)a, .b = (uint16_t)slot, .c = (uint16_t)c};
-  return pt_push(b->parser->arena, &b->code, i) && pt_push(b->parser->arena, &b->code_where, where);
-}
-
-/* Of a family with other members too the matcher asks the node. */
-static bool commutes(const pt_call *c) {
-  if (c->args.len != 2 || c->args.data[0].kind == PT_ARG_RANGE || c->args.data[1].kind == PT_ARG_RANGE) return false;
-  for (uint32_t i = 0; i < c->ops->count; i++) {
-    const gr_op_info *info = gr_pt_member_info(c->ops, i);
-    if (info && (info->families & GR_F_COMMUTES)) return true;
-  }
-  return false;
-}
-
-static bool emit_operand(builder *b, uint32_t place, uint32_t i, uint16_t slot, const pt_arg *a) {
-  const pt_variant *v = b->variant;
-  if (slot == 0) return emit(b, PT_ABSENT, place, 0, i, a->where);
-  bool bound = b->slot_bound[slot];
-  b->slot_bound[slot] = true;
-  return emit(b, bound ? PT_SAME : v->slot_optional[slot] ? PT_BIND_OPT : PT_BIND, place, slot, i, a->where);
-}
-
-static bool visit(builder *b, uint32_t n);
-
-/* ..%parts that some line makes: the operands are results of one node, which goes on from there. */
-static bool visit_rest(builder *b, uint32_t place, uint32_t i, const pt_arg *a) {
-  for (uint32_t m = 0; m < b->nodes.len; m++) {
-    const pt_vnode *node = &b->nodes.data[m];
-    const pt_result *last = node->line && node->result_count ? &node->line->results.data[node->result_count - 1] : NULL;
-    if (!last || !last->range || last->name != a->name || m == b->order[place]) continue;
-    if (b->place[m] != GRAFT_NONE) return true;
-    bool bound = b->variant->range_bound[a->name];
-    b->variant->range_bound[a->name] = true;
-    if (!emit(b, bound ? PT_RANGE_SAME : PT_RANGE_BIND, place, (uint32_t)a->name, i, a->where)) return false;
-    return emit(b, PT_RANGE_NODE, b->visited, (uint32_t)a->name, node->result_count - 1, node->call->where) &&
-           visit(b, m);
-  }
-  return true;
-}
-
-/* The structure, from users to producers. Recursion is bounded by the number of nodes of a rule. */
-static bool visit(builder *b, uint32_t n) {
-  const pt_vnode *node = &b->nodes.data[n];
-  const pt_call *call = node->call;
-  uint32_t place = b->visited++;
-  b->place[n] = place;
-  b->order[place] = n;
-  if (commutes(call)) {
-    if (++b->commutes > PT_MAX_COMMUTES)
-      return error_at(b->parser, call->where, "too many commutative lines in one pattern");
-    if (!emit(b, PT_COMMUTE, place, 0, 0, call->where)) return false;
-  }
-  if (node->rest != PT_UNBOUND && !emit(b, PT_SPLIT, place, 0, 0, call->where)) return false;
-  for (uint32_t i = 0; i < call->args.len; i++) {
-    if (call->args.data[i].kind == PT_ARG_RANGE && !visit_rest(b, place, i, &call->args.data[i])) return false;
-    node = &b->nodes.data[n];
-    uint16_t slot = node->operand_slots[i];
-    if (slot == PT_UNBOUND || slot == 0) continue;
-    uint16_t made = b->variant->slot_node[slot];
-    if (made == PT_UNBOUND) continue;
-    if (!emit_operand(b, place, i, slot, &call->args.data[i])) return false;
-    if (b->place[made] != GRAFT_NONE) continue;
-    if (!emit(b, PT_NODE, b->visited, slot, b->variant->slot_result[slot], b->nodes.data[made].call->where) ||
-        !visit(b, made))
-      return false;
-  }
-  return true;
-}
-
-static bool emit_operands(builder *b, uint32_t place, const pt_vnode *node) {
-  const pt_call *call = node->call;
-  bool range = false;
-  for (uint32_t i = 0; i < call->args.len; i++) {
-    const pt_arg *a = &call->args.data[i];
-    uint16_t slot = node->operand_slots[i];
-    if (a->kind == PT_ARG_RANGE) {
-      bool bound = b->variant->range_bound[a->name];
-      b->variant->range_bound[a->name] = range = true;
-      if (!emit(b, bound ? PT_RANGE_SAME : PT_RANGE_BIND, place, (uint32_t)a->name, i, a->where)) return false;
-    } else if (a->kind == PT_ARG_LITERAL) {
-      if (!emit(b, PT_NUMBER, place, i, i, a->where)) return false;
-    } else if (slot == 0 || b->variant->slot_node[slot] == PT_UNBOUND) {
-      if (!emit_operand(b, place, i, slot, a)) return false;
-    }
-  }
-  return range || emit(b, PT_AT_MOST, place, 0, call->args.len, call->where);
-}
-
-/* Does a line read the rest as operands? */
-static bool is_read(const builder *b, int name) {
-  for (uint32_t n = 0; n < b->nodes.len; n++)
-    for (uint32_t i = 0; i < b->nodes.data[n].call->args.len; i++) {
-      const pt_arg *a = &b->nodes.data[n].call->args.data[i];
-      if (a->kind == PT_ARG_RANGE && a->name == name) return true;
-    }
-  return false;
-}
-
-static bool emit_results(builder *b, uint32_t place, const pt_vnode *node, bool root) {
-  bool range = false;
-  for (uint32_t i = 0; node->line && i < node->result_count; i++) {
-    const pt_result *r = &node->line->results.data[i];
-    uint16_t slot = node->result_slots[i];
-    if (r->range) {
-      range = true;
-      if (b->variant->range_bound[r->name] && is_read(b, r->name)) continue; /* compared where it is read */
-      if (b->variant->range_bound[r->name]) return error_at(b->parser, r->where, "this rest is bound twice");
-      b->variant->range_bound[r->name] = true;
-      if (!emit(b, PT_RESULT_RANGE, place, (uint32_t)r->name, i, r->where)) return false;
-    } else {
-      bool bound = b->slot_bound[slot];
-      b->slot_bound[slot] = true;
-      pt_code code = bound ? PT_RESULT_SAME : b->variant->slot_optional[slot] ? PT_RESULT_OPT : PT_RESULT;
-      if (!emit(b, code, place, slot, i, r->where)) return false;
-    }
-  }
-  return !root || range || emit(b, PT_UNUSED, place, 0, node->result_count, node->call->where);
-}
-
-static bool names_only(const gr_expr *e) { /* no value of the graph is needed */
-  return e->kind == PT_E_LITERAL || e->kind == PT_E_OPTION ||
-         (e->kind == PT_E_LIST && (e->arg_count == 0 || e->args[0]->kind == PT_E_LITERAL));
-}
-
-static bool plan_attrs(builder *b, uint32_t place, pt_vnode *node) {
-  const pt_call *call = node->call;
-  node->attrs = pt_zeroed(b->parser->arena, call->attrs.len, sizeof *node->attrs);
-  if (!node->attrs) return false;
-  for (uint32_t i = 0; i < call->attrs.len; i++) {
-    const pt_attr *a = &call->attrs.data[i];
-    if (a->kind == PT_ATTR_DROP || a->kind == PT_ATTR_DROP_REST) continue;
-    pt_attr_step *step = &node->attrs[node->attr_count++];
-    step->attr = a;
-    if (a->kind == PT_ATTR_REST_OF) {
-      step->capture = a->name;
-      step->how = b->variant->rests[a->name] ? PT_ATTR_REST_SAME : PT_ATTR_REST_BIND;
-      if (!b->variant->rests[a->name]) {
-        b->variant->rests[a->name] = call;
-        b->variant->rest_node[a->name] = (uint16_t)place;
-      }
-      continue;
-    }
-    step->slots = gr_arena_alloc(b->parser->arena, call->ops->count);
-    if (!step->slots) return false;
-    graft_attr_kind kind = GRAFT_ATTR_NONE;
-    for (uint32_t m = 0; m < call->ops->count; m++) {
-      const gr_op_info *info = gr_pt_member_info(call->ops, m);
-      step->slots[m] = (int8_t)(info ? gr_op_attr_slot(info, a->text, a->length) : -1);
-      if (info) kind = info->attrs[step->slots[m]].kind;
-    }
-    if (a->value->kind == PT_E_ATTR) {
-      step->capture = a->value->name;
-      step->how = b->variant->attr_kinds[step->capture] ? PT_ATTR_SAME : PT_ATTR_BIND;
-      if (step->how == PT_ATTR_BIND) {
-        b->variant->attr_kinds[step->capture] = (uint8_t)(kind == GRAFT_ATTR_NONE ? UINT8_MAX : kind + 1);
-        b->variant->attr_node[step->capture] = (uint16_t)place;
-      }
-    } else {
-      step->how = names_only(a->value) ? PT_ATTR_COMPARE : PT_ATTR_COMPARE_LATE;
-    }
-  }
-  return true;
-}
-
-static bool emit_rest(builder *b, uint32_t from) {
-  for (uint32_t place = from; place < b->visited; place++) {
-    const pt_vnode *node = &b->nodes.data[b->order[place]];
-    bool root = place == 0 || (from == 0 && node->line && node->line->also && !node->line->context);
-    if (!emit_operands(b, place, node) || !emit_results(b, place, node, root)) return false;
-  }
-  for (uint32_t place = from; place < b->visited; place++) { /* all users are bound by now */
-    const pt_vnode *node = &b->nodes.data[b->order[place]];
-    if (!node->line || !node->line->one_use) continue;
-    if (place == 0 || node->line->also)
-      return error_at(
-          b->parser, node->line->where,
-          "the root's results are there to be used by others: one_use is for what it uses (the root: the last "
-          "line outside of groups)");
-    if (!emit(b, PT_ONE_USE, place, node->result_slots[0], 0, node->line->where)) return false;
-  }
-  for (uint32_t place = from; place < b->visited; place++) {
-    pt_vnode *node = &b->nodes.data[b->order[place]];
-    if (!plan_attrs(b, place, node)) return false;
-    if (node->attr_count && !emit(b, PT_ATTRS, place, 0, 0, node->call->where)) return false;
-  }
-  for (uint32_t place = from; place < b->visited; place++) {
-    const pt_vnode *node = &b->nodes.data[b->order[place]];
-    bool late = false;
-    for (uint32_t i = 0; i < node->attr_count; i++) late |= node->attrs[i].how == PT_ATTR_COMPARE_LATE;
-    if (late && !emit(b, PT_ATTRS_LATE, place, 0, 0, node->call->where)) return false;
-  }
-  return true;
-}
-
 /* ---- a variant ---- */
 
 static bool begin(builder *b) {
@@ -444,7 +227,8 @@ static bool add_block(builder *b, const pt_group *g) {
   for (uint32_t i = 0; i < g->present.len; i++) {
     const pt_item *item = &g->present.data[i];
     if (item->kind != PT_ITEM_LINE) continue;
-    if (item->line->kind != PT_LINE_CALL) return error_at(b->parser, item->where, "a line of `unless` has an op");
+    if (item->line->kind != PT_LINE_CALL)
+      return gr_compile_error(b->parser, item->where, "a line of `unless` has an op");
     if (add_node(b, item->line->call, item->line, 0) < 0) return false;
   }
   b->in_block = 0;
@@ -455,7 +239,8 @@ static bool make_nodes(builder *b, uint32_t *root) {
   const pt_line *last = root_line(b->pattern);
   if (!last && b->parser->failed) return false;
   if (!last)
-    return error_at(b->parser, b->pattern->where, "a match needs a line outside of groups: the last one is the root");
+    return gr_compile_error(b->parser, b->pattern->where,
+                            "a match needs a line outside of groups: the last one is the root");
   for (uint32_t i = 0; i < b->items.len; i++) {
     const pt_item *item = &b->items.data[i];
     if (item->kind == PT_ITEM_WHERE &&
@@ -467,7 +252,7 @@ static bool make_nodes(builder *b, uint32_t *root) {
     if (n < 0) return false;
     if (item->line == last) *root = (uint32_t)n;
     if (item->line == last && last->context)
-      return error_at(b->parser, last->where, "the root is what the rule is about: it is no context");
+      return gr_compile_error(b->parser, last->where, "the root is what the rule is about: it is no context");
   }
   return true;
 }
@@ -556,13 +341,15 @@ static int shared_operand(builder *b, uint32_t n) {
     uint16_t made = b->variant->slot_node[slot];
     if (made != PT_UNBOUND && b->place[made] != GRAFT_NONE) { /* a result of a line that has its place */
       b->slot_bound[slot] = true;
-      return emit(b, PT_RESULT, b->place[made], slot, b->variant->slot_result[slot], node->call->where) ? (int)i : -1;
+      return gr_compile_emit(b, PT_RESULT, b->place[made], slot, b->variant->slot_result[slot], node->call->where)
+                 ? (int)i
+                 : -1;
     }
     for (uint32_t place = 0; place < b->visited; place++) { /* an operand of one */
       const pt_vnode *other = &b->nodes.data[b->order[place]];
       for (uint32_t k = 0; k < other->call->args.len; k++)
         if (other->operand_slots[k] == slot && made == PT_UNBOUND)
-          return emit_operand(b, place, k, slot, &other->call->args.data[k]) ? (int)i : -1;
+          return gr_compile_operand(b, place, k, slot, &other->call->args.data[k]) ? (int)i : -1;
     }
   }
   return -1;
@@ -580,7 +367,7 @@ static bool place_one(builder *b, uint32_t block, bool *placed) {
       uint16_t slot = node->result_slots[i];
       if (slot == PT_UNBOUND || !b->slot_bound[slot]) continue;
       *placed = true;
-      if (!emit(b, PT_NODE, b->visited, slot, i, where) || !visit(b, n)) return false;
+      if (!gr_compile_emit(b, PT_NODE, b->visited, slot, i, where) || !gr_compile_visit(b, n)) return false;
     }
     if (*placed || !node->line->also) continue;
     int operand = shared_operand(b, n);
@@ -590,7 +377,8 @@ static bool place_one(builder *b, uint32_t block, bool *placed) {
       return false;
     }
     *placed = true;
-    if (!emit(b, PT_USER, b->visited, node->operand_slots[operand], (uint32_t)operand, where) || !visit(b, n))
+    if (!gr_compile_emit(b, PT_USER, b->visited, node->operand_slots[operand], (uint32_t)operand, where) ||
+        !gr_compile_visit(b, n))
       return false;
   }
   return true;
@@ -605,7 +393,7 @@ static bool place_others(builder *b, uint32_t block) {
 static bool emit_where(builder *b, const gr_expr *e, uint32_t i, bool matched) {
   int known = gr_pt_static(b->variant, e);
   if (matched) b->variant->never |= known == 0;
-  return known == 1 || (matched && known == 0) || emit(b, PT_WHERE, 0, i, 0, e->where);
+  return known == 1 || (matched && known == 0) || gr_compile_emit(b, PT_WHERE, 0, i, 0, e->where);
 }
 
 static bool names_group(const gr_expr *e) {
@@ -635,7 +423,7 @@ static bool emit_absences(builder *b) {
     for (uint32_t g = 0; g < b->pattern->names.kind[PT_GROUP].len && names_group(b->wheres.data[i]); g++) {
       const gr_expr *e = b->wheres.data[i];
       if (v->groups[g] || !negates(e, g, false) || gr_pt_static_with(v, e, (int)g) == 1) continue;
-      if (!emit(b, PT_NO_GROUP, g, i, 0, e->where)) return false;
+      if (!gr_compile_emit(b, PT_NO_GROUP, g, i, 0, e->where)) return false;
       v->unless = true;
     }
   return true;
@@ -645,7 +433,8 @@ static bool emit_absences(builder *b) {
 static bool emit_block(builder *b, const pt_group *g, uint32_t block) {
   uint32_t at = b->code.len, from = b->visited;
   b->also = 0;
-  if (!emit(b, PT_UNLESS, 0, 0, 0, g->where) || !place_others(b, block) || !emit_rest(b, from)) return false;
+  if (!gr_compile_emit(b, PT_UNLESS, 0, 0, 0, g->where) || !place_others(b, block) || !gr_compile_rest(b, from))
+    return false;
   for (uint32_t i = 0; i < g->present.len; i++) {
     gr_expr *e = g->present.data[i].expr;
     if (g->present.data[i].kind != PT_ITEM_WHERE) continue;
@@ -659,11 +448,11 @@ static bool emit_block(builder *b, const pt_group *g, uint32_t block) {
 /* All instructions, in their order: structure, the rest, conditions, what must not match. */
 static bool emit_all(builder *b, uint32_t root) {
   pt_variant *v = b->variant;
-  if (!visit(b, root) || !place_others(b, 0)) return false;
+  if (!gr_compile_visit(b, root) || !place_others(b, 0)) return false;
   /* tags are bound in visit order, but expressions may name them all */
   for (uint32_t n = 0; n < b->nodes.len; n++)
     if (b->nodes.data[n].call->tag >= 0) v->tag_bound[b->nodes.data[n].call->tag] = true;
-  if (!emit_rest(b, 0)) return false;
+  if (!gr_compile_rest(b, 0)) return false;
   v->node_count = b->visited;
   v->where_count = b->wheres.len;
   for (uint32_t i = 0; i < v->where_count; i++)
@@ -672,7 +461,7 @@ static bool emit_all(builder *b, uint32_t root) {
   for (uint32_t i = 0, block = 0; i < b->items.len; i++)
     if (b->items.data[i].kind == PT_ITEM_UNLESS && !emit_block(b, b->items.data[i].group, ++block)) return false;
   v->place_count = b->visited;
-  if (b->code.len >= PT_UNBOUND) return error_at(b->parser, b->pattern->where, "too long a pattern");
+  if (b->code.len >= PT_UNBOUND) return gr_compile_error(b->parser, b->pattern->where, "too long a pattern");
   return true;
 }
 

@@ -1,220 +1,7 @@
-/* The lines of match and rewrite sections. */
+/* The lines of match and rewrite sections; their calls are read in parse_call.c. */
 #include "patterns/patterns_impl.h"
 
 #include <string.h>
-
-static bool fail(pt_parse *s, gr_loc where, const char *message) {
-  gr_error(s->parser->context, GRAFT_RULE, where, "%s", message);
-  return false;
-}
-
-/* A value's or rest's name, the token being GR_T_VALUE; names in rules have no points. */
-static int value_name(pt_parse *s, pt_name_kind kind, gr_loc *where) {
-  gr_lexer *l = &s->parser->lex;
-  gr_token t = l->token;
-  *where = gr_lex_loc(l);
-  if (!gr_lex_expect(l, GR_T_VALUE, NULL)) return -1;
-  if (memchr(t.text, '.', t.length)) {
-    fail(s, *where, "a value's name in a rule has no point; %name.operand is an edge");
-    return -1;
-  }
-  return gr_pt_name_id(s, kind, t.text, t.length, *where);
-}
-
-/* ---- calls ---- */
-
-static pt_call *parse_call(pt_parse *s);
-
-static bool parse_arg(pt_parse *s, pt_arg *a) {
-  gr_lexer *l = &s->parser->lex;
-  *a = (pt_arg){.name = -1, .where = gr_lex_loc(l)};
-  switch (l->token.kind) {
-  case GR_T_VALUE:
-    a->kind = PT_ARG_VALUE;
-    a->name = value_name(s, PT_VALUE, &a->where);
-    a->optional = gr_lex_accept(l, '?');
-    return a->name >= 0;
-  case GR_T_DOTS:
-    gr_lex_next(l);
-    a->kind = PT_ARG_RANGE;
-    a->name = value_name(s, PT_RANGE, &a->where);
-    return a->name >= 0;
-  case '_':
-    gr_lex_next(l);
-    a->kind = PT_ARG_ABSENT;
-    return true;
-  case GR_T_INT:
-  case GR_T_FLOAT:
-    a->kind = PT_ARG_LITERAL;
-    a->number = l->token.kind == GR_T_INT ? (graft_attr){.kind = GRAFT_ATTR_INT, .as.i = l->token.as.i}
-                                          : (graft_attr){.kind = GRAFT_ATTR_FLOAT, .as.f = l->token.as.f};
-    gr_lex_next(l);
-    return !gr_lex_accept(l, ':') || gr_lex_dtype(l, &a->dtype);
-  case GR_T_CAPTURE:
-  case '(':
-    if (!s->rewrite)
-      return fail(s, a->where, "a match has a number here, or a name: what is computed stands in `where`");
-    a->kind = PT_ARG_NUMBER;
-    return (a->expr = gr_pt_parse_expr(s)) != NULL;
-  case GR_T_IDENT:
-  case GR_T_FAMILY:
-  case GR_T_STRING:
-    if (gr_pt_name_without_percent(s)) return false;
-    a->kind = PT_ARG_CALL;
-    a->call = parse_call(s);
-    return a->call != NULL;
-  default: gr_lex_unexpected(l, "an operand: %name, ..%rest, a number, $attribute, _ or op(…)"); return false;
-  }
-}
-
-static bool parse_attr(pt_parse *s, pt_attr *a) {
-  gr_lexer *l = &s->parser->lex;
-  *a = (pt_attr){.name = -1, .where = gr_lex_loc(l)};
-  if (gr_lex_accept(l, GR_T_DOTS)) {
-    gr_token t = l->token;
-    a->kind = PT_ATTR_REST_OF;
-    a->where = gr_lex_loc(l);
-    if (!gr_lex_expect(l, GR_T_CAPTURE, NULL)) return false;
-    a->name = gr_pt_name_id(s, PT_REST, t.text, t.length, a->where);
-    return a->name >= 0;
-  }
-  gr_token t = l->token;
-  if (!gr_lex_expect(l, GR_T_IDENT, "an attribute, ..$rest or drop")) return false;
-  if (t.length == 4 && memcmp(t.text, "drop", 4) == 0 && l->token.kind != ':') {
-    a->kind = PT_ATTR_DROP_REST;
-    if (s->rewrite) return fail(s, a->where, "attributes are dropped in the match");
-    if (gr_lex_accept(l, GR_T_DOTS)) return true;
-    a->kind = PT_ATTR_DROP;
-    a->where = gr_lex_loc(l);
-    t = l->token;
-    a->text = t.text;
-    a->length = t.length;
-    return gr_lex_expect(l, GR_T_IDENT, "an attribute or ..");
-  }
-  a->kind = PT_ATTR_NAMED;
-  a->text = gr_arena_copy(s->parser->arena, t.text, t.length);
-  if (!a->text) return false;
-  a->length = t.length;
-  if (!gr_lex_expect(l, ':', NULL)) return false;
-  bool binds = !s->rewrite && l->token.kind == GR_T_CAPTURE; /* {eps: $eps} binds $eps in a match */
-  if (binds) {
-    gr_lexer ahead = *l;
-    gr_lex_next(&ahead);
-    binds = ahead.token.kind == ',' || ahead.token.kind == '}';
-  }
-  if (!binds) return (a->value = gr_pt_parse_expr(s)) != NULL;
-  a->value = gr_pt_new_expr(s, PT_E_ATTR, gr_lex_loc(l));
-  if (!a->value) return false;
-  int name = gr_pt_name_id(s, PT_ATTR, l->token.text, l->token.length, a->value->where);
-  a->value->name = (uint16_t)name;
-  gr_lex_next(l);
-  return name >= 0;
-}
-
-const gr_opset *gr_pt_parse_op(gr_parser *p) {
-  gr_lexer *l = &p->lex;
-  gr_loc where = gr_lex_loc(l);
-  switch (l->token.kind) {
-  case GR_T_IDENT: return gr_pt_opset_of_op(p, l->token.text, l->token.length, where);
-  case GR_T_STRING: return gr_pt_opset_of_opaque(p, l->token.text, l->token.length);
-  case GR_T_FAMILY: return gr_pt_opset_of_family(p, l->token.text, l->token.length, where);
-  default: gr_lex_unexpected(l, "an op, \"op\" or @family"); return NULL;
-  }
-}
-
-/* Families bind which member matched under a tag: the name after `:`, else the family's (of a pair, @q's). In a rewrite
- * @c alone may also be a tag, bound under that name in the match. */
-static bool parse_opset(pt_parse *s, pt_call *c) {
-  gr_lexer *l = &s->parser->lex;
-  gr_token t = l->token;
-  if (s->rewrite && t.kind == GR_T_FAMILY) {
-    int tag = gr_pt_name_find(s->names, PT_TAG, t.text, t.length);
-    if (tag >= 0) {
-      gr_lexer ahead = *l;
-      gr_lex_next(&ahead);
-      if (ahead.token.kind == '(' && s->names->kind[PT_TAG].data[tag].ops) {
-        const gr_opset *bound = s->names->kind[PT_TAG].data[tag].ops;
-        bool family = strcmp(bound->name, s->names->kind[PT_TAG].data[tag].text) == 0;
-        if (!family || !bound->pair) {
-          c->tag = tag;
-          c->ops = bound;
-          s->names->kind[PT_TAG].data[tag].other_uses++;
-          gr_lex_next(l);
-          return true;
-        }
-      }
-    }
-  }
-  const gr_opset *ops = gr_pt_parse_op(s->parser);
-  if (!ops) return false;
-  if (ops->count == 0) return l->token.kind = GR_T_ERROR, false; /* a family that is wrong, which has been said */
-  gr_lex_next(l);
-  while (l->token.kind == '|') {
-    gr_lex_next(l);
-    gr_loc where = gr_lex_loc(l);
-    const gr_opset *more = gr_pt_parse_op(s->parser);
-    ops = more ? gr_pt_opset_join(s->parser, ops, more, where) : NULL;
-    if (!ops) return false;
-    gr_lex_next(l);
-  }
-  c->ops = ops;
-  if (!ops->family) return true;
-  const char *text = ops->pair ? ops->pair->name : ops->name;
-  size_t length = strlen(text);
-  gr_loc where = c->where;
-  if (gr_lex_accept(l, ':')) {
-    where = gr_lex_loc(l);
-    text = l->token.text;
-    length = l->token.length;
-    if (!gr_lex_expect(l, GR_T_IDENT, "a name for the member that matches")) return false;
-  }
-  c->tag = gr_pt_name_id(s, PT_TAG, text, length, where);
-  if (c->tag < 0) return false;
-  pt_name *n = &s->names->kind[PT_TAG].data[c->tag];
-  if (!n->ops && !s->rewrite) n->ops = ops;
-  if (n->ops && n->ops != ops && n->ops->count != ops->count) {
-    gr_error(s->parser->context, GRAFT_RULE, where, "@%s and @%s have the name '%.*s' but are no pair", n->ops->name,
-             ops->name, (int)length, text);
-    return false;
-  }
-  return true;
-}
-
-static pt_call *parse_call(pt_parse *s) {
-  gr_lexer *l = &s->parser->lex;
-  pt_call *c = gr_arena_alloc(s->parser->arena, sizeof *c);
-  if (!c) return NULL;
-  *c = (pt_call){.tag = -1, .where = gr_lex_loc(l)};
-  if (++s->depth > PT_MAX_DEPTH) {
-    fail(s, c->where, "calls nested too deeply");
-    return NULL;
-  }
-  if (!parse_opset(s, c) || !gr_lex_expect(l, '(', NULL)) return NULL;
-  while (l->token.kind != ')') {
-    pt_arg a;
-    if (c->args.len && !gr_pt_comma(s, ')')) return NULL;
-    if (!parse_arg(s, &a) || !pt_push(s->parser->arena, &c->args, a)) return NULL;
-    if (c->args.len > 64) {
-      fail(s, a.where, "more than 64 operands");
-      return NULL;
-    }
-  }
-  gr_lex_next(l);
-  if (gr_lex_accept(l, '{')) {
-    while (l->token.kind != '}') {
-      pt_attr a;
-      if (c->attrs.len && !gr_pt_comma(s, '}')) return NULL;
-      if (!parse_attr(s, &a) || !pt_push(s->parser->arena, &c->attrs, a)) return NULL;
-      if (c->attrs.len > 64) {
-        fail(s, a.where, "more than 64 attributes");
-        return NULL;
-      }
-    }
-    gr_lex_next(l);
-  }
-  s->depth--;
-  return c;
-}
 
 /* ---- lines ---- */
 
@@ -229,7 +16,7 @@ static bool parse_right(pt_parse *s, pt_line *line) {
   if (l->token.kind == GR_T_VALUE) {
     gr_loc where;
     line->kind = PT_LINE_ALIAS;
-    line->alias = value_name(s, PT_VALUE, &where);
+    line->alias = gr_pt_value_name(s, PT_VALUE, &where);
     line->alias_optional = gr_lex_accept(l, '?');
     return line->alias >= 0;
   }
@@ -245,7 +32,7 @@ static bool parse_right(pt_parse *s, pt_line *line) {
     return !gr_lex_accept(l, ':') || gr_lex_dtype(&s->parser->lex, &line->dtype);
   }
   line->kind = PT_LINE_CALL;
-  line->call = parse_call(s);
+  line->call = gr_pt_parse_call(s);
   return line->call != NULL;
 }
 
@@ -261,10 +48,10 @@ static pt_naming *parse_naming(pt_parse *s) {
   if (!n) return NULL;
   *n = (pt_naming){0};
   if (++s->depth > PT_MAX_DEPTH) {
-    fail(s, gr_lex_loc(l), "nested too deeply");
+    gr_pt_fail(s, gr_lex_loc(l), "nested too deeply");
     return NULL;
   }
-  n->name = value_name(s, PT_VALUE, &n->where);
+  n->name = gr_pt_value_name(s, PT_VALUE, &n->where);
   if (n->name < 0) return NULL;
   if (gr_lex_accept(l, ':')) {
     n->suffix = l->token.text;
@@ -338,9 +125,9 @@ static bool parse_suffix(pt_parse *s, pt_line *line, bool *any) {
       gr_lex_unexpected(l, "`from`");
       return false;
     }
-    return (line->edges_from = value_name(s, PT_VALUE, &line->edges_where)) >= 0;
+    return (line->edges_from = gr_pt_value_name(s, PT_VALUE, &line->edges_where)) >= 0;
   }
-  if (gr_lex_accept_word(l, "source")) return (line->source = value_name(s, PT_VALUE, &line->source_where)) >= 0;
+  if (gr_lex_accept_word(l, "source")) return (line->source = gr_pt_value_name(s, PT_VALUE, &line->source_where)) >= 0;
   if (gr_lex_accept_word(l, "named")) return (line->naming = parse_naming(s)) != NULL;
   if (gr_lex_accept_word(l, "kind")) return parse_kind(s, line);
   if (gr_lex_is(l, "mark")) return gr_lex_marks(l, &line->marks);
@@ -352,11 +139,12 @@ static bool parse_suffix(pt_parse *s, pt_line *line, bool *any) {
 static bool settle_suffixes(pt_parse *s, pt_line *line) {
   pt_line *other = line->otherwise;
   const bool calls = line->kind == PT_LINE_CALL || (other && other->kind == PT_LINE_CALL);
-  if (line->marks && (line->is_const || !calls)) return fail(s, line->where, "only a line that makes a node has marks");
+  if (line->marks && (line->is_const || !calls))
+    return gr_pt_fail(s, line->where, "only a line that makes a node has marks");
   if ((line->edges_from >= 0 || line->source >= 0) && !line->is_const && !calls)
-    return fail(s, line->where, "only a line that makes a node has edges or a source");
+    return gr_pt_fail(s, line->where, "only a line that makes a node has edges or a source");
   if ((line->naming || line->tensor_kind >= 0) && !line->is_const)
-    return fail(s, line->where, "only a const line makes a tensor, which has a name and a kind");
+    return gr_pt_fail(s, line->where, "only a const line makes a tensor, which has a name and a kind");
   if (!other) return true;
   other->naming = line->naming;
   other->tensor_kind = line->tensor_kind;
@@ -377,12 +165,12 @@ static pt_line *parse_line(pt_parse *s, bool is_const) {
   do {
     pt_result r = {.name = -1};
     r.range = gr_lex_accept(l, GR_T_DOTS);
-    r.name = value_name(s, r.range ? PT_RANGE : PT_VALUE, &r.where);
+    r.name = gr_pt_value_name(s, r.range ? PT_RANGE : PT_VALUE, &r.where);
     if (r.name < 0) return NULL;
     r.optional = gr_lex_accept(l, '?');
     if (!pt_push(s->parser->arena, &line->results, r)) return NULL;
     if (line->results.len > 64) {
-      fail(s, r.where, "more than 64 results");
+      gr_pt_fail(s, r.where, "more than 64 results");
       return NULL;
     }
   } while (gr_lex_accept(l, ','));
@@ -391,7 +179,7 @@ static pt_line *parse_line(pt_parse *s, bool is_const) {
     if (!parse_suffix(s, line, &any)) return NULL;
   if (!settle_suffixes(s, line)) return NULL;
   if (line->results.len > 1 && line->kind != PT_LINE_CALL) {
-    fail(s, line->where, "only an op has several results");
+    gr_pt_fail(s, line->where, "only an op has several results");
     return NULL;
   }
   return line;
@@ -408,7 +196,7 @@ static bool parse_block(pt_parse *s, pt_items *items) {
   s->blocks--;
   if (!ok || gr_lex_accept(l, '}')) return ok;
   if (l->token.kind == GR_T_ERROR) return false;
-  fail(s, open, "this { is not closed: a } is missing");
+  gr_pt_fail(s, open, "this { is not closed: a } is missing");
   l->token.kind = GR_T_ERROR;
   return false;
 }
@@ -431,7 +219,7 @@ static bool parse_group(pt_parse *s, pt_item *item) {
     gr_lex_next(l);
     gr_lex_next(l); /* ? */
   }
-  if (++s->depth > PT_MAX_DEPTH) return fail(s, g->where, "groups nested too deeply");
+  if (++s->depth > PT_MAX_DEPTH) return gr_pt_fail(s, g->where, "groups nested too deeply");
   if (!parse_block(s, &g->present) || (gr_lex_accept_word(l, "else") && !parse_block(s, &g->absent))) return false;
   s->depth--;
   return true;
@@ -444,7 +232,7 @@ static bool parse_move(pt_parse *s, pt_item *item, pt_item_kind kind) {
   if (kind == PT_ITEM_DROP && gr_lex_accept(l, GR_T_DOTS)) { /* drop ..%rest: operands */
     gr_loc where;
     item->expr = gr_pt_new_expr(s, PT_E_RANGE, gr_lex_loc(l));
-    int name = item->expr ? value_name(s, PT_RANGE, &where) : -1;
+    int name = item->expr ? gr_pt_value_name(s, PT_RANGE, &where) : -1;
     if (name >= 0) item->expr->name = (uint16_t)name;
     return name >= 0;
   }
@@ -453,7 +241,7 @@ static bool parse_move(pt_parse *s, pt_item *item, pt_item_kind kind) {
   if (!gr_lex_expect(l, GR_T_ARROW, NULL) || !gr_pt_parse_reference(s, &item->to)) return false;
   pt_expr_kind want = kind == PT_ITEM_EDGE ? PT_E_EDGE : PT_E_VALUE;
   if (item->expr->kind != want || item->to->kind != want)
-    return fail(s, item->where, kind == PT_ITEM_EDGE ? "edge %a.operand -> %b.operand" : "value %a -> %b");
+    return gr_pt_fail(s, item->where, kind == PT_ITEM_EDGE ? "edge %a.operand -> %b.operand" : "value %a -> %b");
   return true;
 }
 
@@ -528,7 +316,7 @@ static bool parse_unless(pt_parse *s, pt_item *item) {
   for (int k = 0; k < PT_NAME_KINDS; k++)
     for (uint32_t i = before[k]; i < s->names->kind[k].len; i++) s->names->kind[k].data[i].hidden = true;
   if (ok && g->present.len == 0 && gr_error_count(s->parser->context) == errors)
-    return fail(s, g->where, "this `unless` is empty");
+    return gr_pt_fail(s, g->where, "this `unless` is empty");
   return ok;
 }
 
@@ -562,7 +350,7 @@ static bool parse_words(pt_parse *s, bool *also, bool *context) {
   *also = gr_lex_accept_word(l, "also");
   *context = gr_lex_accept_word(l, "context");
   if (*context && s->unless)
-    return fail(s, where, "nothing in `unless` is claimed or replaced: `context` says nothing");
+    return gr_pt_fail(s, where, "nothing in `unless` is claimed or replaced: `context` says nothing");
   return l->token.kind == GR_T_VALUE || l->token.kind == GR_T_DOTS || (gr_lex_unexpected(l, "%name = op(…)"), false);
 }
 
@@ -597,17 +385,19 @@ static bool parse_item(pt_parse *s, pt_items *items) {
     ok = (item.line = parse_line(s, false)) != NULL;
     if (ok) item.line->also = also, item.line->context = context;
     if (ok && (also || context) && item.line->kind != PT_LINE_CALL)
-      return fail(s, item.where, "`also` and `context` are for lines with an op");
+      return gr_pt_fail(s, item.where, "`also` and `context` are for lines with an op");
     if (ok && s->unless && item.line->one_use)
-      return fail(s, item.where, "`one_use` counts what the rule takes: nothing in `unless` is");
+      return gr_pt_fail(s, item.where, "`one_use` counts what the rule takes: nothing in `unless` is");
   } else if (!s->rewrite && gr_lex_is(l, "unless")) {
-    if (!s->unless && s->later.len >= PT_MAX_UNLESS) return fail(s, item.where, "more than 64 blocks of `unless`");
+    if (!s->unless && s->later.len >= PT_MAX_UNLESS)
+      return gr_pt_fail(s, item.where, "more than 64 blocks of `unless`");
     if (!s->unless && put_off(s, items)) return true;
-    ok = s->unless ? fail(s, item.where, "an `unless` in an `unless`") : parse_unless(s, &item);
+    ok = s->unless ? gr_pt_fail(s, item.where, "an `unless` in an `unless`") : parse_unless(s, &item);
   } else if (!s->rewrite && gr_lex_is(l, "where"))
     return gr_lex_next(l), parse_conditions(s, items), true;
   else if (!s->rewrite && is_group(l))
-    ok = parse_group(s, &item) && (!s->unless || fail(s, item.where, "`unless` has no groups: write one for each"));
+    ok = parse_group(s, &item) &&
+         (!s->unless || gr_pt_fail(s, item.where, "`unless` has no groups: write one for each"));
   else if (s->rewrite && gr_lex_accept_word(l, "const"))
     ok = (item.line = parse_line(s, true)) != NULL;
   else if (s->rewrite && gr_lex_is(l, "if"))
@@ -677,7 +467,7 @@ gr_pattern *gr_pt_parse_match(gr_parser *p, bool bare) {
     for (bool said = false; !ends_section(&s) || gr_lex_is(&p->lex, "where"); said = true) {
       const char *from = gr_pt_here(&p->lex);
       if (p->lex.token.kind != GR_T_ERROR && !said)
-        fail(&s, gr_lex_loc(&p->lex), "`where` comes last in a match, once, its conditions separated by commas");
+        gr_pt_fail(&s, gr_lex_loc(&p->lex), "`where` comes last in a match, once, its conditions separated by commas");
       gr_pt_skip_item(&s, from);
     }
   }

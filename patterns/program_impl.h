@@ -1,4 +1,5 @@
-/* The state of compiling a rewrite section for one variant: what program.c, claims.c, implied.c and kept.c share. */
+/* The state of compiling a rewrite section for one variant: what program.c, program_line.c, claims.c, implied.c and
+ * kept.c share. */
 #ifndef GRAFT_PROGRAM_IMPL_H
 #define GRAFT_PROGRAM_IMPL_H
 
@@ -26,7 +27,14 @@ typedef struct pt_program_builder {
   bool negate;
 } pt_program_builder;
 
-/* Both report and give false, or -2. */
+/* The steps of a line, under a condition or its negation (or NULL) (program_line.c). */
+bool gr_program_line(pt_program_builder *b, const pt_line *line, const gr_expr *condition, bool negate);
+/* A step of the line, numbered, that does nothing yet. */
+pt_step gr_program_step(pt_program_builder *b, const pt_line *line, const gr_expr *condition, bool negate);
+/* A slot that no name has; -1: no memory, or too many. */
+int gr_program_slot(pt_program_builder *b);
+/* These report and give false, or -2. */
+bool gr_program_error_at(const pt_program_builder *b, gr_loc where, const char *message);
 bool gr_program_error_name(const pt_program_builder *b, gr_loc where, int name, const char *message);
 int gr_program_place(pt_program_builder *b, int name, gr_loc where, const char *what);
 /* Every annotation that a matched node may have is carried, dropped or excluded (claims.c). */

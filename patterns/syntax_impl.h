@@ -333,6 +333,7 @@ void gr_pt_lose(pt_parse *s, const gr_lexer *from);
 /* The error, after which reading goes on as if the text were right. */
 void gr_pt_mend(pt_parse *s, gr_loc where, const char *message);
 gr_expr *gr_pt_wrong(pt_parse *s, gr_loc where);
+bool gr_pt_fail(pt_parse *s, gr_loc where, const char *message); /* false, with the error */
 /* Errors that say the mend; false, or, of an operator, whether there was one. */
 bool gr_pt_stray(pt_parse *s);
 bool gr_pt_begins_with_brace(pt_parse *s);    /* mended */
@@ -341,9 +342,11 @@ bool gr_pt_comma(pt_parse *s, char end);      /* a comma, or the error */
 bool gr_pt_foreign_operator(pt_parse *s);
 
 int gr_pt_name_id(pt_parse *s, pt_name_kind kind, const char *text, size_t length,
-                  gr_loc where); /* finds or adds; -1: error */
+                  gr_loc where);                                     /* finds or adds; -1: error */
+int gr_pt_value_name(pt_parse *s, pt_name_kind kind, gr_loc *where); /* of a token GR_T_VALUE; -1 with an error */
 int gr_pt_name_find(const pt_names *n, pt_name_kind kind, const char *text, size_t length);
 const gr_opset *gr_pt_parse_op(gr_parser *p); /* op, "op" or @family; the token stays. NULL with an error */
+pt_call *gr_pt_parse_call(pt_parse *s);       /* op(…) {…}; NULL with an error */
 gr_expr *gr_pt_parse_expr(pt_parse *s);
 bool gr_pt_parse_items(pt_parse *s, pt_items *items); /* lines of a match or rewrite section */
 gr_expr *gr_pt_new_expr(pt_parse *s, pt_expr_kind kind, gr_loc where);
