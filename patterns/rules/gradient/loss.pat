@@ -36,16 +36,21 @@ rewrite
   %dx = %d
   %dt = neg(%d)
 
-# y = w ((1 - t) x + (1 + (p - 1) t) log(1 + exp(-x))), or their sum or mean over n:
-#   dx = dy w ((1 - t) - (1 + (p - 1) t) / (1 + exp(x))),  or that / n
-#
-# What is right, and weights, are given: nothing flows to them.
+# y = w ((1 - t) x + (1 + (p - 1) t) l),  l = log(1 + exp(-x)),  or their sum or mean over n:
+#   dx = dy w ((1 - t) - (1 + (p - 1) t) / (1 + exp(x))),  dt = dy w ((p - 1) l - x),  dw = dy y / w,  dp = dy w t l,  or those / n
 rule gradient_binary_cross_entropy_with_logits
 match
-  context %y = binary_cross_entropy_with_logits(%x, %t, %w?, %p?) {..$how}
-  %dx = gradient(%y, %dy)
+  context %y = binary_cross_entropy_with_logits(%x, %t, %w?, %p?) {reduction: $reduction}
+  %dx, %dt, %dw?, %dp? = gradient(%y, %dy)
 rewrite
-  %dx = binary_cross_entropy_with_logits_backward(%dy, %x, %t, %w?, %p?) {..$how}
+  %dx = binary_cross_entropy_with_logits_backward(%dy, %x, %t, %w?, %p?) {reduction: $reduction}
+  %d = div(%dy, to(numel(%x)) {dtype: dtype(%x)})   if $reduction == "mean" else %dy
+  %by = mul(%d, %w)   if %w else %d
+  %l = neg(logsigmoid(%x))
+  %more = mul(sub(%p, 1.0), %l)   if %p else zeros_like(%x)
+  %dt = mul(%by, sub(%more, %x))
+  %dw? = mul(%d, add(sub(add(%x, %l), mul(%x, %t)), mul(%more, %t)))
+  %dp? = mul(%by, mul(%t, %l))
 
 # y = softmax(x):  dx = y (dy - sum(dy y))
 rule gradient_softmax

@@ -104,3 +104,11 @@ rewrite
   %above = gt(%x, %high)
   %dx = where(%above, 0.0, %dy)
   %dhigh = where(%above, %dy, 0.0)
+
+# y = x, without bounds:  dx = dy
+rule gradient_clamp_of_none
+match
+  context %y = clamp(%x, _, _)
+  %dx = gradient(%y, %dy)
+rewrite
+  %dx = %dy
