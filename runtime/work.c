@@ -43,6 +43,9 @@ static double dearness(uint32_t op) {
   case GR_OP_lstm:
   case GR_OP_gru:
   case GR_OP_rnn:
+  case GR_OP_lstm_backward:
+  case GR_OP_gru_backward:
+  case GR_OP_rnn_backward:
   case GR_OP_normalize:
   case GR_OP_cumsum:
   case GR_OP_pad:
@@ -103,13 +106,20 @@ static double extent(const graft_type *const *operands, uint32_t count, uint32_t
  */
 static double products(graft_module *m, uint32_t op, uint32_t attrs, const graft_type *const *operands,
                        uint32_t count) {
-  double n;
+  double n, x;
   switch (op) {
   case GR_OP_lstm: /* gates, each the sum over the input and the state before */
   case GR_OP_gru:
   case GR_OP_rnn:
     return 4 * (extent(operands, count, GR_OPERAND(lstm, weight_ih), 1) +
                 extent(operands, count, GR_OPERAND(lstm, weight_hh), 1));
+  case GR_OP_lstm_backward: /* its gates once more, and what flows to either side of their products */
+  case GR_OP_gru_backward:
+  case GR_OP_rnn_backward:
+    x = extent(operands, count, GR_OPERAND(lstm_backward, x), 1);
+    n = extent(operands, count, GR_OPERAND(lstm_backward, weight_hh), 1);
+    return 3 * extent(operands, count, GR_OPERAND(lstm_backward, weight_hh), 2) *
+           extent(operands, count, GR_OPERAND(lstm_backward, weight_hh), 3) * (x + n) / (x > 0 ? x : 1);
   case GR_OP_scaled_dot_product_attention: /* over the keys, and for each of their scores over the depth */
     return extent(operands, count, 1, 2) * (1 + extent(operands, count, 1, 1));
   case GR_OP_linalg_det: return extent(operands, count, 0, 1) * extent(operands, count, 0, 2);

@@ -23,7 +23,7 @@ typedef enum gr_spec_kind {
 
 #define GR_MAX_OPERANDS 12 /* declared, a variadic one counts once */
 #define GR_MAX_ATTRS 20
-#define GR_MAX_RESULTS 6
+#define GR_MAX_RESULTS 7
 
 /* Families and flags; a family is written @name in rules. */
 typedef enum gr_family_bit {

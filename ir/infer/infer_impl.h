@@ -30,7 +30,7 @@ typedef struct gr_rule {
   X(scatter_nd) X(nonzero) X(arange) X(numel) X(shape) X(to) X(quantize) \
   X(dequantize) X(choose_qparams) X(observe) X(qparams) X(fake_quantize) X(bn_scale) X(bn_shift) X(channel) \
   X(quantized) X(quantized_cat) X(recurrent) X(attention) X(max_unpool) X(if) X(loop) \
-  X(gradient) X(sum_to_size) X(sum_backward) X(backward) X(cat_backward) X(sgd) X(adam) X(clip_grad_norm) \
+  X(gradient) X(sum_to_size) X(sum_backward) X(backward) X(cat_backward) X(recurrent_backward) X(sgd) X(adam) X(clip_grad_norm) \
   X(batch_norm_backward) X(bn_scale_backward) X(max_pool_backward) X(avg_pool_backward) X(adaptive_avg_pool_backward) \
   X(loss_backward) X(softmax_backward) X(fake_quantize_backward) X(dropout) X(dropout_backward) X(pointwise_loss) X(pointwise_loss_backward)
 // clang-format on

@@ -1,4 +1,4 @@
-/* The shape rule of lstm, gru and rnn. */
+/* The shape rules of lstm, gru and rnn, and of their gradients. */
 #include "ir/infer/infer_impl.h"
 
 GR_SAME_OPERAND(h_0, lstm, gru);
@@ -76,5 +76,46 @@ bool gr_rule_recurrent(const gr_rule *r) {
   *gr_rule_result(r) = all;
   for (uint32_t i = 1; i < r->in->result_count; ++i)
     r->in->results[i] = (graft_type){.dtype = dtype, .rank = 3, .dims = {*state[0], *state[1], hidden}};
+  return true;
+}
+
+/* What flows to the operands of a recurrent layer, all of which but dh_n and dc_n come in its order, behind dy. */
+bool gr_rule_recurrent_backward(const gr_rule *r) {
+  const uint32_t op = gr_op_forward(r->in->op), own = gr_op_get(op)->operand_count;
+  const bool first = gr_rule_int(r, GR_ATTR(lstm, batch_first)) != 0;
+  const graft_type *operands[GR_MAX_OPERANDS];
+  for (uint32_t i = 0; i < own; ++i) operands[i] = gr_rule_operand(r, i + 1);
+  graft_type forward[3] = {{.rank = -1}, {.rank = -1}, {.rank = -1}};
+  const uint32_t results = gr_op_get(op)->result_count;
+  char error[GR_INFER_ERROR_SIZE] = "";
+  gr_infer in = {.module = r->in->module,
+                 .op = op,
+                 .attrs = r->in->attrs,
+                 .operands = operands,
+                 .operand_count = own,
+                 .results = forward,
+                 .result_count = results,
+                 .error = error};
+  /* C1: the layer takes such operands. */
+  if (!gr_infer_types(&in)) return gr_infer_fail(r, 1, "%s says %.120s", gr_op_get(op)->name, error);
+  /* C2: dy, dh_n and dc_n have the types of its results y, h_n and c_n. */
+  for (uint32_t i = 0; i < results; ++i) {
+    const uint32_t slot = i == 0 ? 0 : own + i;
+    const graft_type *t = gr_rule_operand(r, slot);
+    if (t != NULL && !gr_type_compatible(&forward[i], t))
+      return gr_infer_fail(r, 2, "%s has another type than the result of %s", gr_rule_operand_name(r, slot),
+                           gr_op_get(op)->name);
+  }
+  enum { DBIAS = GR_RESULT(lstm_backward, dbias), DPEEPHOLE = GR_RESULT(lstm_backward, dpeephole) };
+  const int64_t directions = forward[0].dims[first ? 2 : 1], hidden = forward[0].dims[3];
+  int64_t biases = op == GR_OP_lstm ? 8 : op == GR_OP_gru ? 6 : 2;
+  if (hidden < 0 || !gr_extent_mul(&biases, hidden)) biases = -1;
+  for (uint32_t i = 0; i < r->in->result_count; ++i)
+    r->in->results[i] =
+        i < DBIAS    ? *operands[i]
+        : i == DBIAS ? (graft_type){.dtype = forward[0].dtype, .rank = 2, .dims = {directions, biases}}
+        : i == DPEEPHOLE
+            ? (graft_type){.dtype = forward[0].dtype, .rank = 2, .dims = {directions, hidden < 0 ? -1 : 3 * hidden}}
+            : forward[1];
   return true;
 }

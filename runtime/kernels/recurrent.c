@@ -3,6 +3,7 @@
 #include "runtime/functions_impl.h"
 #include "runtime/isa.h"
 #include "runtime/kernels/gemm_impl.h"
+#include "runtime/kernels/recurrent_impl.h"
 
 #include <math.h>
 
@@ -16,40 +17,8 @@ GR_SAME_ATTR(beta_g, lstm, gru);
 GR_SAME_RESULT(h_n, lstm, gru);
 GR_SAME_RESULT(h_n, lstm, rnn);
 
-typedef struct activation {
-  int64_t word;
-  double alpha, beta;
-} activation;
-
-typedef struct layer {
-  uint32_t op;
-  gr_isa isa;
-  int64_t steps, batch, in, hidden, directions, gates;
-  bool first;         /* the batch is the first axis */
-  bool starts_at_end; /* of direction 0: is it the reverse one? */
-  activation f, g, h;
-  double clip; /* 0: none */
-  bool input_forget, linear_before_reset;
-  const void *bias, *h_0, *c_0, *peephole; /* NULL: zeros */
-  const int64_t *lens;                     /* NULL: all steps */
-  const void *products;                    /* [directions, rows of x, gates * hidden]: of x and weight_ih */
-  const void *transposed;                  /* [directions, hidden, gates * hidden]: weight_hh */
-  void *work;                              /* of each worker */
-  void *y, *h_n, *c_n;                     /* the last two or NULL */
-} layer;
-
 /* Elements that a worker needs: the gates, two states, and a state reset. */
-static int64_t work_size(const layer *l) { return (l->gates + 3) * l->hidden; }
-
-static int64_t state_at(const layer *l, int64_t direction, int64_t row) {
-  return (l->first ? row * l->directions + direction : direction * l->batch + row) * l->hidden;
-}
-
-static int64_t y_at(const layer *l, int64_t step, int64_t direction, int64_t row) {
-  return (l->first ? (row * l->steps + step) * l->directions + direction
-                   : (step * l->directions + direction) * l->batch + row) *
-         l->hidden;
-}
+static int64_t work_size(const gr_recurrent *l) { return (l->gates + 3) * l->hidden; }
 
 /* y += x W, where W [depth, columns] has rows `stride` apart: four rows at a time, each sum in their order. */
 #define ADD_PRODUCT(T, NAME) \
@@ -70,6 +39,9 @@ static int64_t y_at(const layer *l, int64_t step, int64_t direction, int64_t row
 ADD_PRODUCT(float, add_product_f32)
 ADD_PRODUCT(double, add_product_f64)
 
+gr_add_product_f32 gr_get_add_product_f32(gr_isa isa) { return add_product_f32[isa]; }
+gr_add_product_f64 gr_get_add_product_f64(gr_isa isa) { return add_product_f64[isa]; }
+
 #define T float
 #define NAME(name) name##_f32
 #define F(name) name##f
@@ -89,12 +61,12 @@ ADD_PRODUCT(double, add_product_f64)
 #undef E
 #undef F
 
-static activation read_activation(const gr_kernel_call *k, uint32_t slot) {
-  return (activation){gr_k_int(k, slot), gr_k_float(k, slot + 1), gr_k_float(k, slot + 2)};
+static gr_recurrent_function read_function(const gr_kernel_call *k, uint32_t slot) {
+  return (gr_recurrent_function){gr_k_int(k, slot), gr_k_float(k, slot + 1), gr_k_float(k, slot + 2)};
 }
 
 /* Lengths as i64, each at most the steps. */
-static graft_status read_lens(const gr_kernel_call *k, const gr_in *given, layer *l) {
+static graft_status read_lens(const gr_kernel_call *k, const gr_in *given, gr_recurrent *l) {
   if (!given->data) return GRAFT_OK;
   int64_t *lens = gr_scratch_alloc(k->scratch, (size_t)given->count, sizeof *lens);
   if (!lens) return GRAFT_NO_MEMORY;
@@ -108,77 +80,86 @@ static graft_status read_lens(const gr_kernel_call *k, const gr_in *given, layer
   return GRAFT_OK;
 }
 
-static graft_status multiply(const gr_kernel_call *k, layer *l, bool f32) {
+graft_status gr_recurrent_read(const gr_kernel_call *k, uint32_t op, const gr_in *operands, gr_recurrent *l) {
+  const graft_type *x = operands[GR_OPERAND(lstm, x)].type, *hh = operands[GR_OPERAND(lstm, weight_hh)].type;
+  const bool lstm = op == GR_OP_lstm;
+  if (x->dtype != GRAFT_F32 && x->dtype != GRAFT_F64) return gr_kernel_no_dtype(k, x->dtype);
+  *l = (gr_recurrent){.op = op,
+                      .isa = k->isa,
+                      .f32 = x->dtype == GRAFT_F32,
+                      .in = x->dims[2],
+                      .hidden = hh->dims[2],
+                      .directions = hh->dims[0],
+                      .gates = lstm              ? 4
+                               : op == GR_OP_gru ? 3
+                                                 : 1,
+                      .first = gr_k_bool(k, GR_ATTR(lstm, batch_first)),
+                      .starts_at_end = gr_k_int(k, GR_ATTR(lstm, direction)) == GR_direction_reverse,
+                      .clip = gr_k_float(k, GR_ATTR(lstm, clip)),
+                      .f = read_function(k, GR_ATTR(lstm, activation_f)),
+                      .x = operands[GR_OPERAND(lstm, x)].data,
+                      .weight_ih = operands[GR_OPERAND(lstm, weight_ih)].data,
+                      .weight_hh = operands[GR_OPERAND(lstm, weight_hh)].data,
+                      .bias = operands[GR_OPERAND(lstm, bias)].data,
+                      .h_0 = operands[GR_OPERAND(lstm, h_0)].data};
+  l->steps = x->dims[l->first ? 1 : 0];
+  l->batch = x->dims[l->first ? 0 : 1];
+  if (op != GR_OP_rnn) l->g = read_function(k, GR_ATTR(lstm, activation_g));
+  if (op == GR_OP_gru) l->linear_before_reset = gr_k_bool(k, GR_ATTR(gru, linear_before_reset));
+  if (lstm) {
+    l->h = read_function(k, GR_ATTR(lstm, activation_h));
+    l->input_forget = gr_k_bool(k, GR_ATTR(lstm, input_forget));
+    l->c_0 = operands[GR_OPERAND(lstm, c_0)].data;
+    l->peephole = operands[GR_OPERAND(lstm, peephole)].data;
+  }
+  return read_lens(k, &operands[GR_OPERAND(lstm, sequence_lens)], l);
+}
+
+static graft_status multiply(const gr_kernel_call *k, gr_recurrent *l) {
   static const int64_t each[2] = {0, 1};
-  const int64_t rows = l->steps * l->batch, columns = l->gates * l->hidden;
-  void *products = gr_scratch_alloc(k->scratch, (size_t)(rows * l->directions),
-                                    (size_t)columns * (f32 ? sizeof(float) : sizeof(double)));
+  const int64_t columns = gr_recurrent_columns(l);
+  void *products = gr_scratch_alloc(k->scratch, (size_t)gr_recurrent_places(l),
+                                    (size_t)columns * (l->f32 ? sizeof(float) : sizeof(double)));
   if (!products) return GRAFT_NO_MEMORY;
   l->products = products;
-  gr_matrix weight = {.data = k->operands[GR_OPERAND(lstm, weight_ih)].data,
-                      .of = each,
-                      .batch = columns * l->in,
-                      .row = 1,
-                      .col = l->in};
-  gr_gemm g = {.m = rows,
+  gr_matrix weight = {.data = l->weight_ih, .of = each, .batch = columns * l->in, .row = 1, .col = l->in};
+  gr_gemm g = {.m = l->steps * l->batch,
                .n = columns,
                .k = l->in,
                .batch = l->directions,
-               .a = k->operands[GR_OPERAND(lstm, x)].data,
+               .a = l->x,
                .a_count = 1,
                .a_row = l->in,
                .a_col = 1,
                .c = products,
                .user = &weight};
-  const gr_product product = f32 ? GR_PRODUCT_F32 : GR_PRODUCT_F64;
+  const gr_product product = l->f32 ? GR_PRODUCT_F32 : GR_PRODUCT_F64;
   return gr_gemm_run(k, product, &g, gr_pack_matrix[product]);
 }
 
-graft_status gr_kernel_recurrent(const gr_kernel_call *k) {
-  const graft_type *x = k->operands[GR_OPERAND(lstm, x)].type, *hh = k->operands[GR_OPERAND(lstm, weight_hh)].type;
-  const bool f32 = x->dtype == GRAFT_F32, lstm = k->op == GR_OP_lstm;
-  const size_t each = f32 ? sizeof(float) : sizeof(double);
-  if (!f32 && x->dtype != GRAFT_F64) return gr_kernel_no_dtype(k, x->dtype);
-  layer l = {.op = k->op,
-             .isa = k->isa,
-             .in = x->dims[2],
-             .hidden = hh->dims[2],
-             .directions = hh->dims[0],
-             .gates = lstm                 ? 4
-                      : k->op == GR_OP_gru ? 3
-                                           : 1,
-             .first = gr_k_bool(k, GR_ATTR(lstm, batch_first)),
-             .starts_at_end = gr_k_int(k, GR_ATTR(lstm, direction)) == GR_direction_reverse,
-             .clip = gr_k_float(k, GR_ATTR(lstm, clip)),
-             .f = read_activation(k, GR_ATTR(lstm, activation_f)),
-             .bias = k->operands[GR_OPERAND(lstm, bias)].data,
-             .h_0 = k->operands[GR_OPERAND(lstm, h_0)].data,
-             .y = k->results[GR_RESULT(lstm, y)].data,
-             .h_n = k->results[GR_RESULT(lstm, h_n)].data};
-  l.steps = x->dims[l.first ? 1 : 0];
-  l.batch = x->dims[l.first ? 0 : 1];
-  if (k->op != GR_OP_rnn) l.g = read_activation(k, GR_ATTR(lstm, activation_g));
-  if (k->op == GR_OP_gru) l.linear_before_reset = gr_k_bool(k, GR_ATTR(gru, linear_before_reset));
-  if (lstm) {
-    l.h = read_activation(k, GR_ATTR(lstm, activation_h));
-    l.input_forget = gr_k_bool(k, GR_ATTR(lstm, input_forget));
-    l.c_0 = k->operands[GR_OPERAND(lstm, c_0)].data;
-    l.peephole = k->operands[GR_OPERAND(lstm, peephole)].data;
-    l.c_n = k->results[GR_RESULT(lstm, c_n)].data;
-  }
-  if (l.batch == 0 || l.hidden == 0) return GRAFT_OK;
-  graft_status status = read_lens(k, &k->operands[GR_OPERAND(lstm, sequence_lens)], &l);
-  if (status == GRAFT_OK) status = multiply(k, &l, f32);
+graft_status gr_recurrent_run(const gr_kernel_call *k, gr_recurrent *l) {
+  const size_t each = l->f32 ? sizeof(float) : sizeof(double);
+  const graft_status status = multiply(k, l);
   if (status != GRAFT_OK) return status;
-  const int64_t columns = l.gates * l.hidden;
-  void *transposed = gr_scratch_alloc(k->scratch, (size_t)(l.directions * l.hidden), (size_t)columns * each);
-  l.work = gr_scratch_alloc(k->scratch, gr_threads_count(k->threads), (size_t)work_size(&l) * each);
-  if (!transposed || !l.work) return GRAFT_NO_MEMORY;
-  l.transposed = transposed;
-  if (f32)
-    transpose_f32(k->operands[GR_OPERAND(lstm, weight_hh)].data, transposed, &l);
+  void *transposed =
+      gr_scratch_alloc(k->scratch, (size_t)(l->directions * l->hidden), (size_t)gr_recurrent_columns(l) * each);
+  l->work = gr_scratch_alloc(k->scratch, gr_threads_count(k->threads), (size_t)work_size(l) * each);
+  if (!transposed || !l->work) return GRAFT_NO_MEMORY;
+  l->transposed = transposed;
+  if (l->f32)
+    transpose_f32(l, transposed);
   else
-    transpose_f64(k->operands[GR_OPERAND(lstm, weight_hh)].data, transposed, &l);
-  gr_parallel_for(k->threads, l.directions * l.batch, 1, f32 ? run_rows_f32 : run_rows_f64, &l);
+    transpose_f64(l, transposed);
+  gr_parallel_for(k->threads, l->directions * l->batch, 1, l->f32 ? run_rows_f32 : run_rows_f64, l);
   return GRAFT_OK;
+}
+
+graft_status gr_kernel_recurrent(const gr_kernel_call *k) {
+  gr_recurrent l;
+  const graft_status status = gr_recurrent_read(k, k->op, k->operands, &l);
+  if (status != GRAFT_OK || l.batch == 0 || l.hidden == 0) return status;
+  l.y = k->results[GR_RESULT(lstm, y)].data;
+  l.h_n = k->results[GR_RESULT(lstm, h_n)].data;
+  if (k->op == GR_OP_lstm) l.c_n = k->results[GR_RESULT(lstm, c_n)].data;
+  return gr_recurrent_run(k, &l);
 }
