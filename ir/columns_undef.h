@@ -10,6 +10,7 @@
 #undef S
 #undef OPT_S
 #undef Q
+#undef SCALE
 #undef L
 #undef VARIADIC
 #undef OPT_VARIADIC

@@ -390,8 +390,35 @@ static graft_status freeze_graph_qparams(gr_pass *p, graft_graph *g, scale_notes
   return s;
 }
 
+/* A learned zero point that came to NaN is none. `any`: there is a learned one, which a rule rounds. */
+static graft_status check_zero_points(gr_pass *p, graft_graph *g, bool *any) {
+  graft_status s = GRAFT_OK;
+  for (graft_node n = g->first; !s && n != GRAFT_NONE; n = gr_node_at(g, n)->next) {
+    const gr_op_info *info = gr_info(g, n);
+    if (!info || !(info->families & GR_F_FAKE_QUANTIZE)) continue;
+    const graft_value v = gr_operand(g, n, GR_OPERAND(fake_quantize, zero_point));
+    const graft_tensor t = gr_type_of(g, v)->dtype == GRAFT_F32 ? gr_value_tensor(g, v) : GRAFT_NONE;
+    *any |= gr_type_of(g, v)->dtype == GRAFT_F32;
+    const float *z = t == GRAFT_NONE ? NULL : graft_tensor_get_data(g->module, t);
+    const int64_t count = z ? graft_type_elements(gr_tensor_type(g->module, t)) : 0;
+    if (t != GRAFT_NONE && !z) return GRAFT_NO_MEMORY;
+    for (int64_t i = 0; i < count && !s; i++) {
+      char name[256];
+      if (!isnan(z[i])) continue;
+      gr_notice_name(g, gr_operand(g, n, 0), name, sizeof name);
+      s = gr_error(p->context, GRAFT_PASS, gr_node_loc(g, n), "'%s' cannot be quantized by the zero point nan", name);
+    }
+  }
+  return s;
+}
+
 graft_status gr_pass_freeze_qparams(gr_pass *p) {
   graft_status s = GRAFT_OK;
+  bool learned = false;
+  for (uint32_t i = 0; !s && i < p->module->graphs.len; i++)
+    s = check_zero_points(p, p->module->graphs.data[i], &learned);
+  if (!s && learned) s = gr_apply_rules(p, "convert/round_zero_point", (gr_loc){0});
+  if (s) return s;
   if (strcmp(gr_option_string(p, "qparams"), "observer") == 0)
     s = gr_apply_rules(p, "qparams_by_observer", (gr_loc){0});
   scale_notes c = {0};

@@ -1,6 +1,7 @@
-/* enable-param-learning: scales that training is to change. Their places were observed until now, as PyTorch's
- * learnable fake-quantizers are at first, so that a scale starts at what its values ask for; from here on it is a
- * parameter, and its observers are gone. Places that share a state share the parameter. */
+/* enable-param-learning: scales and zero points that training is to change. Their places were observed until now, as
+ * PyTorch's learnable fake-quantizers are at first, so that they start at what the values ask for; from here on a scale
+ * is a parameter, and so is the zero point of an affine scheme, as a float; the observers are gone. Places that share a
+ * state share the parameters. */
 #include <stdio.h>
 #include <string.h>
 
@@ -16,6 +17,7 @@ typedef struct learner {
   graft_value *scale, *zero_point; /* by tensor: what was made of the state */
   GR_VEC(graft_node) places;       /* their qparams */
   gr_cones *cones;
+  gr_notice raised; /* scales */
 } learner;
 
 static graft_tensor root_of(const learner *l, graft_value state) {
@@ -62,22 +64,63 @@ static graft_status find_places(learner *l) {
   return GRAFT_OK;
 }
 
+/* A parameter of floats: the scales, which begin where training keeps them, or zero points. */
+static graft_tensor make_floats(learner *l, const char *name, const gr_array *from) {
+  graft_context *c = l->pass->context;
+  graft_type type = from->type;
+  const bool scales = type.dtype == GRAFT_F32;
+  const size_t count = (size_t)graft_type_elements(&type), size = (count + 1) * sizeof(float);
+  float *data = gr_alloc(c, size);
+  bool raised = false;
+  if (!data) return GRAFT_NONE;
+  for (size_t i = 0; i < count; i++) {
+    data[i] = scales ? ((const float *)from->data)[i] : (float)((const int32_t *)from->data)[i];
+    if (!scales || data[i] >= GR_LEAST_SCALE) continue;
+    data[i] = GR_LEAST_SCALE;
+    raised = true;
+  }
+  if (raised) gr_notice_add(&l->raised, name, "", 0);
+  type.dtype = GRAFT_F32;
+  const graft_tensor t = graft_tensor_create(l->m, name, GRAFT_PARAMETER, &type, data);
+  gr_free(c, data, size);
+  gr_count(l->pass, scales ? "scales to learn" : "zero points to learn", 1);
+  return t;
+}
+
+static bool learns_zero_point(const learner *l, graft_node qparams) {
+  const int64_t scheme = gr_attr_int(l->m, gr_attrs_of(l->g, qparams), GR_ATTR(qparams, scheme));
+  return gr_option_bool(l->pass, "zero-point") && !gr_is_symmetric(scheme);
+}
+
 static graft_status make_parameter(learner *l, graft_node qparams, graft_tensor state) {
   gr_array scale, zero_point;
   char name[256], text[280];
   if (!gr_cones_value(l->cones, gr_result(l->g, qparams, 0), &scale)) return GRAFT_PASS;
   graft_tensor_name(l->m, state, name, sizeof name);
   (void)snprintf(text, sizeof text, "%s.scale", name);
-  graft_tensor s = graft_tensor_create(l->m, text, GRAFT_PARAMETER, &scale.type, scale.data);
+  graft_tensor s = make_floats(l, text, &scale);
   if (s == GRAFT_NONE) return GRAFT_NO_MEMORY;
   if (!gr_cones_value(l->cones, gr_result(l->g, qparams, 1), &zero_point)) return GRAFT_PASS;
   (void)snprintf(text, sizeof text, "%s.zero_point", name);
-  graft_tensor z = gr_constant(l->m, text, &zero_point.type, zero_point.data);
+  graft_tensor z = learns_zero_point(l, qparams) ? make_floats(l, text, &zero_point)
+                                                 : gr_constant(l->m, text, &zero_point.type, zero_point.data);
   if (z == GRAFT_NONE) return GRAFT_NO_MEMORY;
   l->scale[state] = gr_handle(l->g, s);
   l->zero_point[state] = gr_handle(l->g, z);
-  gr_count(l->pass, "scales to learn", 1);
   return l->scale[state] == GRAFT_NONE || l->zero_point[state] == GRAFT_NONE ? GRAFT_NO_MEMORY : GRAFT_OK;
+}
+
+/* The fake-quantizers that read what becomes a learned scale. */
+static graft_status scale_gradients(const learner *l, graft_value scale) {
+  graft_graph *g = l->g;
+  const graft_attr yes = {.name = "use_grad_scaling", .kind = GRAFT_ATTR_BOOL, .as.b = true};
+  graft_status s = GRAFT_OK;
+  for (uint32_t u = gr_value_at(g, scale)->first_use; u != GRAFT_NONE && !s; u = gr_use_at(g, u)->next) {
+    const uint32_t user = gr_use_at(g, u)->user;
+    if (gr_user_is_node(user) && (gr_node_families(g, user) & GR_F_FAKE_QUANTIZE))
+      s = graft_node_set_attr(g, user, &yes);
+  }
+  return s;
 }
 
 static graft_status make_parameters(learner *l) {
@@ -94,6 +137,7 @@ static graft_status make_parameters(learner *l) {
     const graft_node n = l->places.data[i];
     const graft_tensor t = gr_value_tensor(g, gr_operand(g, n, 0));
     if (t == GRAFT_NONE) continue;
+    if (gr_option_bool(l->pass, "use-grad-scaling") && (s = scale_gradients(l, gr_result(g, n, 0)))) break;
     gr_replace_uses(g, gr_result(g, n, 0), l->scale[t]);
     gr_replace_uses(g, gr_result(g, n, 1), l->zero_point[t]);
     gr_node_erase(g, n);
@@ -150,6 +194,7 @@ graft_status gr_pass_enable_param_learning(gr_pass *p) {
   gr_vec_free(c, &l.places);
   gr_free(c, l.chosen, tensors);
   gr_free(c, l.scale, 2 * tensors * sizeof *l.scale);
+  if (!s) gr_notice_warn(p, &l.raised, "raised to 2^-23, which learned scales stay above");
   if (!s) gr_notice_warn(p, &unseen, "never observed, so that there is no scale to learn from and observing goes on");
   return s;
 }

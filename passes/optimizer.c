@@ -26,13 +26,14 @@ typedef struct place { /* a tensor to be trained */
   graft_tensor tensor;
   graft_value gradient;
   graft_tensor sum; /* of the parts' gradients, where the step has parts */
+  bool positive;    /* it has to stay above 0: a learned scale */
 } place;
 
 typedef struct maker {
   gr_pass *pass;
   graft_module *m;
-  graft_graph *g; /* that the updates are in */
-  uint32_t op, attrs;
+  graft_graph *g;                     /* that the updates are in */
+  uint32_t op, attrs, positive_attrs; /* the same, for what stays above 0 */
   graft_value lr, step, clip;
   GR_VEC(place) places;
 } maker;
@@ -97,8 +98,24 @@ static graft_status read_attrs(maker *k) {
   gr_attrs_begin(&b, gr_op_get(k->op));
   for (uint32_t i = 0; i < p->rest_count && !s; i++) s = set_attr(p, &b, gr_op_get(k->op), &p->rest[i]);
   if (s) return s;
-  k->attrs = gr_attrs_intern(k->m, &b, gr_op_get(k->op), gr_option_loc(p, "optimizer"));
-  return k->attrs == GRAFT_NONE ? GRAFT_NO_MEMORY : GRAFT_OK;
+  const graft_attr least = {.name = "least", .kind = GRAFT_ATTR_FLOAT, .as.f = (double)GR_LEAST_SCALE};
+  const gr_loc where = gr_option_loc(p, "optimizer");
+  k->attrs = gr_attrs_intern(k->m, &b, gr_op_get(k->op), where);
+  if (k->attrs == GRAFT_NONE) return GRAFT_NO_MEMORY;
+  s = gr_attrs_set(k->m, &b, gr_op_get(k->op), &least, where);
+  if (!s) k->positive_attrs = gr_attrs_intern(k->m, &b, gr_op_get(k->op), where);
+  return s ? s : k->positive_attrs == GRAFT_NONE ? GRAFT_NO_MEMORY : GRAFT_OK;
+}
+
+/* Does a node read it where the op wants numbers above 0? */
+static bool stays_above_0(const graft_graph *g, graft_value v) {
+  for (uint32_t u = gr_value_at(g, v)->first_use; u != GRAFT_NONE; u = gr_use_at(g, u)->next) {
+    const uint32_t user = gr_use_at(g, u)->user;
+    const gr_op_info *info = gr_user_is_node(user) ? gr_info(g, user) : NULL;
+    const uint32_t slot = info ? u - gr_node_at(g, user)->first_use : 0;
+    if (info && slot < info->operand_count && info->operands[slot].positive) return true;
+  }
+  return false;
 }
 
 /* The outputs NAME.grad, which go. */
@@ -112,7 +129,10 @@ static graft_status take_gradients(maker *k) {
     (void)snprintf(name, sizeof name, "%.*s", (int)length - 5, graft_output_name(g, i));
     const graft_tensor t = graft_tensor_find(k->m, name);
     if (t == GRAFT_NONE) continue; /* of an input: not to be trained */
-    if (!gr_vec_push(k->pass->context, &k->places, ((place){t, graft_output_get(g, i), GRAFT_NONE})))
+    const graft_value handle = gr_handle(g, t);
+    if (handle == GRAFT_NONE) return GRAFT_NO_MEMORY;
+    if (!gr_vec_push(k->pass->context, &k->places,
+                     ((place){t, graft_output_get(g, i), GRAFT_NONE, stays_above_0(g, handle)})))
       return GRAFT_NO_MEMORY;
     s = graft_output_remove(g, i);
   }
@@ -222,7 +242,7 @@ static graft_status take_step(maker *k, const place *at) {
   operands[STEP] = k->step;
   operands[CLIP] = k->clip;
   const gr_node_desc d = {.op = k->op,
-                          .attrs = k->attrs,
+                          .attrs = at->positive ? k->positive_attrs : k->attrs,
                           .operands = operands,
                           .operand_count = info->operand_count,
                           .result_count = 1 + count,

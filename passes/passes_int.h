@@ -15,6 +15,10 @@
 #define GR_MAX_OPTIONS 10 /* of a pass of the table */
 #define GR_MAX_STATISTICS 16
 
+/* What a learned scale does not go below. PyTorch's learnable fake-quantizers raise theirs to this before each forward,
+ * which comes to the same as after each step. */
+#define GR_LEAST_SCALE 0x1p-23f
+
 typedef enum gr_option_kind {
   GR_OPTION_END, /* ends a list of declarations */
   GR_OPTION_BOOL,

@@ -282,25 +282,22 @@ void gr_fake_quantize_backward_f32(gr_isa isa, const float *dy, const float *x, 
 
 /* ---- learned step size ---- */
 
-static int32_t lsq_clamp(const gr_lsq *p, double z) {
-  double low = (double)p->range.quant_min, high = (double)p->range.quant_max;
-  return (int32_t)(z < low ? low : z > high ? high : z);
+static int32_t clamped(double z, gr_qrange range) {
+  const double low = (double)range.quant_min, high = (double)range.quant_max;
+  return z == z ? (int32_t)(z < low ? low : z > high ? high : z) : 0;
 }
 
-/* A learned zero point is used rounded and clamped to the range. */
-static int32_t lsq_zero_point(const gr_lsq *p) {
-  return lsq_clamp(p, p->zero_point == p->zero_point ? rint((double)p->zero_point) : 0.0);
-}
+int32_t gr_learned_zero_point(float zero_point, gr_qrange range) { return clamped(rint((double)zero_point), range); }
 
 /* That of the gradients: per tensor PyTorch adds a half and cuts, towards zero, so that -20 becomes -19. */
-static int32_t lsq_gradient_zero_point(const gr_lsq *p) {
-  if (!p->per_tensor || !(p->zero_point == p->zero_point)) return lsq_zero_point(p);
-  return lsq_clamp(p, (double)(p->zero_point + 0.5f));
+static int32_t lsq_zero_point(const gr_lsq *p) {
+  return p->per_tensor ? clamped((double)(p->zero_point + 0.5f), p->range)
+                       : gr_learned_zero_point(p->zero_point, p->range);
 }
 
 void gr_lsq_backward(const float *x, const float *grad_y, int64_t count, const gr_lsq *p, float *grad_x,
                      double *grad_scale, double *grad_zero_point) {
-  const rounding b = rounding_of(p->scale, lsq_gradient_zero_point(p), p->range);
+  const rounding b = rounding_of(p->scale, lsq_zero_point(p), p->range);
   float inverse = 1.0f / p->scale, low = (float)b.low, high = (float)b.high, factor = p->grad_factor;
   for (int64_t i = 0; i < count; i++) {
     float dy = grad_y[i], r = rintf(x[i] * inverse);

@@ -91,6 +91,8 @@ void gr_dequantize_f32(gr_isa isa, const void *x, graft_dtype dtype, int64_t cou
                        float *y);
 void gr_fake_quantize_f32(gr_isa isa, const float *x, int64_t count, float scale, int32_t zero_point, gr_qrange range,
                           float *y);
+/* A learned zero point as it is used: rounded half to even and clamped to the range; 0 of NaN. */
+int32_t gr_learned_zero_point(float zero_point, gr_qrange range);
 
 /* The straight-through gradient: dy where the code of x lies in the range before it is clamped, bounds included, else
  * 0.

@@ -10,6 +10,7 @@
 #include <ctype.h>
 #include <float.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -142,6 +143,10 @@ static void put_int(FILE *f, int64_t i) {
 
 static void put_float(FILE *f, double d) {
   char text[40];
+  if (isinf(d)) {
+    fputs(d < 0 ? "-INFINITY" : "INFINITY", f);
+    return;
+  }
   snprintf(text, sizeof text, "%.15g", d);
   fprintf(f, strtod(text, NULL) == d ? "%.15g" : "%.17g", d);
 }

@@ -42,6 +42,8 @@ enum {
   { .name = #n, .role = GR_STATISTICS, .optional = true }
 #define Q(n) \
   { .name = #n, .role = GR_QPARAM }
+#define SCALE(n) \
+  { .name = #n, .role = GR_QPARAM, .positive = true }
 #define L(n) \
   { .name = #n, .role = GR_LIKE }
 #define VARIADIC(n) \

@@ -77,6 +77,7 @@ typedef struct gr_operand_decl {
   const char *name; /* NULL ends the list */
   gr_role role;
   bool optional, variadic;
+  bool positive; /* above 0, also where it is trained */
 } gr_operand_decl;
 
 typedef struct gr_result_decl {
@@ -204,6 +205,7 @@ int gr_op_operand_slot(const gr_op_info *op, const char *name, size_t length);
 #define S(n) n
 #define OPT_S(n) n
 #define Q(n) n
+#define SCALE(n) n
 #define L(n) n
 #define VARIADIC(n) n
 #define OPT_VARIADIC(n) n

@@ -14,7 +14,9 @@ SAME_RANGE(qparams);
 SAME_RANGE(fake_quantize);
 SAME_RANGE(fake_quantize_backward);
 SAME_RANGE(fake_quantize_learnable_backward);
+GR_SAME_ATTR(axis, fake_quantize, fake_quantize_learnable_backward);
 GR_SAME_ATTR(groups, fake_quantize, fake_quantize_learnable_backward);
+GR_SAME_ATTR(use_grad_scaling, fake_quantize, fake_quantize_learnable_backward);
 GR_SAME_ATTR(axis, fake_quantize, fake_quantize_backward);
 GR_SAME_ATTR(groups, fake_quantize, fake_quantize_backward);
 GR_SAME_ATTR(axis, quantize_per_channel, dequantize_per_channel);
@@ -47,7 +49,8 @@ static bool check_qparams_of(const gr_rule *r, uint32_t x_slot, int types, int s
                    *zero_point = gr_rule_operand(r, zero_slot);
   if (scale->dtype != GRAFT_F32 && scale->dtype != GRAFT_UNKNOWN)
     return gr_infer_fail(r, types, "scale is %s", graft_dtype_name(scale->dtype));
-  const bool learned = zero_point->dtype == GRAFT_F32 && r->in->op == GR_OP_fake_quantize_learnable_backward;
+  const bool learned = zero_point->dtype == GRAFT_F32 &&
+                       (r->in->op == GR_OP_fake_quantize || r->in->op == GR_OP_fake_quantize_learnable_backward);
   if (zero_point->dtype != GRAFT_I32 && zero_point->dtype != GRAFT_UNKNOWN && !learned)
     return gr_infer_fail(r, types, "zero_point is %s", graft_dtype_name(zero_point->dtype));
   if (axis == NULL) return gr_check_rank(r, shapes, scale_slot, 0) && gr_check_rank(r, shapes, zero_slot, 0);
@@ -111,18 +114,27 @@ bool gr_rule_dequantize(const gr_rule *r) {
   return true;
 }
 
+/* What gradients are scaled by is the root of a product with quant_max. */
+static bool check_grad_scaling(const gr_rule *r, int constraint) {
+  const int64_t max = gr_rule_int(r, GR_ATTR(fake_quantize, quant_max));
+  if (!gr_rule_int(r, GR_ATTR(fake_quantize, use_grad_scaling)) || max > 0) return true;
+  return gr_infer_fail(r, constraint, "use_grad_scaling needs a quant_max above 0, it is %jd", max);
+}
+
 bool gr_rule_fake_quantize(const gr_rule *r) {
   /* C1: x is f32 or f64. */
   if (!gr_check_float(r, 1, GR_OPERAND(fake_quantize, x))) return false;
   /* C2: quant_min is less than quant_max, both are in the range of dtype, which is i8, u8, i16 or i32. */
   if (!check_range(r, 2)) return false;
-  /* C3: scale is f32 and zero_point i32. */
+  /* C3: scale is f32 and zero_point i32, or f32 where it is learned. */
   /* C4: without axis both have rank 0; with one they are vectors with groups entries for each of x along axis. */
   /* C5: axis is an axis of x; groups of more than one need an axis other than 0 and divide axis 0. */
   const int64_t axis = gr_rule_int(r, GR_ATTR(fake_quantize, axis));
   if (!check_qparams(r, 3, 4, gr_rule_is_none(r, GR_ATTR(fake_quantize, axis)) ? NULL : &axis,
                      gr_rule_int(r, GR_ATTR(fake_quantize, groups))))
     return false;
+  /* C6: with use_grad_scaling quant_max is above 0. */
+  if (!check_grad_scaling(r, 6)) return false;
   *gr_rule_result(r) = *gr_rule_operand(r, GR_OPERAND(fake_quantize, x));
   return true;
 }
@@ -142,6 +154,8 @@ bool gr_rule_fake_quantize_backward(const gr_rule *r) {
   if (!check_qparams_of(r, X_, 3, 4, gr_rule_is_none(r, GR_ATTR(fake_quantize, axis)) ? NULL : &axis,
                         gr_rule_int(r, GR_ATTR(fake_quantize, groups))))
     return false;
+  /* C6: with use_grad_scaling, of the learnable one, quant_max is above 0. */
+  if (r->in->op == GR_OP_fake_quantize_learnable_backward && !check_grad_scaling(r, 6)) return false;
   *gr_rule_result(r) = *x;
   for (uint32_t i = 1; i < r->in->result_count; ++i) {
     r->in->results[i] = *gr_rule_operand(r, GR_OPERAND(fake_quantize_learnable_backward, scale));

@@ -1,5 +1,7 @@
 /* fake_quantize_learnable_backward: the gradients of x and of a learned scale and zero point (LSQ, Esser et al. 2020,
  * as PyTorch has it). A sum is one of pieces that are cut by length or by channel, added in their order. */
+#include <math.h>
+
 #include "runtime/kernel_impl.h"
 
 enum { GRAIN = 1 << 14 };
@@ -20,9 +22,9 @@ typedef struct job {
 static gr_lsq lsq_of(const job *j, int64_t channel) {
   const void *z = j->zero_point->data;
   gr_lsq p = j->lsq;
-  p.scale = j->scale[channel];
   p.zero_point =
       j->zero_point->type->dtype == GRAFT_I32 ? (float)((const int32_t *)z)[channel] : ((const float *)z)[channel];
+  p.scale = p.zero_point == p.zero_point ? j->scale[channel] : p.zero_point; /* NaN shows */
   return p;
 }
 
@@ -47,6 +49,12 @@ static void channels_range(void *user, int64_t begin, int64_t end, uint32_t work
   }
 }
 
+static float factor_of(const gr_kernel_call *k, const gr_in *x) {
+  const double factor = gr_k_float(k, ATTR(grad_factor));
+  if (!gr_k_bool(k, ATTR(use_grad_scaling))) return (float)factor;
+  return (float)(factor / sqrt((double)x->count * (double)gr_k_int(k, ATTR(quant_max))));
+}
+
 static graft_status begin(const gr_kernel_call *k, job *j) {
   const gr_in *x = &k->operands[SLOT(x)], *scale = &k->operands[SLOT(scale)];
   if (x->type->dtype != GRAFT_F32) return gr_kernel_no_dtype(k, x->type->dtype);
@@ -57,7 +65,7 @@ static graft_status begin(const gr_kernel_call *k, job *j) {
              .by_channel = !gr_k_none(k, ATTR(axis)),
              .dx = k->results[0].data};
   j->lsq = (gr_lsq){.range = {gr_k_int(k, ATTR(quant_min)), gr_k_int(k, ATTR(quant_max))},
-                    .grad_factor = (float)gr_k_float(k, ATTR(grad_factor)),
+                    .grad_factor = factor_of(k, x),
                     .per_tensor = !j->by_channel && j->zero_point->type->dtype == GRAFT_F32};
   if (!j->by_channel) return GRAFT_OK;
   if (!gr_channels_make(x->type, gr_k_int(k, ATTR(axis)), gr_k_int(k, ATTR(groups)), &j->channels))

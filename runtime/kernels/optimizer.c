@@ -60,12 +60,29 @@ static optimizer begin(const gr_kernel_call *k, uint32_t states) {
   return o;
 }
 
+/* NaN stays. */
+#define KEEP_ABOVE(T) \
+  do { \
+    T *y = k->results[0].data; \
+    for (int64_t i = 0; i < k->results[0].count; i++) y[i] = y[i] < (T)least ? (T)least : y[i]; \
+  } while (0)
+static void keep_above(const gr_kernel_call *k, double least) {
+  if (k->operands[0].type->dtype == GRAFT_F32)
+    KEEP_ABOVE(float);
+  else
+    KEEP_ABOVE(double);
+}
+
+GR_SAME_ATTR(least, adam, adamw);
+
 static graft_status run(const gr_kernel_call *k, optimizer *o, const gr_range_function *f32,
                         const gr_range_function *f64) {
   const graft_dtype d = k->operands[0].type->dtype;
   if (d != GRAFT_F32 && d != GRAFT_F64) return gr_kernel_no_dtype(k, d);
   if (!(o->lr >= 0) || !isfinite(o->lr)) return gr_kernel_error(k, "the learning rate is %g", o->lr);
   gr_parallel_for(k->threads, k->results[0].count, GRAIN, (d == GRAFT_F32 ? f32 : f64)[k->isa], o);
+  const double least = gr_k_float(k, k->op == GR_OP_sgd ? GR_ATTR(sgd, least) : GR_ATTR(adam, least));
+  if (least > -INFINITY) keep_above(k, least);
   return GRAFT_OK;
 }
 

@@ -18,7 +18,8 @@ typedef struct quantize_job {
   gr_channels channels;
   const float *scale;
   const int32_t *zero_point;
-  const char *dy; /* of a gradient, whose elements are as wide as x's */
+  const float *learned; /* in its place: a zero point that is rounded and clamped before use */
+  const char *dy;       /* of a gradient, whose elements are as wide as x's */
   void (*run)(const struct quantize_job *job, const char *x, int64_t count, float scale, int32_t zero_point, char *y);
 } quantize_job;
 
@@ -53,12 +54,18 @@ static void run_fake_quantize_backward(const quantize_job *job, const char *x, i
                                 (const float *)(const void *)x, count, scale, zp, job->range, (float *)(void *)y);
 }
 
+/* `count` elements of channel c. What a zero point is that came to NaN in training shows as a scale of NaN does. */
+static void run_part(const quantize_job *job, const char *x, int64_t count, int64_t c, char *y) {
+  const float z = job->learned ? job->learned[c] : 0.0f;
+  const int32_t zero_point = job->learned ? gr_learned_zero_point(z, job->range) : job->zero_point[c];
+  job->run(job, x, count, z == z ? job->scale[c] : z, zero_point, y);
+}
+
 /* Per tensor the work is cut by elements, per channel by runs of one channel. */
 static void elements_range(void *user, int64_t begin, int64_t end, uint32_t worker) {
   const quantize_job *job = user;
   (void)worker;
-  job->run(job, job->x + (size_t)begin * job->x_size, end - begin, job->scale[0], job->zero_point[0],
-           job->y + (size_t)begin * job->y_size);
+  run_part(job, job->x + (size_t)begin * job->x_size, end - begin, 0, job->y + (size_t)begin * job->y_size);
 }
 
 static void runs_range(void *user, int64_t begin, int64_t end, uint32_t worker) {
@@ -67,7 +74,7 @@ static void runs_range(void *user, int64_t begin, int64_t end, uint32_t worker) 
   (void)worker;
   for (int64_t r = begin; r < end; r++) {
     int64_t c = r / ch.count / ch.outer * ch.count + r % ch.count;
-    job->run(job, job->x + (size_t)(r * ch.inner) * job->x_size, ch.inner, job->scale[c], job->zero_point[c],
+    run_part(job, job->x + (size_t)(r * ch.inner) * job->x_size, ch.inner, c,
              job->y + (size_t)(r * ch.inner) * job->y_size);
   }
 }
@@ -110,7 +117,7 @@ static graft_status check_qparams(const gr_kernel_call *k, const gr_in *scale, c
     if (!(s >= FLT_MIN && s <= FLT_MAX) && !(trains && !isfinite(s)))
       return gr_kernel_error(k, "scale is %g, not a normal number above 0", (double)s);
   }
-  for (int64_t i = 0; i < zero->count && graft_dtype_range(dtype, &low, &high); i++)
+  for (int64_t i = 0; i < zero->count && zero->type->dtype == GRAFT_I32 && graft_dtype_range(dtype, &low, &high); i++)
     if (((const int32_t *)zero->data)[i] < low || ((const int32_t *)zero->data)[i] > high)
       return gr_kernel_error(k, "zero_point is %d, no %s", ((const int32_t *)zero->data)[i], graft_dtype_name(dtype));
   return GRAFT_OK;
@@ -124,7 +131,8 @@ static graft_status quantize_begin(const gr_kernel_call *k, quantize_job *job) {
   graft_status status = check_range(k, job->range, job->dtype);
   if (status) return status;
   if (scale->type->dtype != GRAFT_F32) return gr_kernel_no_dtype(k, scale->type->dtype);
-  if (zp->type->dtype != GRAFT_I32) return gr_kernel_no_dtype(k, zp->type->dtype);
+  const bool learned = zp->type->dtype == GRAFT_F32 && k->op == GR_OP_fake_quantize;
+  if (zp->type->dtype != GRAFT_I32 && !learned) return gr_kernel_no_dtype(k, zp->type->dtype);
   status = check_qparams(k, scale, zp, job->dtype);
   if (status) return status;
   job->isa = k->isa;
@@ -133,7 +141,8 @@ static graft_status quantize_begin(const gr_kernel_call *k, quantize_job *job) {
   job->x_size = graft_dtype_size(x->type->dtype);
   job->y_size = graft_dtype_size(k->results[0].type->dtype);
   job->scale = scale->data;
-  job->zero_point = zp->data;
+  job->zero_point = learned ? NULL : zp->data;
+  job->learned = learned ? zp->data : NULL;
   if (!gr_quantizes_by_channel(k)) {
     if (scale->count < 1 || zp->count < 1) return gr_kernel_error(k, "there is no scale");
     return GRAFT_OK;

@@ -131,7 +131,7 @@ static const char learnable_and_fixed[] =
     "  spec 2 = fixed {dtype: u8, quant_min: 0, quant_max: 255, scale: 0.00390625}\n"
     "  %r = tanh(%x ~1): f32[2, 8]\n  %s = sigmoid(%r): f32[2, 8] ~2\n  return %s as \"y\"\n}\n";
 
-/* What training makes of a learnable scale is what is converted; a fixed one is as given. */
+/* What training makes of a learnable scale and zero point is what is converted; fixed ones are as given. */
 START_TEST(learnable_and_fixed_parameters) {
   network n = network_from_text(learnable_and_fixed);
   run_passes(&n, "insert-fake-quant");
@@ -148,9 +148,14 @@ START_TEST(learnable_and_fixed_parameters) {
   ck_assert_uint_ne(scale, GRAFT_NONE);
   ck_assert_int_eq(graft_tensor_get_kind(n.module, scale), GRAFT_PARAMETER);
   ck_assert_float_eq_tol(*(const float *)graft_tensor_get_data(n.module, scale), start, 1e-6f * start);
-  const int32_t zero = *(const int32_t *)graft_tensor_get_data(
-      n.module, graft_value_tensor(n.graph, graft_node_operand(n.graph, fq, 2)));
-  ck_assert_int_eq(graft_tensor_set_data(n.module, scale, &(float){0.125f}), GRAFT_OK); /* a step of training */
+  graft_tensor zero_point = graft_value_tensor(n.graph, graft_node_operand(n.graph, fq, 2));
+  ck_assert_uint_ne(zero_point, GRAFT_NONE);
+  ck_assert_int_eq(graft_tensor_get_kind(n.module, zero_point), GRAFT_PARAMETER);
+  ck_assert_float_eq_tol(*(const float *)graft_tensor_get_data(n.module, zero_point), rintf(-128 - range[0] / start),
+                         1);
+  const int32_t zero = 6; /* a step of training leads to 5.75 */
+  ck_assert_int_eq(graft_tensor_set_data(n.module, scale, &(float){0.125f}), GRAFT_OK);
+  ck_assert_int_eq(graft_tensor_set_data(n.module, zero_point, &(float){5.75f}), GRAFT_OK);
   array want = run(&n, x);
   for (int64_t i = 0; i < array_count(x); i++) {
     float at = rintf(x.data[i] * 8.0f) + (float)zero, q = (fmaxf(-128.0f, fminf(127.0f, at)) - (float)zero) / 8.0f;

@@ -4,7 +4,7 @@
 # are no groups.
 rule lower_fake_quantize_per_tensor mark converted
 match
-  %y = fake_quantize(%x, %s, %z) {axis: none, drop groups, drop enabled, ..$range}
+  %y = fake_quantize(%x, %s, %z) {axis: none, drop groups, drop enabled, drop use_grad_scaling, ..$range}
 where
   no_spec(..)
 rewrite
@@ -14,7 +14,7 @@ rewrite
 # The same with one scale an entry of an axis.
 rule lower_fake_quantize_per_channel mark converted
 match
-  %y = fake_quantize(%x, %s, %z) {axis: $axis, drop enabled, ..$range}
+  %y = fake_quantize(%x, %s, %z) {axis: $axis, drop enabled, drop use_grad_scaling, ..$range}
 where
   not is_none($axis), no_spec(..)
 rewrite
