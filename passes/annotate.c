@@ -237,6 +237,7 @@ graft_status gr_pass_annotate(gr_pass *p) {
   selection s;
   how h = {.own = gr_own_quantizer_find(&p->env->own, gr_option_string(p, "quantizer")), .selection = &s};
   graft_status status = h.own ? gr_own_quantizer_options(p, h.own, &h.values) : gr_pass_quantizer(p, &h.quantizer);
+  if (!status) status = gr_refuse_gradients(p);
   if (status) return status;
   static const char *const lists[] = {"scope", "name", "skip-name"};
   status = select_begin(p, &s);

@@ -232,7 +232,8 @@ graft_status gr_pass_equalize(gr_pass *p) {
   graft_context *c = p->context;
   gr_notice norms = {0};
   const uint32_t before = p->module->tensors.len;
-  graft_status s = gr_apply_rules(p, "equalize_pair", (gr_loc){0});
+  graft_status s = gr_refuse_gradients(p);
+  if (!s) s = gr_apply_rules(p, "equalize_pair", (gr_loc){0});
   for (uint32_t i = 0; i < p->module->graphs.len && !s; i++) {
     balance b = {.pass = p, .g = p->module->graphs.data[i], .m = p->module, .before = before};
     gr_arena_init(&b.arena, c);

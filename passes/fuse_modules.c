@@ -452,7 +452,8 @@ graft_status gr_pass_fuse_modules(gr_pass *p) {
   if (found) return found;
   f.found = (gr_fusions){.pass = p, .rules = rules, .qat = gr_option_bool(p, "qat")};
   gr_arena_init(&f.found.text, p->context);
-  graft_status status = all ? gr_fusions_all(&f.found) : gr_fusions_named(&f.found, gr_option_string(p, "modules"));
+  graft_status status = gr_refuse_gradients(p);
+  if (!status) status = all ? gr_fusions_all(&f.found) : gr_fusions_named(&f.found, gr_option_string(p, "modules"));
   if (!status) status = fuse(&f);
   gr_vec_free(p->context, &f.tensors);
   gr_vec_free(p->context, &f.records);

@@ -28,15 +28,36 @@ graft_status gr_graph_to_train(const gr_pass *p, graft_graph **g) {
                   name[0] ? "no graph is called '%s'" : "the module has no graph", name);
 }
 
+graft_status gr_refuse_gradients(gr_pass *p) {
+  for (uint32_t i = 0; i < p->module->graphs.len; i++) {
+    const graft_graph *g = p->module->graphs.data[i];
+    const char *name = graft_graph_get_name(g);
+    for (graft_node n = g->first; n != GRAFT_NONE; n = gr_node_at(g, n)->next)
+      if (gr_is_marked(g, n, GR_MARK_BACKWARD))
+        return gr_error(p->context, GRAFT_PASS, gr_node_loc(g, n),
+                        "the graph '%s' computes gradients of the nodes that it has, which would change: this comes "
+                        "before train-step%s%s%s",
+                        name, !i ? " or gradient" : ", or behind convert or drop-graph{graph=", i ? name : "",
+                        i ? "}" : "");
+  }
+  return GRAFT_OK;
+}
+
+graft_status gr_pass_check_no_gradients(gr_pass *p) { return gr_refuse_gradients(p); }
+
 graft_status gr_pass_copy_graph(gr_pass *p) {
   graft_module *m = p->module;
   const graft_graph *from = m->graphs.len ? m->graphs.data[0] : NULL;
+  const char *to = gr_option_string(p, "to");
   if (!from) return gr_error(p->context, GRAFT_PASS, gr_module_loc(m), "the module has no graph to copy");
+  if (graft_module_find_graph(m, to))
+    return gr_error(p->context, GRAFT_NAME, gr_module_loc(m),
+                    "there is a graph '%s' already: drop-graph{graph=%s} takes it away", to, to);
   for (graft_node n = from->first; n != GRAFT_NONE; n = gr_node_at(from, n)->next)
     if (gr_node_families(from, n) & GR_F_CONTROL)
       return gr_error(p->context, GRAFT_UNSUPPORTED, gr_node_loc(from, n),
                       "a graph whose nodes run others cannot be copied yet");
-  return gr_graph_copy(from, gr_option_string(p, "to")) ? GRAFT_OK : GRAFT_PASS;
+  return gr_graph_copy(from, to) ? GRAFT_OK : GRAFT_PASS;
 }
 
 /* By tensor: does another graph than those that go hold it, or nobody at all? */

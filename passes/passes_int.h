@@ -108,6 +108,8 @@ const char **gr_list_split(gr_arena *arena, const char *list, uint32_t *count);
 bool gr_graph_chosen(const gr_pass *p, const graft_graph *g);
 /* The graph that the option `graph` names: without it the graph `train`, where there is none the first one. */
 graft_status gr_graph_to_train(const gr_pass *p, graft_graph **g);
+/* For passes that change what forward nodes compute: an error where a graph has gradients of them. */
+graft_status gr_refuse_gradients(gr_pass *p);
 
 /* Adds to a statistic; `name` lives as long as the pass. */
 void gr_count(gr_pass *p, const char *name, uint64_t by);

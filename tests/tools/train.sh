@@ -159,6 +159,10 @@ same d/loss.0.npy e/loss.0.npy "plain kernels in a step"
 expect 2 "a seed that is none" step f --seed x
 
 # -- what is refused
+expect 1 "ONNX of a step" "$opt" step.gfb -o step.onnx
+said 'the module has 2: the pass drop-graph{graph="train"} takes the others away' "ONNX of a step"
+[ -e step.onnx ] && fail "ONNX of a step: it was written"
+expect 0 "ONNX without the step" "$opt" parts.gfb --passes drop-graph -o step.onnx
 expect 1 "no graph train" train net.gir --epochs 1
 said "no graph is called 'train'" "no graph train"
 expect 1 "too few rows" "$run" step.gfb --epochs 1 --batch 41 --input x=x.0.npy --labels labels.0.npy

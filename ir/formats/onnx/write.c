@@ -3,6 +3,7 @@
 #include "ir/formats/onnx/writer_impl.h"
 
 #include "ir/formats/stage_impl.h"
+#include "ir/inspect.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -27,16 +28,27 @@ static Onnx__OperatorSetIdProto *opset_of(gr_out *w, const char *domain, int64_t
   return o;
 }
 
-/* Only the first graph is a model; the others are parts of its nodes. */
+/* Only the first graph is a model; the others are parts of its nodes. A step of training stands apart from both. */
 static bool check_graphs(gr_out *w) {
-  bool *nested = gr_nested_graphs(w->module);
+  graft_module *m = w->module;
+  bool *nested = gr_nested_graphs(m);
   uint32_t apart = 0;
+  char names[200] = "";
   if (!nested) return gr_out_failed(w);
-  for (uint32_t i = 0; i < w->module->graphs.len; i++) apart += !nested[i];
-  gr_free(w->context, nested, w->module->graphs.len + 1u);
+  for (uint32_t i = 0; i < m->graphs.len; i++) {
+    if (nested[i] || !apart++) continue;
+    const size_t used = strlen(names);
+    (void)snprintf(names + used, sizeof names - used, "%s%s", used ? "," : "", graft_graph_get_name(m->graphs.data[i]));
+  }
+  gr_free(w->context, nested, m->graphs.len + 1u);
   if (apart == 1) return true;
-  gr_error(w->context, GRAFT_UNSUPPORTED, gr_module_loc(w->module),
-           "a model of ONNX is one graph, the module has %u: write each from a module of its own, or .gfb", apart);
+  if (!apart)
+    gr_error(w->context, GRAFT_UNSUPPORTED, gr_module_loc(m), "a model of ONNX is one graph, the module has none");
+  else
+    gr_error(w->context, GRAFT_UNSUPPORTED, gr_module_loc(m),
+             "a model of ONNX is one graph, the module has %u: the pass drop-graph{graph=\"%s\"} takes the others away "
+             "(of training convert does it too), or write .gfb",
+             apart, names);
   return gr_out_failed(w);
 }
 
