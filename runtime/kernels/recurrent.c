@@ -155,7 +155,7 @@ graft_status gr_recurrent_run(const gr_kernel_call *k, gr_recurrent *l) {
 }
 
 graft_status gr_kernel_recurrent(const gr_kernel_call *k) {
-  gr_recurrent l;
+  gr_recurrent l = {0};
   const graft_status status = gr_recurrent_read(k, k->op, k->operands, &l);
   if (status != GRAFT_OK || l.batch == 0 || l.hidden == 0) return status;
   l.y = k->results[GR_RESULT(lstm, y)].data;

@@ -188,7 +188,26 @@ static graft_status loop(trial *t) {
   return s;
 }
 
+static const char recurrent[] = "graft 1\n"
+                                "tensor %ih: f32[2, 8, 3] parameter = fill(\"ih\", -1, 1)\n"
+                                "tensor %hh: f32[2, 8, 2] parameter = fill(\"hh\", -1, 1)\n"
+                                "tensor %bias: f32[2, 16] parameter = fill(\"bias\", -1, 1)\n"
+                                "tensor %gih: f32[1, 9, 4] parameter = fill(\"gih\", -1, 1)\n"
+                                "tensor %ghh: f32[1, 9, 3] parameter = fill(\"ghh\", -1, 1)\n"
+                                "tensor %lens: i64[2] constant = [2, 3]\n"
+                                "graph main(%x: f32[3, 2, 3]) {\n"
+                                "  %y, %h, %c = lstm(%x, %ih, %hh, %bias, %lens) {direction: \"bidirectional\"}\n"
+                                "  %both = permute(%y) {dims: [0, 2, 1, 3]}\n"
+                                "  %wide = flatten(%both) {start_dim: 2}\n"
+                                "  %z = gru(%wide, %gih, %ghh)\n"
+                                "  %s = sum(%z)\n"
+                                "  %t = sum(%c)\n"
+                                "  %cost = add(%s, %t)\n"
+                                "  return %cost\n"
+                                "}\n";
+
 static const road roads[] = {
+    {"gradients of recurrent layers", session, recurrent, "gradient{of=cost}", NULL, 0},
     {"trained", loop, least_squares, "train-step{loss=cost,momentum=0.9}", NULL, 0},
     {"float", session, road_network, NULL, NULL, 0},
     {"training", session, road_network, "prepare-qat", NULL, 0},
