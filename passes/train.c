@@ -394,6 +394,22 @@ static uint32_t find_validation_loss(const trainer *t) {
   return at != GRAFT_NONE && is_number(t->first, at) ? at : GRAFT_NONE;
 }
 
+/* Rows that no step takes, and those that the first graph cannot. */
+static void say_left_out(const trainer *t) {
+  const graft_train_options *o = &t->o;
+  const int64_t step = o->batch * o->accumulate, rest = t->data.rows % step;
+  const int64_t over = t->validation_rows ? t->validation.rows % t->validation_rows : 0;
+  if (rest)
+    gr_warning(t->context, GRAFT_INVALID_ARGUMENT, (gr_loc){.node = t->data.columns[0].from.name},
+               "an epoch is %" PRId64 " steps of %" PRId64 " of the %" PRId64 " rows: %" PRId64 " are left out%s",
+               t->steps_of_epoch, step, t->data.rows, rest, o->shuffle ? ", others in each epoch" : ", the last ones");
+  if (over)
+    gr_warning(t->context, GRAFT_INVALID_ARGUMENT, (gr_loc){.node = t->validation.columns[0].from.name},
+               "validation: the graph '%s' takes %" PRId64 " rows at once, the last %" PRId64 " of %" PRId64
+               " are left out",
+               graft_graph_get_name(t->first), t->validation_rows, over, t->validation.rows);
+}
+
 static graft_status begin(trainer *t) {
   graft_train_options *o = &t->o;
   graft_status s = check_options(t);
@@ -421,7 +437,9 @@ static graft_status begin(trainer *t) {
   t->validation_loss_at = find_validation_loss(t);
   if (!s && o->validation_count && t->validation_loss_at == GRAFT_NONE)
     s = gr_score_begin(&t->score, t->train, t->first, graft_output_get(t->train, t->loss_at), &t->validation);
-  return s ? s : forget_parts(t);
+  if (!s) s = forget_parts(t);
+  if (!s) say_left_out(t);
+  return s;
 }
 
 static graft_status train(trainer *t) {

@@ -9,9 +9,10 @@
  *
  * Steps. An epoch goes once through the rows of the data, in order or in a permutation that follows from seed and epoch
  * alone; a step takes `batch` of them, or `accumulate` times as many in parts, and rows that do not fill a step are
- * left out. All that training changes is in the module: parameters, statistics, what the optimizer remembers, and
- * `optimizer.step`. So a module that is saved after a step and trained on with the same options and `resume` comes to
- * the same bytes as one that was never stopped.
+ * left out, which a warning says with their number (of validation all count, unless the graph takes batches of one size
+ * alone: then it is the same). All that training changes is in the module: parameters, statistics, what the optimizer
+ * remembers, and `optimizer.step`. So a module that is saved after a step and trained on with the same options and
+ * `resume` comes to the same bytes as one that was never stopped.
  *
  * The rate of a step is that of the buffer `optimizer.lr`, which stays as it is, times what the schedule says.
  *

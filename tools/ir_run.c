@@ -79,7 +79,9 @@ static const cli_option option_table[] = {
      "write B to OUT, its biases without the mean of the error that each layer makes by itself"},
     {BAD, "bad", "DB", "a layer is bad below this signal to noise (default 20)"},
     {GRAPH, "graph", "NAME", "run this graph of the module (default the first)"},
-    {EPOCHS, "epochs", "N", "train: run the graph `train` over the inputs, and over --labels, N times"},
+    {EPOCHS, "epochs", "N",
+     "train: run the graph `train` over the inputs, and over --labels, N times; rows that do not fill a step are left "
+     "out, and counted"},
     {SHUFFLE, "shuffle", "SEED", "in an order that follows from SEED and the epoch (default: as the rows are)"},
     {ACCUMULATE, "accumulate", "N", "a step takes N batches (of a graph made by train-step{accumulate=true})"},
     {SCHEDULE, "schedule", "S",
@@ -91,7 +93,8 @@ static const cli_option option_table[] = {
     {VALIDATE_LABELS, "validate-labels", "F.npy", "its labels, for the accuracy"},
     {CHECKPOINT, "checkpoint", "OUT", "write the module after each epoch, and when interrupted (behind a step)"},
     {RESUME, "resume", NULL, "MODULE is a checkpoint: go on behind its last step, to the same bytes in the end"},
-    {LOG, "log", "F.csv", "a row a step: step, epoch, loss, accuracy, rate, loss and accuracy of validation"},
+    {LOG, "log", "F.csv",
+     "a row a step: step, epoch, loss, accuracy, rate, loss and accuracy of validation, rows of the epoch so far"},
     CLI_LIMITS(MAX_MEMORY, MAX_WORK),
     {0, NULL, NULL, NULL},
 };
@@ -428,10 +431,11 @@ static int run(graft_context *context, arguments *a) {
 
 static int train(graft_context *context, arguments *a) {
   graft_module *m = cli_load(context, a->module);
+  a->training.module = strcmp(a->module, "-") == 0 ? "<stdin>" : a->module;
   const graft_save_options save = {.size = sizeof save};
   const bool ok = m && gr_warn_foreign(m) && training_run(&a->training, m, &a->feeds, a->labels, &a->session) &&
                   (!a->state_out || cli_save(m, a->state_out, &save));
-  cli_print_diagnostics(context, strcmp(a->module, "-") == 0 ? "<stdin>" : a->module);
+  cli_print_diagnostics(context, a->training.module);
   graft_module_destroy(m);
   return ok ? EXIT_DONE : EXIT_FAILED;
 }

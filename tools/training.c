@@ -161,7 +161,8 @@ static bool write_log(teller *t, const graft_train_state *s) {
   fprintf(t->log, "%" PRId64 ",%" PRId64, s->step, s->epoch);
   const double numbers[] = {s->loss, s->accuracy, s->rate, s->validation_loss, s->validation_accuracy};
   for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) log_number(t->log, numbers[i]);
-  fputc('\n', t->log);
+  const int64_t steps = s->steps / s->epochs; /* of an epoch */
+  fprintf(t->log, ",%" PRId64 "\n", ((s->step - 1) % steps + 1) * (s->rows / s->taken));
   return fflush(t->log) == 0 || cli_fail(t->o->log, "cannot write: %s", strerror(errno)) == EXIT_DONE;
 }
 
@@ -169,6 +170,10 @@ static graft_status after_step(void *user, const graft_train_state *s) {
   teller *t = user;
   const graft_save_options save = {.size = sizeof save};
   const bool stops = t->o->checkpoint && guard_interrupted();
+  if (s->taken == 1) { /* what is warned of is known now */
+    cli_print_diagnostics(graft_module_get_context(t->m), t->o->module);
+    graft_diagnostics_clear(graft_module_get_context(t->m));
+  }
   show(t, s);
   t->ok =
       write_log(t, s) && (!t->o->checkpoint || !(s->epoch_ended || stops) || cli_save(t->m, t->o->checkpoint, &save));
@@ -181,7 +186,7 @@ static graft_status after_step(void *user, const graft_train_state *s) {
 
 /* One that is resumed goes on. */
 static bool open_log(teller *t) {
-  static const char head[] = "step,epoch,loss,accuracy,rate,validation_loss,validation_accuracy\n";
+  static const char head[] = "step,epoch,loss,accuracy,rate,validation_loss,validation_accuracy,rows\n";
   if (!t->o->log) return true;
   t->log = fopen(t->o->log, t->o->train.resume ? "a" : "w");
   if (t->log && fseek(t->log, 0, SEEK_END) == 0 && ftell(t->log) == 0) fputs(head, t->log);

@@ -11,6 +11,7 @@ typedef struct training_options {
   const char *validation_labels, *checkpoint, *log;
   cli_list validation; /* NAME=F.npy */
   bool any;            /* one of them was given */
+  const char *module;  /* where it came from, for what is said */
 } training_options;
 
 /* --schedule constant, step,EPOCHS[,FACTOR] or cosine[,LEAST]; false: said. */

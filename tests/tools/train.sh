@@ -41,7 +41,7 @@ expect 0 "training" train step.gfb --epochs 3 --shuffle 5 --schedule cosine,0.00
   --validate x=x.0.npy --validate-labels labels.0.npy
 said 'epoch 3 of 3, step 30 of 30: loss .*validation loss' "an epoch's line"
 said 'samples/s' "an epoch's line"
-lines err 3 "a line an epoch"
+lines err 3 "a line an epoch, and no rows left out"
 lines log.csv 31 "a row a step"
 grep -q '^step,epoch,loss,accuracy,rate' log.csv || fail "the log's head"
 first=$(sed -n 2p log.csv | cut -d, -f3) last=$(sed -n 31p log.csv | cut -d, -f3)
@@ -132,11 +132,14 @@ expect 0 "dropout, an epoch" drop drop.gfb --epochs 1 --shuffle 1 --seed 7 --log
 expect 0 "dropout, resumed" drop part.gfb --resume --epochs 3 --shuffle 1 --seed 7 --log parts.csv -o resumed.gfb
 same one.gfb resumed.gfb "dropout, resumed"
 same one.csv parts.csv "dropout, resumed: the log"
+said 'part.gfb: warning: image: an epoch is 4 steps of 4 of the 18 rows: 2 are left out, others in each epoch' "rows that are left out"
 expect 0 "plain kernels" drop drop.gfb --epochs 2 --seed 7 --reference --log plain1.csv -o plain1.gfb
 expect 0 "plain kernels, two threads" drop drop.gfb --epochs 2 --seed 7 --reference --threads 2 --log plain2.csv -o plain2.gfb
 same plain1.gfb plain2.gfb "plain kernels for one and two threads"
 same plain1.csv plain2.csv "plain kernels for one and two threads: the log"
 
+[ "$(grep -c 'left out' err)" = 1 ] || fail "rows that are left out: once"
+[ "$(tail -1 one.csv | sed 's/.*,//')" = 16 ] || fail "the log's rows of an epoch"
 # -- the same of a run without training
 step() { "$run" drop.gfb --graph train --input image=image.0.npy --input labels=classes64.0.npy --output-dir "$@"; }
 cat >classes.gir <<'GIR'
@@ -157,6 +160,14 @@ expect 0 "a plain step" step d --seed 3 --reference
 expect 0 "a plain step of two threads" step e --seed 3 --reference --threads 2
 same d/loss.0.npy e/loss.0.npy "plain kernels in a step"
 expect 2 "a seed that is none" step f --seed x
+
+# -- batches of one size alone
+sed 's/?/6/g' net.gir >six.gir
+expect 0 "six rows" "$opt" six.gir --passes 'train-step{loss=cost,lr=0.02}' -o six.gfb
+expect 0 "six rows" "$run" six.gfb --batch 6 --epochs 2 --input x=x.0.npy --labels labels.0.npy --validate x=x.0.npy --validate-labels labels.0.npy
+said 'x: an epoch is 6 steps of 6 of the 40 rows: 4 are left out, the last ones' "six rows"
+said "x: validation: the graph 'main' takes 6 rows at once, the last 4 of 40 are left out" "six rows"
+lines err 4 "six rows: said once"
 
 # -- what is refused
 expect 1 "ONNX of a step" "$opt" step.gfb -o step.onnx
