@@ -12,6 +12,8 @@
 #undef Q
 #undef SCALE
 #undef L
+#undef M
+#undef OPT_M
 #undef VARIADIC
 #undef OPT_VARIADIC
 #undef R

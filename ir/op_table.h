@@ -24,7 +24,8 @@ typedef enum graft_role {
   GRAFT_ROLE_WEIGHT,
   GRAFT_ROLE_STATISTICS, /* of a batch norm, and states of observers */
   GRAFT_ROLE_QPARAM,     /* a scale or zero point */
-  GRAFT_ROLE_LIKE        /* only its shape is read */
+  GRAFT_ROLE_LIKE,       /* only its shape is read */
+  GRAFT_ROLE_MEASURE     /* says where or how much: no gradient flows to it, and training leaves it */
 } graft_role;
 
 /* An operand as it is declared. */

@@ -86,23 +86,54 @@ static bool is_to_be_trained(differ *d, graft_tensor t, uint32_t *train, uint32_
   return !is_listed(gr_option_string(d->pass, "freeze"), name, freeze) && meant;
 }
 
+/* Constants that the user may take for parameters. */
+typedef struct left_out {
+  uint32_t count;
+  size_t at;
+  char names[400];
+} left_out;
+
+static void leave_out(const differ *d, left_out *l, graft_tensor t) {
+  char name[120];
+  graft_tensor_name(d->m, t, name, sizeof name);
+  if (l->count++ < 3)
+    l->at += (size_t)snprintf(l->names + l->at, sizeof l->names - l->at, "%s'%s'", l->at ? ", " : "", name);
+}
+
+static void warn_left_out(const differ *d, const left_out *l) {
+  if (l->count)
+    gr_warning(d->pass->context, GRAFT_PASS, gr_module_loc(d->m),
+               "%u constants of graph '%s' are not trained: %s%s (to-train and train-step take parameters=all, or "
+               "names; freeze=names leaves them so without a word)",
+               l->count, graft_graph_get_name(d->g), l->names, l->count > 3 ? ", …" : "");
+}
+
 static graft_status add_parameters(differ *d) {
+  left_out constants = {0};
   gr_held_list all = {0};
   gr_pass *p = d->pass;
   graft_context *c = p->context;
   const size_t most = strlen(gr_option_string(p, "train")) + strlen(gr_option_string(p, "freeze")) + 2;
   uint32_t *found = gr_calloc(c, most, sizeof *found), *freeze = found + strlen(gr_option_string(p, "train")) + 1;
-  bool ok = found && gr_handles_list(d->g, &all);
+  uint8_t *leads = gr_gradient_leads(d->g);
+  bool ok = found && leads && gr_handles_list(d->g, &all);
   for (uint32_t i = 0; ok && i < all.len; i++) {
     const graft_tensor t = all.data[i].tensor;
-    if (d->m->tensors.data[t].kind == GRAFT_PARAMETER && gr_is_float(gr_tensor_type(d->m, t)->dtype) &&
-        !gr_unused(d->g, all.data[i].value) && is_to_be_trained(d, t, found, freeze))
+    const bool constant = gr_is_trainable_constant(d->g, leads, all.data[i].value);
+    const bool parameter = d->m->tensors.data[t].kind == GRAFT_PARAMETER &&
+                           gr_is_float(gr_tensor_type(d->m, t)->dtype) && !gr_unused(d->g, all.data[i].value);
+    if ((!constant && !parameter) || !is_to_be_trained(d, t, found, freeze)) continue;
+    if (constant)
+      leave_out(d, &constants, t);
+    else
       ok = gr_vec_push(c, &d->wrt, all.data[i].value);
   }
   if (ok) ok = warn_unfound(p, "train", found) && warn_unfound(p, "freeze", freeze);
   if (found) gr_free(c, found, most * sizeof *found);
+  if (leads) gr_free(c, leads, (size_t)d->g->nodes.len + 1);
   gr_vec_free(c, &all);
   if (!ok) return GRAFT_NO_MEMORY;
+  warn_left_out(d, &constants);
   if (d->wrt.len) return GRAFT_OK;
   return gr_error(c, GRAFT_PASS, gr_value_loc(d->g, d->of), "graph '%s' reads no parameter that is to be trained",
                   graft_graph_get_name(d->g));
@@ -122,10 +153,11 @@ static bool flows_through(const differ *d, graft_node n) {
   return !(gr_node_families(d->g, n) & GR_F_NOT_DIFFERENTIABLE);
 }
 
-/* Of a `like` only the extents count: no gradient flows to it. */
+/* Of a `like` only the extents count, and a measure says where or how much: no gradient flows to them. */
 static bool is_read(const differ *d, graft_node n, uint32_t slot) {
   const gr_op_info *info = gr_info(d->g, n);
-  return !info || slot >= info->operand_count || info->operands[slot].role != GR_LIKE;
+  return !info || slot >= info->operand_count ||
+         (info->operands[slot].role != GR_LIKE && info->operands[slot].role != GR_MEASURE);
 }
 
 /* Forward: what changes with `wrt`. Of an unknown element type is taken that it is a float. */

@@ -17,4 +17,11 @@ graft_status gr_saved_add(graft_graph *g, const uint8_t *moves, graft_node last,
 /* Takes away what nothing reads. */
 graft_status gr_saved_trim(graft_graph *g, const gr_saved_list *list);
 
+/* By node: could a gradient of an output flow through it? The caller frees `nodes.len + 1` bytes; NULL: no memory. */
+uint8_t *gr_gradient_leads(const graft_graph *g);
+/* Is the value a stored constant that training could change (several floats that a gradient can flow to)? */
+bool gr_is_trainable_constant(const graft_graph *g, const uint8_t *leads, graft_value v);
+/* All such constants of the module become parameters. */
+graft_status gr_make_parameters_of_all(gr_pass *p);
+
 #endif

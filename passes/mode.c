@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "passes/gradient_impl.h"
 #include "passes/quant_impl.h"
 
 typedef enum change { TO_EVAL, TO_TRAIN, FREEZE, UNFREEZE, REESTIMATE } change;
@@ -276,12 +277,17 @@ static graft_status change_all(gr_pass *p, change what) {
 /* ---- constants that training is to change ---- */
 
 /* Float constants of these names, or of the modules called so, become parameters: an importer cannot tell the scale of
- * a layer norm from a number that the network's author wrote down. */
+ * a layer norm from a number that the network's author wrote down. `all`: all that could be. */
 static graft_status make_parameters(gr_pass *p) {
   const char *at = gr_option_string(p, "parameters"), *item;
   graft_module *m = p->module;
   size_t length;
   while (gr_list_next(&at, &item, &length)) {
+    if (length == 3 && memcmp(item, "all", 3) == 0) {
+      const graft_status s = gr_make_parameters_of_all(p);
+      if (s) return s;
+      continue;
+    }
     bool found = false;
     for (graft_tensor t = 0; t < m->tensors.len; t++) {
       gr_tensor *tensor = &m->tensors.data[t];

@@ -44,11 +44,11 @@ static bool is_large(const graft_graph *g, graft_node n) {
   return elements < 0 || !size || elements >= LARGE / size;
 }
 
-/* Of nodes that can be computed a second time at all. */
+/* Of nodes that can be computed a second time at all; not those with any number of results (split), which move. */
 static bool can_be(const graft_graph *g, graft_node n) {
   const uint32_t effects = GR_F_OBSERVE | GR_F_QPARAMS | GR_F_OPTIMIZER | GR_F_CONTROL;
-  return gr_info(g, n) && !(gr_info(g, n)->families & effects) && !gr_is_marked(g, n, GR_MARK_BACKWARD) &&
-         (gr_node_may(g, n) & GR_MAY_MERGE);
+  return gr_info(g, n) && gr_op_required_results(gr_info(g, n)) && !(gr_info(g, n)->families & effects) &&
+         !gr_is_marked(g, n, GR_MARK_BACKWARD) && (gr_node_may(g, n) & GR_MAY_MERGE);
 }
 
 static bool is(const char *list, const char *word) { return strcmp(list, word) == 0; }

@@ -46,6 +46,10 @@ enum {
   { .name = #n, .role = GR_QPARAM, .positive = true }
 #define L(n) \
   { .name = #n, .role = GR_LIKE }
+#define M(n) \
+  { .name = #n, .role = GR_MEASURE }
+#define OPT_M(n) \
+  { .name = #n, .role = GR_MEASURE, .optional = true }
 #define VARIADIC(n) \
   { .name = #n, .role = GR_DATA, .variadic = true }
 #define OPT_VARIADIC(n) \

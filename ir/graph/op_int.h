@@ -71,7 +71,7 @@ int gr_choice_find(gr_choice choice, const char *word);
 /* "none, tanh", into `buffer`. */
 void gr_choice_list(gr_choice choice, char *buffer, size_t size);
 
-typedef enum gr_role { GR_DATA, GR_WEIGHT, GR_STATISTICS, GR_QPARAM, GR_LIKE } gr_role;
+typedef enum gr_role { GR_DATA, GR_WEIGHT, GR_STATISTICS, GR_QPARAM, GR_LIKE, GR_MEASURE } gr_role;
 
 typedef struct gr_operand_decl {
   const char *name; /* NULL ends the list */
@@ -207,6 +207,8 @@ int gr_op_operand_slot(const gr_op_info *op, const char *name, size_t length);
 #define Q(n) n
 #define SCALE(n) n
 #define L(n) n
+#define M(n) n
+#define OPT_M(n) n
 #define VARIADIC(n) n
 #define OPT_VARIADIC(n) n
 #define R(n) n

@@ -7,7 +7,7 @@
 
 _Static_assert((int)GRAFT_ROLE_DATA == (int)GR_DATA && (int)GRAFT_ROLE_WEIGHT == (int)GR_WEIGHT &&
                    (int)GRAFT_ROLE_STATISTICS == (int)GR_STATISTICS && (int)GRAFT_ROLE_QPARAM == (int)GR_QPARAM &&
-                   (int)GRAFT_ROLE_LIKE == (int)GR_LIKE,
+                   (int)GRAFT_ROLE_LIKE == (int)GR_LIKE && (int)GRAFT_ROLE_MEASURE == (int)GR_MEASURE,
                "roles are one list");
 
 uint32_t graft_op_find(const char *name) {
