@@ -390,6 +390,28 @@ START_TEST(gemm_of_linear) {
 }
 END_TEST
 
+/* As PyTorch exports a GRU's gates, in another order, where it does not fold constants. */
+START_TEST(recurrent_weights_of_parts) {
+  add_input(g, "x", 1, 3, INTS(7, 1, 2));
+  add_zeros(g, "w", 1, 4, 2, INTS(9, 2));
+  add_zeros(g, "r", 1, 4, 3, INTS(1, 9, 3));
+  add_zeros(g, "b", 1, 4, 2, INTS(1, 18));
+  add_i64(g, "0", 1, INTS(0));
+  add_i64(g, "3", 1, INTS(3));
+  add_i64(g, "9", 1, INTS(9));
+  add_node(g, "Slice", "/first", NAMES("w", "0", "3"), NAMES("first"));
+  add_node(g, "Slice", "/rest", NAMES("w", "3", "9"), NAMES("rest"));
+  add_int(add_node(g, "Concat", "/all", NAMES("rest", "first"), NAMES("all")), "axis", 0);
+  add_node(g, "Unsqueeze", "/one", NAMES("all", "0"), NAMES("one"));
+  add_int(add_node(g, "GRU", "/gru", NAMES("x", "one", "r", "b"), NAMES("y")), "hidden_size", 3);
+  add_untyped_output(g, "y");
+  load();
+  ck_assert_int_eq(kind("w"), GRAFT_PARAMETER);
+  ck_assert_int_eq(kind("r"), GRAFT_PARAMETER);
+  ck_assert_int_eq(kind("b"), GRAFT_PARAMETER);
+}
+END_TEST
+
 START_TEST(reshape_copies_known_extents) {
   add_input(g, "x", 1, 3, INTS(2, 3, 4));
   add_i64(g, "shape", 2, INTS(0, -1));
@@ -946,17 +968,17 @@ int main(void) {
       conv_symmetric, conv_asymmetric_pads_become_a_pad, conv_same_upper, conv_same_lower, conv_same_even, conv_valid,
       conv_same_of_unknown_extent, conv_weight_contradicts, conv_kernel_shape_contradicts,
       conv_transpose_uneven_pads_are_cut_off, conv_transpose_of_pytorch, linear_of_three_axes, gemm_of_linear,
-      reshape_copies_known_extents, module_without_consumed_tensors_is_written, reshape_copies_unknown_extents,
-      transposes, adaptive_avg_pool_of_pytorch, avg_pool_of_pytorch, avg_pool_of_others, computed_pads_of_pytorch,
-      computed_pads_that_do_not_fit, hardsigmoid_of_pytorch, names_survive_in_any_order, identity_is_another_name,
-      defined_twice, initializer_twice, cycle, missing_initializer, missing_output, output_of_another_rank,
-      unnamed_node_is_called_by_its_output, unknown_op_is_kept, unknown_op_of_the_default_domain,
-      what_will_not_run_is_said_once, what_runs_is_not_warned_of, graphs_among_attributes, branch_of_a_known_condition,
-      graphs_two_levels_deep, initializer_that_is_an_input_too, nested_graph_reads_what_comes_later,
-      nested_graph_reads_its_own, nested_graph_reads_its_own_node, nodes_in_opposite_order, slice_by_computed_starts,
-      unknown_attribute, attribute_of_wrong_kind, halves_are_read, complex_numbers_stay, opset_out_of_range,
-      op_of_a_later_meaning, op_that_did_not_change, unknown_op_of_any_opset, op_of_an_older_meaning,
-      raw_data_of_wrong_length, huge_dims, negative_dims);
+      recurrent_weights_of_parts, reshape_copies_known_extents, module_without_consumed_tensors_is_written,
+      reshape_copies_unknown_extents, transposes, adaptive_avg_pool_of_pytorch, avg_pool_of_pytorch, avg_pool_of_others,
+      computed_pads_of_pytorch, computed_pads_that_do_not_fit, hardsigmoid_of_pytorch, names_survive_in_any_order,
+      identity_is_another_name, defined_twice, initializer_twice, cycle, missing_initializer, missing_output,
+      output_of_another_rank, unnamed_node_is_called_by_its_output, unknown_op_is_kept,
+      unknown_op_of_the_default_domain, what_will_not_run_is_said_once, what_runs_is_not_warned_of,
+      graphs_among_attributes, branch_of_a_known_condition, graphs_two_levels_deep, initializer_that_is_an_input_too,
+      nested_graph_reads_what_comes_later, nested_graph_reads_its_own, nested_graph_reads_its_own_node,
+      nodes_in_opposite_order, slice_by_computed_starts, unknown_attribute, attribute_of_wrong_kind, halves_are_read,
+      complex_numbers_stay, opset_out_of_range, op_of_a_later_meaning, op_that_did_not_change, unknown_op_of_any_opset,
+      op_of_an_older_meaning, raw_data_of_wrong_length, huge_dims, negative_dims);
   suite_add_tcase(s, model);
   return run_suite(s);
 }

@@ -160,6 +160,23 @@ static bool each_direction(gr_onnx *in, const recurrent *r, const graft_value *o
   return true;
 }
 
+/* What a weight is put together of, its gates in ONNX's order or both directions, is to be trained as a weight is: of
+ * up to `most` values. */
+static void find_parameters(gr_onnx *in, graft_value v, uint32_t *most) {
+  const graft_graph *g = in->scope->graph;
+  if (v == GRAFT_NONE || *most == 0) return;
+  --*most;
+  const graft_node n = gr_value_node(g, v);
+  const uint32_t op = n == GRAFT_NONE ? GR_OP_COUNT : gr_node_at(g, n)->op;
+  const bool part = op == GR_OP_slice || op == GR_OP_squeeze || op == GR_OP_unsqueeze;
+  if (op != GR_OP_cat && !part) {
+    gr_onnx_parameter(in, v);
+    return;
+  }
+  for (uint32_t i = 0; i < (part ? 1 : gr_node_at(g, n)->operand_count); i++)
+    find_parameters(in, gr_operand(g, n, i), most);
+}
+
 static bool same_functions(const recurrent *r) {
   for (uint32_t i = 0; i < r->functions; i++) {
     const function *a = &r->of[0][i], *b = &r->of[1][i];
@@ -173,6 +190,12 @@ bool gr_onnx_recurrent(gr_onnx *in) {
   recurrent r = {0};
   for (uint32_t i = 0; i < MOST_OPERANDS; i++) operands[i] = gr_onnx_input(in, i);
   if (in->failed || !read_attributes(in, &r, operands[GR_OPERAND(lstm, weight_hh)])) return false;
+  static const uint32_t weights[] = {GR_OPERAND(lstm, weight_ih), GR_OPERAND(lstm, weight_hh), GR_OPERAND(lstm, bias),
+                                     GR_OPERAND(lstm, peephole)};
+  for (uint32_t i = 0; i < sizeof weights / sizeof *weights; i++) {
+    uint32_t most = 64;
+    find_parameters(in, operands[weights[i]], &most);
+  }
   if (r.directions == 2 && !same_functions(&r)) return each_direction(in, &r, operands);
   begin(in, &r, r.direction, r.of[0]);
   const graft_node n = gr_onnx_end(in, operands, gr_op_get(in->row->op)->operand_count,
