@@ -45,6 +45,7 @@ typedef struct trainer {
   graft_train_state state;
   uint64_t seed; /* of the run at hand */
   double loss;   /* of it */
+  bool warned;   /* of data that are not finite */
   mean epoch_loss, epoch_right;
 } trainer;
 
@@ -246,6 +247,7 @@ static graft_status run_parts(trainer *t, int64_t place, mean *loss, mean *right
     graft_type type;
     const void *first = s ? NULL : graft_session_get_output(t->training, 0, &type);
     if (!first) break;
+    if (!t->warned) t->warned = gr_warn_of_batch(&t->data, t->state.step + 1);
     const int64_t hits = gr_table_right(&t->data, &type, first);
     loss->sum += t->loss;
     loss->of++;

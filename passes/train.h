@@ -18,7 +18,8 @@
  *
  * A step that fails changes nothing, of memory too (of an accumulated one the parts before it have updated statistics
  * and observers). A loss that is NaN or infinite is a failure, whose diagnostic names the first node that made such a
- * number of finite ones. */
+ * number of finite ones. Data that are not finite while the loss is (a fake_quantize gives NaN a code, observers leave
+ * it out) are a warning, with the first step that has them. */
 #ifndef GRAFT_TRAIN_H
 #define GRAFT_TRAIN_H
 

@@ -1,6 +1,8 @@
 /* Where a number that is not finite comes from: the graph runs once more, and each node's operands and results are
  * looked at. */
+#include <inttypes.h>
 #include <math.h>
+#include <string.h>
 
 #include "ir/graph/element_int.h"
 #include "passes/train_impl.h"
@@ -17,6 +19,30 @@ static unsigned look(const graft_type *type, const void *data) {
     found |= isnan(x) ? IS_NAN : isinf(x) ? IS_INFINITE : 0;
   }
   return found;
+}
+
+static int64_t count_f32(const float *x, int64_t count) {
+  int64_t found = 0;
+  for (int64_t i = 0; i < count; i++) {
+    uint32_t bits;
+    memcpy(&bits, &x[i], sizeof bits);
+    found += (bits & 0x7F800000u) == 0x7F800000u;
+  }
+  return found;
+}
+
+bool gr_warn_of_batch(const gr_table *t, int64_t step) {
+  for (uint32_t i = 0; i < t->count; i++) {
+    const gr_column *c = &t->columns[i];
+    const int64_t found = c->type.dtype == GRAFT_F32 ? count_f32(c->batch, graft_type_elements(&c->type)) : 0;
+    if (!found) continue;
+    gr_warning(t->context, GRAFT_RUN, (gr_loc){.node = c->from.name},
+               "%" PRId64 " of the data are NaN or infinite in step %" PRId64 ", and the loss is not: observers leave "
+               "such numbers out, fake-quants take NaN for 0; later steps are not said",
+               found, step);
+    return true;
+  }
+  return false;
 }
 
 typedef struct search {

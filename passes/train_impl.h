@@ -56,6 +56,10 @@ void gr_score_end(gr_score *s);
 
 /* ---- train_finite.c ---- */
 
+/* Warns of floats of the table's batch that are NaN or infinite, where there are any: of the first input that has them.
+ * A float network's loss shows them; observers leave them out, and a fake_quantize gives such numbers codes. */
+bool gr_warn_of_batch(const gr_table *t, int64_t step);
+
 /* Runs the graph once more, without updates, on the table's batch, and makes an error of the first node whose result is
  * not finite where its operands are, up to the loss: `what` is behind its name. */
 graft_status gr_blame(graft_graph *g, graft_value loss, gr_table *t, const graft_session_options *options,

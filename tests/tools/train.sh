@@ -169,6 +169,25 @@ said 'x: an epoch is 6 steps of 6 of the 40 rows: 4 are left out, the last ones'
 said "x: validation: the graph 'main' takes 6 rows at once, the last 4 of 40 are left out" "six rows"
 lines err 4 "six rows: said once"
 
+# -- data that are not finite: a float network's loss is not either, fake-quants take them for 0
+cat >roots.gir <<'GIR'
+graft 1
+tensor %x: f32[18, 3, 24, 24] constant = fill("images", -1.0, 1.0)
+graph main() {
+  %r = sqrt(%x): f32[18, 3, 24, 24]
+  return %r as "root"
+}
+GIR
+expect 0 "roots" "$run" roots.gir --output-dir .
+expect 1 "roots in a float network" "$run" drop.gfb --batch 6 --epochs 1 --input image=root.0.npy --labels classes.0.npy
+said 'image: the data of this input are not finite: the loss of step 1' "roots in a float network"
+expect 0 "a quantized step" "$opt" drop.gir --passes 'prepare-qat{quantizer=xnnpack},train-step' -o qat.gfb
+expect 0 "roots in a quantized network" "$run" qat.gfb --batch 6 --epochs 2 --input image=root.0.npy --labels classes.0.npy
+said 'warning: image: [0-9]* of the data are NaN or infinite in step 1' "roots in a quantized network"
+lines err 3 "roots in a quantized network: said once"
+expect 0 "images in a quantized network" "$run" qat.gfb --batch 6 --epochs 2 --input image=image.0.npy --labels classes.0.npy
+lines err 2 "images in a quantized network"
+
 # -- what is refused
 expect 1 "ONNX of a step" "$opt" step.gfb -o step.onnx
 said 'the module has 2: the pass drop-graph{graph="train"} takes the others away' "ONNX of a step"
