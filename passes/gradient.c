@@ -289,6 +289,28 @@ static graft_status go_back(differ *d) {
   return s;
 }
 
+/* A rule whose results are of another type than what they flow to is as good as none. */
+static void note_refused(const gr_pass *p) {
+  for (uint32_t i = 0; i < p->rules.len; i++)
+    if (p->rules.data[i].refused)
+      gr_note(p->context, (gr_loc){0},
+              "what the rule '%s' makes does not fit (its ops contradict each other, or what it has for an operand is "
+              "of another element type)",
+              p->rules.data[i].name);
+}
+
+/* Which rule made a node that cannot be, or what it reads? */
+static void note_rule(const differ *d, graft_node n) {
+  const graft_value first = gr_operand(d->g, n, 0);
+  const graft_node nodes[] = {n, first == GRAFT_NONE ? GRAFT_NONE : gr_value_node(d->g, first)};
+  for (uint32_t i = 0; i < 2 && nodes[i] != GRAFT_NONE; i++) {
+    const graft_provenance made = graft_record_get(d->m, graft_node_get_record(d->g, nodes[i]));
+    if (strcmp(made.pass, d->pass->info->name) != 0 || !made.rule[0]) continue;
+    gr_note(d->pass->context, gr_node_loc(d->g, nodes[i]), "made by the rule '%s'", made.rule);
+    return;
+  }
+}
+
 /* Every node `gradient` has become what its rule says. */
 static graft_status check_rules(differ *d) {
   graft_graph *g = d->g;
@@ -304,10 +326,11 @@ static graft_status check_rules(differ *d) {
       used = dx != GRAFT_NONE && !gr_unused(g, dx);
       if (used) graft_value_name(g, gr_operand(g, of, k), to, sizeof to);
     }
-    if (used)
-      s = gr_error(d->pass->context, GRAFT_PASS, gr_node_loc(g, of),
-                   "no rule says what of the gradient of %s flows to '%s'",
-                   info ? info->name : gr_op_text(d->m, gr_node_at(g, of)->op), to);
+    if (!used) continue;
+    s = gr_error(d->pass->context, GRAFT_PASS, gr_node_loc(g, of),
+                 "no rule says what of the gradient of %s flows to '%s'",
+                 info ? info->name : gr_op_text(d->m, gr_node_at(g, of)->op), to);
+    note_refused(d->pass);
   }
   return s;
 }
@@ -332,8 +355,10 @@ static graft_status infer_types(differ *d) {
   graft_status s = GRAFT_OK;
   uint32_t changed;
   for (graft_node n = d->last == GRAFT_NONE ? g->first : gr_node_at(g, d->last)->next; n != GRAFT_NONE && !s;
-       n = gr_node_at(g, n)->next)
+       n = gr_node_at(g, n)->next) {
     s = gr_node_infer(g, n, &changed);
+    if (s) note_rule(d, n);
+  }
   return s;
 }
 

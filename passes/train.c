@@ -414,10 +414,13 @@ static void say_left_out(const trainer *t) {
 
 static graft_status begin(trainer *t) {
   graft_train_options *o = &t->o;
+  const bool named = o->labels;
   graft_status s = check_options(t);
   if (!s) s = take_session_options(t);
   if (!s) s = find_graphs(t);
   if (!s) s = gr_table_begin(&t->data, t->train, o->inputs, o->input_count, o->labels, o->batch);
+  if (!s && named && t->data.labels == GRAFT_NONE)
+    s = gr_error(t->context, GRAFT_NAME, (gr_loc){.node = o->labels}, "no input of this name has the labels");
   if (!s && o->validation_count) {
     find_validation_rows(t);
     s = gr_table_begin(&t->validation, t->first, o->validation, o->validation_count, o->labels,

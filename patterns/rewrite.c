@@ -33,8 +33,22 @@ bool gr_pt_file_fits(const char *file, const char *name) {
   return strncmp(file, name, n) == 0 && (strcmp(file + n, ".pat") == 0 || file[n] == '/' || file[n] == '\0');
 }
 
+static void note_gradient(void *user, uint32_t op, const char *opaque) {
+  (void)opaque;
+  ((uint32_t *)user)[op == GR_OP_gradient]++;
+}
+
+/* Does it say what flows back through an op? Then it is of the folder that the pass `gradient` applies, wherever its
+ * file lies. */
+static bool is_gradient(const pt_rule *rule) {
+  uint32_t ops[2] = {0};
+  gr_pattern_root_ops(rule->pattern, note_gradient, ops);
+  return ops[1] && !ops[0];
+}
+
 bool gr_pt_name_fits(const pt_rule *rule, const char *name) {
-  return strcmp(rule->name, name) == 0 || gr_pt_file_fits(rule->file, name);
+  if (strcmp(rule->name, name) == 0 || gr_pt_file_fits(rule->file, name)) return true;
+  return !rule->place && strcmp(name, "gradient") == 0 && is_gradient(rule);
 }
 
 static graft_status no_rule(graft_context *c, const graft_rules *set, const char *name, gr_loc where) {

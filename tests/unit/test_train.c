@@ -371,6 +371,9 @@ START_TEST(what_is_wrong_is_named) {
   w.data[0].name = "z";
   expect_error(&w, GRAFT_NAME, "z", "no such input");
   w.data[0].name = "x";
+  w.o.labels = "truth";
+  expect_error(&w, GRAFT_NAME, "truth", "no input of this name has the labels");
+  w.o.labels = NULL;
   w.data[1].type.dims[0]--;
   expect_error(&w, GRAFT_TYPE, "labels", "21 rows, but 'x' has 22");
   w.data[1].type.dims[0]++;
