@@ -103,6 +103,8 @@ ADD_UP(f64, double)
 GR_SAME_ATTR(pad, pad, pad_backward);
 GR_SAME_ATTR(mode, pad, pad_backward);
 
+#define MOST_PADDED (INT64_MAX / 4) /* so that places are counted without overflow */
+
 /* As pad's own, which has checked what can be reflected. */
 static int64_t pad_source(int64_t i, int64_t n, int64_t mode) {
   if (i >= 0 && i < n) return i;
@@ -138,6 +140,11 @@ graft_status gr_kernel_pad_backward(const gr_kernel_call *k) {
   }
   for (int32_t i = padded; i-- > 0;) {
     const int64_t n = x->dims[first + i], m = dy->type->dims[first + i], before = pad[2 * (padded - 1 - i)];
+    int64_t end = pad[2 * (padded - 1 - i) + 1]; /* pads may be an operand, of which the shape rule knows nothing */
+    if (before < -MOST_PADDED || __builtin_add_overflow(end, before, &end) || __builtin_add_overflow(end, n, &end) ||
+        end != m)
+      return gr_kernel_error(k, "dy has %lld entries along axis %d, which is not what pad makes of %lld", (long long)m,
+                             (int)(first + i), (long long)n);
     p.strides[i] = p.in;
     p.dims[i] = m;
     p.in *= n;
