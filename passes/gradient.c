@@ -5,6 +5,7 @@
  * not_differentiable and of element types, and what it is one of rules. */
 #include "ir/inspect.h"
 #include "passes/gradient_impl.h"
+#include "passes/quant_impl.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -57,33 +58,15 @@ static graft_status add_wrt(differ *d, const char *name, gr_loc where) {
   return gr_vec_push(c, &d->wrt, v) ? GRAFT_OK : GRAFT_NO_MEMORY;
 }
 
-/* Is the tensor called so, or does it stand in a module called so? Counts those that each name of the list selects. */
-static bool is_listed(const char *list, const char *tensor, uint32_t *found) {
-  const char *item;
-  size_t length;
-  bool listed = false;
-  for (uint32_t i = 0; gr_list_next(&list, &item, &length); i++)
-    if (gr_is_or_below(tensor, item, length)) listed = ++found[i];
-  return listed;
-}
-
-static bool warn_unfound(gr_pass *p, const char *option, const uint32_t *found) {
-  const char *list = gr_option_string(p, option), *item;
-  size_t length;
-  for (uint32_t i = 0; gr_list_next(&list, &item, &length); i++)
-    if (!found[i])
-      gr_warning(p->context, GRAFT_NAME, gr_option_loc(p, option),
-                 "%s: no parameter that the graph reads is called '%.*s' or stands below it", option, (int)length,
-                 item);
-  return true;
-}
-
-static bool is_to_be_trained(differ *d, graft_tensor t, uint32_t *train, uint32_t *freeze) {
-  const char *only = gr_option_string(d->pass, "train");
-  char name[512];
-  graft_tensor_name(d->m, t, name, sizeof name);
-  const bool meant = !only[0] || is_listed(only, name, train);
-  return !is_listed(gr_option_string(d->pass, "freeze"), name, freeze) && meant;
+/* Is the parameter one of `train`, where that is given, and none of `freeze`? */
+static graft_status is_to_be_trained(differ *d, graft_tensor t, gr_selector *train, gr_selector *freeze, bool *yes) {
+  bool frozen;
+  *yes = true;
+  graft_status s = GRAFT_OK;
+  if (gr_option_string(d->pass, "train")[0]) s = gr_selector_has_tensor(train, d->pass, t, yes);
+  if (!s) s = gr_selector_has_tensor(freeze, d->pass, t, &frozen);
+  *yes = !s && *yes && !frozen;
+  return s;
 }
 
 /* Constants that the user may take for parameters. */
@@ -108,35 +91,47 @@ static void warn_left_out(const differ *d, const left_out *l) {
                l->count, graft_graph_get_name(d->g), l->names, l->count > 3 ? ", …" : "");
 }
 
-static graft_status add_parameters(differ *d) {
+static graft_status choose_parameters(differ *d, const gr_held_list *all, const uint8_t *leads, gr_selector *train,
+                                      gr_selector *freeze) {
   left_out constants = {0};
-  gr_held_list all = {0};
-  gr_pass *p = d->pass;
-  graft_context *c = p->context;
-  const size_t most = strlen(gr_option_string(p, "train")) + strlen(gr_option_string(p, "freeze")) + 2;
-  uint32_t *found = gr_calloc(c, most, sizeof *found), *freeze = found + strlen(gr_option_string(p, "train")) + 1;
-  uint8_t *leads = gr_gradient_leads(d->g);
-  bool ok = found && leads && gr_handles_list(d->g, &all);
-  for (uint32_t i = 0; ok && i < all.len; i++) {
-    const graft_tensor t = all.data[i].tensor;
-    const bool constant = gr_is_trainable_constant(d->g, leads, all.data[i].value);
+  graft_status s = GRAFT_OK;
+  for (uint32_t i = 0; i < all->len && !s; i++) {
+    const graft_tensor t = all->data[i].tensor;
+    const graft_value v = all->data[i].value;
+    const bool constant = gr_is_trainable_constant(d->g, leads, v);
     const bool parameter = d->m->tensors.data[t].kind == GRAFT_PARAMETER &&
-                           gr_is_float(gr_tensor_type(d->m, t)->dtype) && !gr_unused(d->g, all.data[i].value);
-    if ((!constant && !parameter) || !is_to_be_trained(d, t, found, freeze)) continue;
+                           gr_is_float(gr_tensor_type(d->m, t)->dtype) && !gr_unused(d->g, v);
+    bool yes;
+    if (!constant && !parameter) continue;
+    s = is_to_be_trained(d, t, train, freeze, &yes);
+    if (s || !yes) continue;
     if (constant)
       leave_out(d, &constants, t);
-    else
-      ok = gr_vec_push(c, &d->wrt, all.data[i].value);
+    else if (!gr_vec_push(d->pass->context, &d->wrt, v))
+      return GRAFT_NO_MEMORY;
   }
-  if (ok) ok = warn_unfound(p, "train", found) && warn_unfound(p, "freeze", freeze);
-  if (found) gr_free(c, found, most * sizeof *found);
-  if (leads) gr_free(c, leads, (size_t)d->g->nodes.len + 1);
-  gr_vec_free(c, &all);
-  if (!ok) return GRAFT_NO_MEMORY;
+  if (s) return s;
+  gr_selector_warn(d->pass, train, "train", "parameter that the graph reads");
+  gr_selector_warn(d->pass, freeze, "freeze", "parameter that the graph reads");
   warn_left_out(d, &constants);
-  if (d->wrt.len) return GRAFT_OK;
-  return gr_error(c, GRAFT_PASS, gr_value_loc(d->g, d->of), "graph '%s' reads no parameter that is to be trained",
-                  graft_graph_get_name(d->g));
+  return GRAFT_OK;
+}
+
+static graft_status add_parameters(differ *d) {
+  gr_pass *p = d->pass;
+  gr_held_list all = {0};
+  gr_selector train, freeze = {0};
+  uint8_t *leads = gr_gradient_leads(d->g);
+  bool ok = gr_selector_init(&train, d->m, gr_option_string(p, "train"));
+  ok = ok && leads && gr_selector_init(&freeze, d->m, gr_option_string(p, "freeze")) && gr_handles_list(d->g, &all);
+  const graft_status s = ok ? choose_parameters(d, &all, leads, &train, &freeze) : GRAFT_NO_MEMORY;
+  if (leads) gr_free(p->context, leads, (size_t)d->g->nodes.len + 1);
+  gr_vec_free(p->context, &all);
+  gr_selector_free(&train);
+  gr_selector_free(&freeze);
+  if (s || d->wrt.len) return s;
+  return gr_error(p->context, GRAFT_PASS, gr_value_loc(d->g, d->of),
+                  "graph '%s' reads no parameter that is to be trained", graft_graph_get_name(d->g));
 }
 
 static graft_status find_wrt(differ *d) {
@@ -367,16 +362,15 @@ static graft_status add_outputs(differ *d) {
   graft_status s = GRAFT_OK;
   for (uint32_t i = 0; i < d->wrt.len && !s; i++) {
     const graft_value v = d->wrt.data[i];
-    char name[512], text[540];
-    graft_value_name(g, v, name, sizeof name);
     if (d->flowing[v] == GRAFT_NONE) {
+      const char *name = gr_value_label(g, v);
       s = gr_error(d->pass->context, GRAFT_PASS, gr_value_loc(g, v),
                    "'%s' has no gradient: '%s' does not change with it (freeze=%s leaves it as it is)", name,
                    gr_option_string(d->pass, "of"), name);
       continue;
     }
-    (void)snprintf(text, sizeof text, "%s.grad", name);
-    s = graft_output_add(g, text, d->flowing[v]);
+    const char *name = gr_name_text(d->pass, gr_value_get_name(g, v), ".grad");
+    s = name ? graft_output_add(g, name, d->flowing[v]) : GRAFT_NO_MEMORY;
     gr_count(d->pass, "gradients", 1);
   }
   return s;

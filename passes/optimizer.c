@@ -1,11 +1,13 @@
 /* optimizer: each tensor whose gradient the graph gives takes a step. What an optimizer is says a row of the op table
  * of the family `optimizer`: it reads the tensor, its gradient, the learning rate, how many steps were taken and what
  * it remembers (statistics), and its results are what the tensor and what it remembers are next, in this order. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "ir/edit.h"
 #include "ir/formats/number_int.h"
+#include "ir/graph/ends_int.h"
 #include "passes/passes_int.h"
 
 GR_SAME_OPERAND(grad, sgd, adam);
@@ -53,9 +55,10 @@ graft_status gr_check_optimizer(gr_pass *p) {
   if (op == GR_OP_COUNT)
     return gr_error(p->context, GRAFT_NAME, gr_option_loc(p, "optimizer"), "there is no optimizer '%s'%s", name,
                     gr_closest_hint(&near, ""));
-  if (!(gr_option_float(p, "lr") > 0))
-    return gr_error(p->context, GRAFT_INVALID_ARGUMENT, gr_option_loc(p, "lr"), "lr is %g: a learning rate is above 0",
-                    gr_option_float(p, "lr"));
+  const float lr = (float)gr_option_float(p, "lr"); /* as the buffer has it */
+  if (!(lr > 0 && lr < INFINITY))
+    return gr_error(p->context, GRAFT_INVALID_ARGUMENT, gr_option_loc(p, "lr"),
+                    "lr is %g: a learning rate is above 0 and finite, as f32", gr_option_float(p, "lr"));
   const gr_op_info *info = gr_op_get(op);
   for (uint32_t i = 0; i < p->rest_count; i++) {
     bool known = false;
@@ -118,43 +121,61 @@ static bool stays_above_0(const graft_graph *g, graft_value v) {
   return false;
 }
 
+/* The tensor whose gradient the output is; GRAFT_NONE: it is none, or one of an input, which is not trained. */
+static graft_status find_place(maker *k, uint32_t output, graft_tensor *t) {
+  const char *name = graft_output_name(k->g, output);
+  const size_t length = strlen(name);
+  *t = GRAFT_NONE;
+  if (length < 6 || strcmp(name + length - 5, ".grad") != 0) return GRAFT_OK;
+  name = gr_arena_copy(&k->pass->text, name, length - 5);
+  if (!name) return GRAFT_NO_MEMORY;
+  *t = graft_tensor_find(k->m, name);
+  return GRAFT_OK;
+}
+
 /* The outputs NAME.grad, which go. */
 static graft_status take_gradients(maker *k) {
-  graft_graph *g = k->g;
-  graft_status s = GRAFT_OK;
-  for (uint32_t i = graft_output_count(g); i-- > 0 && !s;) {
-    char name[540];
-    const size_t length = strlen(graft_output_name(g, i));
-    if (length < 6 || length >= sizeof name || strcmp(graft_output_name(g, i) + length - 5, ".grad") != 0) continue;
-    (void)snprintf(name, sizeof name, "%.*s", (int)length - 5, graft_output_name(g, i));
-    const graft_tensor t = graft_tensor_find(k->m, name);
-    if (t == GRAFT_NONE) continue; /* of an input: not to be trained */
-    const graft_value handle = gr_handle(g, t);
-    if (handle == GRAFT_NONE) return GRAFT_NO_MEMORY;
-    if (!gr_vec_push(k->pass->context, &k->places,
-                     ((place){t, graft_output_get(g, i), GRAFT_NONE, stays_above_0(g, handle)})))
-      return GRAFT_NO_MEMORY;
-    s = graft_output_remove(g, i);
+  graft_context *c = k->pass->context;
+  const uint32_t count = graft_output_count(k->g);
+  uint8_t *goes = gr_calloc(c, (size_t)count + 1, 1);
+  graft_status s = goes ? GRAFT_OK : GRAFT_NO_MEMORY;
+  for (uint32_t i = 0; i < count && !s; i++) {
+    graft_tensor t;
+    s = find_place(k, i, &t);
+    if (s || t == GRAFT_NONE) continue;
+    goes[i] = 1;
+    const graft_value handle = gr_handle(k->g, t);
+    if (handle == GRAFT_NONE ||
+        !gr_vec_push(c, &k->places, ((place){t, graft_output_get(k->g, i), GRAFT_NONE, stays_above_0(k->g, handle)})))
+      s = GRAFT_NO_MEMORY;
   }
-  for (uint32_t i = 0; i < k->places.len / 2; i++) { /* as the graph had them */
-    const place other = k->places.data[i];
-    k->places.data[i] = k->places.data[k->places.len - 1 - i];
-    k->places.data[k->places.len - 1 - i] = other;
-  }
+  if (!s) s = gr_outputs_remove(k->g, goes);
+  if (goes) gr_free(c, goes, (size_t)count + 1);
   if (!s && !k->places.len)
-    s = gr_error(k->pass->context, GRAFT_PASS, gr_module_loc(k->m),
+    s = gr_error(c, GRAFT_PASS, gr_module_loc(k->m),
                  "the graph has no output NAME.grad of a tensor: run the pass gradient before");
   return s;
 }
 
 /* A buffer that remembers something; one of this name and type goes on. */
 static graft_status buffer(maker *k, const char *name, const graft_type *type, const void *data, graft_value *v) {
+  if (!name) return GRAFT_NO_MEMORY;
   graft_tensor t = graft_tensor_find(k->m, name);
   if (t != GRAFT_NONE && !gr_type_equal(gr_tensor_type(k->m, t), type))
     return gr_error(k->pass->context, GRAFT_NAME, gr_module_loc(k->m), "there is a tensor '%s' of another type", name);
+  if (t != GRAFT_NONE && graft_tensor_get_kind(k->m, t) != GRAFT_BUFFER)
+    return gr_error(k->pass->context, GRAFT_NAME, gr_module_loc(k->m),
+                    "there is a tensor '%s' that is no buffer: the optimizer remembers under this name", name);
   if (t == GRAFT_NONE) t = graft_tensor_create(k->m, name, GRAFT_BUFFER, type, data);
   *v = t == GRAFT_NONE ? GRAFT_NONE : gr_handle(k->g, t);
   return *v == GRAFT_NONE ? GRAFT_NO_MEMORY : GRAFT_OK;
+}
+
+/* What belongs to the tensor is called NAME.WHAT; NULL: no memory. */
+static const char *name_of(maker *k, const place *at, const char *what) {
+  char suffix[64];
+  (void)snprintf(suffix, sizeof suffix, ".%s", what);
+  return gr_name_text(k->pass, k->m->tensors.data[at->tensor].name, suffix);
 }
 
 static graft_status zeros(maker *k, const char *name, const graft_type *type, graft_value *v) {
@@ -227,12 +248,9 @@ static graft_status take_step(maker *k, const place *at) {
   graft_status s = GRAFT_OK;
   const bool optional = !takes(k, &type, false) && takes(k, &type, true);
   for (uint32_t i = 0; i < info->operand_count && !s; i++) {
-    char name[600], of[512];
     operands[i] = GRAFT_NONE;
     if (info->operands[i].role != GR_STATISTICS || (info->operands[i].optional && !optional)) continue;
-    graft_tensor_name(k->m, at->tensor, of, sizeof of);
-    (void)snprintf(name, sizeof name, "%s.%s", of, info->operands[i].name);
-    s = zeros(k, name, &type, &operands[i]);
+    s = zeros(k, name_of(k, at, info->operands[i].name), &type, &operands[i]);
     if (!s) states[count++] = gr_value_tensor(g, operands[i]);
   }
   if (s) return s;
@@ -281,11 +299,8 @@ static graft_status split_off(maker *k, graft_value *parts) {
   if (!s) s = count_up(k, *parts);
   for (uint32_t i = 0; i < k->places.len && !s; i++) {
     place *at = &k->places.data[i];
-    char name[540], of[512];
     graft_value sum = GRAFT_NONE, next;
-    graft_tensor_name(m, at->tensor, of, sizeof of);
-    (void)snprintf(name, sizeof name, "%s.grad", of);
-    s = zeros(k, name, gr_type_of(k->g, at->gradient), &sum);
+    s = zeros(k, name_of(k, at, "grad"), gr_type_of(k->g, at->gradient), &sum);
     if (s) break;
     next = graft_build(k->g, "add", (graft_value[]){sum, at->gradient}, 2, NULL, 0);
     s = next == GRAFT_NONE ? GRAFT_NO_MEMORY : graft_update_add(k->g, gr_value_tensor(k->g, sum), next);

@@ -233,6 +233,15 @@ bool gr_is_or_below(const char *name, const char *item, size_t length) {
   return strncmp(name, item, length) == 0 && (name[length] == '\0' || name[length] == '.');
 }
 
+char *gr_name_text(gr_pass *p, gr_name name, const char *suffix) {
+  const size_t length = gr_name_format(p->module, name, NULL, 0), size = length + strlen(suffix) + 1;
+  char *text = gr_arena_alloc(&p->text, size);
+  if (!text) return NULL;
+  gr_name_format(p->module, name, text, size);
+  memcpy(text + length, suffix, size - length);
+  return text;
+}
+
 bool gr_list_next(const char **at, const char **item, size_t *length) {
   for (const char *s = *at; s;) {
     const char *comma = strchr(s, ',');

@@ -100,6 +100,8 @@ bool gr_list_next(const char **at, const char **item, size_t *length);
 
 /* Is the tensor or node called so, or does it stand in a module called so? */
 bool gr_is_or_below(const char *name, const char *item, size_t length);
+/* All of the name, however long, and `suffix` behind it, for as long as the pass runs; NULL: no memory. */
+char *gr_name_text(gr_pass *p, gr_name name, const char *suffix);
 
 /* The items as an array of strings; NULL: no memory. */
 const char **gr_list_split(gr_arena *arena, const char *list, uint32_t *count);

@@ -35,6 +35,8 @@ uint32_t gr_selector_number(gr_selector *s, const char *name, size_t length);
 
 /* Is the node one of those that are listed? With no list every node is. */
 graft_status gr_selector_has(gr_selector *s, graft_graph *g, graft_node n, bool *yes);
+/* Is the tensor called so, or does it stand in a module called so? With no list none is. */
+graft_status gr_selector_has_tensor(gr_selector *s, gr_pass *p, graft_tensor t, bool *yes);
 /* A warning for each name of the option's list that nothing was found by yet; `what`: "node", where nodes of one kind
  * were looked at, those. */
 void gr_selector_warn(gr_pass *p, const gr_selector *s, const char *option, const char *what);

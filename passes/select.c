@@ -100,14 +100,11 @@ void gr_selector_free(gr_selector *s) {
   memset(s, 0, sizeof *s);
 }
 
-uint32_t gr_selector_find(gr_selector *s, graft_graph *g, graft_node n) {
-  const graft_module *m = g->module;
-  uint32_t source = s->names.len ? s->sources[gr_node_at(g, n)->provenance] : 0, best = 0;
-  if (s->names.len == 0) return 0;
-  const char *name = source ? gr_string_text(m, source) : gr_node_label(g, n);
-  if (!make_path(s, name, source ? gr_string_length(m, source) : strlen(name))) return GRAFT_NONE;
+/* The number of the longest name that s->path is called or stands below, from 1; 0: none. */
+static uint32_t find_path(gr_selector *s) {
   const char *path = s->path.data;
   uint64_t hash = FNV_BASIS;
+  uint32_t best = 0;
   for (uint32_t i = 0; i <= s->path.len; i++) {
     uint32_t at = i == s->path.len || path[i] == '.' ? look_up(s, hash, path, i) : GRAFT_NONE;
     if (at != GRAFT_NONE) {
@@ -117,6 +114,24 @@ uint32_t gr_selector_find(gr_selector *s, graft_graph *g, graft_node n) {
     if (i < s->path.len) hash = hash_on(hash, path[i]);
   }
   return best;
+}
+
+uint32_t gr_selector_find(gr_selector *s, graft_graph *g, graft_node n) {
+  const graft_module *m = g->module;
+  uint32_t source = s->names.len ? s->sources[gr_node_at(g, n)->provenance] : 0;
+  if (s->names.len == 0) return 0;
+  const char *name = source ? gr_string_text(m, source) : gr_node_label(g, n);
+  if (!make_path(s, name, source ? gr_string_length(m, source) : strlen(name))) return GRAFT_NONE;
+  return find_path(s);
+}
+
+graft_status gr_selector_has_tensor(gr_selector *s, gr_pass *p, graft_tensor t, bool *yes) {
+  *yes = false;
+  if (s->names.len == 0) return GRAFT_OK;
+  const char *name = gr_name_text(p, p->module->tensors.data[t].name, "");
+  if (!name || !make_path(s, name, strlen(name))) return GRAFT_NO_MEMORY;
+  *yes = find_path(s) != 0;
+  return GRAFT_OK;
 }
 
 uint32_t gr_selector_number(gr_selector *s, const char *name, size_t length) {

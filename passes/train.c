@@ -167,11 +167,12 @@ static graft_status forget_parts(trainer *t) {
   if (!t->apply) return GRAFT_OK;
   for (uint32_t i = 0; i < t->train->updates.len; i++) {
     const graft_tensor to = t->train->updates.data[i].tensor;
-    char name[512] = "";
     if (to == GRAFT_NONE) continue;
-    graft_tensor_name(t->m, to, name, sizeof name);
+    const gr_name its = t->m->tensors.data[to].name;
+    const char *name = gr_string_text(t->m, its.base); /* without its number, which none of these has */
     const size_t length = strlen(name);
-    if (strcmp(name, "optimizer.parts") != 0 && (length < 5 || strcmp(name + length - 5, ".grad") != 0)) continue;
+    const bool sum = length >= 5 && strcmp(name + length - 5, ".grad") == 0;
+    if (its.number || (!sum && strcmp(name, "optimizer.parts") != 0)) continue;
     void *data = gr_tensor_write(t->m, to);
     if (!data) return gr_no_memory(t->context);
     memset(data, 0, gr_tensor_bytes(t->m, to));

@@ -1,6 +1,7 @@
 /* The ends of a graph: what is added to and taken from its inputs, outputs and updates. (Inputs are added in graph.c.)
  * What the verifier would refuse is refused here. */
 #include "ir/edit.h"
+#include "ir/graph/ends_int.h"
 #include "ir/graph/graph_impl.h"
 
 #include <string.h>
@@ -108,6 +109,32 @@ graft_status graft_output_remove(graft_graph *g, uint32_t index) {
   if (index >= g->outputs.len) return no_such(g, "output", index);
   gr_edit edit = gr_edit_begin(g->module);
   return gr_edit_end(g->module, edit, remove_output(g, index));
+}
+
+graft_status gr_outputs_remove(graft_graph *g, const uint8_t *goes) {
+  graft_module *m = g->module;
+  uint32_t kept = 0;
+  if (!gr_undo_room(m, 1 + 4 * (uint64_t)g->outputs.len)) return GRAFT_NO_MEMORY;
+  for (uint32_t i = 0; i < g->outputs.len; i++) {
+    const gr_output o = g->outputs.data[i];
+    if (goes[i]) {
+      gr_change_use(g, o.use, GRAFT_NONE);
+      gr_undo_item(g, GR_OUTPUTS, i);
+      continue;
+    }
+    if (kept < i) {
+      gr_undo_item(g, GR_OUTPUTS, kept);
+      g->outputs.data[kept] = o;
+      gr_undo_item(g, GR_USES, o.use);
+      gr_use_at(g, o.use)->user = GR_USER_OUTPUT | kept;
+      if (!gr_index_put(m, g, GR_NAMES_OUTPUTS, o.name, kept)) return GRAFT_NO_MEMORY;
+    }
+    kept++;
+  }
+  for (uint32_t i = kept; i < g->outputs.len; i++) gr_undo_item(g, GR_OUTPUTS, i);
+  gr_undo_length(g, GR_OUTPUTS);
+  g->outputs.len = kept;
+  return GRAFT_OK;
 }
 
 graft_status graft_output_rename(graft_graph *g, uint32_t index, const char *name) {

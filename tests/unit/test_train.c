@@ -474,6 +474,45 @@ START_TEST(a_loss_that_is_no_number_is_refused_and_its_node_named) {
 }
 END_TEST
 
+/* Names that differ behind their 600th character only. */
+START_TEST(names_are_taken_whole) {
+  char a[701], b[701], text[8192];
+  world w;
+  setup(&w);
+  memset(a, 'a', 600);
+  memcpy(b, a, 600);
+  strcpy(a + 600, ".first");
+  strcpy(b + 600, ".second");
+  (void)snprintf(text, sizeof text,
+                 "graft 1\ntensor %%%s: f32[4] parameter = [1, 2, 3, 4]\ntensor %%%s: f32[4] parameter = [1, 2, 3, 4]\n"
+                 "graph main(%%x: f32[4]) {\n  %%y = mul(%%x, %%%s)\n  %%z = mul(%%y, %%%s)\n  %%l = mean(%%z)\n"
+                 "  return %%l\n}\n",
+                 a, b, a, b);
+  load(&w, text, "train-step{loss=l,momentum=0.9,accumulate=true}");
+  strcpy(a + 606, ".momentum_buffer");
+  strcpy(b + 607, ".momentum_buffer");
+  ck_assert(graft_tensor_find(w.m, a) != GRAFT_NONE && graft_tensor_find(w.m, b) != GRAFT_NONE);
+  strcpy(a + 606, ".grad");
+  strcpy(b + 607, ".grad");
+  ck_assert(graft_tensor_find(w.m, a) != GRAFT_NONE && graft_tensor_find(w.m, b) != GRAFT_NONE);
+  teardown(&w);
+}
+END_TEST
+
+START_TEST(what_the_optimizer_remembers_is_its_own) {
+  static const char text[] = "graft 1\ntensor %optimizer.lr: f32[] parameter = 1.0\ngraph main(%x: f32[4]) {\n"
+                             "  %y = mul(%x, %optimizer.lr)\n  %l = mean(%y)\n  return %l\n}\n";
+  world w;
+  setup(&w);
+  load(&w, text, "verify");
+  ck_assert_int_eq(graft_run_passes(w.m, "train-step{loss=l}", NULL), GRAFT_NAME);
+  load(&w, regression, "verify"); /* as f32 neither is a rate */
+  ck_assert_int_eq(graft_run_passes(w.m, "train-step{loss=cost,lr=1e300}", NULL), GRAFT_INVALID_ARGUMENT);
+  ck_assert_int_eq(graft_run_passes(w.m, "train-step{loss=cost,lr=1e-320}", NULL), GRAFT_INVALID_ARGUMENT);
+  teardown(&w);
+}
+END_TEST
+
 static Suite *suite(void) {
   Suite *s = suite_create("train");
   TCase *t = tcase_create("train");
@@ -486,6 +525,8 @@ static Suite *suite(void) {
   tcase_add_test(t, validation_runs_behind_each_epoch_on_all_rows);
   tcase_add_test(t, the_loss_of_validation_is_that_of_training);
   tcase_add_test(t, what_is_wrong_is_named);
+  tcase_add_test(t, names_are_taken_whole);
+  tcase_add_test(t, what_the_optimizer_remembers_is_its_own);
   tcase_add_test(t, numbers_that_training_keeps_are_checked);
   tcase_add_test(t, labels_that_the_input_does_not_have_are_refused);
   tcase_add_test(t, a_loss_that_is_no_number_is_refused_and_its_node_named);
