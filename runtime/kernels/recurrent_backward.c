@@ -51,14 +51,13 @@ static graft_status alloc_trace(const gr_kernel_call *k, backward *b) {
   const gr_recurrent *l = &b->l;
   const size_t places = (size_t)gr_recurrent_places(l), each = l->f32 ? sizeof(float) : sizeof(double);
   const size_t wide = (size_t)gr_recurrent_columns(l) * each, narrow = (size_t)l->hidden * each;
-  b->t.gates = gr_scratch_alloc(k->scratch, places, wide);
   b->t.slopes = gr_scratch_alloc(k->scratch, places, wide);
   b->t.before = gr_scratch_alloc(k->scratch, places, narrow);
   if (l->op == GR_OP_lstm) b->t.cells = gr_scratch_alloc(k->scratch, places, narrow);
   if (l->op == GR_OP_gru) b->t.reset = gr_scratch_alloc(k->scratch, places, narrow);
   b->work = gr_scratch_alloc(k->scratch, gr_threads_count(k->threads), (size_t)work_size(b) * each);
-  return b->t.gates && b->t.slopes && b->t.before && (l->op != GR_OP_lstm || b->t.cells) &&
-                 (l->op != GR_OP_gru || b->t.reset) && b->work
+  return b->t.slopes && b->t.before && (l->op != GR_OP_lstm || b->t.cells) && (l->op != GR_OP_gru || b->t.reset) &&
+                 b->work
              ? GRAFT_OK
              : GRAFT_NO_MEMORY;
 }

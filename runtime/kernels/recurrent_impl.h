@@ -12,7 +12,6 @@ typedef struct gr_recurrent_function {
 
 /* Of every step, by place (gr_recurrent_place); of steps that a row does not have, zeros. */
 typedef struct gr_recurrent_trace {
-  void *gates;  /* [places, gates * hidden]: what they have become */
   void *slopes; /* [places, gates * hidden]: by what they got */
   void *before; /* [places, hidden]: h before the step */
   void *cells;  /* lstm: c before the step */
@@ -34,9 +33,9 @@ typedef struct gr_recurrent {
   const int64_t *lens;                     /* NULL: all steps */
   const gr_recurrent_trace *trace;         /* NULL: nothing is kept */
   void *y, *h_n, *c_n;                     /* or NULL */
-  const void *products;                    /* [places, gates * hidden]: of x and weight_ih */
-  const void *transposed;                  /* [directions, hidden, gates * hidden]: weight_hh */
-  void *work;                              /* of each worker */
+  void *products;         /* [places, gates * hidden]: of x and weight_ih; with a trace the gates in the end */
+  const void *transposed; /* [directions, hidden, gates * hidden]: weight_hh */
+  void *work;             /* of each worker */
 } gr_recurrent;
 
 /* From a call of `op`, or of its gradient, which has the same attributes; `operands` are op's own. */
