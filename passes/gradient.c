@@ -176,17 +176,10 @@ static void find_moving(differ *d) {
   }
 }
 
-/* The attributes of an op that needs none; GRAFT_NONE with a diagnostic. */
-static uint32_t no_attrs(differ *d, uint32_t op) {
-  gr_attr_builder b;
-  gr_attrs_begin(&b, gr_op_get(op));
-  return gr_attrs_intern(d->m, &b, gr_op_get(op), gr_module_loc(d->m));
-}
-
 static graft_value add_node(differ *d, uint32_t op, const graft_value *operands, uint32_t count, uint32_t provenance,
                             gr_loc where) {
   const gr_node_desc desc = {.op = op,
-                             .attrs = no_attrs(d, op),
+                             .attrs = gr_attrs_defaults(d->m, gr_op_get(op), gr_module_loc(d->m)),
                              .operands = operands,
                              .operand_count = count,
                              .result_count = 1,
@@ -242,7 +235,7 @@ static graft_status differentiate(differ *d, graft_node n) {
   if (!fill_holes(d, n)) return GRAFT_NO_MEMORY;
   while (d->operands.data[d->operands.len - 1] == GRAFT_NONE) d->operands.len--;
   gr_node_desc desc = {.op = GR_OP_gradient,
-                       .attrs = no_attrs(d, GR_OP_gradient),
+                       .attrs = gr_attrs_defaults(d->m, gr_op_get(GR_OP_gradient), gr_module_loc(d->m)),
                        .operands = d->operands.data,
                        .operand_count = d->operands.len,
                        .result_count = node.operand_count,
@@ -359,16 +352,10 @@ static graft_status infer_types(differ *d) {
 
 static graft_status add_outputs(differ *d) {
   graft_graph *g = d->g;
-  graft_status s = GRAFT_OK;
+  graft_status s = gr_check_reached(d->pass, g, d->wrt.data, d->wrt.len, d->flowing);
   for (uint32_t i = 0; i < d->wrt.len && !s; i++) {
     const graft_value v = d->wrt.data[i];
-    if (d->flowing[v] == GRAFT_NONE) {
-      const char *name = gr_value_label(g, v);
-      s = gr_error(d->pass->context, GRAFT_PASS, gr_value_loc(g, v),
-                   "'%s' has no gradient: '%s' does not change with it (freeze=%s leaves it as it is)", name,
-                   gr_option_string(d->pass, "of"), name);
-      continue;
-    }
+    if (d->flowing[v] == GRAFT_NONE) continue;
     const char *name = gr_name_text(d->pass, gr_value_get_name(g, v), ".grad");
     s = name ? graft_output_add(g, name, d->flowing[v]) : GRAFT_NO_MEMORY;
     gr_count(d->pass, "gradients", 1);

@@ -24,4 +24,9 @@ bool gr_is_trainable_constant(const graft_graph *g, const uint8_t *leads, graft_
 /* All such constants of the module become parameters. */
 graft_status gr_make_parameters_of_all(gr_pass *p);
 
+/* Is there a gradient of each of `wrt` (`flowing`, by value)? Where the option `unreached` does not say that those
+ * without one stay as they are, it is an error that names them. */
+graft_status gr_check_reached(gr_pass *p, graft_graph *g, const graft_value *wrt, uint32_t count,
+                              const graft_value *flowing);
+
 #endif

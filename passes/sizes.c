@@ -14,7 +14,7 @@ static bool is_short(const graft_graph *g, graft_node n) {
 }
 
 /* An extent counts as a size, whatever it is taken of. */
-static bool takes_extents(uint32_t op) { return op == GR_OP_shape || op == GR_OP_numel; }
+static bool takes_extents(const graft_graph *g, graft_node n) { return gr_node_families(g, n) & GR_F_EXTENTS; }
 
 static bool is_constant(const graft_graph *g, graft_value v) {
   const graft_tensor t = gr_value_tensor(g, v);
@@ -23,8 +23,9 @@ static bool is_constant(const graft_graph *g, graft_value v) {
 
 bool gr_is_of_sizes(const graft_graph *g, graft_node n, const uint8_t *sizes) {
   const gr_node *node = gr_node_at(g, n);
-  bool any = takes_extents(node->op);
-  for (uint32_t i = 0; i < node->operand_count && !takes_extents(node->op); i++) {
+  const bool extents = takes_extents(g, n);
+  bool any = extents;
+  for (uint32_t i = 0; i < node->operand_count && !extents; i++) {
     const graft_value x = gr_operand(g, n, i);
     const graft_node from = x == GRAFT_NONE ? GRAFT_NONE : gr_value_node(g, x);
     if (from != GRAFT_NONE && !sizes[from]) return false;

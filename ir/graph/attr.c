@@ -318,6 +318,12 @@ uint32_t gr_attrs_intern(graft_module *m, gr_attr_builder *b, const gr_op_info *
   return t->sets.len - 1;
 }
 
+uint32_t gr_attrs_defaults(graft_module *m, const gr_op_info *op, gr_loc where) {
+  gr_attr_builder b;
+  gr_attrs_begin(&b, op);
+  return gr_attrs_intern(m, &b, op, where);
+}
+
 void gr_attrs_drop_graph(graft_module *m, uint32_t graph) {
   gr_attr_table *t = &m->attrs;
   for (uint32_t id = 0; id < t->sets.len; id++) {

@@ -56,6 +56,8 @@ graft_status gr_attrs_set(graft_module *m, gr_attr_builder *b, const gr_op_info 
 /* The set's id, or GRAFT_NONE with a diagnostic (a required attribute missing, a list's number out of range, no
  * memory). */
 uint32_t gr_attrs_intern(graft_module *m, gr_attr_builder *b, const gr_op_info *op, gr_loc where);
+/* The set of the op's defaults, as above. */
+uint32_t gr_attrs_defaults(graft_module *m, const gr_op_info *op, gr_loc where);
 /* A graph goes that no node names: those after it get the number before theirs, in every set. Needs no memory. */
 void gr_attrs_drop_graph(graft_module *m, uint32_t graph);
 /* The attributes of a set, in order; `*count` of them. */

@@ -36,9 +36,10 @@ enum {
 #define FAMILY(id, name, doc) GR_F_##id = 1 << GR_BIT_##id,
 #include "ir/families.def"
 #undef FAMILY
-  GR_F_COMMUTES = 1 << GR_FAMILY_COUNT,     /* the operands may be given in any order */
-  GR_F_RANDOM = 1 << (GR_FAMILY_COUNT + 1), /* has an effect while `training` */
-  GR_F_PASSING = 1 << (GR_FAMILY_COUNT + 2) /* made and replaced within one pass: not run, not annotated */
+  GR_F_COMMUTES = 1 << GR_FAMILY_COUNT,      /* the operands may be given in any order */
+  GR_F_RANDOM = 1 << (GR_FAMILY_COUNT + 1),  /* has an effect while `training` */
+  GR_F_PASSING = 1 << (GR_FAMILY_COUNT + 2), /* made and replaced within one pass: not run, not annotated */
+  GR_F_EXTENTS = 1 << (GR_FAMILY_COUNT + 3)  /* its result is made of extents, whatever they are of */
 };
 typedef struct gr_family {
   const char *name, *doc;

@@ -37,7 +37,10 @@ bool gr_rule_batch_norm(const gr_rule *r) {
   if (training && x->rank > 0) {
     bool more = false;
     for (int32_t i = 0; i < x->rank; ++i) more = more || (i != 1 && x->dims[i] != 1);
-    if (!more) return gr_infer_fail(r, 7, "x has one value per channel");
+    if (!more)
+      return gr_infer_fail(r, 7,
+                           "x has one value per channel, of which there is no variance: it takes a larger batch, or "
+                           "its running statistics (freeze-bn)");
   }
 
   graft_type *y = gr_rule_result(r);

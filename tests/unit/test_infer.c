@@ -317,7 +317,9 @@ static const row rows[] = {
      "eps of batch_norm is -1, not finite and at least 0"},
     {"batch_norm_momentum_momentum", "batch_norm", "f32[2, 3] - - f32[3] f32[3]", A(F("momentum", INFINITY)),
      "momentum of batch_norm is inf, not finite"},
-    {"batch_norm_c7", "batch_norm", "f32[1, 3, 1, 1]", A(B("training", true)), "C7: x has one value per channel"},
+    {"batch_norm_c7", "batch_norm", "f32[1, 3, 1, 1]", A(B("training", true)),
+     "C7: x has one value per channel, of which there is no variance: it takes a larger batch, or its running "
+     "statistics (freeze-bn)"},
     {"exp", "exp", "f64[2]", NO, "f64[2]"},
     {"exp_integer", "exp", "i64[2]", NO, "f32[2]"},
     {"exp_bool", "log", "bool[?]", NO, "f32[?]"},
