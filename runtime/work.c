@@ -57,6 +57,9 @@ static double dearness(uint32_t op) {
   case GR_OP_lp_pool1d:
   case GR_OP_lp_pool2d:
   case GR_OP_lp_pool3d:
+  case GR_OP_lp_pool1d_backward:
+  case GR_OP_lp_pool2d_backward:
+  case GR_OP_lp_pool3d_backward:
   case GR_OP_log:
   case GR_OP_sin:
   case GR_OP_cos:
@@ -82,6 +85,9 @@ static double dearness(uint32_t op) {
   case GR_OP_softmax:
   case GR_OP_log_softmax:
   case GR_OP_cross_entropy_loss:
+  case GR_OP_softmax_backward:
+  case GR_OP_log_softmax_backward:
+  case GR_OP_cross_entropy_loss_backward:
   case GR_OP_hardmax:
   case GR_OP_argmax:
   case GR_OP_argmin: return 16;
@@ -90,6 +96,9 @@ static double dearness(uint32_t op) {
   case GR_OP_resize:
   case GR_OP_grid_sampler:
   case GR_OP_roi_align:
+  case GR_OP_resize_backward:
+  case GR_OP_grid_sampler_backward:
+  case GR_OP_roi_align_backward:
   case GR_OP_non_max_suppression:
   case GR_OP_dft:
   case GR_OP_stft: return 64;
@@ -120,9 +129,14 @@ static double products(graft_module *m, uint32_t op, uint32_t attrs, const graft
     n = extent(operands, count, GR_OPERAND(lstm_backward, weight_hh), 1);
     return 3 * extent(operands, count, GR_OPERAND(lstm_backward, weight_hh), 2) *
            extent(operands, count, GR_OPERAND(lstm_backward, weight_hh), 3) * (x + n) / (x > 0 ? x : 1);
+  case GR_OP_conv_backward_input: /* over the weight's other channels and window */
+    return operands[1] ? elements(operands[1]) / extent(operands, count, 1, operands[1]->rank - 1) : 1;
+  case GR_OP_conv_backward_weight: /* over the batch and all places */
+    return operands[0] ? elements(operands[0]) / extent(operands, count, 0, operands[0]->rank - 1) : 1;
   case GR_OP_scaled_dot_product_attention: /* over the keys, and for each of their scores over the depth */
     return extent(operands, count, 1, 2) * (1 + extent(operands, count, 1, 1));
   case GR_OP_linalg_det: return extent(operands, count, 0, 1) * extent(operands, count, 0, 2);
+  case GR_OP_linalg_det_backward: return extent(operands, count, 1, 1) * extent(operands, count, 1, 2); /* cofactors */
   case GR_OP_non_max_suppression: return extent(operands, count, 0, 2);
   case GR_OP_local_response_norm: return (double)gr_attr_int(m, attrs, GR_ATTR(local_response_norm, size));
   case GR_OP_roi_align:
@@ -145,7 +159,9 @@ static double steps_an_element(graft_module *m, uint32_t op, uint32_t attrs, con
                            : op == GR_OP_addmm && count > 1 ? operands[1]
                                                             : NULL;
   if (rows) return rows->rank > 0 ? (double)rows->dims[rows->rank - 1] : 1;
-  const int slot = info && (info->families & GR_F_POOL) ? gr_op_attr_slot(info, "kernel_size", 11) : -1;
+  const bool pools = op == GR_OP_avg_pool_backward || op == GR_OP_lp_pool1d_backward ||
+                     op == GR_OP_lp_pool2d_backward || op == GR_OP_lp_pool3d_backward;
+  const int slot = info && (pools || (info->families & GR_F_POOL)) ? gr_op_attr_slot(info, "kernel_size", 11) : -1;
   if (slot < 0 || !count || !operands[0]) return 1;
   uint32_t axes;
   const int64_t *size = gr_attr_ints(m, attrs, (uint32_t)slot, &axes);

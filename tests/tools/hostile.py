@@ -102,6 +102,12 @@ repeated('scattered', '%y@ = scatter(%e, %i, %e) {dim: 0}', more=['%i = expand(%
 repeated('softplus in f64', '%y@ = softplus(%e)', tensors=['%w: f64[1] constant = [0.5]'])
 repeated('windows of powers', '%y@ = lp_pool2d(%e) {kernel_size: [3, 3], stride: [1, 1], norm_type: 1.5}',
          '%e = expand(%w) {size: [1, 1, 1000, 1000]}')
+# What flows back.
+S = '%s = expand(%w) {size: [1, 1, 1500, 1500]}'
+computed('conv_backward_input', '%d = expand(%w) {size: [1, 1, 1501, 1501]}', S, '%l = expand(%w) {size: [1, 1, 3000, 3000]}',
+         '%y = conv_backward_input(%d, %s, %l) {stride: [1, 1], padding: [0, 0], dilation: [1, 1]}')
+computed('conv_backward_weight', '%d = expand(%w) {size: [1, 1, 1501, 1501]}', S, '%x = expand(%w) {size: [1, 1, 3000, 3000]}',
+         '%y = conv_backward_weight(%d, %x, %s) {stride: [1, 1], padding: [0, 0], dilation: [1, 1]}')
 # Graphs and names.
 case('many passes', one('4', '%y = relu(%w)'), ['--passes', ','.join(['cse', 'dce', 'canonicalize'] * 500)])
 case('deep commutative tree',
