@@ -93,7 +93,7 @@ graft_status gr_check_reached(gr_pass *p, graft_graph *g, const graft_value *wrt
                     names);
   return gr_error(
       c, GRAFT_PASS, where,
-      "'%s' and %u other parameters have no gradient: '%s' does not change with them (freeze=\"%s\" leaves them as "
+      "'%s' and %u other parameter%s have no gradient: '%s' does not change with them (freeze=\"%s\" leaves them as "
       "they are, unreached=freeze whatever there is)",
-      name, unreached - 1, of, names);
+      name, unreached - 1, unreached == 2 ? "" : "s", of, names);
 }

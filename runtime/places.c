@@ -146,7 +146,8 @@ graft_status gr_place_aliases(gr_planner *p, const gr_kernel_info *info, const g
 
 graft_status gr_place_results(gr_planner *p, const gr_kernel_info *info, const gr_kernel_call *call,
                               const gr_way *way) {
-  uint32_t taken[GR_MAX_RESULTS] = {GRAFT_NONE, GRAFT_NONE, GRAFT_NONE, GRAFT_NONE};
+  uint32_t taken[GR_MAX_RESULTS];
+  for (uint32_t i = 0; i < GR_MAX_RESULTS; i++) taken[i] = GRAFT_NONE;
   for (uint32_t i = 0; i < call->result_count; i++) {
     gr_place_of place = {
         .value = GRAFT_NONE, .storage = GRAFT_NONE, .layout = p->layouts.data[call->operand_count + i]};

@@ -208,6 +208,19 @@ bool cli_save(graft_module *module, const char *path, const graft_save_options *
   return ok;
 }
 
+bool cli_may_write(const char *path) {
+  struct stat info;
+  if (!path || strcmp(path, "-") == 0) return true;
+  if (stat(path, &info) == 0 && S_ISDIR(info.st_mode)) return cli_fail(path, "is a directory") == EXIT_DONE;
+  const char *slash = strrchr(path, '/');
+  char *directory = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+  if (!directory) return cli_fail(path, "out of memory") == EXIT_DONE;
+  const bool ok = access(directory, W_OK | X_OK) == 0;
+  if (!ok) cli_fail(path, "cannot write: %s", strerror(errno));
+  free(directory);
+  return ok;
+}
+
 bool cli_make_directory(const char *path) {
   char *copy = strdup(path);
   bool ok = copy != NULL;

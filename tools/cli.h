@@ -51,6 +51,9 @@ graft_module *cli_load(graft_context *context, const char *path);
 /* To the file, or for "-" to standard output, where large tensors of a text are left out. False: said, or in the
  * diagnostics. */
 bool cli_save(graft_module *module, const char *path, const graft_save_options *options);
+/* Can a file be put there, as far as its directory tells? Asked before what takes long. NULL and "-" can; says why not.
+ */
+bool cli_may_write(const char *path);
 bool cli_make_directory(const char *path); /* and those above it; says why not */
 /* DIR/NAME.SUFFIX (without SUFFIX, DIR/NAME) with each character of NAME outside A-Za-z0-9._- as `_`; the caller frees.
  * NULL: no memory. */

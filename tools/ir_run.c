@@ -1,4 +1,5 @@
 /* ir-run: runs a module for some steps and writes its outputs and its state. */
+#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -147,9 +148,10 @@ static bool parse_decibels(arguments *a, const char *text) {
 
 static bool parse_seed(const arguments *a, const char *option, const char *text, uint64_t *seed) {
   char *end;
+  errno = 0;
   *seed = strtoull(text, &end, 10);
-  if (*text >= '0' && *text <= '9' && !*end) return true;
-  cli_usage_error(a->command, "--%s takes a number, not '%s'", option, text);
+  if (*text >= '0' && *text <= '9' && !*end && !errno) return true;
+  cli_usage_error(a->command, "--%s takes a number below 2^64, not '%s'", option, text);
   return false;
 }
 
@@ -430,6 +432,7 @@ static int run(graft_context *context, arguments *a) {
 }
 
 static int train(graft_context *context, arguments *a) {
+  if (!cli_may_write(a->training.checkpoint) || !cli_may_write(a->state_out)) return EXIT_FAILED; /* not after hours */
   graft_module *m = cli_load(context, a->module);
   a->training.module = strcmp(a->module, "-") == 0 ? "<stdin>" : a->module;
   const graft_save_options save = {.size = sizeof save};

@@ -65,6 +65,8 @@ int training_check(const training_options *o, const cli_command *command, const 
   }
   if (o->validation_labels && !o->validation.count)
     return cli_usage_error(command, "--validate-labels is of --validate");
+  if (o->log && o->checkpoint && strcmp(o->log, o->checkpoint) == 0)
+    return cli_usage_error(command, "--log and --checkpoint are one file: '%s'", o->log);
   return -1;
 }
 

@@ -214,7 +214,14 @@ for file in empty head short; do # mapped, but not believed
   said "$file.npy: error: " "a file that is cut short"
 done
 expect 1 "no such graph" "$run" step.gfb --graph tain --input x=x.0.npy
-expect 1 "nowhere to write" train step.gfb --epochs 1 --checkpoint nowhere/ck.gfb
+expect 1 "nowhere to write" train step.gfb --epochs 1 --checkpoint nowhere/ck.gfb --log never.csv
+said 'nowhere/ck.gfb: error: cannot write' "nowhere to write: the file is named"
+[ -e never.csv ] && fail "nowhere to write: it trained first"
+expect 1 "nowhere to write the result" train step.gfb --epochs 1 -o nowhere/out.gfb --log never.csv
+[ -e never.csv ] && fail "nowhere to write the result: it trained first"
+expect 1 "a directory as the result" train step.gfb --epochs 1 -o .
+expect 2 "one file for two" train step.gfb --epochs 1 --log one.gfb --checkpoint one.gfb
+expect 2 "a seed that is too large" train step.gfb --epochs 1 --shuffle 99999999999999999999
 [ -e nowhere ] && fail "nowhere to write: it was made"
 
 [ $failed = 0 ] && echo "ok" || exit 1

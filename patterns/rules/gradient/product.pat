@@ -112,3 +112,14 @@ rewrite
   %da = einsum(%dy, %b, %c) {equation: einsum_backward($e, 0)}
   %db = einsum(%dy, %a, %c) {equation: einsum_backward($e, 1)}
   %dc = einsum(%dy, %a, %b) {equation: einsum_backward($e, 2)}
+
+# y = einsum(a, b, c, d):  da = einsum(dy, b, c, d), and so on
+rule gradient_einsum_of_four
+match
+  context %y = einsum(%a, %b, %c, %d) {equation: $e}
+  %da, %db, %dc, %dd = gradient(%y, %dy)
+rewrite
+  %da = einsum(%dy, %b, %c, %d) {equation: einsum_backward($e, 0)}
+  %db = einsum(%dy, %a, %c, %d) {equation: einsum_backward($e, 1)}
+  %dc = einsum(%dy, %a, %b, %d) {equation: einsum_backward($e, 2)}
+  %dd = einsum(%dy, %a, %b, %c) {equation: einsum_backward($e, 3)}

@@ -89,6 +89,19 @@ rewrite
                                           1 if $i / 2 < rank(%y) - rank(%x) else dim(%x, $i / 2 - rank(%y)))}
   %dx = sum(%parts) {dim: map($i in range(rank(%y)), 2 * $i)}
 
+# The same where less is known: the parts' extents are made as it runs
+rule gradient_repeat_at_run_time
+match
+  context %y = repeat(%x, %times?) {repeats: $repeats}
+  %dx = gradient(%y, %dy)
+where
+  rank(%y) <= 4, rank(%x) == rank(%y), %times or not is_none($repeats)
+rewrite
+  const %given = $repeats if not is_none($repeats) else [1]: i64
+  %t = %times   if %times else %given
+  %pairs = reshape(cat(unsqueeze(%t) {dim: 1}, unsqueeze(shape(%x)) {dim: 1}) {dim: 1}) {shape: [-1]}
+  %dx = sum(reshape(%dy, %pairs)) {dim: map($i in range(rank(%y)), 2 * $i)}
+
 # y is x in the other order along dims:  dx = dy in the other order
 rule gradient_flip
 match
