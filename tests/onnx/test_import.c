@@ -412,6 +412,27 @@ START_TEST(recurrent_weights_of_parts) {
 }
 END_TEST
 
+/* As PyTorch exports an interpolation, where it does not fold constants. */
+START_TEST(resize_factors_of_parts) {
+  add_input(g, "x", 1, 4, INTS(2, 3, 4, 5));
+  add_f32(g, "ones", 1, INTS(2), (float[]){1, 1});
+  add_f32(g, "twos", 1, INTS(2), (float[]){2, 3});
+  add_int(add_node(g, "Concat", "/c", NAMES("ones", "twos"), NAMES("factors")), "axis", 0);
+  add_node(g, "Resize", "/r", NAMES("x", "", "factors"), NAMES("y"));
+  add_untyped_output(g, "y");
+  load();
+  ck_assert_str_eq(node_text("y"), "resize(x)");
+  const graft_attr scales = attr("y", "scales");
+  ck_assert_uint_eq(scales.count, 4);
+  ck_assert_double_eq(scales.as.floats[3], 3);
+  graft_graph *graph = graft_module_get_graph(m, 0);
+  const graft_type type = graft_value_get_type(graph, graft_value_find(graph, "y"));
+  ck_assert_int_eq(type.dims[2], 8);
+  ck_assert_int_eq(type.dims[3], 15);
+  ck_assert_uint_eq(graft_tensor_find(m, "twos"), GRAFT_NONE); /* nor is the Concat left */
+}
+END_TEST
+
 START_TEST(reshape_copies_known_extents) {
   add_input(g, "x", 1, 3, INTS(2, 3, 4));
   add_i64(g, "shape", 2, INTS(0, -1));
@@ -968,17 +989,18 @@ int main(void) {
       conv_symmetric, conv_asymmetric_pads_become_a_pad, conv_same_upper, conv_same_lower, conv_same_even, conv_valid,
       conv_same_of_unknown_extent, conv_weight_contradicts, conv_kernel_shape_contradicts,
       conv_transpose_uneven_pads_are_cut_off, conv_transpose_of_pytorch, linear_of_three_axes, gemm_of_linear,
-      recurrent_weights_of_parts, reshape_copies_known_extents, module_without_consumed_tensors_is_written,
-      reshape_copies_unknown_extents, transposes, adaptive_avg_pool_of_pytorch, avg_pool_of_pytorch, avg_pool_of_others,
-      computed_pads_of_pytorch, computed_pads_that_do_not_fit, hardsigmoid_of_pytorch, names_survive_in_any_order,
-      identity_is_another_name, defined_twice, initializer_twice, cycle, missing_initializer, missing_output,
-      output_of_another_rank, unnamed_node_is_called_by_its_output, unknown_op_is_kept,
-      unknown_op_of_the_default_domain, what_will_not_run_is_said_once, what_runs_is_not_warned_of,
-      graphs_among_attributes, branch_of_a_known_condition, graphs_two_levels_deep, initializer_that_is_an_input_too,
-      nested_graph_reads_what_comes_later, nested_graph_reads_its_own, nested_graph_reads_its_own_node,
-      nodes_in_opposite_order, slice_by_computed_starts, unknown_attribute, attribute_of_wrong_kind, halves_are_read,
-      complex_numbers_stay, opset_out_of_range, op_of_a_later_meaning, op_that_did_not_change, unknown_op_of_any_opset,
-      op_of_an_older_meaning, raw_data_of_wrong_length, huge_dims, negative_dims);
+      recurrent_weights_of_parts, resize_factors_of_parts, reshape_copies_known_extents,
+      module_without_consumed_tensors_is_written, reshape_copies_unknown_extents, transposes,
+      adaptive_avg_pool_of_pytorch, avg_pool_of_pytorch, avg_pool_of_others, computed_pads_of_pytorch,
+      computed_pads_that_do_not_fit, hardsigmoid_of_pytorch, names_survive_in_any_order, identity_is_another_name,
+      defined_twice, initializer_twice, cycle, missing_initializer, missing_output, output_of_another_rank,
+      unnamed_node_is_called_by_its_output, unknown_op_is_kept, unknown_op_of_the_default_domain,
+      what_will_not_run_is_said_once, what_runs_is_not_warned_of, graphs_among_attributes, branch_of_a_known_condition,
+      graphs_two_levels_deep, initializer_that_is_an_input_too, nested_graph_reads_what_comes_later,
+      nested_graph_reads_its_own, nested_graph_reads_its_own_node, nodes_in_opposite_order, slice_by_computed_starts,
+      unknown_attribute, attribute_of_wrong_kind, halves_are_read, complex_numbers_stay, opset_out_of_range,
+      op_of_a_later_meaning, op_that_did_not_change, unknown_op_of_any_opset, op_of_an_older_meaning,
+      raw_data_of_wrong_length, huge_dims, negative_dims);
   suite_add_tcase(s, model);
   return run_suite(s);
 }

@@ -14,10 +14,36 @@ typedef struct resize {
   graft_value factors, extents; /* as values, where what they hold is not known */
 } resize;
 
+/* The elements of a tensor behind those that are there. */
+static bool add_floats(gr_onnx *in, uint32_t i, graft_tensor t, uint32_t most, double *out, uint32_t *count) {
+  const graft_type *type = gr_tensor_type(in->module, t);
+  const int64_t n = graft_type_elements(type);
+  if (n < 0 || n > (int64_t)(most - *count) || (type->dtype != GRAFT_F32 && type->dtype != GRAFT_F64))
+    return gr_onnx_fail(in, GRAFT_TYPE, "%s: input %u is no list of floats", in->row->name, i), false;
+  const void *data = gr_onnx_consume(in, t);
+  for (int64_t k = 0; data && k < n; k++)
+    out[(*count)++] = type->dtype == GRAFT_F32 ? (double)((const float *)data)[k] : ((const double *)data)[k];
+  return data != NULL;
+}
+
+/* Is the value made of nothing but tensors, side by side? PyTorch's factors of an interpolation are, unless its
+ * exporter folds constants. */
+static bool joins_tensors(const gr_onnx *in, graft_value v) {
+  const graft_graph *g = in->scope->graph;
+  const graft_node n = gr_value_node(g, v);
+  bool all = n != GRAFT_NONE && gr_node_at(g, n)->op == GR_OP_cat && gr_onnx_value_type(in, v)->rank == 1;
+  for (uint32_t k = 0; all && k < gr_node_at(g, n)->operand_count; k++) {
+    const graft_value part = gr_operand(g, n, k);
+    all = part != GRAFT_NONE && gr_value_tensor(g, part) != GRAFT_NONE;
+  }
+  return all;
+}
+
 /* The floats of input i, or of an attribute of the name: at most `most`. *count 0: there are none, or, with *value,
  * they are not known. */
 static bool floats(gr_onnx *in, uint32_t i, const char *name, uint32_t most, double *out, uint32_t *count,
                    graft_value *value) {
+  const graft_graph *g = in->scope->graph;
   const Onnx__AttributeProto *given = name ? gr_onnx_attr(in, name) : NULL;
   *count = 0;
   *value = GRAFT_NONE;
@@ -29,19 +55,16 @@ static bool floats(gr_onnx *in, uint32_t i, const char *name, uint32_t most, dou
   }
   const graft_value v = gr_onnx_input(in, i);
   if (in->failed || v == GRAFT_NONE) return !in->failed;
-  const graft_type *t = gr_onnx_value_type(in, v);
-  const int64_t n = graft_type_elements(t);
-  if (n == 0) return true; /* as absent */
+  if (graft_type_elements(gr_onnx_value_type(in, v)) == 0) return true; /* as absent */
   const graft_tensor constant = gr_onnx_constant(in, i);
-  if (constant == GRAFT_NONE) return *value = v, true;
-  if (n < 0 || n > (int64_t)most || (t->dtype != GRAFT_F32 && t->dtype != GRAFT_F64))
-    return gr_onnx_fail(in, GRAFT_TYPE, "%s: input %u is no list of floats", in->row->name, i), false;
-  const void *data = gr_onnx_consume(in, constant);
-  if (!data) return false;
-  *count = (uint32_t)n;
-  for (uint32_t k = 0; k < *count; k++)
-    out[k] = t->dtype == GRAFT_F32 ? (double)((const float *)data)[k] : ((const double *)data)[k];
-  return true;
+  if (constant != GRAFT_NONE) return add_floats(in, i, constant, most, out, count);
+  if (!joins_tensors(in, v)) return *value = v, true;
+  const graft_node n = gr_value_node(g, v);
+  bool ok = gr_vec_push(in->context, &in->scope->computed, v);
+  if (!ok) in->failed = true;
+  for (uint32_t k = 0; ok && k < gr_node_at(g, n)->operand_count; k++)
+    ok = add_floats(in, i, gr_value_tensor(g, gr_operand(g, n, k)), most, out, count);
+  return ok;
 }
 
 static bool read_axes(gr_onnx *in, resize *r) {
