@@ -69,9 +69,10 @@ static graft_node layer_before(const graft_graph *g, graft_node n) {
 }
 
 static graft_status draw(gr_pass *p, graft_tensor t, double lo, double hi) {
-  char name[512], text[544];
-  graft_tensor_name(p->module, t, name, sizeof name);
-  (void)snprintf(text, sizeof text, "%s.%lld", name, (long long)gr_option_int(p, "seed"));
+  char seed[32];
+  (void)snprintf(seed, sizeof seed, ".%lld", (long long)gr_option_int(p, "seed"));
+  const char *text = gr_name_text(p, p->module->tensors.data[t].name, seed);
+  if (!text) return GRAFT_NO_MEMORY;
   gr_count(p, "parameters reset", 1);
   return set_elements(p->module, t, text, lo, hi);
 }

@@ -2,7 +2,6 @@
  * PyTorch's learnable fake-quantizers are at first, so that they start at what the values ask for; from here on a scale
  * is a parameter, and so is the zero point of an affine scheme, as a float; the observers are gone. Places that share a
  * state share the parameters. */
-#include <stdio.h>
 #include <string.h>
 
 #include "passes/quant_impl.h"
@@ -94,16 +93,15 @@ static bool learns_zero_point(const learner *l, graft_node qparams) {
 
 static graft_status make_parameter(learner *l, graft_node qparams, graft_tensor state) {
   gr_array scale, zero_point;
-  char name[256], text[280];
+  const gr_name name = l->m->tensors.data[state].name;
+  const char *scale_name = gr_name_text(l->pass, name, ".scale"), *z_name = gr_name_text(l->pass, name, ".zero_point");
+  if (!scale_name || !z_name) return GRAFT_NO_MEMORY;
   if (!gr_cones_value(l->cones, gr_result(l->g, qparams, 0), &scale)) return GRAFT_PASS;
-  graft_tensor_name(l->m, state, name, sizeof name);
-  (void)snprintf(text, sizeof text, "%s.scale", name);
-  graft_tensor s = make_floats(l, text, &scale);
+  graft_tensor s = make_floats(l, scale_name, &scale);
   if (s == GRAFT_NONE) return GRAFT_NO_MEMORY;
   if (!gr_cones_value(l->cones, gr_result(l->g, qparams, 1), &zero_point)) return GRAFT_PASS;
-  (void)snprintf(text, sizeof text, "%s.zero_point", name);
-  graft_tensor z = learns_zero_point(l, qparams) ? make_floats(l, text, &zero_point)
-                                                 : gr_constant(l->m, text, &zero_point.type, zero_point.data);
+  graft_tensor z = learns_zero_point(l, qparams) ? make_floats(l, z_name, &zero_point)
+                                                 : gr_constant(l->m, z_name, &zero_point.type, zero_point.data);
   if (z == GRAFT_NONE) return GRAFT_NO_MEMORY;
   l->scale[state] = gr_handle(l->g, s);
   l->zero_point[state] = gr_handle(l->g, z);

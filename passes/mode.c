@@ -279,32 +279,25 @@ static graft_status change_all(gr_pass *p, change what) {
 /* Float constants of these names, or of the modules called so, become parameters: an importer cannot tell the scale of
  * a layer norm from a number that the network's author wrote down. `all`: all that could be. */
 static graft_status make_parameters(gr_pass *p) {
-  const char *at = gr_option_string(p, "parameters"), *item;
   graft_module *m = p->module;
-  size_t length;
-  while (gr_list_next(&at, &item, &length)) {
-    if (length == 3 && memcmp(item, "all", 3) == 0) {
-      const graft_status s = gr_make_parameters_of_all(p);
-      if (s) return s;
-      continue;
-    }
-    bool found = false;
-    for (graft_tensor t = 0; t < m->tensors.len; t++) {
-      gr_tensor *tensor = &m->tensors.data[t];
-      char name[512];
-      if (!gr_is_float(gr_tensor_type(m, t)->dtype)) continue;
-      graft_tensor_name(m, t, name, sizeof name);
-      if (!gr_is_or_below(name, item, length)) continue;
-      found = found || tensor->kind != GRAFT_BUFFER;
-      if (tensor->kind != GRAFT_CONSTANT) continue;
-      tensor->kind = GRAFT_PARAMETER;
-      gr_count(p, "parameters", 1);
-    }
-    if (!found)
-      gr_warning(p->context, GRAFT_NAME, gr_option_loc(p, "parameters"),
-                 "no constant of floats is called '%.*s' or stands below it", (int)length, item);
+  gr_selector names;
+  if (!gr_option_string(p, "parameters")[0]) return GRAFT_OK;
+  if (!gr_selector_init(&names, m, gr_option_string(p, "parameters"))) return GRAFT_NO_MEMORY;
+  const uint32_t all = gr_selector_number(&names, "all", 3);
+  graft_status s = all == GRAFT_NONE ? GRAFT_NO_MEMORY : all ? gr_make_parameters_of_all(p) : GRAFT_OK;
+  if (!s && all) names.names.data[all - 1].found = true;
+  for (graft_tensor t = 0; t < m->tensors.len && !s; t++) {
+    gr_tensor *tensor = &m->tensors.data[t];
+    bool yes;
+    if (tensor->kind == GRAFT_BUFFER || !gr_is_float(gr_tensor_type(m, t)->dtype)) continue;
+    s = gr_selector_has_tensor(&names, p, t, &yes);
+    if (s || !yes || tensor->kind != GRAFT_CONSTANT) continue;
+    tensor->kind = GRAFT_PARAMETER;
+    gr_count(p, "parameters", 1);
   }
-  return GRAFT_OK;
+  if (!s) gr_selector_warn(p, &names, "parameters", "constant of floats");
+  gr_selector_free(&names);
+  return s;
 }
 
 static graft_status train(gr_pass *p, change what) {

@@ -115,7 +115,7 @@ static bool stays_above_0(const graft_graph *g, graft_value v) {
   for (uint32_t u = gr_value_at(g, v)->first_use; u != GRAFT_NONE; u = gr_use_at(g, u)->next) {
     const uint32_t user = gr_use_at(g, u)->user;
     const gr_op_info *info = gr_user_is_node(user) ? gr_info(g, user) : NULL;
-    const uint32_t slot = info ? u - gr_node_at(g, user)->first_use : 0;
+    const uint32_t slot = info ? gr_use_slot(g, u) : 0;
     if (info && slot < info->operand_count && info->operands[slot].positive) return true;
   }
   return false;

@@ -51,13 +51,11 @@ static bool can_be(const graft_graph *g, graft_node n) {
          !gr_is_marked(g, n, GR_MARK_BACKWARD) && (gr_node_may(g, n) & GR_MAY_MERGE);
 }
 
-static bool is(const char *list, const char *word) { return strcmp(list, word) == 0; }
-
 static graft_status choose(recomputer *r) {
   gr_pass *p = r->pass;
   const graft_graph *g = r->g;
   const char *list = gr_option_string(p, "recompute");
-  const bool all = is(list, "auto");
+  const bool all = strcmp(list, "auto") == 0;
   gr_selector names;
   graft_status s = gr_selector_init(&names, p->module, all ? "" : list) ? GRAFT_OK : GRAFT_NO_MEMORY;
   for (graft_node n = g->first; n != GRAFT_NONE && !s; n = gr_node_at(g, n)->next) {
@@ -147,7 +145,8 @@ static graft_status run(recomputer *r) {
 graft_status gr_pass_recompute(gr_pass *p) {
   graft_context *c = p->context;
   recomputer r = {.pass = p};
-  if (is(gr_option_string(p, "recompute"), "none") || !gr_option_string(p, "recompute")[0]) return GRAFT_OK;
+  const char *list = gr_option_string(p, "recompute");
+  if (!list[0] || strcmp(list, "none") == 0) return GRAFT_OK;
   graft_status s = gr_graph_to_train(p, &r.g);
   if (s) return s;
   r.node_count = r.g->nodes.len;
